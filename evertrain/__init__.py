@@ -1,0 +1,1 @@
+"""Evertrain: continuous training for scikit-learn-compatible models on serverless AWS."""

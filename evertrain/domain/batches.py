@@ -1,0 +1,66 @@
+"""Landed objects and what became of them: accepted as a batch, or quarantined with reasons."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class FeedKind(StrEnum):
+    FEATURES = "features"
+    LABELS = "labels"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """Where a batch belongs: a feature group's rows, or a model's labels. `features/flights`, `labels/flights`."""
+
+    kind: FeedKind
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind.value}/{self.name}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandedObject:
+    """An object as S3 announced it. The event may come twice, late, or out of order."""
+
+    bucket: str
+    key: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """One accepted batch. Its id is made from the object's content, so landing it again changes nothing."""
+
+    batch_id: str
+    feed: Feed
+    source_key: str
+    table_path: str
+    """The normalised Parquet file, relative to the feed's table."""
+    rows: int
+    bytes: int
+    event_time_min: datetime
+    event_time_max: datetime
+    ingested_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One thing that is wrong with a landed object. `column` is empty where the whole object is meant."""
+
+    code: str
+    message: str
+    column: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quarantine:
+    """A landed object that was set aside: nothing of it reached the feature store."""
+
+    batch_id: str
+    feed: Feed | None
+    source_key: str
+    quarantined_at: datetime
+    faults: tuple[Fault, ...] = field(default=())
+    object_uri: str = ""

@@ -1,0 +1,64 @@
+"""Decisions to retrain, to hold, or to call a human: values that carry their reasons."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+
+class Action(StrEnum):
+    RETRAIN = "retrain"
+    HOLD = "hold"
+    ESCALATE = "escalate"
+
+
+class Trigger(StrEnum):
+    """What speaks for a retraining."""
+
+    MANUAL = "manual"
+    FIRST_MODEL = "first_model"
+    DRIFT = "drift"
+    PERIODIC = "periodic"
+
+
+class Reason(StrEnum):
+    """Why the action was taken. The first four go with `retrain`, the next with `hold`, the last with `escalate`."""
+
+    ASKED_BY_A_PERSON = "asked_by_a_person"
+    NO_CHAMPION_YET = "no_champion_yet"
+    FEATURES_DRIFTED = "features_drifted"
+    PERIOD_ELAPSED = "period_elapsed"
+
+    NOTHING_TO_DO = "nothing_to_do"
+    LABELS_IMMATURE = "labels_immature"
+    TOO_FEW_ROWS = "too_few_rows"
+    COOLDOWN = "cooldown"
+    RETRAINING_RUNNING = "retraining_running"
+    HUMAN_CALLED = "human_called"
+
+    FEED_BROKEN = "feed_broken"
+    LABELS_OVERDUE = "labels_overdue"
+    CONTENDERS_REJECTED = "contenders_rejected"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What was decided for one model at one moment, and why. `not_before` says when a hold may end."""
+
+    action: Action
+    reason: Reason
+    sentence: str
+    triggers: tuple[Trigger, ...] = ()
+    not_before: datetime | None = None
+    evidence: Mapping[str, str | int | float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedDecision:
+    """A decision as it stands in the log. Its id is made from its cause, so a doubled event decides once."""
+
+    decision_id: str
+    model: str
+    cause: str
+    decided_at: datetime
+    decision: Decision

@@ -1,0 +1,45 @@
+"""The events on Evertrain's own bus. Details carry names and URIs, never data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+SOURCE = "evertrain"
+
+
+class EventName(StrEnum):
+    """EventBridge detail types."""
+
+    FEATURE_BATCH_ACCEPTED = "FeatureBatchAccepted"
+    LABEL_BATCH_ACCEPTED = "LabelBatchAccepted"
+    FEATURE_BATCH_CHECKED = "FeatureBatchChecked"
+    FEATURE_DRIFT_DETECTED = "FeatureDriftDetected"
+    FEATURE_BATCH_QUARANTINED = "FeatureBatchQuarantined"
+    LABEL_BATCH_QUARANTINED = "LabelBatchQuarantined"
+    FEATURES_COMMITTED = "FeaturesCommitted"
+    LABELS_COMMITTED = "LabelsCommitted"
+    RETRAIN_ASKED = "RetrainAsked"
+    RETRAIN_REQUESTED = "RetrainRequested"
+    RETRAIN_HELD = "RetrainHeld"
+    HUMAN_CALLED = "HumanCalled"
+    MODEL_PROMOTED = "ModelPromoted"
+    CONTENDER_REJECTED = "ContenderRejected"
+    RETRAIN_FAILED = "RetrainFailed"
+    ROLLED_BACK = "RolledBack"
+
+
+OUTCOMES = (
+    EventName.MODEL_PROMOTED,
+    EventName.CONTENDER_REJECTED,
+    EventName.RETRAIN_FAILED,
+    EventName.ROLLED_BACK,
+)
+"""Every way out of a retraining is exactly one of these."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """One event, before it has an id and a time."""
+
+    name: EventName
+    detail: Mapping[str, object]

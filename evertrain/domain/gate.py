@@ -1,0 +1,90 @@
+"""Promotion gate: may the contender replace the champion? Pure: no I/O."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from evertrain.domain.model_spec import GatePolicy, SliceSpec
+from evertrain.domain.training import Evaluation, SliceComparison
+
+
+class GateReason(StrEnum):
+    FIRST_MODEL = "first_model"
+    NOT_WORSE = "not_worse"
+    BETTER = "better"
+    BELOW_FLOOR = "below_floor"
+    MAY_BE_WORSE = "may_be_worse"
+    NOT_BETTER = "not_better"
+    SLICE_WORSE = "slice_worse"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GateVerdict:
+    passed: bool
+    reason: GateReason
+    sentence: str
+
+
+def judge(evaluation: Evaluation, policy: GatePolicy) -> GateVerdict:
+    """Non-inferiority by default: refuse only what may be worse than the champion by more than the margin."""
+    if evaluation.champion_score is None:
+        return _judge_first(evaluation, policy)
+    worst = _worst_slice(evaluation, policy)
+    if worst is not None:
+        comparison, spec = worst
+        return _refuse(
+            GateReason.SLICE_WORSE,
+            f"on {comparison.column}={comparison.level} the contender has {comparison.contender:.4f} against "
+            f"{comparison.champion:.4f} ({comparison.rows} rows), worse by more than {spec.margin:g}",
+        )
+    return _judge_overall(evaluation, policy)
+
+
+def _judge_first(evaluation: Evaluation, policy: GatePolicy) -> GateVerdict:
+    score = evaluation.contender_score
+    sign = 1 if score.metric.higher_is_better else -1
+    told = f"{score.metric} {score.value:.4f} on {score.rows} rows, floor {policy.floor:g}"
+    if sign * score.value < sign * policy.floor:
+        return _refuse(GateReason.BELOW_FLOOR, f"the first model does not reach the floor: {told}")
+    return GateVerdict(passed=True, reason=GateReason.FIRST_MODEL, sentence=f"the first model: {told}")
+
+
+def _judge_overall(evaluation: Evaluation, policy: GatePolicy) -> GateVerdict:
+    difference, low, high = evaluation.difference, evaluation.difference_low, evaluation.difference_high
+    if difference is None or low is None or high is None:
+        raise ValueError("an evaluation against a champion carries the difference and its interval")
+    metric = evaluation.contender_score.metric
+    # As a gain: positive means that the contender is better, whichever way the metric points.
+    worst_gain = low if metric.higher_is_better else -high
+    told = f"{metric} differs by {difference:+.4f} [{low:+.4f}, {high:+.4f}] on {evaluation.gate_rows} rows"
+    if policy.superiority:
+        if worst_gain > 0:
+            return GateVerdict(passed=True, reason=GateReason.BETTER, sentence=f"better: {told}")
+        return _refuse(GateReason.NOT_BETTER, f"not shown to be better: {told}")
+    if worst_gain > -policy.margin:
+        return GateVerdict(
+            passed=True,
+            reason=GateReason.NOT_WORSE,
+            sentence=f"not worse by more than {policy.margin:g}: {told}",
+        )
+    return _refuse(GateReason.MAY_BE_WORSE, f"may be worse by more than {policy.margin:g}: {told}")
+
+
+def _worst_slice(evaluation: Evaluation, policy: GatePolicy) -> tuple[SliceComparison, SliceSpec] | None:
+    higher_is_better = evaluation.contender_score.metric.higher_is_better
+    excess: list[tuple[float, SliceComparison, SliceSpec]] = []
+    for spec in policy.slices:
+        for comparison in evaluation.slices:
+            if comparison.column != spec.column or comparison.rows < spec.minimum_rows:
+                continue
+            gain = comparison.contender - comparison.champion
+            loss = -gain if higher_is_better else gain
+            if loss > spec.margin:
+                excess.append((loss - spec.margin, comparison, spec))
+    if not excess:
+        return None
+    _, comparison, spec = max(excess, key=lambda entry: entry[0])
+    return comparison, spec
+
+
+def _refuse(reason: GateReason, sentence: str) -> GateVerdict:
+    return GateVerdict(passed=False, reason=reason, sentence=sentence)

@@ -1,0 +1,171 @@
+"""What a model and a feature group declare of themselves. Values only: reading TOML is an adapter's work."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+
+class Task(StrEnum):
+    """What a model predicts: the probability of the positive class, or a number."""
+
+    CLASSIFICATION = "classification"
+    REGRESSION = "regression"
+
+
+class FeatureKind(StrEnum):
+    """How a column is compared, stored and encoded."""
+
+    NUMERIC = "numeric"
+    CATEGORICAL = "categorical"
+    BOOLEAN = "boolean"
+
+
+class Metric(StrEnum):
+    """scikit-learn's names: a `_score` goes up when the model is better, an `_error` or `_loss` goes down."""
+
+    ROC_AUC_SCORE = "roc_auc_score"
+    AVERAGE_PRECISION_SCORE = "average_precision_score"
+    LOG_LOSS = "log_loss"
+    BRIER_SCORE_LOSS = "brier_score_loss"
+    MEAN_ABSOLUTE_ERROR = "mean_absolute_error"
+    ROOT_MEAN_SQUARED_ERROR = "root_mean_squared_error"
+    R2_SCORE = "r2_score"
+
+    @property
+    def higher_is_better(self) -> bool:
+        return self.value.endswith("_score")
+
+    @property
+    def task(self) -> Task:
+        if self in (Metric.MEAN_ABSOLUTE_ERROR, Metric.ROOT_MEAN_SQUARED_ERROR, Metric.R2_SCORE):
+            return Task.REGRESSION
+        return Task.CLASSIFICATION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A typed column of a feature group. `minimum` and `maximum` bound what is physically possible."""
+
+    name: str
+    kind: FeatureKind
+    nullable: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureGroup:
+    """A table of the feature store that any model of the organisation may draw from."""
+
+    name: str
+    entity_key: str
+    event_time: str
+    columns: tuple[Column, ...]
+    owner: str = ""
+    description: str = ""
+
+    def column(self, name: str) -> Column:
+        return next(column for column in self.columns if column.name == name)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelSpec:
+    """The ground truth: its column, and how long after the event it is known for nearly every row."""
+
+    name: str
+    latency: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftPolicy:
+    """When a batch counts as drifted, and how many drifted batches of the last few call for retraining."""
+
+    drifted_batches: int = 3
+    of_last: int = 5
+    psi_threshold: float = 0.2
+    minimum_rows: int = 200
+    minimum_features: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerPolicy:
+    """What may start a retraining, and what holds it back."""
+
+    drift: DriftPolicy = field(default_factory=DriftPolicy)
+    every: timedelta = timedelta(days=28)
+    cooldown: timedelta = timedelta(days=7)
+    labels_overdue_after: timedelta = timedelta(days=14)
+    rejections_before_escalation: int = 2
+    quarantines_before_escalation: int = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingPolicy:
+    """The windows that compete as a hyperparameter, and the slices on which they are chosen and judged.
+
+    With a label watermark W, rows are cut as: training | embargo | validation | gate | W.
+    """
+
+    windows: tuple[timedelta, ...]
+    validation: timedelta
+    gate: timedelta
+    embargo: timedelta
+    minimum_rows: int = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceSpec:
+    """A group of rows on which a contender must not get worse by more than `margin`."""
+
+    column: str
+    margin: float
+    minimum_rows: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatePolicy:
+    """May the contender replace the champion? `margin` is in units of the metric, `confidence` is two-sided.
+
+    `floor` is what the very first model must reach: a lower bound for a score, an upper bound for a loss.
+    """
+
+    margin: float
+    floor: float
+    confidence: float = 0.9
+    superiority: bool = False
+    slices: tuple[SliceSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSize:
+    """What the training container gets: Fargate CPU units (1024 = 1 vCPU) and MiB of memory."""
+
+    cpu: int = 1024
+    memory_mib: int = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """One model folder: everything that Evertrain knows of a model besides its estimator."""
+
+    name: str
+    title: str
+    task: Task
+    metric: Metric
+    group: FeatureGroup
+    feature_names: tuple[str, ...]
+    label: LabelSpec
+    triggers: TriggerPolicy
+    training: TrainingPolicy
+    gate: GatePolicy
+    task_size: TaskSize = field(default_factory=TaskSize)
+
+    @property
+    def features(self) -> tuple[Column, ...]:
+        return tuple(self.group.column(name) for name in self.feature_names)
+
+
+Catalogue = Mapping[str, ModelSpec]
+"""Every model of a project, by name."""

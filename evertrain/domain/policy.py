@@ -1,0 +1,247 @@
+"""When to retrain, when to hold, when to call a human. Pure: decides from state, never from an alarm's edge."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import cached_property
+from itertools import takewhile
+
+from evertrain.domain.decisions import Action, Decision, Reason, Trigger
+from evertrain.domain.drift import DriftStatus, DriftVerdict
+from evertrain.domain.events import EventName
+from evertrain.domain.labels import LabelState, watermark
+from evertrain.domain.model_spec import ModelSpec
+from evertrain.domain.outcomes import Outcome
+from evertrain.domain.registry import Champion
+from evertrain.domain.training import Interval, NotEnoughHistory, cut_slices
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopState:
+    """What the policy looks at, read afresh for every decision. Lists are newest first.
+
+    `outcomes`: of past retrainings. `consecutive_quarantines`: objects of the model's feeds that were set
+    aside since the last good one. `oldest_event_time`: of the rows in the feature store, None while empty.
+    `last_retraining_at`: when the last `retrain` was decided. `escalated_for`: reasons of which a human was
+    already told and that have not passed since.
+    """
+
+    champion: Champion | None
+    verdicts: Sequence[DriftVerdict]
+    labels: LabelState | None
+    oldest_event_time: datetime | None
+    retraining_running: bool
+    last_retraining_at: datetime | None
+    outcomes: Sequence[Outcome]
+    consecutive_quarantines: int
+    escalated_for: frozenset[Reason] = frozenset()
+    asked_by: str = ""
+
+
+def decide(state: LoopState, spec: ModelSpec, *, now: datetime) -> Decision:
+    """The one decision for this state. Broken feeds come first: retraining on them would only spread the fault."""
+    case = _Case(state=state, spec=spec, now=now)
+    for judge in (
+        _feed_broken,
+        _nothing_to_do,
+        _running,
+        _contenders_rejected,
+        _labels_overdue,
+        _cooling_down,
+        _labels_immature,
+        _too_few_rows,
+    ):
+        decision = judge(case)
+        if decision is not None:
+            return decision
+    return _retrain(case)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Case:
+    """The state with what follows from it, derived once."""
+
+    state: LoopState
+    spec: ModelSpec
+    now: datetime
+
+    @cached_property
+    def judged(self) -> list[DriftVerdict]:
+        """The last n verdicts that could be made, against the present champion only."""
+        champion = self.state.champion
+        if champion is None:
+            return []
+        usable = [
+            verdict
+            for verdict in self.state.verdicts
+            if verdict.reference_version == champion.version
+            and verdict.status in (DriftStatus.STABLE, DriftStatus.DRIFTED)
+        ]
+        return usable[: self.spec.triggers.drift.of_last]
+
+    @cached_property
+    def drifted(self) -> list[DriftVerdict]:
+        return [verdict for verdict in self.judged if verdict.status is DriftStatus.DRIFTED]
+
+    @cached_property
+    def drift_onset(self) -> datetime | None:
+        """Where in event time the persistent drift begins; None while k of the last n have not drifted."""
+        if len(self.drifted) < self.spec.triggers.drift.drifted_batches:
+            return None
+        return min(verdict.event_time_min for verdict in self.drifted)
+
+    @cached_property
+    def triggers(self) -> tuple[Trigger, ...]:
+        """What speaks for a retraining, the strongest first."""
+        asked = (Trigger.MANUAL,) if self.state.asked_by else ()
+        champion = self.state.champion
+        if champion is None:
+            return (*asked, Trigger.FIRST_MODEL)
+        drift = (Trigger.DRIFT,) if self.drift_onset is not None else ()
+        last_training = max(champion.since, self.state.last_retraining_at or champion.since)
+        periodic = (Trigger.PERIODIC,) if self.now - last_training >= self.spec.triggers.every else ()
+        return (*asked, *drift, *periodic)
+
+    def hold(self, reason: Reason, sentence: str, *, not_before: datetime | None = None) -> Decision:
+        return Decision(
+            action=Action.HOLD, reason=reason, sentence=sentence, triggers=self.triggers, not_before=not_before
+        )
+
+    def call_human(self, reason: Reason, sentence: str) -> Decision:
+        """Once per incident: a human who has been told is not told again with every batch."""
+        if reason in self.state.escalated_for:
+            return self.hold(Reason.HUMAN_CALLED, f"a human was called already: {sentence}")
+        return Decision(action=Action.ESCALATE, reason=reason, sentence=sentence, triggers=self.triggers)
+
+
+# --- what speaks against a retraining, in the order in which it counts --------------------------
+
+
+def _feed_broken(case: _Case) -> Decision | None:
+    quarantined = case.state.consecutive_quarantines
+    if quarantined < case.spec.triggers.quarantines_before_escalation:
+        return None
+    batches = "batch was" if quarantined == 1 else "batches in a row were"
+    return case.call_human(
+        Reason.FEED_BROKEN, f"{quarantined} {batches} quarantined: the feed needs repair, not the model"
+    )
+
+
+def _nothing_to_do(case: _Case) -> Decision | None:
+    if case.triggers:
+        return None
+    return case.hold(Reason.NOTHING_TO_DO, "no drift, and the next periodic retraining is not due")
+
+
+def _running(case: _Case) -> Decision | None:
+    if not case.state.retraining_running:
+        return None
+    return case.hold(Reason.RETRAINING_RUNNING, "a retraining of this model is running already")
+
+
+def _contenders_rejected(case: _Case) -> Decision | None:
+    if Trigger.MANUAL in case.triggers:
+        return None
+    since_promotion = takewhile(lambda outcome: outcome.name is not EventName.MODEL_PROMOTED, case.state.outcomes)
+    rejected = sum(outcome.name is EventName.CONTENDER_REJECTED for outcome in since_promotion)
+    if rejected < case.spec.triggers.rejections_before_escalation:
+        return None
+    return case.call_human(
+        Reason.CONTENDERS_REJECTED, f"{rejected} contenders in a row were rejected: retraining does not mend this"
+    )
+
+
+def _labels_overdue(case: _Case) -> Decision | None:
+    if Trigger.DRIFT not in case.triggers:
+        return None
+    last = case.state.labels.last_landed_at if case.state.labels else None
+    if last is not None and case.now - last < case.spec.triggers.labels_overdue_after:
+        return None
+    since = f"since {last:%Y-%m-%d}" if last else "at all"
+    return case.call_human(Reason.LABELS_OVERDUE, f"features drifted, but no labels have landed {since}")
+
+
+def _cooling_down(case: _Case) -> Decision | None:
+    last = case.state.last_retraining_at
+    if Trigger.MANUAL in case.triggers or last is None:
+        return None
+    ends = last + case.spec.triggers.cooldown
+    if case.now >= ends:
+        return None
+    return case.hold(
+        Reason.COOLDOWN,
+        f"the last retraining was decided on {last:%Y-%m-%d}, cooldown ends {ends:%Y-%m-%d}",
+        not_before=ends,
+    )
+
+
+def _labels_immature(case: _Case) -> Decision | None:
+    """Every slice needs matured labels; after drift, so do the rows since the drift."""
+    complete_to = watermark(case.state.labels, latency=case.spec.label.latency, now=case.now)
+    oldest = case.state.oldest_event_time
+    if complete_to is None or oldest is None:
+        return case.hold(Reason.LABELS_IMMATURE, "no labels have landed yet")
+    try:
+        windows, _, _ = cut_slices(case.spec.training, watermark=complete_to, oldest_event_time=oldest)
+    except NotEnoughHistory as short:
+        return case.hold(Reason.LABELS_IMMATURE, str(short))
+    trainable = windows[0].rows
+    if case.state.champion is None:
+        return _first_window_too_short(case, trainable)
+    if case.drift_onset is None or case.drift_onset < trainable.end:
+        return None
+    # A period that elapsed does not override this: the newest trainable rows are all from before the drift.
+    may_go = case.now + (case.drift_onset - trainable.end) + timedelta(days=1)
+    return case.hold(
+        Reason.LABELS_IMMATURE,
+        f"features drifted from {case.drift_onset:%Y-%m-%d} on, but rows are trainable only up to "
+        f"{trainable.end:%Y-%m-%d}; may go on {may_go:%Y-%m-%d}",
+        not_before=may_go,
+    )
+
+
+def _first_window_too_short(case: _Case, trainable: Interval) -> Decision | None:
+    """A first model on a fraction of its shortest window would only be replaced the next day."""
+    shortest = min(case.spec.training.windows)
+    there = trainable.end - trainable.start
+    if there >= shortest:
+        return None
+    return case.hold(
+        Reason.LABELS_IMMATURE,
+        f"the first model waits for {shortest.days} days of trainable rows, {there.days} are there",
+        not_before=case.now + (shortest - there),
+    )
+
+
+def _too_few_rows(case: _Case) -> Decision | None:
+    rows = case.state.labels.rows if case.state.labels else 0
+    wanted = case.spec.training.minimum_rows
+    if rows >= wanted:
+        return None
+    return case.hold(Reason.TOO_FEW_ROWS, f"{rows} labelled rows have landed, {wanted} are asked for")
+
+
+# --- what speaks for it -------------------------------------------------------------------------
+
+
+def _retrain(case: _Case) -> Decision:
+    features = ", ".join(sorted({name for verdict in case.drifted for name in verdict.drifted_features}))
+    reason, sentence = {
+        Trigger.MANUAL: (Reason.ASKED_BY_A_PERSON, f"asked by a person: {case.state.asked_by}"),
+        Trigger.FIRST_MODEL: (Reason.NO_CHAMPION_YET, "there is no champion yet, and enough labels have matured"),
+        Trigger.DRIFT: (
+            Reason.FEATURES_DRIFTED,
+            f"{len(case.drifted)} of the last {len(case.judged)} batches drifted ({features})",
+        ),
+        Trigger.PERIODIC: (
+            Reason.PERIOD_ELAPSED,
+            f"{case.spec.triggers.every.days} days have passed since the last training",
+        ),
+    }[case.triggers[0]]
+    return Decision(
+        action=Action.RETRAIN,
+        reason=reason,
+        sentence=sentence,
+        triggers=case.triggers,
+        evidence={"drifted_batches": len(case.drifted), "drifted_features": features},
+    )

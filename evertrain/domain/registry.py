@@ -1,0 +1,78 @@
+"""Model versions and who is champion. A version never changes; only its status and the champion do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+
+from evertrain.domain.errors import EvertrainError
+from evertrain.domain.gate import GateVerdict
+from evertrain.domain.training import Interval, Score
+
+
+class RegistryConflict(EvertrainError):
+    """Another promotion came first: the champion is not the one that this promotion was judged against."""
+
+
+class UnknownVersion(EvertrainError):
+    """The registry holds no such version of the model."""
+
+
+class VersionStatus(StrEnum):
+    REGISTERED = "registered"
+    REJECTED = "rejected"
+    CHAMPION = "champion"
+    RETIRED = "retired"
+    ROLLED_BACK = "rolled_back"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelVersion:
+    """One registered model with its lineage: from these rows, by this decision, judged like this."""
+
+    model: str
+    version: str
+    status: VersionStatus
+    registered_at: datetime
+    decision_id: str
+    plan_uri: str
+    artifact_uri: str
+    artifact_sha256: str
+    reference_uri: str
+    smoke_test_uri: str
+    features_table_version: int
+    labels_table_version: int
+    window_name: str
+    window: Interval
+    rows: int
+    validation: Score
+    gate_score: Score
+    gate: GateVerdict
+    library_versions: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Champion:
+    """Who answers now. Champion, reference and artifact change together, in one transaction.
+
+    `function_version` is the published version of the serving function that carries this artifact.
+    """
+
+    model: str
+    version: str
+    since: datetime
+    artifact_uri: str
+    artifact_sha256: str
+    reference_uri: str
+    function_version: str
+    trained_until: datetime
+
+
+def version_name(*, planned_at: datetime, artifact_sha256: str) -> str:
+    """Sorts by time, names the content, and is the same however often the step is repeated.
+
+    >>> from datetime import UTC
+    >>> version_name(planned_at=datetime(2013, 4, 2, 6, tzinfo=UTC), artifact_sha256="3fa29b1c77")
+    '20130402-0600-3fa29b1c'
+    """
+    return f"{planned_at:%Y%m%d-%H%M}-{artifact_sha256[:8]}"

@@ -1,0 +1,164 @@
+"""Model specs, champions, verdicts and the loop's state."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from evertrain.domain.decisions import Reason
+from evertrain.domain.drift import DriftStatus, DriftVerdict, FeatureDrift
+from evertrain.domain.events import EventName
+from evertrain.domain.labels import LabelState
+from evertrain.domain.model_spec import (
+    Column,
+    FeatureGroup,
+    FeatureKind,
+    GatePolicy,
+    LabelSpec,
+    Metric,
+    ModelSpec,
+    Task,
+    TrainingPolicy,
+    TriggerPolicy,
+)
+from evertrain.domain.outcomes import Outcome
+from evertrain.domain.policy import LoopState
+from evertrain.domain.registry import Champion
+
+NOW = datetime(2013, 4, 1, tzinfo=UTC)
+"""The present of most tests."""
+
+
+def days(count: float) -> timedelta:
+    return timedelta(days=count)
+
+
+def a_group() -> FeatureGroup:
+    return FeatureGroup(
+        name="trips",
+        entity_key="trip_id",
+        event_time="departed_at",
+        columns=(
+            Column(name="distance", kind=FeatureKind.NUMERIC, minimum=0),
+            Column(name="wind", kind=FeatureKind.NUMERIC, nullable=True),
+            Column(name="carrier", kind=FeatureKind.CATEGORICAL),
+            Column(name="holiday", kind=FeatureKind.BOOLEAN),
+        ),
+    )
+
+
+def a_model(
+    name: str = "trips", *, triggers: TriggerPolicy | None = None, gate: GatePolicy | None = None
+) -> ModelSpec:
+    group = a_group()
+    return ModelSpec(
+        name=name,
+        title="Will a trip be late?",
+        task=Task.CLASSIFICATION,
+        metric=Metric.ROC_AUC_SCORE,
+        group=group,
+        feature_names=tuple(column.name for column in group.columns),
+        label=LabelSpec(name="late", latency=days(3)),
+        triggers=triggers or TriggerPolicy(every=days(28), cooldown=days(7), labels_overdue_after=days(14)),
+        training=TrainingPolicy(
+            windows=(days(14), days(28)), validation=days(5), gate=days(7), embargo=days(3), minimum_rows=1_000
+        ),
+        gate=gate or GatePolicy(margin=0.01, floor=0.55),
+    )
+
+
+def a_champion(*, version: str = "v1", since: datetime = NOW - days(20)) -> Champion:
+    return Champion(
+        model="trips",
+        version=version,
+        since=since,
+        artifact_uri="s3://artifacts/models/trips/1.json.gz",
+        artifact_sha256="1" * 64,
+        reference_uri="s3://artifacts/references/trips/1.json.gz",
+        function_version="3",
+        trained_until=since - days(15),
+    )
+
+
+def a_feature_drift(feature: str = "wind", *, drifted: bool = True) -> FeatureDrift:
+    return FeatureDrift(
+        feature=feature,
+        psi=0.4 if drifted else 0.01,
+        kl=0.4,
+        js=0.1,
+        wasserstein=1.0,
+        wasserstein_normalised=0.5,
+        missing_share=0.0,
+        missing_share_reference=0.0,
+        unseen_share=0.0,
+        threshold=0.2,
+        p_value=0.0 if drifted else 0.5,
+        drifted=drifted,
+        sentence=f"{feature}: PSI 0.40 against 0.20 allowed",
+    )
+
+
+def a_verdict(
+    *, days_ago: float, status: DriftStatus = DriftStatus.STABLE, reference_version: str = "v1"
+) -> DriftVerdict:
+    start = NOW - days(days_ago)
+    drifted = status is DriftStatus.DRIFTED
+    return DriftVerdict(
+        model="trips",
+        batch_id=f"batch-{days_ago:g}",
+        reference_version=reference_version,
+        status=status,
+        rows=900,
+        event_time_min=start,
+        event_time_max=start + days(0.9),
+        checked_at=start + days(1),
+        features=(a_feature_drift(drifted=drifted),),
+    )
+
+
+def verdicts(pattern: str, *, newest_days_ago: float = 1) -> tuple[DriftVerdict, ...]:
+    """`D` drifted, `.` stable, `0` too few rows, `?` no reference; newest first, a day apart."""
+    status = {
+        "D": DriftStatus.DRIFTED,
+        ".": DriftStatus.STABLE,
+        "0": DriftStatus.TOO_FEW_ROWS,
+        "?": DriftStatus.NO_REFERENCE,
+    }
+    return tuple(a_verdict(days_ago=newest_days_ago + i, status=status[mark]) for i, mark in enumerate(pattern))
+
+
+def label_state(*, rows: int = 50_000, newest_days_ago: float = 3, last_landed_days_ago: float = 0) -> LabelState:
+    return LabelState(
+        rows=rows,
+        newest_event_time=NOW - days(newest_days_ago),
+        last_landed_at=NOW - days(last_landed_days_ago),
+    )
+
+
+def an_outcome(name: EventName, *, days_ago: float = 1) -> Outcome:
+    return Outcome(
+        decision_id=f"d-{days_ago:g}", model="trips", name=name, ended_at=NOW - days(days_ago), sentence="as it went"
+    )
+
+
+def a_state(
+    *,
+    champion: Champion | None = None,
+    verdicts: Sequence[DriftVerdict] = (),
+    labels: LabelState | None = None,
+    outcomes: Sequence[Outcome] = (),
+    escalated_for: frozenset[Reason] = frozenset(),
+    **changes: object,
+) -> LoopState:
+    """A loop with a year of labelled rows, a champion, and nothing that asks for a retraining."""
+    state = LoopState(
+        champion=champion or a_champion(),
+        verdicts=verdicts,
+        labels=labels or label_state(),
+        oldest_event_time=NOW - days(365),
+        retraining_running=False,
+        last_retraining_at=NOW - days(20),
+        outcomes=outcomes,
+        consecutive_quarantines=0,
+        escalated_for=escalated_for,
+    )
+    return replace(state, **changes)  # type: ignore[arg-type]  # the tests name fields of LoopState

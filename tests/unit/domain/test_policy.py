@@ -1,0 +1,142 @@
+"""The retraining policy: which state leads to which decision."""
+
+from dataclasses import replace
+
+from evertrain.domain.decisions import Action, Reason, Trigger
+from evertrain.domain.events import EventName
+from evertrain.domain.model_spec import DriftPolicy, TriggerPolicy
+from evertrain.domain.policy import decide
+from tests.builders.models import (
+    NOW,
+    a_champion,
+    a_model,
+    a_state,
+    an_outcome,
+    days,
+    label_state,
+    verdicts,
+)
+
+SPEC = a_model(
+    triggers=TriggerPolicy(drift=DriftPolicy(drifted_batches=3, of_last=5), every=days(28), cooldown=days(7))
+)
+
+OLD_DRIFT = verdicts("DDD..", newest_days_ago=25)
+"""Three drifted batches whose rows have matured."""
+
+
+def test_a_quiet_stream_is_held_with_nothing_to_do():
+    decision = decide(a_state(verdicts=verdicts(".....")), SPEC, now=NOW)
+    assert (decision.action, decision.reason, decision.triggers) == (Action.HOLD, Reason.NOTHING_TO_DO, ())
+
+
+def test_persistent_drift_with_matured_labels_retrains():
+    decision = decide(a_state(verdicts=OLD_DRIFT), SPEC, now=NOW)
+    assert (decision.action, decision.reason) == (Action.RETRAIN, Reason.FEATURES_DRIFTED)
+    assert decision.sentence == "3 of the last 5 batches drifted (wind)"
+
+
+def test_two_drifted_batches_of_five_are_not_persistent():
+    assert decide(a_state(verdicts=verdicts("D.D..")), SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
+
+
+def test_verdicts_that_could_not_be_made_do_not_push_drift_out_of_sight():
+    assert decide(a_state(verdicts=verdicts("0D0D0D..", newest_days_ago=25)), SPEC, now=NOW).action is Action.RETRAIN
+
+
+def test_verdicts_against_an_earlier_champion_do_not_count():
+    state = a_state(champion=a_champion(version="v2"), verdicts=OLD_DRIFT)
+    assert decide(state, SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
+
+
+def test_drift_with_immature_labels_is_held_and_says_when_it_may_go():
+    decision = decide(a_state(verdicts=verdicts("DDD..")), SPEC, now=NOW)
+    assert (decision.action, decision.reason) == (Action.HOLD, Reason.LABELS_IMMATURE)
+    # Onset 3 days ago; trainable to NOW - 3 (latency) - 7 (gate) - 5 (validation) - 3 (embargo) = 18 days ago.
+    assert decision.not_before == NOW + days(15 + 1)
+
+
+def test_a_held_drift_goes_on_the_day_that_was_named():
+    state = a_state(verdicts=verdicts("DDD.."), last_retraining_at=NOW - days(1))
+    held = decide(a_state(verdicts=verdicts("DDD..")), SPEC, now=NOW)
+    assert held.not_before is not None
+    later = label_state(newest_days_ago=-13, last_landed_days_ago=-15)
+    assert decide(a_state(verdicts=state.verdicts, labels=later), SPEC, now=held.not_before).action is Action.RETRAIN
+
+
+def test_a_period_that_elapsed_retrains_without_drift():
+    decision = decide(a_state(champion=a_champion(since=NOW - days(29)), last_retraining_at=None), SPEC, now=NOW)
+    assert (decision.action, decision.reason) == (Action.RETRAIN, Reason.PERIOD_ELAPSED)
+
+
+def test_a_failed_retraining_restarts_the_period():
+    state = a_state(champion=a_champion(since=NOW - days(29)), last_retraining_at=NOW - days(8))
+    assert decide(state, SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
+
+
+def test_cooldown_blocks_a_second_retrain_and_says_until_when():
+    decision = decide(a_state(verdicts=OLD_DRIFT, last_retraining_at=NOW - days(2)), SPEC, now=NOW)
+    assert (decision.reason, decision.not_before) == (Reason.COOLDOWN, NOW + days(5))
+
+
+def test_a_person_may_ask_during_cooldown():
+    decision = decide(a_state(last_retraining_at=NOW - days(2), asked_by="new columns"), SPEC, now=NOW)
+    assert (decision.action, decision.sentence) == (Action.RETRAIN, "asked by a person: new columns")
+
+
+def test_a_person_cannot_start_a_second_retraining_beside_a_running_one():
+    decision = decide(a_state(asked_by="hurry", retraining_running=True), SPEC, now=NOW)
+    assert (decision.action, decision.reason) == (Action.HOLD, Reason.RETRAINING_RUNNING)
+
+
+def test_a_broken_feed_calls_a_human_and_wins_over_drift():
+    decision = decide(a_state(verdicts=OLD_DRIFT, consecutive_quarantines=1), SPEC, now=NOW)
+    assert (decision.action, decision.reason) == (Action.ESCALATE, Reason.FEED_BROKEN)
+
+
+def test_a_human_is_called_once_for_an_incident():
+    state = a_state(consecutive_quarantines=4, escalated_for=frozenset({Reason.FEED_BROKEN}))
+    assert decide(state, SPEC, now=NOW).reason is Reason.HUMAN_CALLED
+
+
+def test_drift_without_labels_to_come_calls_a_human():
+    labels = label_state(newest_days_ago=20, last_landed_days_ago=15)
+    decision = decide(a_state(verdicts=OLD_DRIFT, labels=labels), SPEC, now=NOW)
+    assert (decision.action, decision.reason) == (Action.ESCALATE, Reason.LABELS_OVERDUE)
+
+
+def test_two_rejected_contenders_in_a_row_call_a_human():
+    outcomes = [
+        an_outcome(EventName.CONTENDER_REJECTED, days_ago=8),
+        an_outcome(EventName.CONTENDER_REJECTED, days_ago=16),
+    ]
+    decision = decide(a_state(verdicts=OLD_DRIFT, outcomes=outcomes), SPEC, now=NOW)
+    assert (decision.action, decision.reason) == (Action.ESCALATE, Reason.CONTENDERS_REJECTED)
+
+
+def test_a_promotion_between_two_rejections_resets_the_count():
+    names = (EventName.CONTENDER_REJECTED, EventName.MODEL_PROMOTED, EventName.CONTENDER_REJECTED)
+    outcomes = [an_outcome(name, days_ago=8 * (i + 1)) for i, name in enumerate(names)]
+    assert decide(a_state(verdicts=OLD_DRIFT, outcomes=outcomes), SPEC, now=NOW).action is Action.RETRAIN
+
+
+def without_champion(**changes: object):
+    return replace(a_state(), champion=None, last_retraining_at=None, **changes)
+
+
+def test_the_first_model_is_trained_as_soon_as_enough_labels_have_matured():
+    decision = decide(without_champion(), SPEC, now=NOW)
+    assert (decision.reason, decision.triggers) == (Reason.NO_CHAMPION_YET, (Trigger.FIRST_MODEL,))
+
+
+def test_the_first_model_waits_for_its_shortest_window():
+    decision = decide(without_champion(oldest_event_time=NOW - days(30)), SPEC, now=NOW)
+    assert (decision.reason, decision.not_before) == (Reason.LABELS_IMMATURE, NOW + days(2))
+
+
+def test_the_first_model_waits_for_labels():
+    assert decide(without_champion(labels=None), SPEC, now=NOW).reason is Reason.LABELS_IMMATURE
+
+
+def test_a_window_with_fewer_rows_than_declared_is_held():
+    assert decide(without_champion(labels=label_state(rows=999)), SPEC, now=NOW).reason is Reason.TOO_FEW_ROWS
