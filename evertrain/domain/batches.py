@@ -46,6 +46,17 @@ class Batch:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TableState:
+    """Counts of a feed's whole table after a commit. `rows` counts corrections too."""
+
+    version: int
+    rows: int
+    event_time_min: datetime
+    event_time_max: datetime
+    ingested_at_max: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """One thing that is wrong with a landed object. `column` is empty where the whole object is meant."""
 

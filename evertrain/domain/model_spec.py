@@ -167,5 +167,13 @@ class ModelSpec:
         return tuple(self.group.column(name) for name in self.feature_names)
 
 
-Catalogue = Mapping[str, ModelSpec]
-"""Every model of a project, by name."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """Every feature group and every model of an organisation, by name."""
+
+    groups: Mapping[str, FeatureGroup]
+    models: Mapping[str, ModelSpec]
+
+    def models_on(self, group: str) -> tuple[ModelSpec, ...]:
+        """The models that draw features from this group, by name."""
+        return tuple(self.models[name] for name in sorted(self.models) if self.models[name].group.name == group)

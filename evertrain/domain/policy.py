@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import takewhile
 
+from evertrain.domain.batches import TableState
 from evertrain.domain.decisions import Action, Decision, Reason, Trigger
 from evertrain.domain.drift import DriftStatus, DriftVerdict
 from evertrain.domain.events import EventName
-from evertrain.domain.labels import LabelState, watermark
+from evertrain.domain.labels import watermark
 from evertrain.domain.model_spec import ModelSpec
 from evertrain.domain.outcomes import Outcome
 from evertrain.domain.registry import Champion
@@ -28,7 +29,7 @@ class LoopState:
 
     champion: Champion | None
     verdicts: Sequence[DriftVerdict]
-    labels: LabelState | None
+    labels: TableState | None
     oldest_event_time: datetime | None
     retraining_running: bool
     last_retraining_at: datetime | None
@@ -154,7 +155,7 @@ def _contenders_rejected(case: _Case) -> Decision | None:
 def _labels_overdue(case: _Case) -> Decision | None:
     if Trigger.DRIFT not in case.triggers:
         return None
-    last = case.state.labels.last_landed_at if case.state.labels else None
+    last = case.state.labels.ingested_at_max if case.state.labels else None
     if last is not None and case.now - last < case.spec.triggers.labels_overdue_after:
         return None
     since = f"since {last:%Y-%m-%d}" if last else "at all"

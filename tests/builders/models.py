@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+from evertrain.domain.batches import TableState
 from evertrain.domain.decisions import Reason
 from evertrain.domain.drift import DriftStatus, DriftVerdict, FeatureDrift
 from evertrain.domain.events import EventName
-from evertrain.domain.labels import LabelState
 from evertrain.domain.model_spec import (
     Column,
     FeatureGroup,
@@ -126,11 +126,13 @@ def verdicts(pattern: str, *, newest_days_ago: float = 1) -> tuple[DriftVerdict,
     return tuple(a_verdict(days_ago=newest_days_ago + i, status=status[mark]) for i, mark in enumerate(pattern))
 
 
-def label_state(*, rows: int = 50_000, newest_days_ago: float = 3, last_landed_days_ago: float = 0) -> LabelState:
-    return LabelState(
+def labels_table(*, rows: int = 50_000, newest_days_ago: float = 3, last_landed_days_ago: float = 0) -> TableState:
+    return TableState(
+        version=12,
         rows=rows,
-        newest_event_time=NOW - days(newest_days_ago),
-        last_landed_at=NOW - days(last_landed_days_ago),
+        event_time_min=NOW - days(365),
+        event_time_max=NOW - days(newest_days_ago),
+        ingested_at_max=NOW - days(last_landed_days_ago),
     )
 
 
@@ -144,7 +146,7 @@ def a_state(
     *,
     champion: Champion | None = None,
     verdicts: Sequence[DriftVerdict] = (),
-    labels: LabelState | None = None,
+    labels: TableState | None = None,
     outcomes: Sequence[Outcome] = (),
     escalated_for: frozenset[Reason] = frozenset(),
     **changes: object,
@@ -153,7 +155,7 @@ def a_state(
     state = LoopState(
         champion=champion or a_champion(),
         verdicts=verdicts,
-        labels=labels or label_state(),
+        labels=labels or labels_table(),
         oldest_event_time=NOW - days(365),
         retraining_running=False,
         last_retraining_at=NOW - days(20),

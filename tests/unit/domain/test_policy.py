@@ -13,7 +13,7 @@ from tests.builders.models import (
     a_state,
     an_outcome,
     days,
-    label_state,
+    labels_table,
     verdicts,
 )
 
@@ -60,7 +60,7 @@ def test_a_held_drift_goes_on_the_day_that_was_named():
     state = a_state(verdicts=verdicts("DDD.."), last_retraining_at=NOW - days(1))
     held = decide(a_state(verdicts=verdicts("DDD..")), SPEC, now=NOW)
     assert held.not_before is not None
-    later = label_state(newest_days_ago=-13, last_landed_days_ago=-15)
+    later = labels_table(newest_days_ago=-13, last_landed_days_ago=-15)
     assert decide(a_state(verdicts=state.verdicts, labels=later), SPEC, now=held.not_before).action is Action.RETRAIN
 
 
@@ -100,7 +100,7 @@ def test_a_human_is_called_once_for_an_incident():
 
 
 def test_drift_without_labels_to_come_calls_a_human():
-    labels = label_state(newest_days_ago=20, last_landed_days_ago=15)
+    labels = labels_table(newest_days_ago=20, last_landed_days_ago=15)
     decision = decide(a_state(verdicts=OLD_DRIFT, labels=labels), SPEC, now=NOW)
     assert (decision.action, decision.reason) == (Action.ESCALATE, Reason.LABELS_OVERDUE)
 
@@ -139,4 +139,4 @@ def test_the_first_model_waits_for_labels():
 
 
 def test_a_window_with_fewer_rows_than_declared_is_held():
-    assert decide(without_champion(labels=label_state(rows=999)), SPEC, now=NOW).reason is Reason.TOO_FEW_ROWS
+    assert decide(without_champion(labels=labels_table(rows=999)), SPEC, now=NOW).reason is Reason.TOO_FEW_ROWS

@@ -1,0 +1,54 @@
+"""Landed objects, and the log of what became of them."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from evertrain.domain.batches import Batch, Feed, LandedObject, Quarantine
+from evertrain.domain.drift import DriftVerdict
+from evertrain.domain.errors import EvertrainError
+
+
+class ObjectGone(EvertrainError):
+    """The landed object was deleted before it was read."""
+
+
+class LandingZone(Protocol):
+    def read(self, landed: LandedObject) -> bytes:
+        """The object's bytes. Raises ObjectGone."""
+
+
+class QuarantineStore(Protocol):
+    def put(self, quarantine: Quarantine, body: bytes) -> str:
+        """Keeps a copy of the object beside a JSON of the reasons; returns the copy's URI. Repeating is harmless."""
+
+
+class BatchLog(Protocol):
+    """Each batch is recorded once, by its content; the first record wins."""
+
+    def find(self, feed: Feed | None, batch_id: str) -> Batch | Quarantine | None: ...
+
+    def record(self, batch: Batch, verdicts: Sequence[DriftVerdict]) -> bool:
+        """The batch and its verdicts in one transaction. False where the batch was recorded before."""
+
+    def record_quarantine(self, quarantine: Quarantine) -> bool:
+        """False where it was recorded before."""
+
+    def is_published(self, feed: Feed | None, batch_id: str) -> bool: ...
+
+    def mark_published(self, feed: Feed | None, batch_id: str) -> None:
+        """The batch's events are on the bus: a repeated delivery need not publish them again."""
+
+    def verdicts(self, model: str, *, limit: int) -> Sequence[DriftVerdict]:
+        """The newest by event time first."""
+
+    def verdicts_of(self, feed: Feed, batch_id: str) -> Sequence[DriftVerdict]:
+        """All verdicts on one batch, for every model that was judged."""
+
+    def batches(self, feed: Feed, *, limit: int) -> Sequence[Batch]:
+        """The newest by event time first."""
+
+    def quarantines(self, *, limit: int) -> Sequence[Quarantine]:
+        """Of all feeds, the newest first."""
+
+    def consecutive_quarantines(self, feed: Feed) -> int:
+        """How many objects of this feed were set aside since the last one that was accepted."""

@@ -1,0 +1,45 @@
+"""The decision log, the outcomes of retrainings, and the lease that lets one run at a time."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Protocol
+
+from evertrain.domain.decisions import RecordedDecision
+from evertrain.domain.errors import EvertrainError
+from evertrain.domain.outcomes import Outcome
+
+
+class LeaseHeld(EvertrainError):
+    """Another retraining of this model holds the lease."""
+
+
+class DecisionLog(Protocol):
+    def find(self, model: str, decision_id: str) -> RecordedDecision | None: ...
+
+    def record(self, decision: RecordedDecision, *, lease: timedelta | None = None) -> bool:
+        """False where this decision was recorded before.
+
+        With `lease`, the decision and the model's lease in its name are written in one transaction:
+        raises LeaseHeld, and records nothing, when another retraining holds it.
+        """
+
+    def decisions(self, model: str, *, limit: int, with_quiet: bool = False) -> Sequence[RecordedDecision]:
+        """The newest first; those with nothing to do only where asked."""
+
+    def record_outcome(self, outcome: Outcome) -> bool:
+        """False where this decision's outcome was recorded before."""
+
+    def outcomes(self, model: str, *, limit: int) -> Sequence[Outcome]:
+        """The newest first."""
+
+
+class Leases(Protocol):
+    """Expiry is in real time, also where history is replayed: it is about processes, not about rows."""
+
+    def acquire(self, model: str, *, decision_id: str, execution: str, duration: timedelta) -> None:
+        """A repeat by the same execution succeeds. Raises LeaseHeld for any other one, until it expires."""
+
+    def release(self, model: str, *, decision_id: str) -> None:
+        """Harmless where it is not held, or held by another."""
+
+    def is_held(self, model: str) -> bool: ...

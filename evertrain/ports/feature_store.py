@@ -1,0 +1,50 @@
+"""The versioned feature store: one append-only table per feature group, and one per model for its labels."""
+
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from evertrain.domain.batches import Batch, Feed, TableState
+from evertrain.domain.errors import EvertrainError
+from evertrain.domain.training import Interval
+
+Rows_co = TypeVar("Rows_co", covariant=True)
+
+
+class UnknownTable(EvertrainError):
+    """Nothing has been committed to this table yet."""
+
+
+class BatchFiles(Protocol):
+    """Where the monitor puts a batch's normalised Parquet file, before the table knows of it."""
+
+    def put_if_absent(self, feed: Feed, path: str, data: bytes) -> bytes:
+        """Stores the file unless one is there; returns what is there afterwards, which may be an earlier writer's."""
+
+
+class TableWriter(Protocol):
+    def commit(self, batch: Batch) -> TableState:
+        """Adds the batch's file to its table, once, however often it is called. Creates the table when needed."""
+
+
+class TableReader(Protocol[Rows_co]):
+    """Reads training rows. `Rows_co` is the adapter's own table type."""
+
+    def state(self, feed: Feed) -> TableState:
+        """Raises UnknownTable."""
+
+    def read(
+        self, feed: Feed, *, version: int, rows: Interval, known_at: datetime, columns: tuple[str, ...] | None = None
+    ) -> Rows_co:
+        """Rows with `event_time` in the interval and `ingested_at <= known_at`, at that table version.
+
+        Raises UnknownTable.
+        """
+
+
+class TableStates(Protocol):
+    """The newest state of each table, for those who must not open the table itself."""
+
+    def get(self, feed: Feed) -> TableState | None: ...
+
+    def put(self, feed: Feed, state: TableState) -> None:
+        """Never goes back: an older table version does not replace a newer one."""

@@ -1,0 +1,15 @@
+"""Events to machines, calls to humans."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from evertrain.domain.events import Event
+
+
+class EventBus(Protocol):
+    def publish(self, events: Sequence[Event]) -> None:
+        """All of them, in order, or an error."""
+
+
+class HumanChannel(Protocol):
+    def call(self, *, subject: str, message: str) -> None: ...

@@ -1,0 +1,34 @@
+"""Model versions, the champion and its history."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from evertrain.domain.registry import Champion, ModelVersion, VersionStatus
+
+
+class ModelRegistry(Protocol):
+    def register(self, version: ModelVersion) -> None:
+        """Keeps the version; a repeat with the same content is harmless."""
+
+    def version(self, model: str, version: str) -> ModelVersion:
+        """Raises UnknownVersion."""
+
+    def versions(self, model: str) -> Sequence[ModelVersion]:
+        """All of them, the newest first."""
+
+    def set_status(self, model: str, version: str, status: VersionStatus) -> None: ...
+
+    def champion(self, model: str) -> Champion | None: ...
+
+    def promote(self, champion: Champion, *, expected_champion: str | None) -> None:
+        """Champion, its history and both versions' status in one transaction.
+
+        A repeat succeeds. Raises RegistryConflict when the champion is not the expected one.
+        """
+
+    def history(self, model: str) -> Sequence[Champion]:
+        """Every champion there was, the newest first."""
+
+    def champion_at(self, model: str, moment: datetime) -> Champion | None:
+        """Which model answered then?"""
