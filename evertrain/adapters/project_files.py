@@ -1,0 +1,187 @@
+"""Reads a project's TOML files into a `Project`. Every fault is named with its file, its key and what is allowed."""
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from evertrain.adapters.project_schema import GroupFile, ModelFile, Table
+from evertrain.domain.errors import EvertrainError
+from evertrain.domain.model_spec import FeatureGroup, FeatureKind, Metric, ModelSpec, Project
+
+RESERVED_COLUMNS = ("event_time", "ingested_at")
+"""Every table of the feature store has these besides the group's own."""
+
+FARGATE_MEMORY_MIB = {
+    256: (512, 1024, 2048),
+    512: tuple(range(1024, 4096 + 1, 1024)),
+    1024: tuple(range(2048, 8192 + 1, 1024)),
+    2048: tuple(range(4096, 16384 + 1, 1024)),
+    4096: tuple(range(8192, 30720 + 1, 1024)),
+    8192: tuple(range(16384, 61440 + 1, 4096)),
+    16384: tuple(range(32768, 122880 + 1, 8192)),
+}
+"""The CPU units and memory sizes that Fargate offers together."""
+
+
+class InvalidProject(EvertrainError):
+    """Something in the project's TOML files is not right. Lines of `file: key: what, what is allowed`."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = tuple(faults)
+
+
+def load_project(root: Path) -> Project:
+    """Every feature group and model below `root`. Raises InvalidProject with all faults of all files."""
+    faults: list[str] = []
+    groups: dict[str, FeatureGroup] = {}
+    for path in sorted((root / "features").glob("*.toml")):
+        file = path.relative_to(root)
+        read = _read(path, file, GroupFile, faults)
+        if read is not None and not _collect(faults, file, _name_faults(path.stem), _group_faults(read)):
+            groups[path.stem] = read.to_group(path.stem)
+    broken = {path.stem for path in (root / "features").glob("*.toml")} - groups.keys()
+    models: dict[str, ModelSpec] = {}
+    for path in sorted((root / "models").glob("*/model.toml")):
+        file, name = path.relative_to(root), path.parent.name
+        declared = _read(path, file, ModelFile, faults)
+        if declared is None or _collect(faults, file, _name_faults(name), _model_faults(declared, groups, broken)):
+            continue
+        if not broken:
+            models[name] = declared.to_model(name, groups)
+    if not faults and not models:
+        faults.append("models/: no models/<name>/model.toml there; run this in the project's folder")
+    if faults:
+        raise InvalidProject(faults)
+    return Project(groups=groups, models=models)
+
+
+# --- what a single key cannot know ----------------------------------------------------------------
+
+
+def _name_faults(name: str) -> Iterator[str]:
+    # The name becomes part of bucket keys, function names and routes.
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,30}", name):
+        yield f"the name {name!r} is not allowed: lower-case letters, digits and _, at most 31, a letter first"
+
+
+def _group_faults(file: GroupFile) -> Iterator[str]:
+    for key in ("entity_key", "event_time"):
+        column = getattr(file, key)
+        if column in file.columns:
+            yield f"{key}: {column!r} is declared in [columns] too; a key or a time is not a feature"
+    if file.entity_key == file.event_time:
+        yield f"entity_key: {file.entity_key!r} is the event_time too; they are two columns"
+    for name, column in file.columns.items():
+        if name in RESERVED_COLUMNS and name != file.event_time:
+            yield f"columns.{name}: the name is reserved by the feature store; choose another"
+        bounded = column.minimum is not None or column.maximum is not None
+        if bounded and column.kind is not FeatureKind.NUMERIC:
+            yield f"columns.{name}: minimum and maximum are for numeric columns, this one is {column.kind}"
+        if column.minimum is not None and column.maximum is not None and column.minimum > column.maximum:
+            yield f"columns.{name}.minimum: {column.minimum:g} is above the maximum {column.maximum:g}"
+
+
+def _model_faults(file: ModelFile, groups: Mapping[str, FeatureGroup], broken: Set[str]) -> Iterator[str]:
+    if file.metric.task is not file.task:
+        allowed = ", ".join(metric for metric in Metric if metric.task is file.task)
+        yield f"metric: {file.metric} is not a metric of {file.task}; allowed: {allowed}"
+    yield from _feature_faults(file, groups, broken)
+    drift = file.triggers.drift
+    if drift.drifted_batches > drift.of_last:
+        yield f"triggers.drift.drifted_batches: {drift.drifted_batches} of the last {drift.of_last} can never be"
+    lengths = file.training.windows
+    if len(set(lengths)) < len(lengths):
+        yield "training.windows: a window is named twice"
+    if file.task_size.cpu not in FARGATE_MEMORY_MIB:
+        yield f"task_size.cpu: {file.task_size.cpu} is not offered by Fargate; allowed: {_listed(FARGATE_MEMORY_MIB)}"
+    elif file.task_size.memory_mib not in FARGATE_MEMORY_MIB[file.task_size.cpu]:
+        cpu, allowed = file.task_size.cpu, _listed(FARGATE_MEMORY_MIB[file.task_size.cpu])
+        yield f"task_size.memory_mib: not {file.task_size.memory_mib} with cpu {cpu}; allowed: {allowed}"
+
+
+def _feature_faults(file: ModelFile, groups: Mapping[str, FeatureGroup], broken: Set[str]) -> Iterator[str]:
+    if len(file.features) != 1:
+        yield f"features: one feature group for each model, {len(file.features)} are named"
+        return
+    (name, features), *_ = file.features.items()
+    group = groups.get(name)
+    if group is None and name in broken:
+        return  # its own faults are told already
+    if group is None:
+        yield f"features.{name}: there is no features/{name}.toml; known groups: {_listed(groups) or 'none'}"
+        return
+    columns = {column.name: column for column in group.columns}
+    for feature in features:
+        if feature not in columns:
+            yield f"features.{name}: {feature!r} is no column of features/{name}.toml; allowed: {_listed(columns)}"
+    for feature in sorted({feature for feature in features if features.count(feature) > 1}):
+        yield f"features.{name}: {feature!r} is named twice"
+    if file.label.name in (*columns, group.entity_key, group.event_time, *RESERVED_COLUMNS):
+        yield f"label.name: {file.label.name!r} is a column of features/{name}.toml already; a label has its own name"
+    for index, entry in enumerate(file.gate.slices):
+        column = columns.get(entry.column)
+        if column is None or column.kind is FeatureKind.NUMERIC or entry.column not in features:
+            allowed = _listed(
+                key for key in features if key in columns and columns[key].kind is not FeatureKind.NUMERIC
+            )
+            yield f"gate.slices.{index}.column: {entry.column!r} cannot be sliced by; allowed: {allowed or 'none'}"
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+Read = TypeVar("Read", bound=Table)
+
+
+def _read(path: Path, file: Path, cls: type[Read], faults: list[str]) -> Read | None:
+    try:
+        return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        faults.append(f"{file}: not TOML: {error}")
+    except ValidationError as error:
+        faults.extend(f"{file}: {_sentence(entry, cls)}" for entry in error.errors(include_url=False))
+    return None
+
+
+def _sentence(entry: Mapping[str, Any], cls: type[Table]) -> str:
+    location: tuple[int | str, ...] = entry["loc"]
+    key = ".".join(str(part) for part in location)
+    match entry["type"]:
+        case "extra_forbidden":
+            return f"{key}: unknown key; allowed here: {_listed(_keys_at(cls, location[:-1]))}"
+        case "missing":
+            return f"{key}: missing"
+        case "value_error":
+            return f"{key}: {entry['ctx']['error']}, not {entry['input']!r}"
+    return f"{key}: {entry['msg'][0].lower()}{entry['msg'][1:]}, not {entry['input']!r}"
+
+
+def _keys_at(cls: type[Table], location: Sequence[int | str]) -> Iterator[str]:
+    """The keys of the table at this place: walks the declared types along the location."""
+    for part in location:
+        if isinstance(part, str) and part in cls.model_fields:
+            inner = _table_in(cls.model_fields[part].annotation)
+            if inner is not None:
+                cls = inner
+    yield from cls.model_fields
+
+
+def _table_in(annotation: Any) -> type[Table] | None:
+    if isinstance(annotation, type) and issubclass(annotation, Table):
+        return annotation
+    return next((found for part in getattr(annotation, "__args__", ()) if (found := _table_in(part))), None)
+
+
+def _collect(faults: list[str], file: Path, *found: Iterator[str]) -> bool:
+    """True where there was a fault."""
+    before = len(faults)
+    faults.extend(f"{file}: {fault}" for several in found for fault in several)
+    return len(faults) > before
+
+
+def _listed(names: Iterable[object]) -> str:
+    return ", ".join(str(name) for name in names)

@@ -1,0 +1,152 @@
+"""`features/<group>.toml` and `models/<name>/model.toml` as they are written: keys, types, bounds and defaults."""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from evertrain.domain.model_spec import (
+    Column,
+    DriftPolicy,
+    FeatureGroup,
+    FeatureKind,
+    GatePolicy,
+    LabelSpec,
+    Metric,
+    ModelSpec,
+    SliceSpec,
+    Task,
+    TaskSize,
+    TrainingPolicy,
+    TriggerPolicy,
+)
+
+_UNITS = {"d": "days", "h": "hours", "m": "minutes"}
+
+
+def _duration(value: object) -> timedelta:
+    """
+    >>> _duration("36h")
+    datetime.timedelta(days=1, seconds=43200)
+    """
+    matched = re.fullmatch(r"([1-9]\d*)([dhm])", value) if isinstance(value, str) else None
+    if matched is None:
+        raise ValueError('a duration is text such as "28d", "36h" or "90m"')
+    return timedelta(**{_UNITS[matched[2]]: int(matched[1])})
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Count = Annotated[int, Field(ge=1)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class _ColumnTable(Table):
+    kind: FeatureKind
+    nullable: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+    description: str = ""
+
+
+class GroupFile(Table):
+    entity_key: str
+    event_time: str
+    columns: Annotated[dict[str, _ColumnTable], Field(min_length=1)]
+    owner: str = ""
+    description: str = ""
+
+    def to_group(self, name: str) -> FeatureGroup:
+        return FeatureGroup(
+            name=name,
+            entity_key=self.entity_key,
+            event_time=self.event_time,
+            columns=tuple(Column(name=key, **dict(column)) for key, column in self.columns.items()),
+            owner=self.owner,
+            description=self.description,
+        )
+
+
+class _LabelTable(Table):
+    name: str
+    latency: Duration
+
+
+class _DriftTable(Table):
+    drifted_batches: Count = DriftPolicy().drifted_batches
+    of_last: Count = DriftPolicy().of_last
+    psi_threshold: NonNegative = DriftPolicy().psi_threshold
+    minimum_rows: Count = DriftPolicy().minimum_rows
+    minimum_features: Count = DriftPolicy().minimum_features
+
+
+class _TriggersTable(Table):
+    drift: _DriftTable = _DriftTable()
+    every: Duration = TriggerPolicy().every
+    cooldown: Duration = TriggerPolicy().cooldown
+    labels_overdue_after: Duration = TriggerPolicy().labels_overdue_after
+    rejections_before_escalation: Count = TriggerPolicy().rejections_before_escalation
+    quarantines_before_escalation: Count = TriggerPolicy().quarantines_before_escalation
+
+
+class _TrainingTable(Table):
+    windows: Annotated[list[Duration], Field(min_length=1)]
+    validation: Duration
+    gate: Duration
+    embargo: Duration
+    minimum_rows: Count = 1_000
+
+
+class _SliceTable(Table):
+    column: str
+    margin: NonNegative
+    minimum_rows: Count = 200
+
+
+class _GateTable(Table):
+    margin: NonNegative
+    floor: Annotated[float, Field(allow_inf_nan=False)]
+    confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
+    superiority: bool = False
+    slices: list[_SliceTable] = []
+
+
+class _TaskTable(Table):
+    cpu: int = TaskSize().cpu
+    memory_mib: int = TaskSize().memory_mib
+
+
+class ModelFile(Table):
+    title: str
+    task: Task
+    metric: Metric
+    features: dict[str, Annotated[list[str], Field(min_length=1)]]
+    label: _LabelTable
+    training: _TrainingTable
+    gate: _GateTable
+    triggers: _TriggersTable = _TriggersTable()
+    task_size: _TaskTable = _TaskTable()
+
+    def to_model(self, name: str, groups: Mapping[str, FeatureGroup]) -> ModelSpec:
+        (group, features), *_ = self.features.items()
+        triggers = dict(self.triggers) | {"drift": DriftPolicy(**dict(self.triggers.drift))}
+        training = dict(self.training) | {"windows": tuple(sorted(self.training.windows))}
+        gate = dict(self.gate) | {"slices": tuple(SliceSpec(**dict(entry)) for entry in self.gate.slices)}
+        return ModelSpec(
+            name=name,
+            title=self.title,
+            task=self.task,
+            metric=self.metric,
+            group=groups[group],
+            feature_names=tuple(features),
+            label=LabelSpec(**dict(self.label)),
+            triggers=TriggerPolicy(**triggers),
+            training=TrainingPolicy(**training),
+            gate=GatePolicy(**gate),
+            task_size=TaskSize(**dict(self.task_size)),
+        )

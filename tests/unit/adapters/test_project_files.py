@@ -1,0 +1,159 @@
+"""A broken TOML file is told by file, key and what is allowed; nothing is guessed."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from evertrain.adapters.project_files import InvalidProject, load_project
+from evertrain.domain.model_spec import FeatureKind, Metric
+
+REPOSITORY = Path(__file__).parents[3]
+
+GROUP = """
+entity_key = "trip_id"
+event_time = "departed_at"
+
+[columns]
+distance = { kind = "numeric", minimum = 0 }
+carrier = { kind = "categorical" }
+"""
+
+MODEL = """
+title = "Will a trip be late?"
+task = "classification"
+metric = "roc_auc_score"
+
+[features]
+trips = ["distance", "carrier"]
+
+[label]
+name = "late"
+latency = "3d"
+
+[training]
+windows = ["28d", "14d"]
+validation = "5d"
+gate = "7d"
+embargo = "3d"
+
+[gate]
+margin = 0.01
+floor = 0.55
+"""
+
+
+def a_project(root: Path, *, group: str = GROUP, model: str = MODEL) -> Path:
+    for path, text in (("features/trips.toml", group), ("models/late_trips/model.toml", model)):
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    return root
+
+
+def faults_of(root: Path) -> tuple[str, ...]:
+    with pytest.raises(InvalidProject) as raised:
+        load_project(root)
+    return raised.value.faults
+
+
+def test_a_model_folder_becomes_a_model_spec(tmp_path: Path) -> None:
+    model = load_project(a_project(tmp_path)).models["late_trips"]
+    assert model.metric is Metric.ROC_AUC_SCORE
+    assert model.group.entity_key == "trip_id"
+    assert [column.kind for column in model.features] == [FeatureKind.NUMERIC, FeatureKind.CATEGORICAL]
+    assert model.training.windows == (timedelta(days=14), timedelta(days=28))
+    assert model.triggers.drift.psi_threshold == 0.2
+
+
+def test_the_repository_s_own_models_are_valid() -> None:
+    project = load_project(REPOSITORY)
+    assert [model.name for model in project.models_on("flights")] == ["air_time", "flights"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ("margin = 0.01", "marign = 0.01", "gate.marign: unknown key; allowed here: margin, floor, confidence"),
+        ("margin = 0.01\n", "", "gate.margin: missing"),
+        ('latency = "3d"', "latency = 3", 'label.latency: a duration is text such as "28d"'),
+        ('latency = "3d"', 'latency = "0d"', "label.latency: a duration is text"),
+        ('task = "classification"', 'task = "ranking"', "task: input should be 'classification' or 'regression'"),
+        ("roc_auc_score", "mean_absolute_error", "metric: mean_absolute_error is not a metric of classification"),
+        (
+            'trips = ["distance"',
+            'trips = ["distanec"',
+            "features.trips: 'distanec' is no column of features/trips.toml",
+        ),
+        ('trips = ["distance"', 'trips = ["carrier"', "features.trips: 'carrier' is named twice"),
+        ("trips = [", "rides = [", "features.rides: there is no features/rides.toml; known groups: trips"),
+        ('name = "late"', 'name = "carrier"', "label.name: 'carrier' is a column of features/trips.toml already"),
+        ('windows = ["28d", "14d"]', 'windows = ["28d", "28d"]', "training.windows: a window is named twice"),
+        ('windows = ["28d", "14d"]', "windows = []", "training.windows: list should have at least 1 item"),
+        (
+            "[gate]",
+            "[task_size]\ncpu = 1000\n[gate]",
+            "task_size.cpu: 1000 is not offered by Fargate; allowed: 256, 512",
+        ),
+        (
+            "[gate]",
+            "[task_size]\ncpu = 256\n[gate]",
+            "task_size.memory_mib: not 4096 with cpu 256; allowed: 512, 1024",
+        ),
+        (
+            "[gate]",
+            "[triggers.drift]\ndrifted_batches = 6\n[gate]",
+            "triggers.drift.drifted_batches: 6 of the last 5 can never be",
+        ),
+        (
+            "floor = 0.55",
+            'floor = 0.55\n[[gate.slices]]\ncolumn = "distance"\nmargin = 0.1',
+            "gate.slices.0.column: 'distance' cannot be sliced by; allowed: carrier",
+        ),
+        ("[label]", "[label", "not TOML"),
+    ],
+)
+def test_a_fault_in_a_model_is_told_by_file_key_and_remedy(tmp_path: Path, old: str, new: str, fault: str) -> None:
+    assert old in MODEL
+    faults = faults_of(a_project(tmp_path, model=MODEL.replace(old, new)))
+    assert any(found.startswith("models/late_trips/model.toml: " + fault) for found in faults), faults
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ('"trip_id"', '"distance"', "entity_key: 'distance' is declared in [columns] too"),
+        ('"departed_at"', '"trip_id"', "entity_key: 'trip_id' is the event_time too"),
+        ("distance =", "ingested_at =", "columns.ingested_at: the name is reserved"),
+        ("minimum = 0", "minimum = 5, maximum = 1", "columns.distance.minimum: 5 is above the maximum 1"),
+        (
+            '"categorical"',
+            '"categorical", minimum = 1',
+            "columns.carrier: minimum and maximum are for numeric columns",
+        ),
+    ],
+)
+def test_a_fault_in_a_feature_group_is_told(tmp_path: Path, old: str, new: str, fault: str) -> None:
+    assert old in GROUP
+    assert f"features/trips.toml: {fault}" in faults_of(a_project(tmp_path, group=GROUP.replace(old, new)))[0]
+
+
+def test_a_name_that_no_bucket_key_could_carry_is_refused(tmp_path: Path) -> None:
+    a_project(tmp_path)
+    (tmp_path / "models/late_trips").rename(tmp_path / "models/Late-Trips")
+    assert "the name 'Late-Trips' is not allowed" in faults_of(tmp_path)[0]
+
+
+def test_faults_of_all_files_are_told_at_once(tmp_path: Path) -> None:
+    a_project(tmp_path, group=GROUP.replace("numeric", "number"), model=MODEL.replace('"3d"', '"soon"', 1))
+    assert [fault.split(":")[:2] for fault in faults_of(tmp_path)] == [
+        ["features/trips.toml", " columns.distance.kind"],
+        ["models/late_trips/model.toml", " label.latency"],
+    ]
+
+
+def test_a_broken_feature_group_is_not_told_as_a_missing_one(tmp_path: Path) -> None:
+    assert len(faults_of(a_project(tmp_path, group=GROUP.replace("numeric", "number")))) == 1
+
+
+def test_a_folder_without_models_is_told(tmp_path: Path) -> None:
+    assert faults_of(tmp_path) == ("models/: no models/<name>/model.toml there; run this in the project's folder",)
