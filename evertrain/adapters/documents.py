@@ -2,7 +2,7 @@
 
 from collections.abc import Hashable
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -22,8 +22,7 @@ def dump(value: object) -> bytes:
     >>> dump(Feed(kind=FeedKind.LABELS, name="flights"))
     b'{"kind":"labels","name":"flights"}'
     """
-    adapter: TypeAdapter[object] = _adapter(type(value))
-    return adapter.dump_json(value)
+    return _adapter(cast("Hashable", type(value))).dump_json(value)
 
 
 def load(cls: type[T], data: bytes | str) -> T:
@@ -37,7 +36,7 @@ def load(cls: type[T], data: bytes | str) -> T:
     evertrain.adapters.documents.InvalidDocument: Feed: name: Field required
     """
     try:
-        adapter: TypeAdapter[T] = _adapter(cls)
+        adapter: TypeAdapter[T] = _adapter(cast("Hashable", cls))
         return adapter.validate_json(data)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
@@ -46,5 +45,5 @@ def load(cls: type[T], data: bytes | str) -> T:
 
 
 @cache
-def _adapter(cls: Hashable) -> TypeAdapter[Any]:
+def _adapter(cls: Any) -> TypeAdapter[Any]:
     return TypeAdapter(cls)
