@@ -1,0 +1,52 @@
+"""The prediction endpoint over HTTP, signed as IAM authorisation wants it. Knows no model."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import boto3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.httpsession import URLLib3Session
+
+from evertrain.domain.errors import EvertrainError
+
+
+class PredictionRefused(EvertrainError):
+    """The endpoint answered with a status other than 200; the text is its own sentence."""
+
+
+class PredictionApi:
+    """`url` is the HTTP API's root, without a slash at its end."""
+
+    def __init__(self, *, url: str, session: boto3.Session) -> None:
+        self.url = url
+        self._session = session
+        self._http = URLLib3Session(timeout=30)
+
+    def predict(self, model: str, body: object) -> dict[str, Any]:
+        return self._call("POST", f"/models/{model}/predict", json.dumps(body).encode())
+
+    def describe(self, model: str) -> dict[str, Any]:
+        return self._call("GET", f"/models/{model}")
+
+    def _call(self, method: str, path: str, body: bytes | None = None) -> dict[str, Any]:
+        headers: Mapping[str, str] = {"content-type": "application/json"} if body else {}
+        request = AWSRequest(method=method, url=self.url + path, data=body, headers=headers)
+        credentials = self._session.get_credentials()
+        if credentials is not None:
+            SigV4Auth(credentials, "execute-api", self._session.region_name).add_auth(request)
+        answer = self._http.send(request.prepare())
+        if answer.status_code != 200:
+            raise PredictionRefused(f"{answer.status_code}: {_sentence(answer.text)}")
+        result: dict[str, Any] = json.loads(answer.text)
+        return result
+
+
+def _sentence(text: str) -> str:
+    try:
+        said = json.loads(text)
+    except ValueError:
+        return text
+    # `error` is our handler's, `message` is API Gateway's own.
+    return str(said.get("error") or said.get("message") or text) if isinstance(said, dict) else text

@@ -1,0 +1,151 @@
+"""What the commands print for people: tables and sentences by Rich. Values in, text out."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from rich.console import Console
+from rich.table import Table
+
+from evertrain.domain.batches import Batch, Quarantine, TableState
+from evertrain.domain.decisions import Action, RecordedDecision
+from evertrain.domain.drift import DriftStatus, DriftVerdict
+from evertrain.domain.model_spec import Project
+from evertrain.domain.registry import ModelVersion, VersionStatus
+from evertrain.domain.training import duration_name
+from evertrain.use_cases.model_status import ModelStatus
+
+console = Console(highlight=False)
+
+_COLOURS = {
+    Action.RETRAIN: "green",
+    Action.HOLD: "yellow",
+    Action.ESCALATE: "bold red",
+    VersionStatus.CHAMPION: "bold green",
+    VersionStatus.REJECTED: "red",
+    VersionStatus.ROLLED_BACK: "red",
+    DriftStatus.DRIFTED: "red",
+    DriftStatus.STABLE: "green",
+}
+
+
+def coloured(word: Action | VersionStatus | DriftStatus) -> str:
+    colour = _COLOURS.get(word)
+    text = word.value.replace("_", " ")
+    return f"[{colour}]{text}[/]" if colour else text
+
+
+def project(project: Project) -> None:
+    table = _table("Models", "model", "predicts", "metric", "features", "windows")
+    for name in sorted(project.models):
+        spec = project.models[name]
+        table.add_row(
+            name,
+            spec.title,
+            spec.metric.value,
+            f"{len(spec.feature_names)} of features/{spec.group.name}.toml",
+            ", ".join(duration_name(length) for length in spec.training.windows),
+        )
+    console.print(table)
+    console.print("Every file is valid, and every estimator can be made.")
+
+
+def landed(uri: str) -> None:
+    console.print(f"landed at {uri}; `evertrain status` shows what becomes of it")
+
+
+def accepted(batch: Batch, verdicts: Sequence[DriftVerdict]) -> None:
+    console.print(f"[green]accepted[/] {batch.rows:,} rows of {batch.feed} as batch {batch.batch_id[:12]}")
+    for verdict in verdicts:
+        console.print(f"  {verdict.model}: {verdict_sentence(verdict)}")
+
+
+def quarantined(quarantine: Quarantine) -> None:
+    console.print(
+        f"[bold red]quarantined[/]: nothing of it reached the feature store. Kept at {quarantine.object_uri}"
+    )
+    for fault in quarantine.faults:
+        console.print(f"  {fault.message}", markup=False)
+
+
+def verdict_sentence(verdict: DriftVerdict) -> str:
+    if verdict.status is DriftStatus.NO_REFERENCE:
+        return "no champion yet to compare it with"
+    if verdict.status is DriftStatus.TOO_FEW_ROWS:
+        return f"{verdict.rows} rows are too few to say anything about drift"
+    if verdict.status is DriftStatus.STABLE:
+        return "stable"
+    worst = sorted((f for f in verdict.features if f.drifted), key=lambda f: f.threshold - f.psi)
+    return f"drifted in {len(worst)} of {len(verdict.features)} features; " + "; ".join(f.sentence for f in worst[:3])
+
+
+def statuses(found: Sequence[ModelStatus]) -> None:
+    for status in found:
+        table = Table(title=f"{status.model}: {status.title}", title_justify="left", show_header=False, box=None)
+        table.add_column(style="dim")
+        table.add_column()
+        champion = status.champion
+        table.add_row(
+            "champion",
+            f"{champion.version} since {_when(champion.since)}" if champion else "none yet: nothing answers",
+        )
+        table.add_row("features", _state(status.features))
+        table.add_row("labels", _state(status.labels))
+        table.add_row(
+            "last batches", " ".join(coloured(verdict.status) for verdict in reversed(status.verdicts)) or "none"
+        )
+        if status.consecutive_quarantines:
+            table.add_row("quarantined", f"[red]{status.consecutive_quarantines} in a row[/]")
+        if status.last_decision:
+            decision = status.last_decision.decision
+            told = f"{coloured(decision.action)} on {_when(status.last_decision.decided_at)}: {decision.sentence}"
+            table.add_row("last decision", told)
+        if status.last_outcome:
+            table.add_row("last outcome", f"{status.last_outcome.name}: {status.last_outcome.sentence}")
+        table.add_row("retraining", "running" if status.retraining_running else "not running")
+        console.print(table)
+
+
+def decisions(found: Sequence[RecordedDecision]) -> None:
+    table = _table("Decisions", "when", "decision", "because", "cause")
+    for entry in found:
+        decision = entry.decision
+        table.add_row(_when(entry.decided_at), coloured(decision.action), decision.sentence, entry.cause[:24])
+    console.print(table if found else "Nothing had to be decided yet.")
+
+
+def versions(found: Sequence[ModelVersion]) -> None:
+    metric = found[0].gate_score.metric.value if found else "score"
+    table = _table("Versions", "version", "status", "window", "rows", f"{metric} on the gate slice", "gate")
+    for version in found:
+        score = version.gate_score
+        table.add_row(
+            version.version,
+            coloured(version.status),
+            version.window_name,
+            f"{version.rows:,}",
+            f"{score.value:.4f} [{score.low:.4f}, {score.high:.4f}]".replace("[", "\\["),
+            version.gate.sentence.replace("[", "\\["),
+        )
+    console.print(table if found else "No version has been registered yet.")
+
+
+def asked(model: str) -> None:
+    console.print(f"asked; `evertrain decisions {model}` shows what was decided")
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", header_style="dim", title_style="bold")
+    for column in columns:
+        table.add_column(column, no_wrap=column in {"when", "version"})
+    return table
+
+
+def _when(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}"
+
+
+def _state(state: TableState | None) -> str:
+    if state is None:
+        return "none yet"
+    span = f"{_when(state.event_time_min)} to {_when(state.event_time_max)}"
+    return f"{state.rows:,} rows, {span}, table version {state.version}"

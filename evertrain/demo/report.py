@@ -1,0 +1,191 @@
+"""The replay as one self-contained HTML page: what was seen, decided, trained, gained. Pure: values in, text out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from importlib.resources import files
+
+import jinja2
+import plotly.graph_objects as go
+import plotly.io
+from markupsafe import Markup
+
+from evertrain.domain.batches import Quarantine
+from evertrain.domain.decisions import RecordedDecision
+from evertrain.domain.drift import DriftVerdict
+from evertrain.domain.model_spec import ModelSpec
+from evertrain.domain.registry import Champion, ModelVersion
+
+INK, MUTED, GRID = "#1c2733", "#6b7a8c", "#e4e9ef"
+KEPT, FROZEN, ALARM = "#0b6e4f", "#b4552d", "#b3261e"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricPoint:
+    """One span of days, judged once its labels were there: by the champion of the time, and by the first champion."""
+
+    start: date
+    rows: int
+    champion: float
+    first_champion: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelStory:
+    """All that the report tells of one model. Sequences are oldest first."""
+
+    spec: ModelSpec
+    verdicts: Sequence[DriftVerdict]
+    decisions: Sequence[RecordedDecision]
+    versions: Sequence[ModelVersion]
+    champions: Sequence[Champion]
+    metric: Sequence[MetricPoint]
+    ended_at: datetime
+
+
+def render(
+    stories: Sequence[ModelStory], quarantines: Sequence[Quarantine], *, title: str, facts: Mapping[str, str]
+) -> str:
+    """The page. Plotly's script is inside it: it opens without a network."""
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    template = environment.from_string(
+        files("evertrain.demo").joinpath("report.html.jinja").read_text(encoding="utf-8")
+    )
+    return template.render(
+        title=title,
+        facts=facts,
+        quarantines=quarantines,
+        models=[
+            {"story": story, "plots": [_plot(figure) for figure in _figures(story)], "gain": _gain(story)}
+            for story in stories
+        ],
+        # Plotly's own code, not data: the one place where nothing is escaped.
+        plotly_script=Markup(plotly.offline.get_plotlyjs()),  # noqa: S704
+    )
+
+
+def _figures(story: ModelStory) -> list[go.Figure]:
+    figures = []
+    if story.metric:
+        figures.append(metric_figure(story))
+    if story.champions:
+        figures.append(champions_figure(story))
+    if any(verdict.features for verdict in story.verdicts):
+        figures.append(drift_figure(story))
+    return figures
+
+
+def metric_figure(story: ModelStory) -> go.Figure:
+    """The metric of the champion that answered, against that of the first champion left alone."""
+    days = [point.start for point in story.metric]
+    figure = go.Figure()
+    for name, colour, values in (
+        ("never retrained", FROZEN, [point.first_champion for point in story.metric]),
+        ("champion of the time", KEPT, [point.champion for point in story.metric]),
+    ):
+        figure.add_scatter(
+            x=days, y=values, name=name, mode="lines+markers", line={"color": colour, "width": 2}, marker={"size": 5}
+        )
+    _mark_promotions(figure, story)
+    better = "higher" if story.spec.metric.higher_is_better else "lower"
+    return _styled(
+        figure,
+        title=f"{story.spec.metric} by week, on flights that no compared model was trained on",
+        y_title=f"{story.spec.metric} ({better} is better)",
+    )
+
+
+def champions_figure(story: ModelStory) -> go.Figure:
+    """Who answered when: one bar for each champion, from its promotion to the next."""
+    figure = go.Figure()
+    ends = [*(champion.since for champion in story.champions[1:]), story.ended_at]
+    windows = {version.version: version.window_name for version in story.versions}
+    for champion, end in zip(story.champions, ends, strict=True):
+        figure.add_bar(
+            x=[(end - champion.since).total_seconds() * 1000],
+            base=[champion.since],
+            y=[champion.version],
+            orientation="h",
+            marker={"color": KEPT},
+            text=f"{windows.get(champion.version, '')} window, {(end - champion.since).days} days",
+            textposition="auto",
+            hovertemplate=f"{champion.version}<br>since {champion.since:%Y-%m-%d %H:%M} UTC<extra></extra>",
+        )
+    figure.update_xaxes(type="date")
+    figure.update_yaxes(autorange="reversed", type="category")
+    figure = _styled(figure, title="Champion history", y_title="version", height=140 + 44 * len(story.champions))
+    return figure.update_layout(showlegend=False)
+
+
+def drift_figure(story: ModelStory) -> go.Figure:
+    """PSI of each feature in each batch, as a share of what its limit allows; drifted cells are framed by colour."""
+    judged = [verdict for verdict in story.verdicts if verdict.features]
+    names = [feature.feature for feature in judged[-1].features]
+    cells = {(feature.feature, verdict.event_time_min): feature for verdict in judged for feature in verdict.features}
+    times = [verdict.event_time_min for verdict in judged]
+    rows = [[cells.get((name, time)) for time in times] for name in names]
+    figure = go.Figure(
+        go.Heatmap(
+            x=times,
+            y=names,
+            z=[[None if cell is None else 1.0 if cell.drifted else 0.0 for cell in row] for row in rows],
+            customdata=[[cell.sentence if cell else "" for cell in row] for row in rows],
+            colorscale=[[0, "#dfe9e4"], [1, ALARM]],
+            zmin=0,
+            zmax=1,
+            showscale=False,
+            xgap=1,
+            ygap=1,
+            hovertemplate="%{x|%Y-%m-%d}<br>%{customdata}<extra></extra>",
+        )
+    )
+    _mark_promotions(figure, story)
+    figure.update_yaxes(autorange="reversed")
+    return _styled(
+        figure,
+        title="Drift by feature and batch against the champion's reference (red: drifted)",
+        y_title="feature",
+        height=170 + 24 * len(names),
+    )
+
+
+def _mark_promotions(figure: go.Figure, story: ModelStory) -> None:
+    for champion in story.champions:
+        figure.add_vline(x=champion.since, line={"color": INK, "width": 1, "dash": "dot"})
+
+
+def _styled(figure: go.Figure, *, title: str, y_title: str, height: int = 380) -> go.Figure:
+    figure.update_layout(
+        title={"text": title, "font": {"size": 16}, "x": 0, "xref": "paper"},
+        height=height,
+        margin={"l": 10, "r": 10, "t": 60, "b": 40},
+        font={"family": "system-ui, sans-serif", "size": 13, "color": INK},
+        paper_bgcolor="white",
+        plot_bgcolor="white",
+        legend={"orientation": "h", "y": 1.02, "yanchor": "bottom", "x": 1, "xanchor": "right"},
+    )
+    figure.update_xaxes(title="day of departure (UTC)", gridcolor=GRID, zeroline=False)
+    return figure.update_yaxes(title=y_title, gridcolor=GRID, zeroline=False, automargin=True)
+
+
+def _plot(figure: go.Figure) -> Markup:
+    html = plotly.io.to_html(
+        figure, include_plotlyjs=False, full_html=False, config={"displaylogo": False, "responsive": True}
+    )
+    return Markup(html)  # noqa: S704  # made by Plotly from numbers and escaped names
+
+
+def _gain(story: ModelStory) -> str:
+    """What retraining was worth over the weeks in which champion and first champion differ."""
+    differing = [point for point in story.metric if point.champion != point.first_champion]
+    if not differing:
+        return "The first champion is still the champion: there is nothing to compare yet."
+    rows = sum(point.rows for point in differing)
+    kept = sum(point.champion * point.rows for point in differing) / rows
+    frozen = sum(point.first_champion * point.rows for point in differing) / rows
+    return (
+        f"Since the first replacement, {story.spec.metric} was {kept:.3f} with retraining and {frozen:.3f} had the "
+        f"first champion been left alone ({rows:,} flights, {len(differing)} weeks)."
+    )

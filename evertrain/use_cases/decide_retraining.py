@@ -1,0 +1,154 @@
+"""Should this model be retrained now? Reads the loop's state, asks the policy, writes the decision down, tells it.
+
+Nothing here is triggered by an event's content but the decision's id: a lost or doubled event changes nothing.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+
+from evertrain.domain.batches import Feed, FeedKind
+from evertrain.domain.decisions import Action, Reason, RecordedDecision
+from evertrain.domain.events import Event, EventName
+from evertrain.domain.model_spec import ModelSpec, Project
+from evertrain.domain.policy import LoopState, decide
+from evertrain.ports.batches import BatchLog
+from evertrain.ports.clock import Clock
+from evertrain.ports.decisions import DecisionLog, LeaseHeld, Leases
+from evertrain.ports.feature_store import TableStates
+from evertrain.ports.messages import EventBus, HumanChannel
+from evertrain.ports.registry import ModelRegistry
+
+LEASE = timedelta(hours=4)
+"""Longer than the state machine may take; a run that died gives the model back after this time."""
+
+_ANNOUNCED_AS = {
+    Action.RETRAIN: EventName.RETRAIN_REQUESTED,
+    Action.HOLD: EventName.RETRAIN_HELD,
+    Action.ESCALATE: EventName.HUMAN_CALLED,
+}
+_DECISIONS_READ = 100
+_OUTCOMES_READ = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cause:
+    """Why a model is looked at. `name` is unique for each cause and stays the same when its event is repeated."""
+
+    model: str
+    name: str
+    asked_by: str = ""
+
+
+def decision_id_of(cause: Cause) -> str:
+    """The same for a repeated event: that is what makes a decision happen once."""
+    return sha256(f"{cause.model}|{cause.name}".encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DecideRetraining:
+    project: Project
+    batches: BatchLog
+    tables: TableStates
+    registry: ModelRegistry
+    decisions: DecisionLog
+    leases: Leases
+    bus: EventBus
+    humans: HumanChannel
+    clock: Clock
+
+    def run(self, cause: Cause) -> RecordedDecision:
+        """The decision for this cause: made once, announced at least once."""
+        decision_id = decision_id_of(cause)
+        recorded = self.decisions.find(cause.model, decision_id)
+        if recorded is None:
+            recorded = self._decide(cause, decision_id)
+        self._announce(recorded)
+        return recorded
+
+    def _decide(self, cause: Cause, decision_id: str) -> RecordedDecision:
+        spec, now = self.project.models[cause.model], self.clock.now()
+        state = self._state(spec, asked_by=cause.asked_by)
+        recorded = RecordedDecision(
+            decision_id=decision_id,
+            model=cause.model,
+            cause=cause.name,
+            decided_at=now,
+            decision=decide(state, spec, now=now),
+        )
+        try:
+            return self._record(recorded)
+        except LeaseHeld:
+            # Another cause took the lease since the state was read.
+            meanwhile = decide(replace(state, retraining_running=True), spec, now=now)
+            return self._record(replace(recorded, decision=meanwhile))
+
+    def _record(self, recorded: RecordedDecision) -> RecordedDecision:
+        decision = recorded.decision
+        if decision.action is Action.ESCALATE:
+            # Before it is written down: a human told twice is better than one who was never told.
+            self.humans.call(
+                subject=f"Evertrain: {recorded.model} needs a person",
+                message=f"{decision.sentence}.\n\nmodel {recorded.model}, decision {recorded.decision_id}, "
+                f"{decision.reason}, decided at {recorded.decided_at:%Y-%m-%d %H:%M} UTC",
+            )
+        lease = LEASE if decision.action is Action.RETRAIN else None
+        if self.decisions.record(recorded, lease=lease):
+            return recorded
+        earlier = self.decisions.find(recorded.model, recorded.decision_id)
+        return earlier or recorded
+
+    def _announce(self, recorded: RecordedDecision) -> None:
+        decision = recorded.decision
+        if decision.reason is Reason.NOTHING_TO_DO:
+            return
+        detail = {
+            "model": recorded.model,
+            "decision_id": recorded.decision_id,
+            "reason": decision.reason.value,
+            "sentence": decision.sentence,
+        }
+        self.bus.publish([Event(name=_ANNOUNCED_AS[decision.action], detail=detail)])
+
+    def _state(self, spec: ModelSpec, *, asked_by: str) -> LoopState:
+        features = Feed(kind=FeedKind.FEATURES, name=spec.group.name)
+        labels = Feed(kind=FeedKind.LABELS, name=spec.name)
+        tables = {feed: self.tables.get(feed) for feed in (features, labels)}
+        quarantines = {feed: self.batches.consecutive_quarantines(feed) for feed in tables}
+        decisions = self.decisions.decisions(spec.name, limit=_DECISIONS_READ)
+        outcomes = self.decisions.outcomes(spec.name, limit=_OUTCOMES_READ)
+        broken = [table for feed, table in tables.items() if quarantines[feed]]
+        passed_at = {
+            Reason.FEED_BROKEN: min((table.ingested_at_max for table in broken if table), default=None),
+            Reason.LABELS_OVERDUE: table.ingested_at_max if (table := tables[labels]) else None,
+            Reason.CONTENDERS_REJECTED: max(
+                (outcome.ended_at for outcome in outcomes if outcome.name is EventName.MODEL_PROMOTED), default=None
+            ),
+        }
+        return LoopState(
+            champion=self.registry.champion(spec.name),
+            # Twice as many as are judged: those against an earlier champion, or too small, do not count.
+            verdicts=self.batches.verdicts(spec.name, limit=2 * spec.triggers.drift.of_last),
+            labels=tables[labels],
+            oldest_event_time=table.event_time_min if (table := tables[features]) else None,
+            retraining_running=self.leases.is_held(spec.name),
+            last_retraining_at=max(
+                (entry.decided_at for entry in decisions if entry.decision.action is Action.RETRAIN), default=None
+            ),
+            outcomes=outcomes,
+            consecutive_quarantines=max(quarantines.values()),
+            escalated_for=frozenset(
+                reason for reason, passed in passed_at.items() if _told_since(passed, reason, decisions)
+            ),
+            asked_by=asked_by,
+        )
+
+
+def _told_since(passed_at: datetime | None, reason: Reason, decisions: Sequence[RecordedDecision]) -> bool:
+    """True where a human was told of an incident that has not passed since."""
+    return any(
+        passed_at is None or entry.decided_at >= passed_at
+        for entry in decisions
+        if entry.decision.action is Action.ESCALATE and entry.decision.reason is reason
+    )

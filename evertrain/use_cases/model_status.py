@@ -1,0 +1,56 @@
+"""How does a model's loop stand? Reads only."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from evertrain.domain.batches import Feed, FeedKind, TableState
+from evertrain.domain.decisions import RecordedDecision
+from evertrain.domain.drift import DriftVerdict
+from evertrain.domain.model_spec import ModelSpec
+from evertrain.domain.outcomes import Outcome
+from evertrain.domain.registry import Champion
+from evertrain.ports.batches import BatchLog
+from evertrain.ports.decisions import DecisionLog, Leases
+from evertrain.ports.feature_store import TableStates
+from evertrain.ports.registry import ModelRegistry
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelStatus:
+    """`verdicts` are those that the trigger looks at, the newest first; `last_decision` had something to decide."""
+
+    model: str
+    title: str
+    champion: Champion | None
+    features: TableState | None
+    labels: TableState | None
+    verdicts: Sequence[DriftVerdict]
+    last_decision: RecordedDecision | None
+    last_outcome: Outcome | None
+    retraining_running: bool
+    consecutive_quarantines: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadModelStatus:
+    batches: BatchLog
+    tables: TableStates
+    registry: ModelRegistry
+    decisions: DecisionLog
+    leases: Leases
+
+    def run(self, spec: ModelSpec) -> ModelStatus:
+        features = Feed(kind=FeedKind.FEATURES, name=spec.group.name)
+        labels = Feed(kind=FeedKind.LABELS, name=spec.name)
+        return ModelStatus(
+            model=spec.name,
+            title=spec.title,
+            champion=self.registry.champion(spec.name),
+            features=self.tables.get(features),
+            labels=self.tables.get(labels),
+            verdicts=self.batches.verdicts(spec.name, limit=spec.triggers.drift.of_last),
+            last_decision=next(iter(self.decisions.decisions(spec.name, limit=1)), None),
+            last_outcome=next(iter(self.decisions.outcomes(spec.name, limit=1)), None),
+            retraining_running=self.leases.is_held(spec.name),
+            consecutive_quarantines=max(self.batches.consecutive_quarantines(feed) for feed in (features, labels)),
+        )

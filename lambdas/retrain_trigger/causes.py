@@ -1,0 +1,60 @@
+"""Which models an event makes us look at. The event's content is used for names only; the policy reads the state."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from evertrain.domain.batches import FeedKind
+from evertrain.domain.errors import EvertrainError
+from evertrain.domain.events import EventName
+from evertrain.domain.model_spec import Project
+from evertrain.use_cases.decide_retraining import Cause
+
+
+class InvalidEvent(EvertrainError):
+    """The event is not one of those that this function is subscribed to, or lacks a field."""
+
+
+def causes_of(envelope: Mapping[str, Any], project: Project) -> Iterator[Cause]:
+    """Raises InvalidEvent. Models that are gone from the project are passed over: their events may outlive them."""
+    name = _field(envelope, "detail-type")
+    detail = _field(envelope, "detail")
+    for cause in _causes(name, detail, project):
+        if cause.model in project.models:
+            yield cause
+
+
+def _causes(name: str, detail: Mapping[str, Any], project: Project) -> Iterator[Cause]:
+    match name:
+        case EventName.FEATURE_DRIFT_DETECTED:
+            yield Cause(model=_field(detail, "model"), name=f"drift:{_field(detail, 'batch_id')}")
+        case EventName.FEATURE_BATCH_QUARANTINED | EventName.LABEL_BATCH_QUARANTINED:
+            for model in _models_fed_by(_field(detail, "feed"), project):
+                yield Cause(model=model, name=f"quarantine:{_field(detail, 'batch_id')}")
+        case EventName.LABELS_COMMITTED:
+            for model in _models_fed_by(_field(detail, "feed"), project):
+                yield Cause(model=model, name=f"labels:{_field(detail, 'batch_id')}")
+        case EventName.RETRAIN_ASKED:
+            yield Cause(
+                model=_field(detail, "model"),
+                name=f"asked:{_field(detail, 'request_id')}",
+                asked_by=_field(detail, "reason"),
+            )
+        case "ScheduledTick":  # what EventBridge Scheduler is told to send
+            for model in sorted(project.models):
+                yield Cause(model=model, name=f"tick:{_field(detail, 'scheduled_time')}")
+        case _:
+            raise InvalidEvent(f"detail-type {name!r} is not one that asks for a decision")
+
+
+def _models_fed_by(feed: str, project: Project) -> tuple[str, ...]:
+    """No model for a feed that nobody declared: such objects are quarantined without anyone to retrain."""
+    kind, _, name = feed.partition("/")
+    if kind == FeedKind.LABELS:
+        return (name,)
+    return tuple(model.name for model in project.models_on(name))
+
+
+def _field(fields: Mapping[str, Any], name: str) -> Any:
+    if name not in fields:
+        raise InvalidEvent(f"{name}: missing")
+    return fields[name]
