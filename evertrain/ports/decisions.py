@@ -29,6 +29,8 @@ class DecisionLog(Protocol):
     def record_outcome(self, outcome: Outcome) -> bool:
         """False where this decision's outcome was recorded before."""
 
+    def outcome_of(self, model: str, decision_id: str) -> Outcome | None: ...
+
     def outcomes(self, model: str, *, limit: int) -> Sequence[Outcome]:
         """The newest first."""
 

@@ -1,0 +1,19 @@
+"""boto3 clients, made once for each process. `AWS_ENDPOINT_URL`, region and credentials are boto3's own business."""
+
+from functools import cache
+from typing import Any
+
+import boto3
+from botocore.config import Config
+
+_CONFIG = Config(
+    retries={"mode": "standard", "max_attempts": 5},
+    # A function waits for its answer: better a retry than a connection that hangs.
+    connect_timeout=3,
+    read_timeout=30,
+)
+
+
+@cache
+def client(service: str) -> Any:
+    return boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]  # the service's name is an argument

@@ -1,0 +1,112 @@
+"""What the DynamoDB adapters share: documents under two keys, conditional writes, paged queries."""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from mypy_boto3_dynamodb import DynamoDBClient
+
+Item = Mapping[str, Any]
+"""An item in DynamoDB's own notation, `{"name": {"S": "value"}}`."""
+
+ABSENT = "attribute_not_exists(pk)"
+
+
+class Table:
+    """One table with string keys `pk` and `sk`; a value is kept as JSON in `document`. All reads are consistent."""
+
+    def __init__(self, *, client: "DynamoDBClient", name: str) -> None:
+        self._client = client
+        self.name = name
+
+    def get(self, pk: str, sk: str) -> Item | None:
+        return self._client.get_item(TableName=self.name, Key=key(pk, sk), ConsistentRead=True).get("Item")
+
+    def query(self, pk: str, prefix: str, *, limit: int | None = None) -> Iterator[Item]:
+        """Items of one partition whose sort key begins with `prefix`, the last key first."""
+        pages = self._client.get_paginator("query").paginate(
+            TableName=self.name,
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
+            ExpressionAttributeValues={":pk": {"S": pk}, ":prefix": {"S": prefix}},
+            ScanIndexForward=False,
+            ConsistentRead=True,
+            PaginationConfig={} if limit is None else {"MaxItems": limit},
+        )
+        for page in pages:
+            yield from page["Items"]
+
+    def transact(self, *writes: Mapping[str, Any]) -> tuple[bool, ...] | None:
+        """All of the writes or none. None where they were made; else, for each write, whether its condition failed.
+
+        A cancellation for any other reason, such as throttling, propagates.
+        """
+        requests: Any = list(writes)
+        try:
+            self._client.transact_write_items(TransactItems=requests)
+        except self._client.exceptions.TransactionCanceledException as error:
+            reasons: list[Mapping[str, str]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
+            failed = tuple(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons)
+            if not any(failed):
+                raise
+            return failed
+        return None
+
+    def update(self, pk: str, sk: str, expression: str, condition: str | None = None, **values: Any) -> bool:
+        """False where the condition does not hold. `values` become the placeholders `:name`."""
+        request = self.update_of(pk, sk, expression, condition, **values)["Update"]
+        try:
+            self._client.update_item(**request)
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def delete(self, pk: str, sk: str, condition: str, **values: Any) -> bool:
+        """False where the condition does not hold."""
+        request = self._request(key(pk, sk), condition, values)
+        try:
+            self._client.delete_item(**request)
+        except self._client.exceptions.ConditionalCheckFailedException:
+            return False
+        return True
+
+    def put_of(self, item: Item, condition: str | None = None, **values: Any) -> dict[str, Any]:
+        """A write for `transact`."""
+        request = self._request({}, condition, values)
+        del request["Key"]
+        return {"Put": request | {"Item": item}}
+
+    def update_of(
+        self, pk: str, sk: str, expression: str, condition: str | None = None, **values: Any
+    ) -> dict[str, Any]:
+        """A write for `transact`."""
+        return {"Update": self._request(key(pk, sk), condition, values) | {"UpdateExpression": expression}}
+
+    def _request(self, keys: Item, condition: str | None, values: Mapping[str, Any]) -> dict[str, Any]:
+        request: dict[str, Any] = {"TableName": self.name, "Key": keys}
+        if condition:
+            request["ConditionExpression"] = condition
+        if values:
+            request["ExpressionAttributeValues"] = {f":{name}": value for name, value in values.items()}
+        return request
+
+
+def key(pk: str, sk: str) -> dict[str, Any]:
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+def text(value: str | bytes) -> dict[str, str]:
+    return {"S": value.decode() if isinstance(value, bytes) else value}
+
+
+def number(value: float) -> dict[str, str]:
+    return {"N": str(value)}
+
+
+def sortable(moment: datetime) -> str:
+    """Text that sorts as the times do.
+
+    >>> sortable(datetime(2013, 4, 1, tzinfo=UTC))
+    '2013-04-01T00:00:00.000000+00:00'
+    """
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")

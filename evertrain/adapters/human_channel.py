@@ -1,0 +1,19 @@
+"""Calls a person, through an SNS topic that people subscribe to."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mypy_boto3_sns import SNSClient
+
+_LONGEST_SUBJECT = 100
+"""Characters that SNS takes, and they must be ASCII without line breaks."""
+
+
+class SnsHumanChannel:
+    def __init__(self, *, client: "SNSClient", topic_arn: str) -> None:
+        self._client = client
+        self._topic_arn = topic_arn
+
+    def call(self, *, subject: str, message: str) -> None:
+        line = " ".join(subject.encode("ascii", "replace").decode().split())
+        self._client.publish(TopicArn=self._topic_arn, Subject=line[:_LONGEST_SUBJECT], Message=message)

@@ -1,0 +1,43 @@
+"""Registered versions and champions."""
+
+from datetime import datetime
+
+from evertrain.domain.gate import GateReason, GateVerdict
+from evertrain.domain.model_spec import Metric
+from evertrain.domain.registry import Champion, ModelVersion, VersionStatus
+from evertrain.domain.training import Interval, Score
+from tests.builders.models import NOW, a_champion, days
+
+
+def a_score(value: float = 0.7) -> Score:
+    return Score(metric=Metric.ROC_AUC_SCORE, value=value, low=value - 0.01, high=value + 0.01, rows=6_000)
+
+
+def a_version(
+    version: str = "v1", *, status: VersionStatus = VersionStatus.REGISTERED, score: float = 0.7
+) -> ModelVersion:
+    return ModelVersion(
+        model="trips",
+        version=version,
+        status=status,
+        registered_at=NOW,
+        decision_id="d1",
+        plan_uri="s3://artifacts/runs/trips/d1/plan.json",
+        artifact_uri="s3://artifacts/models/trips/1.json.gz",
+        artifact_sha256="1" * 64,
+        reference_uri="s3://artifacts/references/trips/1.json.gz",
+        smoke_test_uri="s3://artifacts/smoke-tests/trips/1.json",
+        features_table_version=40,
+        labels_table_version=37,
+        window_name="28d",
+        window=Interval(start=NOW - days(43), end=NOW - days(15)),
+        rows=25_000,
+        validation=a_score(score),
+        gate_score=a_score(score),
+        gate=GateVerdict(passed=True, reason=GateReason.NOT_WORSE, sentence="not worse by more than 0.01"),
+        library_versions={"scikit-learn": "1.9.1"},
+    )
+
+
+def champion_of(version: str, *, since: datetime = NOW) -> Champion:
+    return a_champion(version=version, since=since)

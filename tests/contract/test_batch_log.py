@@ -1,0 +1,99 @@
+"""Each batch is recorded once; lists come newest first; quarantines in a row are counted per feed."""
+
+from dataclasses import replace
+
+import pytest
+
+from evertrain.adapters.dynamodb_batches import DynamoDBBatchLog
+from evertrain.ports.batches import BatchLog
+from tests.builders.batches import FEATURES, LABELS, a_batch, a_quarantine
+from tests.builders.models import NOW, a_verdict, days
+from tests.fakes.batches import FakeBatchLog
+
+
+@pytest.fixture(params=["fake", "dynamodb"])
+def log(request: pytest.FixtureRequest) -> BatchLog:
+    if request.param == "fake":
+        return FakeBatchLog()
+    return DynamoDBBatchLog(table=request.getfixturevalue("table"))
+
+
+def test_the_first_record_of_a_batch_wins(log: BatchLog) -> None:
+    assert log.find(FEATURES, "b1") is None
+    assert log.record(a_batch("b1"), [])
+    assert not log.record(replace(a_batch("b1"), rows=1), [a_verdict(days_ago=1)])
+    assert log.find(FEATURES, "b1") == a_batch("b1")
+    assert log.verdicts("trips", limit=5) == []
+
+
+def test_a_batch_of_one_feed_is_not_a_batch_of_another(log: BatchLog) -> None:
+    log.record(a_batch("b1"), [])
+    assert log.find(LABELS, "b1") is None
+    assert log.find(None, "b1") is None
+
+
+def test_the_verdicts_of_a_batch_are_recorded_with_it(log: BatchLog) -> None:
+    batch = a_batch("b1")
+    mine = replace(a_verdict(days_ago=1), batch_id="b1")
+    other = replace(mine, model="trip_length")
+    log.record(batch, [mine, other])
+    assert sorted(log.verdicts_of(FEATURES, "b1"), key=lambda verdict: verdict.model) == [other, mine]
+    assert log.verdicts("trips", limit=5) == [mine]
+    assert log.verdicts_of(FEATURES, "b2") == []
+
+
+def test_verdicts_and_batches_come_newest_first_by_event_time_whenever_they_landed(log: BatchLog) -> None:
+    for name, ago in (("b2", 2), ("b3", 1), ("b1", 3)):
+        batch = a_batch(name, days_ago=ago)
+        log.record(batch, [replace(a_verdict(days_ago=ago), batch_id=name)])
+    assert [batch.batch_id for batch in log.batches(FEATURES, limit=10)] == ["b3", "b2", "b1"]
+    assert [verdict.batch_id for verdict in log.verdicts("trips", limit=2)] == ["b3", "b2"]
+    assert [batch.batch_id for batch in log.batches(FEATURES, limit=1)] == ["b3"]
+
+
+def test_two_batches_of_the_same_time_are_both_kept(log: BatchLog) -> None:
+    log.record(a_batch("b1"), [replace(a_verdict(days_ago=1), batch_id="b1")])
+    log.record(a_batch("b2"), [replace(a_verdict(days_ago=1), batch_id="b2")])
+    assert len(log.batches(FEATURES, limit=5)) == len(log.verdicts("trips", limit=5)) == 2
+
+
+def test_quarantines_in_a_row_are_counted_once_each_until_a_good_batch(log: BatchLog) -> None:
+    assert log.consecutive_quarantines(FEATURES) == 0
+    assert log.record_quarantine(a_quarantine("q1"))
+    assert not log.record_quarantine(a_quarantine("q1"))
+    assert log.record_quarantine(a_quarantine("q2"))
+    assert log.consecutive_quarantines(FEATURES) == 2
+    assert log.consecutive_quarantines(LABELS) == 0
+    log.record(a_batch("b1"), [])
+    assert log.consecutive_quarantines(FEATURES) == 0
+
+
+def test_a_batch_that_was_recorded_before_does_not_end_a_row_of_quarantines(log: BatchLog) -> None:
+    log.record(a_batch("b1"), [])
+    log.record_quarantine(a_quarantine("q1"))
+    log.record(a_batch("b1"), [])
+    assert log.consecutive_quarantines(FEATURES) == 1
+
+
+def test_quarantines_of_all_feeds_are_listed_newest_first(log: BatchLog) -> None:
+    log.record_quarantine(a_quarantine("q1", at=NOW - days(2)))
+    log.record_quarantine(a_quarantine("q2", feed=None, at=NOW))
+    log.record_quarantine(a_quarantine("q3", feed=LABELS, at=NOW - days(1)))
+    assert [quarantine.batch_id for quarantine in log.quarantines(limit=9)] == ["q2", "q3", "q1"]
+    assert log.find(None, "q2") == a_quarantine("q2", feed=None)
+
+
+def test_a_batch_is_published_when_it_is_marked(log: BatchLog) -> None:
+    log.record(a_batch("b1"), [])
+    log.record_quarantine(a_quarantine("q1", feed=None))
+    assert not log.is_published(FEATURES, "b1")
+    log.mark_published(FEATURES, "b1")
+    log.mark_published(None, "q1")
+    assert log.is_published(FEATURES, "b1")
+    assert log.is_published(None, "q1")
+
+
+def test_marking_what_was_never_recorded_records_nothing(log: BatchLog) -> None:
+    log.mark_published(FEATURES, "b1")
+    assert log.find(FEATURES, "b1") is None
+    assert not log.is_published(FEATURES, "b1")

@@ -1,0 +1,76 @@
+"""Landed bytes are read as they are; batch files are written once; quarantine keeps object and reasons together."""
+
+import json
+from typing import Any
+
+import boto3
+import pytest
+
+from evertrain.adapters.s3_landing import S3BatchFiles, S3LandingZone, S3QuarantineStore
+from evertrain.domain.batches import LandedObject
+from evertrain.ports.batches import LandingZone, ObjectGone, QuarantineStore
+from evertrain.ports.feature_store import BatchFiles
+from tests.builders.batches import FEATURES, LABELS, a_quarantine
+from tests.fakes.batches import FakeBatchFiles, FakeLandingZone, FakeQuarantineStore
+
+LANDED = LandedObject(bucket="landing", key="features/trips/2013 04 01+a.parquet")
+
+
+@pytest.fixture
+def s3(aws: boto3.Session) -> Any:
+    client = aws.client("s3")
+    for bucket in ("landing", "quarantine", "store"):
+        client.create_bucket(Bucket=bucket)
+    return client
+
+
+@pytest.fixture(params=["fake", "s3"])
+def landing(request: pytest.FixtureRequest) -> LandingZone:
+    if request.param == "fake":
+        return FakeLandingZone(objects={LANDED: b"rows"})
+    s3 = request.getfixturevalue("s3")
+    s3.put_object(Bucket=LANDED.bucket, Key=LANDED.key, Body=b"rows")
+    return S3LandingZone(client=s3)
+
+
+@pytest.fixture(params=["fake", "s3"])
+def files(request: pytest.FixtureRequest) -> BatchFiles:
+    if request.param == "fake":
+        return FakeBatchFiles()
+    return S3BatchFiles(client=request.getfixturevalue("s3"), bucket="store")
+
+
+@pytest.fixture(params=["fake", "s3"])
+def quarantine_store(request: pytest.FixtureRequest) -> QuarantineStore:
+    if request.param == "fake":
+        return FakeQuarantineStore()
+    return S3QuarantineStore(client=request.getfixturevalue("s3"), bucket="quarantine")
+
+
+def test_a_landed_object_is_read_as_it_is(landing: LandingZone) -> None:
+    assert landing.read(LANDED) == b"rows"
+
+
+def test_an_object_that_is_gone_is_told(landing: LandingZone) -> None:
+    with pytest.raises(ObjectGone, match="other"):
+        landing.read(LandedObject(bucket="landing", key="features/trips/other"))
+
+
+def test_the_first_writer_of_a_batch_file_wins_and_later_ones_are_given_its_bytes(files: BatchFiles) -> None:
+    assert files.put_if_absent(FEATURES, "batch-1.parquet", b"first") == b"first"
+    assert files.put_if_absent(FEATURES, "batch-1.parquet", b"second") == b"first"
+    assert files.put_if_absent(LABELS, "batch-1.parquet", b"labels") == b"labels"
+
+
+def test_putting_into_quarantine_twice_gives_the_same_place(quarantine_store: QuarantineStore) -> None:
+    first = quarantine_store.put(a_quarantine(), b"half a file")
+    assert quarantine_store.put(a_quarantine(), b"half a file") == first
+    assert a_quarantine().source_key in first
+
+
+def test_quarantine_keeps_the_object_beside_its_reasons(s3: Any) -> None:
+    uri = S3QuarantineStore(client=s3, bucket="quarantine").put(a_quarantine(), b"half a file")
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"half a file"
+    reasons = json.loads(s3.get_object(Bucket=bucket, Key=key.replace("/object", "/reasons.json"))["Body"].read())
+    assert [fault["code"] for fault in reasons["faults"]] == ["unparsable"]

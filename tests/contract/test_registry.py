@@ -1,0 +1,115 @@
+"""Versions are kept as they were registered; the champion changes by compare-and-swap, all of it or nothing."""
+
+from dataclasses import replace
+
+import pytest
+
+from evertrain.adapters.dynamodb_registry import DynamoDBModelRegistry
+from evertrain.domain.registry import RegistryConflict, UnknownVersion, VersionStatus
+from evertrain.ports.registry import ModelRegistry
+from tests.builders.models import NOW, days
+from tests.builders.registry import a_version, champion_of
+from tests.fakes.registry import FakeModelRegistry
+
+
+@pytest.fixture(params=["fake", "dynamodb"])
+def registry(request: pytest.FixtureRequest) -> ModelRegistry:
+    if request.param == "fake":
+        return FakeModelRegistry()
+    return DynamoDBModelRegistry(table=request.getfixturevalue("table"))
+
+
+def test_a_version_is_kept_as_it_was_registered(registry: ModelRegistry) -> None:
+    registry.register(a_version("v1"))
+    assert registry.version("trips", "v1") == a_version("v1")
+    with pytest.raises(UnknownVersion, match="v2"):
+        registry.version("trips", "v2")
+
+
+def test_registering_again_is_harmless_also_after_the_status_changed(registry: ModelRegistry) -> None:
+    registry.register(a_version("v1"))
+    registry.set_status("trips", "v1", VersionStatus.REJECTED)
+    registry.register(replace(a_version("v1"), registered_at=NOW + days(1)))
+    assert registry.version("trips", "v1").status is VersionStatus.REJECTED
+
+
+def test_a_version_s_name_stands_for_one_content(registry: ModelRegistry) -> None:
+    registry.register(a_version("v1"))
+    with pytest.raises(RegistryConflict, match="v1"):
+        registry.register(a_version("v1", score=0.8))
+
+
+def test_versions_are_listed_newest_first(registry: ModelRegistry) -> None:
+    for name in ("20130101-0600-a", "20130301-0600-b", "20130201-0600-c"):
+        registry.register(a_version(name))
+    assert [version.version[:8] for version in registry.versions("trips")] == ["20130301", "20130201", "20130101"]
+    assert list(registry.versions("boats")) == []
+
+
+def test_the_first_promotion_expects_nobody(registry: ModelRegistry) -> None:
+    registry.register(a_version("v1"))
+    assert registry.champion("trips") is None
+    registry.promote(champion_of("v1"), expected_champion=None)
+    assert registry.champion("trips") == champion_of("v1")
+    assert registry.version("trips", "v1").status is VersionStatus.CHAMPION
+
+
+def test_a_promotion_retires_the_champion_that_it_expected(registry: ModelRegistry) -> None:
+    promote_in_turn(registry, "v1", "v2")
+    statuses = {version.version: version.status for version in registry.versions("trips")}
+    assert statuses == {"v1": VersionStatus.RETIRED, "v2": VersionStatus.CHAMPION}
+
+
+def test_a_promotion_against_another_champion_changes_nothing(registry: ModelRegistry) -> None:
+    promote_in_turn(registry, "v1", "v2")
+    registry.register(a_version("v3"))
+    for expected in ("v1", None):
+        with pytest.raises(RegistryConflict):
+            registry.promote(champion_of("v3", since=NOW + days(9)), expected_champion=expected)
+    champion = registry.champion("trips")
+    assert champion is not None
+    assert champion.version == "v2"
+    assert registry.version("trips", "v3").status is VersionStatus.REGISTERED
+    assert registry.version("trips", "v1").status is VersionStatus.RETIRED
+
+
+def test_a_promotion_where_nobody_is_champion_yet_is_refused_if_it_expects_somebody(registry: ModelRegistry) -> None:
+    registry.register(a_version("v1"))
+    with pytest.raises(RegistryConflict):
+        registry.promote(champion_of("v1"), expected_champion="v0")
+    assert registry.champion("trips") is None
+
+
+def test_a_repeated_promotion_succeeds_and_leaves_one_entry(registry: ModelRegistry) -> None:
+    promote_in_turn(registry, "v1", "v2")
+    registry.promote(champion_of("v2", since=NOW + days(5)), expected_champion="v1")
+    assert [champion.version for champion in registry.history("trips")] == ["v2", "v1"]
+
+
+def test_a_version_that_was_never_registered_cannot_be_promoted(registry: ModelRegistry) -> None:
+    with pytest.raises(UnknownVersion):
+        registry.promote(champion_of("v1"), expected_champion=None)
+    assert registry.champion("trips") is None
+
+
+def test_history_says_who_answered_when(registry: ModelRegistry) -> None:
+    promote_in_turn(registry, "v1", "v2")
+    assert registry.champion_at("trips", NOW - days(1)) is None
+    for moment, version in ((NOW, "v1"), (NOW + days(0.5), "v1"), (NOW + days(1), "v2"), (NOW + days(99), "v2")):
+        champion = registry.champion_at("trips", moment)
+        assert champion is not None
+        assert champion.version == version
+
+
+def test_the_status_of_an_unknown_version_cannot_be_set(registry: ModelRegistry) -> None:
+    with pytest.raises(UnknownVersion):
+        registry.set_status("trips", "v1", VersionStatus.REJECTED)
+
+
+def promote_in_turn(registry: ModelRegistry, *names: str) -> None:
+    """A day apart."""
+    before = None
+    for day, name in enumerate(names):
+        registry.register(a_version(name))
+        registry.promote(champion_of(name, since=NOW + days(day)), expected_champion=before)
+        before = name

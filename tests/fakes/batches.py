@@ -1,0 +1,102 @@
+"""Landed objects, batch log and table states in memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from evertrain.domain.batches import Batch, Feed, LandedObject, Quarantine, TableState
+from evertrain.domain.drift import DriftVerdict
+from evertrain.ports.batches import ObjectGone
+
+Key = tuple[Feed | None, str]
+
+
+@dataclass
+class FakeLandingZone:
+    objects: dict[LandedObject, bytes] = field(default_factory=dict)
+
+    def read(self, landed: LandedObject) -> bytes:
+        if landed not in self.objects:
+            raise ObjectGone(f"{landed.bucket}/{landed.key} is gone")
+        return self.objects[landed]
+
+
+@dataclass
+class FakeQuarantineStore:
+    kept: dict[str, tuple[Quarantine, bytes]] = field(default_factory=dict)
+
+    def put(self, quarantine: Quarantine, body: bytes) -> str:
+        uri = f"memory://quarantine/{quarantine.source_key}/{quarantine.batch_id}/object"
+        self.kept[uri] = (quarantine, body)
+        return uri
+
+
+@dataclass
+class FakeBatchFiles:
+    files: dict[tuple[Feed, str], bytes] = field(default_factory=dict)
+
+    def put_if_absent(self, feed: Feed, path: str, data: bytes) -> bytes:
+        return self.files.setdefault((feed, path), data)
+
+
+@dataclass
+class FakeBatchLog:
+    _found: dict[Key, Batch | Quarantine] = field(default_factory=dict)
+    _verdicts: dict[Key, Sequence[DriftVerdict]] = field(default_factory=dict)
+    _published: set[Key] = field(default_factory=set)
+    _in_a_row: dict[Feed | None, int] = field(default_factory=dict)
+
+    def find(self, feed: Feed | None, batch_id: str) -> Batch | Quarantine | None:
+        return self._found.get((feed, batch_id))
+
+    def record(self, batch: Batch, verdicts: Sequence[DriftVerdict]) -> bool:
+        key = (batch.feed, batch.batch_id)
+        if key in self._found:
+            return False
+        self._found[key], self._verdicts[key], self._in_a_row[batch.feed] = batch, tuple(verdicts), 0
+        return True
+
+    def record_quarantine(self, quarantine: Quarantine) -> bool:
+        key = (quarantine.feed, quarantine.batch_id)
+        if key in self._found:
+            return False
+        self._found[key] = quarantine
+        self._in_a_row[quarantine.feed] = self._in_a_row.get(quarantine.feed, 0) + 1
+        return True
+
+    def is_published(self, feed: Feed | None, batch_id: str) -> bool:
+        return (feed, batch_id) in self._published
+
+    def mark_published(self, feed: Feed | None, batch_id: str) -> None:
+        if (feed, batch_id) in self._found:
+            self._published.add((feed, batch_id))
+
+    def verdicts(self, model: str, *, limit: int) -> Sequence[DriftVerdict]:
+        found = [verdict for some in self._verdicts.values() for verdict in some if verdict.model == model]
+        return sorted(found, key=lambda verdict: verdict.event_time_min, reverse=True)[:limit]
+
+    def verdicts_of(self, feed: Feed, batch_id: str) -> Sequence[DriftVerdict]:
+        return list(self._verdicts.get((feed, batch_id), ()))
+
+    def batches(self, feed: Feed, *, limit: int) -> Sequence[Batch]:
+        found = [entry for entry in self._found.values() if isinstance(entry, Batch) and entry.feed == feed]
+        return sorted(found, key=lambda batch: batch.event_time_min, reverse=True)[:limit]
+
+    def quarantines(self, *, limit: int) -> Sequence[Quarantine]:
+        found = [entry for entry in self._found.values() if isinstance(entry, Quarantine)]
+        return sorted(found, key=lambda quarantine: quarantine.quarantined_at, reverse=True)[:limit]
+
+    def consecutive_quarantines(self, feed: Feed) -> int:
+        return self._in_a_row.get(feed, 0)
+
+
+@dataclass
+class FakeTableStates:
+    states: dict[Feed, TableState] = field(default_factory=dict)
+
+    def get(self, feed: Feed) -> TableState | None:
+        return self.states.get(feed)
+
+    def put(self, feed: Feed, state: TableState) -> None:
+        earlier = self.states.get(feed)
+        if earlier is None or earlier.version < state.version:
+            self.states[feed] = state

@@ -1,0 +1,50 @@
+"""Model registry in memory."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+from evertrain.domain.registry import Champion, ModelVersion, RegistryConflict, UnknownVersion, VersionStatus
+
+
+@dataclass
+class FakeModelRegistry:
+    _versions: dict[tuple[str, str], ModelVersion] = field(default_factory=dict)
+    _history: list[Champion] = field(default_factory=list)
+
+    def register(self, version: ModelVersion) -> None:
+        earlier = self._versions.setdefault((version.model, version.version), version)
+        if replace(earlier, status=version.status, registered_at=version.registered_at) != version:
+            raise RegistryConflict(f"{version.model} {version.version} is registered already, with other content")
+
+    def version(self, model: str, version: str) -> ModelVersion:
+        if (model, version) not in self._versions:
+            raise UnknownVersion(f"{model} has no version {version}")
+        return self._versions[model, version]
+
+    def versions(self, model: str) -> Sequence[ModelVersion]:
+        found = [version for (of, _), version in self._versions.items() if of == model]
+        return sorted(found, key=lambda version: version.version, reverse=True)
+
+    def set_status(self, model: str, version: str, status: VersionStatus) -> None:
+        self._versions[model, version] = replace(self.version(model, version), status=status)
+
+    def champion(self, model: str) -> Champion | None:
+        return next((champion for champion in reversed(self._history) if champion.model == model), None)
+
+    def promote(self, champion: Champion, *, expected_champion: str | None) -> None:
+        present = self.champion(champion.model)
+        if present is not None and present.version == champion.version:
+            return
+        if (present.version if present else None) != expected_champion:
+            raise RegistryConflict(f"the champion of {champion.model} is not {expected_champion}")
+        self.set_status(champion.model, champion.version, VersionStatus.CHAMPION)
+        if expected_champion:
+            self.set_status(champion.model, expected_champion, VersionStatus.RETIRED)
+        self._history.append(champion)
+
+    def history(self, model: str) -> Sequence[Champion]:
+        return [champion for champion in reversed(self._history) if champion.model == model]
+
+    def champion_at(self, model: str, moment: datetime) -> Champion | None:
+        return next((champion for champion in self.history(model) if champion.since <= moment), None)
