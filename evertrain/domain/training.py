@@ -111,6 +111,14 @@ class Evaluation:
     slices: tuple[SliceComparison, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmokeTest:
+    """A handful of real rows and what the artifact predicts for them, wherever it is loaded."""
+
+    rows: tuple[Mapping[str, bool | float | str | None], ...]
+    predictions: tuple[float, ...]
+
+
 def cut_slices(
     policy: TrainingPolicy, *, watermark: datetime, oldest_event_time: datetime
 ) -> tuple[tuple[Window, ...], Interval, Interval]:

@@ -1,0 +1,141 @@
+"""Preprocessing steps as encoders of the flat format: each output column comes from one feature."""
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from sklearn.compose import ColumnTransformer
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+
+from evertrain.domain.errors import EvertrainError
+from evertrain.domain.model_spec import Column, FeatureKind
+
+Document = dict[str, Any]
+
+
+class UnsupportedEstimator(EvertrainError):
+    """The estimator, or a step before it, has no exact flat form."""
+
+
+def passthrough(features: Sequence[Column]) -> list[Document]:
+    """The features as they are: text is left to the model, which must know what to do with it."""
+    return [{"feature": feature.name, "kind": _kind(feature)} for feature in features]
+
+
+def encoders_of(transformer: Any, features: Sequence[Column]) -> list[Document]:
+    """The columns that the fitted transformer makes, in its order. Raises UnsupportedEstimator."""
+    by_name = {feature.name: feature for feature in features}
+    if not isinstance(transformer, ColumnTransformer):
+        return _apply(transformer, passthrough(features))
+    columns: list[Document] = []
+    for name, step, chosen in transformer.transformers_:
+        if _is(step, "drop"):
+            continue
+        names = _names(chosen, transformer, name)
+        inputs = passthrough([by_name[each] for each in names])
+        columns += inputs if _is(step, "passthrough") else _apply(step, inputs)
+    return columns
+
+
+def _apply(step: Any, columns: list[Document]) -> list[Document]:
+    if isinstance(step, Pipeline):
+        for _, inner in step.steps:
+            columns = columns if _is(inner, "passthrough") else _apply(inner, columns)
+        return columns
+    for cls, convert in _CONVERTERS.items():
+        if isinstance(step, cls):
+            return convert(step, columns)
+    # What ColumnTransformer puts where "passthrough" was asked for.
+    if type(step).__name__ == "FunctionTransformer" and step.func is None:
+        return columns
+    allowed = ", ".join(cls.__name__ for cls in _CONVERTERS)
+    raise UnsupportedEstimator(f"{type(step).__name__} before the model has no flat form; allowed: {allowed}")
+
+
+def _impute(step: SimpleImputer, columns: list[Document]) -> list[Document]:
+    if step.add_indicator:
+        raise UnsupportedEstimator("SimpleImputer(add_indicator=True) has no flat form")
+    filled = []
+    for column, value in zip(columns, step.statistics_, strict=True):
+        if column["kind"] != "number" or "shift" in column:
+            raise UnsupportedEstimator(
+                f"SimpleImputer on {column['feature']}: only on numbers, and before any scaling"
+            )
+        filled.append(column | {"fill": float(value)})
+    return filled
+
+
+def _scale(step: StandardScaler, columns: list[Document]) -> list[Document]:
+    means = step.mean_ if step.with_mean else [0.0] * len(columns)
+    scales = step.scale_ if step.with_std else [1.0] * len(columns)
+    scaled = []
+    for column, mean, scale in zip(columns, means, scales, strict=True):
+        if column["kind"] != "number" or "shift" in column:
+            raise UnsupportedEstimator(f"StandardScaler on {column['feature']}: only on numbers, and once")
+        scaled.append(column | {"shift": float(mean), "scale": float(scale)})
+    return scaled
+
+
+def _one_hot(step: OneHotEncoder, columns: list[Document]) -> list[Document]:
+    if step.handle_unknown != "ignore":
+        raise UnsupportedEstimator('OneHotEncoder: set handle_unknown="ignore", or an unseen category is an error')
+    if getattr(step, "_infrequent_enabled", False):
+        raise UnsupportedEstimator("OneHotEncoder with infrequent categories has no flat form")
+    dropped = step.drop_idx_ if step.drop_idx_ is not None else [None] * len(columns)
+    return [
+        {"feature": column["feature"], "kind": "is", "level": level_of(level)}
+        for column, levels, drop in zip(columns, step.categories_, dropped, strict=True)
+        for index, level in enumerate(levels)
+        if index != drop
+    ]
+
+
+def _ordinal(step: OrdinalEncoder, columns: list[Document]) -> list[Document]:
+    lenient = step.handle_unknown == "use_encoded_value" and math.isnan(step.unknown_value)
+    if not lenient or not math.isnan(step.encoded_missing_value):
+        raise UnsupportedEstimator(
+            'OrdinalEncoder: set handle_unknown="use_encoded_value", unknown_value=nan, encoded_missing_value=nan'
+        )
+    return [
+        {"feature": column["feature"], "kind": "code", "levels": [level_of(level) for level in levels]}
+        for column, levels in zip(columns, step.categories_, strict=True)
+    ]
+
+
+_CONVERTERS: dict[type, Callable[[Any, list[Document]], list[Document]]] = {
+    SimpleImputer: _impute,
+    StandardScaler: _scale,
+    OneHotEncoder: _one_hot,
+    OrdinalEncoder: _ordinal,
+}
+
+
+def level_of(level: Any) -> Any:
+    """Missing is null; scikit-learn keeps it as None or NaN among the categories."""
+    if level is None or (isinstance(level, float) and math.isnan(level)):
+        return None
+    return float(level) if isinstance(level, float) else str(level)
+
+
+def _kind(feature: Column) -> str:
+    return "text" if feature.kind is FeatureKind.CATEGORICAL else "number"
+
+
+def _names(chosen: Any, transformer: ColumnTransformer, name: str) -> list[str]:
+    names = [str(each) for each in transformer.feature_names_in_]
+    if isinstance(chosen, slice):
+        return names[chosen]
+    listed = list(chosen)
+    if all(isinstance(each, str) for each in listed):
+        return listed
+    if all(isinstance(each, bool) or type(each).__name__ in ("bool", "bool_") for each in listed):
+        return [each for each, taken in zip(names, listed, strict=True) if taken]
+    if all(hasattr(each, "__index__") for each in listed):
+        return [names[int(each)] for each in listed]
+    raise UnsupportedEstimator(f"ColumnTransformer: the columns of {name!r} are not given by name or number")
+
+
+def _is(step: Any, word: str) -> bool:
+    return isinstance(step, str) and step == word

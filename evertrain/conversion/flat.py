@@ -1,0 +1,80 @@
+"""Writes a fitted estimator as a flat artifact. What cannot be written exactly is refused by name."""
+
+import gzip
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
+from sklearn.pipeline import Pipeline
+
+from evertrain.conversion.boosting import boosted_trees
+from evertrain.conversion.encoders import Document, UnsupportedEstimator, encoders_of, passthrough
+from evertrain.domain.model_spec import ModelSpec, Task
+from evertrain.scoring.flat_model import FORMAT, VERSION
+
+__all__ = ["UnsupportedEstimator", "to_flat"]
+
+_BOOSTING = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
+_LINEAR = (LinearRegression, Ridge, Lasso, ElasticNet)
+
+
+def to_flat(estimator: Any, spec: ModelSpec) -> bytes:
+    """The artifact: the same estimator always gives the same bytes. Raises UnsupportedEstimator.
+
+    Taken: histogram gradient boosting and linear models, alone or as the last step of a `Pipeline` behind one
+    `ColumnTransformer` of imputers, scalers and encoders.
+    """
+    preprocessing, model = _split(estimator)
+    columns = passthrough(spec.features) if preprocessing is None else encoders_of(preprocessing, spec.features)
+    if isinstance(model, _BOOSTING):
+        columns, total, link = boosted_trees(model, columns)
+    elif isinstance(model, LogisticRegression):
+        total, link = _linear(model.coef_[0], model.intercept_[0]), "logistic"
+    elif isinstance(model, _LINEAR):
+        total, link = _linear(model.coef_.ravel(), model.intercept_), "identity"
+    else:
+        allowed = ", ".join(cls.__name__ for cls in (*_BOOSTING, LogisticRegression, *_LINEAR))
+        raise UnsupportedEstimator(f"{type(model).__name__} cannot be served; allowed: {allowed}")
+    if text := [column["feature"] for column in columns if column["kind"] == "text"]:
+        raise UnsupportedEstimator(f"{', '.join(text)}: text reaches the model without an encoder")
+    if spec.task is Task.CLASSIFICATION:
+        _require_zero_and_one(model)
+    document = {
+        "format": FORMAT,
+        "version": VERSION,
+        "model": spec.name,
+        "task": spec.task.value,
+        "features": [
+            {"name": column.name, "kind": column.kind.value, "nullable": column.nullable} for column in spec.features
+        ],
+        "encoders": columns,
+        "total": total,
+        "link": link,
+    }
+    # No time in the gzip header, no freedom in the JSON: equal models are equal bytes.
+    return gzip.compress(json.dumps(document, separators=(",", ":"), allow_nan=False).encode(), mtime=0)
+
+
+def _split(estimator: Any) -> tuple[Any | None, Any]:
+    if not isinstance(estimator, Pipeline):
+        return None, estimator
+    *before, (_, model) = estimator.steps
+    steps = [step for _, step in before if step not in (None, "passthrough")]
+    if len(steps) > 1:
+        names = ", ".join(type(step).__name__ for step in steps)
+        raise UnsupportedEstimator(f"a pipeline with {names} before its model; allowed: one ColumnTransformer")
+    return (steps[0] if steps else None), model
+
+
+def _linear(weights: Sequence[float], intercept: float) -> Document:
+    return {"kind": "linear", "weights": [float(weight) for weight in weights], "intercept": float(intercept)}
+
+
+def _require_zero_and_one(model: Any) -> None:
+    classes = getattr(model, "classes_", None)
+    if classes is None or [float(each) for each in classes] != [0.0, 1.0]:
+        raise UnsupportedEstimator(
+            f"{type(model).__name__} does not predict the classes 0 and 1; a classification's label is 0 or 1"
+        )

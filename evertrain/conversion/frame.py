@@ -1,0 +1,37 @@
+"""The data frame that estimators are fitted on: one column for each feature, in the model's order."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from evertrain.domain.model_spec import Column, FeatureKind
+
+
+def to_frame(
+    table: pa.Table, features: Sequence[Column], *, categories: Mapping[str, Sequence[str]] | None = None
+) -> pd.DataFrame:
+    """Numeric and boolean columns as float64 with NaN for missing, categorical ones as pandas `category` of text.
+
+    `categories` fixes a column's categories, so that a later frame has those of the training; by default they are
+    the column's own, sorted.
+    """
+    known = categories or {}
+    columns: dict[str, object] = {}
+    for feature in features:
+        values = table[feature.name]
+        if feature.kind is FeatureKind.CATEGORICAL:
+            levels = list(known[feature.name]) if feature.name in known else sorted(_levels(values))
+            columns[feature.name] = pd.Categorical(values.to_pylist(), categories=levels)
+        else:
+            numbers = pc.cast(
+                pc.cast(values, pa.int8()) if pa.types.is_boolean(values.type) else values, pa.float64()
+            )
+            columns[feature.name] = np.asarray(numbers.to_numpy(), dtype=np.float64)
+    return pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows))
+
+
+def _levels(values: pa.ChunkedArray) -> list[str]:
+    return [level for level in pc.unique(values).to_pylist() if level is not None]

@@ -1,0 +1,35 @@
+"""What one retraining writes down between its states: the plan, the contenders, the evaluation, the smoke test."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from evertrain.domain.training import Contender, Evaluation, SmokeTest, TrainingPlan
+
+
+class Runs(Protocol):
+    """Every document has one place, made from the decision's id, so a repeated state finds or replaces its own."""
+
+    def find_plan(self, model: str, decision_id: str) -> TrainingPlan | None: ...
+
+    def put_plan(self, plan: TrainingPlan) -> None: ...
+
+    def plan_uri(self, plan: TrainingPlan) -> str: ...
+
+    def plan(self, uri: str) -> TrainingPlan:
+        """Raises ArtifactNotFound."""
+
+    def put_contender(self, plan: TrainingPlan, contender: Contender) -> None: ...
+
+    def contenders(self, plan: TrainingPlan) -> Sequence[Contender]:
+        """One for each of the plan's windows. Raises ArtifactNotFound where one has not been trained."""
+
+    def put_evaluation(self, plan: TrainingPlan, evaluation: Evaluation) -> None: ...
+
+    def evaluation(self, plan: TrainingPlan) -> Evaluation:
+        """Raises ArtifactNotFound."""
+
+    def put_smoke_test(self, plan: TrainingPlan, smoke_test: SmokeTest) -> str:
+        """Content-addressed; returns the URI."""
+
+    def smoke_test(self, uri: str) -> SmokeTest:
+        """Raises ArtifactNotFound."""

@@ -1,0 +1,95 @@
+"""Rows of a prediction request against the model's schema: what does not fit is named, nothing is guessed."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from evertrain.domain.errors import EvertrainError
+from evertrain.domain.model_spec import FeatureKind
+
+Row = Mapping[str, object]
+
+_WANTED = {
+    FeatureKind.NUMERIC: "a number",
+    FeatureKind.CATEGORICAL: "text",
+    FeatureKind.BOOLEAN: "true or false",
+}
+
+
+class InvalidRow(EvertrainError):
+    """A row lacks a feature, has one too many, or one of a wrong type; the text names row and feature."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feature:
+    """A feature as the artifact knows it: `nullable` means that it may be null, which the model takes as missing."""
+
+    name: str
+    kind: FeatureKind
+    nullable: bool
+
+
+def validate_rows(rows: object, features: Sequence[Feature]) -> Sequence[Row]:
+    """The rows, when each has exactly these features with values of their kinds. Raises InvalidRow."""
+    if not isinstance(rows, list):
+        raise InvalidRow(f"rows: a list of objects, not {_told(rows)}")
+    if not rows:
+        raise InvalidRow("rows: the list is empty; at least one row is needed")
+    names = {feature.name for feature in features}
+    for index, row in enumerate(rows):
+        _validate_row(row, features, names, where=f"row {index}: " if len(rows) > 1 else "")
+    return rows
+
+
+def _validate_row(row: object, features: Sequence[Feature], names: set[str], *, where: str) -> None:
+    if not isinstance(row, dict):
+        raise InvalidRow(f"{where}an object of features, not {_told(row)}")
+    for feature in features:
+        if feature.name not in row:
+            raise InvalidRow(f"{where}{feature.name}: missing; it must be {_WANTED[feature.kind]}{_or_null(feature)}")
+        value = row[feature.name]
+        if not _fits(value, feature):
+            wanted = _WANTED[feature.kind] + _or_null(feature)
+            raise InvalidRow(f"{where}{feature.name}: must be {wanted}, not {_told(value)}")
+    for name in row:
+        if name not in names:
+            raise InvalidRow(f"{where}{name}: this model has no such feature; it has {', '.join(sorted(names))}")
+
+
+def _fits(value: object, feature: Feature) -> bool:
+    if value is None:
+        return feature.nullable
+    if feature.kind is FeatureKind.CATEGORICAL:
+        return isinstance(value, str)
+    if feature.kind is FeatureKind.BOOLEAN:
+        return isinstance(value, bool)
+    # Python's bool is an int, and its JSON reader takes NaN, Infinity and integers that no float holds.
+    return isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value)
+
+
+def _is_finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:
+        return False
+
+
+def _or_null(feature: Feature) -> str:
+    return " or null" if feature.nullable else ""
+
+
+def _told(value: object) -> str:
+    """A value as its sender wrote it, cut short."""
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "true" if value else "false"
+        case dict():
+            return "an object"
+        case list():
+            return "a list"
+        case str():
+            return f'"{value}"' if len(value) <= 40 else f'"{value[:40]}…"'
+    text = str(value) if not isinstance(value, int) or abs(value) < 10**40 else "a number that no float can hold"
+    return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}.get(text, text)

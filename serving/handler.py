@@ -1,0 +1,123 @@
+"""Answers predictions: requests of the HTTP API, and the rollout's direct questions. A refusal is one sentence."""
+
+import base64
+import json
+import logging
+import time
+from collections.abc import Callable
+from typing import Any
+
+from evertrain.scoring import InvalidRow, validate_rows
+from serving import wiring
+from serving.responses import Refusal, answer, refuse
+
+LONGEST_BODY = 5 * 1024 * 1024
+"""Bytes. Lambda itself takes 6 MB with everything around it; this way the refusal is ours, and a sentence."""
+
+MOST_ROWS = 10_000
+
+logger = logging.getLogger(__name__)
+logging.getLogger().setLevel(logging.INFO)
+
+
+def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """One model's function. Without `requestContext` the question is the rollout's: its errors are raised."""
+    if "requestContext" not in event:
+        return _predict(event.get("rows"))
+    return _answered(event, _respond)
+
+
+def unknown_model_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
+    """Whatever no model's route takes."""
+    return _answered(event, _respond_unknown)
+
+
+def _answered(event: dict[str, Any], respond: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+    request_id = event["requestContext"]["requestId"]
+    try:
+        return answer(200, respond(event))
+    except Refusal as refusal:
+        logger.info("request_refused request=%s status=%d error=%r", request_id, refusal.status, refusal.sentence)
+        return refuse(refusal.status, refusal.sentence)
+    except Exception:
+        # The caller gets a name to ask for, the log has the trace.
+        logger.exception("request_failed request=%s", request_id)
+        return refuse(500, f"the prediction failed; its request id is {request_id}")
+
+
+def _respond(event: dict[str, Any]) -> dict[str, Any]:
+    if event["requestContext"]["http"]["method"] == "GET":
+        return _describe()
+    body = _body(event)
+    # One row may be sent as it is, many as {"rows": [...]}.
+    rows = body["rows"] if isinstance(body, dict) and set(body) == {"rows"} else [body]
+    predicted = _predict(rows)
+    return {"model": wiring.model_name(), "prediction_id": event["requestContext"]["requestId"]} | predicted
+
+
+def _predict(rows: object) -> dict[str, Any]:
+    began = time.perf_counter()
+    served = _served()
+    if isinstance(rows, list) and len(rows) > MOST_ROWS:
+        raise Refusal(413, f"rows: {len(rows)} are too many for one request, {MOST_ROWS} are allowed")
+    try:
+        predictions = served.model.predict(validate_rows(rows, served.model.features))
+    except InvalidRow as invalid:
+        raise Refusal(400, str(invalid)) from invalid
+    logger.info(
+        "predicted model=%s version=%s rows=%d ms=%.1f",
+        served.model.model,
+        served.version,
+        len(predictions),
+        (time.perf_counter() - began) * 1000,
+    )
+    return {"model_version": served.version, "predictions": predictions}
+
+
+def _describe() -> dict[str, Any]:
+    served = _served()
+    logger.info("described model=%s version=%s", served.model.model, served.version)
+    return {
+        "model": served.model.model,
+        "model_version": served.version,
+        "task": served.model.task.value,
+        "predicts": "probability of the positive class" if served.model.task == "classification" else "number",
+        "features": [
+            {"name": feature.name, "kind": feature.kind.value, "nullable": feature.nullable}
+            for feature in served.model.features
+        ],
+    }
+
+
+def _served() -> wiring.Served:
+    served = wiring.served()
+    if served is None:
+        raise Refusal(503, f"{wiring.model_name()} has no champion yet: its first model is still to be trained")
+    return served
+
+
+def _body(event: dict[str, Any]) -> Any:
+    raw = event.get("body") or ""
+    body = base64.b64decode(raw) if event.get("isBase64Encoded") else raw.encode()
+    if len(body) > LONGEST_BODY:
+        raise Refusal(413, f"the body has {len(body):,} bytes, {LONGEST_BODY:,} are allowed; send fewer rows at once")
+    if not body:
+        raise Refusal(400, 'the body is empty; send one row as an object of features, or {"rows": [...]}')
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise Refusal(400, f"the body is not JSON: {error}") from error
+
+
+def _respond_unknown(event: dict[str, Any]) -> dict[str, Any]:
+    method, path = event["requestContext"]["http"]["method"], event.get("rawPath", "")
+    known = wiring.known_models()
+    parts = path.strip("/").split("/")
+    if parts[0] != "models" or len(parts) > 3 or (len(parts) == 3 and parts[2] != "predict"):
+        raise Refusal(404, "no such path; ask POST /models/{model}/predict or GET /models/{model}")
+    if len(parts) == 1 or parts[1] not in known:
+        raise Refusal(
+            404, f"there is no model {parts[1] if len(parts) > 1 else ''!r}; known models: {', '.join(known)}"
+        )
+    allowed = "POST" if len(parts) == 3 else "GET"
+    raise Refusal(405, f"{method} is not allowed here, {allowed} is")

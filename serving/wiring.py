@@ -1,0 +1,34 @@
+"""The model that this function version is pinned to, loaded on first use and kept."""
+
+import os
+from dataclasses import dataclass
+from functools import cache
+
+from evertrain.adapters.clients import client
+from evertrain.adapters.s3_artifacts import S3Artifacts
+from evertrain.scoring import FlatModel
+
+
+@dataclass(frozen=True)
+class Served:
+    model: FlatModel
+    version: str
+
+
+@cache
+def served() -> Served | None:
+    """None before the first promotion: `$LATEST` names no artifact. The digest is checked before anything is read."""
+    uri = os.environ.get("MODEL_URI")
+    if not uri:
+        return None
+    artifacts = S3Artifacts(client=client("s3"), bucket=os.environ["ARTIFACT_BUCKET"])
+    data = artifacts.get(uri, expected_sha256=os.environ["MODEL_SHA256"])
+    return Served(model=FlatModel.from_bytes(data), version=os.environ["MODEL_VERSION"])
+
+
+def model_name() -> str:
+    return os.environ["MODEL_NAME"]
+
+
+def known_models() -> list[str]:
+    return os.environ["KNOWN_MODELS"].split(",")

@@ -1,0 +1,218 @@
+"""The endpoint's answers and refusals: 4xx with one sentence that names the field, never a trace."""
+
+import base64
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any
+
+import boto3
+import pytest
+from moto import mock_aws
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from evertrain.adapters import clients
+from evertrain.conversion import to_flat
+from serving import handler, wiring
+from tests.builders.models import a_model
+from tests.builders.training_frames import late, training_frame
+
+ROW = {"distance": 740.0, "wind": None, "carrier": "AA", "holiday": False}
+
+
+@pytest.fixture(scope="module")
+def artifact() -> bytes:
+    frame = training_frame()
+    estimator = HistGradientBoostingClassifier(max_iter=5, categorical_features="from_dtype", random_state=0)
+    return to_flat(estimator.fit(frame, late(frame)), a_model())
+
+
+@dataclass
+class Endpoint:
+    """The function behind the HTTP API."""
+
+    def post(
+        self, body: object, *, method: str = "POST", raw: str | bytes | None = None
+    ) -> tuple[int, dict[str, Any]]:
+        text = json.dumps(body) if raw is None else raw
+        encoded = isinstance(text, bytes)
+        event = {
+            "requestContext": {"requestId": "r-1", "http": {"method": method}},
+            "rawPath": "/models/trips/predict",
+            "body": base64.b64encode(text).decode() if isinstance(text, bytes) else text,
+            "isBase64Encoded": encoded,
+        }
+        answer = handler.lambda_handler(event, None)
+        assert answer["headers"] == {"content-type": "application/json"}
+        return answer["statusCode"], json.loads(answer["body"])
+
+    def refusal(self, body: object, **options: Any) -> tuple[int, str]:
+        status, answer = self.post(body, **options)
+        assert list(answer) == ["error"]
+        assert "Traceback" not in answer["error"]
+        return status, answer["error"]
+
+
+@pytest.fixture
+def endpoint(artifact: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
+    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "MODEL_NAME": "trips",
+        "MODEL_VERSION": "v1",
+        "MODEL_URI": "s3://artifacts/models/trips/1.json.gz",
+        "MODEL_SHA256": sha256(artifact).hexdigest(),
+        "ARTIFACT_BUCKET": "artifacts",
+        "KNOWN_MODELS": "boats,trips",
+    }.items():
+        monkeypatch.setenv(name, value)
+    forget()
+    with mock_aws():
+        s3 = boto3.client("s3")
+        s3.create_bucket(Bucket="artifacts")
+        s3.put_object(Bucket="artifacts", Key="models/trips/1.json.gz", Body=artifact)
+        yield Endpoint()
+    forget()
+
+
+def forget() -> None:
+    """What a new process would not know."""
+    wiring.served.cache_clear()
+    clients.client.cache_clear()
+
+
+def test_one_row_is_answered(endpoint: Endpoint) -> None:
+    status, answer = endpoint.post(ROW)
+    assert status == 200
+    assert (answer["model"], answer["model_version"], answer["prediction_id"]) == ("trips", "v1", "r-1")
+    assert len(answer["predictions"]) == 1
+    assert 0 < answer["predictions"][0] < 1
+
+
+def test_many_rows_are_answered_in_order(endpoint: Endpoint) -> None:
+    far = ROW | {"distance": 2900.0, "wind": 60.0}
+    _, both = endpoint.post({"rows": [ROW, far]})
+    assert both["predictions"] == [endpoint.post(row)[1]["predictions"][0] for row in (ROW, far)]
+    assert both["predictions"][0] < both["predictions"][1]
+
+
+def test_a_base64_body_is_read(endpoint: Endpoint) -> None:
+    assert endpoint.post(None, raw=json.dumps(ROW).encode())[0] == 200
+
+
+def test_a_category_that_training_never_saw_is_answered(endpoint: Endpoint) -> None:
+    assert endpoint.post(ROW | {"carrier": "ZZ"})[0] == 200
+
+
+def test_the_schema_is_told(endpoint: Endpoint) -> None:
+    status, answer = endpoint.post(None, method="GET")
+    assert status == 200
+    assert answer["model_version"] == "v1"
+    assert answer["features"][1] == {"name": "wind", "kind": "numeric", "nullable": True}
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({name: ROW[name] for name in ("distance", "wind", "carrier")}, "holiday: missing; it must be true or false"),
+        (ROW | {"speed": 3}, "speed: this model has no such feature; it has carrier, distance, holiday, wind"),
+        (ROW | {"distance": "far"}, 'distance: must be a number, not "far"'),
+        (ROW | {"distance": True}, "distance: must be a number, not true"),
+        (ROW | {"distance": None}, "distance: must be a number, not null"),
+        (ROW | {"carrier": 7}, "carrier: must be text, not 7"),
+        (ROW | {"holiday": 1}, "holiday: must be true or false, not 1"),
+        (ROW | {"distance": float("nan")}, "distance: must be a number, not NaN"),
+        (ROW | {"wind": float("inf")}, "wind: must be a number or null, not Infinity"),
+        (ROW | {"distance": 10**400}, "distance: must be a number, not a number that no float can hold"),
+        ({"rows": [ROW, ROW | {"wind": []}]}, "row 1: wind: must be a number or null, not a list"),
+        ({"rows": []}, "rows: the list is empty; at least one row is needed"),
+        ({"rows": ROW}, "rows: a list of objects, not an object"),
+        ({"rows": [ROW, 3]}, "row 1: an object of features, not 3"),
+        ([], "an object of features, not a list"),
+        (None, "an object of features, not null"),
+    ],
+)
+def test_a_row_that_does_not_fit_is_refused_by_its_field(endpoint: Endpoint, body: object, told: str) -> None:
+    assert endpoint.refusal(body) == (400, told)
+
+
+@pytest.mark.parametrize(
+    ("raw", "told"),
+    [
+        ('{"distance": 1', "the body is not JSON: "),
+        ("", "the body is empty; send one row"),
+        (b"\xff\xfe", "the body is not JSON: "),
+        ("[" * 100_000, "the body is not JSON: "),
+    ],
+)
+def test_a_body_that_is_no_json_is_refused(endpoint: Endpoint, raw: str | bytes, told: str) -> None:
+    status, sentence = endpoint.refusal(None, raw=raw)
+    assert status == 400
+    assert sentence.startswith(told)
+
+
+def test_a_body_of_6_mb_is_refused(endpoint: Endpoint) -> None:
+    status, sentence = endpoint.refusal(None, raw=json.dumps({"rows": [ROW | {"carrier": "x" * 6_000_000}]}))
+    assert status == 413
+    assert sentence.startswith("the body has 6,000,")
+
+
+def test_too_many_rows_are_refused(endpoint: Endpoint) -> None:
+    status, sentence = endpoint.refusal(None, raw=json.dumps({"rows": [1] * 10_001}))
+    assert (status, sentence) == (413, "rows: 10001 are too many for one request, 10000 are allowed")
+
+
+def test_before_the_first_champion_the_endpoint_says_so(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("MODEL_URI")
+    status, sentence = endpoint.refusal(ROW)
+    assert (status, sentence) == (503, "trips has no champion yet: its first model is still to be trained")
+
+
+def test_an_artifact_that_was_tampered_with_is_not_served(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("MODEL_SHA256", "0" * 64)
+    assert endpoint.refusal(ROW) == (500, "the prediction failed; its request id is r-1")
+    assert "ArtifactDigestMismatch" in caplog.text
+
+
+def test_the_rollout_asks_directly_and_gets_errors_raised(endpoint: Endpoint) -> None:
+    answer = handler.lambda_handler({"rows": [ROW, ROW]}, None)
+    assert answer["model_version"] == "v1"
+    assert len(answer["predictions"]) == 2
+    with pytest.raises(Exception, match="holiday: missing"):
+        handler.lambda_handler({"rows": [{"distance": 1.0, "wind": None, "carrier": "AA"}]}, None)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "told"),
+    [
+        ("POST", "/models/planes/predict", 404, "there is no model 'planes'; known models: boats, trips"),
+        ("GET", "/models/planes", 404, "there is no model 'planes'; known models: boats, trips"),
+        ("GET", "/models/trips/predict", 405, "GET is not allowed here, POST is"),
+        ("DELETE", "/models/trips", 405, "DELETE is not allowed here, GET is"),
+        ("GET", "/", 404, "no such path; ask POST /models/{model}/predict or GET /models/{model}"),
+        ("GET", "/models/trips/predict/more", 404, "no such path; ask POST /models/{model}/predict"),
+    ],
+)
+def test_what_no_model_answers_is_told(endpoint: Endpoint, method: str, path: str, status: int, told: str) -> None:
+    event = {"requestContext": {"requestId": "r-1", "http": {"method": method}}, "rawPath": path}
+    answer = handler.unknown_model_handler(event, None)
+    assert answer["statusCode"] == status
+    assert json.loads(answer["body"])["error"].startswith(told)
+
+
+def test_the_endpoint_s_code_brings_no_heavy_library() -> None:
+    code = (
+        "import sys, serving.handler;"
+        "heavy = {'numpy', 'pandas', 'scipy', 'sklearn', 'pyarrow', 'pydantic', 'deltalake'} & set(sys.modules);"
+        "sys.exit(', '.join(heavy) or 0)"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ, check=False)
+    assert ran.returncode == 0, ran.stderr
