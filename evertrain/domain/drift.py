@@ -18,8 +18,8 @@ class DriftStatus(StrEnum):
 class FeatureDrift:
     """One feature of one batch against the reference. Measures that have no meaning for its kind are None.
 
-    psi, kl, js: nats. wasserstein: the feature's own unit; wasserstein_normalised: reference standard deviations.
-    threshold: the PSI above which this feature counts as drifted for these two sample sizes.
+    psi, kl, js: nats. wasserstein: the feature's own unit; wasserstein_normalised and wasserstein_limit: reference
+    standard deviations. threshold: the PSI, and wasserstein_limit the distance, that drift has to exceed.
     """
 
     feature: str
@@ -28,6 +28,7 @@ class FeatureDrift:
     js: float
     wasserstein: float | None
     wasserstein_normalised: float | None
+    wasserstein_limit: float | None
     missing_share: float
     missing_share_reference: float
     unseen_share: float

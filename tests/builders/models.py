@@ -87,6 +87,7 @@ def a_feature_drift(feature: str = "wind", *, drifted: bool = True) -> FeatureDr
         js=0.1,
         wasserstein=1.0,
         wasserstein_normalised=0.5,
+        wasserstein_limit=0.4,
         missing_share=0.0,
         missing_share_reference=0.0,
         unseen_share=0.0,

@@ -1,0 +1,219 @@
+"""Drift is found where it is and not where it isn't; what broke other tools does not break this one."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from evertrain.domain.drift import DriftStatus, FeatureDrift
+from evertrain.domain.model_spec import Column, DriftPolicy, FeatureKind
+from evertrain.statistics.cells import cut_numbers
+from evertrain.statistics.measures import chi_squared_tail, js_divergence, kl_divergence, psi, shares
+from evertrain.statistics.reference import InvalidReference, Reference, build_reference
+from evertrain.statistics.verdict import batch_status, judge
+
+POLICY = DriftPolicy(psi_threshold=0.02)
+SMALL_EFFECTS_COUNT = DriftPolicy(psi_threshold=0.0)
+NUMBER = Column(name="x", kind=FeatureKind.NUMERIC)
+TEXT = Column(name="c", kind=FeatureKind.CATEGORICAL)
+FLAG = Column(name="b", kind=FeatureKind.BOOLEAN)
+
+
+def drift_of(column: Column, before: Any, after: Any, policy: DriftPolicy = POLICY) -> FeatureDrift:
+    kind = object if column.kind is FeatureKind.CATEGORICAL else float
+    reference = build_reference({column.name: np.asarray(before, dtype=kind)}, [column])
+    (found,) = judge(reference, {column.name: np.asarray(after, dtype=kind)}, policy=policy)
+    return found
+
+
+def normal(rows: int, *, mean: float = 0.0, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).normal(mean, 1.0, rows)
+
+
+# --- measures -----------------------------------------------------------------------------------
+
+
+@given(st.lists(st.integers(0, 1000), min_size=2, max_size=30), st.integers(0, 1000))
+def test_identical_counts_have_no_distance_and_others_a_positive_one(counts: list[int], more: int) -> None:
+    same, other = shares(counts), shares([counts[0] + 2000 + more, *counts[1:]])
+    assert psi(same, same) == kl_divergence(same, same) == js_divergence(same, same) == 0
+    assert psi(same, other) > 0
+    assert 0 < js_divergence(same, other) <= np.log(2)
+    assert psi(same, other) == pytest.approx(kl_divergence(same, other) + kl_divergence(other, same))
+    assert kl_divergence(same, other) == pytest.approx(stats.entropy(other, same), abs=1e-12)
+
+
+@pytest.mark.parametrize("degrees", [1, 2, 5, 10, 19, 50])
+def test_the_tail_is_scipy_s_to_a_hundredth(degrees: int) -> None:
+    for value in np.linspace(0.1, 4 * degrees + 20, 60):
+        assert chi_squared_tail(value, degrees=degrees) == pytest.approx(stats.chi2.sf(value, degrees), abs=0.011)
+
+
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 9999), shift=st.floats(-3, 3), scale=st.floats(0.1, 4))
+def test_the_wasserstein_distance_is_scipy_s_to_a_twentieth_of_a_deviation(
+    seed: int, shift: float, scale: float
+) -> None:
+    rng = np.random.default_rng(seed)
+    before, after = rng.normal(size=4000), shift + scale * rng.normal(size=900)
+    found = drift_of(NUMBER, before, after)
+    assert found.wasserstein is not None
+    assert found.wasserstein == pytest.approx(stats.wasserstein_distance(before, after), abs=0.05 * max(1, scale))
+
+
+def test_the_order_of_rows_changes_nothing() -> None:
+    before, after = normal(2000), normal(500, mean=0.3, seed=1)
+    assert drift_of(NUMBER, before, after) == drift_of(NUMBER, before[::-1], np.sort(after))
+
+
+# --- verdicts -----------------------------------------------------------------------------------
+
+
+def test_a_shift_by_a_deviation_is_drift_and_says_so() -> None:
+    found = drift_of(NUMBER, normal(5000), normal(500, mean=1.0, seed=1))
+    assert found.drifted
+    assert found.p_value < 1e-6
+    assert found.wasserstein_normalised == pytest.approx(1.0, abs=0.15)
+    assert found.sentence.startswith("x: PSI ")
+    assert "mean 0." in found.sentence or "mean -0." in found.sentence
+
+
+def test_a_new_category_is_drift_and_counted_as_unseen() -> None:
+    found = drift_of(TEXT, ["a"] * 900 + ["b"] * 100, ["a"] * 400 + ["z"] * 100)
+    assert found.drifted
+    assert found.unseen_share == 0.2
+    assert found.wasserstein is None
+    assert "20.0% never seen in training" in found.sentence
+
+
+def test_rare_levels_that_take_turns_are_no_drift() -> None:
+    rng = np.random.default_rng(0)
+    levels = [f"dest{number}" for number in range(400)]
+    before, after = rng.choice(levels, 20_000), rng.choice(levels, 900)
+    assert not drift_of(TEXT, before, after).drifted
+
+
+def test_values_that_go_missing_are_drift() -> None:
+    after = normal(500, seed=1)
+    after[:200] = np.nan
+    found = drift_of(NUMBER, normal(5000), after)
+    assert found.drifted
+    assert found.missing_share == 0.4
+    assert "missing 0.0% -> 40.0%" in found.sentence
+
+
+def test_a_flag_that_is_set_more_often_is_drift() -> None:
+    found = drift_of(FLAG, [0.0] * 900 + [1.0] * 100, [0.0] * 300 + [1.0] * 200)
+    assert found.drifted
+    assert found.wasserstein is None
+
+
+def test_a_mostly_zero_feature_is_not_blind_to_its_zeros() -> None:
+    before = np.where(np.arange(5000) % 100 < 95, 0.0, normal(5000) ** 2)
+    after = np.where(np.arange(500) % 100 < 60, 0.0, normal(500, seed=1) ** 2)
+    assert cut_numbers(before, cells=10).atoms == (0.0,)
+    assert drift_of(NUMBER, before, after).drifted
+
+
+def test_one_absurd_outlier_hides_nothing_and_is_no_drift_itself() -> None:
+    before = np.append(normal(5000), 1e12)
+    assert not drift_of(NUMBER, normal(5000), np.append(normal(500, seed=1), 1e12)).drifted
+    assert drift_of(NUMBER, before, normal(500, mean=1.0, seed=1)).drifted
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "drifted"),
+    [
+        ([7.0] * 1000, [7.0] * 300, False),
+        ([7.0] * 1000, [8.0] * 300, True),
+        ([np.nan] * 1000, [np.nan] * 300, False),
+        ([np.nan] * 1000, [1.0] * 300, True),
+        ([1.0] * 1000, [np.nan] * 300, True),
+        ([1.0, np.inf] * 500, [1.0, -np.inf] * 150, False),
+        ([0.0, 1.0] * 500, [0.0, 1.0] * 150, False),
+        ([5e-324] * 1000, [5e-324] * 300, False),
+        ([2.0**63] * 500 + [2.0**63 + 2048] * 500, [2.0**63 + 2048] * 300, True),
+    ],
+)
+def test_degenerate_columns_are_judged_without_a_fault(
+    before: list[float], after: list[float], drifted: bool
+) -> None:
+    found = drift_of(NUMBER, before, after)
+    assert found.drifted is drifted
+    for value in (found.psi, found.kl, found.js, found.p_value, found.missing_share):
+        assert np.isfinite(value)
+
+
+def test_an_empty_batch_is_too_few_rows_and_no_fault() -> None:
+    found = drift_of(NUMBER, normal(1000), [])
+    assert not found.drifted
+    assert batch_status([found], rows=0, policy=POLICY) is DriftStatus.TOO_FEW_ROWS
+
+
+def test_below_the_minimum_of_rows_nothing_is_said() -> None:
+    found = drift_of(NUMBER, normal(1000), normal(8, mean=3.0))
+    assert batch_status([found], rows=8, policy=DriftPolicy()) is DriftStatus.TOO_FEW_ROWS
+    many = drift_of(NUMBER, normal(1000), normal(800, mean=3.0))
+    assert batch_status([many], rows=800, policy=DriftPolicy()) is DriftStatus.DRIFTED
+
+
+def test_a_trivial_shift_in_a_million_rows_is_significant_and_still_no_drift() -> None:
+    found = drift_of(NUMBER, normal(200_000), normal(1_000_000, mean=0.02, seed=1), DriftPolicy(psi_threshold=0.1))
+    assert found.p_value < 0.01
+    assert not found.drifted
+
+
+@pytest.mark.parametrize("rows", [200, 1000, 5000])
+def test_independent_rows_that_did_not_drift_seldom_raise_an_alarm(rows: int) -> None:
+    """20 features, 60 batches: at a false discovery rate of 1 % about one batch in a hundred may alarm."""
+    columns = [Column(name=f"x{number}", kind=FeatureKind.NUMERIC) for number in range(20)]
+    rng = np.random.default_rng(7)
+    reference = build_reference({column.name: rng.normal(size=20_000) for column in columns}, columns)
+    alarms = 0
+    for _ in range(60):
+        batch: Mapping[str, np.ndarray] = {column.name: rng.normal(size=rows) for column in columns}
+        alarms += any(found.drifted for found in judge(reference, batch, policy=SMALL_EFFECTS_COUNT))
+    assert alarms <= 4
+
+
+def test_days_that_always_lie_apart_are_no_drift_but_a_day_beyond_them_is() -> None:
+    """Each day has a level of its own, as weather has: a month's rows are no random sample of any day's."""
+    rng = np.random.default_rng(0)
+    level = rng.normal(0, 1, 28)
+    days = np.repeat(np.arange(28), 300)
+    before = level[days] + rng.normal(0, 0.3, len(days))
+    reference = build_reference({"x": before}, [NUMBER], blocks=days)
+    usual = rng.normal(0.8, 0.3, 300)
+    (found,) = judge(reference, {"x": usual}, policy=POLICY)
+    assert found.psi > 1
+    assert not found.drifted
+    (found,) = judge(reference, {"x": usual + 6}, policy=POLICY)
+    assert found.drifted
+    assert "training days up to" in found.sentence
+
+
+# --- the stored form ----------------------------------------------------------------------------
+
+
+def test_a_reference_survives_being_stored() -> None:
+    rng = np.random.default_rng(0)
+    columns = {
+        "x": rng.normal(size=3000),
+        "c": rng.choice(["a", "b", None], 3000),
+        "b": rng.integers(0, 2, 3000) * 1.0,
+    }
+    reference = build_reference(columns, [NUMBER, TEXT, FLAG], blocks=np.repeat(np.arange(10), 300))
+    data = reference.to_bytes()
+    assert Reference.from_bytes(data) == reference
+    assert reference.to_bytes() == data
+    assert len(data) < 32 * 1024
+
+
+@pytest.mark.parametrize("data", [b"", b"PAR1", b"\x1f\x8b\x08\x00broken"])
+def test_what_is_no_reference_is_refused(data: bytes) -> None:
+    with pytest.raises(InvalidReference):
+        Reference.from_bytes(data)
