@@ -1,0 +1,44 @@
+"""Lambda: functions run on the Python that has boto3, and fail under their exception's own name."""
+
+import os
+import threading
+from typing import Any
+
+from ministack.core import lambda_runtime
+from ministack.services import lambda_svc
+
+from localcloud.patches.patching import MinistackChanged, replaces
+
+
+def run_on_their_own_python() -> None:
+    """AWS's Python runtime brings boto3; ministack runs functions on its own interpreter, which does not."""
+
+    @replaces(lambda_runtime, "_detect_runtime_binary")
+    def detect_runtime_binary(original: Any, runtime: str) -> Any:
+        binary, script = original(runtime)
+        return (os.environ["LOCALCLOUD_FUNCTION_PYTHON"] if runtime.startswith("python") else binary), script
+
+
+def name_errors_after_their_class() -> None:
+    """On AWS errorType is the exception's class name, which Retry and Catch match on; here it is one for all."""
+    raised = threading.local()
+    plain = '"error": str(e), "trace"'
+    if lambda_runtime._PYTHON_WORKER_SCRIPT.count(plain) != 1:
+        raise MinistackChanged("localcloud: ministack's worker script for Python reports errors otherwise now")
+    lambda_runtime._PYTHON_WORKER_SCRIPT = lambda_runtime._PYTHON_WORKER_SCRIPT.replace(
+        plain, '"error": str(e), "error_type": type(e).__name__, "trace"'
+    )
+
+    @replaces(lambda_runtime.Worker, "invoke")
+    def invoke(original: Any, worker: Any, *args: Any, **kwargs: Any) -> Any:
+        answer = original(worker, *args, **kwargs)
+        raised.error_type = answer.get("error_type")
+        return answer
+
+    @replaces(lambda_svc, "_execute_function_warm")
+    def execute_function_warm(original: Any, function: Any, event: Any, request_id: str) -> Any:
+        raised.error_type = None
+        answer = original(function, event, request_id)
+        if answer.get("error") and raised.error_type:
+            answer["body"]["errorType"] = raised.error_type
+        return answer

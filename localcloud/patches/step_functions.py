@@ -1,0 +1,91 @@
+"""Step Functions: a container task fails when its container does, and ends when its state does."""
+
+import contextvars
+import json
+import time
+from typing import Any
+
+from ministack.services import ecs, stepfunctions
+
+from localcloud.patches.patching import replaces
+
+_POLL_SECONDS = 0.1
+
+_deadline = contextvars.ContextVar("deadline", default=float("inf"))
+_execution: contextvars.ContextVar[Any] = contextvars.ContextVar("execution", default=None)
+
+
+class ExecutionEnded(Exception):
+    """The execution was stopped while its task ran: nothing is left to retry or to catch."""
+
+
+def honour_exit_codes() -> None:
+    """AWS fails a runTask.sync state (States.TaskFailed, the task as its cause) when a container exits non-zero.
+
+    ministack always succeeds, and waits ten minutes at most.
+    """
+
+    @replaces(stepfunctions, "_poll_ecs_tasks")
+    def poll_ecs_tasks(original: Any, cluster: str, arns: list[str]) -> Any:
+        while True:
+            described = json.loads(ecs._describe_tasks({"cluster": cluster, "tasks": arns})[2])["tasks"]
+            if len(described) == len(arns) and all(task["lastStatus"] == "STOPPED" for task in described):
+                break
+            try:
+                _raise_if_over()
+            except Exception:
+                for arn in arns:
+                    ecs._stop_task({"cluster": cluster, "task": arn, "reason": "Stopped by Step Functions"})
+                raise
+            time.sleep(_POLL_SECONDS)
+        tasks = [_pascal_case(task) for task in described]
+        for task in tasks:
+            if any(container.get("ExitCode") != 0 for container in task["Containers"]):
+                raise stepfunctions._ExecutionError("States.TaskFailed", json.dumps(task))
+        return tasks[0] if len(tasks) == 1 else tasks
+
+
+def stop_the_task_of_an_ended_state() -> None:
+    """AWS stops a task when its state times out or its execution is stopped; ministack lets it run on.
+
+    When such a task ends at last, ministack also turns the ABORTED execution into a FAILED one.
+    """
+
+    @replaces(stepfunctions, "_invoke_resource_with_timeout")
+    def invoke_resource_with_timeout(original: Any, resource: str, data: Any, timeout: float) -> Any:
+        if "ecs:runTask.sync" not in resource:
+            return original(resource, data, timeout)
+        token = _deadline.set(time.monotonic() + timeout)
+        try:
+            return stepfunctions._invoke_resource(resource, data)
+        finally:
+            _deadline.reset(token)
+
+    @replaces(stepfunctions, "_execute_task")
+    def execute_task(original: Any, state: Any, data: Any, execution: Any, context: Any) -> Any:
+        token = _execution.set(execution)
+        try:
+            return original(state, data, execution, context)
+        finally:
+            _execution.reset(token)
+
+    @replaces(stepfunctions, "_fail_execution")
+    def fail_execution(original: Any, execution: Any, error: str, cause: str) -> None:
+        if execution["status"] == "RUNNING":
+            original(execution, error, cause)
+
+
+def _raise_if_over() -> None:
+    if time.monotonic() > _deadline.get():
+        raise stepfunctions._ExecutionError("States.Timeout", "")
+    execution = _execution.get()
+    if execution is not None and execution["status"] != "RUNNING":
+        raise ExecutionEnded(execution["executionArn"])
+
+
+def _pascal_case(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_pascal_case(item) for item in value]
+    if isinstance(value, dict):
+        return {name[:1].upper() + name[1:]: _pascal_case(item) for name, item in value.items()}
+    return value
