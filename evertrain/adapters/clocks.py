@@ -1,5 +1,6 @@
 """The present: the machine's, or the replayed one of a stage that goes through history."""
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from evertrain.adapters.dynamodb import Table, text
@@ -38,6 +39,6 @@ class ReplayClock:
         )
 
 
-def clock_of(name: str, *, decisions: Table) -> SystemClock | ReplayClock:
-    """The clock of a stage, as its setting names it."""
-    return ReplayClock(table=decisions) if name == "replay" else SystemClock()
+def clock_of(name: str, *, decisions: Callable[[], Table]) -> SystemClock | ReplayClock:
+    """The clock of a stage, as its setting names it. Only a replayed one asks for the decisions table."""
+    return ReplayClock(table=decisions()) if name == "replay" else SystemClock()

@@ -1,6 +1,7 @@
 """A retraining's documents as JSON objects below `runs/<model>/<decision_id>/`, and smoke tests by their content."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from evertrain.adapters.documents import dump, load
 from evertrain.domain.training import Contender, Evaluation, SmokeTest, TrainingPlan
@@ -35,6 +36,14 @@ class RunDocuments:
     def contenders(self, plan: TrainingPlan) -> Sequence[Contender]:
         uris = [self._uri(_contender_key(plan, window.name)) for window in plan.windows]
         return tuple(load(Contender, self._artifacts.get(uri)) for uri in uris)
+
+    def trained(self, plan: TrainingPlan) -> Sequence[Contender]:
+        """Those of the plan's contenders that are there already."""
+        found = []
+        for window in plan.windows:
+            with suppress(ArtifactNotFound):
+                found.append(load(Contender, self._artifacts.get(self._uri(_contender_key(plan, window.name)))))
+        return found
 
     def put_evaluation(self, plan: TrainingPlan, evaluation: Evaluation) -> None:
         self._artifacts.put_named(dump(evaluation), key=_folder_of(plan) + "evaluation.json")

@@ -3,21 +3,16 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from evertrain.adapters.sqs_events import InvalidEvent, field
 from evertrain.domain.batches import FeedKind
-from evertrain.domain.errors import EvertrainError
 from evertrain.domain.events import EventName
 from evertrain.domain.model_spec import Project
 from evertrain.use_cases.decide_retraining import Cause
 
 
-class InvalidEvent(EvertrainError):
-    """The event is not one of those that this function is subscribed to, or lacks a field."""
-
-
 def causes_of(envelope: Mapping[str, Any], project: Project) -> Iterator[Cause]:
     """Raises InvalidEvent. Models that are gone from the project are passed over: their events may outlive them."""
-    name = _field(envelope, "detail-type")
-    detail = _field(envelope, "detail")
+    name, detail = field(envelope, "detail-type"), field(envelope, "detail")
     for cause in _causes(name, detail, project):
         if cause.model in project.models:
             yield cause
@@ -26,22 +21,22 @@ def causes_of(envelope: Mapping[str, Any], project: Project) -> Iterator[Cause]:
 def _causes(name: str, detail: Mapping[str, Any], project: Project) -> Iterator[Cause]:
     match name:
         case EventName.FEATURE_DRIFT_DETECTED:
-            yield Cause(model=_field(detail, "model"), name=f"drift:{_field(detail, 'batch_id')}")
+            yield Cause(model=field(detail, "model"), name=f"drift:{field(detail, 'batch_id')}")
         case EventName.FEATURE_BATCH_QUARANTINED | EventName.LABEL_BATCH_QUARANTINED:
-            for model in _models_fed_by(_field(detail, "feed"), project):
-                yield Cause(model=model, name=f"quarantine:{_field(detail, 'batch_id')}")
+            for model in _models_fed_by(field(detail, "feed"), project):
+                yield Cause(model=model, name=f"quarantine:{field(detail, 'batch_id')}")
         case EventName.LABELS_COMMITTED:
-            for model in _models_fed_by(_field(detail, "feed"), project):
-                yield Cause(model=model, name=f"labels:{_field(detail, 'batch_id')}")
+            for model in _models_fed_by(field(detail, "feed"), project):
+                yield Cause(model=model, name=f"labels:{field(detail, 'batch_id')}")
         case EventName.RETRAIN_ASKED:
             yield Cause(
-                model=_field(detail, "model"),
-                name=f"asked:{_field(detail, 'request_id')}",
-                asked_by=_field(detail, "reason"),
+                model=field(detail, "model"),
+                name=f"asked:{field(detail, 'request_id')}",
+                asked_by=field(detail, "reason"),
             )
         case "ScheduledTick":  # what EventBridge Scheduler is told to send
             for model in sorted(project.models):
-                yield Cause(model=model, name=f"tick:{_field(detail, 'scheduled_time')}")
+                yield Cause(model=model, name=f"tick:{field(detail, 'scheduled_time')}")
         case _:
             raise InvalidEvent(f"detail-type {name!r} is not one that asks for a decision")
 
@@ -52,9 +47,3 @@ def _models_fed_by(feed: str, project: Project) -> tuple[str, ...]:
     if kind == FeedKind.LABELS:
         return (name,)
     return tuple(model.name for model in project.models_on(name))
-
-
-def _field(fields: Mapping[str, Any], name: str) -> Any:
-    if name not in fields:
-        raise InvalidEvent(f"{name}: missing")
-    return fields[name]

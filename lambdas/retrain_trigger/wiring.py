@@ -38,5 +38,5 @@ def decide_retraining() -> DecideRetraining:
         leases=DynamoDBLeases(table=decisions, real_time=time.time),
         bus=EventBridgeBus(client=client("events"), bus_name=settings.event_bus_name),
         humans=SnsHumanChannel(client=client("sns"), topic_arn=settings.escalation_topic_arn),
-        clock=clock_of(settings.clock, decisions=decisions),
+        clock=clock_of(settings.clock, decisions=lambda: decisions),
     )

@@ -1,0 +1,198 @@
+"""Each column of a landed batch against what its feed declares: cast to the stored type, and every fault named."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from evertrain.adapters.feeds import EVENT_TIME, PLAIN_TIMESTAMP, TIMESTAMP, FeedSchema
+from evertrain.domain.batches import Fault
+from evertrain.domain.model_spec import Column, FeatureKind
+
+CLOCK_SKEW = timedelta(minutes=5)
+"""A sender's clock may be ahead of ours by so much."""
+
+_TRUE, _FALSE = ["true", "True", "TRUE", "1"], ["false", "False", "FALSE", "0"]
+
+Values = Any
+"""A pyarrow column; pyarrow has no types of its own to check by."""
+
+
+@dataclass
+class Checked:
+    """The columns that could be cast, by the names that the store uses, and everything that is wrong."""
+
+    columns: dict[str, Values] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checker:
+    """`is_text`: the cells are those of a CSV file, still to be read."""
+
+    schema: FeedSchema
+    is_text: bool
+    now: datetime
+
+    def check(self, raw: pa.Table) -> Checked:
+        checked = Checked()
+        self._column(raw, checked, self.schema.key, self._as_key, stored_as=self.schema.key)
+        self._column(raw, checked, self.schema.landed_event_time, self._as_time, stored_as=EVENT_TIME)
+        for column in self.schema.columns:
+            convert = {
+                FeatureKind.NUMERIC: self._as_number,
+                FeatureKind.BOOLEAN: self._as_flag,
+                FeatureKind.CATEGORICAL: self._as_text,
+            }[column.kind]
+            self._column(raw, checked, column.name, convert, stored_as=column.name, nullable=column.nullable)
+            if column.name in checked.columns:
+                self._values(checked, column)
+        self._times(checked)
+        self._duplicates(checked)
+        return checked
+
+    def _column(
+        self,
+        raw: pa.Table,
+        checked: Checked,
+        name: str,
+        convert: Callable[[Values], Values],
+        *,
+        stored_as: str,
+        nullable: bool = False,
+    ) -> None:
+        if name not in raw.column_names:
+            there = ", ".join(raw.column_names[:20])
+            _fault(checked, "missing_column", name, f"{name}: the column is missing; there are {there}")
+            return
+        try:
+            values = convert(raw[name])
+        except _WrongType as wrong:
+            _fault(checked, "wrong_type", name, f"{name}: {wrong}")
+            return
+        if not nullable and values.null_count:
+            _fault(checked, "null", name, f"{name}: {values.null_count} of {len(values)} rows have none")
+        checked.columns[stored_as] = values
+
+    # --- what a column's kind takes -------------------------------------------------------------
+
+    def _as_key(self, values: Values) -> Values:
+        if pa.types.is_integer(values.type):
+            return pc.cast(values, pa.string())
+        return self._as_text(values)
+
+    def _as_text(self, values: Values) -> Values:
+        if pa.types.is_dictionary(values.type):
+            values = pc.cast(values, values.type.value_type)
+        if pa.types.is_null(values.type) or pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+            return pc.cast(values, pa.string())
+        raise _WrongType(f"must be text, not {values.type}")
+
+    def _as_number(self, values: Values) -> Values:
+        if self.is_text or pa.types.is_null(values.type):
+            return _read(values, pa.float64(), "a number")
+        if self.schema.binary and pa.types.is_boolean(values.type):
+            return pc.cast(pc.cast(values, pa.int8()), pa.float64())
+        if not (
+            pa.types.is_integer(values.type) or pa.types.is_floating(values.type) or pa.types.is_decimal(values.type)
+        ):
+            raise _WrongType(f"must be a number, not {values.type}")
+        numbers = pc.cast(values, pa.float64(), safe=False)
+        # NaN is how data frames write what is missing.
+        return pc.if_else(pc.is_nan(numbers), pa.scalar(None, pa.float64()), numbers)
+
+    def _as_flag(self, values: Values) -> Values:
+        if not self.is_text:
+            if pa.types.is_boolean(values.type) or pa.types.is_null(values.type):
+                return pc.cast(values, pa.bool_())
+            raise _WrongType(f"must be true or false, not {values.type}")
+        known = pc.is_in(values, pa.array([*_TRUE, *_FALSE]))
+        _refuse_others(values, known, "true or false")
+        return pc.if_else(pc.is_valid(values), pc.is_in(values, pa.array(_TRUE)), pa.scalar(None, pa.bool_()))
+
+    def _as_time(self, values: Values) -> Values:
+        if self.is_text:
+            return _read(values, TIMESTAMP, "an ISO 8601 time", or_else=PLAIN_TIMESTAMP)
+        if not pa.types.is_timestamp(values.type):
+            raise _WrongType(f"must be a timestamp, not {values.type}")
+        # A time without a zone is cast as UTC.
+        return pc.cast(values, TIMESTAMP, safe=False)
+
+    # --- what values must hold to ---------------------------------------------------------------
+
+    def _values(self, checked: Checked, column: Column) -> None:
+        values = checked.columns[column.name]
+        if not pa.types.is_floating(values.type):
+            return
+        self._where(checked, column.name, "not_finite", pc.invert(pc.is_finite(values)), "are not finite")
+        if column.minimum is not None:
+            told = f"are below the minimum {column.minimum:g}"
+            self._where(checked, column.name, "out_of_range", pc.less(values, column.minimum), told)
+        if column.maximum is not None:
+            told = f"are above the maximum {column.maximum:g}"
+            self._where(checked, column.name, "out_of_range", pc.greater(values, column.maximum), told)
+        if self.schema.binary:
+            other = pc.invert(pc.is_in(values, pa.array([0.0, 1.0, None])))
+            self._where(checked, column.name, "out_of_range", other, "are neither 0 nor 1")
+
+    def _times(self, checked: Checked) -> None:
+        if EVENT_TIME in checked.columns:
+            latest = pa.scalar(self.now + CLOCK_SKEW, TIMESTAMP)
+            late = pc.greater(checked.columns[EVENT_TIME], latest)
+            told = f"are in the future; it is {self.now:%Y-%m-%d %H:%M} UTC"
+            self._where(checked, EVENT_TIME, "future_event_time", late, told)
+
+    def _where(self, checked: Checked, name: str, code: str, bad: Values, told: str) -> None:
+        count = pc.sum(bad).as_py() or 0
+        if count:
+            values = checked.columns[name].filter(pc.fill_null(bad, False))
+            is_time = pa.types.is_timestamp(values.type)
+            example = (pc.cast(values, PLAIN_TIMESTAMP) if is_time else values)[0].as_py()
+            message = f"{name}: {count} of {len(bad)} values {told}, such as {example}"
+            _fault(checked, code, name, message)
+
+    def _duplicates(self, checked: Checked) -> None:
+        if self.schema.key not in checked.columns or EVENT_TIME not in checked.columns:
+            return
+        keys = pa.table({name: checked.columns[name] for name in (self.schema.key, EVENT_TIME)})
+        counted = keys.group_by(keys.column_names).aggregate([([], "count_all")])
+        twice = counted.filter(pc.greater(counted["count_all"], 1))
+        if twice.num_rows:
+            example = twice[self.schema.key][0].as_py()
+            message = f"{self.schema.key}: {twice.num_rows} rows are there more than once, such as {example}"
+            _fault(checked, "duplicate_rows", self.schema.key, message)
+
+
+class _WrongType(Exception):
+    """The column's values are of another kind than declared."""
+
+
+def _read(values: Values, wanted: Any, told: str, *, or_else: Any = None) -> Values:
+    """Text as the wanted type (or read as another one first). Names a value that cannot be read."""
+    for reading in filter(None, (wanted, or_else)):
+        with suppress(pa.ArrowInvalid):
+            return pc.cast(pc.cast(values, reading), wanted)
+    wrong = next(value for value in values.drop_null().unique().to_pylist() if not _reads(value, wanted, or_else))
+    raise _WrongType(f"must be {told}, not {wrong!r}")
+
+
+def _reads(value: str, *readings: Any) -> bool:
+    for reading in filter(None, readings):
+        with suppress(pa.ArrowInvalid):
+            pc.cast(pa.array([value]), reading)
+            return True
+    return False
+
+
+def _refuse_others(values: Values, known: Values, told: str) -> None:
+    others = values.filter(pc.and_(pc.is_valid(values), pc.invert(known)))
+    if len(others):
+        raise _WrongType(f"must be {told}, not {others[0].as_py()!r}")
+
+
+def _fault(checked: Checked, code: str, column: str, message: str) -> None:
+    checked.faults.append(Fault(code=code, column=column, message=message))

@@ -1,0 +1,60 @@
+"""What Delta writer and reader share: where tables are, how their store is reached, what their log tells."""
+
+import os
+from datetime import UTC, datetime
+from typing import Any
+
+from deltalake import DeltaTable
+from deltalake.exceptions import TableNotFoundError
+
+from evertrain.domain.batches import Feed, TableState
+
+
+def table_uri(root: str, feed: Feed) -> str:
+    return f"{root}/{feed}"
+
+
+def storage_options(root: str) -> dict[str, str]:
+    """Credentials and region come from the environment, as for boto3. Commits are made by S3's conditional put."""
+    if not root.startswith("s3://"):
+        return {}
+    options = {"AWS_CONDITIONAL_PUT": "etag"}
+    if endpoint := os.environ.get("AWS_ENDPOINT_URL"):
+        options |= {
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ALLOW_HTTP": "true",
+            "AWS_VIRTUAL_HOSTED_STYLE_REQUEST": "false",
+        }
+    return options
+
+
+def open_table(root: str, feed: Feed, *, version: int | None = None) -> DeltaTable | None:
+    """None where nothing was committed yet."""
+    try:
+        return DeltaTable(table_uri(root, feed), version=version, storage_options=storage_options(root))
+    except TableNotFoundError:
+        return None
+
+
+def state_of(table: DeltaTable) -> TableState:
+    """From the log's statistics alone: no data file is opened."""
+    actions = files_of(table)
+    return TableState(
+        version=table.version(),
+        rows=sum(action["num_records"] for action in actions),
+        event_time_min=min(_utc(action["min.event_time"]) for action in actions),
+        event_time_max=max(_utc(action["max.event_time"]) for action in actions),
+        ingested_at_max=max(_utc(action["max.ingested_at"]) for action in actions),
+    )
+
+
+def files_of(table: DeltaTable) -> list[dict[str, Any]]:
+    """One entry for each data file: `path`, `num_records`, `min.<column>` and `max.<column>` of both times."""
+    actions = table.get_add_actions(flatten=True)
+    names = actions.schema.names
+    columns = {name: actions.column(name).to_pylist() for name in names}
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+
+
+def _utc(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

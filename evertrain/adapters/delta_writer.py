@@ -1,0 +1,115 @@
+"""Commits batches to Delta tables: the monitor's file is added by a transaction in the log, nothing is copied.
+
+Needs no pyarrow. A batch's id is the transaction's application id, so that a batch is added once.
+"""
+
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from deltalake import CommitProperties, Field, Schema, Transaction
+from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.schema import PrimitiveType
+from deltalake.transaction import AddAction, create_table_with_add_actions
+
+from evertrain.adapters.delta_log import open_table, state_of, storage_options, table_uri
+from evertrain.domain.batches import Batch, Feed, FeedKind, TableState
+from evertrain.domain.model_spec import FeatureKind, Project
+
+_ATTEMPTS = 10
+_TYPES = {FeatureKind.NUMERIC: "double", FeatureKind.BOOLEAN: "boolean", FeatureKind.CATEGORICAL: "string"}
+_CONFIGURATION: dict[str, str | None] = {
+    # A version that a model was trained on must stay readable: history is cut by a person, if ever.
+    "delta.logRetentionDuration": "interval 3650 days",
+    "delta.deletedFileRetentionDuration": "interval 3650 days",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeltaWriter:
+    """`root`: the folder or `s3://` prefix that all tables are below."""
+
+    root: str
+    project: Project
+
+    def commit(self, batch: Batch) -> TableState:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return self._commit(batch)
+            except (CommitFailedError, DeltaError):
+                # Another commit came first. Reading the table again shows whether it was this very batch.
+                if attempt == _ATTEMPTS:
+                    raise
+        raise AssertionError("unreachable")
+
+    def _commit(self, batch: Batch) -> TableState:
+        table = open_table(self.root, batch.feed)
+        if table is None:
+            self._create(batch)
+        elif table.transaction_version(batch.batch_id) is None:
+            table.create_write_transaction(
+                [_add(batch)], mode="append", schema=table.schema(), commit_properties=_once(batch)
+            )
+        committed = open_table(self.root, batch.feed)
+        if committed is None:
+            raise DeltaError(f"the table of {batch.feed} is gone")
+        return state_of(committed)
+
+    def _create(self, batch: Batch) -> None:
+        create_table_with_add_actions(
+            table_uri(self.root, batch.feed),
+            schema=self._schema(batch.feed),
+            add_actions=[_add(batch)],
+            mode="error",
+            name=str(batch.feed),
+            configuration=_CONFIGURATION,
+            storage_options=storage_options(self.root),
+            commit_properties=_once(batch),
+        )
+
+    def _schema(self, feed: Feed) -> Schema:
+        if feed.kind is FeedKind.FEATURES:
+            group = self.project.groups[feed.name]
+            columns = [(column.name, _TYPES[column.kind]) for column in group.columns]
+        else:
+            spec = self.project.models[feed.name]
+            group, columns = spec.group, [(spec.label.name, "double")]
+        return Schema(
+            [
+                _field(group.entity_key, "string", nullable=False),
+                _field("event_time", "timestamp", nullable=False),
+                _field("ingested_at", "timestamp", nullable=False),
+                *(_field(name, kind, nullable=True) for name, kind in columns),
+            ]
+        )
+
+
+def _field(name: str, kind: str, *, nullable: bool) -> Field:
+    return Field(name, PrimitiveType(kind), nullable=nullable)
+
+
+def _add(batch: Batch) -> AddAction:
+    stamp = _stamp(batch.ingested_at)
+    statistics: dict[str, Any] = {
+        "numRecords": batch.rows,
+        "minValues": {"event_time": _stamp(batch.event_time_min), "ingested_at": stamp},
+        "maxValues": {"event_time": _stamp(batch.event_time_max), "ingested_at": stamp},
+        "nullCount": {"event_time": 0, "ingested_at": 0},
+    }
+    return AddAction(
+        path=batch.table_path,
+        size=batch.bytes,
+        partition_values={},
+        modification_time=int(batch.ingested_at.timestamp() * 1000),
+        data_change=True,
+        stats=json.dumps(statistics),
+    )
+
+
+def _once(batch: Batch) -> CommitProperties:
+    return CommitProperties(app_transactions=[Transaction(batch.batch_id, 1)])
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,52 @@
+"""Loads a model's own code: `models/<name>/estimator.py` with one function, `make_estimator(*, seed)`."""
+
+import importlib.util
+import sys
+from pathlib import Path
+from typing import Any
+
+from evertrain.domain.errors import EvertrainError
+
+
+class InvalidEstimator(EvertrainError):
+    """`estimator.py` is missing, does not load, or makes something that cannot be trained."""
+
+
+def load_estimator(root: Path, model: str, *, seed: int) -> Any:
+    """A new, unfitted, scikit-learn-compatible estimator. Raises InvalidEstimator."""
+    path = root / "models" / model / "estimator.py"
+    shown = path.relative_to(root)
+    make = getattr(_load(path, shown, model), "make_estimator", None)
+    if not callable(make):
+        raise InvalidEstimator(f"{shown}: no function make_estimator(*, seed: int) in it")
+    try:
+        estimator = make(seed=seed)
+    except Exception as error:
+        raise InvalidEstimator(f"{shown}: make_estimator(seed={seed}) raised {_told(error)}") from error
+    for method in ("fit", "predict"):
+        if not callable(getattr(estimator, method, None)):
+            raise InvalidEstimator(
+                f"{shown}: make_estimator returned {type(estimator).__name__}, which has no {method}()"
+            )
+    return estimator
+
+
+def _load(path: Path, shown: Path, model: str) -> Any:
+    if not path.is_file():
+        raise InvalidEstimator(f"{shown}: there is no such file")
+    # A name of its own: two models' files never shadow each other, nor anything that is installed.
+    name = f"_evertrain_estimator_{model}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise InvalidEstimator(f"{shown}: cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and pickling inside the file look themselves up here
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:
+        raise InvalidEstimator(f"{shown}: importing it raised {_told(error)}") from error
+    return module
+
+
+def _told(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"

@@ -1,0 +1,153 @@
+"""A deployed stage as the command line and the demo see it: its state, its landing bucket, its endpoint."""
+
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+from uuid import uuid4
+
+import boto3
+
+from evertrain.adapters.clients import client
+from evertrain.adapters.clocks import ReplayClock
+from evertrain.adapters.deployed_stage import stage_outputs
+from evertrain.adapters.dynamodb import Table
+from evertrain.adapters.dynamodb_batches import DynamoDBBatchLog, DynamoDBTableStates
+from evertrain.adapters.dynamodb_decisions import DynamoDBDecisionLog, DynamoDBLeases
+from evertrain.adapters.dynamodb_registry import DynamoDBModelRegistry
+from evertrain.adapters.event_bus import EventBridgeBus
+from evertrain.adapters.prediction_api import PredictionApi
+from evertrain.adapters.run_documents import RunDocuments
+from evertrain.adapters.s3_artifacts import S3Artifacts
+from evertrain.domain.batches import Batch, Feed, Quarantine
+from evertrain.domain.decisions import RecordedDecision
+from evertrain.domain.errors import EvertrainError
+from evertrain.domain.events import Event, EventName
+from evertrain.domain.outcomes import Outcome
+from evertrain.domain.registry import ModelVersion
+from evertrain.domain.training import Contender, Evaluation
+from evertrain.ports.artifacts import ArtifactNotFound
+from evertrain.use_cases.check_batch import batch_id_of
+from evertrain.use_cases.decide_retraining import Cause, decision_id_of
+
+
+class StackNotDeployed(EvertrainError):
+    """The stage is there, but not the stack that this needs."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What one retraining has left behind so far."""
+
+    contenders: tuple[Contender, ...]
+    evaluation: Evaluation | None
+    version: ModelVersion | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stage:
+    """`outputs`: of the stage's stacks, by key."""
+
+    name: str
+    session: boto3.Session
+    outputs: Mapping[str, str]
+
+    @classmethod
+    def find(cls, name: str) -> "Stage":
+        """By the ordinary credential chain, at AWS_ENDPOINT_URL where it is set. Raises StageNotDeployed."""
+        session = boto3.Session()
+        return cls(name=name, session=session, outputs=stage_outputs(session, name))
+
+    # --- what is there --------------------------------------------------------------------------
+
+    @cached_property
+    def batches(self) -> DynamoDBBatchLog:
+        return DynamoDBBatchLog(table=self._table("BatchesTable"))
+
+    @cached_property
+    def tables(self) -> DynamoDBTableStates:
+        return DynamoDBTableStates(table=self._table("BatchesTable"))
+
+    @cached_property
+    def decisions(self) -> DynamoDBDecisionLog:
+        return DynamoDBDecisionLog(table=self._table("DecisionsTable"), real_time=time.time)
+
+    @cached_property
+    def leases(self) -> DynamoDBLeases:
+        return DynamoDBLeases(table=self._table("DecisionsTable"), real_time=time.time)
+
+    @cached_property
+    def registry(self) -> DynamoDBModelRegistry:
+        return DynamoDBModelRegistry(table=self._table("RegistryTable"))
+
+    @cached_property
+    def artifacts(self) -> S3Artifacts:
+        return S3Artifacts(client=self._client("s3"), bucket=self.output("ArtifactBucket"))
+
+    @cached_property
+    def api(self) -> PredictionApi:
+        endpoint = os.environ.get("AWS_ENDPOINT_URL")
+        # An emulated API is reached by path: its own host name is in nobody's DNS.
+        local = f"{endpoint}/_aws/execute-api/{self.output('ApiId')}/$default" if endpoint else None
+        return PredictionApi(url=local or self.output("ApiUrl"), session=self.session)
+
+    def fate(self, feed: Feed, body: bytes) -> Batch | Quarantine | None:
+        """What became of landed bytes; None while nothing has, or while others were not told yet."""
+        batch_id = batch_id_of(feed, body)
+        found = self.batches.find(feed, batch_id)
+        return found if found is not None and self.batches.is_published(feed, batch_id) else None
+
+    def decision_for(self, cause: Cause) -> RecordedDecision | None:
+        return self.decisions.find(cause.model, decision_id_of(cause))
+
+    def outcome_of(self, decision: RecordedDecision) -> Outcome | None:
+        return self.decisions.outcome_of(decision.model, decision.decision_id)
+
+    def run_of(self, decision: RecordedDecision) -> Run:
+        """A retraining under way, read from the documents that its steps leave."""
+        runs = RunDocuments(artifacts=self.artifacts, root=f"s3://{self.output('ArtifactBucket')}")
+        plan = runs.find_plan(decision.model, decision.decision_id)
+        if plan is None:
+            return Run(contenders=(), evaluation=None, version=None)
+        try:
+            evaluation = runs.evaluation(plan)
+        except ArtifactNotFound:
+            evaluation = None
+        registered = (v for v in self.registry.versions(decision.model) if v.decision_id == decision.decision_id)
+        return Run(
+            contenders=tuple(runs.trained(plan)),
+            evaluation=evaluation,
+            version=next(registered, None) if evaluation else None,
+        )
+
+    # --- what can be asked of it ----------------------------------------------------------------
+
+    def land(self, feed: Feed, name: str, body: bytes) -> str:
+        """Puts an object where batches land; returns its URI."""
+        bucket, key = self.output("LandingBucket"), f"{feed}/{name}"
+        self._client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+        return f"s3://{bucket}/{key}"
+
+    def ask_for_retraining(self, model: str, *, reason: str) -> Cause:
+        request_id = uuid4().hex
+        detail = {"model": model, "reason": reason, "request_id": request_id}
+        bus = EventBridgeBus(client=self._client("events"), bus_name=self.output("EventBusName"))
+        bus.publish([Event(name=EventName.RETRAIN_ASKED, detail=detail)])
+        return Cause(model=model, name=f"asked:{request_id}", asked_by=reason)
+
+    def set_replayed_now(self, now: datetime) -> None:
+        ReplayClock(table=self._table("DecisionsTable")).set(now)
+
+    def output(self, key: str) -> str:
+        if key not in self.outputs:
+            raise StackNotDeployed(f"stage {self.name!r} has no {key}: deploy all of its stacks")
+        return self.outputs[key]
+
+    def _table(self, key: str) -> Table:
+        return Table(client=self._client("dynamodb"), name=self.output(key))
+
+    def _client(self, service: str) -> Any:
+        return client(service)

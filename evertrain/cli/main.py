@@ -1,0 +1,203 @@
+"""`evertrain`: parses, calls, prints. With `--json` it prints what a script can read, and nothing else."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from evertrain.adapters.documents import dump
+from evertrain.adapters.estimators import load_estimator
+from evertrain.adapters.project_files import load_project
+from evertrain.adapters.stage import Stage
+from evertrain.cli import show
+from evertrain.cli.waiting import wait_until
+from evertrain.domain.batches import Batch, Feed, FeedKind, Quarantine
+from evertrain.domain.errors import EvertrainError
+from evertrain.domain.model_spec import ModelSpec
+from evertrain.use_cases.model_status import ReadModelStatus
+
+app = typer.Typer(
+    help="Keeps models right after deployment: watches features, retrains on drift, rolls out what is not worse.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="a folder below models/")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+StageName = Annotated[str, typer.Option("--stage", envvar="EVERTRAIN_STAGE", help="Which deployment.")]
+Root = Annotated[Path, typer.Option("--project", help="The folder with models/ and features/.")]
+Limit = Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")]
+HERE = Path()
+
+
+class UnknownModel(EvertrainError):
+    """There is no such folder below models/."""
+
+
+def run() -> None:
+    """The program. An error that is meant for a person is one sentence on stderr, and exit status 1."""
+    try:
+        app()
+    except EvertrainError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+
+
+@app.command()
+def check(project: Root = HERE, as_json: AsJson = False) -> None:
+    """Validate every feature group and model folder. Needs no cloud."""
+    loaded = load_project(project)
+    for name in loaded.models:
+        load_estimator(project, name, seed=0)
+    if as_json:
+        _print_json({"groups": sorted(loaded.groups), "models": sorted(loaded.models)})
+    else:
+        show.project(loaded)
+
+
+@app.command()
+def land(
+    model: ModelName,
+    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="a Parquet or CSV file")],
+    labels: Annotated[bool, typer.Option("--labels", help="The file has labels, not features.")] = False,
+    wait: Annotated[int, typer.Option(min=0, help="Seconds to wait for the verdict; 0 does not wait.")] = 60,
+    stage: StageName = "dev",
+    project: Root = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Land a batch of features (or labels) and tell what became of it."""
+    spec = _spec(project, model)
+    deployed = Stage.find(stage)
+    feed = Feed(kind=FeedKind.LABELS, name=model) if labels else Feed(kind=FeedKind.FEATURES, name=spec.group.name)
+    body = file.read_bytes()
+    landed = deployed.land(feed, file.name, body)
+    if wait == 0:
+        _print_json({"landed": landed}) if as_json else show.landed(landed)
+        return
+    found: Batch | Quarantine = wait_until(
+        lambda: deployed.fate(feed, body), seconds=wait, for_what=f"the verdict on {file.name}"
+    )
+    if isinstance(found, Quarantine):
+        _print_json({"quarantine": _plain(found)}) if as_json else show.quarantined(found)
+        raise typer.Exit(2)
+    verdicts = deployed.batches.verdicts_of(feed, found.batch_id)
+    if as_json:
+        _print_json({"batch": _plain(found), "verdicts": [_plain(verdict) for verdict in verdicts]})
+    else:
+        show.accepted(found, verdicts)
+
+
+@app.command()
+def status(
+    model: Annotated[
+        str, typer.Argument(metavar="[MODEL]", help="a folder below models/; all of them when left out")
+    ] = "",
+    stage: StageName = "dev",
+    project: Root = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Show how the loop of a model, or of every model, stands."""
+    loaded = load_project(project)
+    specs = [_spec(project, model)] if model else [loaded.models[name] for name in sorted(loaded.models)]
+    deployed = Stage.find(stage)
+    read = ReadModelStatus(
+        batches=deployed.batches,
+        tables=deployed.tables,
+        registry=deployed.registry,
+        decisions=deployed.decisions,
+        leases=deployed.leases,
+    )
+    statuses = [read.run(spec) for spec in specs]
+    _print_json(statuses) if as_json else show.statuses(statuses)
+
+
+@app.command()
+def decisions(
+    model: ModelName,
+    limit: Limit = 20,
+    all_: Annotated[bool, typer.Option("--all", help="Also those with nothing to do.")] = False,
+    stage: StageName = "dev",
+    project: Root = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """List what was decided for a model, and why; the newest first."""
+    _spec(project, model)
+    deployed = Stage.find(stage)
+    found = deployed.decisions.decisions(model, limit=limit, with_quiet=all_)
+    _print_json(found) if as_json else show.decisions(found)
+
+
+@app.command()
+def versions(model: ModelName, stage: StageName = "dev", project: Root = HERE, as_json: AsJson = False) -> None:
+    """List every version of a model with its window, its score and what the gate said."""
+    _spec(project, model)
+    found = Stage.find(stage).registry.versions(model)
+    _print_json(found) if as_json else show.versions(found)
+
+
+@app.command()
+def retrain(
+    model: ModelName,
+    reason: Annotated[str, typer.Option(help="Why; it is written into the decision.")],
+    wait: Annotated[int, typer.Option(min=0, help="Seconds to wait for the decision; 0 does not wait.")] = 60,
+    stage: StageName = "dev",
+    project: Root = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Ask for a retraining. The policy may still hold it, and says why."""
+    _spec(project, model)
+    deployed = Stage.find(stage)
+    cause = deployed.ask_for_retraining(model, reason=reason)
+    if wait == 0:
+        _print_json({"asked": cause.name}) if as_json else show.asked(model)
+        return
+    recorded = wait_until(lambda: deployed.decision_for(cause), seconds=wait, for_what="the decision")
+    _print_json(recorded) if as_json else show.decisions([recorded])
+
+
+@app.command()
+def predict(
+    model: ModelName,
+    row: Annotated[str, typer.Option("--json", metavar="ROW", help="The features of one row, as a JSON object.")],
+    stage: StageName = "dev",
+) -> None:
+    """Ask the endpoint for a prediction; the answer is its JSON."""
+    try:
+        body = json.loads(row)
+    except ValueError as error:
+        raise EvertrainError(f"--json: not JSON: {error}") from error
+    _print_json(Stage.find(stage).api.predict(model, body))
+
+
+@app.command()
+def demo(
+    days: Annotated[int, typer.Option(min=40, max=360, help="How many days of 2013 to replay.")] = 200,
+    report: Annotated[Path, typer.Option(help="Where the HTML report goes.")] = Path(".build/demo-report.html"),
+    stage: StageName = "dev",
+    project: Root = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Replay real flights of 2013 against a stage that was deployed with `-c clock=replay`."""
+    from evertrain.demo.run import run_demo  # noqa: PLC0415  # brings pandas and plotly, which nothing else here needs
+
+    run_demo(Stage.find(stage), load_project(project), days=days, report=report, as_json=as_json)
+
+
+def _spec(root: Path, name: str) -> ModelSpec:
+    models = load_project(root).models
+    if name not in models:
+        raise UnknownModel(f"there is no models/{name}/; known models: {', '.join(sorted(models))}")
+    return models[name]
+
+
+def _print_json(value: Any) -> None:
+    several = isinstance(value, list | tuple)
+    print(json.dumps([_plain(entry) for entry in value] if several else _plain(value), indent=2))
+
+
+def _plain(value: Any) -> Any:
+    # Through the same documents that are stored, so that scripts see the names that the docs use.
+    return value if isinstance(value, dict) else json.loads(dump(value))

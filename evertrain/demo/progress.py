@@ -1,0 +1,78 @@
+"""Follows one retraining through the documents that it leaves behind, and tells each step once."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import date
+
+from evertrain.adapters.stage import Stage
+from evertrain.cli.waiting import wait_until
+from evertrain.domain.decisions import RecordedDecision
+from evertrain.domain.events import EventName
+from evertrain.domain.outcomes import Outcome
+from evertrain.domain.training import Evaluation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One line of progress. `day` is replayed, `model` a model or a feature group, `name` a step of the loop."""
+
+    day: date
+    model: str
+    name: str
+    text: str
+
+
+@dataclass(kw_only=True)
+class RetrainingProgress:
+    stage: Stage
+    tell: Callable[[Step], None]
+    day: date
+    _told: set[str] = field(default_factory=set)
+
+    def follow(self, decision: RecordedDecision, *, seconds: float) -> Outcome:
+        """Until the retraining has its outcome. Raises WaitedTooLong."""
+
+        def ask() -> Outcome | None:
+            outcome = self.stage.outcome_of(decision)
+            self._tell_documents(decision)
+            return outcome
+
+        outcome = wait_until(ask, seconds=seconds, for_what=f"the retraining of {decision.model}")
+        name = {
+            EventName.MODEL_PROMOTED: "promoted",
+            EventName.CONTENDER_REJECTED: "rejected",
+            EventName.ROLLED_BACK: "rolled back",
+        }.get(outcome.name, "failed")
+        self._tell_once(decision.model, name, outcome.sentence)
+        return outcome
+
+    def _tell_documents(self, decision: RecordedDecision) -> None:
+        run = self.stage.run_of(decision)
+        for contender in run.contenders:
+            score = contender.validation
+            self._tell_once(
+                decision.model,
+                "contender trained",
+                f"on {contender.window.name}: {contender.rows:,} rows, validation {score.metric} {score.value:.4f}, "
+                f"{contender.training_seconds:.1f} s",
+            )
+        if run.evaluation is not None:
+            self._tell_once(decision.model, "evaluated", _evaluated(run.evaluation))
+        if run.version is not None:
+            version = run.version
+            tables = f"features v{version.features_table_version}, labels v{version.labels_table_version}"
+            text = f"{version.version} ({tables}); gate: {version.gate.sentence}"
+            self._tell_once(decision.model, "registered", text)
+
+    def _tell_once(self, model: str, name: str, text: str) -> None:
+        if (line := f"{name}: {text}") not in self._told:
+            self._told.add(line)
+            self.tell(Step(day=self.day, model=model, name=name, text=text))
+
+
+def _evaluated(evaluation: Evaluation) -> str:
+    score = evaluation.contender_score
+    chosen = f"{evaluation.chosen.window.name} contender {score.metric} {score.value:.4f}"
+    if evaluation.champion_score is None:
+        return f"{chosen} on {score.rows:,} later rows; there is no champion yet"
+    return f"{chosen} against champion {evaluation.champion_score.value:.4f} on {score.rows:,} later rows"

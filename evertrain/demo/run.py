@@ -1,0 +1,154 @@
+"""The demo from its first day to its report: replays, shows what was decided and learnt, asks the endpoint once."""
+
+import json
+import os
+import shlex
+from collections.abc import Sequence
+from datetime import date, timedelta
+from pathlib import Path
+from time import monotonic
+
+from rich.console import Console
+from rich.table import Table
+
+from evertrain.adapters.stage import Stage
+from evertrain.cli import show
+from evertrain.demo.flights import Flights, after, load_flights
+from evertrain.demo.progress import Step
+from evertrain.demo.replay import Replay
+from evertrain.demo.report import ModelStory, render
+from evertrain.demo.story import as_json_rows, tell_story
+from evertrain.domain.drift import DriftStatus
+from evertrain.domain.model_spec import ModelSpec, Project
+
+FIRST_DAY = date(2013, 1, 1)
+CUT_OFF_AFTER = 100
+"""On this day of the replay an upload breaks off half-way: what the loop does with it is part of the demo."""
+
+_COLOURS = {
+    "batch checked": "dim",
+    "drift found": "magenta",
+    "retrain": "bold green",
+    "hold": "yellow",
+    "escalate": "bold red",
+    "quarantined": "bold red",
+    "promoted": "bold green",
+    "rejected": "red",
+    "rolled back": "red",
+    "failed": "red",
+}
+
+
+def run_demo(stage: Stage, project: Project, *, days: int, report: Path, as_json: bool) -> None:
+    """Raises the errors of whatever went wrong; what was landed stays landed, and a repeat goes on from there."""
+    console = Console(stderr=as_json, highlight=False)
+    began = monotonic()
+    models = project.models_on("flights")
+    flights = load_flights()
+    replayed = [FIRST_DAY + timedelta(days=offset) for offset in range(days)]
+    console.print(
+        f"Replaying {days} days of flights from {replayed[0]} on: a batch a day, labels three days later.\n"
+    )
+    Replay(
+        stage=stage,
+        flights=flights,
+        models=models,
+        tell=lambda step: _print_step(console, step),
+        cut_off=frozenset(replayed[CUT_OFF_AFTER : CUT_OFF_AFTER + 1]),
+    ).run(replayed)
+    stories = [tell_story(stage, flights, spec, replayed, now=after(replayed[-1])) for spec in models]
+    facts = _facts(stories, replayed, seconds=monotonic() - began)
+    report.parent.mkdir(parents=True, exist_ok=True)
+    quarantines = stage.batches.quarantines(limit=100)
+    report.write_text(
+        render(stories, quarantines, title="Evertrain on the flights of 2013", facts=facts), encoding="utf-8"
+    )
+    answer, curl = _ask(stage, flights, models[-1], replayed[-1])
+    if as_json:
+        print(json.dumps({"facts": facts, "prediction": answer, "curl": curl, "report": str(report)}, indent=2))
+        return
+    _print_end(console, stories, answer=answer, curl=curl, report=report)
+
+
+def _print_step(console: Console, step: Step) -> None:
+    colour = _COLOURS.get(step.name, "default")
+    console.print(f"{step.day}  {step.model:<9} [{colour}]{step.name:<18}[/] {step.text.replace('[', chr(92) + '[')}")
+
+
+def _facts(stories: Sequence[ModelStory], days: Sequence[date], *, seconds: float) -> dict[str, str]:
+    drifted = sum(verdict.status is DriftStatus.DRIFTED for story in stories for verdict in story.verdicts)
+    checked = sum(len(story.verdicts) for story in stories)
+    return {
+        "replayed": f"{days[0]} to {days[-1]}, {len(days)} daily batches",
+        "checks": f"{checked:,}, of which {drifted:,} found drift",
+        "versions": ", ".join(f"{story.spec.name}: {len(story.versions)}" for story in stories),
+        "took": f"{seconds:.0f} s",
+    }
+
+
+def _ask(stage: Stage, flights: Flights, spec: ModelSpec, day: date) -> tuple[dict[str, object], str]:
+    row = as_json_rows(flights.table[flights.table["day"] == day].head(1), spec)[0]
+    return stage.api.predict(spec.name, row), curl_line(stage.api.url, spec.name, row)
+
+
+def curl_line(url: str, model: str, row: dict[str, object]) -> str:
+    """Repeats a prediction in any shell; in AWS it is signed with the caller's own credentials."""
+    sign = (
+        []
+        if os.environ.get("AWS_ENDPOINT_URL")
+        else [
+            "--aws-sigv4",
+            f"aws:amz:{os.environ.get('AWS_REGION', 'us-east-1')}:execute-api",
+            "--user",
+            "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY",
+        ]
+    )
+    words = ["curl", "-s", *sign, "-d", json.dumps(row), f"{url}/models/{model}/predict"]
+    # The credentials stay variables: the shell of whoever runs the line fills them in.
+    return " ".join(f'"{word}"' if word.startswith("$") else shlex.quote(word) for word in words)
+
+
+def _print_end(
+    console: Console, stories: Sequence[ModelStory], *, answer: dict[str, object], curl: str, report: Path
+) -> None:
+    table = Table(title="\nWhat the loop did", title_justify="left", title_style="bold", header_style="dim")
+    for column in (
+        "model",
+        "batches",
+        "drifted",
+        "retrain / hold / escalate",
+        "versions",
+        "champion",
+        "window",
+        "score",
+    ):
+        table.add_column(column)
+    for story in stories:
+        table.add_row(*_summary(story))
+    console.print(table)
+    for story in stories:
+        console.print(f"\n[bold]{story.spec.name}[/]: {story.spec.title}")
+        show.decisions([entry for entry in story.decisions if entry.decision.action.value != "hold"])
+        show.versions(story.versions)
+    console.print(f"\n[bold]A prediction[/] over HTTP: {json.dumps(answer)}", soft_wrap=True)
+    console.print(f"Repeat it:  {curl}", soft_wrap=True, markup=False)
+    console.print(f"\nThe report with its plots:  [bold]{report}[/]", soft_wrap=True)
+    console.print("The embedded cloud stays up; `make down` stops it, `evertrain status` looks at it.")
+
+
+def _summary(story: ModelStory) -> list[str]:
+    drifted = [verdict for verdict in story.verdicts if verdict.status is DriftStatus.DRIFTED]
+    features = {name for verdict in drifted for name in verdict.drifted_features}
+    actions = [entry.decision.action.value for entry in story.decisions]
+    champion = story.champions[-1] if story.champions else None
+    version = next((v for v in story.versions if champion and v.version == champion.version), None)
+    return [
+        story.spec.name,
+        f"{len(story.verdicts)}",
+        f"{len(drifted)} in {len(features)} features",
+        f"{actions.count('retrain')} / {actions.count('hold')} / {actions.count('escalate')}",
+        f"{len(story.versions)}",
+        champion.version if champion else "none",
+        version.window_name if version else "",
+        f"{version.gate_score.metric} {version.gate_score.value:.4f}" if version else "",
+    ]

@@ -1,0 +1,87 @@
+"""Gathers what the loop did, for the report: reads the stage, and judges champions on labels that came later."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+
+from evertrain.adapters.stage import Stage
+from evertrain.demo.flights import Flights
+from evertrain.demo.report import MetricPoint, ModelStory
+from evertrain.domain.model_spec import FeatureKind, ModelSpec
+from evertrain.domain.registry import Champion
+from evertrain.scoring import FlatModel
+from evertrain.statistics.metrics import metric_value
+
+_WEEK = timedelta(days=7)
+_ROWS_PER_WEEK = 2_000
+"""Enough for a metric to two digits; the artifacts predict row by row."""
+
+
+def tell_story(stage: Stage, flights: Flights, spec: ModelSpec, days: Sequence[date], *, now: datetime) -> ModelStory:
+    champions = tuple(reversed(stage.registry.history(spec.name)))
+    return ModelStory(
+        spec=spec,
+        verdicts=sorted(stage.batches.verdicts(spec.name, limit=1000), key=lambda verdict: verdict.event_time_min),
+        decisions=tuple(reversed(stage.decisions.decisions(spec.name, limit=1000))),
+        versions=tuple(reversed(stage.registry.versions(spec.name))),
+        champions=champions,
+        metric=_metric_by_week(stage, flights, spec, champions, days),
+        ended_at=now,
+    )
+
+
+def _metric_by_week(
+    stage: Stage, flights: Flights, spec: ModelSpec, champions: Sequence[Champion], days: Sequence[date]
+) -> list[MetricPoint]:
+    """From the first whole week with a champion on: the champion of each week's beginning against the first one."""
+    if not champions:
+        return []
+    models = {champion.version: _load(stage, champion) for champion in champions}
+    first = champions[0]
+    points = []
+    start = first.since.date() + timedelta(days=1)
+    weeks = range((days[-1] - start).days // 7 + 1)
+    for begin, end in pairwise(start + week * _WEEK for week in weeks):
+        rows = _sample(flights, spec, begin, end)
+        since = datetime(begin.year, begin.month, begin.day, tzinfo=UTC)
+        answering = max(
+            (c for c in champions if c.since <= since), key=lambda champion: champion.since, default=first
+        )
+        values = {version: _score(models[version], rows, spec) for version in {first.version, answering.version}}
+        points.append(
+            MetricPoint(
+                start=begin,
+                rows=len(rows),
+                champion=values[answering.version],
+                first_champion=values[first.version],
+            )
+        )
+    return points
+
+
+def _load(stage: Stage, champion: Champion) -> FlatModel:
+    return FlatModel.from_bytes(stage.artifacts.get(champion.artifact_uri, expected_sha256=champion.artifact_sha256))
+
+
+def _sample(flights: Flights, spec: ModelSpec, begin: date, end: date) -> pd.DataFrame:
+    table = flights.table
+    rows = table[(table["day"] >= begin) & (table["day"] < end)].dropna(subset=[spec.label.name])
+    return rows.sample(min(len(rows), _ROWS_PER_WEEK), random_state=0)
+
+
+def _score(model: FlatModel, rows: pd.DataFrame, spec: ModelSpec) -> float:
+    predictions = model.predict(as_json_rows(rows, spec))
+    return metric_value(spec.metric, rows[spec.label.name].to_numpy(dtype=float), np.asarray(predictions))
+
+
+def as_json_rows(rows: pd.DataFrame, spec: ModelSpec) -> list[dict[str, object]]:
+    """Rows as a caller of the endpoint sends them: None for what is missing, booleans as booleans."""
+    plain = rows[list(spec.feature_names)].astype(object)
+    plain = plain.where(plain.notna(), None)
+    for column in spec.features:
+        if column.kind is FeatureKind.NUMERIC:
+            plain[column.name] = plain[column.name].map(lambda value: None if value is None else float(value))
+    return [{str(key): value for key, value in row.items()} for row in plain.to_dict("records")]

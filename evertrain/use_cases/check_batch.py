@@ -1,0 +1,189 @@
+"""What is a landed object: a good batch, which is compared with each champion's reference, or one to set aside?
+
+Everything is keyed by the object's content, so landing or announcing it again has no second effect.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
+from hashlib import sha256
+
+from evertrain.domain.batches import Batch, Fault, Feed, FeedKind, LandedObject, Quarantine
+from evertrain.domain.drift import DriftStatus, DriftVerdict
+from evertrain.domain.events import Event, EventName
+from evertrain.domain.model_spec import ModelSpec, Project
+from evertrain.ports.batch_reader import BatchReader, BatchRejected, Rows
+from evertrain.ports.batches import BatchLog, LandingZone, QuarantineStore
+from evertrain.ports.clock import Clock
+from evertrain.ports.feature_store import BatchFiles
+from evertrain.ports.messages import EventBus
+from evertrain.ports.registry import ModelRegistry
+from evertrain.statistics.reference import Reference
+from evertrain.statistics.verdict import batch_status, judge
+
+
+def batch_id_of(feed: Feed | None, body: bytes) -> str:
+    """The same bytes are the same batch of a feed, whatever the object is called."""
+    return sha256(f"{feed or ''}\n".encode() + body).hexdigest()[:32]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckBatch:
+    """`load_reference` answers the reference at a URI; it may keep those that it has loaded."""
+
+    project: Project
+    landing: LandingZone
+    reader: BatchReader
+    files: BatchFiles
+    quarantine: QuarantineStore
+    batches: BatchLog
+    registry: ModelRegistry
+    load_reference: Callable[[str], Reference]
+    bus: EventBus
+    clock: Clock
+
+    def run(self, landed: LandedObject) -> Batch | Quarantine:
+        """What became of the object. Raises ObjectGone where it was deleted before it was read."""
+        body = self.landing.read(landed)
+        feed = feed_of(landed.key)
+        batch_id = batch_id_of(feed, body)
+        found = self.batches.find(feed, batch_id) or self._judge(landed, feed, batch_id, body)
+        # Recorded first, told second: whoever fails in between tells it at the next delivery.
+        if not self.batches.is_published(feed, batch_id):
+            self.bus.publish(self._events_of(found))
+            self.batches.mark_published(feed, batch_id)
+        return found
+
+    def _judge(self, landed: LandedObject, feed: Feed | None, batch_id: str, body: bytes) -> Batch | Quarantine:
+        now = self.clock.now()
+        try:
+            known = self._known(feed, landed.key)
+            rows = self.reader.read(body, name=landed.key, feed=known, now=now)
+        except BatchRejected as rejected:
+            quarantine = Quarantine(
+                batch_id=batch_id, feed=feed, source_key=landed.key, quarantined_at=now, faults=rejected.faults
+            )
+            return self._set_aside(quarantine, body)
+        return self._accept(landed, known, batch_id, rows, now=now)
+
+    def _known(self, feed: Feed | None, key: str) -> Feed:
+        groups = [f"features/{name}/" for name in sorted(self.project.groups)]
+        labels = [f"labels/{name}/" for name in sorted(self.project.models)]
+        if feed is None or f"{feed}/" not in (*groups, *labels):
+            message = f"{key} is in no feed; known are {', '.join((*groups, *labels))}"
+            raise BatchRejected([Fault(code="unknown_feed", message=message)])
+        return feed
+
+    def _set_aside(self, quarantine: Quarantine, body: bytes) -> Quarantine:
+        quarantine = replace(quarantine, object_uri=self.quarantine.put(quarantine, body))
+        self.batches.record_quarantine(quarantine)
+        return quarantine
+
+    def _accept(self, landed: LandedObject, feed: Feed, batch_id: str, rows: Rows, *, now: datetime) -> Batch:
+        path = f"batch-{batch_id}.parquet"
+        # An earlier attempt's file stays as it is, with the time at which it was ingested.
+        stored = self.files.put_if_absent(feed, path, rows.to_parquet(ingested_at=now))
+        first, last = rows.event_times
+        batch = Batch(
+            batch_id=batch_id,
+            feed=feed,
+            source_key=landed.key,
+            table_path=path,
+            rows=rows.count,
+            bytes=len(stored),
+            event_time_min=first,
+            event_time_max=last,
+            ingested_at=self.reader.ingested_at(stored),
+        )
+        verdicts = [self._verdict(spec, batch, rows, now) for spec in self._judged_on(feed)]
+        self.batches.record(batch, verdicts)
+        return batch
+
+    def _judged_on(self, feed: Feed) -> Iterable[ModelSpec]:
+        return self.project.models_on(feed.name) if feed.kind is FeedKind.FEATURES else ()
+
+    def _verdict(self, spec: ModelSpec, batch: Batch, rows: Rows, now: datetime) -> DriftVerdict:
+        champion = self.registry.champion(spec.name)
+        verdict = DriftVerdict(
+            model=spec.name,
+            batch_id=batch.batch_id,
+            reference_version=champion.version if champion else "",
+            status=DriftStatus.NO_REFERENCE,
+            rows=batch.rows,
+            event_time_min=batch.event_time_min,
+            event_time_max=batch.event_time_max,
+            checked_at=now,
+        )
+        if champion is None:
+            return verdict
+        reference = self.load_reference(champion.reference_uri)
+        columns = rows.columns([feature.name for feature in reference.features])
+        features = judge(reference, columns, policy=spec.triggers.drift)
+        status = batch_status(features, rows=batch.rows, policy=spec.triggers.drift)
+        return replace(verdict, status=status, features=features)
+
+    def _events_of(self, found: Batch | Quarantine) -> list[Event]:
+        if isinstance(found, Quarantine):
+            return [_quarantined(found)]
+        verdicts = self.batches.verdicts_of(found.feed, found.batch_id)
+        return [_accepted(found), *(event for verdict in verdicts for event in _checked(found, verdict))]
+
+
+def feed_of(key: str) -> Feed | None:
+    """The feed that a key names, which need not be a known one; None where it names none.
+
+    >>> str(feed_of("features/flights/2013/01/01.parquet")), feed_of("notes.txt")
+    ('features/flights', None)
+    """
+    kind, _, rest = key.partition("/")
+    name, slash, _ = rest.partition("/")
+    if kind not in tuple(FeedKind) or not slash or not name:
+        return None
+    return Feed(kind=FeedKind(kind), name=name)
+
+
+def _quarantined(quarantine: Quarantine) -> Event:
+    of_labels = quarantine.feed is not None and quarantine.feed.kind is FeedKind.LABELS
+    return Event(
+        name=EventName.LABEL_BATCH_QUARANTINED if of_labels else EventName.FEATURE_BATCH_QUARANTINED,
+        detail={
+            "feed": str(quarantine.feed or ""),
+            "batch_id": quarantine.batch_id,
+            "source_key": quarantine.source_key,
+            "object_uri": quarantine.object_uri,
+            "faults": [
+                {"code": fault.code, "column": fault.column, "message": fault.message} for fault in quarantine.faults
+            ],
+        },
+    )
+
+
+def _accepted(batch: Batch) -> Event:
+    of_labels = batch.feed.kind is FeedKind.LABELS
+    return Event(
+        name=EventName.LABEL_BATCH_ACCEPTED if of_labels else EventName.FEATURE_BATCH_ACCEPTED,
+        detail={
+            "feed": str(batch.feed),
+            "batch_id": batch.batch_id,
+            "rows": batch.rows,
+            "event_time_min": batch.event_time_min.isoformat(),
+            "event_time_max": batch.event_time_max.isoformat(),
+        },
+    )
+
+
+def _checked(batch: Batch, verdict: DriftVerdict) -> list[Event]:
+    detail = {
+        "model": verdict.model,
+        "feed": str(batch.feed),
+        "batch_id": verdict.batch_id,
+        "status": verdict.status.value,
+        "reference_version": verdict.reference_version,
+        "drifted_features": list(verdict.drifted_features),
+        "psi_max": max((feature.psi for feature in verdict.features), default=0.0),
+        "event_time_min": verdict.event_time_min.isoformat(),
+    }
+    events = [Event(name=EventName.FEATURE_BATCH_CHECKED, detail=detail)]
+    if verdict.status is DriftStatus.DRIFTED:
+        events.append(Event(name=EventName.FEATURE_DRIFT_DETECTED, detail=detail))
+    return events

@@ -1,0 +1,34 @@
+"""Adds an accepted batch to its table, once, and notes how the table stands."""
+
+from dataclasses import dataclass
+
+from evertrain.domain.batches import Batch, Feed, FeedKind, TableState
+from evertrain.domain.errors import EvertrainError
+from evertrain.domain.events import Event, EventName
+from evertrain.ports.batches import BatchLog
+from evertrain.ports.feature_store import TableStates, TableWriter
+from evertrain.ports.messages import EventBus
+
+
+class UnknownBatch(EvertrainError):
+    """No batch of this id was accepted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CommitBatch:
+    batches: BatchLog
+    tables: TableWriter
+    states: TableStates
+    bus: EventBus
+
+    def run(self, feed: Feed, batch_id: str) -> TableState:
+        """A repeat commits nothing new, and tells it again. Raises UnknownBatch."""
+        batch = self.batches.find(feed, batch_id)
+        if not isinstance(batch, Batch):
+            raise UnknownBatch(f"no batch {batch_id} of {feed} was accepted")
+        state = self.tables.commit(batch)
+        self.states.put(feed, state)
+        name = EventName.LABELS_COMMITTED if feed.kind is FeedKind.LABELS else EventName.FEATURES_COMMITTED
+        detail = {"feed": str(feed), "batch_id": batch_id, "table_version": state.version, "rows": batch.rows}
+        self.bus.publish([Event(name=name, detail=detail)])
+        return state

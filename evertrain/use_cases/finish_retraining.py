@@ -1,0 +1,85 @@
+"""However a retraining ends: its outcome is recorded once, the model is free for the next one, and all are told."""
+
+import json
+from dataclasses import dataclass
+
+from evertrain.domain.errors import EvertrainError
+from evertrain.domain.events import OUTCOMES, Event, EventName
+from evertrain.domain.outcomes import Outcome
+from evertrain.ports.clock import Clock
+from evertrain.ports.decisions import DecisionLog, Leases
+from evertrain.ports.messages import EventBus
+
+LONGEST_SENTENCE = 500
+"""Characters. A cause may be a whole stack trace; the log group has it."""
+
+
+class UnknownOutcome(EvertrainError):
+    """Not one of the ways in which a retraining ends."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FinishRetraining:
+    decisions: DecisionLog
+    leases: Leases
+    bus: EventBus
+    clock: Clock
+
+    def run(self, *, model: str, decision_id: str, name: str, version: str, sentence: str) -> Outcome:
+        """A repeat records nothing new, and tells it again. Raises UnknownOutcome."""
+        if name not in OUTCOMES:
+            raise UnknownOutcome(f"outcome {name!r} is none of {', '.join(OUTCOMES)}")
+        outcome = Outcome(
+            decision_id=decision_id,
+            model=model,
+            name=EventName(name),
+            ended_at=self.clock.now(),
+            sentence=sentence,
+            version=version,
+        )
+        self.decisions.record_outcome(outcome)
+        # Before the event: whoever is woken by it finds the model free.
+        self.leases.release(model, decision_id=decision_id)
+        detail = {"model": model, "decision_id": decision_id, "version": version, "sentence": sentence}
+        self.bus.publish([Event(name=outcome.name, detail=detail)])
+        return outcome
+
+
+def sentence_of_failure(error: str, cause: str) -> str:
+    """What a person should read of a failed state: Step Functions gives an error's name and a cause, often JSON.
+
+    A Lambda's cause carries `errorMessage`; an ECS task's is the whole task description.
+
+    >>> sentence_of_failure("NotEnoughHistory", '{"errorMessage": "no labels of trips yet", "errorType": "…"}')
+    'NotEnoughHistory: no labels of trips yet'
+    >>> sentence_of_failure("States.TaskFailed", '{"Containers": [{"Name": "train", "ExitCode": 1}]}')
+    'States.TaskFailed: container train ended with exit code 1'
+    >>> sentence_of_failure("States.Timeout", "")
+    'States.Timeout'
+    """
+    told = " ".join(_told(cause).split())
+    sentence = ": ".join(part for part in (error, told) if part) or "failed without a cause"
+    return sentence if len(sentence) <= LONGEST_SENTENCE else sentence[: LONGEST_SENTENCE - 1] + "…"
+
+
+def _told(cause: str) -> str:
+    try:
+        document = json.loads(cause)
+    except ValueError:
+        return cause
+    if not isinstance(document, dict):
+        return cause
+    if "errorMessage" in document:
+        return str(document["errorMessage"])
+    return _told_of_task(document) or cause
+
+
+def _told_of_task(task: dict[str, object]) -> str:
+    """Of the containers that failed; where none has run, why the task was stopped."""
+    containers = task.get("Containers")
+    for container in containers if isinstance(containers, list) else ():
+        code = container.get("ExitCode")
+        if code:
+            reason = f" ({container['Reason']})" if container.get("Reason") else ""
+            return f"container {container.get('Name', '')} ended with exit code {code}{reason}"
+    return str(task.get("StoppedReason") or "")

@@ -1,0 +1,17 @@
+"""May the evaluated contender be registered for rollout? Reads the evaluation and asks the domain's gate."""
+
+from dataclasses import dataclass
+
+from evertrain.domain.gate import GateVerdict, judge
+from evertrain.domain.model_spec import Project
+from evertrain.ports.runs import Runs
+
+
+@dataclass(frozen=True, kw_only=True)
+class GateContender:
+    project: Project
+    runs: Runs
+
+    def run(self, plan_uri: str) -> GateVerdict:
+        plan = self.runs.plan(plan_uri)
+        return judge(self.runs.evaluation(plan), self.project.models[plan.model].gate)

@@ -1,0 +1,85 @@
+"""Rows with their ground truth, in the shapes that training, scoring and the statistics want."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from evertrain.domain.errors import EvertrainError
+from evertrain.domain.model_spec import Column, FeatureKind, ModelSpec, Task
+from evertrain.domain.training import Interval, TrainingPlan
+
+Value = bool | float | str | None
+
+
+class UnusableRows(EvertrainError):
+    """The rows of a slice cannot be trained or judged on: too few, or all with the same label."""
+
+
+class ReadRows(Protocol):
+    def __call__(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
+        """Entity key, `event_time`, the spec's features and its label, for the rows that have one."""
+
+
+@dataclass(frozen=True)
+class LabelledRows:
+    """One slice of a plan. `name` is what an error calls it, such as `window 28d`."""
+
+    name: str
+    table: pa.Table
+    spec: ModelSpec
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    @cached_property
+    def truth(self) -> npt.NDArray[np.float64]:
+        """Shape (rows,): 0 or 1 where a class is predicted, else the number."""
+        labels = pc.cast(self.table[self.spec.label.name], pa.float64())
+        return np.asarray(labels.to_numpy(), dtype=np.float64)
+
+    @cached_property
+    def days(self) -> npt.NDArray[np.int64]:
+        """Shape (rows,): the UTC day of each row. Rows of one day share weather and delays, so they are resampled
+        together."""
+        times = self.table["event_time"].to_numpy().astype("datetime64[D]")
+        return np.asarray(times.astype(np.int64))
+
+    def values(self, names: Sequence[str]) -> list[dict[str, Value]]:
+        """As a caller of the endpoint would send them: plain values, None for what is missing."""
+        columns = [_without_nan(self.table[name]).to_pylist() for name in names]
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    def array(self, column: Column) -> npt.NDArray[Any]:
+        """Shape (rows,): missing numbers are NaN, anything else missing is None in an array of objects."""
+        values = self.table[column.name]
+        if column.kind is FeatureKind.NUMERIC:
+            return np.asarray(pc.cast(values, pa.float64()).to_numpy(), dtype=np.float64)
+        return np.array(values.to_pylist(), dtype=object)
+
+    def levels(self, column: str) -> npt.NDArray[np.object_]:
+        """Shape (rows,): the column's values as text, to group by."""
+        return np.array([str(value) for value in self.table[column].to_pylist()], dtype=object)
+
+    def require(self, *, minimum_rows: int) -> None:
+        """Raises UnusableRows."""
+        if len(self) < minimum_rows:
+            raise UnusableRows(
+                f"{self.spec.name}: {self.name} has {len(self)} labelled rows, {minimum_rows} are needed"
+            )
+        if self.spec.task is Task.CLASSIFICATION and len(np.unique(self.truth)) < 2:
+            raise UnusableRows(
+                f"{self.spec.name}: all {len(self)} rows of {self.name} have the label "
+                f"{self.spec.label.name}={self.truth[0]:g}, nothing can be told apart"
+            )
+
+
+def _without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if not pa.types.is_floating(column.type):
+        return column
+    return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)

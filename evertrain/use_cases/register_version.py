@@ -1,0 +1,60 @@
+"""Keeps the chosen contender in the registry with its full lineage; one that the gate refused is kept as rejected."""
+
+from dataclasses import dataclass
+
+from evertrain.domain.gate import judge
+from evertrain.domain.model_spec import Project
+from evertrain.domain.registry import ModelVersion, UnknownVersion, VersionStatus, version_name
+from evertrain.ports.clock import Clock
+from evertrain.ports.registry import ModelRegistry
+from evertrain.ports.runs import Runs
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registered:
+    """`expected_champion`: against whom the version was judged, so whom alone it may replace."""
+
+    version: ModelVersion
+    expected_champion: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegisterVersion:
+    project: Project
+    runs: Runs
+    registry: ModelRegistry
+    clock: Clock
+
+    def run(self, plan_uri: str) -> Registered:
+        """A repeat answers the version as it was registered first."""
+        plan = self.runs.plan(plan_uri)
+        evaluation = self.runs.evaluation(plan)
+        chosen = evaluation.chosen
+        name = version_name(planned_at=plan.planned_at, artifact_sha256=chosen.artifact_sha256)
+        try:
+            version = self.registry.version(plan.model, name)
+        except UnknownVersion:
+            verdict = judge(evaluation, self.project.models[plan.model].gate)
+            version = ModelVersion(
+                model=plan.model,
+                version=name,
+                status=VersionStatus.REGISTERED if verdict.passed else VersionStatus.REJECTED,
+                registered_at=self.clock.now(),
+                decision_id=plan.decision_id,
+                plan_uri=plan_uri,
+                artifact_uri=chosen.artifact_uri,
+                artifact_sha256=chosen.artifact_sha256,
+                reference_uri=chosen.reference_uri,
+                smoke_test_uri=chosen.smoke_test_uri,
+                features_table_version=plan.features_table_version,
+                labels_table_version=plan.labels_table_version,
+                window_name=chosen.window.name,
+                window=chosen.window.rows,
+                rows=chosen.rows,
+                validation=chosen.validation,
+                gate_score=evaluation.contender_score,
+                gate=verdict,
+                library_versions=chosen.library_versions,
+            )
+            self.registry.register(version)
+        return Registered(version=version, expected_champion=plan.champion_version)

@@ -1,0 +1,110 @@
+"""Brings a registered version in front of the callers, step by step, and takes it back when a step fails.
+
+The order of the steps, and what leads to a rollback, is the state machine's. Every step may be repeated.
+"""
+
+from dataclasses import dataclass
+
+from evertrain.domain.errors import EvertrainError
+from evertrain.domain.registry import Champion, VersionStatus
+from evertrain.ports.clock import Clock
+from evertrain.ports.endpoint import Endpoint, EndpointError
+from evertrain.ports.registry import ModelRegistry
+from evertrain.ports.runs import Runs
+
+LIVE = "live"
+"""The alias that callers are answered by."""
+
+UNPUBLISHED = "$LATEST"
+"""Where the alias points before the first promotion: a function without a model, which answers 503."""
+
+TOLERANCE = 1e-9
+"""The artifact's sums are done by the same code in the same order: what differs more is another model."""
+
+
+class AlreadyPromoted(EvertrainError):
+    """The version is champion: taking it back would need a promotion of its predecessor, not a rollback."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """`previous_function_version`: where the alias goes back to if this rollout fails."""
+
+    function_version: str
+    previous_function_version: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollOut:
+    registry: ModelRegistry
+    endpoint: Endpoint
+    runs: Runs
+    clock: Clock
+
+    def publish(self, model: str, version: str) -> Published:
+        registered = self.registry.version(model, version)
+        function_version = self.endpoint.publish(
+            model,
+            version=version,
+            artifact_uri=registered.artifact_uri,
+            artifact_sha256=registered.artifact_sha256,
+        )
+        return Published(function_version=function_version, previous_function_version=self._champions_function(model))
+
+    def smoke_test(self, model: str, version: str, *, function_version: str) -> None:
+        """The published function against the predictions from training. Raises EndpointError."""
+        self._check(model, version, qualifier=function_version)
+
+    def shift_alias(self, model: str, *, function_version: str) -> None:
+        self.endpoint.point_alias(model, function_version=function_version)
+
+    def health_check(self, model: str, version: str) -> None:
+        """The same question by the way that callers take. Raises EndpointError."""
+        self._check(model, version, qualifier=LIVE)
+
+    def promote(self, model: str, version: str, *, function_version: str, expected_champion: str | None) -> Champion:
+        """Raises RegistryConflict where another version became champion since this one was judged."""
+        registered = self.registry.version(model, version)
+        champion = Champion(
+            model=model,
+            version=version,
+            since=self.clock.now(),
+            artifact_uri=registered.artifact_uri,
+            artifact_sha256=registered.artifact_sha256,
+            reference_uri=registered.reference_uri,
+            function_version=function_version,
+            trained_until=registered.window.end,
+        )
+        self.registry.promote(champion, expected_champion=expected_champion)
+        return champion
+
+    def rollback(self, model: str, version: str, *, previous_function_version: str) -> str:
+        """Returns the function version that the alias points at afterwards. Raises AlreadyPromoted."""
+        champion = self.registry.champion(model)
+        if champion is not None and champion.version == version:
+            raise AlreadyPromoted(f"{version} is champion of {model} already and stays it")
+        # After a lost race the alias belongs to the winner, not to whom this rollout found at its start.
+        restored = champion.function_version if champion else previous_function_version
+        self.endpoint.point_alias(model, function_version=restored)
+        self.registry.set_status(model, version, VersionStatus.ROLLED_BACK)
+        return restored
+
+    def _champions_function(self, model: str) -> str:
+        """From the registry: the alias itself may still be where a rollout that died has left it."""
+        champion = self.registry.champion(model)
+        return champion.function_version if champion else UNPUBLISHED
+
+    def _check(self, model: str, version: str, *, qualifier: str) -> None:
+        expected = self.runs.smoke_test(self.registry.version(model, version).smoke_test_uri)
+        answer = self.endpoint.predict(model, qualifier=qualifier, rows=expected.rows)
+        asked = f"{model}:{qualifier}"
+        if answer.model_version != version:
+            raise EndpointError(f"{asked} answers with version {answer.model_version}, not with {version}")
+        if len(answer.predictions) != len(expected.predictions):
+            raise EndpointError(
+                f"{asked} answers {len(answer.predictions)} predictions to {len(expected.predictions)} rows"
+            )
+        differences = (abs(got - want) for got, want in zip(answer.predictions, expected.predictions, strict=True))
+        worst = max(differences, default=0.0)
+        if not worst <= TOLERANCE:  # also refuses a NaN
+            raise EndpointError(f"{asked} predicts {worst:.3g} away from what the artifact predicted in training")

@@ -1,0 +1,1 @@
+"""Commits accepted batches to the feature store."""

@@ -1,0 +1,22 @@
+"""From queued events of accepted batches to commits."""
+
+import logging
+from typing import Any
+
+from evertrain.adapters.sqs_events import Envelope, each_event, field
+from evertrain.domain.batches import Feed, FeedKind
+from lambdas.ingest.wiring import commit_batch
+
+logger = logging.getLogger(__name__)
+logging.getLogger().setLevel(logging.INFO)
+
+
+def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    return each_event(event, _commit)
+
+
+def _commit(envelope: Envelope) -> None:
+    kind, _, name = field(envelope, "detail", "feed").partition("/")
+    feed, batch_id = Feed(kind=FeedKind(kind), name=name), field(envelope, "detail", "batch_id")
+    state = commit_batch().run(feed, batch_id)
+    logger.info("batch_committed feed=%s batch=%s table_version=%d", feed, batch_id, state.version)

@@ -1,0 +1,105 @@
+"""One step of a retraining's life, as the state machine asks. Payloads: docs/architecture.md, state by state."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from evertrain.domain.errors import EvertrainError
+from evertrain.use_cases.decide_retraining import LEASE
+from evertrain.use_cases.finish_retraining import sentence_of_failure
+from lambdas.lifecycle import wiring
+
+logger = logging.getLogger(__name__)
+logging.getLogger().setLevel(logging.INFO)
+
+Payload = Mapping[str, Any]
+
+
+class InvalidPayload(EvertrainError):
+    """The payload names no known step, or lacks one of the step's fields."""
+
+
+def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    step = _field(event, "step")
+    if step not in STEPS:
+        raise InvalidPayload(f"step: {step!r} is none of {', '.join(STEPS)}")
+    return STEPS[step](event)
+
+
+def acquire_lease(payload: Payload) -> dict[str, Any]:
+    model, decision_id = _field(payload, "model"), _field(payload, "decision_id")
+    wiring.leases().acquire(model, decision_id=decision_id, execution=_field(payload, "execution"), duration=LEASE)
+    logger.info("lease_acquired model=%s decision=%s", model, decision_id)
+    return {}
+
+
+def plan(payload: Payload) -> dict[str, Any]:
+    model, decision_id = _field(payload, "model"), _field(payload, "decision_id")
+    planned = wiring.plan_retraining().run(model, decision_id)
+    windows = [window.name for window in planned.plan.windows]
+    logger.info(
+        "planned model=%s decision=%s windows=%s watermark=%s",
+        model,
+        decision_id,
+        ",".join(windows),
+        planned.plan.watermark.isoformat(),
+    )
+    return {
+        "plan_uri": planned.plan_uri,
+        "windows": windows,
+        "cpu": str(planned.task_size.cpu),
+        "memory": str(planned.task_size.memory_mib),
+    }
+
+
+def gate(payload: Payload) -> dict[str, Any]:
+    plan_uri = _field(payload, "plan_uri")
+    verdict = wiring.gate_contender().run(plan_uri)
+    logger.info("gate_judged plan=%s passed=%s reason=%s", plan_uri, verdict.passed, verdict.reason)
+    return {"passed": verdict.passed, "reason": verdict.reason.value, "sentence": verdict.sentence}
+
+
+def register(payload: Payload) -> dict[str, Any]:
+    plan_uri = _field(payload, "plan_uri")
+    registered = wiring.register_version().run(plan_uri)
+    version = registered.version
+    logger.info("registered model=%s version=%s status=%s", version.model, version.version, version.status)
+    return {"version": version.version, "expected_champion": registered.expected_champion}
+
+
+def finish(payload: Payload) -> dict[str, Any]:
+    model, decision_id, name = (_field(payload, key) for key in ("model", "decision_id", "outcome"))
+    # Registering is not reached by every retraining, and only a failed one has an error.
+    error, cause = payload.get("error") or "", payload.get("cause") or ""
+    told = sentence_of_failure(error, cause) if error or cause else payload.get("sentence") or ""
+    outcome = wiring.finish_retraining().run(
+        model=model,
+        decision_id=decision_id,
+        name=name,
+        version=payload.get("version") or "",
+        sentence=told,
+    )
+    logger.info(
+        "finished model=%s decision=%s outcome=%s version=%s sentence=%r",
+        model,
+        decision_id,
+        name,
+        outcome.version,
+        outcome.sentence,
+    )
+    return {}
+
+
+STEPS = {
+    "acquire_lease": acquire_lease,
+    "plan": plan,
+    "gate": gate,
+    "register": register,
+    "finish": finish,
+}
+
+
+def _field(payload: Payload, name: str) -> Any:
+    if payload.get(name) is None:
+        raise InvalidPayload(f"{name}: missing")
+    return payload[name]

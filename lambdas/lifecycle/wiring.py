@@ -1,0 +1,88 @@
+"""What the lifecycle function is made of, each part once and only when first asked for. Importing does no I/O."""
+
+import time
+from functools import cache
+from pathlib import Path
+
+from evertrain.adapters.clients import client
+from evertrain.adapters.clocks import clock_of
+from evertrain.adapters.dynamodb import Table
+from evertrain.adapters.dynamodb_batches import DynamoDBTableStates
+from evertrain.adapters.dynamodb_decisions import DynamoDBDecisionLog, DynamoDBLeases
+from evertrain.adapters.dynamodb_registry import DynamoDBModelRegistry
+from evertrain.adapters.event_bus import EventBridgeBus
+from evertrain.adapters.project_files import load_project
+from evertrain.adapters.run_documents import RunDocuments
+from evertrain.adapters.s3_artifacts import S3Artifacts
+from evertrain.adapters.settings import Settings
+from evertrain.domain.model_spec import Project
+from evertrain.ports.clock import Clock
+from evertrain.ports.decisions import Leases
+from evertrain.ports.registry import ModelRegistry
+from evertrain.ports.runs import Runs
+from evertrain.use_cases.finish_retraining import FinishRetraining
+from evertrain.use_cases.gate_contender import GateContender
+from evertrain.use_cases.plan_retraining import PlanRetraining
+from evertrain.use_cases.register_version import RegisterVersion
+
+
+@cache
+def leases() -> Leases:
+    return DynamoDBLeases(table=_decisions_table(), real_time=time.time)
+
+
+@cache
+def plan_retraining() -> PlanRetraining:
+    tables = DynamoDBTableStates(table=Table(client=client("dynamodb"), name=_settings().batches_table))
+    return PlanRetraining(project=_project(), tables=tables, registry=_registry(), runs=_runs(), clock=_clock())
+
+
+@cache
+def gate_contender() -> GateContender:
+    return GateContender(project=_project(), runs=_runs())
+
+
+@cache
+def register_version() -> RegisterVersion:
+    return RegisterVersion(project=_project(), runs=_runs(), registry=_registry(), clock=_clock())
+
+
+@cache
+def finish_retraining() -> FinishRetraining:
+    return FinishRetraining(
+        decisions=DynamoDBDecisionLog(table=_decisions_table(), real_time=time.time),
+        leases=leases(),
+        bus=EventBridgeBus(client=client("events"), bus_name=_settings().event_bus_name),
+        clock=_clock(),
+    )
+
+
+@cache
+def _settings() -> Settings:
+    return Settings.from_environment()
+
+
+@cache
+def _project() -> Project:
+    return load_project(Path(__file__).resolve().parents[2])
+
+
+@cache
+def _clock() -> Clock:
+    return clock_of(_settings().clock, decisions=_decisions_table)
+
+
+@cache
+def _decisions_table() -> Table:
+    return Table(client=client("dynamodb"), name=_settings().decisions_table)
+
+
+@cache
+def _registry() -> ModelRegistry:
+    return DynamoDBModelRegistry(table=Table(client=client("dynamodb"), name=_settings().registry_table))
+
+
+@cache
+def _runs() -> Runs:
+    bucket = _settings().artifact_bucket
+    return RunDocuments(artifacts=S3Artifacts(bucket=bucket, client=client("s3")), root=f"s3://{bucket}")

@@ -1,0 +1,37 @@
+"""From queued S3 events to checked batches."""
+
+import logging
+from typing import Any
+
+from evertrain.adapters.sqs_events import Envelope, each_event, field
+from evertrain.domain.batches import Batch, LandedObject
+from evertrain.ports.batches import ObjectGone
+from lambdas.monitor.wiring import check_batch
+
+logger = logging.getLogger(__name__)
+logging.getLogger().setLevel(logging.INFO)
+
+
+def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    return each_event(event, _check)
+
+
+def _check(envelope: Envelope) -> None:
+    landed = LandedObject(
+        bucket=field(envelope, "detail", "bucket", "name"), key=field(envelope, "detail", "object", "key")
+    )
+    try:
+        found = check_batch().run(landed)
+    except ObjectGone:
+        # Whoever deleted it decided; another delivery would not bring it back.
+        logger.warning("object_gone key=%s", landed.key)
+        return
+    if isinstance(found, Batch):
+        logger.info(
+            "batch_accepted feed=%s batch=%s rows=%d key=%s", found.feed, found.batch_id, found.rows, landed.key
+        )
+    else:
+        codes = ",".join(fault.code for fault in found.faults)
+        logger.warning(
+            "batch_quarantined feed=%s batch=%s faults=%s key=%s", found.feed, found.batch_id, codes, landed.key
+        )

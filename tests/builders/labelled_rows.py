@@ -1,0 +1,49 @@
+"""Trips with their ground truth: made up, but with something to learn, missing values and a few rare carriers."""
+
+from datetime import datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from evertrain.domain.model_spec import ModelSpec
+from evertrain.domain.training import Interval, TrainingPlan
+from tests.builders.models import NOW, days
+
+
+def labelled_trips(*, first: datetime = NOW - days(60), count_days: int = 60, per_day: int = 60) -> pa.Table:
+    """Late trips are windy and far; the columns of `models.a_group()` and the label of `models.a_model()`."""
+    rng = np.random.default_rng(7)
+    count = count_days * per_day
+    distance, wind = rng.uniform(100, 3_000, count), rng.gamma(2.0, 5.0, count)
+    carrier = rng.choice(["UA", "DL", "WN"], count, p=[0.5, 0.4, 0.1])
+    holiday = rng.random(count) < 0.1
+    odds = (distance - 1_500) / 800 + (wind - 10) / 5 + (carrier == "WN") - 1 + 0.5 * holiday
+    late = rng.random(count) < 1 / (1 + np.exp(-odds))
+    times = [first + timedelta(minutes=1440 * i / per_day) for i in range(count)]
+    return pa.table(
+        {
+            "trip_id": [f"t{i}" for i in range(count)],
+            "event_time": pa.array(times, pa.timestamp("us", tz="UTC")),
+            "distance": distance,
+            "wind": pa.array(wind, mask=rng.random(count) < 0.1),
+            "carrier": carrier.tolist(),
+            "holiday": holiday,
+            "late": late.astype(np.float64),
+        }
+    )
+
+
+class RowsOf:
+    """Reads a plan's slices from one table, as the feature store would."""
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table
+
+    def __call__(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
+        time = self.table["event_time"]
+        inside = pc.and_(
+            pc.greater_equal(time, pa.scalar(rows.start, time.type)), pc.less(time, pa.scalar(rows.end, time.type))
+        )
+        columns = [spec.group.entity_key, "event_time", *spec.feature_names, spec.label.name]
+        return self.table.filter(inside).select(columns)

@@ -1,0 +1,164 @@
+"""A whole retraining in memory: real training on made-up trips, every port a fake, one method for each state."""
+
+from dataclasses import replace
+from datetime import timedelta
+from itertools import count
+from typing import Any
+
+import pyarrow as pa
+from sklearn.ensemble import HistGradientBoostingClassifier
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from evertrain.adapters.run_documents import RunDocuments
+from evertrain.domain.batches import Feed, FeedKind, TableState
+from evertrain.domain.events import EventName
+from evertrain.domain.gate import GateVerdict
+from evertrain.domain.model_spec import GatePolicy, ModelSpec, Project, SliceSpec
+from evertrain.domain.training import Contender, Evaluation
+from evertrain.use_cases.evaluate_contenders import EvaluateContenders
+from evertrain.use_cases.finish_retraining import FinishRetraining
+from evertrain.use_cases.gate_contender import GateContender
+from evertrain.use_cases.plan_retraining import Planned, PlanRetraining
+from evertrain.use_cases.register_version import Registered, RegisterVersion
+from evertrain.use_cases.roll_out import Published, RollOut
+from evertrain.use_cases.train_contender import TrainContender
+from tests.builders.labelled_rows import RowsOf, labelled_trips
+from tests.builders.models import NOW, a_model, days
+from tests.fakes.artifacts import FakeArtifacts
+from tests.fakes.batches import FakeTableStates
+from tests.fakes.decisions import FakeDecisionLog, FakeLeases
+from tests.fakes.endpoint import FakeEndpoint
+from tests.fakes.messages import FakeClock, FakeEventBus
+from tests.fakes.registry import FakeModelRegistry
+
+MODEL = "trips"
+
+
+def a_trainable_model(*, gate: GatePolicy | None = None, minimum_rows: int = 500) -> ModelSpec:
+    """The model of `models.a_model()`, content with as few rows as a test trains in a blink."""
+    spec = a_model(
+        MODEL, gate=gate or GatePolicy(margin=0.01, floor=0.55, slices=(SliceSpec(column="carrier", margin=1),))
+    )
+    return replace(spec, training=replace(spec.training, minimum_rows=minimum_rows))
+
+
+def an_estimator(spec: ModelSpec, seed: int) -> Any:
+    threadpool_limits(limits=1)  # tests run side by side, and OpenMP's threads would wait for each other
+    return HistGradientBoostingClassifier(
+        max_iter=10, max_leaf_nodes=7, categorical_features="from_dtype", random_state=seed
+    )
+
+
+class Retraining:
+    def __init__(self, spec: ModelSpec | None = None, *, with_labels: bool = True) -> None:
+        self.artifacts = FakeArtifacts()
+        self.registry = FakeModelRegistry()
+        self.decisions = FakeDecisionLog(real_time=lambda: 0.0)
+        self.leases = FakeLeases(real_time=lambda: 0.0)
+        self.bus = FakeEventBus()
+        self.tables = FakeTableStates()
+        self.clock = FakeClock(NOW)
+        self.endpoint = FakeEndpoint(artifacts=self.artifacts, models=[MODEL])
+        self.runs = RunDocuments(artifacts=self.artifacts, root="s3://artifacts")
+        self._rows = RowsOf(labelled_trips(count_days=67))
+        self._commit(FeedKind.FEATURES, version=4)
+        if with_labels:
+            self.commit_labels(version=3)
+        self.declare(spec or a_trainable_model())
+
+    def declare(self, spec: ModelSpec) -> None:
+        """From now on the project says this of the model."""
+        project = Project(groups={spec.group.name: spec.group}, models={spec.name: spec})
+        self.plan_retraining = PlanRetraining(
+            project=project, tables=self.tables, registry=self.registry, runs=self.runs, clock=self.clock
+        )
+        self.train_contender = TrainContender(
+            project=project,
+            read_rows=self._rows,
+            runs=self.runs,
+            artifacts=self.artifacts,
+            make_estimator=an_estimator,
+            library_versions={"scikit-learn": "1.7"},
+            timer=count().__next__,
+        )
+        self.evaluate_contenders = EvaluateContenders(
+            project=project, read_rows=self._rows, runs=self.runs, artifacts=self.artifacts, registry=self.registry
+        )
+        self.gate_contender = GateContender(project=project, runs=self.runs)
+        self.register_version = RegisterVersion(
+            project=project, runs=self.runs, registry=self.registry, clock=self.clock
+        )
+        self.finish_retraining = FinishRetraining(
+            decisions=self.decisions, leases=self.leases, bus=self.bus, clock=self.clock
+        )
+        self.roll_out = RollOut(registry=self.registry, endpoint=self.endpoint, runs=self.runs, clock=self.clock)
+
+    # --- the states, as the state machine runs them -------------------------------------------------
+
+    def plan(self, decision_id: str) -> Planned:
+        return self.plan_retraining.run(MODEL, decision_id)
+
+    def train(self, plan_uri: str, window: str) -> Contender:
+        return self.train_contender.run(plan_uri, window)
+
+    def evaluate(self, plan_uri: str) -> Evaluation:
+        return self.evaluate_contenders.run(plan_uri)
+
+    def gate(self, plan_uri: str) -> GateVerdict:
+        return self.gate_contender.run(plan_uri)
+
+    def register(self, plan_uri: str) -> Registered:
+        return self.register_version.run(plan_uri)
+
+    def finish(self, decision_id: str, name: EventName, *, version: str, sentence: str) -> None:
+        self.finish_retraining.run(
+            model=MODEL, decision_id=decision_id, name=name, version=version, sentence=sentence
+        )
+
+    # --- several states at once, for tests that begin later -----------------------------------------
+
+    def evaluated(self, decision_id: str) -> str:
+        planned = self.plan(decision_id)
+        for window in planned.plan.windows:
+            self.train(planned.plan_uri, window.name)
+        self.evaluate(planned.plan_uri)
+        return planned.plan_uri
+
+    def published(self, decision_id: str) -> tuple[str, Published]:
+        version = self.register(self.evaluated(decision_id)).version.version
+        return version, self.roll_out.publish(MODEL, version)
+
+    def promoted(self, decision_id: str) -> str:
+        champion = self.registry.champion(MODEL)
+        version, published = self.published(decision_id)
+        self.roll_out.shift_alias(MODEL, function_version=published.function_version)
+        self.roll_out.promote(
+            MODEL,
+            version,
+            function_version=published.function_version,
+            expected_champion=champion.version if champion else None,
+        )
+        return version
+
+    # --- what happens outside -----------------------------------------------------------------------
+
+    def commit_labels(self, *, version: int) -> None:
+        self._commit(FeedKind.LABELS, version=version)
+
+    def advance(self, duration: timedelta) -> None:
+        self.clock.moment += duration
+
+    def relabel(self, label: float) -> None:
+        table = self._rows.table
+        at = table.column_names.index("late")
+        self._rows.table = table.set_column(at, "late", pa.array([label] * table.num_rows))
+
+    def told(self) -> list[tuple[EventName, object]]:
+        return [(event.name, event.detail["version"]) for event in self.bus.published]
+
+    def _commit(self, kind: FeedKind, *, version: int) -> None:
+        first, now = NOW - days(60), self.clock.now()
+        state = TableState(
+            version=version, rows=3_600, event_time_min=first, event_time_max=now + days(30), ingested_at_max=now
+        )
+        self.tables.put(Feed(kind=kind, name=MODEL), state)

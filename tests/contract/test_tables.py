@@ -1,0 +1,186 @@
+"""The feature store on Delta Lake: a batch is added once, a version stays as it was, what was not known is not read."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+from deltalake import DeltaTable
+
+from evertrain.adapters.delta_reader import DeltaReader, load_training_rows
+from evertrain.adapters.delta_writer import DeltaWriter
+from evertrain.adapters.landed_rows import LandedRowsReader
+from evertrain.domain.batches import Batch, Feed, FeedKind, TableState
+from evertrain.domain.model_spec import Project
+from evertrain.domain.training import Interval, TrainingPlan
+from evertrain.ports.feature_store import UnknownTable
+from evertrain.use_cases.check_batch import batch_id_of
+from tests.builders.landed import landed_features, landed_labels
+from tests.builders.models import NOW, a_group, a_model, days
+
+FEATURES = Feed(kind=FeedKind.FEATURES, name="trips")
+LABELS = Feed(kind=FeedKind.LABELS, name="trips")
+PROJECT = Project(groups={"trips": a_group()}, models={"trips": a_model()})
+EVER = Interval(start=NOW - days(99), end=NOW + days(99))
+
+
+@dataclass
+class Store:
+    """A feature store in a folder, with what the monitor would do before ingest."""
+
+    root: Path
+
+    @property
+    def writer(self) -> DeltaWriter:
+        return DeltaWriter(root=str(self.root), project=PROJECT)
+
+    @property
+    def reader(self) -> DeltaReader:
+        return DeltaReader(root=str(self.root))
+
+    def put(self, feed: Feed, body: bytes, *, ingested_at: datetime) -> Batch:
+        rows = LandedRowsReader(project=PROJECT).read(body, name="x.parquet", feed=feed, now=ingested_at)
+        batch_id = batch_id_of(feed, body)
+        path = self.root / str(feed) / f"batch-{batch_id}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(rows.to_parquet(ingested_at=ingested_at))
+        first, last = rows.event_times
+        return Batch(
+            batch_id=batch_id,
+            feed=feed,
+            source_key="x.parquet",
+            table_path=path.name,
+            rows=rows.count,
+            bytes=path.stat().st_size,
+            event_time_min=first,
+            event_time_max=last,
+            ingested_at=ingested_at,
+        )
+
+    def add(self, feed: Feed, body: bytes, *, ingested_at: datetime) -> TableState:
+        return self.writer.commit(self.put(feed, body, ingested_at=ingested_at))
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(root=tmp_path)
+
+
+def test_the_first_commit_makes_the_table_and_each_adds_its_rows(store: Store) -> None:
+    with pytest.raises(UnknownTable, match="features/trips"):
+        store.reader.state(FEATURES)
+    first = store.add(FEATURES, landed_features(day=1), ingested_at=NOW - days(8))
+    second = store.add(FEATURES, landed_features(day=2), ingested_at=NOW - days(7))
+    assert (first.rows, second.rows) == (20, 40)
+    assert second.version == first.version + 1
+    assert second == store.reader.state(FEATURES)
+    assert second.event_time_min < second.event_time_max
+    assert second.ingested_at_max == NOW - days(7)
+
+
+def test_a_batch_is_added_once_however_often_it_is_committed(store: Store) -> None:
+    batch = store.put(FEATURES, landed_features(day=1), ingested_at=NOW)
+    assert [store.writer.commit(batch) for _ in range(3)] == [store.writer.commit(batch)] * 3
+    assert store.reader.state(FEATURES).rows == 20
+
+
+def test_commits_at_the_same_time_are_all_kept_once(store: Store) -> None:
+    batches = [store.put(FEATURES, landed_features(day=day), ingested_at=NOW) for day in range(1, 5)]
+    threads = [threading.Thread(target=store.writer.commit, args=(batch,)) for batch in batches for _ in range(2)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.reader.state(FEATURES).rows == 80
+
+
+def test_a_version_stays_what_it_was(store: Store) -> None:
+    early = store.add(FEATURES, landed_features(day=1), ingested_at=NOW)
+    store.add(FEATURES, landed_features(day=2), ingested_at=NOW)
+    assert read(store, FEATURES, version=early.version).num_rows == 20
+
+
+def test_only_rows_of_the_interval_are_read(store: Store) -> None:
+    for day in (1, 2, 3):
+        state = store.add(FEATURES, landed_features(day=day), ingested_at=NOW)
+    start = NOW - days(30) + days(2)
+    found = read(store, FEATURES, version=state.version, rows=Interval(start=start, end=start + days(1)))
+    assert found.num_rows == 20
+    assert min(found["event_time"].to_pylist()) == start
+
+
+def test_what_was_ingested_later_was_not_known(store: Store) -> None:
+    store.add(FEATURES, landed_features(day=1), ingested_at=NOW - days(2))
+    state = store.add(FEATURES, landed_features(day=2), ingested_at=NOW)
+    assert read(store, FEATURES, version=state.version, known_at=NOW - days(1)).num_rows == 20
+
+
+def test_the_table_has_the_types_that_are_declared_and_any_delta_reader_reads_it(store: Store) -> None:
+    store.add(FEATURES, landed_features(day=1), ingested_at=NOW)
+    table = pa.table(DeltaTable(str(store.root / "features/trips")).to_pyarrow_table())
+    types = {field.name: str(field.type) for field in table.schema}
+    assert types == {
+        "trip_id": "string",
+        "event_time": "timestamp[us, tz=UTC]",
+        "ingested_at": "timestamp[us, tz=UTC]",
+        "distance": "double",
+        "wind": "double",
+        "carrier": "string",
+        "holiday": "bool",
+    }
+
+
+# --- training rows ------------------------------------------------------------------------------
+
+
+def test_training_rows_are_those_with_labels_in_the_order_of_time(store: Store) -> None:
+    plan = planned(store, features=[1, 2], labels=[1])
+    rows = load_training_rows(tables=store.reader, spec=a_model(), plan=plan, rows=EVER)
+    assert rows.num_rows == 20
+    assert rows.column_names == ["trip_id", "event_time", "distance", "wind", "carrier", "holiday", "late"]
+    assert rows["event_time"].to_pylist() == sorted(rows["event_time"].to_pylist())
+
+
+def test_the_same_plan_reads_the_same_rows_whatever_lands_later(store: Store) -> None:
+    plan = planned(store, features=[1, 2], labels=[1, 2])
+    before = load_training_rows(tables=store.reader, spec=a_model(), plan=plan, rows=EVER)
+    store.add(LABELS, landed_labels(day=1, late=1.0), ingested_at=NOW + days(1))
+    store.add(FEATURES, landed_features(day=3), ingested_at=NOW + days(1))
+    assert load_training_rows(tables=store.reader, spec=a_model(), plan=plan, rows=EVER).equals(before)
+
+
+def test_a_corrected_label_replaces_the_earlier_one(store: Store) -> None:
+    planned(store, features=[1], labels=[1])
+    state = store.add(LABELS, landed_labels(day=1, late=1.0), ingested_at=NOW + days(1))
+    plan = replace(planned(store, features=[], labels=[]), known_at=NOW + days(2), labels_table_version=state.version)
+    rows = load_training_rows(tables=store.reader, spec=a_model(), plan=plan, rows=EVER)
+    assert rows["late"].to_pylist() == [1.0] * 20
+
+
+def planned(store: Store, *, features: list[int], labels: list[int]) -> TrainingPlan:
+    for day in features:
+        store.add(FEATURES, landed_features(day=day), ingested_at=NOW)
+    for day in labels:
+        store.add(LABELS, landed_labels(day=day), ingested_at=NOW)
+    return TrainingPlan(
+        decision_id="d1",
+        model="trips",
+        planned_at=NOW,
+        known_at=NOW,
+        watermark=NOW,
+        features_table_version=store.reader.state(FEATURES).version,
+        labels_table_version=store.reader.state(LABELS).version,
+        windows=(),
+        validation=EVER,
+        gate=EVER,
+        champion_version=None,
+        seed=1,
+    )
+
+
+def read(store: Store, feed: Feed, **arguments: object) -> pa.Table:
+    options: Mapping[str, object] = {"rows": EVER, "known_at": NOW} | arguments
+    return store.reader.read(feed, **options)  # type: ignore[arg-type]

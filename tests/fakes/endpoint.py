@@ -1,0 +1,61 @@
+"""A prediction endpoint in memory: versions pinned to stored artifacts, an alias, predictions by the artifact."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from evertrain.ports.artifacts import Artifacts
+from evertrain.ports.endpoint import Answer, EndpointError
+from evertrain.scoring import FlatModel
+
+
+@dataclass(frozen=True)
+class _Pinned:
+    version: str
+    artifact_uri: str
+    artifact_sha256: str
+
+
+class FakeEndpoint:
+    """`broken`: qualifiers that fail when asked."""
+
+    def __init__(self, *, artifacts: Artifacts, models: Sequence[str]) -> None:
+        self._artifacts = artifacts
+        self._published: dict[str, list[_Pinned]] = {model: [] for model in models}
+        self._alias = dict.fromkeys(models, "$LATEST")
+        self.broken: set[str] = set()
+
+    def publish(self, model: str, *, version: str, artifact_uri: str, artifact_sha256: str) -> str:
+        published = self._of(model)
+        numbers = [number for number, pinned in enumerate(published, 1) if pinned.version == version]
+        if numbers:
+            return str(numbers[0])
+        published.append(_Pinned(version, artifact_uri, artifact_sha256))
+        return str(len(published))
+
+    def live(self, model: str) -> str:
+        self._of(model)
+        return self._alias[model]
+
+    def point_alias(self, model: str, *, function_version: str) -> None:
+        if function_version != "$LATEST":
+            self._pinned(model, function_version)
+        self._of(model)
+        self._alias[model] = function_version
+
+    def predict(self, model: str, *, qualifier: str, rows: Sequence[Mapping[str, object]]) -> Answer:
+        if qualifier in self.broken:
+            raise EndpointError(f"{model}:{qualifier} is broken")
+        pinned = self._pinned(model, self.live(model) if qualifier == "live" else qualifier)
+        flat = FlatModel.from_bytes(self._artifacts.get(pinned.artifact_uri, expected_sha256=pinned.artifact_sha256))
+        return Answer(model_version=pinned.version, predictions=tuple(flat.predict(rows)))
+
+    def _of(self, model: str) -> list[_Pinned]:
+        if model not in self._published:
+            raise EndpointError(f"{model}: there is no such function")
+        return self._published[model]
+
+    def _pinned(self, model: str, function_version: str) -> _Pinned:
+        published = self._of(model)
+        if not function_version.isdigit() or not 0 < int(function_version) <= len(published):
+            raise EndpointError(f"{model}:{function_version} has no model")
+        return published[int(function_version) - 1]

@@ -1,0 +1,176 @@
+"""What the rollout asks of AWS Lambda, call by call; requests and answers are checked against the service's model.
+
+Publishing on a real or an embedded Lambda is a part of the end-to-end tests.
+"""
+
+import io
+import json
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+import boto3
+import pytest
+from botocore.response import StreamingBody
+from botocore.stub import Stubber
+
+from evertrain.adapters.lambda_endpoint import LambdaEndpoint
+from evertrain.ports.endpoint import Answer, EndpointError
+
+if TYPE_CHECKING:
+    from mypy_boto3_lambda import LambdaClient
+
+FUNCTION = "evertrain-dev-serving-trips"
+PINNED = {"MODEL_VERSION": "v2", "MODEL_URI": "s3://a/2", "MODEL_SHA256": "22"}
+
+
+class Called:
+    """An endpoint on a stubbed client, with the calls that are expected of it."""
+
+    def __init__(self, client: "LambdaClient", stub: Stubber) -> None:
+        self.endpoint = LambdaEndpoint(client=client, function_prefix="evertrain-dev-serving-", wait_seconds=0)
+        self.stub = stub
+
+    def versions(self, **environments: dict[str, str]) -> None:
+        listed = [
+            {"Version": number.lstrip("v"), "Environment": {"Variables": environment}}
+            for number, environment in environments.items()
+        ]
+        versions = [{"Version": "$LATEST", "Environment": {"Variables": PINNED}}, *listed]
+        self.stub.add_response("list_versions_by_function", {"Versions": versions}, {"FunctionName": FUNCTION})
+
+    def configuration(self, variables: dict[str, str], *, revision: str) -> None:
+        self.stub.add_response(
+            "get_function_configuration",
+            {"Environment": {"Variables": {"MODEL_NAME": "trips", **variables}}, "RevisionId": revision},
+            {"FunctionName": FUNCTION},
+        )
+
+    def update(self, variables: dict[str, str], *, revision: str) -> None:
+        environment = {"Variables": {"MODEL_NAME": "trips", **variables}}
+        expected = {"FunctionName": FUNCTION, "Environment": environment, "RevisionId": revision}
+        self.stub.add_response("update_function_configuration", {}, expected)
+        # The update is pending once, then done.
+        for status in ("InProgress", "Successful"):
+            self.stub.add_response("get_function", {"Configuration": {"LastUpdateStatus": status}})
+
+    def publication(self, number: str, *, revision: str) -> None:
+        expected = {"FunctionName": FUNCTION, "RevisionId": revision, "Description": "trips v2"}
+        self.stub.add_response("publish_version", {"Version": number}, expected)
+        self.stub.add_response(
+            "get_function_configuration", {"State": "Active"}, {"FunctionName": FUNCTION, "Qualifier": number}
+        )
+
+    def invocation(self, answered: bytes, *, qualifier: str = "live") -> None:
+        expected = {"FunctionName": FUNCTION, "Qualifier": qualifier, "Payload": b'{"rows": [{"wind": null}]}'}
+        self.stub.add_response("invoke", {"Payload": StreamingBody(io.BytesIO(answered), len(answered))}, expected)
+
+    def refusal(self, method: str, code: str) -> None:
+        self.stub.add_client_error(method, service_error_code=code, http_status_code=400)
+
+
+@pytest.fixture
+def called() -> Iterator[Called]:
+    client = boto3.client(
+        "lambda", region_name="eu-central-1", aws_access_key_id="test", aws_secret_access_key="test"
+    )
+    with Stubber(client) as stub:
+        yield Called(client, stub)
+        stub.assert_no_pending_responses()
+
+
+def publish(endpoint: LambdaEndpoint) -> str:
+    return endpoint.publish("trips", version="v2", artifact_uri="s3://a/2", artifact_sha256="22")
+
+
+def test_publishing_pins_the_artifact_and_leaves_latest_without_a_model(called: Called) -> None:
+    called.versions(v1={"MODEL_VERSION": "v1"})
+    called.configuration({}, revision="r1")
+    called.update(PINNED, revision="r1")
+    called.configuration(PINNED, revision="r2")
+    called.publication("2", revision="r2")
+    called.configuration(PINNED, revision="r2")
+    called.update({}, revision="r2")
+    called.configuration({}, revision="r3")
+    assert publish(called.endpoint) == "2"
+
+
+def test_publishing_again_answers_the_version_that_is_there(called: Called) -> None:
+    called.versions(v1={"MODEL_VERSION": "v1"}, v2=PINNED)
+    called.configuration({}, revision="r3")
+    called.configuration({}, revision="r3")
+    assert publish(called.endpoint) == "2"
+
+
+def test_a_repeat_tidies_up_after_a_publication_that_died(called: Called) -> None:
+    called.versions(v2=PINNED)
+    called.configuration(PINNED, revision="r2")
+    called.update({}, revision="r2")
+    called.configuration({}, revision="r3")
+    assert publish(called.endpoint) == "2"
+
+
+def test_another_publication_meanwhile_is_an_endpoint_error(called: Called) -> None:
+    called.versions()
+    called.configuration({}, revision="r1")
+    called.refusal("update_function_configuration", "PreconditionFailedException")
+    with pytest.raises(EndpointError, match="another publication changed the function meanwhile"):
+        publish(called.endpoint)
+
+
+def test_another_publication_s_environment_is_never_published(called: Called) -> None:
+    called.versions()
+    called.configuration({}, revision="r1")
+    called.update(PINNED, revision="r1")
+    called.configuration({**PINNED, "MODEL_VERSION": "v3"}, revision="r9")
+    with pytest.raises(EndpointError, match="another publication"):
+        publish(called.endpoint)
+
+
+@pytest.mark.parametrize(
+    ("code", "told"),
+    [
+        ("ResourceNotFoundException", "there is no such function, version or alias"),
+        ("ResourceConflictException", "another update of the function is in progress"),
+    ],
+)
+def test_known_refusals_are_endpoint_errors(called: Called, code: str, told: str) -> None:
+    called.refusal("update_alias", code)
+    with pytest.raises(EndpointError, match=told):
+        called.endpoint.point_alias("trips", function_version="2")
+
+
+def test_any_other_error_propagates(called: Called) -> None:
+    called.refusal("get_alias", "AccessDeniedException")
+    with pytest.raises(Exception, match="AccessDeniedException") as raised:
+        called.endpoint.live("trips")
+    assert not isinstance(raised.value, EndpointError)
+
+
+def test_a_prediction_is_an_answer(called: Called) -> None:
+    called.invocation(json.dumps({"model_version": "v2", "predictions": [0.25, 1]}).encode(), qualifier="2")
+    answer = called.endpoint.predict("trips", qualifier="2", rows=[{"wind": None}])
+    assert answer == Answer(model_version="v2", predictions=(0.25, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("answered", "told"),
+    [
+        (b'{"errorMessage": "Task timed out after 3.00 seconds"}', "failed: Task timed out after 3.00 seconds"),
+        (b'{"statusCode": 503, "body": "no model yet"}', "answered other than a prediction: .*503"),
+        (b'{"model_version": "v2", "predictions": ["0.5"]}', "answered other than a prediction"),
+        (b"", "answered no JSON"),
+    ],
+)
+def test_anything_else_is_an_endpoint_error(called: Called, answered: bytes, told: str) -> None:
+    called.invocation(answered)
+    with pytest.raises(EndpointError, match=told):
+        called.endpoint.predict("trips", qualifier="live", rows=[{"wind": None}])
+
+
+def test_aliases_are_read_and_moved(called: Called) -> None:
+    aliased: dict[str, Any] = {"FunctionVersion": "$LATEST"}
+    named = {"FunctionName": FUNCTION, "Name": "live"}
+    called.stub.add_response("get_alias", aliased, named)
+    called.stub.add_response("update_alias", {}, {**named, "FunctionVersion": "2"})
+    assert called.endpoint.live("trips") == "$LATEST"
+    called.endpoint.point_alias("trips", function_version="2")

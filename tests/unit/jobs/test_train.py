@@ -1,0 +1,61 @@
+"""The training container's door: told by environment or by arguments what to do, and how it says that it cannot."""
+
+import logging
+
+import pytest
+
+from jobs.train import __main__ as job
+from jobs.train import wiring
+from tests.builders.retraining import Retraining
+
+
+@pytest.fixture
+def loop(monkeypatch: pytest.MonkeyPatch) -> Retraining:
+    loop = Retraining()
+    monkeypatch.setattr(wiring, "train_contender", lambda: loop.train_contender)
+    monkeypatch.setattr(wiring, "evaluate_contenders", lambda: loop.evaluate_contenders)
+    return loop
+
+
+def test_the_state_machine_names_the_work_by_environment(loop: Retraining, caplog: pytest.LogCaptureFixture) -> None:
+    plan_uri = loop.plan("d-1").plan_uri
+    with caplog.at_level(logging.INFO):
+        for window in ("14d", "28d"):
+            environment = {"EVERTRAIN_JOB": "contender", "PLAN_URI": plan_uri, "WINDOW": window}
+            assert job.main([], environment) == 0
+        assert job.main([], {"EVERTRAIN_JOB": "evaluate", "PLAN_URI": plan_uri}) == 0
+    assert loop.gate(plan_uri).passed
+    told = [message.split()[0] for message in caplog.messages]
+    assert told == 2 * ["rows_read", "fitted", "contender_trained"] + ["contender_chosen", "contenders_evaluated"]
+    assert "metric=roc_auc_score" in caplog.messages[2]
+    assert "champion=none" in caplog.messages[-1]
+
+
+def test_a_person_names_it_by_arguments(loop: Retraining) -> None:
+    plan_uri = loop.plan("d-1").plan_uri
+    assert job.main(["contender", "--plan", plan_uri, "--window", "14d"], {}) == 0
+
+
+def test_work_that_cannot_be_done_ends_with_one_sentence(
+    loop: Retraining, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan_uri = loop.plan("d-1").plan_uri
+    assert job.main(["contender", "--plan", plan_uri, "--window", "3d"], {}) == 1
+    told = capsys.readouterr().err
+    assert told == "UnknownWindow: decision d-1 plans the windows 14d, 28d, not '3d'\n"
+
+
+def test_an_evaluation_before_every_window_is_trained_ends_with_one_sentence(
+    loop: Retraining, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan_uri = loop.plan("d-1").plan_uri
+    loop.train(plan_uri, "14d")
+    assert job.main(["evaluate", "--plan", plan_uri], {}) == 1
+    assert capsys.readouterr().err.startswith("ArtifactNotFound: ")
+
+
+@pytest.mark.parametrize("arguments", [[], ["contender"], ["evaluate"], ["deploy", "--plan", "p"]])
+def test_work_that_is_not_named_is_a_usage_error(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        job.main(arguments, {})
+    assert "usage: python -m jobs.train" in capsys.readouterr().err

@@ -1,0 +1,79 @@
+"""The lifecycle function: its payloads and answers, as docs/architecture.md has them state by state."""
+
+import json
+
+import pytest
+
+from evertrain.domain.events import EventName
+from evertrain.ports.decisions import LeaseHeld
+from evertrain.use_cases.finish_retraining import UnknownOutcome
+from lambdas.lifecycle import handler, wiring
+from tests.builders.retraining import MODEL, Retraining
+
+
+@pytest.fixture
+def loop(monkeypatch: pytest.MonkeyPatch) -> Retraining:
+    loop = Retraining()
+    monkeypatch.setattr(wiring, "leases", lambda: loop.leases)
+    monkeypatch.setattr(wiring, "plan_retraining", lambda: loop.plan_retraining)
+    monkeypatch.setattr(wiring, "gate_contender", lambda: loop.gate_contender)
+    monkeypatch.setattr(wiring, "register_version", lambda: loop.register_version)
+    monkeypatch.setattr(wiring, "finish_retraining", lambda: loop.finish_retraining)
+    return loop
+
+
+def test_a_retraining_is_led_step_by_step(loop: Retraining) -> None:
+    named = {"model": MODEL, "decision_id": "d-1"}
+    assert handler.lambda_handler({"step": "acquire_lease", **named, "execution": "e-1"}, None) == {}
+    assert loop.leases.is_held(MODEL)
+
+    plan = handler.lambda_handler({"step": "plan", **named}, None)
+    assert plan == {"plan_uri": plan["plan_uri"], "windows": ["14d", "28d"], "cpu": "1024", "memory": "4096"}
+
+    loop.evaluated("d-1")
+    gate = handler.lambda_handler({"step": "gate", "plan_uri": plan["plan_uri"]}, None)
+    assert gate == {"passed": True, "reason": "first_model", "sentence": gate["sentence"]}
+    registered = handler.lambda_handler({"step": "register", "plan_uri": plan["plan_uri"]}, None)
+    assert registered == {"version": registered["version"], "expected_champion": None}
+
+    ended = {"outcome": "ModelPromoted", "version": registered["version"], "sentence": gate["sentence"]}
+    assert handler.lambda_handler({"step": "finish", **named, **ended}, None) == {}
+    assert not loop.leases.is_held(MODEL)
+    (outcome,) = loop.decisions.outcomes(MODEL, limit=5)
+    assert (outcome.name, outcome.sentence) == (EventName.MODEL_PROMOTED, gate["sentence"])
+
+
+def test_a_second_execution_does_not_get_the_lease(loop: Retraining) -> None:
+    payload = {"step": "acquire_lease", "model": MODEL, "decision_id": "d-1"}
+    handler.lambda_handler({**payload, "execution": "e-1"}, None)
+    handler.lambda_handler({**payload, "execution": "e-1"}, None)
+    with pytest.raises(LeaseHeld):
+        handler.lambda_handler({**payload, "execution": "e-2"}, None)
+
+
+def test_a_failure_is_told_by_its_cause(loop: Retraining) -> None:
+    cause = json.dumps({"errorMessage": "no labels of trips have been committed yet"})
+    payload = {"step": "finish", "model": MODEL, "decision_id": "d-1", "outcome": "RetrainFailed"}
+    handler.lambda_handler({**payload, "version": None, "error": "NotEnoughHistory", "cause": cause}, None)
+    (outcome,) = loop.decisions.outcomes(MODEL, limit=5)
+    assert outcome.sentence == "NotEnoughHistory: no labels of trips have been committed yet"
+    assert outcome.version == ""
+
+
+@pytest.mark.parametrize(
+    ("payload", "told"),
+    [
+        ({}, "step: missing"),
+        ({"step": "train"}, "step: 'train' is none of acquire_lease, plan, gate, register, finish"),
+        ({"step": "plan", "model": MODEL}, "decision_id: missing"),
+    ],
+)
+def test_a_payload_that_is_not_understood_is_refused(payload: dict[str, object], told: str) -> None:
+    with pytest.raises(handler.InvalidPayload, match=told):
+        handler.lambda_handler(payload, None)
+
+
+def test_an_outcome_that_is_none_is_refused(loop: Retraining) -> None:
+    payload = {"step": "finish", "model": MODEL, "decision_id": "d-1", "outcome": "RetrainRequested"}
+    with pytest.raises(UnknownOutcome, match="'RetrainRequested' is none of ModelPromoted"):
+        handler.lambda_handler(payload, None)

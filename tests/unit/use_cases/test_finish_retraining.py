@@ -1,0 +1,39 @@
+"""What a person is told of a failed state: one sentence, whatever Step Functions makes of the failure."""
+
+import json
+
+import pytest
+
+from evertrain.use_cases.finish_retraining import LONGEST_SENTENCE, sentence_of_failure
+
+
+def test_a_lambda_s_error_message_is_told() -> None:
+    cause = json.dumps(
+        {"errorMessage": "p-trips: no such\n function", "errorType": "EndpointError", "stackTrace": []}
+    )
+    assert sentence_of_failure("EndpointError", cause) == "EndpointError: p-trips: no such function"
+
+
+def test_a_failed_container_is_told_from_those_that_ended_well() -> None:
+    containers = [{"Name": "logger", "ExitCode": 0}, {"Name": "train", "ExitCode": 137, "Reason": "OutOfMemoryError"}]
+    cause = json.dumps({"Containers": containers, "StoppedReason": "Essential container in task exited"})
+    assert sentence_of_failure("States.TaskFailed", cause) == (
+        "States.TaskFailed: container train ended with exit code 137 (OutOfMemoryError)"
+    )
+
+
+def test_a_task_that_never_ran_tells_why_it_was_stopped() -> None:
+    cause = json.dumps({"Containers": [{"Name": "train"}], "StoppedReason": "CannotPullContainerError: not found"})
+    told = sentence_of_failure("States.TaskFailed", cause)
+    assert told == "States.TaskFailed: CannotPullContainerError: not found"
+
+
+@pytest.mark.parametrize("cause", ["plain text", '"plain text"', "[1, 2]", '{"unknown": 1}', '{"Containers": null}'])
+def test_a_cause_of_another_shape_is_told_as_it_is(cause: str) -> None:
+    assert sentence_of_failure("Custom", cause) == f"Custom: {cause}"
+
+
+def test_a_long_cause_is_cut() -> None:
+    told = sentence_of_failure("Custom", "x" * 10_000)
+    assert len(told) == LONGEST_SENTENCE
+    assert told.endswith("…")

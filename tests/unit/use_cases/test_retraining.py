@@ -1,0 +1,263 @@
+"""A retraining from its decision to the promoted champion, with real training on made-up trips; and how it fails."""
+
+from dataclasses import replace
+
+import pytest
+
+from evertrain.domain.events import EventName
+from evertrain.domain.gate import GateReason
+from evertrain.domain.model_spec import GatePolicy
+from evertrain.domain.registry import RegistryConflict, VersionStatus
+from evertrain.domain.training import NotEnoughHistory
+from evertrain.ports.endpoint import EndpointError
+from evertrain.use_cases.evaluate_contenders import ChampionNotComparable
+from evertrain.use_cases.labelled_rows import UnusableRows
+from evertrain.use_cases.roll_out import AlreadyPromoted
+from evertrain.use_cases.train_contender import UnknownWindow
+from tests.builders.models import NOW, a_group, days
+from tests.builders.retraining import MODEL, Retraining, a_trainable_model
+
+
+def test_a_first_model_goes_from_decision_to_champion() -> None:
+    loop = Retraining()
+
+    planned = loop.plan("d-1")
+    assert [window.name for window in planned.plan.windows] == ["14d", "28d"]
+    assert planned.plan.champion_version is None
+    assert planned.plan.watermark == NOW - days(3)
+
+    short, long = (loop.train(planned.plan_uri, window) for window in ("14d", "28d"))
+    assert (short.rows, long.rows) == (14 * 60, 28 * 60)
+    assert max(short.parity, long.parity) < 1e-9
+    assert short.validation.low < short.validation.value < short.validation.high
+
+    evaluation = loop.evaluate(planned.plan_uri)
+    assert evaluation.gate_rows == 7 * 60
+    assert evaluation.chosen in (short, long)
+    assert evaluation.champion_score is None
+
+    verdict = loop.gate(planned.plan_uri)
+    assert (verdict.passed, verdict.reason) == (True, GateReason.FIRST_MODEL)
+
+    registered = loop.register(planned.plan_uri)
+    version = registered.version.version
+    assert registered.expected_champion is None
+    assert registered.version.status is VersionStatus.REGISTERED
+    assert registered.version.artifact_sha256 == evaluation.chosen.artifact_sha256
+
+    published = loop.roll_out.publish(MODEL, version)
+    assert published.previous_function_version == "$LATEST"
+    loop.roll_out.smoke_test(MODEL, version, function_version=published.function_version)
+    loop.roll_out.shift_alias(MODEL, function_version=published.function_version)
+    loop.roll_out.health_check(MODEL, version)
+    loop.roll_out.promote(
+        MODEL, version, function_version=published.function_version, expected_champion=registered.expected_champion
+    )
+    loop.finish("d-1", EventName.MODEL_PROMOTED, version=version, sentence=verdict.sentence)
+
+    champion = loop.registry.champion(MODEL)
+    assert champion is not None
+    assert champion.version == version
+    assert champion.trained_until == evaluation.chosen.window.rows.end
+    assert loop.registry.version(MODEL, version).status is VersionStatus.CHAMPION
+    assert loop.endpoint.live(MODEL) == published.function_version
+    assert loop.told() == [(EventName.MODEL_PROMOTED, version)]
+    assert not loop.leases.is_held(MODEL)
+
+
+def test_the_next_model_is_judged_against_the_champion_on_the_same_rows() -> None:
+    loop = Retraining()
+    first = loop.promoted("d-1")
+    loop.advance(days(7))
+
+    plan_uri = loop.evaluated("d-2")
+    evaluation = loop.runs.evaluation(loop.runs.plan(plan_uri))
+
+    assert evaluation.champion_version == first
+    assert evaluation.champion_score is not None
+    assert evaluation.difference == pytest.approx(evaluation.contender_score.value - evaluation.champion_score.value)
+    assert evaluation.difference_low is not None
+    assert evaluation.difference_high is not None
+    assert evaluation.difference_low <= evaluation.difference_high
+    assert {comparison.column for comparison in evaluation.slices} == {"carrier"}
+    assert sum(comparison.rows for comparison in evaluation.slices) == evaluation.gate_rows
+
+
+def test_a_refused_contender_is_kept_as_rejected_and_nothing_else_changes() -> None:
+    loop = Retraining(a_trainable_model(gate=GatePolicy(margin=0.01, floor=0.999)))
+    plan_uri = loop.evaluated("d-1")
+
+    verdict = loop.gate(plan_uri)
+    registered = loop.register(plan_uri)
+    loop.finish("d-1", EventName.CONTENDER_REJECTED, version=registered.version.version, sentence=verdict.sentence)
+
+    assert not verdict.passed
+    assert registered.version.status is VersionStatus.REJECTED
+    assert loop.registry.champion(MODEL) is None
+    (outcome,) = loop.decisions.outcomes(MODEL, limit=5)
+    assert (outcome.name, outcome.sentence) == (EventName.CONTENDER_REJECTED, verdict.sentence)
+
+
+def test_a_repeated_plan_is_the_first_one_whatever_has_landed_since() -> None:
+    loop = Retraining()
+    first = loop.plan("d-1")
+    loop.advance(days(2))
+    loop.commit_labels(version=9)
+    assert loop.plan("d-1") == first
+    assert loop.plan("d-2").plan.labels_table_version == 9
+
+
+def test_every_step_may_be_repeated() -> None:
+    loop = Retraining()
+    plan_uri = loop.evaluated("d-1")
+    again = loop.train(plan_uri, "14d")
+    stored = loop.runs.contenders(loop.runs.plan(plan_uri))[0]
+    assert replace(again, training_seconds=stored.training_seconds) == stored
+    assert loop.evaluate(plan_uri) == loop.runs.evaluation(loop.runs.plan(plan_uri))
+
+    registered = loop.register(plan_uri)
+    loop.advance(days(1))
+    assert loop.register(plan_uri) == registered
+
+    version = registered.version.version
+    published = loop.roll_out.publish(MODEL, version)
+    loop.roll_out.shift_alias(MODEL, function_version=published.function_version)
+    assert loop.roll_out.publish(MODEL, version) == published
+    for _ in range(2):
+        loop.roll_out.promote(MODEL, version, function_version=published.function_version, expected_champion=None)
+    for _ in range(2):
+        loop.finish("d-1", EventName.MODEL_PROMOTED, version=version, sentence="promoted")
+    assert len(loop.registry.history(MODEL)) == 1
+    assert len(loop.decisions.outcomes(MODEL, limit=5)) == 1
+    assert loop.told() == 2 * [(EventName.MODEL_PROMOTED, version)]
+
+
+def test_a_model_without_labels_cannot_be_planned() -> None:
+    loop = Retraining(with_labels=False)
+    with pytest.raises(NotEnoughHistory, match="no labels of trips"):
+        loop.plan("d-1")
+
+
+def test_a_window_with_one_class_is_refused_in_one_sentence() -> None:
+    loop = Retraining()
+    loop.relabel(0.0)
+    planned = loop.plan("d-1")
+    with pytest.raises(UnusableRows, match="all 840 rows of window 14d have the label late=0"):
+        loop.train(planned.plan_uri, "14d")
+
+
+def test_a_window_with_too_few_rows_is_refused() -> None:
+    loop = Retraining(a_trainable_model(minimum_rows=1_000))
+    planned = loop.plan("d-1")
+    with pytest.raises(UnusableRows, match="window 14d has 840 labelled rows, 1000 are needed"):
+        loop.train(planned.plan_uri, "14d")
+
+
+def test_a_window_that_is_not_planned_is_refused() -> None:
+    loop = Retraining()
+    planned = loop.plan("d-1")
+    with pytest.raises(UnknownWindow, match="plans the windows 14d, 28d, not '3d'"):
+        loop.train(planned.plan_uri, "3d")
+
+
+def test_the_smoke_test_asks_with_missing_values_and_with_none() -> None:
+    loop = Retraining()
+    smoke_test = loop.runs.smoke_test(loop.train(loop.plan("d-1").plan_uri, "14d").smoke_test_uri)
+    assert {row["wind"] is None for row in smoke_test.rows} == {True, False}
+    assert len(smoke_test.rows) == len(smoke_test.predictions)
+
+
+def test_a_function_that_carries_another_artifact_fails_its_smoke_test() -> None:
+    loop = Retraining()
+    plan_uri = loop.evaluated("d-1")
+    version = loop.register(plan_uri).version
+    other = next(
+        contender
+        for contender in loop.runs.contenders(loop.runs.plan(plan_uri))
+        if contender.artifact_sha256 != version.artifact_sha256
+    )
+    function_version = loop.endpoint.publish(
+        MODEL, version=version.version, artifact_uri=other.artifact_uri, artifact_sha256=other.artifact_sha256
+    )
+    with pytest.raises(EndpointError, match="away from what the artifact predicted in training"):
+        loop.roll_out.smoke_test(MODEL, version.version, function_version=function_version)
+
+
+def test_a_function_that_answers_for_another_version_fails_its_smoke_test() -> None:
+    loop = Retraining()
+    first = loop.promoted("d-1")
+    loop.advance(days(7))
+    second, _ = loop.published("d-2")
+    with pytest.raises(EndpointError, match=f"answers with version {first}, not with {second}"):
+        loop.roll_out.health_check(MODEL, second)
+
+
+def test_after_a_failed_health_check_the_champion_answers_again() -> None:
+    loop = Retraining()
+    first = loop.promoted("d-1")
+    loop.advance(days(7))
+    second, published = loop.published("d-2")
+    loop.roll_out.shift_alias(MODEL, function_version=published.function_version)
+    loop.endpoint.broken.add("live")
+    with pytest.raises(EndpointError):
+        loop.roll_out.health_check(MODEL, second)
+    loop.endpoint.broken.clear()
+
+    loop.roll_out.rollback(MODEL, second, previous_function_version=published.previous_function_version)
+
+    loop.roll_out.health_check(MODEL, first)
+    assert loop.registry.version(MODEL, second).status is VersionStatus.ROLLED_BACK
+    champion = loop.registry.champion(MODEL)
+    assert champion is not None
+    assert champion.version == first
+
+
+def test_a_first_model_that_fails_leaves_no_model_answering() -> None:
+    loop = Retraining()
+    version, published = loop.published("d-1")
+    loop.roll_out.shift_alias(MODEL, function_version=published.function_version)
+    loop.roll_out.rollback(MODEL, version, previous_function_version=published.previous_function_version)
+    assert loop.endpoint.live(MODEL) == "$LATEST"
+
+
+def test_a_lost_race_is_not_promoted_and_the_alias_goes_to_the_winner() -> None:
+    loop = Retraining()
+    loser, loser_published = loop.published("d-1")
+    loop.advance(days(1))
+    winner = loop.promoted("d-2")
+    loop.roll_out.shift_alias(MODEL, function_version=loser_published.function_version)
+    with pytest.raises(RegistryConflict):
+        loop.roll_out.promote(MODEL, loser, function_version=loser_published.function_version, expected_champion=None)
+    loop.roll_out.rollback(MODEL, loser, previous_function_version=loser_published.previous_function_version)
+    loop.roll_out.health_check(MODEL, winner)
+
+
+def test_a_champion_is_not_rolled_back() -> None:
+    loop = Retraining()
+    version = loop.promoted("d-1")
+    live = loop.endpoint.live(MODEL)
+    with pytest.raises(AlreadyPromoted):
+        loop.roll_out.rollback(MODEL, version, previous_function_version="$LATEST")
+    assert loop.endpoint.live(MODEL) == live
+
+
+def test_a_champion_is_judged_on_its_own_features_when_the_model_has_dropped_one() -> None:
+    loop = Retraining()
+    loop.promoted("d-1")
+    loop.advance(days(7))
+    loop.declare(replace(a_trainable_model(), feature_names=("distance", "carrier", "holiday")))
+    evaluation = loop.runs.evaluation(loop.runs.plan(loop.evaluated("d-2")))
+    assert evaluation.champion_score is not None
+    # Wind decides a good part of what is late: without it the contender must be behind.
+    assert evaluation.champion_score.value > evaluation.contender_score.value
+
+
+def test_a_champion_whose_feature_is_gone_cannot_be_compared() -> None:
+    loop = Retraining()
+    loop.promoted("d-1")
+    loop.advance(days(7))
+    group = a_group()
+    without_wind = replace(group, columns=tuple(column for column in group.columns if column.name != "wind"))
+    loop.declare(replace(a_trainable_model(), group=without_wind, feature_names=("distance", "carrier", "holiday")))
+    with pytest.raises(ChampionNotComparable, match=r"needs wind, which features/trips.toml no longer has"):
+        loop.evaluated("d-2")
