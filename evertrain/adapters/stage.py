@@ -33,6 +33,8 @@ from evertrain.ports.artifacts import ArtifactNotFound
 from evertrain.use_cases.check_batch import batch_id_of
 from evertrain.use_cases.decide_retraining import Cause, decision_id_of
 
+Fate = Batch | Quarantine
+
 
 class StackNotDeployed(EvertrainError):
     """The stage is there, but not the stack that this needs."""
@@ -94,7 +96,7 @@ class Stage:
         local = f"{endpoint}/_aws/execute-api/{self.output('ApiId')}/$default" if endpoint else None
         return PredictionApi(url=local or self.output("ApiUrl"), session=self.session)
 
-    def fate(self, feed: Feed, body: bytes) -> Batch | Quarantine | None:
+    def fate(self, feed: Feed, body: bytes) -> "Fate | None":
         """What became of landed bytes; None while nothing has, or while others were not told yet."""
         batch_id = batch_id_of(feed, body)
         found = self.batches.find(feed, batch_id)

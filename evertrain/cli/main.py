@@ -3,17 +3,17 @@
 import json
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
 from evertrain.adapters.documents import dump
 from evertrain.adapters.estimators import load_estimator
 from evertrain.adapters.project_files import load_project
-from evertrain.adapters.stage import Stage
+from evertrain.adapters.stage import Fate, Stage
 from evertrain.cli import show
 from evertrain.cli.waiting import wait_until
-from evertrain.domain.batches import Batch, Feed, FeedKind, Quarantine
+from evertrain.domain.batches import Feed, FeedKind, Quarantine
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.model_spec import ModelSpec
 from evertrain.use_cases.model_status import ReadModelStatus
@@ -77,8 +77,9 @@ def land(
     if wait == 0:
         _print_json({"landed": landed}) if as_json else show.landed(landed)
         return
-    found: Batch | Quarantine = wait_until(
-        lambda: deployed.fate(feed, body), seconds=wait, for_what=f"the verdict on {file.name}"
+    found = cast(  # mypy joins the union to object
+        "Fate",
+        wait_until(lambda: deployed.fate(feed, body), seconds=wait, for_what=f"the verdict on {file.name}"),
     )
     if isinstance(found, Quarantine):
         _print_json({"quarantine": _plain(found)}) if as_json else show.quarantined(found)

@@ -6,8 +6,9 @@ Nothing is decided here. The stage's clock is a replayed one, so the present mov
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import cast
 
-from evertrain.adapters.stage import Stage
+from evertrain.adapters.stage import Fate, Stage
 from evertrain.cli.waiting import wait_until
 from evertrain.demo.flights import Flights, after
 from evertrain.demo.progress import RetrainingProgress, Step
@@ -89,12 +90,12 @@ class Replay:
             raise Unexpected(f"{feed}/{name} was quarantined: {fate.faults[0].message}")
         return fate
 
-    def _fate(self, feed: Feed, name: str, body: bytes) -> Batch | Quarantine:
+    def _fate(self, feed: Feed, name: str, body: bytes) -> Fate:
         self.stage.land(feed, name, body)
-        fate: Batch | Quarantine = wait_until(
+        found: object = wait_until(
             lambda: self.stage.fate(feed, body), seconds=_BATCH_SECONDS, for_what=f"the check of {feed}/{name}"
         )
-        return fate
+        return cast("Fate", found)  # mypy joins the union to object
 
     def _decision(self, spec: ModelSpec, cause: str, day: date) -> RecordedDecision:
         recorded = wait_until(

@@ -1,0 +1,138 @@
+"""What must outlive everything else: buckets, tables, the event bus and the topic on which people are called."""
+
+from aws_cdk import Acknowledgment, CfnOutput, Duration, RemovalPolicy, Stack, StackSynthesizer, Validations
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_events as events
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+from aws_cdk import aws_sns as sns
+from constructs import Construct
+
+from infra.options import Options
+
+
+class DataStack(Stack):
+    def __init__(self, scope: Construct, *, options: Options, synthesizer: StackSynthesizer | None) -> None:
+        super().__init__(
+            scope, f"{options.prefix}-data", synthesizer=synthesizer, description="Evertrain: data, state, events"
+        )
+        self._removal = RemovalPolicy.DESTROY if options.removal == "destroy" else RemovalPolicy.RETAIN
+        self._options = options
+
+        # Raw evidence: kept for ever, moved to cheaper storage when it has long been in the feature store.
+        self.landing = self._bucket("Landing", cheaper_after=Duration.days(90))
+        _announce_objects(self.landing)
+        # Both are append-only; what is overwritten or deleted by accident can be brought back for a month.
+        self.feature_store = self._bucket("FeatureStore")
+        self.artifacts = self._bucket("Artifacts")
+        # Copies for whoever looks into a broken feed; the original stays in the landing bucket.
+        self.quarantine = self._bucket("Quarantine", expires_after=Duration.days(180))
+
+        self.batches = self._table("Batches")
+        self.decisions = self._table("Decisions")
+        self.registry = self._table("Registry")
+
+        self.bus = events.EventBus(self, "Bus", description=f"Continuous training, stage {options.stage}")
+        self.escalations = self._topic_for_people()
+        self._outputs()
+
+    def settings(self) -> dict[str, str]:
+        """One for every deployable: a name is no permission, grants are."""
+        return {
+            "EVERTRAIN_STAGE": self._options.stage,
+            "EVERTRAIN_CLOCK": self._options.clock,
+            "LANDING_BUCKET": self.landing.bucket_name,
+            "FEATURE_STORE_BUCKET": self.feature_store.bucket_name,
+            "ARTIFACT_BUCKET": self.artifacts.bucket_name,
+            "QUARANTINE_BUCKET": self.quarantine.bucket_name,
+            "BATCHES_TABLE": self.batches.table_name,
+            "DECISIONS_TABLE": self.decisions.table_name,
+            "REGISTRY_TABLE": self.registry.table_name,
+            "EVENT_BUS_NAME": self.bus.event_bus_name,
+            "ESCALATION_TOPIC_ARN": self.escalations.topic_arn,
+            "SERVING_FUNCTION_PREFIX": f"{self._options.prefix}-serving-",
+        }
+
+    def _bucket(
+        self, name: str, *, expires_after: Duration | None = None, cheaper_after: Duration | None = None
+    ) -> s3.Bucket:
+        transitions = []
+        if cheaper_after is not None:
+            transitions.append(
+                s3.Transition(storage_class=s3.StorageClass.INFREQUENT_ACCESS, transition_after=cheaper_after)
+            )
+        bucket = s3.Bucket(
+            self,
+            name,
+            block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
+            encryption=s3.BucketEncryption.S3_MANAGED,
+            enforce_ssl=True,
+            versioned=True,
+            lifecycle_rules=[
+                s3.LifecycleRule(
+                    id="KeepTidy",
+                    abort_incomplete_multipart_upload_after=Duration.days(7),
+                    noncurrent_version_expiration=Duration.days(30),
+                    expiration=expires_after,
+                    transitions=transitions,
+                )
+            ],
+            removal_policy=self._removal,
+        )
+        Validations.of(bucket).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions-S1",
+                reason="Every object is written down by content in the batch log or the registry; "
+                "access logs would outgrow the data. Switch on CloudTrail data events where an audit asks for them.",
+            )
+        )
+        return bucket
+
+    def _table(self, name: str) -> dynamodb.Table:
+        return dynamodb.Table(
+            self,
+            name,
+            partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
+            billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
+                point_in_time_recovery_enabled=True
+            ),
+            removal_policy=self._removal,
+        )
+
+    def _topic_for_people(self) -> sns.Topic:
+        topic = sns.Topic(self, "Escalations", enforce_ssl=True, display_name=f"Evertrain {self._options.stage}")
+        # A topic with a policy of its own loses the default one, which let alarms in.
+        topic.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["sns:Publish"],
+                resources=[topic.topic_arn],
+                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+            )
+        )
+        return topic
+
+    def _outputs(self) -> None:
+        for key, value in {
+            "LandingBucket": self.landing.bucket_name,
+            "FeatureStoreBucket": self.feature_store.bucket_name,
+            "ArtifactBucket": self.artifacts.bucket_name,
+            "QuarantineBucket": self.quarantine.bucket_name,
+            "BatchesTable": self.batches.table_name,
+            "DecisionsTable": self.decisions.table_name,
+            "RegistryTable": self.registry.table_name,
+            "EventBusName": self.bus.event_bus_name,
+            "EscalationTopicArn": self.escalations.topic_arn,
+        }.items():
+            CfnOutput(self, key, value=value)
+
+
+def _announce_objects(bucket: s3.Bucket) -> None:
+    # The plain property: `event_bridge_enabled=True` would deploy a custom resource to set it.
+    resource = bucket.node.default_child
+    assert isinstance(resource, s3.CfnBucket)  # noqa: S101  # of the construct library's own making
+    resource.notification_configuration = s3.CfnBucket.NotificationConfigurationProperty(
+        event_bridge_configuration=s3.CfnBucket.EventBridgeConfigurationProperty(event_bridge_enabled=True)
+    )

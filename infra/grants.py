@@ -1,0 +1,39 @@
+"""Permissions by what they let a deployable do. Each stack calls these at its end, function by function."""
+
+from aws_cdk import aws_dynamodb as dynamodb
+from aws_cdk import aws_iam as iam
+from aws_cdk import aws_s3 as s3
+
+
+def may_read_objects(who: iam.IGrantable, bucket: s3.IBucket, *prefixes: str) -> None:
+    _allow(who, ["s3:GetObject"], _objects(bucket, prefixes))
+    # Without it S3 answers "forbidden" for what is "not found", and nobody can list a table's log.
+    _allow(who, ["s3:ListBucket"], [bucket.bucket_arn])
+
+
+def may_write_objects(who: iam.IGrantable, bucket: s3.IBucket, *prefixes: str) -> None:
+    _allow(who, ["s3:PutObject", "s3:AbortMultipartUpload"], _objects(bucket, prefixes))
+
+
+def may_read_items(who: iam.IGrantable, *tables: dynamodb.ITable) -> None:
+    for table in tables:
+        _allow(who, ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"], [table.table_arn])
+
+
+def may_change_items(who: iam.IGrantable, *tables: dynamodb.ITable) -> None:
+    may_read_items(who, *tables)
+    changes = ["PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "ConditionCheckItem"]
+    for table in tables:
+        _allow(who, [f"dynamodb:{change}" for change in changes], [table.table_arn])
+
+
+def may(who: iam.IGrantable, *actions: str, on: list[str]) -> None:
+    _allow(who, list(actions), on)
+
+
+def _objects(bucket: s3.IBucket, prefixes: tuple[str, ...]) -> list[str]:
+    return [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes or ("",)]
+
+
+def _allow(who: iam.IGrantable, actions: list[str], resources: list[str]) -> None:
+    who.grant_principal.add_to_principal_policy(iam.PolicyStatement(actions=actions, resources=resources))

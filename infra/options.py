@@ -1,0 +1,69 @@
+"""What may differ between two deployments: read from the CDK context and the environment, and checked here."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from evertrain.domain.errors import EvertrainError
+
+
+class InvalidOption(EvertrainError):
+    """A context key or an environment variable has a value that is not allowed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Options:
+    stage: str
+    clock: str
+    """`system`, or `replay` where the present is replayed history."""
+    tick: str
+    """How often the retraining policy is asked although nothing happened."""
+    endpoint_auth: str
+    """`iam`, or `none` for an endpoint that anyone may call."""
+    removal: str
+    """What `cdk destroy` does with data: `retain`, or `destroy` (buckets have to be emptied by hand before)."""
+    bundles: str
+    """`aws`, `local` for this interpreter, or the path of another one that is to run the functions."""
+    cli_credentials: bool
+    """Deploy as the caller instead of the roles of `cdk bootstrap`."""
+
+    @classmethod
+    def read(cls, context: Callable[[str], object], environment: Mapping[str, str]) -> "Options":
+        """`context` answers None for a key that was not given."""
+
+        def text(key: str, default: str) -> str:
+            value = context(key)
+            return default if value is None else str(value)
+
+        return cls(
+            stage=_matching("stage", text("stage", environment.get("EVERTRAIN_STAGE") or "dev")),
+            clock=_one_of("clock", text("clock", "system"), ("system", "replay")),
+            tick=_schedule("tick", text("tick", "rate(1 day)")),
+            endpoint_auth=_one_of("endpoint_auth", text("endpoint_auth", "iam"), ("iam", "none")),
+            removal=_one_of("removal", text("removal", "retain"), ("retain", "destroy")),
+            bundles=text("bundles", "local" if environment.get("AWS_ENDPOINT_URL") else "aws"),
+            cli_credentials=_one_of("cli_credentials", text("cli_credentials", "0"), ("0", "1")) == "1",
+        )
+
+    @property
+    def prefix(self) -> str:
+        return f"evertrain-{self.stage}"
+
+
+def _matching(key: str, value: str) -> str:
+    # The stage is part of function names, of which AWS allows 64 characters.
+    if not re.fullmatch(r"[a-z][a-z0-9]{0,11}", value):
+        raise InvalidOption(f"{key}: lower-case letters and digits, at most 12, a letter first; not {value!r}")
+    return value
+
+
+def _schedule(key: str, value: str) -> str:
+    if not re.fullmatch(r"(rate|cron)\([^()]+\)", value):
+        raise InvalidOption(f'{key}: an EventBridge expression such as "rate(1 day)"; not {value!r}')
+    return value
+
+
+def _one_of(key: str, value: str, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise InvalidOption(f"{key}: one of {', '.join(allowed)}; not {value!r}")
+    return value

@@ -1,0 +1,237 @@
+"""The order of a retraining. The steps themselves are in the functions and the training container.
+
+Every step may be repeated. From the lease on, every way out passes exactly one Finish state, which records the
+outcome and frees the model. So the machine as a whole has no timeout, which would end it without: each state has one,
+and together they stay below the lease's four hours.
+"""
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
+
+from evertrain.domain.events import EventName
+
+FINAL_ERRORS = ["LeaseHeld", "NotEnoughHistory", "RegistryConflict", "AlreadyPromoted"]
+"""Answers, not accidents: asking again would not change them."""
+
+TRAINING_MAY_TAKE = Duration.minutes(100)
+EVALUATION_MAY_TAKE = Duration.minutes(30)
+
+
+class RetrainingMachine(Construct):
+    """Input: the detail of `RetrainRequested`."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        lifecycle: lambda_.IFunction,
+        rollout: lambda_.IFunction,
+        cluster: ecs.ICluster,
+        task_definition: ecs.FargateTaskDefinition,
+        container: ecs.ContainerDefinition,
+    ) -> None:
+        super().__init__(scope, name)
+        self._lifecycle = lifecycle
+        self._rollout = rollout
+        self._cluster = cluster
+        self._task_definition = task_definition
+        self._container = container
+        self.state_machine = sfn.StateMachine(
+            self,
+            "Machine",
+            definition_body=sfn.DefinitionBody.from_chainable(self._definition()),
+            # A retraining is rare and its story worth keeping: every transition is logged and traced.
+            tracing_enabled=True,
+            logs=sfn.LogOptions(
+                destination=logs.LogGroup(
+                    self,
+                    "Logs",
+                    retention=logs.RetentionDays.THREE_MONTHS,
+                    removal_policy=RemovalPolicy.DESTROY,
+                ),
+                level=sfn.LogLevel.ALL,
+                include_execution_data=True,
+            ),
+        )
+
+    def _definition(self) -> sfn.IChainable:
+        begin = sfn.Pass(
+            self,
+            "Begin",
+            comment="So that a failure before registration has a version to name: none",
+            result=sfn.Result.from_object({"version": ""}),
+            result_path="$.registered",
+        )
+        acquire_lease = self._leading("AcquireLease", {"execution": sfn.JsonPath.execution_id}, of_decision=True)
+        plan = self._leading("Plan", {}, of_decision=True, result="$.plan")
+        train = self._train()
+        evaluate = self._evaluate()
+        gate = self._leading("Gate", _PLAN_URI, result="$.gate")
+        register = self._leading("Register", _PLAN_URI, result="$.registered")
+        passed = sfn.Choice(self, "Passed?")
+        publish = self._rolling("Publish", _VERSION, result="$.published")
+        smoke_test = self._rolling("SmokeTest", _VERSION | _FUNCTION_VERSION)
+        shift_alias = self._rolling("ShiftAlias", _FUNCTION_VERSION)
+        health_check = self._rolling("HealthCheck", _VERSION)
+        promote = self._rolling("Promote", _VERSION | _FUNCTION_VERSION | _EXPECTED_CHAMPION)
+        rollback = self._rolling("Rollback", _VERSION | _PREVIOUS_FUNCTION_VERSION)
+
+        promoted = self._finish(EventName.MODEL_PROMOTED, _VERDICT).next(sfn.Succeed(self, "Promoted"))
+        rejected = self._finish(EventName.CONTENDER_REJECTED, _VERDICT).next(sfn.Succeed(self, "Rejected"))
+        failed = self._finish(EventName.RETRAIN_FAILED, _FAILURE).next(self._fail("Failed"))
+        rolled_back = self._finish(EventName.ROLLED_BACK, _FAILURE).next(self._fail("RolledBack"))
+
+        # The lease's holder finishes this decision, or has: a second delivery of the event must not.
+        acquire_lease.add_catch(
+            sfn.Succeed(self, "LeftToTheHolder"), errors=["LeaseHeld"], result_path=sfn.JsonPath.DISCARD
+        )
+        for state in (acquire_lease, plan, train, evaluate, gate, register, publish, smoke_test):
+            state.add_catch(failed, result_path="$.failure")
+        for state in (shift_alias, health_check, promote):
+            state.add_catch(rollback, result_path="$.failure")
+        # The promotion was made although its answer was lost.
+        rollback.add_catch(promoted, errors=["AlreadyPromoted"], result_path=sfn.JsonPath.DISCARD)
+        rollback.add_catch(failed, result_path="$.failure")
+        rollback.next(rolled_back)
+
+        roll_out = publish.next(smoke_test).next(shift_alias).next(health_check).next(promote).next(promoted)
+        passed.when(sfn.Condition.boolean_equals("$.gate.passed", True), roll_out).otherwise(rejected)
+        return begin.next(acquire_lease).next(plan).next(train).next(evaluate).next(gate).next(register).next(passed)
+
+    # --- functions --------------------------------------------------------------------------------
+
+    def _leading(
+        self, name: str, fields: dict[str, str], *, of_decision: bool = False, result: str | None = None
+    ) -> tasks.LambdaInvoke:
+        return self._step(self._lifecycle, name, (_DECISION if of_decision else {}) | fields, result=result)
+
+    def _rolling(self, name: str, fields: dict[str, str], *, result: str | None = None) -> tasks.LambdaInvoke:
+        return self._step(self._rollout, name, _MODEL | fields, result=result)
+
+    def _finish(self, outcome: EventName, fields: dict[str, str]) -> tasks.LambdaInvoke:
+        name = f"Finish{outcome}"
+        state = self._step(
+            self._lifecycle, name, _DECISION | _VERSION | fields | {"outcome": str(outcome)}, step="finish"
+        )
+        # Nobody was told: the execution fails, which is an alarm, and the lease expires.
+        state.add_catch(self._fail(f"{outcome}Untold"), result_path="$.failure")
+        return state
+
+    def _step(
+        self,
+        function: lambda_.IFunction,
+        name: str,
+        fields: dict[str, str],
+        *,
+        result: str | None = None,
+        step: str | None = None,
+    ) -> tasks.LambdaInvoke:
+        state = tasks.LambdaInvoke(
+            self,
+            name,
+            lambda_function=function,
+            payload=sfn.TaskInput.from_object({"step": step or _snake_case(name)} | fields),
+            payload_response_only=True,
+            result_path=result or sfn.JsonPath.DISCARD,
+            # A little more than the function's own, which gives the better message.
+            task_timeout=sfn.Timeout.duration((function_timeout(function)).plus(Duration.seconds(15))),
+            retry_on_service_exceptions=False,  # the retries below are for those too
+        )
+        state.add_retry(errors=FINAL_ERRORS, max_attempts=0)
+        state.add_retry(errors=["States.ALL"], interval=Duration.seconds(2), max_attempts=2, backoff_rate=3)
+        return state
+
+    def _fail(self, name: str) -> sfn.Fail:
+        return sfn.Fail(self, name, error_path="$.failure.Error", cause_path="$.failure.Cause")
+
+    # --- containers -------------------------------------------------------------------------------
+
+    def _train(self) -> sfn.Map:
+        """One contender for each window, all at the same time: the lease counts on it. One that fails fails all."""
+        windows = sfn.Map(
+            self,
+            "Train",
+            items_path="$.plan.windows",
+            item_selector={
+                "window": sfn.JsonPath.string_at("$$.Map.Item.Value"),
+                "plan": sfn.JsonPath.object_at("$.plan"),
+            },
+            result_path=sfn.JsonPath.DISCARD,
+        )
+        windows.item_processor(
+            self._job("TrainContender", "contender", {"WINDOW": "$.window"}, may_take=TRAINING_MAY_TAKE)
+        )
+        return windows
+
+    def _evaluate(self) -> tasks.EcsRunTask:
+        return self._job("Evaluate", "evaluate", {}, may_take=EVALUATION_MAY_TAKE)
+
+    def _job(self, name: str, job: str, fields: dict[str, str], *, may_take: Duration) -> tasks.EcsRunTask:
+        environment = {"PLAN_URI": "$.plan.plan_uri"} | fields
+        state = tasks.EcsRunTask(
+            self,
+            name,
+            integration_pattern=sfn.IntegrationPattern.RUN_JOB,
+            cluster=self._cluster,
+            task_definition=self._task_definition,
+            launch_target=tasks.EcsFargateLaunchTarget(platform_version=ecs.FargatePlatformVersion.LATEST),
+            assign_public_ip=True,  # the way to the image registry, without a NAT gateway
+            cpu=sfn.JsonPath.string_at("$.plan.cpu"),
+            memory_mib=sfn.JsonPath.string_at("$.plan.memory"),
+            container_overrides=[
+                tasks.ContainerOverride(
+                    container_definition=self._container,
+                    environment=[
+                        tasks.TaskEnvironmentVariable(name="EVERTRAIN_JOB", value=job),
+                        *(
+                            tasks.TaskEnvironmentVariable(name=key, value=sfn.JsonPath.string_at(path))
+                            for key, path in environment.items()
+                        ),
+                    ],
+                )
+            ],
+            task_timeout=sfn.Timeout.duration(may_take),
+            result_path=sfn.JsonPath.DISCARD,
+        )
+        # No capacity, throttling. A training that ran and failed would fail again.
+        state.add_retry(
+            errors=["ECS.AmazonECSException", "ECS.ServerException"],
+            interval=Duration.seconds(30),
+            max_attempts=3,
+            backoff_rate=2,
+        )
+        return state
+
+
+def function_timeout(function: lambda_.IFunction) -> Duration:
+    timeout = function.timeout if isinstance(function, lambda_.Function) else None
+    return timeout or Duration.minutes(1)
+
+
+def _at(**fields: str) -> dict[str, str]:
+    return {name: sfn.JsonPath.string_at(path) for name, path in fields.items()}
+
+
+def _snake_case(name: str) -> str:
+    """
+    >>> _snake_case("AcquireLease")
+    'acquire_lease'
+    """
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
+
+
+_MODEL = _at(model="$.model")
+_DECISION = _at(model="$.model", decision_id="$.decision_id")
+_PLAN_URI = _at(plan_uri="$.plan.plan_uri")
+_VERSION = _at(version="$.registered.version")
+_EXPECTED_CHAMPION = _at(expected_champion="$.registered.expected_champion")
+_FUNCTION_VERSION = _at(function_version="$.published.function_version")
+_PREVIOUS_FUNCTION_VERSION = _at(previous_function_version="$.published.previous_function_version")
+_VERDICT = _at(sentence="$.gate.sentence")
+_FAILURE = _at(error="$.failure.Error", cause="$.failure.Cause")

@@ -1,0 +1,240 @@
+"""Retraining: the state machine, the functions that lead it, the container that trains. Idle, it costs nothing."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from aws_cdk import Acknowledgment, CfnOutput, Duration, RemovalPolicy, Stack, StackSynthesizer, Validations
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
+from aws_cdk import aws_ec2 as ec2
+from aws_cdk import aws_ecr_assets as ecr_assets
+from aws_cdk import aws_ecs as ecs
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
+from constructs import Construct, IConstruct
+
+from evertrain.domain.events import SOURCE, EventName
+from evertrain.domain.model_spec import TaskSize
+from infra.bundles import BuiltBundle, Bundle
+from infra.data_stack import DataStack
+from infra.grants import may, may_change_items, may_read_items, may_read_objects, may_write_objects
+from infra.options import Options
+from infra.python_function import python_function
+from infra.retraining_machine import RetrainingMachine
+from infra.work_queue import dead_letters
+
+LIFECYCLE = Bundle(folder="lambdas/lifecycle", lock="control.txt")
+ROLLOUT = Bundle(folder="lambdas/rollout", lock="control.txt")
+
+
+class TrainingStack(Stack):
+    def __init__(
+        self,
+        scope: Construct,
+        *,
+        options: Options,
+        data: DataStack,
+        build: Callable[[Bundle], BuiltBundle],
+        image: Path,
+        synthesizer: StackSynthesizer | None,
+    ) -> None:
+        super().__init__(
+            scope, f"{options.prefix}-training", synthesizer=synthesizer, description="Evertrain: training"
+        )
+        self._data = data
+
+        lifecycle = python_function(
+            self,
+            "Lifecycle",
+            bundle=build(LIFECYCLE),
+            handler="lambdas.lifecycle.handler.lambda_handler",
+            description="Leads a retraining: lease, plan, gate, register, finish",
+            memory_mib=512,
+            timeout=Duration.minutes(1),
+            environment=data.settings(),
+        )
+        rollout = python_function(
+            self,
+            "Rollout",
+            bundle=build(ROLLOUT),
+            handler="lambdas.rollout.handler.lambda_handler",
+            description="Publishes a model version, tests it, and points the endpoint at it or back",
+            memory_mib=512,
+            timeout=Duration.minutes(3),  # a published version takes its time to become active
+            environment=data.settings(),
+        )
+        cluster = ecs.Cluster(self, "Cluster", vpc=self._network())
+        Validations.of(cluster).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions-ECS4",
+                reason="Container Insights are paid for by the hour; a job's log and exit code say how it went.",
+            )
+        )
+        task_definition, container = self._job(image)
+        machine = RetrainingMachine(
+            self,
+            "Retraining",
+            lifecycle=lifecycle,
+            rollout=rollout,
+            cluster=cluster,
+            task_definition=task_definition,
+            container=container,
+        ).state_machine
+        unstarted = dead_letters(self, "Unstarted", alarm_topic=data.escalations)
+        events.Rule(
+            self,
+            "RetrainRequested",
+            event_bus=data.bus,
+            event_pattern=events.EventPattern(source=[SOURCE], detail_type=[str(EventName.RETRAIN_REQUESTED)]),
+            targets=[
+                targets.SfnStateMachine(
+                    machine, input=events.RuleTargetInput.from_event_path("$.detail"), dead_letter_queue=unstarted
+                )
+            ],
+        )
+        self._alarm_on_failures(machine)
+
+        self._grant_lifecycle(lifecycle)
+        self._grant_rollout(rollout, options)
+        self._grant_job(task_definition, options)
+        self._acknowledge_what_the_construct_library_grants(machine, task_definition, (lifecycle, rollout))
+
+        CfnOutput(self, "StateMachineArn", value=machine.state_machine_arn)
+        CfnOutput(self, "UnstartedQueueUrl", value=unstarted.queue_url)
+
+    def _network(self) -> ec2.Vpc:
+        """Public subnets without a way in, and no NAT gateway: a job's only talk is with AWS."""
+        vpc = ec2.Vpc(
+            self,
+            "Network",
+            max_azs=2,
+            nat_gateways=0,
+            subnet_configuration=[ec2.SubnetConfiguration(name="public", subnet_type=ec2.SubnetType.PUBLIC)],
+            gateway_endpoints={
+                "S3": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.S3),
+                "DynamoDb": ec2.GatewayVpcEndpointOptions(service=ec2.GatewayVpcEndpointAwsService.DYNAMODB),
+            },
+        )
+        Validations.of(vpc).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions-VPC7",
+                reason="No ingress, and jobs that live for minutes: what they do is in their own log.",
+            )
+        )
+        return vpc
+
+    def _job(self, image: Path) -> tuple[ecs.FargateTaskDefinition, ecs.ContainerDefinition]:
+        definition = ecs.FargateTaskDefinition(
+            self,
+            "Job",
+            # Each run is given the size that its model asks for.
+            cpu=TaskSize().cpu,
+            memory_limit_mib=TaskSize().memory_mib,
+            runtime_platform=ecs.RuntimePlatform(
+                cpu_architecture=ecs.CpuArchitecture.X86_64, operating_system_family=ecs.OperatingSystemFamily.LINUX
+            ),
+        )
+        container = definition.add_container(
+            "train",
+            image=ecs.ContainerImage.from_asset(str(image), platform=ecr_assets.Platform.LINUX_AMD64),
+            # The whole command, although the image has it: where images are not run, this is what is.
+            command=["python", "-m", "jobs.train"],
+            environment=self._data.settings(),
+            logging=ecs.LogDrivers.aws_logs(
+                stream_prefix="train",
+                log_group=logs.LogGroup(
+                    self, "JobLogs", retention=logs.RetentionDays.THREE_MONTHS, removal_policy=RemovalPolicy.DESTROY
+                ),
+            ),
+        )
+        Validations.of(definition).acknowledge(
+            Acknowledgment(
+                id="AwsSolutions-ECS2", reason="Names of resources and of the stage; no secret is among them."
+            )
+        )
+        return definition, container
+
+    def _alarm_on_failures(self, machine: sfn.StateMachine) -> None:
+        alarm = cloudwatch.Alarm(
+            self,
+            "RetrainingFailedAlarm",
+            alarm_description="A retraining failed or was rolled back",
+            metric=machine.metric_failed(period=Duration.minutes(5)),
+            threshold=1,
+            evaluation_periods=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+        alarm.add_alarm_action(cloudwatch_actions.SnsAction(self._data.escalations))
+
+    # --- who may do what --------------------------------------------------------------------------
+
+    def _grant_lifecycle(self, function: lambda_.Function) -> None:
+        data = self._data
+        may_read_items(function, data.batches)
+        may_change_items(function, data.decisions, data.registry)
+        may_read_objects(function, data.artifacts, "runs/")
+        may_write_objects(function, data.artifacts, "runs/")
+        may(function, "events:PutEvents", on=[data.bus.event_bus_arn])
+
+    def _grant_rollout(self, function: lambda_.Function, options: Options) -> None:
+        data = self._data
+        may_read_objects(function, data.artifacts, "smoke-tests/", "runs/")
+        may_change_items(function, data.registry)
+        if options.clock == "replay":
+            may_read_items(function, data.decisions)  # the replayed present is kept there
+        # By name: the endpoint is a stack of its own, and a model may be added later.
+        serving = f"arn:{self.partition}:lambda:{self.region}:{self.account}:function:{options.prefix}-serving-*"
+        may(
+            function,
+            "lambda:GetFunction",
+            "lambda:GetFunctionConfiguration",
+            "lambda:UpdateFunctionConfiguration",
+            "lambda:PublishVersion",
+            "lambda:ListVersionsByFunction",
+            "lambda:GetAlias",
+            "lambda:UpdateAlias",
+            "lambda:InvokeFunction",
+            on=[serving],
+        )
+        _acknowledge_wildcard(
+            function.role or function,
+            f"arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:{options.prefix}-serving-*",
+            reason="The serving functions of this stage, those of models to come, and their versions and aliases.",
+        )
+
+    def _grant_job(self, definition: ecs.FargateTaskDefinition, options: Options) -> None:
+        data, role = self._data, definition.task_role
+        made = ("models/", "references/", "smoke-tests/", "runs/")
+        may_read_objects(role, data.feature_store, "tables/")
+        may_read_objects(role, data.artifacts, *made)
+        may_write_objects(role, data.artifacts, *made)
+        may_read_items(role, data.registry)
+        if options.clock == "replay":
+            may_read_items(role, data.decisions)  # the replayed present is kept there
+
+    def _acknowledge_what_the_construct_library_grants(
+        self,
+        machine: sfn.StateMachine,
+        definition: ecs.FargateTaskDefinition,
+        functions: tuple[lambda_.Function, ...],
+    ) -> None:
+        for function in functions:
+            assert isinstance(function.node.default_child, lambda_.CfnFunction)  # noqa: S101  # of the library's making
+            arn = f"<{self.get_logical_id(function.node.default_child)}.Arn>:*"
+            _acknowledge_wildcard(machine, arn, reason="Any version of a function that the machine calls.")
+        _acknowledge_wildcard(
+            machine, "*", reason="Stopping and describing tasks, log delivery and traces know no narrower resource."
+        )
+        if definition.execution_role is not None:
+            _acknowledge_wildcard(
+                definition.execution_role, "*", reason="ecr:GetAuthorizationToken knows no narrower resource."
+            )
+
+
+def _acknowledge_wildcard(construct: IConstruct, resource: str, *, reason: str) -> None:
+    rule = f"AwsSolutions-IAM5[Resource::{resource}]"
+    Validations.of(construct).acknowledge(Acknowledgment(id=rule, reason=reason))

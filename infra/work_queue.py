@@ -1,0 +1,86 @@
+"""Work for one function: a queue, what could not be done after some attempts, and an alarm on that."""
+
+from aws_cdk import Acknowledgment, Duration, Validations
+from aws_cdk import aws_cloudwatch as cloudwatch
+from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
+from aws_cdk import aws_events as events
+from aws_cdk import aws_events_targets as targets
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_lambda_event_sources as event_sources
+from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sqs as sqs
+from constructs import Construct
+
+
+class WorkQueue(Construct):
+    """Events wait here for `function`, which says of each whether it was done."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        name: str,
+        *,
+        function: lambda_.Function,
+        batch_size: int,
+        max_concurrency: int,
+        alarm_topic: sns.ITopic,
+    ) -> None:
+        super().__init__(scope, name)
+        self.dead = dead_letters(self, "Dead", alarm_topic=alarm_topic)
+        timeout = function.timeout or Duration.seconds(3)
+        self.queue = sqs.Queue(
+            self,
+            "Queue",
+            # AWS's own advice: six times the function's, or a slow batch is handed out twice.
+            visibility_timeout=Duration.seconds(6 * timeout.to_seconds()),
+            retention_period=Duration.days(4),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead, max_receive_count=4),
+            encryption=sqs.QueueEncryption.SQS_MANAGED,
+            enforce_ssl=True,
+        )
+        function.add_event_source(
+            event_sources.SqsEventSource(
+                self.queue,
+                batch_size=batch_size,
+                max_concurrency=max_concurrency,
+                report_batch_item_failures=True,
+            )
+        )
+
+    def receive(self, name: str, *, pattern: events.EventPattern, bus: events.IEventBus | None = None) -> None:
+        """Events that match come here; those that EventBridge cannot hand over go to the dead letters."""
+        events.Rule(
+            self,
+            name,
+            event_bus=bus,
+            event_pattern=pattern,
+            targets=[targets.SqsQueue(self.queue, dead_letter_queue=self.dead)],
+        )
+
+
+def dead_letters(scope: Construct, name: str, *, alarm_topic: sns.ITopic) -> sqs.Queue:
+    """Where messages go that nobody could work off. The first one calls a person."""
+    queue = sqs.Queue(
+        scope,
+        name,
+        retention_period=Duration.days(14),
+        encryption=sqs.QueueEncryption.SQS_MANAGED,
+        enforce_ssl=True,
+    )
+    Validations.of(queue).acknowledge(
+        Acknowledgment(id="AwsSolutions-SQS3", reason="This queue is where dead letters end; it has none of its own.")
+    )
+    alarm = cloudwatch.Alarm(
+        scope,
+        f"{name}Alarm",
+        alarm_description=f"{queue.node.path}: messages that could not be worked off",
+        metric=queue.metric_approximate_number_of_messages_visible(
+            period=Duration.minutes(5), statistic=cloudwatch.Stats.MAXIMUM
+        ),
+        threshold=1,
+        evaluation_periods=1,
+        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+    )
+    alarm.add_alarm_action(cloudwatch_actions.SnsAction(alarm_topic))
+    return queue
