@@ -3,22 +3,62 @@
 SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
+UV := $(BIN)/uv
+PACKAGES := evertrain lambdas jobs serving infra localcloud localstack_host
+LOCAL_OPTIONS := -c clock=replay
+export PYTHONDONTWRITEBYTECODE = 1
 
-.PHONY: help setup test format lint types unit
+.PHONY: help setup lock demo down deploy test format lint types imports unit contract infra e2e test-localstack bench
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
+	@grep -hE '^[a-z-][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
 
-setup: .venv/.installed ## install what is needed, from hashed locks
+setup: .venv/.installed .venv-cloud/.installed .venv-lambda/.installed ## install what is needed, from hashed locks
 
-.venv/.installed: requirements/dev.txt requirements/installer.txt
+.venv/.installed: requirements/dev.txt requirements/installer.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Evertrain needs Python 3.11 or newer: make PYTHON=python3.13"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/installer.txt
-	@$(BIN)/uv pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(UV) pip sync --quiet --python $(BIN)/python --require-hashes requirements/dev.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-test: lint types unit ## everything that is checked
+# The embedded cloud pins libraries that we use in other versions: it has an environment of its own.
+.venv-cloud/.installed: requirements/embedded-cloud.txt | .venv/.installed
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-cloud
+	@$(UV) pip sync --quiet --python .venv-cloud/bin/python --require-hashes $<
+	@touch $@
+
+# What functions run on: boto3, as AWS's runtime has it, and nothing more.
+.venv-lambda/.installed: requirements/lambda-runtime.txt | .venv/.installed
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-lambda
+	@$(UV) pip sync --quiet --python .venv-lambda/bin/python --require-hashes $<
+	@touch $@
+
+lock: .venv/.installed ## resolve requirements/*.in anew
+	@for name in requirements/*.in; do \
+	  version=3.11; case $$name in *localstack*) version=3.13;; esac; \
+	  (cd requirements && ../$(UV) pip compile --quiet $$(basename $$name) --universal --python-version $$version --generate-hashes \
+	    --no-header --no-annotate --no-emit-index-url -o $$(basename $$name .in).txt); done
+
+demo: setup ## the whole loop on real flights, on this machine
+	@$(BIN)/python -m localcloud start --fresh
+	@eval "$$($(BIN)/python -m localcloud environment)" && \
+	  infra/cdk.sh bootstrap --app "" --progress events aws://000000000000/us-east-1 > .localcloud/deploy.log 2>&1 && \
+	  { infra/cdk.sh deploy --all --require-approval never --concurrency 4 $(LOCAL_OPTIONS) >> .localcloud/deploy.log 2>&1 || \
+	    { tail -40 .localcloud/deploy.log; exit 1; }; } && \
+	  echo "deployed with cdk deploy: .localcloud/deploy.log" && \
+	  $(BIN)/evertrain demo
+
+down: ## stop the embedded cloud
+	@$(BIN)/python -m localcloud stop
+
+deploy: setup ## the same app to your AWS account
+	@: "$${AWS_REGION:?set AWS_REGION to the region to deploy to}"; : "$${EVERTRAIN_STAGE:?set EVERTRAIN_STAGE, such as dev or prod}"
+	@test -z "$$AWS_ENDPOINT_URL" || { echo "AWS_ENDPOINT_URL is set to $$AWS_ENDPOINT_URL: unset it to deploy to AWS"; exit 1; }
+	@account=$$($(BIN)/python -m infra.account) && infra/cdk.sh bootstrap --app "" aws://$$account/$$AWS_REGION && infra/cdk.sh deploy --all
+
+test: lint types imports unit contract infra e2e ## everything that is checked
 
 format: setup ## rewrite the code as ruff likes it
 	$(BIN)/ruff format .
@@ -29,7 +69,26 @@ lint: setup
 	$(BIN)/ruff check .
 
 types: setup
-	$(BIN)/mypy evertrain
+	$(BIN)/mypy $(PACKAGES)
+
+imports: setup
+	$(BIN)/lint-imports --no-cache
 
 unit: setup
-	$(BIN)/pytest -q tests/unit evertrain
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 tests/unit evertrain infra localstack_host
+
+contract: setup
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 tests/contract
+
+infra: setup
+	$(BIN)/pytest -q tests/infra
+
+e2e: setup
+	$(BIN)/pytest -q tests/end_to_end
+
+test-localstack: setup ## data and monitoring stacks on LocalStack
+	@$(BIN)/python -m localstack_host setup
+	$(BIN)/pytest -q -m localstack tests/localstack
+
+bench: setup ## speed, as ratios against a peer in the same run
+	$(BIN)/python -m bench.drift

@@ -4,7 +4,7 @@ Nothing is decided here. The stage's clock is a replayed one, so the present mov
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import cast
 
@@ -30,6 +30,15 @@ class Unexpected(EvertrainError):
 _BATCH_SECONDS, _RETRAINING_SECONDS = 60.0, 300.0
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Put:
+    """An object that was landed."""
+
+    feed: Feed
+    name: str
+    body: bytes
+
+
 @dataclass(frozen=True, kw_only=True)
 class Replay:
     """`cut_off`: days whose first upload ends half-way, as broken connections leave them; the whole one follows."""
@@ -39,27 +48,39 @@ class Replay:
     models: Sequence[ModelSpec]
     tell: Callable[[Step], None]
     cut_off: frozenset[date] = frozenset()
+    _held: dict[str, Reason] = field(default_factory=dict)
 
     def run(self, days: Sequence[date]) -> None:
         for day in days:
             self.stage.set_replayed_now(after(day))
-            decisions = self._land_features(day)
-            if (reported := day - LABEL_DELAY) >= days[0]:
-                decisions += [self._land_labels(reported, spec, today=day) for spec in self.models]
-            for decision in decisions:
+            for decision in self._land(day, with_labels=day - LABEL_DELAY >= days[0]):
                 if decision.decision.action is Action.RETRAIN:
                     progress = RetrainingProgress(stage=self.stage, tell=self.tell, day=day)
                     progress.follow(decision, seconds=_RETRAINING_SECONDS)
 
-    def _land_features(self, day: date) -> list[RecordedDecision]:
-        """Lands the day; returns the decisions that drift called for."""
-        group = self.models[0].group.name
-        feed, body = Feed(kind=FeedKind.FEATURES, name=group), self.flights.features(day)
+    def _land(self, day: date, *, with_labels: bool) -> list[RecordedDecision]:
+        """What lands on a day lands together; returns the decisions that it called for, once they are made."""
         if day in self.cut_off:
-            self._land_cut_off(feed, day, body[: len(body) // 2])
-        batch = self._land(feed, f"{day}.parquet", body)
+            self._land_cut_off(day)
+        features = self._put(self._features, f"{day}.parquet", self.flights.features(day))
+        labels = {
+            spec: self._put(
+                Feed(kind=FeedKind.LABELS, name=spec.name),
+                f"{day - LABEL_DELAY}.parquet",
+                self.flights.labels(day - LABEL_DELAY, label=spec.label.name),
+            )
+            for spec in (self.models if with_labels else ())
+        }
+        decisions = self._judged(day, self._accepted(features))
+        for spec, put in labels.items():
+            batch = self._accepted(put)
+            decisions.append(self._decision(spec, f"labels:{batch.batch_id}", day))
+        return decisions
+
+    def _judged(self, day: date, batch: Batch) -> list[RecordedDecision]:
+        """Tells what the monitor found in the day's features; returns the decisions that drift called for."""
         decisions = []
-        for verdict in self.stage.batches.verdicts_of(feed, batch.batch_id):
+        for verdict in self.stage.batches.verdicts_of(batch.feed, batch.batch_id):
             spec = next(spec for spec in self.models if spec.name == verdict.model)
             if verdict.status is DriftStatus.DRIFTED:
                 names = ", ".join(verdict.drifted_features)
@@ -70,30 +91,34 @@ class Replay:
                 self.tell(Step(day=day, model=verdict.model, name="batch checked", text=text))
         return decisions
 
-    def _land_cut_off(self, feed: Feed, day: date, body: bytes) -> None:
-        quarantine = self._fate(feed, f"{day}-cut-off.parquet", body)
+    def _land_cut_off(self, day: date) -> None:
+        body = self.flights.features(day)
+        quarantine = self._fate(self._put(self._features, f"{day}-cut-off.parquet", body[: len(body) // 2]))
         if not isinstance(quarantine, Quarantine):
             raise Unexpected(f"half a file was accepted as batch {quarantine.batch_id}")
-        self.tell(Step(day=day, model=feed.name, name="quarantined", text=quarantine.faults[0].message))
+        self.tell(Step(day=day, model=self._features.name, name="quarantined", text=quarantine.faults[0].message))
         for spec in self.models:
             self._decision(spec, f"quarantine:{quarantine.batch_id}", day)
 
-    def _land_labels(self, reported: date, spec: ModelSpec, *, today: date) -> RecordedDecision:
-        """Lands the labels of an earlier day; returns the decision that they called for."""
-        feed, body = Feed(kind=FeedKind.LABELS, name=spec.name), self.flights.labels(reported, label=spec.label.name)
-        batch = self._land(feed, f"{reported}.parquet", body)
-        return self._decision(spec, f"labels:{batch.batch_id}", today)
+    @property
+    def _features(self) -> Feed:
+        return Feed(kind=FeedKind.FEATURES, name=self.models[0].group.name)
 
-    def _land(self, feed: Feed, name: str, body: bytes) -> Batch:
-        fate = self._fate(feed, name, body)
+    def _put(self, feed: Feed, name: str, body: bytes) -> _Put:
+        self.stage.land(feed, name, body)
+        return _Put(feed=feed, name=name, body=body)
+
+    def _accepted(self, put: _Put) -> Batch:
+        fate = self._fate(put)
         if isinstance(fate, Quarantine):
-            raise Unexpected(f"{feed}/{name} was quarantined: {fate.faults[0].message}")
+            raise Unexpected(f"{put.feed}/{put.name} was quarantined: {fate.faults[0].message}")
         return fate
 
-    def _fate(self, feed: Feed, name: str, body: bytes) -> Fate:
-        self.stage.land(feed, name, body)
+    def _fate(self, put: _Put) -> Fate:
         found: object = wait_until(
-            lambda: self.stage.fate(feed, body), seconds=_BATCH_SECONDS, for_what=f"the check of {feed}/{name}"
+            lambda: self.stage.fate(put.feed, put.body),
+            seconds=_BATCH_SECONDS,
+            for_what=f"the check of {put.feed}/{put.name}",
         )
         return cast("Fate", found)  # mypy joins the union to object
 
@@ -104,6 +129,8 @@ class Replay:
             for_what=f"the decision on {cause[:24]} for {spec.name}",
         )
         decision = recorded.decision
-        if decision.reason is not Reason.NOTHING_TO_DO:
+        told, self._held[spec.name] = self._held.get(spec.name), decision.reason
+        # A hold is told when its reason changes, not each day anew.
+        if decision.action is not Action.HOLD or decision.reason not in (told, Reason.NOTHING_TO_DO):
             self.tell(Step(day=day, model=spec.name, name=decision.action.value, text=decision.sentence))
         return recorded

@@ -9,6 +9,7 @@ from pathlib import Path
 from time import monotonic
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from evertrain.adapters.stage import Stage
@@ -72,7 +73,8 @@ def run_demo(stage: Stage, project: Project, *, days: int, report: Path, as_json
 
 def _print_step(console: Console, step: Step) -> None:
     colour = _COLOURS.get(step.name, "default")
-    console.print(f"{step.day}  {step.model:<9} [{colour}]{step.name:<18}[/] {step.text.replace('[', chr(92) + '[')}")
+    line = f"{step.day}  {step.model:<9} [{colour}]{step.name:<18}[/] {escape(step.text)}"
+    console.print(line, soft_wrap=True)
 
 
 def _facts(stories: Sequence[ModelStory], days: Sequence[date], *, seconds: float) -> dict[str, str]:

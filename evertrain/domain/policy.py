@@ -67,18 +67,20 @@ class _Case:
     now: datetime
 
     @cached_property
-    def judged(self) -> list[DriftVerdict]:
-        """The last n verdicts that could be made, against the present champion only."""
+    def usable(self) -> list[DriftVerdict]:
+        """Verdicts that could be made, against the present champion only; the newest first."""
         champion = self.state.champion
-        if champion is None:
-            return []
-        usable = [
+        return [
             verdict
             for verdict in self.state.verdicts
-            if verdict.reference_version == champion.version
+            if champion is not None
+            and verdict.reference_version == champion.version
             and verdict.status in (DriftStatus.STABLE, DriftStatus.DRIFTED)
         ]
-        return usable[: self.spec.triggers.drift.of_last]
+
+    @cached_property
+    def judged(self) -> list[DriftVerdict]:
+        return self.usable[: self.spec.triggers.drift.of_last]
 
     @cached_property
     def drifted(self) -> list[DriftVerdict]:
@@ -86,10 +88,19 @@ class _Case:
 
     @cached_property
     def drift_onset(self) -> datetime | None:
-        """Where in event time the persistent drift begins; None while k of the last n have not drifted."""
-        if len(self.drifted) < self.spec.triggers.drift.drifted_batches:
-            return None
-        return min(verdict.event_time_min for verdict in self.drifted)
+        """Where in event time the persistent drift began; None while k of the last n have not drifted.
+
+        Goes back for as long as k of n had drifted then too: an onset that moved on with the newest batches would
+        always be ahead of the labels.
+        """
+        policy, onset = self.spec.triggers.drift, None
+        for newest in range(len(self.usable)):
+            window = self.usable[newest : newest + policy.of_last]
+            drifted = [verdict.event_time_min for verdict in window if verdict.status is DriftStatus.DRIFTED]
+            if len(drifted) < policy.drifted_batches:
+                break
+            onset = min(drifted)
+        return onset
 
     @cached_property
     def triggers(self) -> tuple[Trigger, ...]:

@@ -28,6 +28,9 @@ _ANNOUNCED_AS = {
     Action.HOLD: EventName.RETRAIN_HELD,
     Action.ESCALATE: EventName.HUMAN_CALLED,
 }
+_VERDICTS_READ = 60
+"""More than the policy judges: it goes back to where a lasting drift began."""
+
 _DECISIONS_READ = 100
 _OUTCOMES_READ = 20
 
@@ -128,8 +131,7 @@ class DecideRetraining:
         }
         return LoopState(
             champion=self.registry.champion(spec.name),
-            # Twice as many as are judged: those against an earlier champion, or too small, do not count.
-            verdicts=self.batches.verdicts(spec.name, limit=2 * spec.triggers.drift.of_last),
+            verdicts=self.batches.verdicts(spec.name, limit=_VERDICTS_READ),
             labels=tables[labels],
             oldest_event_time=table.event_time_min if (table := tables[features]) else None,
             retraining_running=self.leases.is_held(spec.name),

@@ -140,3 +140,18 @@ def test_the_first_model_waits_for_labels():
 
 def test_a_window_with_fewer_rows_than_declared_is_held():
     assert decide(without_champion(labels=labels_table(rows=999)), SPEC, now=NOW).reason is Reason.TOO_FEW_ROWS
+
+
+def test_a_lasting_drift_began_where_it_began_however_many_batches_follow() -> None:
+    """Two weeks of drift: rows since its first day are trainable now, rows since the last five batches are not."""
+    state = a_state(verdicts=verdicts("D" * 30 + ".....", newest_days_ago=1))
+    decision = decide(state, a_model(), now=NOW)
+    assert decision.action is Action.RETRAIN
+    assert decision.reason is Reason.FEATURES_DRIFTED
+
+
+def test_an_earlier_drift_that_passed_is_not_the_onset_of_the_present_one() -> None:
+    state = a_state(verdicts=verdicts("DDDD" + "." * 10 + "D" * 30, newest_days_ago=1))
+    decision = decide(state, a_model(), now=NOW)
+    assert decision.action is Action.HOLD
+    assert decision.reason is Reason.LABELS_IMMATURE

@@ -1,0 +1,1 @@
+"""Runs in LocalStack's own process: its few changes for a plain host, and functions as child processes."""

@@ -1,0 +1,167 @@
+"""What goes into a bundle, what stays out, and that equal sources make equal bundles."""
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from infra import bundles
+from infra.bundles import BuiltBundle, Bundle, BundleFailed, Target, build_function, stage_training_image
+
+ROOT = Path(__file__).parents[2]
+SERVING = Bundle(folder="serving")
+HERE = Target.named("local")
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return a_repository(tmp_path / "repository")
+
+
+def a_repository(root: Path) -> Path:
+    for path, text in {
+        "evertrain/__init__.py": "",
+        "evertrain/domain/policy.py": "LIMIT = 1\n",
+        "evertrain/cli/main.py": "",
+        "evertrain/demo/flights.py": "",
+        "features/trips.toml": "",
+        "models/trips/model.toml": "",
+        "models/trips/estimator.py": "",
+        "jobs/__init__.py": "",
+        "jobs/train/__main__.py": "",
+        "jobs/train/Dockerfile": "FROM python:3.13-slim\n",
+        "requirements/train.txt": "",
+        "serving/handler.py": "import evertrain\n",
+    }.items():
+        (root / path).parent.mkdir(parents=True, exist_ok=True)
+        (root / path).write_text(text)
+    return root
+
+
+def built(root: Path) -> BuiltBundle:
+    return build_function(SERVING, root=root, target=HERE)
+
+
+def sources(folder: Path) -> set[str]:
+    return {
+        str(path.relative_to(folder))
+        for path in folder.rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+
+
+def test_a_function_carries_its_folder_the_package_and_the_project(root: Path) -> None:
+    assert sources(built(root).path) == {
+        "evertrain/__init__.py",
+        "evertrain/domain/policy.py",
+        "features/trips.toml",
+        "models/trips/model.toml",
+        "serving/handler.py",
+    }
+
+
+def test_the_training_image_carries_estimators_too(root: Path) -> None:
+    assert sources(stage_training_image(root=root)) == {
+        "Dockerfile",
+        "evertrain/__init__.py",
+        "evertrain/domain/policy.py",
+        "features/trips.toml",
+        "jobs/__init__.py",
+        "jobs/train/__main__.py",
+        "models/trips/estimator.py",
+        "models/trips/model.toml",
+        "requirements/train.txt",
+    }
+
+
+def test_what_left_the_sources_leaves_the_training_image(root: Path) -> None:
+    stage_training_image(root=root)
+    (root / "models/trips/estimator.py").unlink()
+    assert "models/trips/estimator.py" not in sources(stage_training_image(root=root))
+
+
+def test_equal_sources_make_equal_bundles_to_the_byte(root: Path, tmp_path: Path) -> None:
+    first, second = built(root), built(a_repository(tmp_path / "elsewhere"))
+    assert first.digest == second.digest
+    assert contents(first.path) == contents(second.path)
+    assert any(path.endswith(".pyc") for path in contents(first.path))
+
+
+def test_a_changed_source_makes_another_bundle(root: Path) -> None:
+    before = built(root)
+    (root / "evertrain/domain/policy.py").write_text("LIMIT = 2\n")
+    after = built(root)
+    assert after.digest != before.digest
+    assert (after.path / "evertrain/domain/policy.py").read_text() == "LIMIT = 2\n"
+
+
+def test_an_unchanged_bundle_is_left_alone(root: Path) -> None:
+    marked = built(root).path / "left-alone"
+    marked.touch()
+    built(root)
+    assert marked.exists()
+
+
+def test_an_unfinished_bundle_is_made_anew(root: Path) -> None:
+    place = built(root).path
+    place.with_suffix(".digest").unlink()
+    (place / "half-written").touch()
+    built(root)
+    assert not (place / "half-written").exists()
+
+
+def test_a_bundle_beyond_the_limit_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bundles, "LAMBDA_MAXIMUM_BYTES", 10)
+    with pytest.raises(BundleFailed, match="serving: 0 MiB unzipped; AWS allows"):
+        built(root)
+
+
+def test_a_lock_without_hashes_is_refused(root: Path) -> None:
+    (root / "requirements/loose.txt").write_text("pydantic\n")
+    with pytest.raises(BundleFailed, match="requirements/loose.txt could not be installed"):
+        build_function(Bundle(folder="serving", lock="loose.txt"), root=root, target=HERE)
+
+
+def test_an_interpreter_that_is_none_is_refused() -> None:
+    with pytest.raises(BundleFailed, match="aws, local or the path of a Python interpreter"):
+        Target.named("/nowhere/python")
+
+
+def test_the_trimmed_monitor_reads_parquet_and_csv(tmp_path: Path) -> None:
+    """With the bundle's own packages only: `-I -S` keeps every other one out."""
+    if not (ROOT / "lambdas/monitor").is_dir():
+        pytest.fail("lambdas/monitor is missing")
+    bundle = build_function(Bundle(folder="lambdas/monitor", lock="monitor.txt"), root=ROOT, target=HERE)
+    program = f"""
+import io, sys
+sys.path.insert(0, {str(bundle.path)!r})
+import numpy, pyarrow, pyarrow.compute, pyarrow.csv, pyarrow.parquet, pydantic
+buffer = io.BytesIO()
+pyarrow.parquet.write_table(pyarrow.table({{"x": [1.5, None]}}), buffer, compression="zstd")
+assert pyarrow.parquet.read_table(pyarrow.BufferReader(buffer.getvalue()))["x"].null_count == 1
+assert pyarrow.csv.read_csv(io.BytesIO(b"x\\n2\\n"))["x"].to_pylist() == [2]
+assert pyarrow.compute.sum(pyarrow.array([1, 2])).as_py() == 3
+assert numpy.random.default_rng(0).random() < 1
+"""
+    ran = subprocess.run([sys.executable, "-I", "-S", "-c", program], check=False, capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_a_broken_model_stops_synthesis_with_its_faults_and_no_traceback(tmp_path: Path) -> None:
+    for folder in ("infra", "evertrain", "features", "models"):
+        shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    model = tmp_path / "models/flights/model.toml"
+    model.write_text(model.read_text().replace("roc_auc_score", "accuracy"))
+    ran = subprocess.run(
+        [sys.executable, "-m", "infra.app"], cwd=tmp_path, check=False, capture_output=True, text=True
+    )
+    assert ran.returncode == 1
+    assert "models/flights/model.toml: metric: " in ran.stderr
+    assert "'roc_auc_score'" in ran.stderr
+    assert "Traceback" not in ran.stderr
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}

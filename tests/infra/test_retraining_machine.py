@@ -1,0 +1,142 @@
+"""The state machine as AWS gets it: bounds on every state, and a Finish on every way out."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from evertrain.domain.events import OUTCOMES
+from tests.infra.conftest import Assembly
+
+State = dict[str, Any]
+LEASE_SECONDS = 4 * 3600
+
+
+@pytest.fixture(scope="session")
+def definition(assembly: Assembly) -> dict[str, Any]:
+    (_, machine), *_ = assembly.resources("AWS::StepFunctions::StateMachine")
+    parts = machine["DefinitionString"]["Fn::Join"][1]
+    text = "".join(part if isinstance(part, str) else "arn" for part in parts)
+    return dict(json.loads(text))
+
+
+@pytest.fixture(scope="session")
+def states(definition: dict[str, Any]) -> dict[str, State]:
+    return dict(definition["States"])
+
+
+def test_every_task_has_a_timeout_a_retry_and_a_catch(states: dict[str, State]) -> None:
+    inside = states["Train"]["ItemProcessor"]["States"]
+    tasks = {name: state for name, state in (states | inside).items() if state["Type"] == "Task"}
+    assert len(tasks) == 16
+    for name, task in tasks.items():
+        assert task["TimeoutSeconds"] > 0, name
+        assert task["Retry"], name
+        # A contender that fails fails the Map, which has the catch.
+        assert "States.ALL" in errors(task if name in states else states["Train"]), name
+
+
+def test_the_machine_has_no_timeout_that_would_end_it_without_an_outcome(definition: dict[str, Any]) -> None:
+    assert "TimeoutSeconds" not in definition
+
+
+def test_the_states_of_one_run_fit_into_the_lease(states: dict[str, State]) -> None:
+    contender = states["Train"]["ItemProcessor"]["States"]["TrainContender"]
+    once = [contender, *(states[name] for name in main_line(states) if states[name]["Type"] == "Task")]
+    assert sum(state["TimeoutSeconds"] for state in once) < LEASE_SECONDS
+
+
+def test_every_way_out_passes_exactly_one_finish(states: dict[str, State]) -> None:
+    ways = list(ways_out(states, "Begin", ()))
+    assert len(ways) > 20
+    outcomes = set()
+    for way in ways:
+        finishes = [name for name in way if name.startswith("Finish")]
+        if way[-1] == "LeftToTheHolder":
+            # Another execution holds the lease: it will finish this decision, or has.
+            assert way == ("Begin", "AcquireLease", "LeftToTheHolder")
+            continue
+        assert len(finishes) == 1, way
+        outcomes.add(states[finishes[0]]["Parameters"]["outcome"])
+    assert outcomes == {str(outcome) for outcome in OUTCOMES}
+
+
+@pytest.mark.parametrize("failing", ["ShiftAlias", "HealthCheck", "Promote"])
+def test_what_fails_from_the_shift_on_is_rolled_back(states: dict[str, State], failing: str) -> None:
+    assert caught(states[failing]) == ["Rollback"]
+
+
+@pytest.mark.parametrize("failing", ["Plan", "Train", "Evaluate", "Gate", "Register", "Publish", "SmokeTest"])
+def test_what_fails_before_callers_notice_needs_no_rollback(states: dict[str, State], failing: str) -> None:
+    assert caught(states[failing]) == ["FinishRetrainFailed"]
+
+
+def test_a_promotion_whose_answer_was_lost_is_told_as_a_promotion(states: dict[str, State]) -> None:
+    assert states["Rollback"]["Catch"][0]["ErrorEquals"] == ["AlreadyPromoted"]
+    assert states["Rollback"]["Catch"][0]["Next"] == "FinishModelPromoted"
+
+
+def test_the_main_line_is_the_one_that_is_documented(states: dict[str, State]) -> None:
+    documented = "AcquireLease Plan Train Evaluate Gate Register Publish SmokeTest ShiftAlias HealthCheck Promote"
+    tasks = [name for name in main_line(states) if states[name]["Type"] in ("Task", "Map")]
+    assert tasks == [*documented.split(), "FinishModelPromoted"]
+
+
+@pytest.mark.parametrize(
+    ("state", "payload"),
+    [
+        ("AcquireLease", {"step", "model", "decision_id", "execution"}),
+        ("Plan", {"step", "model", "decision_id"}),
+        ("Gate", {"step", "plan_uri"}),
+        ("Register", {"step", "plan_uri"}),
+        ("Publish", {"step", "model", "version"}),
+        ("SmokeTest", {"step", "model", "version", "function_version"}),
+        ("ShiftAlias", {"step", "model", "function_version"}),
+        ("HealthCheck", {"step", "model", "version"}),
+        ("Promote", {"step", "model", "version", "function_version", "expected_champion"}),
+        ("Rollback", {"step", "model", "version", "previous_function_version"}),
+        ("FinishModelPromoted", {"step", "model", "decision_id", "outcome", "version", "sentence"}),
+        ("FinishRolledBack", {"step", "model", "decision_id", "outcome", "version", "error", "cause"}),
+    ],
+)
+def test_each_step_is_asked_with_its_documented_fields(
+    states: dict[str, State], state: str, payload: set[str]
+) -> None:
+    assert {name.removesuffix(".$") for name in states[state]["Parameters"]} == payload
+
+
+def errors(state: State) -> list[str]:
+    return [error for catch in state["Catch"] for error in catch["ErrorEquals"]]
+
+
+def caught(state: State) -> list[str]:
+    return [catch["Next"] for catch in state["Catch"]]
+
+
+def main_line(states: dict[str, State]) -> list[str]:
+    """Begin to end when nothing fails and the contender passes."""
+    line, name = [], "Begin"
+    while True:
+        line.append(name)
+        state = states[name]
+        if state["Type"] == "Choice":
+            name = state["Choices"][0]["Next"]
+        elif "Next" in state:
+            name = state["Next"]
+        else:
+            return line
+
+
+def ways_out(states: dict[str, State], name: str, before: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    assert name not in before, "a loop"
+    state, way = states[name], (*before, name)
+    following = {state["Next"]} if "Next" in state else set()
+    following |= {catch["Next"] for catch in state.get("Catch", ())}
+    following |= {choice["Next"] for choice in state.get("Choices", ())}
+    if "Default" in state:
+        following.add(state["Default"])
+    if not following:
+        yield way
+    for next_name in sorted(following):
+        yield from ways_out(states, next_name, way)

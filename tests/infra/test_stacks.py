@@ -1,0 +1,214 @@
+"""What the four templates promise: who depends on whom, what is kept, who may call."""
+
+import json
+import re
+
+from tests.infra.conftest import Assembly, Synthesise
+
+STACKS = ("data", "monitoring", "training", "serving")
+ONLY_IN_LATER_STACKS = ("AWS::ECS::", "AWS::EC2::", "AWS::StepFunctions::", "AWS::ApiGatewayV2::")
+
+
+def test_data_and_monitoring_deploy_without_the_others(assembly: Assembly) -> None:
+    assert imports(assembly, "data") == set()
+    assert imports(assembly, "monitoring") == {"evertrain-dev-data"}
+    for stack in ("data", "monitoring"):
+        kinds = {resource["Type"] for resource in assembly.templates[stack]["Resources"].values()}
+        assert not [kind for kind in kinds if kind.startswith(ONLY_IN_LATER_STACKS)]
+
+
+def test_training_and_serving_do_not_know_each_other(assembly: Assembly) -> None:
+    assert imports(assembly, "training") == {"evertrain-dev-data"}
+    assert imports(assembly, "serving") == {"evertrain-dev-data"}
+
+
+def test_nothing_runs_at_deployment(assembly: Assembly) -> None:
+    for template in assembly.templates.values():
+        kinds = {resource["Type"] for resource in template["Resources"].values()}
+        assert not [kind for kind in kinds if kind.startswith(("Custom::", "AWS::CloudFormation::CustomResource"))]
+    runtimes = {properties["Runtime"] for _, properties in assembly.resources("AWS::Lambda::Function")}
+    assert runtimes == {"python3.13"}
+
+
+def test_the_landing_bucket_alone_announces_its_objects(assembly: Assembly) -> None:
+    announcing = [
+        name
+        for name, properties in assembly.resources("AWS::S3::Bucket")
+        if properties.get("NotificationConfiguration", {}).get("EventBridgeConfiguration")
+    ]
+    assert len(announcing) == 1
+    assert announcing[0].startswith("Landing")
+
+
+def test_every_landed_key_reaches_the_monitor(assembly: Assembly) -> None:
+    patterns = [properties["EventPattern"] for _, properties in assembly.resources("AWS::Events::Rule", "monitoring")]
+    landed = [pattern for pattern in patterns if pattern["source"] == ["aws.s3"]]
+    assert [pattern["detail"].keys() for pattern in landed] == [{"bucket"}]
+
+
+def test_data_outlives_its_stack(assembly: Assembly) -> None:
+    for resource in assembly.templates["data"]["Resources"].values():
+        if resource["Type"] in ("AWS::S3::Bucket", "AWS::DynamoDB::Table"):
+            assert resource["DeletionPolicy"] == "Retain"
+            assert resource["UpdateReplacePolicy"] == "Retain"
+
+
+def test_data_goes_with_its_stack_where_asked(synthesise: Synthesise) -> None:
+    template = synthesise(removal="destroy").templates["data"]
+    policies = {
+        resource["DeletionPolicy"]
+        for resource in template["Resources"].values()
+        if resource["Type"] in ("AWS::S3::Bucket", "AWS::DynamoDB::Table")
+    }
+    assert policies == {"Delete"}
+
+
+def test_tables_cost_nothing_idle_and_can_be_restored(assembly: Assembly) -> None:
+    tables = assembly.resources("AWS::DynamoDB::Table")
+    assert len(tables) == 3
+    for _, properties in tables:
+        assert properties["BillingMode"] == "PAY_PER_REQUEST"
+        assert properties["PointInTimeRecoverySpecification"]["PointInTimeRecoveryEnabled"] is True
+        assert [key["AttributeName"] for key in properties["KeySchema"]] == ["pk", "sk"]
+
+
+def test_every_log_group_forgets(assembly: Assembly) -> None:
+    groups = assembly.resources("AWS::Logs::LogGroup")
+    assert groups
+    assert {properties["RetentionInDays"] for _, properties in groups} == {90}
+
+
+def test_every_function_has_its_own_log_group_and_bounds(assembly: Assembly) -> None:
+    functions = assembly.resources("AWS::Lambda::Function")
+    groups = [json.dumps(properties["LoggingConfig"]["LogGroup"]) for _, properties in functions]
+    assert len(set(groups)) == len(groups)
+    for _, properties in functions:
+        assert 5 <= properties["Timeout"] <= 180
+        assert properties["MemorySize"] >= 128
+
+
+def test_no_function_writes_logs_but_its_own(assembly: Assembly) -> None:
+    for _, properties in assembly.resources("AWS::IAM::Role"):
+        assert "AWSLambdaBasicExecutionRole" not in json.dumps(properties)
+
+
+def test_a_queue_hides_a_message_for_six_times_its_function_s_time(assembly: Assembly) -> None:
+    waiting = [
+        properties["VisibilityTimeout"]
+        for _, properties in assembly.resources("AWS::SQS::Queue", "monitoring")
+        if "RedrivePolicy" in properties
+    ]
+    assert sorted(waiting) == [360, 720, 720]
+
+
+def test_messages_of_a_batch_fail_one_by_one(assembly: Assembly) -> None:
+    mappings = assembly.resources("AWS::Lambda::EventSourceMapping")
+    assert len(mappings) == 3
+    assert all(properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"] for _, properties in mappings)
+
+
+def test_every_dead_letter_queue_calls_a_person(assembly: Assembly) -> None:
+    for stack, count in (("monitoring", 3), ("training", 2)):
+        alarms = assembly.resources("AWS::CloudWatch::Alarm", stack)
+        assert len(alarms) == count
+        assert all(properties["AlarmActions"] for _, properties in alarms)
+
+
+def test_callers_sign_their_requests(assembly: Assembly) -> None:
+    routes = assembly.resources("AWS::ApiGatewayV2::Route")
+    assert {properties["AuthorizationType"] for _, properties in routes} == {"AWS_IAM"}
+
+
+def test_anyone_may_call_where_that_was_chosen(synthesise: Synthesise) -> None:
+    routes = synthesise(endpoint_auth="none").resources("AWS::ApiGatewayV2::Route")
+    assert {properties.get("AuthorizationType", "NONE") for _, properties in routes} == {"NONE"}
+
+
+def test_each_model_of_the_project_has_its_routes(assembly: Assembly) -> None:
+    keys = {properties["RouteKey"] for _, properties in assembly.resources("AWS::ApiGatewayV2::Route")}
+    assert keys == {
+        "$default",
+        "GET /models/air_time",
+        "POST /models/air_time/predict",
+        "GET /models/flights",
+        "POST /models/flights/predict",
+    }
+
+
+def test_a_deployment_never_moves_the_alias(assembly: Assembly) -> None:
+    aliases = assembly.resources("AWS::Lambda::Alias")
+    assert len(aliases) == 2
+    for _, properties in aliases:
+        assert properties.keys() == {"FunctionName", "FunctionVersion", "Name"}
+        assert properties["FunctionVersion"] == "$LATEST"
+        assert properties["Name"] == "live"
+    assert assembly.resources("AWS::Lambda::Version") == []
+
+
+def test_callers_reach_models_through_the_alias_only(assembly: Assembly) -> None:
+    integrations = assembly.resources("AWS::ApiGatewayV2::Integration")
+    uris = [json.dumps(properties["IntegrationUri"]) for _, properties in integrations]
+    assert len([uri for uri in uris if '":live"' in uri]) == 2
+    assert len([uri for uri in uris if "UnknownModel" in uri]) == len(uris) - 2
+
+
+def test_templates_do_not_know_the_embedded_cloud(synthesise: Synthesise, assembly: Assembly) -> None:
+    local = synthesise(environment={"AWS_ENDPOINT_URL": "http://localhost:4566"})
+    assert local.templates == assembly.templates  # bundles, and so asset hashes, are equal here
+
+
+def test_the_replayed_clock_reaches_whoever_asks_for_the_time(synthesise: Synthesise) -> None:
+    replaying = synthesise(clock="replay")
+    clocks = [
+        properties["Environment"]["Variables"].get("EVERTRAIN_CLOCK")
+        for stack in ("monitoring", "training")
+        for _, properties in replaying.resources("AWS::Lambda::Function", stack)
+    ]
+    assert clocks == ["replay"] * 5
+    (_, job), *_ = replaying.resources("AWS::ECS::TaskDefinition")
+    assert {"Name": "EVERTRAIN_CLOCK", "Value": "replay"} in job["ContainerDefinitions"][0]["Environment"]
+
+
+def test_the_job_names_its_whole_command_and_has_no_way_in(assembly: Assembly) -> None:
+    (_, job), *_ = assembly.resources("AWS::ECS::TaskDefinition")
+    assert job["ContainerDefinitions"][0]["Command"] == ["python", "-m", "jobs.train"]
+    assert all("SecurityGroupIngress" not in group for _, group in assembly.resources("AWS::EC2::SecurityGroup"))
+    assert assembly.resources("AWS::EC2::NatGateway") == []
+
+
+def test_the_outputs_are_named_for_those_who_read_them(assembly: Assembly) -> None:
+    named = {
+        stack: {key for key in template["Outputs"] if not key.startswith("ExportsOutput")}
+        for stack, template in assembly.templates.items()
+        if "Outputs" in template
+    }
+    assert named == {
+        "data": {
+            "LandingBucket",
+            "FeatureStoreBucket",
+            "ArtifactBucket",
+            "QuarantineBucket",
+            "BatchesTable",
+            "DecisionsTable",
+            "RegistryTable",
+            "EventBusName",
+            "EscalationTopicArn",
+        },
+        "monitoring": {
+            "LandedQueueUrl",
+            "LandedDeadQueueUrl",
+            "AcceptedQueueUrl",
+            "AcceptedDeadQueueUrl",
+            "UndecidedQueueUrl",
+            "UndecidedDeadQueueUrl",
+            "ScheduleName",
+        },
+        "training": {"StateMachineArn", "UnstartedQueueUrl"},
+        "serving": {"ApiId", "ApiUrl"},
+    }
+
+
+def imports(assembly: Assembly, stack: str) -> set[str]:
+    """The stacks whose exports this one imports."""
+    text = json.dumps(assembly.templates[stack])
+    return set(re.findall(r'"Fn::ImportValue": "([a-z0-9-]+):', text))
