@@ -56,7 +56,7 @@ down: ## stop the embedded cloud
 deploy: setup ## the same app to your AWS account
 	@: "$${AWS_REGION:?set AWS_REGION to the region to deploy to}"; : "$${EVERTRAIN_STAGE:?set EVERTRAIN_STAGE, such as dev or prod}"
 	@test -z "$$AWS_ENDPOINT_URL" || { echo "AWS_ENDPOINT_URL is set to $$AWS_ENDPOINT_URL: unset it to deploy to AWS"; exit 1; }
-	@account=$$($(BIN)/python -m infra.account) && infra/cdk.sh bootstrap --app "" aws://$$account/$$AWS_REGION && infra/cdk.sh deploy --all
+	@account=$$($(BIN)/evertrain account) && infra/cdk.sh bootstrap --app "" aws://$$account/$$AWS_REGION && infra/cdk.sh deploy --all
 
 test: lint types imports unit contract infra e2e ## everything that is checked
 

@@ -69,7 +69,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--task-dir", type=Path, default=Path(".build/train-image"), help="where container commands run"
     )
-    parser.add_argument("--snapshot-seconds", type=float, default=5.0, help="between two saves of the state")
+    parser.add_argument("--snapshot-seconds", type=float, default=60.0, help="between two saves of the state")
     return parser.parse_args()
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from evertrain.adapters.dynamodb import Table, text
+from evertrain.adapters.dynamodb import Table, sortable, text
 from evertrain.domain.errors import EvertrainError
 
 _PK, _SK = "clock", "replay"
@@ -33,9 +33,9 @@ class ReplayClock:
 
     def set(self, now: datetime) -> None:
         """Never back: an earlier present than the one that is set is passed over."""
-        moment = now.astimezone(UTC).isoformat()
+        moment = text(sortable(now))
         self._table.update(
-            _PK, _SK, "SET moment = :now", "attribute_not_exists(moment) OR moment <= :now", now=text(moment)
+            _PK, _SK, "SET moment = :now", "attribute_not_exists(moment) OR moment <= :now", now=moment
         )
 
 

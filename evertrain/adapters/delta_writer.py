@@ -4,11 +4,11 @@ Needs no pyarrow. A batch's id is the transaction's application id, so that a ba
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from deltalake import CommitProperties, Field, Schema, Transaction
+from deltalake import CommitProperties, DeltaTable, Field, Schema, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.schema import PrimitiveType
 from deltalake.transaction import AddAction, create_table_with_add_actions
@@ -22,6 +22,8 @@ _TYPES = {FeatureKind.NUMERIC: "double", FeatureKind.BOOLEAN: "boolean", Feature
 _CONFIGURATION: dict[str, str | None] = {
     # A version that a model was trained on must stay readable: history is cut by a person, if ever.
     "delta.logRetentionDuration": "interval 3650 days",
+    # A commit a batch: whoever opens the table reads at most so many since the last checkpoint.
+    "delta.checkpointInterval": "20",
     "delta.deletedFileRetentionDuration": "interval 3650 days",
 }
 
@@ -32,6 +34,8 @@ class DeltaWriter:
 
     root: str
     project: Project
+    _open: dict[Feed, DeltaTable] = field(default_factory=dict)
+    """Kept by a warm function, which then reads only the commits that came since."""
 
     def commit(self, batch: Batch) -> TableState:
         for attempt in range(1, _ATTEMPTS + 1):
@@ -44,17 +48,24 @@ class DeltaWriter:
         raise AssertionError("unreachable")
 
     def _commit(self, batch: Batch) -> TableState:
-        table = open_table(self.root, batch.feed)
+        table = self._table(batch.feed)
         if table is None:
             self._create(batch)
         elif table.transaction_version(batch.batch_id) is None:
             table.create_write_transaction(
                 [_add(batch)], mode="append", schema=table.schema(), commit_properties=_once(batch)
             )
-        committed = open_table(self.root, batch.feed)
+        committed = self._table(batch.feed)
         if committed is None:
             raise DeltaError(f"the table of {batch.feed} is gone")
         return state_of(committed)
+
+    def _table(self, feed: Feed) -> DeltaTable | None:
+        if feed in self._open:
+            self._open[feed].update_incremental()
+        elif (table := open_table(self.root, feed)) is not None:
+            self._open[feed] = table
+        return self._open.get(feed)
 
     def _create(self, batch: Batch) -> None:
         create_table_with_add_actions(

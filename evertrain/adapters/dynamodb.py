@@ -1,8 +1,12 @@
 """What the DynamoDB adapters share: documents under two keys, conditional writes, paged queries."""
 
-from collections.abc import Iterator, Mapping
+import random
+import time
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+
+from botocore.exceptions import ClientError
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -12,13 +16,22 @@ Item = Mapping[str, Any]
 
 ABSENT = "attribute_not_exists(pk)"
 
+_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+"""Seconds, at most, before each new attempt at a write that met another transaction."""
+
+
+def _pause(longest: float) -> None:
+    # Of any length up to it, or those who met once meet again.
+    time.sleep(random.uniform(0, longest))  # noqa: S311
+
 
 class Table:
     """One table with string keys `pk` and `sk`; a value is kept as JSON in `document`. All reads are consistent."""
 
-    def __init__(self, *, client: "DynamoDBClient", name: str) -> None:
+    def __init__(self, *, client: "DynamoDBClient", name: str, pause: Callable[[float], None] = _pause) -> None:
         self._client = client
         self.name = name
+        self._pause = pause
 
     def get(self, pk: str, sk: str) -> Item | None:
         return self._client.get_item(TableName=self.name, Key=key(pk, sk), ConsistentRead=True).get("Item")
@@ -31,7 +44,8 @@ class Table:
             ExpressionAttributeValues={":pk": {"S": pk}, ":prefix": {"S": prefix}},
             ScanIndexForward=False,
             ConsistentRead=True,
-            PaginationConfig={} if limit is None else {"MaxItems": limit},
+            # Without a page size DynamoDB reads, and bills, up to a megabyte for the first item.
+            PaginationConfig={} if limit is None else {"MaxItems": limit, "PageSize": limit},
         )
         for page in pages:
             yield from page["Items"]
@@ -41,9 +55,8 @@ class Table:
 
         A cancellation for any other reason, such as throttling, propagates.
         """
-        requests: Any = list(writes)
         try:
-            self._client.transact_write_items(TransactItems=requests)
+            self._write(self._client.transact_write_items, TransactItems=list(writes))
         except self._client.exceptions.TransactionCanceledException as error:
             reasons: list[Mapping[str, str]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
             failed = tuple(reason.get("Code") == "ConditionalCheckFailed" for reason in reasons)
@@ -56,7 +69,7 @@ class Table:
         """False where the condition does not hold. `values` become the placeholders `:name`."""
         request = self.update_of(pk, sk, expression, condition, **values)["Update"]
         try:
-            self._client.update_item(**request)
+            self._write(self._client.update_item, **request)
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
         return True
@@ -65,7 +78,7 @@ class Table:
         """False where the condition does not hold."""
         request = self._request(key(pk, sk), condition, values)
         try:
-            self._client.delete_item(**request)
+            self._write(self._client.delete_item, **request)
         except self._client.exceptions.ConditionalCheckFailedException:
             return False
         return True
@@ -82,6 +95,19 @@ class Table:
         """A write for `transact`."""
         return {"Update": self._request(key(pk, sk), condition, values) | {"UpdateExpression": expression}}
 
+    def _write(self, call: Callable[..., object], **request: Any) -> None:
+        """Again after a pause where a transaction on one of the items was under way, which boto3 does not retry."""
+        for longest in _PAUSES:
+            try:
+                call(**request)
+            except ClientError as error:
+                if not _met_a_transaction(error):
+                    raise
+                self._pause(longest)
+            else:
+                return
+        call(**request)
+
     def _request(self, keys: Item, condition: str | None, values: Mapping[str, Any]) -> dict[str, Any]:
         request: dict[str, Any] = {"TableName": self.name, "Key": keys}
         if condition:
@@ -89,6 +115,12 @@ class Table:
         if values:
             request["ExpressionAttributeValues"] = {f":{name}": value for name, value in values.items()}
         return request
+
+
+def _met_a_transaction(error: ClientError) -> bool:
+    reasons: list[Mapping[str, str]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
+    codes = {error.response["Error"]["Code"], *(reason.get("Code") for reason in reasons)}
+    return not codes.isdisjoint({"TransactionConflictException", "TransactionConflict"})
 
 
 def key(pk: str, sk: str) -> dict[str, Any]:

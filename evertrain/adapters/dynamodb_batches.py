@@ -13,6 +13,11 @@ _STATE = "state"
 
 
 class DynamoDBBatchLog:
+    """Quarantines in a row are counted in the order of recording, which need not be that of landing.
+
+    A batch and its verdicts are one transaction, so a feed may be judged for 97 models.
+    """
+
     def __init__(self, *, table: Table) -> None:
         self._table = table
 
@@ -35,12 +40,13 @@ class DynamoDBBatchLog:
 
     def record_quarantine(self, quarantine: Quarantine) -> bool:
         pk, batch_id = _feed_key(quarantine.feed), quarantine.batch_id
-        refused = self._table.transact(
+        writes = [
             self._table.put_of(_batch_item(pk, batch_id, "quarantine", quarantine), ABSENT),
             self._table.put_of(_pointer("quarantine", quarantine.quarantined_at, pk, batch_id)),
-            self._table.update_of(pk, _STATE, "ADD quarantined_in_a_row :one", one=number(1)),
-        )
-        return refused is None
+        ]
+        if quarantine.feed is not None:
+            writes.append(self._table.update_of(pk, _STATE, "ADD quarantined_in_a_row :one", one=number(1)))
+        return self._table.transact(*writes) is None
 
     def is_published(self, feed: Feed | None, batch_id: str) -> bool:
         item = self._item(feed, batch_id)

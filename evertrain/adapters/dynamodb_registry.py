@@ -9,6 +9,8 @@ from evertrain.adapters.dynamodb import ABSENT, Item, Table, key, sortable, text
 from evertrain.domain.registry import Champion, ModelVersion, RegistryConflict, UnknownVersion, VersionStatus
 
 _CHAMPION = "champion"
+_REPLACEABLE = "version = :expected AND NOT (version = :version AND function_version = :function_version)"
+"""By the second half a repeat leaves no second entry in the history."""
 
 
 class DynamoDBModelRegistry:
@@ -54,15 +56,17 @@ class DynamoDBModelRegistry:
         return _champion(item) if item else None
 
     def promote(self, champion: Champion, *, expected_champion: str | None) -> None:
-        """Raises RegistryConflict, UnknownVersion."""
+        """Raises RegistryConflict, UnknownVersion.
+
+        The champion itself may be promoted again with another function version: new serving code, same model.
+        """
         pk, document = _model_key(champion.model), {"document": text(dump(champion))}
-        expected = "version = :expected" if expected_champion else ABSENT
+        answering = {"version": text(champion.version), "function_version": text(champion.function_version)}
+        champion_item = key(pk, _CHAMPION) | document | answering
         writes = [
-            self._table.put_of(
-                key(pk, _CHAMPION) | document | {"version": text(champion.version)},
-                expected,
-                **({"expected": text(expected_champion)} if expected_champion else {}),
-            ),
+            self._table.put_of(champion_item, _REPLACEABLE, expected=text(expected_champion), **answering)
+            if expected_champion
+            else self._table.put_of(champion_item, ABSENT),
             self._table.put_of(key(pk, f"history#{sortable(champion.since)}#{champion.version}") | document),
             self._status_write(champion.model, champion.version, VersionStatus.CHAMPION),
         ]
@@ -72,7 +76,10 @@ class DynamoDBModelRegistry:
         if refused is None:
             return
         present = self.champion(champion.model)
-        if present is not None and present.version == champion.version:
+        if present is not None and (present.version, present.function_version) == (
+            champion.version,
+            champion.function_version,
+        ):
             return  # a repeat: the first one did it
         if refused[0]:
             is_now = present.version if present else "nobody"

@@ -7,6 +7,7 @@ from typing import Annotated, Any, cast
 
 import typer
 
+from evertrain.adapters.account import account_id
 from evertrain.adapters.documents import dump
 from evertrain.adapters.estimators import load_estimator
 from evertrain.adapters.project_files import load_project
@@ -171,6 +172,12 @@ def predict(
     except ValueError as error:
         raise EvertrainError(f"--json: not JSON: {error}") from error
     _print_json(Stage.find(stage).api.predict(model, body))
+
+
+@app.command(hidden=True)
+def account() -> None:
+    """Print the account that the credentials belong to; `make deploy` asks for it."""
+    print(account_id())
 
 
 @app.command()

@@ -56,11 +56,12 @@ class LabelledRows:
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def array(self, column: Column) -> npt.NDArray[Any]:
-        """Shape (rows,): missing numbers are NaN, anything else missing is None in an array of objects."""
+        """Shape (rows,), as the statistics want it: numbers and flags as float64 with NaN, text with None."""
         values = self.table[column.name]
-        if column.kind is FeatureKind.NUMERIC:
-            return np.asarray(pc.cast(values, pa.float64()).to_numpy(), dtype=np.float64)
-        return np.array(values.to_pylist(), dtype=object)
+        if column.kind is FeatureKind.CATEGORICAL:
+            return np.array(values.to_pylist(), dtype=object)
+        numbers = pc.cast(values, pa.int8()) if pa.types.is_boolean(values.type) else values
+        return np.asarray(pc.cast(numbers, pa.float64()).to_numpy(), dtype=np.float64)
 
     def levels(self, column: str) -> npt.NDArray[np.object_]:
         """Shape (rows,): the column's values as text, to group by."""

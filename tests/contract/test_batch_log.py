@@ -3,7 +3,9 @@
 from dataclasses import replace
 
 import pytest
+from botocore.exceptions import ClientError
 
+from evertrain.adapters.dynamodb import Table
 from evertrain.adapters.dynamodb_batches import DynamoDBBatchLog
 from evertrain.ports.batches import BatchLog
 from tests.builders.batches import FEATURES, LABELS, a_batch, a_quarantine
@@ -81,6 +83,21 @@ def test_quarantines_of_all_feeds_are_listed_newest_first(log: BatchLog) -> None
     log.record_quarantine(a_quarantine("q3", feed=LABELS, at=NOW - days(1)))
     assert [quarantine.batch_id for quarantine in log.quarantines(limit=9)] == ["q2", "q3", "q1"]
     assert log.find(None, "q2") == a_quarantine("q2", feed=None)
+
+
+def test_objects_of_no_feed_count_for_none(table: Table) -> None:
+    assert DynamoDBBatchLog(table=table).record_quarantine(a_quarantine("q1", feed=None))
+    assert table.get("feed#unknown", "state") is None
+
+
+def test_more_verdicts_than_a_transaction_takes_are_refused_with_their_batch(table: Table) -> None:
+    log = DynamoDBBatchLog(table=table)
+    verdicts = [replace(a_verdict(days_ago=1), model=f"m{each}", batch_id="b1") for each in range(98)]
+    with pytest.raises(ClientError, match="less than or equal to 100"):
+        log.record(a_batch("b1"), verdicts)
+    assert log.find(FEATURES, "b1") is None
+    assert log.record(a_batch("b1"), verdicts[:97])
+    assert len(log.verdicts_of(FEATURES, "b1")) == 97
 
 
 def test_a_batch_is_published_when_it_is_marked(log: BatchLog) -> None:

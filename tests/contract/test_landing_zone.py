@@ -5,6 +5,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from evertrain.adapters.s3_landing import S3BatchFiles, S3LandingZone, S3QuarantineStore
 from evertrain.domain.batches import LandedObject
@@ -60,6 +61,13 @@ def test_the_first_writer_of_a_batch_file_wins_and_later_ones_are_given_its_byte
     assert files.put_if_absent(FEATURES, "batch-1.parquet", b"first") == b"first"
     assert files.put_if_absent(FEATURES, "batch-1.parquet", b"second") == b"first"
     assert files.put_if_absent(LABELS, "batch-1.parquet", b"labels") == b"labels"
+
+
+def test_what_else_s3_refuses_is_not_taken_for_an_earlier_writer(s3: Any) -> None:
+    with pytest.raises(ClientError, match="NoSuchBucket"):
+        S3BatchFiles(client=s3, bucket="elsewhere").put_if_absent(FEATURES, "batch-1.parquet", b"rows")
+    with pytest.raises(ClientError, match="NoSuchBucket"):
+        S3LandingZone(client=s3).read(LandedObject(bucket="elsewhere", key=LANDED.key))
 
 
 def test_putting_into_quarantine_twice_gives_the_same_place(quarantine_store: QuarantineStore) -> None:

@@ -1,19 +1,25 @@
 """Events reach the bus in order, tens at a time; people get a subject that SNS takes; clocks never go back."""
 
 import json
-from datetime import UTC, datetime
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import boto3
 import pytest
 from botocore.stub import Stubber
 
-from evertrain.adapters.clocks import NoReplayedPresent, ReplayClock, SystemClock
+from evertrain.adapters.clocks import NoReplayedPresent, ReplayClock, clock_of
 from evertrain.adapters.dynamodb import Table
 from evertrain.adapters.event_bus import EventBridgeBus, EventsNotPublished
 from evertrain.adapters.human_channel import SnsHumanChannel
 from evertrain.domain.events import Event, EventName
+from evertrain.ports.clock import Clock
+from evertrain.ports.messages import EventBus, HumanChannel
 from tests.builders.models import NOW, days
+from tests.fakes.messages import FakeClock, FakeEventBus, FakeHumanChannel
+
+Arrived = Callable[[], list[tuple[str, dict[str, Any]]]]
 
 
 def events(count: int) -> list[Event]:
@@ -30,14 +36,34 @@ def queue_for_all_events(aws: boto3.Session) -> tuple[Any, str]:
     return sqs, url
 
 
-def test_more_events_than_one_call_takes_all_arrive(aws: boto3.Session) -> None:
+@pytest.fixture(params=["fake", "eventbridge"])
+def bus(request: pytest.FixtureRequest) -> tuple[EventBus, Arrived]:
+    """A bus, and what has arrived on it: detail types and details."""
+    if request.param == "fake":
+        fake = FakeEventBus()
+        return fake, lambda: [(event.name.value, dict(event.detail)) for event in fake.published]
+    aws = request.getfixturevalue("aws")
     sqs, url = queue_for_all_events(aws)
-    EventBridgeBus(client=aws.client("events"), bus_name="evertrain").publish(events(23))
-    received = []
-    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-        received += [json.loads(message["Body"]) for message in messages]
-    assert sorted(message["detail"]["number"] for message in received) == list(range(23))
-    assert {message["detail-type"] for message in received} == {"RetrainHeld"}
+
+    def arrived() -> list[tuple[str, dict[str, Any]]]:
+        received = []
+        while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            received += [json.loads(message["Body"]) for message in messages]
+        return [(message["detail-type"], message["detail"]) for message in received]
+
+    return EventBridgeBus(client=aws.client("events"), bus_name="evertrain"), arrived
+
+
+def test_more_events_than_one_call_takes_all_arrive_in_order(bus: tuple[EventBus, Arrived]) -> None:
+    publisher, arrived = bus
+    publisher.publish(events(23))
+    assert arrived() == [("RetrainHeld", {"model": "trips", "number": each}) for each in range(23)]
+
+
+def test_publishing_nothing_is_harmless(bus: tuple[EventBus, Arrived]) -> None:
+    publisher, arrived = bus
+    publisher.publish([])
+    assert arrived() == []
 
 
 def test_an_event_that_the_bus_refuses_is_an_error(aws: boto3.Session) -> None:
@@ -49,23 +75,52 @@ def test_an_event_that_the_bus_refuses_is_an_error(aws: boto3.Session) -> None:
             EventBridgeBus(client=client, bus_name="evertrain").publish(events(2))
 
 
-def test_a_person_gets_subject_and_message(aws: boto3.Session) -> None:
+def a_subscribed_person(aws: boto3.Session) -> tuple[SnsHumanChannel, Callable[[], tuple[str, str]]]:
     sqs, sns = aws.client("sqs"), aws.client("sns")
     topic = sns.create_topic(Name="people")["TopicArn"]
     url = sqs.create_queue(QueueName="inbox")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     sns.subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
-    SnsHumanChannel(client=sns, topic_arn=topic).call(
-        subject="Évertrain:\nlook " + "x" * 200, message="the feed is broken"
-    )
-    received = json.loads(sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"])
-    assert received["Message"] == "the feed is broken"
-    assert received["Subject"].startswith("?vertrain: look x")
-    assert len(received["Subject"]) == 100
+
+    def heard() -> tuple[str, str]:
+        received = json.loads(sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"])
+        return received["Subject"], received["Message"]
+
+    return SnsHumanChannel(client=sns, topic_arn=topic), heard
 
 
-def test_the_system_s_clock_is_aware() -> None:
-    assert SystemClock().now().utcoffset() is not None
+@pytest.mark.parametrize("kind", ["fake", "sns"])
+def test_a_person_gets_subject_and_message(kind: str, request: pytest.FixtureRequest) -> None:
+    humans: HumanChannel
+    heard: Callable[[], tuple[str, str]]
+    if kind == "fake":
+        humans = fake = FakeHumanChannel()
+        heard = lambda: fake.called[-1]  # noqa: E731
+    else:
+        humans, heard = a_subscribed_person(request.getfixturevalue("aws"))
+    humans.call(subject="Evertrain: trips needs a person", message="the feed is broken")
+    assert heard() == ("Evertrain: trips needs a person", "the feed is broken")
+
+
+def test_a_subject_is_cut_to_what_sns_takes(aws: boto3.Session) -> None:
+    humans, heard = a_subscribed_person(aws)
+    humans.call(subject="Évertrain:\nlook " + "x" * 200, message="the feed is broken")
+    subject, _ = heard()
+    assert subject.startswith("?vertrain: look x")
+    assert len(subject) == 100
+
+
+@pytest.mark.parametrize("kind", ["fake", "system", "replay"])
+def test_the_present_is_in_utc(kind: str, request: pytest.FixtureRequest) -> None:
+    clock: Clock
+    if kind == "replay":
+        table = request.getfixturevalue("table")
+        ReplayClock(table=table).set(NOW.astimezone(timezone(timedelta(hours=2))))
+        clock = clock_of("replay", decisions=lambda: table)
+        assert clock.now() == NOW
+    else:
+        clock = FakeClock(NOW) if kind == "fake" else clock_of("system", decisions=lambda: pytest.fail("not asked"))
+    assert clock.now().utcoffset() == timedelta(0)
 
 
 def test_a_replayed_present_goes_forward_only(table: Table) -> None:
@@ -77,3 +132,6 @@ def test_a_replayed_present_goes_forward_only(table: Table) -> None:
     assert clock.now() == NOW
     clock.set(NOW + days(1))
     assert clock.now() == datetime(2013, 4, 2, tzinfo=UTC)
+    clock.set(NOW + days(1) + timedelta(microseconds=1))
+    clock.set(NOW + days(1))
+    assert clock.now() == NOW + days(1) + timedelta(microseconds=1)

@@ -86,6 +86,24 @@ def test_a_repeated_promotion_succeeds_and_leaves_one_entry(registry: ModelRegis
     assert [champion.version for champion in registry.history("trips")] == ["v2", "v1"]
 
 
+def test_the_champion_may_be_promoted_again_with_a_new_function_once(registry: ModelRegistry) -> None:
+    promote_in_turn(registry, "v1")
+    renewed = replace(champion_of("v1", since=NOW + days(1)), function_version="99")
+    registry.promote(renewed, expected_champion="v1")
+    registry.promote(replace(renewed, since=NOW + days(2)), expected_champion="v1")
+    assert registry.champion("trips") == renewed
+    assert registry.version("trips", "v1").status is VersionStatus.CHAMPION
+    assert list(registry.history("trips")) == [renewed, champion_of("v1")]
+
+
+def test_another_function_of_the_champion_is_no_repeat_of_its_promotion(registry: ModelRegistry) -> None:
+    promote_in_turn(registry, "v1", "v2")
+    other = replace(champion_of("v2", since=NOW + days(5)), function_version="99")
+    with pytest.raises(RegistryConflict):
+        registry.promote(other, expected_champion="v1")
+    assert registry.champion("trips") == champion_of("v2", since=NOW + days(1))
+
+
 def test_a_version_that_was_never_registered_cannot_be_promoted(registry: ModelRegistry) -> None:
     with pytest.raises(UnknownVersion):
         registry.promote(champion_of("v1"), expected_champion=None)

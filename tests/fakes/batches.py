@@ -43,7 +43,7 @@ class FakeBatchLog:
     _found: dict[Key, Batch | Quarantine] = field(default_factory=dict)
     _verdicts: dict[Key, Sequence[DriftVerdict]] = field(default_factory=dict)
     _published: set[Key] = field(default_factory=set)
-    _in_a_row: dict[Feed | None, int] = field(default_factory=dict)
+    _in_a_row: dict[Feed, int] = field(default_factory=dict)
 
     def find(self, feed: Feed | None, batch_id: str) -> Batch | Quarantine | None:
         return self._found.get((feed, batch_id))
@@ -60,7 +60,8 @@ class FakeBatchLog:
         if key in self._found:
             return False
         self._found[key] = quarantine
-        self._in_a_row[quarantine.feed] = self._in_a_row.get(quarantine.feed, 0) + 1
+        if quarantine.feed is not None:
+            self._in_a_row[quarantine.feed] = self._in_a_row.get(quarantine.feed, 0) + 1
         return True
 
     def is_published(self, feed: Feed | None, batch_id: str) -> bool:

@@ -34,12 +34,15 @@ class FakeModelRegistry:
 
     def promote(self, champion: Champion, *, expected_champion: str | None) -> None:
         present = self.champion(champion.model)
-        if present is not None and present.version == champion.version:
+        if present is not None and (present.version, present.function_version) == (
+            champion.version,
+            champion.function_version,
+        ):
             return
         if (present.version if present else None) != expected_champion:
             raise RegistryConflict(f"the champion of {champion.model} is not {expected_champion}")
         self.set_status(champion.model, champion.version, VersionStatus.CHAMPION)
-        if expected_champion:
+        if expected_champion and expected_champion != champion.version:
             self.set_status(champion.model, expected_champion, VersionStatus.RETIRED)
         self._history.append(champion)
 
