@@ -116,7 +116,9 @@ class Checker:
 
     def _as_time(self, values: Values) -> Values:
         if self.is_text:
-            return _read(values, TIMESTAMP, "an ISO 8601 time", or_else=PLAIN_TIMESTAMP)
+            # Data frames write nanoseconds, with a zone or without.
+            read = _read(values, pa.timestamp("ns", tz="UTC"), "an ISO 8601 time", or_else=pa.timestamp("ns"))
+            return pc.cast(read, TIMESTAMP, safe=False)
         if not pa.types.is_timestamp(values.type):
             raise _WrongType(f"must be a timestamp, not {values.type}")
         # A time without a zone is cast as UTC.

@@ -1,0 +1,207 @@
+"""Every way in which a landed batch can be bad is found, all at once, and named with the column and an example."""
+
+import gzip
+from datetime import UTC, timedelta, timezone
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+from evertrain.adapters.landed_rows import LandedRows, LandedRowsReader
+from evertrain.domain.batches import Fault, Feed
+from evertrain.domain.model_spec import Project
+from evertrain.ports.batch_reader import BatchRejected
+from tests.builders.batches import FEATURES, LABELS
+from tests.builders.landed import csv, features_frame, landed_features, landed_labels, parquet
+from tests.builders.models import NOW, a_group, a_model, days
+
+READER = LandedRowsReader(project=Project(groups={"trips": a_group()}, models={"trips": a_model()}))
+
+
+def read(body: bytes, *, name: str = "features/trips/1.parquet", feed: Feed = FEATURES) -> LandedRows:
+    return READER.read(body, name=name, feed=feed, now=NOW)
+
+
+def faults(body: bytes, **options: Any) -> tuple[Fault, ...]:
+    with pytest.raises(BatchRejected) as raised:
+        read(body, **options)
+    return raised.value.faults
+
+
+def fault(body: bytes, **options: Any) -> tuple[str, str]:
+    (found,) = faults(body, **options)
+    return found.code, found.message
+
+
+# --- good batches -------------------------------------------------------------------------------
+
+
+def test_a_good_batch_is_normalised_and_ordered_by_time() -> None:
+    rows = read(parquet(features_frame().sample(frac=1, random_state=1)))
+    assert rows.count == 20
+    assert rows.table["event_time"].to_pylist() == sorted(rows.table["event_time"].to_pylist())
+    assert rows.event_times[0] == NOW - days(29)
+    assert rows.event_times[0].tzinfo is UTC
+
+
+def test_csv_and_compressed_csv_give_the_same_rows_as_parquet() -> None:
+    frame = features_frame()
+    expected = read(parquet(frame)).table
+    for body, name in ((csv(frame), "1.csv"), (gzip.compress(csv(frame)), "1.csv.gz")):
+        assert read(body, name=name).table.equals(expected)
+
+
+def test_the_stored_file_says_when_it_was_ingested_and_is_the_same_again() -> None:
+    first, second = (read(landed_features()).to_parquet(ingested_at=NOW) for _ in range(2))
+    assert first == second
+    assert READER.ingested_at(first) == NOW
+
+
+def test_columns_for_the_statistics_are_numbers_with_nan_and_text_with_none() -> None:
+    columns = read(landed_features(rows=100)).columns(["wind", "holiday", "carrier"])
+    assert columns["wind"].dtype == columns["holiday"].dtype == np.float64
+    assert np.isnan(columns["wind"]).any()
+    assert set(columns["holiday"]) == {0.0, 1.0}
+    assert columns["carrier"].dtype == object
+
+
+@pytest.mark.parametrize("zone", [UTC, timezone(timedelta(hours=-5)), None])
+def test_times_of_any_zone_are_the_same_instants_and_without_one_they_are_utc(zone: timezone | None) -> None:
+    frame = features_frame()
+    times = frame["departed_at"].dt.tz_convert(zone) if zone else frame["departed_at"].dt.tz_localize(None)
+    assert read(parquet(frame.assign(departed_at=times))).event_times == read(parquet(frame)).event_times
+
+
+def test_integer_keys_categories_and_columns_more_than_declared_are_taken() -> None:
+    frame = features_frame(trip_id=range(20), more="x").astype({"carrier": "category", "distance": "int32"})
+    rows = read(parquet(frame))
+    assert rows.table.column_names == ["trip_id", "event_time", "distance", "wind", "carrier", "holiday"]
+    assert rows.table["trip_id"][0].as_py() == "0"
+
+
+def test_labels_are_0_or_1_or_true_or_false() -> None:
+    numbers = read(landed_labels(), feed=LABELS).table["late"].to_pylist()
+    flags = read(landed_labels(late=np.arange(20) % 2 == 1), feed=LABELS).table["late"].to_pylist()
+    assert numbers == flags == [0.0, 1.0] * 10
+
+
+# --- bad ones -----------------------------------------------------------------------------------
+
+
+def test_a_missing_column_is_named_with_those_that_are_there() -> None:
+    code, message = fault(parquet(features_frame().drop(columns="wind")))
+    assert code == "missing_column"
+    assert message == "wind: the column is missing; there are trip_id, departed_at, distance, carrier, holiday"
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "told"),
+    [
+        ("distance", ["far"] * 20, "distance: must be a number, not "),
+        ("distance", [True] * 20, "distance: must be a number, not bool"),
+        ("carrier", range(20), "carrier: must be text, not int64"),
+        ("holiday", range(20), "holiday: must be true or false, not int64"),
+        ("departed_at", range(20), "departed_at: must be a timestamp, not int64"),
+        ("trip_id", [1.5] * 20, "trip_id: must be text, not double"),
+    ],
+)
+def test_a_wrong_type_is_named(column: str, values: Any, told: str) -> None:
+    code, message = fault(parquet(features_frame(**{column: values})))
+    assert code == "wrong_type"
+    assert message.startswith(told)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "told"),
+    [
+        ("distance", "far", "distance: must be a number, not 'far'"),
+        ("holiday", "maybe", "holiday: must be true or false, not 'maybe'"),
+        ("departed_at", "yesterday", "departed_at: must be an ISO 8601 time, not 'yesterday'"),
+    ],
+)
+def test_a_csv_cell_that_cannot_be_read_is_named(column: str, value: str, told: str) -> None:
+    frame = features_frame().astype(object)
+    frame.loc[7, column] = value
+    assert fault(csv(frame), name="1.csv") == ("wrong_type", told)
+
+
+@pytest.mark.parametrize(
+    ("body", "name"),
+    [
+        (b"", "1.parquet"),
+        (b"PAR1 and no more", "1.parquet"),
+        (landed_features()[:700], "1.parquet"),
+        (b"\x1f\x8b broken", "1.csv.gz"),
+        (b"a,b\n1\n1,2,3\n", "1.csv"),
+        (b"\xff\xfe\x00", "1.csv"),
+        (b"trip_id,departed_at", "notes.txt"),
+    ],
+)
+def test_bytes_that_are_no_table_are_named(body: bytes, name: str) -> None:
+    code, message = fault(body, name=name)
+    assert code == "unparsable"
+    assert message.startswith(f"{name} cannot be read: ")
+
+
+def test_a_batch_without_rows_is_named() -> None:
+    assert fault(parquet(features_frame().head(0)))[0] == "no_rows"
+    assert fault(csv(features_frame().head(0)), name="1.csv")[0] == "no_rows"
+
+
+def test_rows_that_are_there_twice_are_named_once_each() -> None:
+    frame = features_frame()
+    code, message = fault(parquet(pd.concat([frame, frame.head(3), frame.head(1)])))
+    assert code == "duplicate_rows"
+    assert message.startswith("trip_id: 3 rows are there more than once, such as 1-")
+
+
+def test_a_row_from_the_future_is_named_but_a_fast_clock_is_borne() -> None:
+    times = [pd.Timestamp(NOW + timedelta(minutes=minutes)) for minutes in range(-14, 6)]
+    assert read(parquet(features_frame(departed_at=times))).count == 20
+    code, message = fault(parquet(features_frame(departed_at=[*times[1:], times[-1] + pd.Timedelta(minutes=1)])))
+    assert code == "future_event_time"
+    assert message.startswith("event_time: 1 of 20 values are in the future; it is 2013-04-01 00:00 UTC")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "code", "told"),
+    [
+        ("distance", None, "null", "distance: 1 of 20 rows have none"),
+        ("distance", np.nan, "null", "distance: 1 of 20 rows have none"),
+        ("distance", -1.0, "out_of_range", "distance: 1 of 20 values are below the minimum 0, such as -1.0"),
+        ("wind", np.inf, "not_finite", "wind: 1 of 20 values are not finite, such as inf"),
+        ("trip_id", None, "null", "trip_id: 1 of 20 rows have none"),
+        ("departed_at", pd.NaT, "null", "departed_at: 1 of 20 rows have none"),
+        ("carrier", None, "null", "carrier: 1 of 20 rows have none"),
+    ],
+)
+def test_a_value_that_cannot_be_is_named(column: str, value: Any, code: str, told: str) -> None:
+    frame = features_frame()
+    frame.loc[5, column] = value
+    assert fault(parquet(frame)) == (code, told)
+
+
+def test_a_label_other_than_0_and_1_is_named() -> None:
+    code, message = fault(landed_labels(late=[0.0, 1.0] * 9 + [2.0, 1.0]), feed=LABELS)
+    assert (code, message) == ("out_of_range", "late: 1 of 20 values are neither 0 nor 1, such as 2.0")
+
+
+def test_all_faults_are_found_at_once() -> None:
+    frame = features_frame(distance=-1.0).drop(columns="wind").astype({"carrier": object})
+    frame.loc[0, "carrier"] = None
+    found = faults(parquet(frame))
+    assert [(entry.code, entry.column) for entry in found] == [
+        ("out_of_range", "distance"),
+        ("missing_column", "wind"),
+        ("null", "carrier"),
+    ]
+
+
+def test_a_label_column_of_another_type_is_named() -> None:
+    table = pa.table({"trip_id": ["1"], "departed_at": [NOW - days(1)], "late": ["yes"]})
+    sink = pa.BufferOutputStream()
+    pa.parquet.write_table(table, sink)
+    code, message = fault(sink.getvalue().to_pybytes(), feed=LABELS)
+    assert (code, message) == ("wrong_type", "late: must be a number, not string")

@@ -1,0 +1,212 @@
+"""A landed object is accepted or set aside, once, whatever its events do."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from evertrain.adapters.landed_rows import LandedRowsReader
+from evertrain.domain.batches import Batch, LandedObject, Quarantine
+from evertrain.domain.drift import DriftStatus
+from evertrain.domain.events import Event, EventName
+from evertrain.domain.model_spec import Project
+from evertrain.ports.batches import ObjectGone
+from evertrain.statistics.reference import Reference, build_reference
+from evertrain.use_cases.check_batch import CheckBatch
+from tests.builders.batches import FEATURES, LABELS
+from tests.builders.landed import features_frame, landed_features, landed_labels, parquet
+from tests.builders.models import NOW, a_champion, a_group, a_model
+from tests.builders.registry import a_version
+from tests.fakes.batches import FakeBatchFiles, FakeBatchLog, FakeLandingZone, FakeQuarantineStore
+from tests.fakes.messages import FakeClock, FakeEventBus
+from tests.fakes.registry import FakeModelRegistry
+
+PROJECT = Project(groups={"trips": a_group()}, models={"trips": a_model(), "trip_length": a_model("trip_length")})
+
+
+def a_reference() -> Reference:
+    rows = LandedRowsReader(project=PROJECT).read(
+        landed_features(rows=2000, seed=1), name="1.parquet", feed=FEATURES, now=NOW
+    )
+    return build_reference(rows.columns([column.name for column in a_group().columns]), a_group().columns)
+
+
+@dataclass
+class Loop:
+    landing: FakeLandingZone = field(default_factory=FakeLandingZone)
+    files: FakeBatchFiles = field(default_factory=FakeBatchFiles)
+    quarantine: FakeQuarantineStore = field(default_factory=FakeQuarantineStore)
+    batches: FakeBatchLog = field(default_factory=FakeBatchLog)
+    registry: FakeModelRegistry = field(default_factory=FakeModelRegistry)
+    bus: FakeEventBus = field(default_factory=FakeEventBus)
+    clock: FakeClock = field(default_factory=lambda: FakeClock(NOW))
+    loaded: list[str] = field(default_factory=list)
+
+    def land(self, body: bytes, *, key: str = "features/trips/1.parquet") -> Batch | Quarantine:
+        landed = LandedObject(bucket="landing", key=key)
+        self.landing.objects[landed] = body
+        return self.announce(landed)
+
+    def announce(self, landed: LandedObject) -> Batch | Quarantine:
+        return CheckBatch(
+            project=PROJECT,
+            landing=self.landing,
+            reader=LandedRowsReader(project=PROJECT),
+            files=self.files,
+            quarantine=self.quarantine,
+            batches=self.batches,
+            registry=self.registry,
+            load_reference=self._load_reference,
+            bus=self.bus,
+            clock=self.clock,
+        ).run(landed)
+
+    def _load_reference(self, uri: str) -> Reference:
+        self.loaded.append(uri)
+        return a_reference()
+
+    def crown(self) -> None:
+        self.registry.register(a_version("v1"))
+        self.registry.promote(a_champion(version="v1"), expected_champion=None)
+
+
+@pytest.fixture
+def loop() -> Loop:
+    return Loop()
+
+
+def test_a_good_batch_is_kept_recorded_and_told(loop: Loop) -> None:
+    found = loop.land(landed_features(rows=300))
+    assert isinstance(found, Batch)
+    assert loop.batches.find(FEATURES, found.batch_id) == found
+    assert list(loop.files.files) == [(FEATURES, found.table_path)]
+    assert loop.bus.names() == ["FeatureBatchAccepted", "FeatureBatchChecked", "FeatureBatchChecked"]
+
+
+def test_before_there_is_a_champion_the_verdict_says_so(loop: Loop) -> None:
+    found = loop.land(landed_features(rows=300))
+    verdicts = loop.batches.verdicts_of(FEATURES, found.batch_id)
+    assert {verdict.status for verdict in verdicts} == {DriftStatus.NO_REFERENCE}
+
+
+def test_a_batch_is_compared_with_the_champion_s_own_reference(loop: Loop) -> None:
+    loop.crown()
+    found = loop.land(landed_features(rows=600))
+    (verdict,) = [v for v in loop.batches.verdicts_of(FEATURES, found.batch_id) if v.model == "trips"]
+    assert verdict.status is DriftStatus.STABLE
+    assert verdict.reference_version == "v1"
+    assert loop.loaded == [a_champion().reference_uri]
+
+
+def test_drift_raises_an_event_of_its_own(loop: Loop) -> None:
+    loop.crown()
+    loop.land(landed_features(rows=600, wind=90.0))
+    assert loop.bus.names().count("FeatureDriftDetected") == 1
+    event = next(event for event in loop.bus.published if event.name is EventName.FEATURE_DRIFT_DETECTED)
+    assert event.detail["drifted_features"] == ["wind"]
+    assert event.detail["model"] == "trips"
+
+
+def test_labels_are_accepted_without_a_verdict(loop: Loop) -> None:
+    loop.crown()
+    found = loop.land(landed_labels(), key="labels/trips/1.parquet")
+    assert loop.batches.verdicts_of(LABELS, found.batch_id) == []
+    assert loop.bus.names() == ["LabelBatchAccepted"]
+
+
+# --- set aside ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("key", "body", "code", "event"),
+    [
+        ("features/trips/1.parquet", parquet(features_frame().drop(columns="wind")), "missing_column", "Feature"),
+        ("features/trips/1.parquet", parquet(features_frame(distance="far")), "wrong_type", "Feature"),
+        ("features/trips/1.parquet", b"no table", "unparsable", "Feature"),
+        ("features/trips/1.parquet", parquet(features_frame().head(0)), "no_rows", "Feature"),
+        (
+            "features/trips/1.parquet",
+            parquet(features_frame(trip_id="1", departed_at=NOW)),
+            "duplicate_rows",
+            "Feature",
+        ),
+        ("features/trips/1.parquet", landed_features(day=40), "future_event_time", "Feature"),
+        ("features/boats/1.parquet", landed_features(), "unknown_feed", "Feature"),
+        ("labels/boats/1.parquet", landed_labels(), "unknown_feed", "Label"),
+        ("labels/trips/1.parquet", landed_labels(late=7.0), "out_of_range", "Label"),
+        ("notes.txt", b"remember the milk", "unknown_feed", "Feature"),
+        ("features/trips", landed_features(), "unknown_feed", "Feature"),
+    ],
+)
+def test_a_bad_object_is_set_aside_with_its_reasons_and_nothing_else_changes(
+    loop: Loop, key: str, body: bytes, code: str, event: str
+) -> None:
+    found = loop.land(body, key=key)
+    assert isinstance(found, Quarantine)
+    assert code in [fault.code for fault in found.faults]
+    kept, kept_body = loop.quarantine.kept[found.object_uri]
+    assert kept_body == body
+    assert kept.faults == found.faults
+    assert loop.bus.names() == [f"{event}BatchQuarantined"]
+    assert loop.files.files == {}
+    assert loop.batches.batches(FEATURES, limit=9) == []
+    assert isinstance(loop.land(landed_features(), key="features/trips/later.parquet"), Batch)
+
+
+def test_an_unknown_feed_is_told_with_the_known_ones(loop: Loop) -> None:
+    found = loop.land(b"x", key="features/boats/1.parquet")
+    assert isinstance(found, Quarantine)
+    assert found.faults[0].message == (
+        "features/boats/1.parquet is in no feed; known are features/trips/, labels/trip_length/, labels/trips/"
+    )
+
+
+# --- once ---------------------------------------------------------------------------------------
+
+
+def test_the_same_object_landed_or_announced_again_has_one_effect(loop: Loop) -> None:
+    first = loop.land(landed_features())
+    told = loop.bus.names()
+    loop.clock.moment = NOW.replace(hour=9)
+    assert loop.land(landed_features()) == first
+    assert loop.land(landed_features(), key="features/trips/another-name.parquet") == first
+    assert loop.bus.names() == told
+    assert len(loop.batches.batches(FEATURES, limit=9)) == 1
+
+
+def test_a_quarantined_object_that_comes_again_is_counted_once(loop: Loop) -> None:
+    loop.land(b"no table")
+    loop.land(b"no table")
+    assert loop.batches.consecutive_quarantines(FEATURES) == 1
+    assert loop.bus.names() == ["FeatureBatchQuarantined"]
+
+
+def test_what_was_recorded_but_not_told_is_told_at_the_next_delivery(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: FakeEventBus, events: list[Event]) -> None:
+        raise ConnectionError("the bus is away")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(FakeEventBus, "publish", fail)
+        with pytest.raises(ConnectionError):
+            loop.land(landed_features())
+    assert loop.bus.names() == []
+    loop.land(landed_features())
+    assert loop.bus.names()[0] == "FeatureBatchAccepted"
+
+
+def test_a_retry_keeps_the_time_of_the_first_attempt(loop: Loop) -> None:
+    body = landed_features()
+    first = loop.land(body)
+    assert isinstance(first, Batch)
+    loop.batches = FakeBatchLog()  # the first attempt ended before it was recorded
+    loop.clock.moment = NOW.replace(hour=9)
+    again = loop.land(body)
+    assert isinstance(again, Batch)
+    assert again.ingested_at == first.ingested_at == NOW
+
+
+def test_an_object_that_is_gone_is_told_to_the_caller(loop: Loop) -> None:
+    with pytest.raises(ObjectGone):
+        loop.announce(LandedObject(bucket="landing", key="features/trips/gone.parquet"))
+    assert loop.bus.published == []
