@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evertrain.domain.errors import EvertrainError
+from evertrain.ports.decisions import LeaseHeld
 from evertrain.use_cases.decide_retraining import LEASE
 from evertrain.use_cases.finish_retraining import sentence_of_failure
 from lambdas.lifecycle import wiring
@@ -28,6 +29,9 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 def acquire_lease(payload: Payload) -> dict[str, Any]:
     model, decision_id = _field(payload, "model"), _field(payload, "decision_id")
+    if wiring.decisions().outcome_of(model, decision_id) is not None:
+        # The event came once more after the retraining had ended and its lease was free again.
+        raise LeaseHeld(f"the retraining of {model} by decision {decision_id} has ended already")
     wiring.leases().acquire(model, decision_id=decision_id, execution=_field(payload, "execution"), duration=LEASE)
     logger.info("lease_acquired model=%s decision=%s", model, decision_id)
     return {}
@@ -35,6 +39,9 @@ def acquire_lease(payload: Payload) -> dict[str, Any]:
 
 def plan(payload: Payload) -> dict[str, Any]:
     model, decision_id = _field(payload, "model"), _field(payload, "decision_id")
+    if wiring.decisions().outcome_of(model, decision_id) is not None:
+        # The event came once more after the retraining had ended and its lease was free again.
+        raise LeaseHeld(f"the retraining of {model} by decision {decision_id} has ended already")
     planned = wiring.plan_retraining().run(model, decision_id)
     windows = [window.name for window in planned.plan.windows]
     logger.info(

@@ -17,7 +17,7 @@ from evertrain.adapters.s3_artifacts import S3Artifacts
 from evertrain.adapters.settings import Settings
 from evertrain.domain.model_spec import Project
 from evertrain.ports.clock import Clock
-from evertrain.ports.decisions import Leases
+from evertrain.ports.decisions import DecisionLog, Leases
 from evertrain.ports.registry import ModelRegistry
 from evertrain.ports.runs import Runs
 from evertrain.use_cases.finish_retraining import FinishRetraining
@@ -29,6 +29,11 @@ from evertrain.use_cases.register_version import RegisterVersion
 @cache
 def leases() -> Leases:
     return DynamoDBLeases(table=_decisions_table(), real_time=time.time)
+
+
+@cache
+def decisions() -> DecisionLog:
+    return DynamoDBDecisionLog(table=_decisions_table(), real_time=time.time)
 
 
 @cache
@@ -50,7 +55,7 @@ def register_version() -> RegisterVersion:
 @cache
 def finish_retraining() -> FinishRetraining:
     return FinishRetraining(
-        decisions=DynamoDBDecisionLog(table=_decisions_table(), real_time=time.time),
+        decisions=decisions(),
         leases=leases(),
         bus=EventBridgeBus(client=client("events"), bus_name=_settings().event_bus_name),
         clock=_clock(),

@@ -15,6 +15,7 @@ from tests.builders.retraining import MODEL, Retraining
 def loop(monkeypatch: pytest.MonkeyPatch) -> Retraining:
     loop = Retraining()
     monkeypatch.setattr(wiring, "leases", lambda: loop.leases)
+    monkeypatch.setattr(wiring, "decisions", lambda: loop.decisions)
     monkeypatch.setattr(wiring, "plan_retraining", lambda: loop.plan_retraining)
     monkeypatch.setattr(wiring, "gate_contender", lambda: loop.gate_contender)
     monkeypatch.setattr(wiring, "register_version", lambda: loop.register_version)
@@ -49,6 +50,22 @@ def test_a_second_execution_does_not_get_the_lease(loop: Retraining) -> None:
     handler.lambda_handler({**payload, "execution": "e-1"}, None)
     with pytest.raises(LeaseHeld):
         handler.lambda_handler({**payload, "execution": "e-2"}, None)
+
+
+def test_a_retraining_that_has_ended_is_not_led_again(loop: Retraining) -> None:
+    payload = {"step": "acquire_lease", "model": MODEL, "decision_id": "d-1"}
+    handler.lambda_handler({**payload, "execution": "e-1"}, None)
+    ended = {
+        "step": "finish",
+        "model": MODEL,
+        "decision_id": "d-1",
+        "outcome": "RetrainFailed",
+        "sentence": "as it went",
+    }
+    handler.lambda_handler(ended, None)
+    with pytest.raises(LeaseHeld, match="has ended already"):
+        handler.lambda_handler({**payload, "execution": "e-2"}, None)
+    assert not loop.leases.is_held(MODEL)
 
 
 def test_a_failure_is_told_by_its_cause(loop: Retraining) -> None:

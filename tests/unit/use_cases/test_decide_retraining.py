@@ -1,0 +1,178 @@
+"""A decision is made once for each cause, from the state of the loop, and told at least once."""
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+
+import pytest
+
+from evertrain.domain.batches import TableState
+from evertrain.domain.decisions import Action, Reason, RecordedDecision
+from evertrain.domain.drift import DriftStatus
+from evertrain.domain.events import EventName
+from evertrain.domain.model_spec import Project
+from evertrain.use_cases.decide_retraining import Cause, DecideRetraining
+from tests.builders.batches import FEATURES, LABELS, a_batch, a_quarantine
+from tests.builders.models import NOW, a_group, a_model, a_verdict, an_outcome, days
+from tests.builders.registry import a_version, champion_of
+from tests.fakes.batches import FakeBatchLog, FakeTableStates
+from tests.fakes.decisions import FakeDecisionLog, FakeLeases
+from tests.fakes.messages import FakeClock, FakeEventBus, FakeHumanChannel
+from tests.fakes.registry import FakeModelRegistry
+
+PROJECT = Project(groups={"trips": a_group()}, models={"trips": a_model()})
+
+
+@dataclass
+class Loop:
+    """A loop with a year of rows and labels, and no champion."""
+
+    batches: FakeBatchLog = field(default_factory=FakeBatchLog)
+    tables: FakeTableStates = field(default_factory=FakeTableStates)
+    registry: FakeModelRegistry = field(default_factory=FakeModelRegistry)
+    decisions: FakeDecisionLog = field(default_factory=lambda: FakeDecisionLog(real_time=lambda: 0.0))
+    bus: FakeEventBus = field(default_factory=FakeEventBus)
+    humans: FakeHumanChannel = field(default_factory=FakeHumanChannel)
+    clock: FakeClock = field(default_factory=lambda: FakeClock(NOW))
+
+    def __post_init__(self) -> None:
+        self.table_goes_on(until=NOW)
+
+    def table_goes_on(self, *, until: datetime, version: int = 1) -> None:
+        state = TableState(
+            version=version,
+            rows=300_000,
+            event_time_min=NOW - days(365),
+            event_time_max=until - days(1),
+            ingested_at_max=until,
+        )
+        for feed in (FEATURES, LABELS):
+            self.tables.put(feed, state)
+
+    def crown(self, version: str = "v1", *, days_ago: float = 10) -> None:
+        before = self.registry.champion("trips")
+        self.registry.register(a_version(version))
+        self.registry.promote(
+            champion_of(version, since=NOW - days(days_ago)), expected_champion=before.version if before else None
+        )
+
+    @property
+    def leases(self) -> FakeLeases:
+        return FakeLeases(real_time=lambda: 0.0, leases=self.decisions.leases)
+
+    def decide(self, cause: str = "labels:b1", *, asked_by: str = "") -> RecordedDecision:
+        return DecideRetraining(
+            project=PROJECT,
+            batches=self.batches,
+            tables=self.tables,
+            registry=self.registry,
+            decisions=self.decisions,
+            leases=self.leases,
+            bus=self.bus,
+            humans=self.humans,
+            clock=self.clock,
+        ).run(Cause(model="trips", name=cause, asked_by=asked_by))
+
+
+@pytest.fixture
+def loop() -> Loop:
+    return Loop()
+
+
+def test_the_first_model_is_asked_for_with_its_lease(loop: Loop) -> None:
+    recorded = loop.decide()
+    assert (recorded.decision.action, recorded.decision.reason) == (Action.RETRAIN, Reason.NO_CHAMPION_YET)
+    assert loop.leases.is_held("trips")
+    (event,) = loop.bus.published
+    assert event.name is EventName.RETRAIN_REQUESTED
+    assert event.detail["decision_id"] == recorded.decision_id
+
+
+def test_a_repeated_cause_is_decided_once_and_told_again(loop: Loop) -> None:
+    first = loop.decide()
+    loop.clock.moment = NOW + days(1)
+    assert loop.decide() == first
+    assert loop.bus.names() == ["RetrainRequested", "RetrainRequested"]
+    assert len(loop.decisions.decisions("trips", limit=9)) == 1
+
+
+def test_while_a_retraining_runs_another_cause_holds(loop: Loop) -> None:
+    loop.decide("labels:b1")
+    second = loop.decide("labels:b2")
+    assert (second.decision.action, second.decision.reason) == (Action.HOLD, Reason.RETRAINING_RUNNING)
+
+
+def test_a_lease_that_was_taken_since_the_state_was_read_makes_it_a_hold(
+    loop: Loop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loop.leases.acquire("trips", decision_id="other", execution="e1", duration=days(1))
+    monkeypatch.setattr(FakeLeases, "is_held", lambda self, model: False)
+    recorded = loop.decide()
+    assert recorded.decision.reason is Reason.RETRAINING_RUNNING
+    assert loop.bus.names() == ["RetrainHeld"]
+
+
+def test_nothing_to_do_is_kept_and_not_told(loop: Loop) -> None:
+    loop.crown()
+    assert loop.decide().decision.reason is Reason.NOTHING_TO_DO
+    assert loop.bus.published == []
+    assert loop.decisions.decisions("trips", limit=9) == []
+    assert len(loop.decisions.decisions("trips", limit=9, with_quiet=True)) == 1
+
+
+def test_lasting_drift_against_the_champion_asks_for_a_retraining(loop: Loop) -> None:
+    loop.crown(days_ago=60)
+    for ago in range(1, 26):
+        verdict = replace(a_verdict(days_ago=ago, status=DriftStatus.DRIFTED), batch_id=f"b{ago}")
+        loop.batches.record(a_batch(f"b{ago}", days_ago=ago), [verdict])
+    recorded = loop.decide("drift:b1")
+    assert (recorded.decision.action, recorded.decision.reason) == (Action.RETRAIN, Reason.FEATURES_DRIFTED)
+
+
+def test_a_person_s_request_goes_before_the_cooldown(loop: Loop) -> None:
+    loop.decide("labels:b1")
+    loop.leases.release("trips", decision_id=loop.decide("labels:b1").decision_id)
+    loop.crown(days_ago=0)
+    recorded = loop.decide("asked:r1", asked_by="new planes")
+    assert recorded.decision.action is Action.RETRAIN
+    assert recorded.decision.sentence == "asked by a person: new planes"
+
+
+# --- calling a person ---------------------------------------------------------------------------
+
+
+def test_a_broken_feed_calls_a_person_once_until_a_good_batch_came(loop: Loop) -> None:
+    loop.crown()
+    loop.clock.moment = NOW + days(1)
+    loop.batches.record_quarantine(a_quarantine("q1"))
+    assert loop.decide("quarantine:q1").decision.action is Action.ESCALATE
+    loop.batches.record_quarantine(a_quarantine("q2"))
+    assert loop.decide("quarantine:q2").decision.reason is Reason.HUMAN_CALLED
+    assert [subject for subject, _ in loop.humans.called] == ["Evertrain: trips needs a person"]
+    assert "the feed needs repair" in loop.humans.called[0][1]
+
+    loop.table_goes_on(until=NOW + days(2), version=2)
+    loop.batches.record(a_batch("b1"), [])
+    loop.clock.moment = NOW + days(3)
+    loop.batches.record_quarantine(a_quarantine("q3"))
+    assert loop.decide("quarantine:q3").decision.action is Action.ESCALATE
+    assert len(loop.humans.called) == 2
+
+
+def test_a_repeated_escalation_calls_nobody_again(loop: Loop) -> None:
+    loop.crown()
+    loop.batches.record_quarantine(a_quarantine("q1"))
+    first = loop.decide("quarantine:q1")
+    assert loop.decide("quarantine:q1") == first
+    assert len(loop.humans.called) == 1
+    assert loop.bus.names() == ["HumanCalled", "HumanCalled"]
+
+
+def test_contenders_that_are_rejected_in_a_row_call_a_person_until_one_is_promoted(loop: Loop) -> None:
+    loop.crown(days_ago=60)
+    for ago in (20, 12):
+        loop.decisions.record_outcome(an_outcome(EventName.CONTENDER_REJECTED, days_ago=ago))
+    recorded = loop.decide("tick:1")
+    assert (recorded.decision.action, recorded.decision.reason) == (Action.ESCALATE, Reason.CONTENDERS_REJECTED)
+    loop.decisions.record_outcome(an_outcome(EventName.MODEL_PROMOTED, days_ago=-1))
+    loop.clock.moment = NOW + days(2)
+    assert loop.decide("tick:2").decision.reason is not Reason.CONTENDERS_REJECTED
