@@ -78,7 +78,7 @@ unit: setup
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 tests/unit evertrain infra localstack_host
 
 contract: setup
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 tests/contract
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile -m "not localstack" tests/contract
 
 infra: setup
 	$(BIN)/pytest -q tests/infra
@@ -88,7 +88,7 @@ e2e: setup
 
 test-localstack: setup ## data and monitoring stacks on LocalStack
 	@$(BIN)/python -m localstack_host setup
-	$(BIN)/pytest -q -m localstack tests/localstack
+	$(BIN)/pytest -q -m localstack tests/contract/localstack
 
 bench: setup ## speed, as ratios against a peer in the same run
 	$(BIN)/python -m bench.drift

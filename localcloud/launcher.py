@@ -64,6 +64,7 @@ class Cloud:
         while time.monotonic() - began < _START_SECONDS and server.poll() is None:
             if _is_healthy(self.port):
                 self._pid_path.write_text(str(server.pid))
+                server.returncode = 0  # it is meant to outlive us: no warning that it was left running
                 return time.monotonic() - began
             time.sleep(0.05)
         if server.poll() is None:

@@ -12,11 +12,11 @@ from evertrain.adapters.documents import dump
 from evertrain.adapters.estimators import load_estimator
 from evertrain.adapters.project_files import load_project
 from evertrain.adapters.stage import Fate, Stage
-from evertrain.cli import show
-from evertrain.cli.waiting import wait_until
 from evertrain.domain.batches import Feed, FeedKind, Quarantine
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.model_spec import ModelSpec
+from evertrain.terminal import show
+from evertrain.terminal.waiting import wait_until
 from evertrain.use_cases.model_status import ReadModelStatus
 
 app = typer.Typer(

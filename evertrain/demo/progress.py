@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from evertrain.adapters.stage import Stage
-from evertrain.cli.waiting import wait_until
 from evertrain.domain.decisions import RecordedDecision
 from evertrain.domain.events import EventName
 from evertrain.domain.outcomes import Outcome
 from evertrain.domain.training import Evaluation
+from evertrain.terminal.waiting import wait_until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

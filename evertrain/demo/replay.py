@@ -9,7 +9,6 @@ from datetime import date, timedelta
 from typing import cast
 
 from evertrain.adapters.stage import Fate, Stage
-from evertrain.cli.waiting import wait_until
 from evertrain.demo.flights import Flights, after
 from evertrain.demo.progress import RetrainingProgress, Step
 from evertrain.domain.batches import Batch, Feed, FeedKind, Quarantine
@@ -17,6 +16,7 @@ from evertrain.domain.decisions import Action, Reason, RecordedDecision
 from evertrain.domain.drift import DriftStatus
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.model_spec import ModelSpec
+from evertrain.terminal.waiting import wait_until
 from evertrain.use_cases.decide_retraining import Cause
 
 LABEL_DELAY = timedelta(days=3)

@@ -13,7 +13,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from evertrain.adapters.stage import Stage
-from evertrain.cli import show
 from evertrain.demo.flights import Flights, after, load_flights
 from evertrain.demo.progress import Step
 from evertrain.demo.replay import Replay
@@ -21,6 +20,7 @@ from evertrain.demo.report import ModelStory, render
 from evertrain.demo.story import as_json_rows, tell_story
 from evertrain.domain.drift import DriftStatus
 from evertrain.domain.model_spec import ModelSpec, Project
+from evertrain.terminal import show
 
 FIRST_DAY = date(2013, 1, 1)
 CUT_OFF_AFTER = 100

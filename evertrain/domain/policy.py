@@ -200,7 +200,7 @@ def _labels_immature(case: _Case) -> Decision | None:
     trainable = windows[0].rows
     if case.state.champion is None:
         return _first_window_too_short(case, trainable)
-    if case.drift_onset is None or case.drift_onset < trainable.end:
+    if case.drift_onset is None or case.drift_onset < trainable.end or Trigger.MANUAL in case.triggers:
         return None
     # A period that elapsed does not override this: the newest trainable rows are all from before the drift.
     may_go = case.now + (case.drift_onset - trainable.end) + timedelta(days=1)

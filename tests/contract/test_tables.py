@@ -1,4 +1,4 @@
-"""The feature store on Delta Lake: a batch is added once, a version stays as it was, what was not known is not read."""
+"""The feature store on Delta Lake: a batch is added once, a version stays as it was, what was unknown is not read."""
 
 import threading
 from collections.abc import Mapping

@@ -234,7 +234,9 @@ def _integration(api: Any, integration: Resource) -> bool:
 
 
 def _api_route(api: Any, route: Resource) -> bool:
-    return bool(api.get_route(ApiId=route.one_named_in("ApiId"), RouteId=route.id)["RouteKey"])
+    # AWS names a route by its own id, the embedded cloud by the API's and its own.
+    route_id = route.id.rpartition("/")[2]
+    return bool(api.get_route(ApiId=route.one_named_in("ApiId"), RouteId=route_id)["RouteKey"])
 
 
 def _stage(api: Any, stage: Resource) -> bool:

@@ -120,7 +120,7 @@ def test_a_bundle_beyond_the_limit_is_refused(root: Path, monkeypatch: pytest.Mo
 
 def test_a_lock_without_hashes_is_refused(root: Path) -> None:
     (root / "requirements/loose.txt").write_text("pydantic\n")
-    with pytest.raises(BundleFailed, match="requirements/loose.txt could not be installed"):
+    with pytest.raises(BundleFailed, match=r"requirements/loose\.txt could not be installed"):
         build_function(Bundle(folder="serving", lock="loose.txt"), root=root, target=HERE)
 
 

@@ -9,9 +9,9 @@ import boto3
 import pytest
 
 from evertrain.adapters.stage import Stage
-from evertrain.cli.waiting import wait_until
 from evertrain.demo.flights import Flights, after, load_flights
 from evertrain.domain.batches import Batch, Feed, FeedKind, Quarantine
+from evertrain.terminal.waiting import wait_until
 from localstack_host.installation import Installation
 from localstack_host.server import Server
 from tests.contract.localstack.conftest import ROOT

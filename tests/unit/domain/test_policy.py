@@ -150,6 +150,11 @@ def test_a_lasting_drift_began_where_it_began_however_many_batches_follow() -> N
     assert decision.reason is Reason.FEATURES_DRIFTED
 
 
+def test_a_person_may_ask_for_a_retraining_on_rows_from_before_the_drift() -> None:
+    state = a_state(verdicts=verdicts("DDDDD"), asked_by="the new planes are in already")
+    assert decide(state, a_model(), now=NOW).action is Action.RETRAIN
+
+
 def test_an_earlier_drift_that_passed_is_not_the_onset_of_the_present_one() -> None:
     state = a_state(verdicts=verdicts("DDDD" + "." * 10 + "D" * 30, newest_days_ago=1))
     decision = decide(state, a_model(), now=NOW)

@@ -1,0 +1,86 @@
+"""Lambda on the embedded cloud: what the rollout and the state machine rely on."""
+
+import io
+import json
+import zipfile
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+pytestmark = pytest.mark.cloud
+
+ROLE = "arn:aws:iam::000000000000:role/any"
+Client = Callable[[str], Any]
+
+
+def a_function(client: Client, code: str, **environment: str) -> str:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("code.py", code)
+    name = f"f-{uuid4().hex[:8]}"
+    client("lambda").create_function(
+        FunctionName=name,
+        Runtime="python3.13",
+        Role=ROLE,
+        Handler="code.handler",
+        Code={"ZipFile": buffer.getvalue()},
+        Environment={"Variables": environment},
+        Timeout=10,
+    )
+    return name
+
+
+def ask(client: Client, name: str, **options: str) -> dict[str, Any]:
+    answer = client("lambda").invoke(FunctionName=name, Payload=b"{}", **options)
+    found: dict[str, Any] = json.loads(answer["Payload"].read())
+    return found
+
+
+def test_a_function_has_boto3_which_the_cloud_s_own_python_lacks(client: Client) -> None:
+    name = a_function(client, "import boto3\ndef handler(event, context):\n    return {'boto3': boto3.__version__}")
+    assert ask(client, name)["boto3"]
+
+
+def test_a_function_s_error_has_its_class_s_name(client: Client) -> None:
+    code = "class LeaseHeld(Exception): pass\ndef handler(event, context):\n    raise LeaseHeld('by another')"
+    assert ask(client, a_function(client, code))["errorType"] == "LeaseHeld"
+
+
+def test_a_published_version_keeps_its_environment_also_behind_the_alias(client: Client) -> None:
+    code = "import os\ndef handler(event, context):\n    return {'version': os.environ.get('MODEL_VERSION', '')}"
+    name, functions = a_function(client, code), client("lambda")
+    functions.create_alias(FunctionName=name, Name="live", FunctionVersion="$LATEST")
+    published = []
+    for version in ("v1", "v2"):
+        functions.update_function_configuration(
+            FunctionName=name, Environment={"Variables": {"MODEL_VERSION": version}}
+        )
+        published.append(functions.publish_version(FunctionName=name)["Version"])
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": {}})
+    assert [ask(client, name, Qualifier=number)["version"] for number in published] == ["v1", "v2"]
+    functions.update_alias(FunctionName=name, Name="live", FunctionVersion=published[0])
+    assert ask(client, name, Qualifier="live")["version"] == "v1"
+
+
+def test_an_alias_that_was_moved_survives_the_next_deployment(client: Client) -> None:
+    """What ADR 6 rests on: CloudFormation writes an alias only when its property changes."""
+    name = a_function(client, "def handler(event, context):\n    return {}")
+    functions, stacks = client("lambda"), client("cloudformation")
+    version = functions.publish_version(FunctionName=name)["Version"]
+
+    def template(note: str) -> str:
+        alias = {
+            "Type": "AWS::Lambda::Alias",
+            "Properties": {"FunctionName": name, "FunctionVersion": "$LATEST", "Name": "live"},
+        }
+        other = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": f"{name}-{note}"}}
+        return json.dumps({"Resources": {"Alias": alias, "Other": other}})
+
+    stacks.create_stack(StackName=name, TemplateBody=template("one"))
+    stacks.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    functions.update_alias(FunctionName=name, Name="live", FunctionVersion=version)
+    stacks.update_stack(StackName=name, TemplateBody=template("two"))
+    stacks.get_waiter("stack_update_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+    assert functions.get_alias(FunctionName=name, Name="live")["FunctionVersion"] == version

@@ -1,0 +1,92 @@
+"""A deployed stage for the end-to-end tests: the one at AWS_ENDPOINT_URL, or an embedded cloud of their own."""
+
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+
+from evertrain.adapters import clients
+from evertrain.adapters.project_files import load_project
+from evertrain.adapters.stage import Stage
+from evertrain.demo.flights import Flights, load_flights
+from evertrain.domain.model_spec import Project
+from localcloud.launcher import Cloud, environment
+from tests.end_to_end.loop import Loop
+
+REPOSITORY = Path(__file__).parents[2]
+STAGE = "e2e"
+FIRST_DAY = date(2013, 1, 1)
+LABELLED_DAYS = 48
+"""As many as both models wait for: 28 days to train on, and gate, validation and embargo."""
+
+
+@pytest.fixture(scope="session")
+def flights() -> Flights:
+    return load_flights()
+
+
+@pytest.fixture(scope="session")
+def project() -> Project:
+    return load_project(REPOSITORY)
+
+
+@pytest.fixture(scope="session")
+def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """All four stacks, by the ordinary `cdk deploy`."""
+    with pytest.MonkeyPatch.context() as patch:
+        cloud = None
+        if not os.environ.get("AWS_ENDPOINT_URL"):
+            cloud = _own_cloud(tmp_path_factory.mktemp("cloud"))
+            for name, value in environment(cloud.port).items():
+                patch.setenv(name, value)
+        clients.client.cache_clear()
+        try:
+            _deploy(tmp_path_factory.mktemp("cdk"), bootstrap=cloud is not None)
+            yield Stage.find(STAGE)
+        finally:
+            if cloud is not None:
+                cloud.stop()
+            clients.client.cache_clear()
+
+
+@pytest.fixture(scope="session")
+def loop(stage: Stage, flights: Flights, project: Project) -> Loop:
+    """Weeks of flights have landed, and both models' first contenders are champions."""
+    loop = Loop(stage=stage, flights=flights, project=project)
+    loop.go_through([FIRST_DAY + timedelta(days=offset) for offset in range(LABELLED_DAYS)])
+    return loop
+
+
+def _own_cloud(home: Path) -> Cloud:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    cloud = Cloud(
+        home=home,
+        port=port,
+        cloud_python=REPOSITORY / ".venv-cloud/bin/python",
+        function_python=REPOSITORY / ".venv-lambda/bin/python",
+        task_python=REPOSITORY / ".venv/bin/python",
+        task_directory=REPOSITORY / ".build/train-image",
+    )
+    cloud.start()
+    return cloud
+
+
+def _deploy(out: Path, *, bootstrap: bool) -> None:
+    cdk = str(REPOSITORY / "infra/cdk.sh")
+    if bootstrap:
+        _run(cdk, "bootstrap", "--app", "", "aws://000000000000/us-east-1")
+    context = [f"stage={STAGE}", "clock=replay", "tick=rate(1 minute)"]
+    options = [word for entry in context for word in ("-c", entry)]
+    _run(cdk, "deploy", "--all", "--require-approval", "never", "--concurrency", "4", "-o", str(out), *options)
+
+
+def _run(*command: str) -> None:
+    ran = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        pytest.fail(f"{' '.join(command[:3])} failed:\n{(ran.stdout + ran.stderr)[-3000:]}")

@@ -1,0 +1,91 @@
+"""What the end-to-end tests do to a stage: land days, ask for things, and wait for what comes of it."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any, TypeVar
+from uuid import uuid4
+
+from evertrain.adapters.clients import client
+from evertrain.adapters.stage import Stage
+from evertrain.demo.flights import Flights, after
+from evertrain.demo.replay import Replay
+from evertrain.domain.batches import Batch, Feed, FeedKind, Quarantine, TableState
+from evertrain.domain.decisions import RecordedDecision
+from evertrain.domain.model_spec import Project
+from evertrain.domain.outcomes import Outcome
+from evertrain.terminal.waiting import wait_until
+from evertrain.use_cases.decide_retraining import Cause
+
+T = TypeVar("T")
+FEATURES = Feed(kind=FeedKind.FEATURES, name="flights")
+
+
+@dataclass
+class Loop:
+    stage: Stage
+    flights: Flights
+    project: Project
+    today: date = field(default=date(2013, 1, 1))
+
+    def go_through(self, days: Sequence[date]) -> None:
+        """As the demo does: a batch a day, labels three days later, waiting for every retraining."""
+        Replay(
+            stage=self.stage, flights=self.flights, models=self.project.models_on("flights"), tell=lambda step: None
+        ).run(days)
+        self.today = days[-1]
+
+    def next_day(self) -> date:
+        self.today += timedelta(days=1)
+        self.stage.set_replayed_now(after(self.today))
+        return self.today
+
+    def land(self, body: bytes, *, feed: Feed = FEATURES, name: str | None = None) -> Any:
+        """Lands an object and waits for its fate."""
+        self.stage.land(feed, name or f"{uuid4().hex}.parquet", body)
+        return self.wait(lambda: self.stage.fate(feed, body), for_what=f"the fate of {name or 'an object'}")
+
+    def land_anywhere(self, key: str, body: bytes) -> Quarantine:
+        """An object outside every feed; waits until it was set aside."""
+        client("s3").put_object(Bucket=self.stage.output("LandingBucket"), Key=key, Body=body)
+        return self.wait(
+            lambda: next((q for q in self.stage.batches.quarantines(limit=20) if q.source_key == key), None),
+            for_what=f"the quarantine of {key}",
+        )
+
+    def committed(self, batch: Batch) -> TableState:
+        """The state of the batch's table, once the batch is in it."""
+
+        def ask() -> TableState | None:
+            state = self.stage.tables.get(batch.feed)
+            return state if state is not None and state.ingested_at_max >= batch.ingested_at else None
+
+        return self.wait(ask, for_what=f"the commit of {batch.source_key}")
+
+    def decision(self, model: str, cause: str) -> RecordedDecision:
+        return self.wait(
+            lambda: self.stage.decision_for(Cause(model=model, name=cause)), for_what=f"the decision on {cause}"
+        )
+
+    def outcome(self, decision: RecordedDecision) -> Outcome:
+        return self.wait(lambda: self.stage.outcome_of(decision), for_what="the outcome", seconds=180)
+
+    def invoke(self, function: str, payload: dict[str, Any]) -> tuple[Any, str]:
+        """A step of the state machine by hand: its answer, and the error's name where it failed."""
+        answered = client("lambda").invoke(FunctionName=function, Payload=json.dumps(payload).encode())
+        body = json.loads(answered["Payload"].read())
+        return body, body.get("errorType", "") if "FunctionError" in answered else ""
+
+    def function(self, part: str) -> str:
+        """The full name of one of the stage's functions."""
+        pages = client("lambda").get_paginator("list_functions").paginate()
+        names = [f["FunctionName"] for page in pages for f in page["Functions"]]
+        return next(name for name in names if name.startswith(f"evertrain-{self.stage.name}-") and part in name)
+
+    def wait(self, ask: Callable[[], T | None], *, for_what: str, seconds: float = 60) -> T:
+        return wait_until(ask, seconds=seconds, for_what=for_what)
+
+    @property
+    def now(self) -> datetime:
+        return after(self.today)

@@ -1,0 +1,337 @@
+"""The whole loop on real flights, deployed by `cdk deploy`: every part does its part, and nothing twice."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evertrain.adapters.clients import client
+from evertrain.adapters.delta_reader import DeltaReader
+from evertrain.adapters.prediction_api import PredictionRefused
+from evertrain.demo.story import as_json_rows
+from evertrain.domain.batches import Batch, Feed, FeedKind, Quarantine
+from evertrain.domain.decisions import Action, Reason
+from evertrain.domain.drift import DriftStatus
+from evertrain.domain.events import EventName
+from evertrain.domain.registry import VersionStatus
+from evertrain.statistics.reference import Reference
+from tests.end_to_end.loop import FEATURES, Loop
+from tests.end_to_end.real_resources import assert_every_resource_exists
+
+pytestmark = pytest.mark.cloud
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def a_row(loop: Loop, model: str = "flights") -> dict[str, object]:
+    rows = loop.flights.table[loop.flights.table["day"] == date(2013, 2, 1)].head(1)
+    return as_json_rows(rows, loop.project.models[model])[0]
+
+
+# --- from landing to the endpoint ----------------------------------------------------------------
+
+
+def test_every_resource_of_every_stack_really_exists(loop: Loop) -> None:
+    stacks = [f"evertrain-{loop.stage.name}-{part}" for part in ("data", "monitoring", "training", "serving")]
+    assert_every_resource_exists(loop.stage.session, *stacks)
+
+
+@pytest.mark.parametrize(("model", "windows"), [("flights", {"14d", "28d"}), ("air_time", {"28d"})])
+def test_a_first_model_was_trained_judged_registered_and_promoted(loop: Loop, model: str, windows: set[str]) -> None:
+    (version,) = loop.stage.registry.versions(model)
+    champion = loop.stage.registry.champion(model)
+    assert champion is not None
+    assert champion.version == version.version
+    assert version.status is VersionStatus.CHAMPION
+    decision = loop.stage.decisions.find(model, version.decision_id)
+    assert decision is not None
+    assert decision.decision.reason is Reason.NO_CHAMPION_YET
+    run = loop.stage.run_of(decision)
+    assert {contender.window.name for contender in run.contenders} == windows
+    assert all(contender.parity < 1e-9 for contender in run.contenders)
+    outcome = loop.stage.outcome_of(decision)
+    assert outcome is not None
+    assert outcome.name is EventName.MODEL_PROMOTED
+
+
+def test_a_version_names_the_tables_that_it_was_trained_on_and_they_can_be_read_again(loop: Loop) -> None:
+    version = loop.stage.registry.versions("flights")[0]
+    reader = DeltaReader(root=f"s3://{loop.stage.output('FeatureStoreBucket')}/tables")
+    rows = reader.read(
+        FEATURES, version=version.features_table_version, rows=version.window, known_at=version.registered_at
+    )
+    assert rows.num_rows >= version.rows
+    assert {"event_time", "ingested_at"} <= set(rows.column_names)
+
+
+def test_the_reference_comes_from_the_champion_s_own_rows(loop: Loop) -> None:
+    version = loop.stage.registry.versions("flights")[0]
+    reference = Reference.from_bytes(loop.stage.artifacts.get(version.reference_uri))
+    assert reference.rows == version.rows
+    assert [feature.name for feature in reference.features] == list(loop.project.models["flights"].feature_names)
+
+
+@pytest.mark.parametrize("model", ["flights", "air_time"])
+def test_the_champion_answers_over_http(loop: Loop, model: str) -> None:
+    champion = loop.stage.registry.champion(model)
+    assert champion is not None
+    answer = loop.stage.api.predict(model, a_row(loop, model))
+    assert answer["model_version"] == champion.version
+    assert answer["prediction_id"]
+    (prediction,) = answer["predictions"]
+    assert 0 < prediction < 1 if model == "flights" else 20 < prediction < 700
+    several = loop.stage.api.predict(model, {"rows": [a_row(loop, model)] * 3})
+    assert several["predictions"] == [prediction] * 3
+
+
+def test_the_endpoint_tells_version_and_schema(loop: Loop) -> None:
+    described = loop.stage.api.describe("flights")
+    assert described["model_version"] == loop.stage.registry.versions("flights")[0].version
+    assert [feature["name"] for feature in described["features"]] == list(
+        loop.project.models["flights"].feature_names
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "body", "told"),
+    [
+        ("flights", {}, "400: carrier: missing; it must be text"),
+        ("flights", {"rows": []}, "400: rows: the list is empty; at least one row is needed"),
+        ("flights", {"rows": [{"carrier": "x" * 5_500_000}]}, "413: the body has 5,500,"),
+        ("trains", {"rows": [{}]}, "404: there is no model 'trains'; known models: air_time, flights"),
+    ],
+)
+def test_a_request_that_cannot_be_answered_is_refused_in_one_sentence(
+    loop: Loop, model: str, body: object, told: str
+) -> None:
+    with pytest.raises(PredictionRefused) as refused:
+        loop.stage.api.predict(model, body)
+    assert str(refused.value).startswith(told)
+
+
+# --- drift and decisions -------------------------------------------------------------------------
+
+
+def test_july_s_weather_is_drift_for_a_winter_s_model_and_a_decision_follows(loop: Loop) -> None:
+    day = loop.next_day()
+    july = loop.flights.table[loop.flights.table["day"] == date(2013, 7, 15)]
+    weather = ["temperature", "dew_point", "humidity"]
+    frame = loop.flights.table[loop.flights.table["day"] == day].copy()
+    for name in weather:
+        frame[name] = july[name].sample(len(frame), replace=True, random_state=0).to_numpy()
+    warm = replace(loop.flights, table=frame.assign(day=day))
+    batch = loop.land(warm.features(day))
+    assert isinstance(batch, Batch)
+    verdict = next(v for v in loop.stage.batches.verdicts_of(FEATURES, batch.batch_id) if v.model == "flights")
+    assert verdict.status is DriftStatus.DRIFTED
+    assert {"temperature", "dew_point"} <= set(verdict.drifted_features)
+    decision = loop.decision("flights", f"drift:{batch.batch_id}")
+    assert decision.decision.action is Action.HOLD
+
+
+def test_a_person_s_request_trains_a_contender_that_has_to_pass_the_gate(loop: Loop) -> None:
+    ran = evertrain("retrain", "flights", "--reason", "a test asks", "--json")
+    asked = json.loads(ran.stdout)
+    assert asked["decision"]["action"] == "retrain", asked
+    decision = loop.stage.decisions.find("flights", asked["decision_id"])
+    assert decision is not None
+    outcome = loop.outcome(decision)
+    assert outcome.name in (EventName.MODEL_PROMOTED, EventName.CONTENDER_REJECTED)
+    version = next(v for v in loop.stage.registry.versions("flights") if v.version == outcome.version)
+    assert version.decision_id == decision.decision_id
+    champion = loop.stage.registry.champion("flights")
+    assert champion is not None
+    assert (champion.version == version.version) is version.gate.passed
+    assert loop.stage.api.predict("flights", a_row(loop))["model_version"] == champion.version
+
+
+def test_a_late_repeat_of_a_retraining_s_event_starts_nothing(loop: Loop) -> None:
+    decision = next(
+        entry
+        for entry in loop.stage.decisions.decisions("flights", limit=20)
+        if entry.decision.action is Action.RETRAIN
+    )
+    before = len(loop.stage.registry.versions("flights"))
+    payload = {"model": "flights", "decision_id": decision.decision_id, "execution": "late"}
+    _, error = loop.invoke(loop.function("Lifecycle"), {"step": "acquire_lease", **payload})
+    assert error == "LeaseHeld"
+    assert not loop.stage.leases.is_held("flights")
+    assert len(loop.stage.registry.versions("flights")) == before
+
+
+def test_a_rollout_that_fails_goes_back_to_the_champion(loop: Loop) -> None:
+    """The steps by hand: an older version is put in front of the callers, then taken back."""
+    champion = loop.stage.registry.champion("air_time")
+    assert champion is not None
+    fresh = replace(loop.stage.registry.version("air_time", champion.version), version="20990101-0000-by-hand")
+    loop.stage.registry.register(replace(fresh, status=VersionStatus.REGISTERED))
+    rollout, named = loop.function("Rollout"), {"model": "air_time", "version": fresh.version}
+    published, error = loop.invoke(rollout, {"step": "publish", **named})
+    assert not error, published
+    assert published["previous_function_version"] == champion.function_version
+    function_version = published["function_version"]
+    _, error = loop.invoke(rollout, {"step": "smoke_test", **named, "function_version": champion.function_version})
+    assert error == "EndpointError"
+    loop.invoke(rollout, {"step": "shift_alias", **named, "function_version": function_version})
+    assert loop.stage.api.predict("air_time", a_row(loop, "air_time"))["model_version"] == fresh.version
+    _, error = loop.invoke(rollout, {"step": "rollback", **named, **published})
+    assert not error
+    assert loop.stage.api.predict("air_time", a_row(loop, "air_time"))["model_version"] == champion.version
+    assert loop.stage.registry.version("air_time", fresh.version).status is VersionStatus.ROLLED_BACK
+
+
+def test_a_lost_race_for_the_champion_is_refused(loop: Loop) -> None:
+    champion = loop.stage.registry.champion("air_time")
+    assert champion is not None
+    payload = {
+        "step": "promote",
+        "model": "air_time",
+        "version": "20990101-0000-by-hand",
+        "function_version": "99",
+        "expected_champion": "somebody-else",
+    }
+    _, error = loop.invoke(loop.function("Rollout"), payload)
+    assert error == "RegistryConflict"
+    assert loop.stage.registry.champion("air_time") == champion
+
+
+def test_the_schedule_asks_every_model_regularly(loop: Loop) -> None:
+    def ticked() -> list[Any]:
+        everything = loop.stage.decisions.decisions("air_time", limit=500, with_quiet=True)
+        return [entry for entry in everything if entry.cause.startswith("tick:")]
+
+    assert loop.wait(lambda: ticked() or None, for_what="the schedule's tick", seconds=100)
+
+
+# --- once, and only what is good ------------------------------------------------------------------
+
+
+def test_the_same_object_landed_and_announced_again_has_one_effect(loop: Loop) -> None:
+    day = loop.next_day()
+    body = loop.flights.features(day)
+    batch = loop.land(body)
+    assert isinstance(batch, Batch)
+    committed = loop.committed(batch)
+    loop.stage.land(FEATURES, "the-same-again.parquet", body)
+    event = {
+        "detail-type": "Object Created",
+        "source": "aws.s3",
+        "detail": {"bucket": {"name": loop.stage.output("LandingBucket")}, "object": {"key": batch.source_key}},
+    }
+    for _ in range(2):
+        client("sqs").send_message(QueueUrl=loop.stage.output("LandedQueueUrl"), MessageBody=json.dumps(event))
+    later = loop.land(b"this comes after the repeats")
+    assert isinstance(later, Quarantine)
+    assert loop.stage.tables.get(FEATURES) == committed
+    assert len([b for b in loop.stage.batches.batches(FEATURES, limit=5) if b.batch_id == batch.batch_id]) == 1
+
+
+def test_a_bad_batch_is_set_aside_a_person_is_called_and_later_batches_go_on(loop: Loop) -> None:
+    inbox = subscribe_to_escalations(loop)
+    day = loop.next_day()
+    body = loop.flights.features(day)
+    loop.committed(loop.land(body))  # ends whatever incident an earlier test began
+    loop.next_day()
+    quarantine = loop.land(body[: len(body) // 2])
+    assert isinstance(quarantine, Quarantine)
+    assert quarantine.faults[0].code == "unparsable"
+    bucket, _, key = quarantine.object_uri.removeprefix("s3://").partition("/")
+    s3 = client("s3")
+    assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == body[: len(body) // 2]
+    reasons = json.loads(s3.get_object(Bucket=bucket, Key=key.replace("/object", "/reasons.json"))["Body"].read())
+    assert reasons["faults"][0]["code"] == "unparsable"
+    decision = loop.decision("flights", f"quarantine:{quarantine.batch_id}")
+    assert (decision.decision.action, decision.decision.reason) == (Action.ESCALATE, Reason.FEED_BROKEN)
+    assert "the feed needs repair" in loop.wait(lambda: received(inbox), for_what="the call")
+    assert isinstance(loop.land(loop.flights.features(loop.today)), Batch)
+
+
+def test_an_object_outside_every_feed_is_set_aside(loop: Loop) -> None:
+    quarantine = loop.land_anywhere("notes/todo.txt", b"remember the milk")
+    assert quarantine.feed is None
+    assert quarantine.faults[0].code == "unknown_feed"
+
+
+def test_labels_of_a_broken_file_are_set_aside_too(loop: Loop) -> None:
+    feed = Feed(kind=FeedKind.LABELS, name="flights")
+    quarantine = loop.land(b"late,flight_id\nmaybe,1\n", feed=feed, name="labels.csv")
+    assert isinstance(quarantine, Quarantine)
+    assert {fault.code for fault in quarantine.faults} >= {"missing_column", "wrong_type"}
+
+
+def test_no_work_was_left_dead(loop: Loop) -> None:
+    for queue in ("LandedDeadQueueUrl", "AcceptedDeadQueueUrl", "UndecidedDeadQueueUrl", "UnstartedQueueUrl"):
+        answer = client("sqs").get_queue_attributes(
+            QueueUrl=loop.stage.output(queue), AttributeNames=["ApproximateNumberOfMessages"]
+        )
+        assert answer["Attributes"]["ApproximateNumberOfMessages"] == "0", queue
+
+
+# --- the command line ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (["status"], "flights: Will a flight arrive more than 15 minutes late?"),
+        (["status", "air_time"], "champion"),
+        (["decisions", "flights"], "Decisions"),
+        (["versions", "flights"], "Versions"),
+    ],
+)
+def test_a_command_shows_what_is_there_to_people_and_to_scripts(loop: Loop, command: list[str], told: str) -> None:
+    assert " ".join(told.split()) in " ".join(evertrain(*command).stdout.split())
+    assert json.loads(evertrain(*command, "--json").stdout)
+
+
+def test_a_file_is_landed_and_judged_from_the_command_line(loop: Loop, tmp_path: Path) -> None:
+    file = tmp_path / "day.parquet"
+    file.write_bytes(loop.flights.features(loop.next_day()))
+    found = json.loads(evertrain("land", "flights", str(file), "--json").stdout)
+    assert found["batch"]["rows"] > 500
+    assert {verdict["model"] for verdict in found["verdicts"]} == {"flights", "air_time"}
+    file.write_bytes(b"no table")
+    assert evertrain("land", "flights", str(file), status=2).stdout.startswith("quarantined")
+
+
+def test_a_prediction_is_asked_from_the_command_line(loop: Loop) -> None:
+    answer = json.loads(evertrain("predict", "flights", "--json", json.dumps(a_row(loop))).stdout)
+    assert len(answer["predictions"]) == 1
+
+
+def test_an_unknown_model_is_told_with_the_known_ones(loop: Loop) -> None:
+    told = evertrain("versions", "trains", status=1).stderr
+    assert told == "there is no models/trains/; known models: air_time, flights\n"
+
+
+def evertrain(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
+    ran = subprocess.run(
+        [sys.executable, "-c", "from evertrain.cli.main import run; run()", *arguments],
+        cwd=REPOSITORY,
+        env=os.environ | {"EVERTRAIN_STAGE": "e2e", "COLUMNS": "160"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == status, ran.stdout + ran.stderr
+    return ran
+
+
+def subscribe_to_escalations(loop: Loop) -> str:
+    """A queue that gets what a person would."""
+    sqs = client("sqs")
+    url: str = sqs.create_queue(QueueName="a-person-s-inbox")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    client("sns").subscribe(TopicArn=loop.stage.output("EscalationTopicArn"), Protocol="sqs", Endpoint=arn)
+    return url
+
+
+def received(url: str) -> str | None:
+    messages = client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", [])
+    return str(messages[0]["Body"]) if messages else None
