@@ -75,7 +75,7 @@ imports: setup
 	$(BIN)/lint-imports --no-cache
 
 unit: setup
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 tests/unit evertrain infra localstack_host
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 tests/unit evertrain infra
 
 contract: setup
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile -m "not localstack" tests/contract

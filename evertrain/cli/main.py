@@ -182,7 +182,7 @@ def account() -> None:
 
 @app.command()
 def demo(
-    days: Annotated[int, typer.Option(min=40, max=360, help="How many days of 2013 to replay.")] = 200,
+    days: Annotated[int, typer.Option(min=40, max=360, help="How many days of 2013 to replay.")] = 170,
     report: Annotated[Path, typer.Option(help="Where the HTML report goes.")] = Path(".build/demo-report.html"),
     stage: StageName = "dev",
     project: Root = HERE,

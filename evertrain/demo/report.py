@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from importlib.resources import files
+from itertools import groupby
 
 import jinja2
 import plotly.graph_objects as go
@@ -58,7 +59,12 @@ def render(
         facts=facts,
         quarantines=quarantines,
         models=[
-            {"story": story, "plots": [_plot(figure) for figure in _figures(story)], "gain": _gain(story)}
+            {
+                "story": story,
+                "plots": [_plot(figure) for figure in _figures(story)],
+                "gain": _gain(story),
+                "decisions": _in_a_row(story.decisions),
+            }
             for story in stories
         ],
         # Plotly's own code, not data: the one place where nothing is escaped.
@@ -175,6 +181,22 @@ def _plot(figure: go.Figure) -> Markup:
         figure, include_plotlyjs=False, full_html=False, config={"displaylogo": False, "responsive": True}
     )
     return Markup(html)  # noqa: S704  # made by Plotly from numbers and escaped names
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """Decisions for the same reason that followed each other, told by the last."""
+
+    first: datetime
+    last: RecordedDecision
+    count: int
+
+
+def _in_a_row(decisions: Sequence[RecordedDecision]) -> list[Row]:
+    """A hold is decided with every day's labels: what is news is when its reason changes."""
+    alike = groupby(decisions, key=lambda entry: (entry.decision.action, entry.decision.reason))
+    several = [list(some) for _, some in alike]
+    return [Row(first=some[0].decided_at, last=some[-1], count=len(some)) for some in several]
 
 
 def _gain(story: ModelStory) -> str:
