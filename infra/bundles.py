@@ -121,7 +121,7 @@ def stage_training_image(*, root: Path) -> Path:
     place = root / ".build" / "train-image"
     sources = [
         *_package(root),
-        *_python_files(root, "jobs/train"),
+        *_python_files(root, "jobs"),
         *sorted((root / "models").glob("*/*.py")),
         *_project(root),
         root / "requirements" / "train.txt",
