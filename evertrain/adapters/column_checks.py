@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -15,6 +15,12 @@ from evertrain.domain.model_spec import Column, FeatureKind
 
 CLOCK_SKEW = timedelta(minutes=5)
 """A sender's clock may be ahead of ours by so much."""
+
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+"""What is older was never set, or read with the wrong unit. Nanoseconds would not reach much further either."""
+
+_LONGEST_MESSAGE = 240
+"""Characters. One stray quote makes a cell of half a file, and faults travel in events of at most 256 KB."""
 
 _TRUE, _FALSE = ["true", "True", "TRUE", "1"], ["false", "False", "FALSE", "0"]
 
@@ -65,9 +71,13 @@ class Checker:
         stored_as: str,
         nullable: bool = False,
     ) -> None:
-        if name not in raw.column_names:
+        times = raw.column_names.count(name)
+        if not times:
             there = ", ".join(raw.column_names[:20])
             _fault(checked, "missing_column", name, f"{name}: the column is missing; there are {there}")
+            return
+        if times > 1:
+            _fault(checked, "duplicate_column", name, f"{name}: the column is there {times} times")
             return
         try:
             values = convert(raw[name])
@@ -121,8 +131,11 @@ class Checker:
             return pc.cast(read, TIMESTAMP, safe=False)
         if not pa.types.is_timestamp(values.type):
             raise _WrongType(f"must be a timestamp, not {values.type}")
-        # A time without a zone is cast as UTC.
-        return pc.cast(values, TIMESTAMP, safe=False)
+        # A time without a zone is cast as UTC. Fractions of a microsecond are cut, an overflow is not wrapped round.
+        try:
+            return pc.cast(values, options=pc.CastOptions(TIMESTAMP, allow_time_truncate=True))
+        except pa.ArrowInvalid as error:
+            raise _WrongType("must be times that microseconds can count") from error
 
     # --- what values must hold to ---------------------------------------------------------------
 
@@ -143,6 +156,8 @@ class Checker:
 
     def _times(self, checked: Checked) -> None:
         if EVENT_TIME in checked.columns:
+            early = pc.less(checked.columns[EVENT_TIME], pa.scalar(EARLIEST, TIMESTAMP))
+            self._where(checked, EVENT_TIME, "out_of_range", early, f"are before {EARLIEST.year}")
             latest = pa.scalar(self.now + CLOCK_SKEW, TIMESTAMP)
             late = pc.greater(checked.columns[EVENT_TIME], latest)
             told = f"are in the future; it is {self.now:%Y-%m-%d %H:%M} UTC"
@@ -152,8 +167,9 @@ class Checker:
         count = pc.sum(bad).as_py() or 0
         if count:
             values = checked.columns[name].filter(pc.fill_null(bad, False))
+            # Times as text by Arrow: Python's own end at the year 9999.
             is_time = pa.types.is_timestamp(values.type)
-            example = (pc.cast(values, PLAIN_TIMESTAMP) if is_time else values)[0].as_py()
+            example = (_seconds_as_text(values) if is_time else values)[0].as_py()
             message = f"{name}: {count} of {len(bad)} values {told}, such as {example}"
             _fault(checked, code, name, message)
 
@@ -178,8 +194,10 @@ def _read(values: Values, wanted: Any, told: str, *, or_else: Any = None) -> Val
     for reading in filter(None, (wanted, or_else)):
         with suppress(pa.ArrowInvalid):
             return pc.cast(pc.cast(values, reading), wanted)
-    wrong = next(value for value in values.drop_null().unique().to_pylist() if not _reads(value, wanted, or_else))
-    raise _WrongType(f"must be {told}, not {wrong!r}")
+    for value in values.drop_null().unique().to_pylist():
+        if not _reads(value, wanted, or_else):
+            raise _WrongType(f"must be {told}, not {value!r}")
+    raise _WrongType(f"must be {told} in one form, but some rows have a time zone and some have none")
 
 
 def _reads(value: str, *readings: Any) -> bool:
@@ -196,5 +214,10 @@ def _refuse_others(values: Values, known: Values, told: str) -> None:
         raise _WrongType(f"must be {told}, not {others[0].as_py()!r}")
 
 
+def _seconds_as_text(times: Values) -> Values:
+    return pc.cast(pc.cast(pc.cast(times, PLAIN_TIMESTAMP), pa.timestamp("s"), safe=False), pa.string())
+
+
 def _fault(checked: Checked, code: str, column: str, message: str) -> None:
-    checked.faults.append(Fault(code=code, column=column, message=message))
+    shown = message if len(message) <= _LONGEST_MESSAGE else f"{message[: _LONGEST_MESSAGE - 1]}…"
+    checked.faults.append(Fault(code=code, column=column, message=shown))

@@ -1,9 +1,10 @@
 """What Delta writer and reader share: where tables are, how their store is reached, what their log tells."""
 
 import os
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Any
 
+from arro3.core import DataType
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
@@ -42,19 +43,18 @@ def state_of(table: DeltaTable) -> TableState:
     return TableState(
         version=table.version(),
         rows=sum(action["num_records"] for action in actions),
-        event_time_min=min(_utc(action["min.event_time"]) for action in actions),
-        event_time_max=max(_utc(action["max.event_time"]) for action in actions),
-        ingested_at_max=max(_utc(action["max.ingested_at"]) for action in actions),
+        event_time_min=min(action["min.event_time"] for action in actions),
+        event_time_max=max(action["max.event_time"] for action in actions),
+        ingested_at_max=max(action["max.ingested_at"] for action in actions),
     )
 
 
 def files_of(table: DeltaTable) -> list[dict[str, Any]]:
     """One entry for each data file: `path`, `num_records`, `min.<column>` and `max.<column>` of both times."""
     actions = table.get_add_actions(flatten=True)
-    names = actions.schema.names
-    columns = {name: actions.column(name).to_pylist() for name in names}
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
-
-
-def _utc(moment: datetime) -> datetime:
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    columns: dict[str, list[Any]] = {name: list(actions.column(name).to_pylist()) for name in ("path", "num_records")}
+    for name in ("min.event_time", "max.event_time", "min.ingested_at", "max.ingested_at"):
+        # By way of a time without a zone: one with it needs a time zone database, which Lambda may lack.
+        plain = actions.column(name).cast(DataType.timestamp("us")).to_pylist()
+        columns[name] = [moment.replace(tzinfo=UTC) for moment in plain]
+    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]

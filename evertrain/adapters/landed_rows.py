@@ -83,7 +83,9 @@ def _parse(body: bytes, name: str) -> tuple[pa.Table, bool]:
         if body[:2] == b"\x1f\x8b":
             body = gzip.decompress(body)
         if body[:4] == b"PAR1":
-            return pq.read_table(io.BytesIO(body)), False
+            table = pq.read_table(io.BytesIO(body))
+            table.validate(full=True)  # Parquet is not checked on reading: text may be no UTF-8
+            return table, False
         if not name.removesuffix(".gz").endswith(".csv"):
             raise pa.ArrowInvalid("it is no Parquet file, and its name does not end in .csv")
         return _parse_csv(body), True

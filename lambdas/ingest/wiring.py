@@ -3,9 +3,8 @@
 from functools import cache
 from pathlib import Path
 
-from evertrain.adapters.delta_writer import DeltaWriter
-
 from evertrain.adapters.clients import client
+from evertrain.adapters.delta_writer import DeltaWriter
 from evertrain.adapters.dynamodb import Table
 from evertrain.adapters.dynamodb_batches import DynamoDBBatchLog, DynamoDBTableStates
 from evertrain.adapters.event_bus import EventBridgeBus

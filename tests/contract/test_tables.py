@@ -1,5 +1,8 @@
 """The feature store on Delta Lake: a batch is added once, a version stays as it was, what was unknown is not read."""
 
+import os
+import subprocess
+import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -24,6 +27,7 @@ from tests.builders.models import NOW, a_group, a_model, days
 FEATURES = Feed(kind=FeedKind.FEATURES, name="trips")
 LABELS = Feed(kind=FeedKind.LABELS, name="trips")
 PROJECT = Project(groups={"trips": a_group()}, models={"trips": a_model()})
+ROOT = Path(__file__).parents[2]
 EVER = Interval(start=NOW - days(99), end=NOW + days(99))
 
 
@@ -131,6 +135,24 @@ def test_the_table_has_the_types_that_are_declared_and_any_delta_reader_reads_it
         "carrier": "string",
         "holiday": "bool",
     }
+
+
+def test_a_commit_needs_no_time_zone_database(store: Store) -> None:
+    """As on Lambda. In a process of its own: Python keeps the zones that it has read."""
+    store.add(FEATURES, landed_features(day=1), ingested_at=NOW)
+    script = f"""
+import sys
+sys.modules["tzdata"] = None
+from evertrain.adapters.delta_log import open_table, state_of
+from evertrain.domain.batches import Feed, FeedKind
+print(state_of(open_table({str(store.root)!r}, Feed(kind=FeedKind.FEATURES, name="trips"))))
+"""
+    environment = os.environ | {"PYTHONTZPATH": ""}
+    done = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip() == str(store.reader.state(FEATURES))
 
 
 # --- training rows ------------------------------------------------------------------------------

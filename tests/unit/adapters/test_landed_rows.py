@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from evertrain.adapters.landed_rows import LandedRows, LandedRowsReader
@@ -183,6 +184,73 @@ def test_a_value_that_cannot_be_is_named(column: str, value: Any, code: str, tol
     assert fault(parquet(frame)) == (code, told)
 
 
+def test_text_that_is_no_utf_8_is_named() -> None:
+    column = pa.array([b"\xff\xfe"] * 20, pa.binary()).view(pa.string())
+    code, message = fault(arrow_parquet(features_table(carrier=column)))
+    assert code == "unparsable"
+    assert "Invalid UTF8" in message
+
+
+@pytest.mark.parametrize(
+    ("times", "unit", "code", "told"),
+    [
+        (1_500_000_000_000_000_000, "us", "future_event_time", "event_time: 20 of 20 values are in the future"),
+        (-62_135_596_800, "s", "out_of_range", "event_time: 20 of 20 values are before 1900, such as 0001-01-01"),
+        (10**17, "ms", "wrong_type", "departed_at: must be times that microseconds can count"),
+    ],
+)
+def test_a_time_far_off_the_calendar_is_named(times: int, unit: str, code: str, told: str) -> None:
+    column = pa.array([times] * 20, pa.timestamp(unit, "UTC"))
+    found = fault(arrow_parquet(features_table(departed_at=column)))
+    assert found[0] == code
+    assert found[1].startswith(told)
+
+
+def test_times_of_which_only_some_have_a_zone_are_named() -> None:
+    body = csv(features_frame()).replace(b"+00:00", b"", 1)
+    told = "departed_at: must be an ISO 8601 time in one form, but some rows have a time zone and some have none"
+    assert fault(body, name="1.csv") == ("wrong_type", told)
+
+
+def test_a_column_that_is_there_twice_is_named_if_it_is_declared() -> None:
+    assert read(csv(features_frame(a=1, b=2)).replace(b",a,b", b",a,a"), name="1.csv").count == 20
+    body = csv(features_frame(a=1)).replace(b",holiday,a", b",holiday,wind")
+    assert fault(body, name="1.csv") == ("duplicate_column", "wind: the column is there 2 times")
+    table = features_table()
+    assert fault(arrow_parquet(table.append_column("wind", table["wind"])))[0] == "unparsable"
+
+
+@pytest.mark.parametrize("column", ["distance", "trip_id"])
+def test_a_message_stays_short_however_long_a_cell_is(column: str) -> None:
+    frame = features_frame().astype(object)
+    frame.loc[3, column] = "x" * 500_000
+    frame.loc[4] = frame.loc[3]
+    found = faults(csv(frame), name="1.csv")
+    assert {entry.column for entry in found} >= {column}
+    assert max(len(entry.message) for entry in found) == 240
+
+
+def test_a_message_stays_short_however_long_a_header_is() -> None:
+    assert {len(entry.message) for entry in faults(b"a" * 500_000 + b"\n1\n", name="1.csv")} == {240}
+
+
+def test_a_file_with_a_changed_byte_is_taken_or_set_aside_but_never_an_error() -> None:
+    rng = np.random.default_rng(1)
+    whole = np.frombuffer(landed_features(), dtype=np.uint8)
+    set_aside = 0
+    for place in rng.integers(0, len(whole), 1000):
+        changed = whole.copy()
+        changed[place] = rng.integers(0, 256)
+        try:
+            rows = read(changed.tobytes())
+        except BatchRejected:
+            set_aside += 1
+        else:
+            rows.columns(["distance", "wind", "carrier", "holiday"])
+            rows.to_parquet(ingested_at=NOW)
+    assert 100 < set_aside < 1000
+
+
 def test_a_label_other_than_0_and_1_is_named() -> None:
     code, message = fault(landed_labels(late=[0.0, 1.0] * 9 + [2.0, 1.0]), feed=LABELS)
     assert (code, message) == ("out_of_range", "late: 1 of 20 values are neither 0 nor 1, such as 2.0")
@@ -201,7 +269,19 @@ def test_all_faults_are_found_at_once() -> None:
 
 def test_a_label_column_of_another_type_is_named() -> None:
     table = pa.table({"trip_id": ["1"], "departed_at": [NOW - days(1)], "late": ["yes"]})
-    sink = pa.BufferOutputStream()
-    pa.parquet.write_table(table, sink)
-    code, message = fault(sink.getvalue().to_pybytes(), feed=LABELS)
+    code, message = fault(arrow_parquet(table), feed=LABELS)
     assert (code, message) == ("wrong_type", "late: must be a number, not string")
+
+
+def features_table(**columns: pa.Array) -> pa.Table:
+    """What no data frame would write: `columns` replace those of a good batch."""
+    table = pa.Table.from_pandas(features_frame(), preserve_index=False)
+    for name, values in columns.items():
+        table = table.set_column(table.column_names.index(name), name, values)
+    return table
+
+
+def arrow_parquet(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    return bytes(sink.getvalue().to_pybytes())

@@ -1,0 +1,73 @@
+"""The monitor's function: each landed object by itself, and a message that fails goes back alone."""
+
+import logging
+from typing import Any
+
+import pytest
+
+from evertrain.domain.batches import Batch, LandedObject, Quarantine
+from evertrain.ports.batches import ObjectGone
+from lambdas.monitor import handler
+from tests.builders.batches import a_batch, a_quarantine
+from tests.builders.events import delivery, object_created
+
+
+class CheckByName:
+    """Accepts what is called good, sets aside what is called bad, breaks over what is called poison."""
+
+    def __init__(self) -> None:
+        self.seen: list[LandedObject] = []
+
+    def run(self, landed: LandedObject) -> Batch | Quarantine:
+        self.seen.append(landed)
+        if "poison" in landed.key:
+            raise RuntimeError("a fault of our own")
+        if "gone" in landed.key:
+            raise ObjectGone(landed.key)
+        return a_quarantine() if "bad" in landed.key else a_batch()
+
+
+@pytest.fixture
+def check(monkeypatch: pytest.MonkeyPatch) -> CheckByName:
+    check = CheckByName()
+    monkeypatch.setattr(handler, "check_batch", lambda: check)
+    return check
+
+
+def handle(**messages: Any) -> dict[str, Any]:
+    return handler.lambda_handler(delivery(**messages), None)
+
+
+def test_a_message_that_fails_goes_back_while_the_others_are_done(check: CheckByName) -> None:
+    answer = handle(
+        first=object_created("features/trips/good.parquet"),
+        second=object_created("features/trips/poison.parquet"),
+        third=object_created("features/trips/bad.parquet"),
+    )
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "second"}]}
+    assert len(check.seen) == 3
+
+
+def test_a_key_is_taken_as_it_is_told(check: CheckByName) -> None:
+    assert handle(one=object_created("features/trips/a+b%20ü.parquet", bucket="b")) == {"batchItemFailures": []}
+    assert check.seen == [LandedObject(bucket="b", key="features/trips/a+b%20ü.parquet")]
+
+
+def test_an_object_that_is_gone_is_not_asked_for_again(check: CheckByName, caplog: pytest.LogCaptureFixture) -> None:
+    assert handle(one=object_created("features/trips/gone.parquet")) == {"batchItemFailures": []}
+    assert "object_gone key=features/trips/gone.parquet" in caplog.text
+
+
+@pytest.mark.parametrize("body", ["no JSON", {"detail": {"bucket": {"name": "landing"}}}])
+def test_a_message_that_is_no_event_goes_to_the_dead_letters(check: CheckByName, body: Any) -> None:
+    assert handle(one=body) == {"batchItemFailures": [{"itemIdentifier": "one"}]}
+    assert check.seen == []
+
+
+def test_each_object_is_one_line_in_the_log(check: CheckByName, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    handle(one=object_created("features/trips/good.parquet"), two=object_created("features/trips/bad.parquet"))
+    assert [record.getMessage() for record in caplog.records] == [
+        "batch_accepted feed=features/trips batch=b1 rows=900 key=features/trips/good.parquet",
+        "batch_quarantined feed=features/trips batch=q1 faults=unparsable key=features/trips/bad.parquet",
+    ]

@@ -1,0 +1,73 @@
+"""An accepted batch is committed, noted and told; a repeat changes nothing and is told again."""
+
+from dataclasses import dataclass, field
+
+import pytest
+
+from evertrain.domain.batches import Batch, Feed, TableState
+from evertrain.use_cases.commit_batch import CommitBatch, UnknownBatch
+from tests.builders.batches import FEATURES, LABELS, a_batch, a_quarantine, a_table_state
+from tests.fakes.batches import FakeBatchLog, FakeTableStates
+from tests.fakes.messages import FakeEventBus
+
+
+@dataclass
+class Tables:
+    """A table that gets a version for each batch that it has not seen."""
+
+    committed: list[Batch] = field(default_factory=list)
+
+    def commit(self, batch: Batch) -> TableState:
+        if batch not in self.committed:
+            self.committed.append(batch)
+        return a_table_state(version=len(self.committed), rows=sum(each.rows for each in self.committed))
+
+
+@dataclass
+class Ingest:
+    batches: FakeBatchLog = field(default_factory=FakeBatchLog)
+    tables: Tables = field(default_factory=Tables)
+    states: FakeTableStates = field(default_factory=FakeTableStates)
+    bus: FakeEventBus = field(default_factory=FakeEventBus)
+
+    def run(self, batch_id: str, *, feed: Feed = FEATURES) -> TableState:
+        return CommitBatch(batches=self.batches, tables=self.tables, states=self.states, bus=self.bus).run(
+            feed, batch_id
+        )
+
+
+@pytest.fixture
+def ingest() -> Ingest:
+    return Ingest()
+
+
+def test_an_accepted_batch_is_committed_noted_and_told(ingest: Ingest) -> None:
+    batch = a_batch("b1")
+    ingest.batches.record(batch, [])
+    state = ingest.run("b1")
+    assert ingest.tables.committed == [batch]
+    assert ingest.states.get(FEATURES) == state
+    (event,) = ingest.bus.published
+    assert event.name.value == "FeaturesCommitted"
+    assert event.detail == {"feed": "features/trips", "batch_id": "b1", "table_version": 1, "rows": batch.rows}
+
+
+def test_labels_are_told_as_labels(ingest: Ingest) -> None:
+    ingest.batches.record(a_batch("b1", feed=LABELS), [])
+    ingest.run("b1", feed=LABELS)
+    assert ingest.bus.names() == ["LabelsCommitted"]
+
+
+def test_a_repeat_commits_nothing_new_and_is_told_again(ingest: Ingest) -> None:
+    ingest.batches.record(a_batch("b1"), [])
+    assert ingest.run("b1") == ingest.run("b1")
+    assert len(ingest.tables.committed) == 1
+    assert ingest.bus.published[0] == ingest.bus.published[1]
+
+
+def test_an_unknown_or_quarantined_batch_is_refused_and_nothing_changes(ingest: Ingest) -> None:
+    ingest.batches.record_quarantine(a_quarantine("q1"))
+    for batch_id in ("q1", "b1"):
+        with pytest.raises(UnknownBatch, match=f"no batch {batch_id} of features/trips was accepted"):
+            ingest.run(batch_id)
+    assert (ingest.tables.committed, ingest.states.get(FEATURES), ingest.bus.published) == ([], None, [])
