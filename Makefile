@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
-PACKAGES := evertrain lambdas jobs serving infra localcloud localstack_host
+PACKAGES := evertrain lambdas jobs serving infra localcloud localstack_host bench
 LOCAL_OPTIONS := -c clock=replay
 export PYTHONDONTWRITEBYTECODE = 1
 

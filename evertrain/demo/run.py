@@ -42,7 +42,7 @@ _COLOURS = {
 
 def run_demo(stage: Stage, project: Project, *, days: int, report: Path, as_json: bool) -> None:
     """Raises the errors of whatever went wrong; what was landed stays landed, and a repeat goes on from there."""
-    console = Console(stderr=as_json, highlight=False)
+    console = Console(stderr=True, highlight=False) if as_json else show.console
     began = monotonic()
     # The classifier first: it has windows that compete.
     models = sorted(project.models_on("flights"), key=lambda spec: -len(spec.training.windows))

@@ -1,5 +1,6 @@
 """What the commands print for people: tables and sentences by Rich. Values in, text out."""
 
+import sys
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -14,7 +15,8 @@ from evertrain.domain.registry import ModelVersion, VersionStatus
 from evertrain.domain.training import duration_name
 from evertrain.use_cases.model_status import ModelStatus
 
-console = Console(highlight=False)
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+"""A file or a pipe has no width of its own."""
 
 _COLOURS = {
     Action.RETRAIN: "green",
