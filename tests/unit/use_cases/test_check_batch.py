@@ -2,13 +2,14 @@
 
 from dataclasses import dataclass, field
 
+import numpy as np
 import pytest
 
 from evertrain.adapters.landed_rows import LandedRowsReader
 from evertrain.domain.batches import Batch, LandedObject, Quarantine
 from evertrain.domain.drift import DriftStatus
 from evertrain.domain.events import Event, EventName
-from evertrain.domain.model_spec import Project
+from evertrain.domain.model_spec import Column, FeatureKind, Project
 from evertrain.ports.batches import ObjectGone
 from evertrain.statistics.reference import Reference, build_reference
 from evertrain.use_cases.check_batch import CheckBatch
@@ -95,6 +96,16 @@ def test_a_batch_is_compared_with_the_champion_s_own_reference(loop: Loop) -> No
     assert verdict.status is DriftStatus.STABLE
     assert verdict.reference_version == "v1"
     assert loop.loaded == [a_champion().reference_uri]
+
+
+def test_a_reference_with_a_column_that_the_group_lost_is_none(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop.crown()
+    gone = Column(name="altitude", kind=FeatureKind.NUMERIC)
+    rows = {"altitude": np.arange(500.0)}
+    monkeypatch.setattr(Loop, "_load_reference", lambda self, uri: build_reference(rows, [gone]))
+    found = loop.land(landed_features(rows=300))
+    (verdict,) = [v for v in loop.batches.verdicts_of(FEATURES, found.batch_id) if v.model == "trips"]
+    assert verdict.status is DriftStatus.NO_REFERENCE
 
 
 def test_drift_raises_an_event_of_its_own(loop: Loop) -> None:
