@@ -1,8 +1,15 @@
-"""Answers predictions: requests of the HTTP API, and the rollout's direct questions. A refusal is one sentence."""
+"""Answers predictions: requests of the HTTP API, and the rollout's direct questions. A refusal is one sentence.
+
+POST /models/{model}/predict: one row as an object of features, or many as {"rows": [{...}, ...]}. Answered with
+{"model", "model_version", "prediction_id", "predictions"}, in the order of the rows. `prediction_id` is the HTTP API's
+request id: one for each request, and the same in the access log and in this function's.
+GET /models/{model}: the version, the task, and each feature with its kind, whether it may be null, and an example.
+"""
 
 import base64
 import json
 import logging
+import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -42,7 +49,7 @@ def _answered(event: dict[str, Any], respond: Callable[[dict[str, Any]], dict[st
     except Exception:
         # The caller gets a name to ask for, the log has the trace.
         logger.exception("request_failed request=%s", request_id)
-        return refuse(500, f"the prediction failed; its request id is {request_id}")
+        return refuse(500, f"the prediction failed; its request id is {request_id}", request_id=request_id)
 
 
 def _respond(event: dict[str, Any]) -> dict[str, Any]:
@@ -64,6 +71,7 @@ def _predict(rows: object) -> dict[str, Any]:
         predictions = served.model.predict(validate_rows(rows, served.model.features))
     except InvalidRow as invalid:
         raise Refusal(400, str(invalid)) from invalid
+    _require_finite(predictions)
     logger.info(
         "predicted model=%s version=%s rows=%d ms=%.1f",
         served.model.model,
@@ -72,6 +80,14 @@ def _predict(rows: object) -> dict[str, Any]:
         (time.perf_counter() - began) * 1000,
     )
     return {"model_version": served.version, "predictions": predictions}
+
+
+def _require_finite(predictions: list[float]) -> None:
+    """Numbers that are valid one by one may have no finite sum, and JSON has no word for the rest."""
+    for index, prediction in enumerate(predictions):
+        if not math.isfinite(prediction):
+            where = f"row {index}: " if len(predictions) > 1 else ""
+            raise Refusal(400, f"{where}the prediction is not a finite number; the features' values are too large")
 
 
 def _describe() -> dict[str, Any]:
@@ -83,7 +99,12 @@ def _describe() -> dict[str, Any]:
         "task": served.model.task.value,
         "predicts": "probability of the positive class" if served.model.task == "classification" else "number",
         "features": [
-            {"name": feature.name, "kind": feature.kind.value, "nullable": feature.nullable}
+            {
+                "name": feature.name,
+                "kind": feature.kind.value,
+                "nullable": feature.nullable,
+                "example": feature.example,
+            }
             for feature in served.model.features
         ],
     }
@@ -98,7 +119,10 @@ def _served() -> wiring.Served:
 
 def _body(event: dict[str, Any]) -> Any:
     raw = event.get("body") or ""
-    body = base64.b64decode(raw) if event.get("isBase64Encoded") else raw.encode()
+    try:
+        body = base64.b64decode(raw) if event.get("isBase64Encoded") else raw.encode()
+    except ValueError as error:
+        raise Refusal(400, f"the body cannot be decoded: {error}") from error
     if len(body) > LONGEST_BODY:
         raise Refusal(413, f"the body has {len(body):,} bytes, {LONGEST_BODY:,} are allowed; send fewer rows at once")
     if not body:

@@ -14,8 +14,12 @@ class Refusal(Exception):
 
 
 def answer(status: int, body: dict[str, Any]) -> dict[str, Any]:
-    return {"statusCode": status, "headers": {"content-type": "application/json"}, "body": json.dumps(body)}
+    return {
+        "statusCode": status,
+        "headers": {"content-type": "application/json"},
+        "body": json.dumps(body, allow_nan=False),
+    }
 
 
-def refuse(status: int, sentence: str) -> dict[str, Any]:
-    return answer(status, {"error": sentence})
+def refuse(status: int, sentence: str, **more: str) -> dict[str, Any]:
+    return answer(status, {"error": sentence} | more)

@@ -57,12 +57,16 @@ def _apply(step: Any, columns: list[Document]) -> list[Document]:
 def _impute(step: SimpleImputer, columns: list[Document]) -> list[Document]:
     if step.add_indicator:
         raise UnsupportedEstimator("SimpleImputer(add_indicator=True) has no flat form")
+    if not (isinstance(step.missing_values, float) and math.isnan(step.missing_values)):
+        raise UnsupportedEstimator("SimpleImputer: missing is NaN here, so missing_values must be NaN too")
     filled = []
     for column, value in zip(columns, step.statistics_, strict=True):
         if column["kind"] != "number" or "shift" in column:
             raise UnsupportedEstimator(
                 f"SimpleImputer on {column['feature']}: only on numbers, and before any scaling"
             )
+        if math.isnan(value):
+            raise UnsupportedEstimator(f"SimpleImputer on {column['feature']}: no training row has a value")
         filled.append(column | {"fill": float(value)})
     return filled
 
@@ -83,6 +87,7 @@ def _one_hot(step: OneHotEncoder, columns: list[Document]) -> list[Document]:
         raise UnsupportedEstimator('OneHotEncoder: set handle_unknown="ignore", or an unseen category is an error')
     if getattr(step, "_infrequent_enabled", False):
         raise UnsupportedEstimator("OneHotEncoder with infrequent categories has no flat form")
+    _require_raw(step, columns)
     dropped = step.drop_idx_ if step.drop_idx_ is not None else [None] * len(columns)
     return [
         {"feature": column["feature"], "kind": "is", "level": level_of(level)}
@@ -98,10 +103,22 @@ def _ordinal(step: OrdinalEncoder, columns: list[Document]) -> list[Document]:
         raise UnsupportedEstimator(
             'OrdinalEncoder: set handle_unknown="use_encoded_value", unknown_value=nan, encoded_missing_value=nan'
         )
+    if getattr(step, "_infrequent_enabled", False):
+        raise UnsupportedEstimator("OrdinalEncoder with infrequent categories has no flat form")
+    _require_raw(step, columns)
     return [
         {"feature": column["feature"], "kind": "code", "levels": [level_of(level) for level in levels]}
         for column, levels in zip(columns, step.categories_, strict=True)
     ]
+
+
+def _require_raw(step: Any, columns: list[Document]) -> None:
+    """An encoder of the flat format looks up the feature's own value: a step before it would be lost in silence."""
+    for column in columns:
+        if column["kind"] not in ("number", "text") or "fill" in column or "shift" in column:
+            raise UnsupportedEstimator(
+                f"{type(step).__name__} on {column['feature']}: only on the feature itself, with no step before it"
+            )
 
 
 _CONVERTERS: dict[type, Callable[[Any, list[Document]], list[Document]]] = {
@@ -126,6 +143,8 @@ def _kind(feature: Column) -> str:
 def _names(chosen: Any, transformer: ColumnTransformer, name: str) -> list[str]:
     names = [str(each) for each in transformer.feature_names_in_]
     if isinstance(chosen, slice):
+        if isinstance(chosen.start, str) or isinstance(chosen.stop, str):
+            raise UnsupportedEstimator(f"ColumnTransformer: name the columns of {name!r} one by one, not as a slice")
         return names[chosen]
     listed = list(chosen)
     if all(isinstance(each, str) for each in listed):

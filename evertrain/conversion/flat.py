@@ -5,6 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from sklearn.base import is_classifier
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
@@ -37,10 +38,12 @@ def to_flat(estimator: Any, spec: ModelSpec) -> bytes:
     else:
         allowed = ", ".join(cls.__name__ for cls in (*_BOOSTING, LogisticRegression, *_LINEAR))
         raise UnsupportedEstimator(f"{type(model).__name__} cannot be served; allowed: {allowed}")
+    if spec.task is Task.CLASSIFICATION or is_classifier(model):
+        _require_zero_and_one(model, spec)
+    if total["kind"] == "linear":
+        _require_numbers(model, columns, spec)
     if text := [column["feature"] for column in columns if column["kind"] == "text"]:
         raise UnsupportedEstimator(f"{', '.join(text)}: text reaches the model without an encoder")
-    if spec.task is Task.CLASSIFICATION:
-        _require_zero_and_one(model)
     document = {
         "format": FORMAT,
         "version": VERSION,
@@ -72,9 +75,25 @@ def _linear(weights: Sequence[float], intercept: float) -> Document:
     return {"kind": "linear", "weights": [float(weight) for weight in weights], "intercept": float(intercept)}
 
 
-def _require_zero_and_one(model: Any) -> None:
-    classes = getattr(model, "classes_", None)
-    if classes is None or [float(each) for each in classes] != [0.0, 1.0]:
+def _require_numbers(model: Any, columns: Sequence[Document], spec: ModelSpec) -> None:
+    """A weighted sum has no way for what is missing: the endpoint would answer NaN to a row that its schema allows."""
+    nullable = {column.name for column in spec.features if column.nullable}
+    for column in columns:
+        name = column["feature"]
+        if column["kind"] == "number" and name in nullable and "fill" not in column:
+            raise UnsupportedEstimator(
+                f"{type(model).__name__}: {name} may be null; put a SimpleImputer before the model"
+            )
+        if column["kind"] == "code":
+            raise UnsupportedEstimator(
+                f"{type(model).__name__}: an unseen category of {name} has no code; put a OneHotEncoder before the model"
+            )
+
+
+def _require_zero_and_one(model: Any, spec: ModelSpec) -> None:
+    if spec.task is not Task.CLASSIFICATION:
+        raise UnsupportedEstimator(f"{type(model).__name__} is a classifier, and the model's task is {spec.task}")
+    if list(getattr(model, "classes_", ())) != [0, 1]:
         raise UnsupportedEstimator(
             f"{type(model).__name__} does not predict the classes 0 and 1; a classification's label is 0 or 1"
         )

@@ -24,7 +24,11 @@ def to_frame(
         values = table[feature.name]
         if feature.kind is FeatureKind.CATEGORICAL:
             levels = list(known[feature.name]) if feature.name in known else sorted(_levels(values))
-            columns[feature.name] = pd.Categorical(values.to_pylist(), categories=levels)
+            # What the categories do not hold is missing, said by us: pandas will not do it in silence for long.
+            taken = pc.is_in(values, value_set=pa.array(levels, values.type))
+            columns[feature.name] = pd.Categorical(
+                pc.if_else(taken, values, pa.scalar(None, values.type)).to_pylist(), categories=levels
+            )
         else:
             numbers = pc.cast(
                 pc.cast(values, pa.int8()) if pa.types.is_boolean(values.type) else values, pa.float64()

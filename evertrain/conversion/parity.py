@@ -1,5 +1,6 @@
 """Does the artifact predict what the estimator predicts? Asked on real rows before anything is registered."""
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -12,21 +13,58 @@ from evertrain.scoring import FlatModel
 TOLERANCE = 1e-9
 """Sums are made in the estimator's own order; what remains is the exponential function's last digit."""
 
+ALTERED_ROWS = 50
+"""Rows that are asked again for each feature, with what training may never have had."""
+
 
 class ParityError(EvertrainError):
     """The artifact predicts something else than the estimator that it was made from."""
 
 
 def check_parity(estimator: Any, frame: pd.DataFrame, flat: FlatModel) -> float:
-    """The largest absolute difference over the frame's rows. Raises ParityError above TOLERANCE."""
-    theirs = estimator.predict_proba(frame)[:, 1] if flat.task is Task.CLASSIFICATION else estimator.predict(frame)
-    ours = np.asarray(flat.predict(_rows(frame, flat)))
+    """The largest absolute difference over the frame's rows, and over some of them altered as a caller may send them:
+    each nullable feature missing, each category unseen. Raises ParityError above TOLERANCE.
+    """
+    asked = _with_altered_rows(frame, flat)
+    with warnings.catch_warnings():
+        # The unseen categories are there on purpose.
+        warnings.filterwarnings("ignore", message="Found unknown categories", category=UserWarning)
+        theirs = (
+            estimator.predict_proba(asked)[:, 1] if flat.task is Task.CLASSIFICATION else estimator.predict(asked)
+        )
+    ours = np.asarray(flat.predict(_rows(asked, flat)))
     difference = float(np.max(np.abs(np.asarray(theirs, dtype=np.float64).ravel() - ours), initial=0.0))
     if not difference <= TOLERANCE:  # also refuses a NaN
         raise ParityError(
             f"{flat.model}: artifact and estimator differ by {difference:.3g}, allowed are {TOLERANCE:g}"
         )
     return difference
+
+
+def _with_altered_rows(frame: pd.DataFrame, flat: FlatModel) -> pd.DataFrame:
+    # What the sample happens to hold proves nothing about the rest that the schema allows.
+    unseen = {
+        feature.name: _unseen(frame[feature.name])
+        for feature in flat.features
+        if feature.kind is FeatureKind.CATEGORICAL
+    }
+    wide = frame.assign(**{name: frame[name].cat.add_categories([level]) for name, level in unseen.items()})
+    some = wide.head(ALTERED_ROWS)
+    altered = [
+        some.assign(
+            **{feature.name: pd.Series([value] * len(some), index=some.index, dtype=wide[feature.name].dtype)}
+        )
+        for feature in flat.features
+        for value in ([None] if feature.nullable else []) + ([unseen[feature.name]] if feature.name in unseen else [])
+    ]
+    return pd.concat([wide, *altered], ignore_index=True)
+
+
+def _unseen(values: "pd.Series[str]") -> str:
+    level = "unseen"
+    while level in values.cat.categories:
+        level += "?"
+    return level
 
 
 def _rows(frame: pd.DataFrame, flat: FlatModel) -> list[dict[str, object]]:

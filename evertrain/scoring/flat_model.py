@@ -10,6 +10,7 @@ import math
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.model_spec import FeatureKind, Task
@@ -48,10 +49,7 @@ class FlatModel:
             return cls(
                 model=document["model"],
                 task=Task(document["task"]),
-                features=tuple(
-                    Feature(name=entry["name"], kind=FeatureKind(entry["kind"]), nullable=entry["nullable"])
-                    for entry in document["features"]
-                ),
+                features=tuple(_feature(entry, document["encoders"]) for entry in document["features"]),
                 encoders=tuple((entry["feature"], _encoder(entry)) for entry in document["encoders"]),
                 total=_TOTALS[document["total"]["kind"]](document["total"]),
                 link=_LINKS[document["link"]],
@@ -67,6 +65,20 @@ class FlatModel:
         """For each row the probability of the positive class, or the number. Rows are valid: see `validate_rows`."""
         encoders, total, link = self.encoders, self.total, self.link
         return [link(total([encode(row[name]) for name, encode in encoders])) for row in rows]
+
+
+def _feature(entry: Mapping[str, Any], encoders: Sequence[Mapping[str, Any]]) -> Feature:
+    kind = FeatureKind(entry["kind"])
+    example: float | str | bool = {FeatureKind.NUMERIC: 1.0, FeatureKind.BOOLEAN: True}.get(kind, "text")
+    if kind is FeatureKind.CATEGORICAL:
+        levels = (
+            level
+            for encoder in encoders
+            if encoder["feature"] == entry["name"]
+            for level in encoder.get("levels", [encoder.get("level")])
+        )
+        example = next((level for level in levels if isinstance(level, str)), example)
+    return Feature(name=entry["name"], kind=kind, nullable=entry["nullable"], example=example)
 
 
 # --- encoders: a value of a row to a number; NaN is missing -----------------------------------------
@@ -154,8 +166,15 @@ def _logistic(total: float) -> float:
     return grown / (1.0 + grown)
 
 
+def _exponential(total: float) -> float:
+    try:
+        return math.exp(total)
+    except OverflowError:
+        return math.inf  # as in numpy
+
+
 _LINKS: Mapping[str, Callable[[float], float]] = {
     "identity": lambda total: total,
     "logistic": _logistic,
-    "exponential": math.exp,
+    "exponential": _exponential,
 }

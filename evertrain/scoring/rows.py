@@ -22,11 +22,15 @@ class InvalidRow(EvertrainError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feature:
-    """A feature as the artifact knows it: `nullable` means that it may be null, which the model takes as missing."""
+    """A feature as the artifact knows it: `nullable` means that it may be null, which the model takes as missing.
+
+    `example`: a value that a row may have.
+    """
 
     name: str
     kind: FeatureKind
     nullable: bool
+    example: float | str | bool
 
 
 def validate_rows(rows: object, features: Sequence[Feature]) -> Sequence[Row]:

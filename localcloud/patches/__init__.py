@@ -21,4 +21,5 @@ def restore_all() -> None:
     step_functions.stop_the_task_of_an_ended_state()
     functions.run_on_their_own_python()
     functions.name_errors_after_their_class()
+    functions.keep_what_is_logged()
     state.save_every_few_seconds()

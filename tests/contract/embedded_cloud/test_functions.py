@@ -2,6 +2,7 @@
 
 import io
 import json
+import time
 import zipfile
 from collections.abc import Callable
 from typing import Any
@@ -46,6 +47,21 @@ def test_a_function_has_boto3_which_the_cloud_s_own_python_lacks(client: Client)
 def test_a_function_s_error_has_its_class_s_name(client: Client) -> None:
     code = "class LeaseHeld(Exception): pass\ndef handler(event, context):\n    raise LeaseHeld('by another')"
     assert ask(client, a_function(client, code))["errorType"] == "LeaseHeld"
+
+
+def test_what_a_function_logs_is_in_its_log_group(client: Client) -> None:
+    code = (
+        "import logging\nlogging.getLogger().setLevel(logging.INFO)\n"
+        "def handler(event, context):\n    logging.getLogger(__name__).info('batch_accepted rows=7')\n    return {}"
+    )
+    name = a_function(client, code)
+    ask(client, name)
+    for _ in range(50):
+        events = client("logs").filter_log_events(logGroupName=f"/aws/lambda/{name}")["events"]
+        if any("batch_accepted rows=7" in event["message"] for event in events):
+            return
+        time.sleep(0.1)
+    pytest.fail("what was logged is not in the log group")
 
 
 def test_a_published_version_keeps_its_environment_also_behind_the_alias(client: Client) -> None:
