@@ -1,8 +1,8 @@
 """Answers predictions: requests of the HTTP API, and the rollout's direct questions. A refusal is one sentence.
 
 POST /models/{model}/predict: one row as an object of features, or many as {"rows": [{...}, ...]}. Answered with
-{"model", "model_version", "prediction_id", "predictions"}, in the order of the rows. `prediction_id` is the HTTP API's
-request id: one for each request, and the same in the access log and in this function's.
+{"model", "model_version", "prediction_id", "predictions"}, in the order of the rows. `prediction_id` is the HTTP
+API's request id, one for each request, so the access log has it too.
 GET /models/{model}: the version, the task, and each feature with its kind, whether it may be null, and an example.
 """
 

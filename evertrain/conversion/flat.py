@@ -76,7 +76,7 @@ def _linear(weights: Sequence[float], intercept: float) -> Document:
 
 
 def _require_numbers(model: Any, columns: Sequence[Document], spec: ModelSpec) -> None:
-    """A weighted sum has no way for what is missing: the endpoint would answer NaN to a row that its schema allows."""
+    """A weighted sum has no way for what is missing: the endpoint would answer NaN to rows that its schema allows."""
     nullable = {column.name for column in spec.features if column.nullable}
     for column in columns:
         name = column["feature"]
@@ -86,7 +86,7 @@ def _require_numbers(model: Any, columns: Sequence[Document], spec: ModelSpec) -
             )
         if column["kind"] == "code":
             raise UnsupportedEstimator(
-                f"{type(model).__name__}: an unseen category of {name} has no code; put a OneHotEncoder before the model"
+                f"{type(model).__name__}: an unseen category of {name} has no code; use a OneHotEncoder instead"
             )
 
 

@@ -23,11 +23,12 @@ def to_frame(
     for feature in features:
         values = table[feature.name]
         if feature.kind is FeatureKind.CATEGORICAL:
+            values = pc.cast(values, pa.string())
             levels = list(known[feature.name]) if feature.name in known else sorted(_levels(values))
-            # What the categories do not hold is missing, said by us: pandas will not do it in silence for long.
-            taken = pc.is_in(values, value_set=pa.array(levels, values.type))
-            columns[feature.name] = pd.Categorical(
-                pc.if_else(taken, values, pa.scalar(None, values.type)).to_pylist(), categories=levels
+            # By position, so that what the categories do not hold is missing: pandas will not do it in silence.
+            codes = pc.index_in(values, value_set=pa.array(levels, pa.string()))
+            columns[feature.name] = pd.Categorical.from_codes(
+                pc.fill_null(codes, -1).to_numpy(), categories=pd.Index(levels, dtype="str")
             )
         else:
             numbers = pc.cast(

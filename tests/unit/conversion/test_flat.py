@@ -1,5 +1,7 @@
 """The artifact predicts what the estimator predicts, also on what training never saw; the rest is refused by name."""
 
+import gzip
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -37,8 +39,8 @@ def encoded(carrier: Any) -> ColumnTransformer:
     return ColumnTransformer([("numbers", numbers, NUMBERS), ("carrier", carrier, ["carrier"])])
 
 
-def lenient_codes() -> OrdinalEncoder:
-    return OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan)
+def lenient_codes(**options: Any) -> OrdinalEncoder:
+    return OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=np.nan, **options)
 
 
 def boosting(**options: Any) -> HistGradientBoostingClassifier:
@@ -180,6 +182,28 @@ def test_an_artifact_that_predicts_otherwise_is_found() -> None:
             make_pipeline(ColumnTransformer([("n", PolynomialFeatures(), ["distance"])]), LogisticRegression()),
             "PolynomialFeatures before the model has no flat form",
         ),
+        (
+            make_pipeline(ColumnTransformer([("n", StandardScaler(), ["distance"])]), LinearRegression()),
+            "LinearRegression does not predict the classes 0 and 1",
+        ),
+        (
+            Pipeline([("encode", encoded(lenient_codes())), ("model", LogisticRegression())]),
+            "an unseen category of carrier has no code; use a OneHotEncoder instead",
+        ),
+        (
+            Pipeline([("encode", encoded(lenient_codes(min_frequency=200))), ("model", boosting())]),
+            "OrdinalEncoder with infrequent categories",
+        ),
+        (
+            make_pipeline(ColumnTransformer([("n", SimpleImputer(missing_values=0.0), ["distance"])]), boosting()),
+            "SimpleImputer: missing is NaN here",
+        ),
+        (
+            make_pipeline(
+                ColumnTransformer([("n", SimpleImputer(), slice("distance", "distance"))]), LogisticRegression()
+            ),
+            "name the columns of 'n' one by one",
+        ),
     ],
 )
 @pytest.mark.filterwarnings("ignore:lbfgs failed")
@@ -187,6 +211,60 @@ def test_what_has_no_flat_form_is_refused_by_name(estimator: Any, told: str) -> 
     frame = training_frame()
     with pytest.raises(UnsupportedEstimator, match=told):
         to_flat(estimator.fit(frame, late(frame)), a_model())
+
+
+def test_a_weighted_sum_over_a_feature_that_may_be_null_is_refused() -> None:
+    frame = training_frame().fillna({"wind": 0.0})
+    estimator = make_pipeline(ColumnTransformer([("n", StandardScaler(), NUMBERS)]), LogisticRegression())
+    with pytest.raises(UnsupportedEstimator, match="wind may be null; put a SimpleImputer before the model"):
+        to_flat(estimator.fit(frame, late(frame)), a_model())
+
+
+@pytest.mark.parametrize("encoder", [OneHotEncoder(handle_unknown="ignore"), lenient_codes()])
+def test_an_encoder_behind_another_step_is_refused_because_the_step_would_be_lost(encoder: Any) -> None:
+    frame = training_frame()
+    imputed = make_pipeline(SimpleImputer(strategy="most_frequent"), encoder)
+    estimator = make_pipeline(ColumnTransformer([("h", imputed, ["holiday"])]), boosting())
+    with pytest.raises(
+        UnsupportedEstimator, match=f"{type(encoder).__name__} on holiday: only on the feature itself"
+    ):
+        to_flat(estimator.fit(frame, late(frame)), a_model())
+
+
+@pytest.mark.filterwarnings("ignore:Skipping features without any observed values")
+def test_an_imputer_that_never_saw_a_value_is_refused() -> None:
+    frame = training_frame().assign(wind=np.nan)
+    estimator = make_pipeline(ColumnTransformer([("n", SimpleImputer(), NUMBERS)]), LogisticRegression())
+    with pytest.raises(UnsupportedEstimator, match="SimpleImputer on wind: no training row has a value"):
+        to_flat(estimator.fit(frame, late(frame)), a_model())
+
+
+def test_labels_of_text_are_refused() -> None:
+    frame = training_frame()
+    estimator = boosting(categorical_features="from_dtype").fit(frame, np.where(late(frame) > 0, "late", "on time"))
+    with pytest.raises(UnsupportedEstimator, match="a classification's label is 0 or 1"):
+        to_flat(estimator, a_model())
+
+
+def test_a_classifier_of_a_regression_is_refused() -> None:
+    frame = training_frame()
+    estimator = boosting(categorical_features="from_dtype").fit(frame, late(frame))
+    with pytest.raises(UnsupportedEstimator, match="is a classifier, and the model's task is regression"):
+        to_flat(estimator, regression())
+
+
+@pytest.mark.parametrize(("column", "encoder"), [("wind", {"fill": 500.0}), ("carrier", {"levels": ["unseen"]})])
+def test_parity_is_asked_of_rows_that_the_frame_lacks(column: str, encoder: dict[str, Any]) -> None:
+    frame = training_frame().fillna({"wind": 0.0})
+    labels = (delay(frame) > 15).astype(float)
+    estimator = boosting(categorical_features="from_dtype").fit(frame, labels)
+    document = json.loads(gzip.decompress(to_flat(estimator, a_model())))
+    (entry,) = (entry for entry in document["encoders"] if entry["feature"] == column)
+    # As right as before on every row of the frame, wrong on what is missing or unseen.
+    entry.update(encoder if column == "wind" else {"levels": [*entry["levels"], *encoder["levels"]]})
+    flat = FlatModel.from_bytes(gzip.compress(json.dumps(document).encode()))
+    with pytest.raises(ParityError):
+        check_parity(estimator, frame, flat)
 
 
 def test_three_classes_are_refused() -> None:

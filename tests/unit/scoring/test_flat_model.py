@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import math
 
 import pytest
 
@@ -49,6 +50,22 @@ def test_a_logistic_link_bears_totals_of_any_size() -> None:
     model = FlatModel.from_bytes(packed(link="logistic"))
     low, high = model.predict([{"distance": -1e6}, {"distance": 1e6}])
     assert (low, high) == (0.0, 1.0)
+
+
+def test_an_exponential_link_grows_to_infinity_without_an_error() -> None:
+    model = FlatModel.from_bytes(packed(link="exponential"))
+    assert model.predict([{"distance": 100.0}, {"distance": 1e6}]) == [math.e, math.inf]
+
+
+def test_a_category_s_example_is_one_that_training_saw() -> None:
+    features = [{"name": name, "kind": "categorical", "nullable": True} for name in ("carrier", "airport", "unused")]
+    encoders = [
+        {"feature": "carrier", "kind": "code", "levels": [None, "UA"]},
+        {"feature": "airport", "kind": "is", "level": "JFK"},
+    ]
+    total = {"kind": "linear", "weights": [1.0, 1.0], "intercept": 0.0}
+    model = FlatModel.from_bytes(packed(features=features, encoders=encoders, total=total))
+    assert [feature.example for feature in model.features] == ["UA", "JFK", "text"]
 
 
 @pytest.mark.parametrize(

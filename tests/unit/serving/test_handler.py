@@ -2,11 +2,13 @@
 
 import base64
 import json
+import math
 import os
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from hashlib import sha256
 from typing import Any
 
@@ -19,7 +21,7 @@ from evertrain.adapters import clients
 from evertrain.conversion import to_flat
 from serving import handler, wiring
 from tests.builders.models import a_model
-from tests.builders.training_frames import late, training_frame
+from tests.builders.training_frames import CARRIERS, late, training_frame
 
 ROW = {"distance": 740.0, "wind": None, "carrier": "AA", "holiday": False}
 
@@ -114,7 +116,9 @@ def test_the_schema_is_told(endpoint: Endpoint) -> None:
     status, answer = endpoint.post(None, method="GET")
     assert status == 200
     assert answer["model_version"] == "v1"
-    assert answer["features"][1] == {"name": "wind", "kind": "numeric", "nullable": True}
+    assert answer["features"][1] == {"name": "wind", "kind": "numeric", "nullable": True, "example": 1.0}
+    assert endpoint.post({feature["name"]: feature["example"] for feature in answer["features"]})[0] == 200
+    assert answer["features"][2]["example"] in CARRIERS
 
 
 @pytest.mark.parametrize(
@@ -163,6 +167,29 @@ def test_a_body_of_6_mb_is_refused(endpoint: Endpoint) -> None:
     assert sentence.startswith("the body has 6,000,")
 
 
+def test_a_body_that_cannot_be_decoded_is_refused(endpoint: Endpoint) -> None:
+    event = {
+        "requestContext": {"requestId": "r-1", "http": {"method": "POST"}},
+        "body": "a",
+        "isBase64Encoded": True,
+    }
+    answer = handler.lambda_handler(event, None)
+    assert answer["statusCode"] == 400
+    assert json.loads(answer["body"])["error"].startswith("the body cannot be decoded: ")
+
+
+@pytest.mark.parametrize(("rows", "told"), [(1, "the prediction is"), (2, "row 0: the prediction is")])
+def test_values_too_large_for_a_finite_prediction_are_refused(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, rows: int, told: str
+) -> None:
+    served = wiring.served()
+    assert served is not None
+    infinite = replace(served, model=replace(served.model, total=lambda vector: math.inf, link=lambda total: total))
+    monkeypatch.setattr(wiring, "served", cache(lambda: infinite))
+    status, sentence = endpoint.refusal({"rows": [ROW] * rows})
+    assert (status, sentence) == (400, f"{told} not a finite number; the features' values are too large")
+
+
 def test_too_many_rows_are_refused(endpoint: Endpoint) -> None:
     status, sentence = endpoint.refusal(None, raw=json.dumps({"rows": [1] * 10_001}))
     assert (status, sentence) == (413, "rows: 10001 are too many for one request, 10000 are allowed")
@@ -178,7 +205,10 @@ def test_an_artifact_that_was_tampered_with_is_not_served(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("MODEL_SHA256", "0" * 64)
-    assert endpoint.refusal(ROW) == (500, "the prediction failed; its request id is r-1")
+    assert endpoint.post(ROW) == (
+        500,
+        {"error": "the prediction failed; its request id is r-1", "request_id": "r-1"},
+    )
     assert "ArtifactDigestMismatch" in caplog.text
 
 
