@@ -6,9 +6,10 @@ BIN := .venv/bin
 UV := $(BIN)/uv
 PACKAGES := evertrain lambdas jobs serving infra localcloud localstack_host bench
 LOCAL_OPTIONS := -c clock=replay
-export PYTHONDONTWRITEBYTECODE = 1
+# Bytecode beside the sources would get into what is deployed; without any, each process compiles its libraries anew.
+export PYTHONPYCACHEPREFIX := $(CURDIR)/.build/bytecode
 
-.PHONY: help setup lock demo down deploy test format lint types imports unit contract infra e2e test-localstack bench
+.PHONY: help setup lock demo down forget deploy test format lint types imports unit contract infra e2e test-localstack bench
 
 help: ## this list
 	@grep -hE '^[a-z-][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -26,13 +27,13 @@ setup: .venv/.installed .venv-cloud/.installed .venv-lambda/.installed ## instal
 # The embedded cloud pins libraries that we use in other versions: it has an environment of its own.
 .venv-cloud/.installed: requirements/embedded-cloud.txt | .venv/.installed
 	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-cloud
-	@$(UV) pip sync --quiet --python .venv-cloud/bin/python --require-hashes $<
+	@$(UV) pip sync --quiet --compile-bytecode --python .venv-cloud/bin/python --require-hashes $<
 	@touch $@
 
 # What functions run on: boto3, as AWS's runtime has it, and nothing more.
 .venv-lambda/.installed: requirements/lambda-runtime.txt | .venv/.installed
 	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-lambda
-	@$(UV) pip sync --quiet --python .venv-lambda/bin/python --require-hashes $<
+	@$(UV) pip sync --quiet --compile-bytecode --python .venv-lambda/bin/python --require-hashes $<
 	@touch $@
 
 lock: .venv/.installed ## resolve requirements/*.in anew
@@ -42,7 +43,7 @@ lock: .venv/.installed ## resolve requirements/*.in anew
 	    --no-header --no-annotate --no-emit-index-url -o $$(basename $$name .in).txt); done
 
 demo: setup ## the whole loop on real flights, on this machine
-	@$(BIN)/python -m localcloud start --fresh
+	@$(BIN)/python -m localcloud start --concurrency 1
 	@eval "$$($(BIN)/python -m localcloud environment)" && \
 	  infra/cdk.sh bootstrap --app "" --progress events aws://000000000000/us-east-1 > .localcloud/deploy.log 2>&1 && \
 	  { infra/cdk.sh deploy --all --require-approval never --concurrency 4 $(LOCAL_OPTIONS) >> .localcloud/deploy.log 2>&1 || \
@@ -50,8 +51,11 @@ demo: setup ## the whole loop on real flights, on this machine
 	  echo "deployed with cdk deploy: .localcloud/deploy.log" && \
 	  $(BIN)/evertrain demo
 
-down: ## stop the embedded cloud
+down: ## stop the embedded cloud; what it holds is kept
 	@$(BIN)/python -m localcloud stop
+
+forget: down ## stop it and forget what it holds: the next demo begins anew
+	@rm -rf .localcloud
 
 deploy: setup ## the same app to your AWS account
 	@: "$${AWS_REGION:?set AWS_REGION to the region to deploy to}"; : "$${EVERTRAIN_STAGE:?set EVERTRAIN_STAGE, such as dev or prod}"

@@ -19,6 +19,7 @@ def main() -> int:
         task_python=options.task_python.absolute(),
         task_directory=options.task_dir.absolute(),
         snapshot_seconds=options.snapshot_seconds,
+        concurrency=options.concurrency,
     )
     try:
         {"start": _start, "stop": _stop, "status": _status, "environment": _environment}[options.verb](cloud, options)
@@ -69,6 +70,7 @@ def _parse() -> argparse.Namespace:
     parser.add_argument(
         "--task-dir", type=Path, default=Path(".build/train-image"), help="where container commands run"
     )
+    parser.add_argument("--concurrency", type=int, help="calls of one event source at a time; by default as declared")
     parser.add_argument("--snapshot-seconds", type=float, default=60.0, help="between two saves of the state")
     return parser.parse_args()
 

@@ -31,6 +31,8 @@ class Cloud:
     task_python: Path
     task_directory: Path
     snapshot_seconds: float = 5.0
+    concurrency: int | None = None
+    """Calls that one event source makes at a time, at most; None for as many as it declares."""
 
     @property
     def endpoint(self) -> str:
@@ -106,8 +108,13 @@ class Cloud:
         return self.home / "pid"
 
     def _server_environment(self) -> dict[str, str]:
-        # The caller's own AWS settings must never reach the functions and tasks.
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+        # The caller's own AWS settings must never reach the functions and tasks. Functions unpack to a new place each
+        # time: bytecode kept for that place would only pile up.
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith("AWS_") and name != "PYTHONPYCACHEPREFIX"
+        }
         return inherited | {
             "GATEWAY_PORT": str(self.port),
             "BIND_HOST": "127.0.0.1",  # ministack's own default is every interface
@@ -123,7 +130,10 @@ class Cloud:
             "LOCALCLOUD_FUNCTION_PYTHON": str(self.function_python),
             "LOCALCLOUD_TASK_PYTHON": str(self.task_python),
             "LOCALCLOUD_TASK_DIRECTORY": str(self.task_directory),
+            "LOCALCLOUD_BYTECODE": str(REPOSITORY / ".build" / "bytecode"),
             "LOCALCLOUD_SNAPSHOT_SECONDS": str(self.snapshot_seconds),
+            "LOCALCLOUD_CONCURRENCY": str(self.concurrency or 0),
+            "MALLOC_ARENA_MAX": "2",  # many short-lived threads: glibc would keep an arena of freed memory for each
         }
 
 

@@ -19,8 +19,9 @@ from typing import Any
 class ProcessDocker:
     """Stands where ministack expects a Docker client."""
 
-    def __init__(self, *, python: str, directory: str, log_directory: Path) -> None:
+    def __init__(self, *, python: str, directory: str, bytecode: str, log_directory: Path) -> None:
         self._python = python
+        self._bytecode = bytecode
         self._directory = directory
         self._log_directory = log_directory
         self._running: dict[str, ProcessContainer] = {}
@@ -68,8 +69,8 @@ class ProcessDocker:
             "HOME": tempfile.gettempdir(),
             "LANG": "C.UTF-8",
             "PYTHONUNBUFFERED": "1",
-            # Bytecode beside the sources would change the image asset's hash at the next deployment.
-            "PYTHONDONTWRITEBYTECODE": "1",
+            # An image has its libraries' bytecode. Beside the sources it would change the asset's hash.
+            "PYTHONPYCACHEPREFIX": self._bytecode,
         }
         return needed | {name: str(value) for name, value in declared.items()}
 

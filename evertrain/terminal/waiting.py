@@ -8,7 +8,7 @@ from evertrain.domain.errors import EvertrainError
 
 T = TypeVar("T")
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.05, 1.0
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.03, 0.2
 
 
 class WaitedTooLong(EvertrainError):

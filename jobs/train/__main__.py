@@ -11,7 +11,6 @@ import sys
 from collections.abc import Mapping, Sequence
 
 from evertrain.domain.errors import EvertrainError
-from jobs.train import wiring
 
 logger = logging.getLogger("jobs.train")
 
@@ -19,6 +18,7 @@ logger = logging.getLogger("jobs.train")
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """The exit code: 1 with one sentence on stderr where the work cannot be done."""
     asked = _parse(arguments, environment)
+    # Each imports only what it needs: scikit-learn alone takes longer than judging a model.
     try:
         if asked.job == "contender":
             _train(asked.plan, asked.window)
@@ -31,7 +31,9 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
 
 
 def _train(plan_uri: str, window: str) -> None:
-    contender = wiring.train_contender().run(plan_uri, window)
+    from jobs.train.contender import train_contender  # noqa: PLC0415
+
+    contender = train_contender().run(plan_uri, window)
     logger.info(
         "contender_trained window=%s rows=%d metric=%s validation=%.4f parity=%.1e seconds=%.2f artifact=%s %s",
         contender.window.name,
@@ -46,7 +48,9 @@ def _train(plan_uri: str, window: str) -> None:
 
 
 def _evaluate(plan_uri: str) -> None:
-    evaluation = wiring.evaluate_contenders().run(plan_uri)
+    from jobs.train.evaluation import evaluate_contenders  # noqa: PLC0415
+
+    evaluation = evaluate_contenders().run(plan_uri)
     champion = evaluation.champion_score
     logger.info(
         "contenders_evaluated window=%s rows=%d metric=%s contender=%.4f champion=%s difference=%s",

@@ -14,7 +14,7 @@ def restore_all() -> None:
         print(
             f"localcloud: written for ministack {WRITTEN_FOR}, found {installed}; run its contract tests", flush=True
         )
-    from localcloud.patches import containers, functions, state, step_functions
+    from localcloud.patches import containers, dynamodb, functions, state, step_functions
 
     containers.run_tasks_as_processes()
     step_functions.honour_exit_codes()
@@ -22,4 +22,7 @@ def restore_all() -> None:
     functions.run_on_their_own_python()
     functions.name_errors_after_their_class()
     functions.keep_what_is_logged()
+    functions.end_idle_environments()
+    functions.limit_concurrency()
+    dynamodb.parse_conditions_once()
     state.save_every_few_seconds()

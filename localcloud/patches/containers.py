@@ -17,6 +17,7 @@ def run_tasks_as_processes() -> None:
     docker = ProcessDocker(
         python=os.environ["LOCALCLOUD_TASK_PYTHON"],
         directory=os.environ["LOCALCLOUD_TASK_DIRECTORY"],
+        bytecode=os.environ["LOCALCLOUD_BYTECODE"],
         log_directory=Path(os.environ["LOCALCLOUD_HOME"]) / "tasks",
     )
     atexit.register(docker.stop_all)

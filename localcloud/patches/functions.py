@@ -2,6 +2,7 @@
 
 import os
 import threading
+import time
 from typing import Any
 
 from ministack.core import lambda_runtime
@@ -54,3 +55,35 @@ def name_errors_after_their_class() -> None:
         if answer.get("error") and raised.error_type:
             answer["body"]["errorType"] = raised.error_type
         return answer
+
+
+IDLE_SECONDS = 60.0
+
+
+def end_idle_environments() -> None:
+    """AWS ends an environment that nobody calls; ministack keeps the first of each version, and versions add up."""
+
+    @replaces(lambda_svc, "reap_idle_workers")
+    def reap_idle_workers(original: Any) -> int:
+        now = time.time()
+        with lambda_runtime._lock:
+            idle = [
+                (key, worker)
+                for key, workers in lambda_runtime._workers.items()
+                for worker in workers
+                if not worker.in_use and now - worker.last_used > IDLE_SECONDS
+            ]
+            for key, worker in idle:
+                lambda_runtime._workers[key].remove(worker)
+        lambda_runtime.kill_workers([worker for _, worker in idle])
+        return len(idle)
+
+
+def limit_concurrency() -> None:
+    """AWS runs as many environments as a source declares; here each is a process, and a laptop may want few."""
+    limit = int(os.environ["LOCALCLOUD_CONCURRENCY"])
+
+    @replaces(lambda_svc, "_sqs_esm_concurrency")
+    def sqs_esm_concurrency(original: Any, *args: Any, **kwargs: Any) -> int:
+        declared: int = original(*args, **kwargs)
+        return min(limit, declared) if limit else declared

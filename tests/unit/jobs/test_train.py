@@ -5,15 +5,15 @@ import logging
 import pytest
 
 from jobs.train import __main__ as job
-from jobs.train import wiring
+from jobs.train import contender, evaluation
 from tests.builders.retraining import Retraining
 
 
 @pytest.fixture
 def loop(monkeypatch: pytest.MonkeyPatch) -> Retraining:
     loop = Retraining()
-    monkeypatch.setattr(wiring, "train_contender", lambda: loop.train_contender)
-    monkeypatch.setattr(wiring, "evaluate_contenders", lambda: loop.evaluate_contenders)
+    monkeypatch.setattr(contender, "train_contender", lambda: loop.train_contender)
+    monkeypatch.setattr(evaluation, "evaluate_contenders", lambda: loop.evaluate_contenders)
     return loop
 
 

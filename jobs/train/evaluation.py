@@ -1,0 +1,21 @@
+"""What judges the best contender against the champion."""
+
+from functools import cache
+
+from evertrain.adapters.clients import client
+from evertrain.adapters.dynamodb import Table
+from evertrain.adapters.dynamodb_registry import DynamoDBModelRegistry
+from evertrain.use_cases.evaluate_contenders import EvaluateContenders
+from jobs.train import wiring
+
+
+@cache
+def evaluate_contenders() -> EvaluateContenders:
+    registry = DynamoDBModelRegistry(table=Table(client=client("dynamodb"), name=wiring.settings().registry_table))
+    return EvaluateContenders(
+        project=wiring.project(),
+        read_rows=wiring.read_rows,
+        runs=wiring.runs(),
+        artifacts=wiring.artifacts(),
+        registry=registry,
+    )
