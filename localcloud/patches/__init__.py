@@ -14,7 +14,7 @@ def restore_all() -> None:
         print(
             f"localcloud: written for ministack {WRITTEN_FOR}, found {installed}; run its contract tests", flush=True
         )
-    from localcloud.patches import containers, dynamodb, functions, state, step_functions
+    from localcloud.patches import containers, dynamodb, functions, objects, state, step_functions
 
     containers.run_tasks_as_processes()
     step_functions.honour_exit_codes()
@@ -25,4 +25,5 @@ def restore_all() -> None:
     functions.end_idle_environments()
     functions.limit_concurrency()
     dynamodb.parse_conditions_once()
+    objects.keep_bodies_on_disk_only()
     state.save_every_few_seconds()

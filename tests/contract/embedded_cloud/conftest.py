@@ -39,6 +39,14 @@ def cloud(tmp_path_factory: pytest.TempPathFactory, task_directory: Path) -> Ite
 
 
 @pytest.fixture(scope="session")
+def server_status(cloud: Cloud) -> Path:
+    status = Path(f"/proc/{cloud.running_pid()}/status")
+    if not status.exists():
+        pytest.skip("there is no /proc here to read the server's memory from")
+    return status
+
+
+@pytest.fixture(scope="session")
 def client(cloud: Cloud) -> Client:
     def make(service: str) -> Any:
         return boto3.client(  # type: ignore[call-overload]

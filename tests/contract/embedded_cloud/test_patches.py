@@ -1,0 +1,110 @@
+"""Patches that show from outside in memory or time only: asked inside the cloud's own Python."""
+
+import json
+import os
+import subprocess
+import textwrap
+from pathlib import Path
+from typing import Any
+
+from localcloud.launcher import REPOSITORY
+from tests.contract.embedded_cloud.conftest import Client
+
+
+def in_the_cloud(program: str, **environment: str) -> Any:
+    """What a program prints as JSON, run by the embedded cloud's Python."""
+    answer = subprocess.run(
+        [REPOSITORY / ".venv-cloud/bin/python", "-c", textwrap.dedent(program)],
+        cwd=REPOSITORY,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
+    return json.loads(answer.stdout.splitlines()[-1])
+
+
+def test_idle_environments_end_and_busy_ones_stay() -> None:
+    left = in_the_cloud(
+        """
+        import json, time
+        from types import SimpleNamespace
+        from localcloud.patches import functions
+        from ministack.core import lambda_runtime
+        from ministack.services import lambda_svc
+
+        functions.end_idle_environments()
+        ended = []
+        lambda_runtime.kill_workers = ended.extend
+        long_ago = time.time() - 2 * functions.IDLE_SECONDS
+        worker = lambda name, busy, used: SimpleNamespace(name=name, in_use=busy, last_used=used)
+        lambda_runtime._workers.update({
+            "first": [worker("idle", False, long_ago), worker("fresh", False, time.time())],
+            "second": [worker("busy", True, long_ago)],
+        })
+        lambda_svc.reap_idle_workers()
+        print(json.dumps([[w.name for w in ended], [w.name for ws in lambda_runtime._workers.values() for w in ws]]))
+        """
+    )
+    assert left == [["idle"], ["fresh", "busy"]]
+
+
+def test_the_launcher_s_limit_bounds_what_a_source_declares() -> None:
+    program = """
+        import json
+        from localcloud.patches import functions
+        from ministack.services import lambda_svc
+
+        functions.limit_concurrency()
+        declares = lambda number: {"ScalingConfig": {"MaximumConcurrency": number}}
+        lambda_svc._reserved_concurrency = lambda function, config: None
+        print(json.dumps([lambda_svc._sqs_esm_concurrency(declares(number), {}, {}) for number in (2, 10)]))
+        """
+    assert in_the_cloud(program, LOCALCLOUD_CONCURRENCY="1") == [1, 1]
+    assert in_the_cloud(program, LOCALCLOUD_CONCURRENCY="4") == [2, 4]
+    assert in_the_cloud(program, LOCALCLOUD_CONCURRENCY="0") == [2, 10]
+
+
+def test_a_condition_is_parsed_once_and_answers_as_before() -> None:
+    answers = in_the_cloud(
+        """
+        import json
+        from localcloud.patches import dynamodb as patch
+        from ministack.services import dynamodb
+
+        parsed = []
+        tokenize = dynamodb._tokenize
+        dynamodb._tokenize = lambda expression: parsed.append(expression) or tokenize(expression)
+        patch.parse_conditions_once()
+        matches = [
+            dynamodb._evaluate_condition("size_ > :least", {"size_": {"N": str(size)}}, {":least": {"N": "2"}}, {})
+            for size in range(5)
+        ]
+        try:
+            dynamodb._evaluate_condition("size_ >", {}, {}, {})
+        except ValueError as error:
+            refused = str(error)
+        print(json.dumps([matches, parsed, refused]))
+        """
+    )
+    assert answers[0] == [False, False, False, True, True]
+    assert answers[1] == ["size_ > :least", "size_ >"]
+    assert answers[2].startswith("Invalid ConditionExpression: Syntax error")
+
+
+def test_versions_of_an_object_are_kept_on_disk_not_in_memory(client: Client, server_status: Path) -> None:
+    s3 = client("s3")
+    s3.create_bucket(Bucket="versions")
+    s3.put_bucket_versioning(Bucket="versions", VersioningConfiguration={"Status": "Enabled"})
+    before = _resident_mb(server_status)
+    bodies = [bytes([number]) * 40_000_000 for number in range(4)]
+    ids = [s3.put_object(Bucket="versions", Key="large", Body=body)["VersionId"] for body in bodies]
+    assert _resident_mb(server_status) - before < 100  # of 160
+    for version, body in zip(ids, bodies, strict=True):
+        assert s3.get_object(Bucket="versions", Key="large", VersionId=version)["Body"].read() == body
+    assert s3.get_object(Bucket="versions", Key="large")["Body"].read() == bodies[-1]
+
+
+def _resident_mb(status: Path) -> float:
+    return next(int(line.split()[1]) / 1000 for line in status.read_text().splitlines() if line.startswith("VmRSS"))
