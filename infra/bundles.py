@@ -214,7 +214,9 @@ def _compile(target: Target, folder: Path) -> None:
         return
     command = [target.compiler, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
     command += ["-s", str(folder), "-p", "/var/task", str(folder)]
-    subprocess.run(command, check=False, capture_output=True)  # a package may carry templates that are no Python
+    # It has to lie in the bundle, wherever this process keeps its own.
+    beside = {name: value for name, value in os.environ.items() if name != "PYTHONPYCACHEPREFIX"}
+    subprocess.run(command, check=False, capture_output=True, env=beside)  # a package may carry templates, no Python
 
 
 def _compiler_for_lambda() -> str | None:

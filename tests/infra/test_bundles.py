@@ -82,7 +82,10 @@ def test_what_left_the_sources_leaves_the_training_image(root: Path) -> None:
     assert "models/trips/estimator.py" not in sources(stage_training_image(root=root))
 
 
-def test_equal_sources_make_equal_bundles_to_the_byte(root: Path, tmp_path: Path) -> None:
+def test_equal_sources_make_equal_bundles_to_the_byte(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPYCACHEPREFIX", str(tmp_path / "bytecode"))  # as `make` sets it
     first, second = built(root), built(a_repository(tmp_path / "elsewhere"))
     assert first.digest == second.digest
     assert contents(first.path) == contents(second.path)
