@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pc_csv
@@ -23,6 +22,7 @@ from evertrain.adapters.feeds import EVENT_TIME, PLAIN_TIMESTAMP, FeedSchema, sc
 from evertrain.domain.batches import Fault, Feed
 from evertrain.domain.model_spec import Project
 from evertrain.ports.batch_reader import BatchRejected
+from evertrain.use_cases.arrow_columns import as_column
 
 _INGESTED_AT = b"ingested_at"
 
@@ -44,7 +44,7 @@ class LandedRows:
         return both["min"].as_py().replace(tzinfo=UTC), both["max"].as_py().replace(tzinfo=UTC)
 
     def columns(self, names: Sequence[str]) -> Mapping[str, Any]:
-        return {name: _as_numpy(self.table[name]) for name in names}
+        return {name: as_column(self.table[name]) for name in names}
 
     def to_parquet(self, *, ingested_at: datetime) -> bytes:
         stamps = pa.array([ingested_at] * self.count, self.schema.stored.field(_INGESTED_AT.decode()).type)
@@ -103,11 +103,3 @@ def _parse_csv(body: bytes) -> pa.Table:
         null_values=["", "null", "NULL", "NaN"],
     )
     return pc_csv.read_csv(io.BytesIO(body), convert_options=convert)
-
-
-def _as_numpy(column: pa.ChunkedArray) -> Any:
-    if pa.types.is_string(column.type):
-        return np.array(column.to_pylist(), dtype=object)
-    if pa.types.is_boolean(column.type):
-        column = pc.cast(column, pa.int8())
-    return pc.cast(column, pa.float64()).to_numpy()

@@ -1,7 +1,6 @@
 """`evertrain`: parses, calls, prints. With `--json` it prints what a script can read, and nothing else."""
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -12,6 +11,7 @@ from evertrain.adapters.documents import dump
 from evertrain.adapters.estimators import load_estimator
 from evertrain.adapters.project_files import load_project
 from evertrain.adapters.stage import Fate, Stage
+from evertrain.cli.drift import drift
 from evertrain.domain.batches import Feed, FeedKind, Quarantine
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.model_spec import ModelSpec
@@ -36,15 +36,6 @@ HERE = Path()
 
 class UnknownModel(EvertrainError):
     """There is no such folder below models/."""
-
-
-def run() -> None:
-    """The program. An error that is meant for a person is one sentence on stderr, and exit status 1."""
-    try:
-        app()
-    except EvertrainError as error:
-        print(error, file=sys.stderr)
-        sys.exit(1)
 
 
 @app.command()
@@ -90,6 +81,9 @@ def land(
         _print_json({"batch": _plain(found), "verdicts": [_plain(verdict) for verdict in verdicts]})
     else:
         show.accepted(found, verdicts)
+
+
+app.command()(drift)
 
 
 @app.command()

@@ -21,6 +21,7 @@ from evertrain.demo.story import as_json_rows, tell_story
 from evertrain.domain.drift import DriftStatus
 from evertrain.domain.model_spec import ModelSpec, Project
 from evertrain.terminal import show
+from evertrain.terminal.console import console as terminal
 
 FIRST_DAY = date(2013, 1, 1)
 CUT_OFF_AFTER = 100
@@ -42,7 +43,7 @@ _COLOURS = {
 
 def run_demo(stage: Stage, project: Project, *, days: int, report: Path, as_json: bool) -> None:
     """Raises the errors of whatever went wrong; what was landed stays landed, and a repeat goes on from there."""
-    console = Console(stderr=True, highlight=False) if as_json else show.console
+    console = Console(stderr=True, highlight=False) if as_json else terminal
     began = monotonic()
     # The classifier first: it has windows that compete.
     models = sorted(project.models_on("flights"), key=lambda spec: -len(spec.training.windows))

@@ -18,20 +18,23 @@ class DriftStatus(StrEnum):
 class FeatureDrift:
     """One feature of one batch against the reference. Measures that have no meaning for its kind are None.
 
-    psi, kl, js: nats. wasserstein: the feature's own unit; wasserstein_normalised and wasserstein_limit: reference
-    standard deviations. threshold: the PSI, and wasserstein_limit the distance, that drift has to exceed.
+    psi, kl, js: nats. ks: the Kolmogorov-Smirnov distance, 0 to 1. wasserstein: the feature's own unit;
+    wasserstein_normalised and wasserstein_limit: reference standard deviations. threshold: the PSI, and
+    wasserstein_limit the distance, that drift has to exceed. Shares: of the batch's rows.
     """
 
     feature: str
     psi: float
     kl: float
     js: float
+    ks: float | None
     wasserstein: float | None
     wasserstein_normalised: float | None
     wasserstein_limit: float | None
     missing_share: float
     missing_share_reference: float
     unseen_share: float
+    out_of_range_share: float
     threshold: float
     p_value: float
     drifted: bool

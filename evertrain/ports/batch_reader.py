@@ -27,7 +27,7 @@ class Rows(Protocol):
         """The earliest and the latest."""
 
     def columns(self, names: Sequence[str]) -> Mapping[str, Any]:
-        """As numpy arrays: float64 with NaN for missing where numeric or boolean, objects of str and None else."""
+        """float64 with NaN for missing where numeric or boolean, `statistics.layouts.Categories` else."""
 
     def to_parquet(self, *, ingested_at: datetime) -> bytes:
         """The file as the feature store keeps it; equal rows and times give equal bytes."""

@@ -1,26 +1,37 @@
 """Has a feature drifted? Only what is too large for chance, large enough to matter, and unlike any training day."""
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
-import numpy.typing as npt
 
 from evertrain.domain.drift import DriftStatus, FeatureDrift
 from evertrain.domain.model_spec import DriftPolicy, FeatureKind
-from evertrain.statistics.measures import js_divergence, kl_divergence, psi, psi_p_value, shares, wasserstein
-from evertrain.statistics.reference import Columns, FeatureReference, Reference, quantiles_of
+from evertrain.statistics.distances import Distances, distances_between
+from evertrain.statistics.measures import shares
+from evertrain.statistics.reference import FeatureReference, Reference
+from evertrain.statistics.significance import benjamini_hochberg, psi_by_chance
+from evertrain.statistics.sketch import FeatureSketch, OtherLayout, Sketch
 
 FALSE_DISCOVERY_RATE = 0.01
 
 
-def judge(reference: Reference, columns: Columns, *, policy: DriftPolicy) -> tuple[FeatureDrift, ...]:
-    """Every feature of the reference against a batch, in the reference's order. `columns` has them all."""
-    p_values = [_p_value(reference, feature, columns[feature.name]) for feature in reference.features]
-    significant = _benjamini_hochberg(p_values)
+def judge(reference: Reference, sketch: Sketch, *, policy: DriftPolicy) -> tuple[FeatureDrift, ...]:
+    """Every feature of the reference against a batch, or a window of batches, in the reference's order.
+
+    Raises OtherLayout for a sketch that was made for another reference.
+    """
+    if sketch.layout != reference.layout:
+        raise OtherLayout(
+            f"the sketch was made for reference {sketch.layout[:8]}, this one is {reference.layout[:8]}"
+        )
+    sketches = [sketch.features[feature.name] for feature in reference.features]
+    distances = [
+        distances_between(feature.baseline, each) for feature, each in zip(reference.features, sketches, strict=True)
+    ]
+    significant = benjamini_hochberg([each.p_value for each in distances], rate=FALSE_DISCOVERY_RATE)
     return tuple(
-        _judge(feature, columns[feature.name], policy, p_value=p_value, significant=chosen)
-        for feature, p_value, chosen in zip(reference.features, p_values, significant, strict=True)
+        _judge(feature, each, measured, policy, significant=chosen)
+        for feature, each, measured, chosen in zip(reference.features, sketches, distances, significant, strict=True)
     )
 
 
@@ -31,102 +42,83 @@ def batch_status(features: Sequence[FeatureDrift], *, rows: int, policy: DriftPo
     return DriftStatus.DRIFTED if drifted >= policy.minimum_features else DriftStatus.STABLE
 
 
-def _p_value(reference: Reference, feature: FeatureReference, values: npt.NDArray[np.generic]) -> float:
-    if not len(values):
-        return 1.0
-    counts = feature.cells.counts(values)  # type: ignore[arg-type]  # the kind of cells is the kind of values
-    used = int(np.count_nonzero((np.asarray(feature.counts) > 0) | (counts > 0)))
-    value = psi(shares(feature.counts), shares(counts))
-    return psi_p_value(value, reference_rows=reference.rows, current_rows=len(values), cells=used)
-
-
-def _benjamini_hochberg(p_values: Sequence[float]) -> list[bool]:
-    """Which hypotheses are rejected with at most FALSE_DISCOVERY_RATE of false ones among them.
-
-    Source: Benjamini and Hochberg, J. R. Stat. Soc. B 57 (1995).
-
-    >>> _benjamini_hochberg([0.5, 0.0001, 0.009])
-    [False, True, False]
-    """
-    ordered = sorted(p_values)
-    passing = [p for rank, p in enumerate(ordered, 1) if p <= FALSE_DISCOVERY_RATE * rank / len(ordered)]
-    bound = passing[-1] if passing else -math.inf
-    return [p <= bound for p in p_values]
-
-
 def _judge(
     feature: FeatureReference,
-    values: npt.NDArray[np.generic],
+    sketch: FeatureSketch,
+    measured: Distances,
     policy: DriftPolicy,
     *,
-    p_value: float,
     significant: bool,
 ) -> FeatureDrift:
-    counts = feature.cells.counts(values)  # type: ignore[arg-type]
-    rows = max(1, len(values))
-    expected, found = shares(feature.counts), shares(counts)
-    distance, normalised, mean = _distance(feature, values)
-    value, missing = psi(expected, found), float(counts[0]) / rows
+    rows = int(sketch.counts.sum())
     limits = feature.limits
     # A numeric feature's day sits in few cells on any day: its PSI has no control limit, its place does.
-    by_place = feature.kind is FeatureKind.NUMERIC and limits is not None and limits.wasserstein is not None
-    threshold = policy.psi_threshold if limits is None or by_place else max(policy.psi_threshold, limits.psi)
-    drifted = significant and value > threshold
-    if by_place and limits is not None and limits.wasserstein is not None:
-        out_of_place = normalised is not None and normalised > limits.wasserstein
-        drifted = drifted and (out_of_place or missing > limits.missing_share)
+    place_limit = limits.wasserstein if limits is not None and feature.kind is FeatureKind.NUMERIC else None
+    chance = psi_by_chance(
+        reference_rows=feature.baseline.rows,
+        current_rows=rows,
+        cells=measured.cells,
+        probability=FALSE_DISCOVERY_RATE,
+    )
+    threshold = max(policy.psi_threshold, chance)
+    if limits is not None and place_limit is None:
+        threshold = max(threshold, limits.psi)
+    drifted = significant and measured.psi > threshold
+    if limits is not None and place_limit is not None:
+        out_of_place = measured.wasserstein_normalised is not None and measured.wasserstein_normalised > place_limit
+        drifted = drifted and (out_of_place or measured.missing_share > limits.missing_share)
     return FeatureDrift(
         feature=feature.name,
-        psi=value,
-        kl=kl_divergence(expected, found),
-        js=js_divergence(expected, found),
-        wasserstein=distance,
-        wasserstein_normalised=normalised,
-        wasserstein_limit=limits.wasserstein if limits else None,
-        missing_share=missing,
+        psi=measured.psi,
+        kl=measured.kl,
+        js=measured.js,
+        ks=measured.ks,
+        wasserstein=measured.wasserstein,
+        wasserstein_normalised=measured.wasserstein_normalised,
+        wasserstein_limit=place_limit,
+        missing_share=measured.missing_share,
         missing_share_reference=feature.missing_share,
-        unseen_share=float(counts[1]) / rows if feature.kind is FeatureKind.CATEGORICAL else 0.0,
+        unseen_share=measured.unseen_share,
+        out_of_range_share=measured.out_of_range_share,
         threshold=threshold,
-        p_value=p_value,
+        p_value=measured.p_value,
         drifted=drifted,
-        sentence=_sentence(feature, counts, value, threshold, mean=mean, missing=missing, normalised=normalised),
+        sentence=_sentence(feature, sketch, measured, threshold=threshold, place_limit=place_limit),
     )
-
-
-def _distance(
-    feature: FeatureReference, values: npt.NDArray[np.generic]
-) -> tuple[float | None, float | None, float | None]:
-    """Wasserstein distance in the feature's unit, in standard deviations, and the batch's mean."""
-    if feature.quantiles is None:
-        return None, None, None
-    numbers = np.asarray(values, dtype=np.float64)
-    finite = numbers[np.isfinite(numbers)]
-    if not len(finite):
-        return None, None, None
-    distance = wasserstein(feature.quantiles, quantiles_of(finite))
-    # A constant reference has no scale of its own.
-    return distance, distance / feature.deviation if feature.deviation else None, float(finite.mean())
 
 
 def _sentence(
     feature: FeatureReference,
-    counts: npt.NDArray[np.int64],
-    value: float,
-    threshold: float,
+    sketch: FeatureSketch,
+    measured: Distances,
     *,
-    mean: float | None,
-    missing: float,
-    normalised: float | None,
+    threshold: float,
+    place_limit: float | None,
 ) -> str:
-    parts = [f"PSI {value:.2f} (limit {threshold:.2f})"]
-    if mean is not None and feature.mean is not None:
-        parts.append(f"mean {feature.mean:.4g} -> {mean:.4g}")
-    if normalised is not None and feature.limits is not None and feature.limits.wasserstein is not None:
+    parts = [f"PSI {measured.psi:.2f} against {threshold:.2f} allowed for {int(sketch.counts.sum()):,} rows"]
+    if measured.mean is not None and feature.baseline.mean is not None:
+        parts.append(f"mean {feature.baseline.mean:.4g} -> {measured.mean:.4g}")
+    if measured.wasserstein_normalised is not None and place_limit is not None:
         parts.append(
-            f"{normalised:.2f} standard deviations away, training days up to {feature.limits.wasserstein:.2f}"
+            f"{measured.wasserstein_normalised:.2f} standard deviations away, training days up to {place_limit:.2f}"
         )
-    if feature.kind is FeatureKind.CATEGORICAL and counts[1]:
-        parts.append(f"{counts[1] / max(1, counts.sum()):.1%} never seen in training")
-    if missing or feature.missing_share:
-        parts.append(f"missing {feature.missing_share:.1%} -> {missing:.1%}")
+    if measured.unseen_share:
+        parts.append(f"{measured.unseen_share:.1%} never seen in training")
+    if measured.out_of_range_share:
+        parts.append(f"{measured.out_of_range_share:.1%} beyond the training range")
+    if measured.missing_share or feature.missing_share:
+        parts.append(f"missing {feature.missing_share:.1%} -> {measured.missing_share:.1%}")
+    if moved := _most_moved(feature, sketch):
+        parts.append(moved)
     return f"{feature.name}: " + ", ".join(parts)
+
+
+def _most_moved(feature: FeatureReference, sketch: FeatureSketch) -> str:
+    """The bin that adds most to the PSI, and its share before and after; missing is told by itself."""
+    layout = feature.baseline.layout
+    before, after = layout.binned(feature.baseline.sketch.counts)[1:], layout.binned(sketch.counts)[1:]
+    if len(before) < 2 or not before.sum() or not after.sum():
+        return ""
+    expected, found = shares(before), shares(after)
+    most = int(np.argmax((found - expected) * np.log(found / expected)))
+    return f"{layout.bin_names[1 + most]}: {before[most] / before.sum():.0%} -> {after[most] / after.sum():.0%}"

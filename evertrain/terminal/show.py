@@ -1,10 +1,8 @@
 """What the commands print for people: tables and sentences by Rich. Values in, text out."""
 
-import sys
 from collections.abc import Sequence
 from datetime import datetime
 
-from rich.console import Console
 from rich.table import Table
 
 from evertrain.domain.batches import Batch, Quarantine, TableState
@@ -13,10 +11,8 @@ from evertrain.domain.drift import DriftStatus, DriftVerdict
 from evertrain.domain.model_spec import Project
 from evertrain.domain.registry import ModelVersion, VersionStatus
 from evertrain.domain.training import duration_name
+from evertrain.terminal.console import console
 from evertrain.use_cases.model_status import ModelStatus
-
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
-"""A file or a pipe has no width of its own."""
 
 _COLOURS = {
     Action.RETRAIN: "green",

@@ -19,6 +19,7 @@ from evertrain.ports.feature_store import BatchFiles
 from evertrain.ports.messages import EventBus
 from evertrain.ports.registry import ModelRegistry
 from evertrain.statistics.reference import Reference
+from evertrain.statistics.sketch import UnfitColumn
 from evertrain.statistics.verdict import batch_status, judge
 
 
@@ -120,8 +121,11 @@ class CheckBatch:
         names = [feature.name for feature in reference.features]
         if not set(names) <= {column.name for column in spec.group.columns}:
             return verdict  # the group lost a column since: nothing to compare until the next champion
-        columns = rows.columns(names)
-        features = judge(reference, columns, policy=spec.triggers.drift)
+        try:
+            sketch = reference.sketch(rows.columns(names))
+        except UnfitColumn:
+            return verdict  # a column is declared otherwise now
+        features = judge(reference, sketch, policy=spec.triggers.drift)
         status = batch_status(features, rows=batch.rows, policy=spec.triggers.drift)
         return replace(verdict, status=status, features=features)
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.model_spec import Column, FeatureKind, ModelSpec, Task
+from evertrain.domain.model_spec import ModelSpec, Task
 from evertrain.domain.training import Interval, TrainingPlan
+from evertrain.statistics.layouts import Column
+from evertrain.use_cases.arrow_columns import as_column
 
 Value = bool | float | str | None
 
@@ -55,13 +57,9 @@ class LabelledRows:
         columns = [_without_nan(self.table[name]).to_pylist() for name in names]
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
-    def array(self, column: Column) -> npt.NDArray[Any]:
-        """Shape (rows,), as the statistics want it: numbers and flags as float64 with NaN, text with None."""
-        values = self.table[column.name]
-        if column.kind is FeatureKind.CATEGORICAL:
-            return np.array(values.to_pylist(), dtype=object)
-        numbers = pc.cast(values, pa.int8()) if pa.types.is_boolean(values.type) else values
-        return np.asarray(pc.cast(numbers, pa.float64()).to_numpy(), dtype=np.float64)
+    def column(self, name: str) -> Column:
+        """As the statistics want it."""
+        return as_column(self.table[name])
 
     def levels(self, column: str) -> npt.NDArray[np.object_]:
         """Shape (rows,): the column's values as text, to group by."""

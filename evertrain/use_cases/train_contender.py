@@ -105,9 +105,9 @@ class TrainContender:
         )
 
     def _put_reference(self, spec: ModelSpec, training: LabelledRows) -> str:
-        columns = {column.name: training.array(column) for column in spec.features}
+        columns = {column.name: training.column(column.name) for column in spec.features}
         reference = build_reference(columns, spec.features, blocks=training.days).to_bytes()
-        return self.artifacts.put(reference, prefix=f"references/{spec.name}", suffix=".json.gz").uri
+        return self.artifacts.put(reference, prefix=f"references/{spec.name}", suffix=".reference").uri
 
 
 def _window(plan: TrainingPlan, name: str) -> Window:

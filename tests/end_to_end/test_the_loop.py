@@ -247,7 +247,9 @@ def test_a_bad_batch_is_set_aside_a_person_is_called_and_later_batches_go_on(loo
     reasons = json.loads(s3.get_object(Bucket=bucket, Key=key.replace("/object", "/reasons.json"))["Body"].read())
     assert reasons["faults"][0]["code"] == "unparsable"
     decision = loop.decision("flights", f"quarantine:{quarantine.batch_id}")
-    assert (decision.decision.action, decision.decision.reason) == (Action.ESCALATE, Reason.FEED_BROKEN)
+    assert (decision.decision.action, decision.decision.reason) == (Action.ESCALATE, Reason.FEED_BROKEN), (
+        decision.decision.sentence
+    )
     assert "the feed needs repair" in loop.wait(lambda: received(inbox), for_what="the call")
     assert isinstance(loop.land(loop.flights.features(loop.today)), Batch)
 
@@ -312,7 +314,7 @@ def test_an_unknown_model_is_told_with_the_known_ones(loop: Loop) -> None:
 
 def evertrain(*arguments: str, status: int = 0) -> subprocess.CompletedProcess[str]:
     ran = subprocess.run(
-        [sys.executable, "-c", "from evertrain.cli.main import run; run()", *arguments],
+        [sys.executable, "-c", "from evertrain.cli.program import run; run()", *arguments],
         cwd=REPOSITORY,
         env=os.environ | {"EVERTRAIN_STAGE": "e2e", "COLUMNS": "160"},
         capture_output=True,

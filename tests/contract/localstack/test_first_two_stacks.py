@@ -20,6 +20,7 @@ from evertrain.domain.batches import Batch, Feed, FeedKind, Quarantine
 from evertrain.domain.decisions import Action, Reason
 from evertrain.domain.drift import DriftStatus
 from evertrain.domain.model_spec import FeatureKind
+from evertrain.statistics.layouts import Categories
 from evertrain.statistics.reference import build_reference
 from evertrain.terminal.waiting import wait_until
 from localstack_host.installation import Installation
@@ -98,14 +99,14 @@ def winter_champion(stage: Stage, flights: Flights) -> str:
     spec = load_project(ROOT).models["flights"]
     rows = flights.table[(flights.table["day"] >= date(2013, 1, 2)) & (flights.table["day"] < date(2013, 1, 23))]
     columns = {
-        feature.name: rows[feature.name].to_numpy(
-            dtype=object if feature.kind is FeatureKind.CATEGORICAL else np.float64
-        )
+        feature.name: Categories.of(rows[feature.name])
+        if feature.kind is FeatureKind.CATEGORICAL
+        else rows[feature.name].to_numpy(dtype=np.float64)
         for feature in spec.features
     }
     days = rows["scheduled_departure"].to_numpy(dtype="datetime64[D]").astype(np.int64)
     reference = build_reference(columns, spec.features, blocks=days)
-    stored = stage.artifacts.put(reference.to_bytes(), prefix="references/flights", suffix=".json.gz")
+    stored = stage.artifacts.put(reference.to_bytes(), prefix="references/flights", suffix=".reference")
     version = replace(a_version("v1"), model="flights", reference_uri=stored.uri)
     stage.registry.register(version)
     since = after(date(2013, 2, 1))

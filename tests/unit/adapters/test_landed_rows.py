@@ -14,6 +14,7 @@ from evertrain.adapters.landed_rows import LandedRows, LandedRowsReader
 from evertrain.domain.batches import Fault, Feed
 from evertrain.domain.model_spec import Project
 from evertrain.ports.batch_reader import BatchRejected
+from evertrain.statistics.layouts import Categories
 from tests.builders.batches import FEATURES, LABELS
 from tests.builders.landed import csv, features_frame, landed_features, landed_labels, parquet
 from tests.builders.models import NOW, a_group, a_model, days
@@ -60,12 +61,13 @@ def test_the_stored_file_says_when_it_was_ingested_and_is_the_same_again() -> No
     assert READER.ingested_at(first) == NOW
 
 
-def test_columns_for_the_statistics_are_numbers_with_nan_and_text_with_none() -> None:
+def test_columns_for_the_statistics_are_numbers_with_nan_and_text_as_levels() -> None:
     columns = read(landed_features(rows=100)).columns(["wind", "holiday", "carrier"])
     assert columns["wind"].dtype == columns["holiday"].dtype == np.float64
     assert np.isnan(columns["wind"]).any()
     assert set(columns["holiday"]) == {0.0, 1.0}
-    assert columns["carrier"].dtype == object
+    assert isinstance(columns["carrier"], Categories)
+    assert len(columns["carrier"]) == 100
 
 
 @pytest.mark.parametrize("zone", [UTC, timezone(timedelta(hours=-5)), None])

@@ -1,0 +1,76 @@
+"""The drift of a batch, or of a file against another, as a page: what drifted first, each with its distributions."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import files
+
+import jinja2
+
+from evertrain.domain.drift import DriftStatus, FeatureDrift
+from evertrain.statistics.histogram import Bar, bars_of
+from evertrain.statistics.reference import Reference
+from evertrain.statistics.sketch import Sketch
+
+WIDTH, HEIGHT, GAP = 640, 150, 1.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftPage:
+    """`before`, `after`: what the two sides are called. `left_out`: columns that could not be compared."""
+
+    title: str
+    before: str
+    after: str
+    status: DriftStatus
+    reference: Reference
+    sketch: Sketch
+    features: Sequence[FeatureDrift]
+    left_out: Sequence[str] = ()
+
+    def render(self) -> str:
+        environment = jinja2.Environment(
+            autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        )
+        template = environment.from_string(
+            files("evertrain.reports").joinpath("drift_page.html.jinja").read_text(encoding="utf-8")
+        )
+        baselines = {feature.name: feature.baseline for feature in self.reference.features}
+        return template.render(
+            page=self,
+            width=WIDTH,
+            height=HEIGHT,
+            drifted=sum(feature.drifted for feature in self.features),
+            entries=[
+                {
+                    "drift": feature,
+                    "bars": _placed(bars_of(baselines[feature.feature], self.sketch.features[feature.feature])),
+                }
+                for feature in self.features
+            ],
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacedBar:
+    """A bar in the picture's units; y grows downwards."""
+
+    bar: Bar
+    x: float
+    width: float
+    before_y: float
+    after_y: float
+
+
+def _placed(bars: Sequence[Bar]) -> list[PlacedBar]:
+    tallest = max((max(bar.before, bar.after) for bar in bars), default=0.0) or 1.0
+    step = WIDTH / max(1, len(bars))
+    return [
+        PlacedBar(
+            bar=bar,
+            x=index * step + GAP / 2,
+            width=step - GAP,
+            before_y=HEIGHT * (1 - bar.before / tallest),
+            after_y=HEIGHT * (1 - bar.after / tallest),
+        )
+        for index, bar in enumerate(bars)
+    ]

@@ -1,0 +1,120 @@
+"""How far a feature's sketch lies from its baseline, by every measure. Numbers, no verdicts."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from evertrain.statistics import float_cells
+from evertrain.statistics.layouts import Counts, Layout, NumericLayout
+from evertrain.statistics.measures import (
+    js_divergence,
+    kl_divergence,
+    kolmogorov_smirnov,
+    psi,
+    shares,
+    wasserstein,
+)
+from evertrain.statistics.significance import contingency_p_value, kolmogorov_smirnov_p_value
+from evertrain.statistics.sketch import FeatureSketch
+
+
+@dataclass(frozen=True, kw_only=True)
+class Baseline:
+    """A feature as the reference has it. `mean`, `deviation`: of the finite values; None where they have no order."""
+
+    layout: Layout
+    sketch: FeatureSketch
+    mean: float | None
+    deviation: float | None
+
+    @property
+    def rows(self) -> int:
+        return int(self.sketch.counts.sum())
+
+    @property
+    def has_order(self) -> bool:
+        return self.mean is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distances:
+    """psi, kl, js: nats. wasserstein: the feature's unit, and in deviations of the baseline. ks: 0 to 1.
+
+    What has no meaning for the feature, or cannot be had from these rows, is None. p_value: of the
+    Kolmogorov-Smirnov test, for which what is missing is the lowest value; of the chi-squared test where there are
+    only levels or atoms.
+    """
+
+    psi: float
+    kl: float
+    js: float
+    cells: int
+    wasserstein: float | None
+    wasserstein_normalised: float | None
+    ks: float | None
+    p_value: float
+    mean: float | None
+    missing_share: float
+    unseen_share: float
+    out_of_range_share: float
+
+
+def distances_between(baseline: Baseline, current: FeatureSketch) -> Distances:
+    """The current sketch is of the baseline's layout."""
+    layout, before, after = baseline.layout, baseline.sketch.counts, current.counts
+    binned_before, binned_after = layout.binned(before), layout.binned(after)
+    # A cell that neither has would only add smoothing.
+    used = (binned_before > 0) | (binned_after > 0)
+    expected, found = shares(binned_before[used]), shares(binned_after[used])
+    distance, mean, ks = (
+        _ordered(baseline, layout, after) if isinstance(layout, NumericLayout) else (None, None, None)
+    )
+    rows = int(after.sum())
+    return Distances(
+        psi=psi(expected, found),
+        kl=kl_divergence(expected, found),
+        js=js_divergence(expected, found),
+        cells=int(used.sum()),
+        wasserstein=distance,
+        # A constant reference has no scale of its own.
+        wasserstein_normalised=distance / baseline.deviation if distance is not None and baseline.deviation else None,
+        ks=ks,
+        p_value=(
+            contingency_p_value(binned_before, binned_after)
+            if ks is None
+            else kolmogorov_smirnov_p_value(ks, reference_rows=baseline.rows, current_rows=rows)
+        ),
+        mean=mean,
+        missing_share=float(after[0]) / max(1, rows),
+        unseen_share=0.0 if isinstance(layout, NumericLayout) else float(binned_after[1]) / max(1, rows),
+        out_of_range_share=_out_of_range(baseline, layout, after) if isinstance(layout, NumericLayout) else 0.0,
+    )
+
+
+def _ordered(
+    baseline: Baseline, layout: NumericLayout, after: Counts
+) -> tuple[float | None, float | None, float | None]:
+    """Wasserstein distance, the mean, and the Kolmogorov-Smirnov distance."""
+    before, after = layout.ascending(baseline.sketch.counts), layout.ascending(after)
+    used = np.flatnonzero(before + after)
+    places, before, after = layout.positions[used], before[used], after[used]
+    ks = None
+    if before.any() and after.any() and not layout.is_discrete:
+        ks = kolmogorov_smirnov(before, after)
+    if not baseline.has_order:
+        return None, None, ks
+    finite = np.isfinite(places)
+    places, before, after = places[finite], before[finite], after[finite]
+    with np.errstate(over="ignore"):
+        mean = float(places @ after / after.sum()) if after.any() else None
+    return wasserstein(places, before, after), mean, ks
+
+
+def _out_of_range(baseline: Baseline, layout: NumericLayout, after: Counts) -> float:
+    """Of the rows, those in cells beyond the baseline's lowest and highest values."""
+    lowest, highest = baseline.sketch.lowest, baseline.sketch.highest
+    if lowest is None or highest is None:
+        return 0.0
+    first, last = float_cells.cell_of(np.array([lowest, highest]), layout.centre, layout.scale)
+    beyond = after[float_cells.LOWEST : first].sum() + after[last + 1 : float_cells.CELLS].sum()
+    return float(beyond) / max(1, int(after.sum()))

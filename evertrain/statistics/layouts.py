@@ -1,0 +1,253 @@
+"""How a feature's values are cut into cells: decided once, on the reference, and never again.
+
+Edges come from the reference only, or PSI is not comparable between batches, and counts of batches do not add.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from evertrain.statistics import float_cells
+
+Counts = npt.NDArray[np.int64]
+Numbers = npt.NDArray[np.float64]
+
+ATOM_SHARE = 0.05
+"""A value that is this frequent is counted by itself: quantile bins are blind to what happens to it."""
+
+RARE_SHARE = 0.005
+"""Levels that are rarer are compared together, so that noise in a hundred small cells does not add up."""
+
+MOST_LEVELS = 1_000
+"""Levels that are told apart. A column with more is nearly a key; the rest is counted with what was never seen."""
+
+BINS = 10
+"""Of about equal shares of the reference, for PSI, KL and JS."""
+
+_STEPS = 256
+"""Into which a cell is cut to remember where in it the reference's values lie on average."""
+
+_DOUBT = 20.0
+"""Rows at a cell's middle that are added to those of the reference before their average is taken."""
+
+
+@dataclass(frozen=True, eq=False)
+class Categories:
+    """A column of text. `codes`: shape (rows,), the index of each row's level, or -1 where it is missing."""
+
+    codes: npt.NDArray[np.int32]
+    levels: tuple[str, ...]
+
+    @classmethod
+    def of(cls, values: Iterable[str | None]) -> "Categories":
+        index: dict[str, int] = {}
+        codes = [-1 if value is None else index.setdefault(value, len(index)) for value in values]
+        return cls(codes=np.asarray(codes, dtype=np.int32), levels=tuple(index))
+
+    def __len__(self) -> int:
+        return len(self.codes)
+
+    def __getitem__(self, rows: npt.NDArray[np.bool_]) -> "Categories":
+        return Categories(codes=self.codes[rows], levels=self.levels)
+
+
+Column = Numbers | Categories
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumericLayout:
+    """Counts are `float_cells`' for all but the atoms, then one for each atom.
+
+    `bins`: the cell at which each bin of PSI but the first begins. `steps`: for each cell that the reference uses
+    (`used`), where in it its values lie on average.
+    """
+
+    centre: float
+    scale: float
+    atoms: tuple[float, ...]
+    bins: tuple[int, ...]
+    used: npt.NDArray[np.uint16]
+    steps: npt.NDArray[np.uint8]
+
+    @property
+    def size(self) -> int:
+        return float_cells.CELLS + len(self.atoms)
+
+    @property
+    def is_discrete(self) -> bool:
+        """The reference has no values besides its atoms."""
+        return len(self.used) == 0
+
+    def count(self, values: Numbers) -> Counts:
+        """Shape (size,). NaN is missing."""
+        cells = float_cells.count(values, self.centre, self.scale)
+        atoms = np.array([np.count_nonzero(values == atom) for atom in self.atoms], dtype=np.int64)
+        np.subtract.at(cells, self._cells_of_atoms, atoms)
+        return np.concatenate([cells, atoms])
+
+    def binned(self, counts: Counts) -> Counts:
+        """Missing, the atoms, then the bins between them: what PSI compares, shape (1 + atoms + bins,)."""
+        between = np.add.reduceat(counts[: float_cells.CELLS], (float_cells.LOWEST, *self.bins))
+        return np.concatenate([counts[:1], counts[float_cells.CELLS :], between])
+
+    @cached_property
+    def bin_names(self) -> tuple[str, ...]:
+        """What lies in each of `binned`, for people."""
+        atoms = tuple(f"exactly {atom:.6g}" for atom in self.atoms)
+        if not self.bins:
+            return ("missing", *atoms, "another value" if atoms else "any value")
+        lower, _ = float_cells.edges_of(np.asarray(self.bins, dtype=np.uint16))
+        edges = [f"{edge:.4g}" for edge in self.centre + self.scale * lower]
+        inner = (f"{low} to {high}" for low, high in pairwise(edges))
+        return ("missing", *atoms, f"below {edges[0]}", *inner, f"above {edges[-1]}")
+
+    def ascending(self, counts: Counts) -> Counts:
+        """All cells and atoms in the order of their values, what is missing first."""
+        return np.asarray(counts[self._order]) if self.atoms else counts
+
+    @cached_property
+    def positions(self) -> Numbers:
+        """Where the cells of `ascending` lie, in the feature's unit; NaN and infinities as they are."""
+        return np.concatenate([self._places, self.atoms])[self._order]
+
+    @cached_property
+    def _cells_of_atoms(self) -> npt.NDArray[np.intp]:
+        return float_cells.cell_of(np.asarray(self.atoms, dtype=np.float64), self.centre, self.scale)
+
+    @cached_property
+    def _places(self) -> Numbers:
+        places = float_cells.MIDDLES.copy()
+        lower, upper = float_cells.edges_of(self.used)
+        places[self.used] = lower + (upper - lower) * (self.steps + 0.5) / _STEPS
+        with np.errstate(over="ignore"):
+            return np.asarray(self.centre + self.scale * places)
+
+    @cached_property
+    def _order(self) -> npt.NDArray[np.intp]:
+        # An atom comes in its own cell, below or above the other values there. Missing, cell 0, stays first.
+        cells = np.concatenate([np.arange(float_cells.CELLS), self._cells_of_atoms])
+        places = np.concatenate([self._places, self.atoms])
+        return np.lexsort((places, cells))
+
+
+@dataclass(frozen=True, kw_only=True)
+class CategoryLayout:
+    """Counts are: missing, unknown, then one for each level. The last `rare` of them are compared together.
+
+    `is_partial`: the reference had more levels than are told apart, so an unknown one may well be a rare one.
+    """
+
+    levels: tuple[str, ...]
+    rare: int
+    is_partial: bool
+
+    @property
+    def size(self) -> int:
+        return 2 + len(self.levels)
+
+    def count(self, column: Categories) -> Counts:
+        """Shape (size,)."""
+        cells = np.array([0, *(self._index.get(level, 1) for level in column.levels)], dtype=np.intp)
+        return np.bincount(cells[column.codes + 1], minlength=self.size).astype(np.int64)
+
+    def binned(self, counts: Counts) -> Counts:
+        """Missing, unseen, all rare levels together, then the frequent ones."""
+        last = self.size - self.rare
+        unseen, rare = counts[1], counts[last:].sum()
+        if self.is_partial:
+            unseen, rare = 0, unseen + rare
+        return np.concatenate([counts[:1], [unseen, rare], counts[2:last]])
+
+    @cached_property
+    def bin_names(self) -> tuple[str, ...]:
+        """What lies in each of `binned`, for people."""
+        return ("missing", "never seen in training", "rare ones", *self.levels[: len(self.levels) - self.rare])
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {level: place for place, level in enumerate(self.levels, start=2)}
+
+
+Layout = NumericLayout | CategoryLayout
+
+
+def layout_of(column: Column) -> Layout:
+    """The layout that this reference column asks for."""
+    return _category_layout(column) if isinstance(column, Categories) else _numeric_layout(column)
+
+
+def _numeric_layout(values: Numbers) -> NumericLayout:
+    finite = values[np.isfinite(values)]
+    atoms, rest = _atoms(finite)
+    centre, scale = _frame(rest if len(rest) else finite)
+    cells = float_cells.count(rest, centre, scale)
+    used = np.flatnonzero(cells[: float_cells.HIGHEST]).astype(np.uint16)
+    used = used[used > float_cells.LOWEST]
+    return NumericLayout(
+        centre=centre,
+        scale=scale,
+        atoms=tuple(map(float, atoms)),
+        bins=_bins(cells),
+        used=used,
+        steps=_steps(rest, centre, scale, used),
+    )
+
+
+def _steps(values: Numbers, centre: float, scale: float, used: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
+    """Where the values of each used cell lie on average; near the middle where they are too few to tell."""
+    if not len(used):
+        return np.empty(0, dtype=np.uint8)
+    cells = float_cells.cell_of(values, centre, scale)
+    lower, upper = float_cells.edges_of(used)
+    with np.errstate(over="ignore", invalid="ignore"):
+        sums = np.bincount(cells, weights=(values - centre) / scale, minlength=float_cells.CELLS)[used]
+        rows = np.bincount(cells, minlength=float_cells.CELLS)[used]
+        middle = lower + (upper - lower) / 2
+        within = ((sums + _DOUBT * middle) / (rows + _DOUBT) - lower) / (upper - lower)
+    return np.clip(np.nan_to_num(within, nan=0.5) * _STEPS, 0, _STEPS - 1).astype(np.uint8)
+
+
+def _atoms(finite: Numbers) -> tuple[Numbers, Numbers]:
+    """The heavy values, ascending, and the values that are none of them."""
+    distinct, rows = np.unique(finite, return_counts=True)
+    atoms = distinct[rows >= max(2.0, ATOM_SHARE * len(finite))]
+    return atoms, finite[~np.isin(finite, atoms)]
+
+
+def _frame(values: Numbers) -> tuple[float, float]:
+    """Centre and scale: median and interquartile range; where that is no scale, whatever spread there is."""
+    if not len(values):
+        return 0.0, 1.0
+    low, centre, high = np.quantile(values, [0.25, 0.5, 0.75], method="inverted_cdf")
+    with np.errstate(over="ignore"):
+        spreads = (high - low, values.max() - values.min(), abs(centre))
+    # 1 / scale and all distances of the bulk must stay finite.
+    usable = (float(spread) for spread in spreads if np.isfinite(spread) and spread > np.finfo(np.float64).tiny)
+    return float(centre), next(usable, 1.0)
+
+
+def _bins(cells: Counts) -> tuple[int, ...]:
+    """The cells that begin a new bin, nearest to the quantiles of the values."""
+    if not cells.any():
+        return ()
+    below = np.cumsum(cells)
+    wanted = below[-1] * np.arange(1, BINS) / BINS
+    after = np.searchsorted(below, wanted)
+    # Of the borders before and after the cell that holds a quantile, the nearer one.
+    before = np.where(after > 0, below[after - 1], 0)
+    begins = np.where(wanted - before < below[after] - wanted, after, after + 1)
+    inner = (begins > np.flatnonzero(cells)[0]) & (begins < float_cells.CELLS)
+    return tuple(int(cell) for cell in np.unique(begins[inner]))
+
+
+def _category_layout(column: Categories) -> CategoryLayout:
+    rows = np.bincount(column.codes + 1, minlength=1 + len(column.levels))[1:]
+    tally = {level: int(count) for level, count in zip(column.levels, rows, strict=True) if count}
+    ordered = sorted(tally, key=lambda level: (-tally[level], level))
+    kept = ordered[:MOST_LEVELS]
+    rare = sum(tally[level] < RARE_SHARE * sum(tally.values()) for level in kept)
+    return CategoryLayout(levels=tuple(kept), rare=rare, is_partial=len(ordered) > len(kept))

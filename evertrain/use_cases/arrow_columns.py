@@ -1,0 +1,55 @@
+"""Arrow columns as the statistics want them.
+
+By DLPack and buffers, not by `to_numpy` and `pa.scalar`: these import pandas wherever it is installed, which takes
+longer than a batch's drift.
+"""
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from evertrain.statistics.layouts import Categories, Column
+
+
+def as_column(values: Any) -> Column:
+    """Numbers and flags as float64 with NaN for missing, without a copy where there is nothing to change; text as
+    codes and levels. Takes an Array or a ChunkedArray."""
+    kind = values.type
+    if pa.types.is_dictionary(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        return _categories(values)
+    if pa.types.is_boolean(kind):
+        values = pc.cast(values, pa.int8())
+    numbers = pc.cast(values, pa.float64(), safe=False)
+    return _as_numpy(pc.fill_null(numbers, _NAN) if numbers.null_count else numbers)
+
+
+def _categories(values: Any) -> Categories:
+    encoded = values if pa.types.is_dictionary(values.type) else pc.dictionary_encode(values)
+    if isinstance(encoded, pa.ChunkedArray):
+        encoded = _one_chunk(encoded.unify_dictionaries())
+    codes = pc.cast(encoded.indices, pa.int32())
+    levels = encoded.dictionary.to_pylist()
+    if len(set(levels)) < len(levels) or None in levels:
+        return Categories.of(encoded.to_pylist())  # a writer may repeat a level, or hold null as one
+    return Categories(
+        codes=_as_numpy(pc.fill_null(codes, _NO_CODE) if codes.null_count else codes), levels=tuple(levels)
+    )
+
+
+def _as_numpy(values: Any) -> npt.NDArray[Any]:
+    return np.from_dlpack(_one_chunk(values))
+
+
+def _one_chunk(values: Any) -> Any:
+    return values.combine_chunks() if isinstance(values, pa.ChunkedArray) else values
+
+
+def _scalar(kind: pa.DataType, value: npt.NDArray[Any]) -> pa.Scalar:
+    return pa.Array.from_buffers(kind, 1, [None, pa.py_buffer(value.tobytes())])[0]
+
+
+_NAN = _scalar(pa.float64(), np.array([np.nan]))
+_NO_CODE = _scalar(pa.int32(), np.array([-1], dtype=np.int32))

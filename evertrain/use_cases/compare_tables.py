@@ -1,0 +1,80 @@
+"""Has one table drifted from another? For files at hand, without a deployed stage."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from evertrain.domain.drift import DriftStatus, FeatureDrift
+from evertrain.domain.errors import EvertrainError
+from evertrain.domain.model_spec import Column, DriftPolicy
+from evertrain.statistics.layouts import Column as Values
+from evertrain.statistics.reference import Reference, build_reference
+from evertrain.statistics.sketch import Sketch, merge
+from evertrain.statistics.verdict import batch_status, judge
+
+
+class NothingToCompare(EvertrainError):
+    """The reference has no rows, or no column that can be compared."""
+
+
+class Table(Protocol):
+    def features(self, *, like: Any) -> tuple[list[Column], list[str]]:
+        """What can be compared, and the names of what cannot; what has no kind of its own takes it from `like`."""
+
+    def column(self, feature: Column) -> Values: ...
+
+    def parts(self, features: Sequence[Column]) -> Iterator[Mapping[str, Values]]:
+        """The rows, a part at a time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableDrift:
+    """`left_out`: columns of the reference that cannot be compared. Features: those that drifted first, by PSI."""
+
+    status: DriftStatus
+    reference: Reference
+    sketch: Sketch
+    features: tuple[FeatureDrift, ...]
+    left_out: tuple[str, ...]
+
+
+def compare_tables(before: Table, after: Table, *, policy: DriftPolicy, only: Sequence[str] = ()) -> TableDrift:
+    """`only`: the columns to compare; empty for all. Raises NothingToCompare, and what the tables raise."""
+    features, others = before.features(like=after)
+    if only:
+        known = {feature.name: feature for feature in features}
+        for name in only:
+            if name not in known:
+                raise NothingToCompare(f"there is no column {name} to compare; there are {', '.join(known)}")
+        features = [known[name] for name in only]
+    if not features:
+        raise NothingToCompare("the reference has no column that can be compared")
+    reference = build_reference(_OnDemand(before, {feature.name: feature for feature in features}), features)
+    if not reference.rows:
+        raise NothingToCompare("the reference has no rows")
+    sketch = merge([reference.empty_sketch, *(reference.sketch(part) for part in after.parts(features))])
+    found = judge(reference, sketch, policy=policy)
+    return TableDrift(
+        status=batch_status(found, rows=sketch.rows, policy=policy),
+        reference=reference,
+        sketch=sketch,
+        features=tuple(sorted(found, key=lambda feature: (not feature.drifted, -feature.psi))),
+        left_out=tuple(others),
+    )
+
+
+@dataclass(frozen=True)
+class _OnDemand(Mapping[str, Values]):
+    """A table's columns, each read when it is asked for: only one at a time is in memory."""
+
+    table: Table
+    features: Mapping[str, Column]
+
+    def __getitem__(self, name: str) -> Values:
+        return self.table.column(self.features[name])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.features)
+
+    def __len__(self) -> int:
+        return len(self.features)
