@@ -39,7 +39,8 @@ setup: .venv/.installed .venv-cloud/.installed .venv-lambda/.installed ## instal
 lock: .venv/.installed ## resolve requirements/*.in anew
 	@for name in requirements/*.in; do \
 	  version=3.11; case $$name in *localstack*) version=3.13;; esac; \
-	  (cd requirements && ../$(UV) pip compile --quiet $$(basename $$name) --universal --python-version $$version --generate-hashes \
+	  everywhere=--universal; case $$name in *bench-*) everywhere=;; esac; \
+	  (cd requirements && ../$(UV) pip compile --quiet $$(basename $$name) $$everywhere --python-version $$version --generate-hashes \
 	    --no-header --no-annotate --no-emit-index-url -o $$(basename $$name .in).txt); done
 
 demo: setup ## the whole loop on real flights, on this machine
@@ -94,5 +95,11 @@ test-localstack: setup ## data and monitoring stacks on LocalStack
 	@$(BIN)/python -m localstack_host setup
 	$(BIN)/pytest -q -m localstack tests/contract/localstack
 
-bench: setup ## speed, as ratios against a peer in the same run
-	$(BIN)/python -m bench.drift
+bench: setup $(patsubst %,.venv-bench/%/.installed,evidently nannyml scouter) ## speed, as ratios against peers in the same run
+	$(BIN)/python -m bench.drift $(BENCH_OPTIONS)
+
+# Each peer pins what others pin otherwise.
+.venv-bench/%/.installed: requirements/bench-%.txt | .venv/.installed
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-bench/$*
+	@$(UV) pip sync --quiet --python .venv-bench/$*/bin/python --require-hashes $<
+	@touch $@

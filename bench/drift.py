@@ -1,65 +1,150 @@
-"""How long does judging a batch take, against computing the same distances with scipy and numpy from the raw rows?
+"""Drift of one batch: seconds, memory and whole-process time, against the peers, on the same rows in the same run.
 
-Prints seconds (the median of several runs) and ratios. The peer has the reference's rows in memory, as scripts do.
+python -m bench.drift [--large] [--only SIDE ...]
+
+Writes `bench/results/drift.json` and `drift.md`. Ratios are the peer's figure over ours (how many times we are faster
+or smaller), and ours over the floor's. Sides whose environment is not there are left out and said to be.
 """
 
+import argparse
 import json
+import os
+import platform
+import subprocess
 import sys
 import time
-from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 from statistics import median
+from typing import Any
 
-import numpy as np
-from scipy import stats
+from bench.tables import LARGE, SMALL, Size, pair
 
-from evertrain.domain.model_spec import Column, DriftPolicy, FeatureKind
-from evertrain.statistics.reference import build_reference
-from evertrain.statistics.verdict import judge
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "bench" / "results"
+ROWS = ROOT / ".build" / "bench"
 
-FEATURES, REFERENCE_ROWS, RUNS = 20, 100_000, 7
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """A script of `bench/peers`. Runs: how often the work is repeated at a size; 0 leaves the size out."""
+
+    name: str
+    told: str
+    environment: str
+    small_runs: int
+    large_runs: int
+
+
+SIDES = (
+    Side("decode", "floor: pyarrow reads the file", ".venv", 9, 5),
+    Side("ours", "Evertrain, from the file", ".venv", 9, 5),
+    Side("window", "Evertrain, 24 stored sketches", ".venv", 9, 0),
+    Side("scipy_tests", "scipy, feature by feature", ".venv", 3, 1),
+    Side("scouter_psi", "scouter-ml, PSI only", ".venv-bench/scouter", 5, 3),
+    Side("nannyml_univariate", "NannyML, univariate", ".venv-bench/nannyml", 3, 1),
+    Side("evidently_drift", "Evidently, drift preset", ".venv-bench/evidently", 1, 0),
+    Side("evidently_presets", "Evidently, drift and summary presets", ".venv-bench/evidently", 1, 1),
+)
+QUIET = {"NML_DISABLE_USAGE_LOGGING": "1", "DO_NOT_TRACK": "1"}
+"""Two peers would report their use to their makers."""
 
 
 def main() -> None:
-    rng = np.random.default_rng(0)
-    columns = [Column(name=f"x{index}", kind=FeatureKind.NUMERIC) for index in range(FEATURES)]
-    reference_rows = {column.name: rng.normal(size=REFERENCE_ROWS) for column in columns}
-    reference = build_reference(reference_rows, columns)
-    results = {}
-    for rows in (1_000, 10_000, 100_000):
-        batch = {column.name: rng.normal(0.1, 1, rows) for column in columns}
-        ours = _seconds(lambda batch=batch: judge(reference, reference.sketch(batch), policy=DriftPolicy()))  # type: ignore[misc]
-        peer = _seconds(lambda batch=batch: _by_hand(reference_rows, batch))  # type: ignore[misc]
-        results[f"{rows}_rows"] = {"ours_s": ours, "scipy_s": peer, "ratio_scipy": ours / peer}
-    if "--json" in sys.argv:
-        print(json.dumps(results, indent=2))
-        return
-    print(f"{FEATURES} numeric features against {REFERENCE_ROWS:,} reference rows, median of {RUNS} runs")
-    for name, found in results.items():
-        print(
-            f"{name:>12}: {found['ours_s']:.4f} s, scipy {found['scipy_s']:.4f} s, ratio {found['ratio_scipy']:.3f}"
+    options = _parse()
+    sizes = [SMALL, LARGE] if options.large else [SMALL]
+    measured: dict[str, dict[str, Any]] = {}
+    for size in sizes:
+        for side in SIDES:
+            runs = side.small_runs if size is SMALL else side.large_runs
+            if not runs or (options.only and side.name not in options.only):
+                continue
+            if not (ROOT / side.environment / "bin" / "python").exists():
+                print(f"{side.name}: {side.environment} is not there, left out", file=sys.stderr)
+                continue
+            measured[f"{side.name}_{size.name}"] = found = _measure(side, size, runs)
+            print(f"{size.name}  {side.told:<38} {found['drift_s']:9.4f} s  {found['peak_mb']:7.0f} MB", flush=True)
+    document = {
+        "machine": f"{os.cpu_count()} cores, Python {platform.python_version()}",
+        "numpy": version("numpy"),
+        "sizes": {size.name: {"rows": size.rows, "features": size.features} for size in sizes},
+        "ratios": ratios(measured),
+        "measured": measured,
+    }
+    RESULTS.mkdir(exist_ok=True)
+    (RESULTS / "drift.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    (RESULTS / "drift.md").write_text(as_markdown(document), encoding="utf-8")
+    print(json.dumps(document["ratios"], indent=2))
+
+
+def _measure(side: Side, size: Size, runs: int) -> dict[str, Any]:
+    before, after = map(str, pair(size, ROWS))
+    python = str(ROOT / side.environment / "bin" / "python")
+    script = str(ROOT / "bench" / "peers" / f"{side.name}.py")
+    environment = os.environ | QUIET | {"PYTHONPATH": str(ROOT) if side.environment == ".venv" else ""}
+    began = time.perf_counter()
+    told = subprocess.run(
+        [python, script, before, after, str(runs)], env=environment, check=True, stdout=subprocess.PIPE, text=True
+    )
+    process_seconds = time.perf_counter() - began
+    found = json.loads(told.stdout.splitlines()[-1])
+    return {
+        "drift_s": median(found["runs_s"]),
+        "prepare_s": found["prepare_s"],
+        "peak_mb": found["peak_mb"],
+        "runs": runs,
+        # Start, reading both files, preparing, and one comparison: what a command line waits for.
+        "one_shot_s": process_seconds - sum(found["runs_s"][1:]),
+    }
+
+
+def ratios(measured: dict[str, dict[str, Any]]) -> dict[str, float]:
+    """Those whose two sides were measured."""
+    found = {}
+    for size in ("S", "L"):
+        ours = measured.get(f"ours_{size}")
+        for name, peer in (
+            ("evidently_presets", "evidently_presets"),
+            ("evidently_drift", "evidently_drift"),
+            ("scipy", "scipy_tests"),
+            ("nannyml", "nannyml_univariate"),
+            ("scouter", "scouter_psi"),
+        ):
+            if ours and (theirs := measured.get(f"{peer}_{size}")):
+                found[f"ratio_{name}_{size}"] = theirs["drift_s"] / ours["drift_s"]
+                found[f"ratio_memory_{name}_{size}"] = theirs["peak_mb"] / ours["peak_mb"]
+                found[f"one_shot_ratio_{name}_{size}"] = theirs["one_shot_s"] / ours["one_shot_s"]
+        if ours and (floor := measured.get(f"decode_{size}")):
+            found[f"ratio_decode_floor_{size}"] = ours["drift_s"] / floor["drift_s"]
+    if window := measured.get("window_S"):
+        found["window_ms_35_features"] = 1000 * window["drift_s"]
+    return {name: float(f"{value:.3g}") for name, value in found.items()}
+
+
+def as_markdown(document: dict[str, Any]) -> str:
+    lines = [
+        "| side | size | drift of the batch | preparing | whole process | peak memory |",
+        "|---|---|---|---|---|---|",
+    ]
+    names = {side.name: side.told for side in SIDES}
+    for key, found in document["measured"].items():
+        name, _, size = key.rpartition("_")
+        lines.append(
+            f"| {names[name]} | {size} | {found['drift_s']:.3g} s | {found['prepare_s']:.3g} s "
+            f"| {found['one_shot_s']:.3g} s | {found['peak_mb']:.0f} MB |"
         )
+    told = ", ".join(
+        f"{name}: {size['rows']:,} rows × {size['features']} features" for name, size in document["sizes"].items()
+    )
+    return "\n".join([f"{told}. {document['machine']}.", "", *lines, ""])
 
 
-def _by_hand(reference: dict[str, np.ndarray], batch: dict[str, np.ndarray]) -> list[tuple[float, float, float]]:
-    """PSI, KL and Wasserstein distance of every feature, the straightforward way."""
-    found = []
-    for name, before in reference.items():
-        after = batch[name]
-        edges = np.quantile(before, np.linspace(0, 1, 11)[1:-1])
-        p, q = (np.bincount(np.searchsorted(edges, rows), minlength=10) + 0.5 for rows in (before, after))
-        p, q = p / p.sum(), q / q.sum()
-        psi = float(np.sum((q - p) * np.log(q / p)))
-        found.append((psi, float(stats.entropy(q, p)), float(stats.wasserstein_distance(before, after))))
-    return found
-
-
-def _seconds(work: Callable[[], object]) -> float:
-    taken = []
-    for _ in range(RUNS):
-        began = time.perf_counter()
-        work()
-        taken.append(time.perf_counter() - began)
-    return median(taken)
+def _parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--large", action="store_true", help="also the large size: a quarter of an hour")
+    parser.add_argument("--only", nargs="+", choices=[side.name for side in SIDES], help="these sides alone")
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -19,19 +19,20 @@ _SIGN = 1 << 15
 _INFINITE = 0x7F80
 """The key of infinity; above it, NaN."""
 
-_FINE_OCTAVES = range(-8, 4)
-"""Powers of two, in scales from the centre, with the full 128 cells each: where a distribution's bulk lies."""
+_CELLS_FROM_OCTAVE = ((-126, 1), (-16, 8), (-8, 128), (4, 32), (8, 4))
+"""From this power of two on, in scales from the centre, an octave has so many cells.
 
-_FAR_CELLS, _NEAR_CELLS = 32, 8
-"""Cells for each octave beyond and below the fine ones."""
+All 128 where a distribution's bulk lies; fewer far out, where a cell holds little, and near the centre, where it is
+narrow anyway. Never more than 4,700 cells, so that they stay small to keep and quick to add.
+"""
 
 
 def _magnitudes() -> npt.NDArray[np.int64]:
     """For each key without its sign, shape (32768,): the cell's distance from the centre; NaN is -1."""
     key = np.arange(_SIGN)
     octave = (key >> _MANTISSA_BITS) - 127
-    cells = np.where(octave >= _FINE_OCTAVES.stop, _FAR_CELLS, _NEAR_CELLS)
-    cells[(octave >= _FINE_OCTAVES.start) & (octave < _FINE_OCTAVES.stop)] = 1 << _MANTISSA_BITS
+    starts, widths = zip(*_CELLS_FROM_OCTAVE, strict=True)
+    cells = np.array(widths)[np.maximum(np.searchsorted(starts, octave, side="right") - 1, 0)]
     within = (key & ((1 << _MANTISSA_BITS) - 1)) * cells >> _MANTISSA_BITS
     begins = np.r_[True, (octave[1:] != octave[:-1]) | (within[1:] != within[:-1])]
     begins[: 1 << _MANTISSA_BITS] = False  # zero, and what is too small for a normal float32, is one cell

@@ -31,6 +31,8 @@ BINS = 10
 _STEPS = 256
 """Into which a cell is cut to remember where in it the reference's values lie on average."""
 
+_ROWS_FOR_FRAME, _FEWEST_FOR_FRAME, _ROWS_FOR_STEPS = 20_000, 100, 100_000
+
 _DOUBT = 20.0
 """Rows at a cell's middle that are added to those of the reference before their average is taken."""
 
@@ -182,19 +184,29 @@ def layout_of(column: Column) -> Layout:
 
 def _numeric_layout(values: Numbers) -> NumericLayout:
     finite = values[np.isfinite(values)]
-    atoms, rest = _atoms(finite)
-    centre, scale = _frame(rest if len(rest) else finite)
-    cells = float_cells.count(rest, centre, scale)
+    centre, scale = _frame(finite)
+    cells = float_cells.count(finite, centre, scale)
+    atoms, rows = _atoms(finite, centre, scale, cells)
+    np.subtract.at(cells, float_cells.cell_of(atoms, centre, scale), rows)
     used = np.flatnonzero(cells[: float_cells.HIGHEST]).astype(np.uint16)
     used = used[used > float_cells.LOWEST]
+    some = _some_of(finite, _ROWS_FOR_STEPS)
     return NumericLayout(
         centre=centre,
         scale=scale,
         atoms=tuple(map(float, atoms)),
         bins=_bins(cells),
         used=used,
-        steps=_steps(rest, centre, scale, used),
+        steps=_steps(some[~np.isin(some, atoms)], centre, scale, used),
     )
+
+
+def _some_of(values: npt.NDArray[np.float64], rows: int) -> Numbers:
+    """About so many of the values, from all over: the golden ratio falls in with no period of the rows."""
+    if len(values) <= rows:
+        return values
+    places = np.arange(rows) * ((5**0.5 - 1) / 2) % 1 * len(values)
+    return values[places.astype(np.intp)]
 
 
 def _steps(values: Numbers, centre: float, scale: float, used: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
@@ -211,23 +223,40 @@ def _steps(values: Numbers, centre: float, scale: float, used: npt.NDArray[np.ui
     return np.clip(np.nan_to_num(within, nan=0.5) * _STEPS, 0, _STEPS - 1).astype(np.uint8)
 
 
-def _atoms(finite: Numbers) -> tuple[Numbers, Numbers]:
-    """The heavy values, ascending, and the values that are none of them."""
-    distinct, rows = np.unique(finite, return_counts=True)
-    atoms = distinct[rows >= max(2.0, ATOM_SHARE * len(finite))]
-    return atoms, finite[~np.isin(finite, atoms)]
+def _atoms(finite: Numbers, centre: float, scale: float, cells: Counts) -> tuple[Numbers, Counts]:
+    """The heavy values, ascending, and how often each is there. Only heavy cells can hold one."""
+    enough = max(2.0, ATOM_SHARE * len(finite))
+    heavy = cells >= enough
+    if not heavy.any():
+        return np.empty(0), np.empty(0, dtype=np.int64)
+    distinct, rows = np.unique(finite[heavy[float_cells.cell_of(finite, centre, scale)]], return_counts=True)
+    return distinct[rows >= enough], rows[rows >= enough]
 
 
-def _frame(values: Numbers) -> tuple[float, float]:
-    """Centre and scale: median and interquartile range; where that is no scale, whatever spread there is."""
-    if not len(values):
+def _frame(finite: Numbers) -> tuple[float, float]:
+    """Centre and scale of the values that are no atoms: median and interquartile range.
+
+    Only the resolution hangs on them, so some of the values tell enough. Where their quartiles are no scale, it is
+    whatever spread there is.
+    """
+    rest = _without_heavy(_some_of(finite, _ROWS_FOR_FRAME))
+    if len(rest) < _FEWEST_FOR_FRAME:
+        rest = _without_heavy(finite)
+    if not len(rest):
+        rest = finite
+    if not len(rest):
         return 0.0, 1.0
-    low, centre, high = np.quantile(values, [0.25, 0.5, 0.75], method="inverted_cdf")
+    low, centre, high = np.quantile(rest, [0.25, 0.5, 0.75], method="inverted_cdf")
     with np.errstate(over="ignore"):
-        spreads = (high - low, values.max() - values.min(), abs(centre))
+        spreads = (high - low, rest.max() - rest.min(), abs(centre))
     # 1 / scale and all distances of the bulk must stay finite.
     usable = (float(spread) for spread in spreads if np.isfinite(spread) and spread > np.finfo(np.float64).tiny)
     return float(centre), next(usable, 1.0)
+
+
+def _without_heavy(values: Numbers) -> Numbers:
+    _, index, rows = np.unique(values, return_inverse=True, return_counts=True)
+    return values[(rows < max(2.0, ATOM_SHARE * len(values)))[index]]
 
 
 def _bins(cells: Counts) -> tuple[int, ...]:

@@ -6,7 +6,6 @@ row has to be read twice. Made for one layout, that of the champion's reference,
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -39,13 +38,6 @@ class FeatureSketch:
     lowest: float | None = None
     highest: float | None = None
 
-    def __add__(self, other: "FeatureSketch") -> "FeatureSketch":
-        return FeatureSketch(
-            counts=self.counts + other.counts,
-            lowest=_extreme(min, self.lowest, other.lowest),
-            highest=_extreme(max, self.highest, other.highest),
-        )
-
     def __eq__(self, other: object) -> bool:
         return (
             isinstance(other, FeatureSketch)
@@ -66,13 +58,7 @@ class Sketch:
 
     def __add__(self, other: "Sketch") -> "Sketch":
         """Raises OtherLayout."""
-        if self.layout != other.layout:
-            raise OtherLayout(f"a sketch for reference {self.layout[:8]} and one for {other.layout[:8]} do not add")
-        return Sketch(
-            layout=self.layout,
-            rows=self.rows + other.rows,
-            features={name: feature + other.features[name] for name, feature in self.features.items()},
-        )
+        return merge([self, other])
 
     def to_bytes(self) -> bytes:
         """Equal sketches give equal bytes."""
@@ -115,8 +101,27 @@ def sketch_column(name: str, layout: Layout, column: Column) -> FeatureSketch:
 
 
 def merge(sketches: Sequence[Sketch]) -> Sketch:
-    """At least one. Raises OtherLayout."""
-    return reduce(Sketch.__add__, sketches)
+    """The sum of at least one. Raises OtherLayout."""
+    first, *others = sketches
+    for other in others:
+        if first.layout != other.layout:
+            raise OtherLayout(f"a sketch for reference {first.layout[:8]} and one for {other.layout[:8]} do not add")
+    return Sketch(
+        layout=first.layout,
+        rows=sum(sketch.rows for sketch in sketches),
+        features={name: _sum([sketch.features[name] for sketch in sketches]) for name in first.features},
+    )
+
+
+def _sum(features: Sequence[FeatureSketch]) -> FeatureSketch:
+    counts = features[0].counts.copy()
+    for feature in features[1:]:
+        counts += feature.counts
+    lowest = [feature.lowest for feature in features if feature.lowest is not None]
+    highest = [feature.highest for feature in features if feature.highest is not None]
+    return FeatureSketch(
+        counts=counts, lowest=min(lowest) if lowest else None, highest=max(highest) if highest else None
+    )
 
 
 def packed_feature(feature: FeatureSketch) -> tuple[dict[str, Any], list[npt.NDArray[Any]]]:
@@ -148,8 +153,3 @@ def _range(values: npt.NDArray[np.float64]) -> tuple[float | None, float | None]
             return None, None
         lowest, highest = float(finite.min()), float(finite.max())
     return lowest, highest
-
-
-def _extreme(choose: Any, one: float | None, other: float | None) -> float | None:
-    known = [value for value in (one, other) if value is not None]
-    return float(choose(known)) if known else None

@@ -1,0 +1,27 @@
+"""Evertrain: the reference is there, as in the monitor; the batch is read from its file, sketched and judged."""
+
+from pathlib import Path
+from typing import Any
+
+from timing import report
+
+from evertrain.adapters.tabular_files import TabularFile
+from evertrain.domain.model_spec import DriftPolicy
+from evertrain.statistics.reference import build_reference
+from evertrain.statistics.sketch import merge
+from evertrain.statistics.verdict import judge
+
+
+def prepare(before: str, after: str) -> Any:
+    file = TabularFile(Path(before))
+    features, _ = file.features(like=file)
+    return build_reference({feature.name: file.column(feature) for feature in features}, features), features, after
+
+
+def work(prepared: Any) -> Any:
+    reference, features, after = prepared
+    sketch = merge([reference.sketch(part) for part in TabularFile(Path(after)).parts(features)])
+    return judge(reference, sketch, policy=DriftPolicy())
+
+
+report(prepare, work)

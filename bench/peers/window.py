@@ -1,0 +1,35 @@
+"""Evertrain: the drift of a window, from the stored sketches of 24 batches to the verdict. No rows are read."""
+
+from pathlib import Path
+from typing import Any
+
+from timing import report
+
+from evertrain.adapters.tabular_files import TabularFile
+from evertrain.domain.model_spec import DriftPolicy
+from evertrain.statistics.reference import build_reference
+from evertrain.statistics.sketch import Sketch, merge
+from evertrain.statistics.verdict import judge
+
+BATCHES = 24
+
+
+def prepare(before: str, after: str) -> Any:
+    file = TabularFile(Path(before))
+    features, _ = file.features(like=file)
+    reference = build_reference({feature.name: file.column(feature) for feature in features}, features)
+    (whole,) = TabularFile(Path(after)).parts(features)
+    rows = len(next(iter(whole.values()))) // BATCHES
+    parts = [
+        {name: column[slice(index * rows, (index + 1) * rows)] for name, column in whole.items()}
+        for index in range(BATCHES)
+    ]
+    return reference, [Sketch.from_bytes(reference.sketch(part).to_bytes()) for part in parts]
+
+
+def work(prepared: Any) -> Any:
+    reference, sketches = prepared
+    return judge(reference, merge(sketches), policy=DriftPolicy())
+
+
+report(prepare, work)
