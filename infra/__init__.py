@@ -1,4 +1,4 @@
-"""The CDK app: four stacks, the bundles of their functions, and nothing that runs after deployment."""
+"""The CDK app: five stacks, the bundles of their functions, and nothing that runs after deployment."""
 
 import os
 from importlib.util import find_spec

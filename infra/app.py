@@ -11,6 +11,7 @@ from evertrain.adapters.project_files import load_project
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.model_spec import Project
 from infra.bundles import BuiltBundle, Bundle, Target, build_function, stage_training_image
+from infra.dashboard_stack import DashboardStack
 from infra.data_stack import DataStack
 from infra.monitoring_stack import MonitoringStack
 from infra.options import Options
@@ -23,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 def add_stacks(
     app: cdk.App, *, options: Options, project: Project, build: Callable[[Bundle], BuiltBundle], image: Path
 ) -> None:
-    """All four. The first two need nothing of the others, and deploy by themselves."""
+    """All five. The first two need nothing of the others, and deploy by themselves."""
 
     def synthesizer() -> cdk.StackSynthesizer | None:
         return cdk.CliCredentialsStackSynthesizer() if options.cli_credentials else None
@@ -32,6 +33,7 @@ def add_stacks(
     MonitoringStack(app, options=options, data=data, build=build, synthesizer=synthesizer())
     TrainingStack(app, options=options, data=data, build=build, image=image, synthesizer=synthesizer())
     ServingStack(app, options=options, data=data, project=project, build=build, synthesizer=synthesizer())
+    DashboardStack(app, options=options, project=project, synthesizer=synthesizer())
 
 
 def main() -> int:

@@ -140,7 +140,7 @@ def stage_training_image(*, root: Path) -> Path:
 
 
 def _package(root: Path) -> Iterator[Path]:
-    for path in _python_files(root, "evertrain"):
+    for path in (*_python_files(root, "evertrain"), *sorted((root / "evertrain").rglob("*.jinja"))):
         if path.relative_to(root).parts[1] not in ("cli", "demo"):
             yield path
 

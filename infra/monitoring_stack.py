@@ -167,6 +167,7 @@ class MonitoringStack(Stack):
         may_read_objects(function, data.feature_store, "tables/")
         may_write_objects(function, data.feature_store, "tables/")
         may_read_objects(function, data.artifacts, "references/")
+        may_write_objects(function, data.artifacts, "drift/")
         may_write_objects(function, data.quarantine)
         may_change_items(function, data.batches)
         may_read_items(function, data.registry)

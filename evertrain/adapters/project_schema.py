@@ -1,6 +1,5 @@
 """`features/<group>.toml` and `models/<name>/model.toml` as they are written: keys, types, bounds and defaults."""
 
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated
@@ -22,19 +21,13 @@ from evertrain.domain.model_spec import (
     TrainingPolicy,
     TriggerPolicy,
 )
-
-_UNITS = {"d": "days", "h": "hours", "m": "minutes"}
+from evertrain.domain.training import parse_duration
 
 
 def _duration(value: object) -> timedelta:
-    """
-    >>> _duration("36h")
-    datetime.timedelta(days=1, seconds=43200)
-    """
-    matched = re.fullmatch(r"([1-9]\d*)([dhm])", value) if isinstance(value, str) else None
-    if matched is None:
+    if not isinstance(value, str):
         raise ValueError('a duration is text such as "28d", "36h" or "90m"')
-    return timedelta(**{_UNITS[matched[2]]: int(matched[1])})
+    return parse_duration(value)
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]

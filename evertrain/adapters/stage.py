@@ -12,7 +12,7 @@ from uuid import uuid4
 import boto3
 
 from evertrain.adapters.clients import client
-from evertrain.adapters.clocks import ReplayClock
+from evertrain.adapters.clocks import NoReplayedPresent, ReplayClock, SystemClock
 from evertrain.adapters.deployed_stage import stage_outputs
 from evertrain.adapters.dynamodb import Table
 from evertrain.adapters.dynamodb_batches import DynamoDBBatchLog, DynamoDBTableStates
@@ -22,6 +22,7 @@ from evertrain.adapters.event_bus import EventBridgeBus
 from evertrain.adapters.prediction_api import PredictionApi
 from evertrain.adapters.run_documents import RunDocuments
 from evertrain.adapters.s3_artifacts import S3Artifacts
+from evertrain.adapters.s3_drift_records import S3DriftRecords
 from evertrain.domain.batches import Batch, Feed, Quarantine
 from evertrain.domain.decisions import RecordedDecision
 from evertrain.domain.errors import EvertrainError
@@ -88,6 +89,17 @@ class Stage:
     @cached_property
     def artifacts(self) -> S3Artifacts:
         return S3Artifacts(client=self._client("s3"), bucket=self.output("ArtifactBucket"))
+
+    @cached_property
+    def drift_records(self) -> S3DriftRecords:
+        return S3DriftRecords(artifacts=self.artifacts, root=f"s3://{self.output('ArtifactBucket')}")
+
+    def now(self) -> datetime:
+        """The replayed present, where this stage goes through history."""
+        try:
+            return ReplayClock(table=self._table("DecisionsTable")).now()
+        except NoReplayedPresent:
+            return SystemClock().now()
 
     @cached_property
     def api(self) -> PredictionApi:

@@ -1,4 +1,7 @@
-"""`evertrain drift`: two files, no cloud. Imports nothing that talks to one: that would take longer than the work."""
+"""`evertrain drift`: two files, or what has landed for a model.
+
+Comparing files imports nothing that talks to a cloud: that would take longer than the work.
+"""
 
 import json
 import sys
@@ -17,48 +20,78 @@ from evertrain.terminal.drift_table import show_drift
 from evertrain.use_cases.compare_tables import compare_tables
 
 
+class WrongUse(EvertrainError):
+    """The command line asks for two things, or for none."""
+
+
 def drift(
-    reference: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="a Parquet or CSV file: before")],
-    current: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="a Parquet or CSV file: after")],
+    before: Annotated[
+        Path | None, typer.Argument(exists=True, dir_okay=False, help="a Parquet or CSV file: the reference")
+    ] = None,
+    after: Annotated[
+        Path | None, typer.Argument(exists=True, dir_okay=False, help="a Parquet or CSV file: what is judged")
+    ] = None,
+    model: Annotated[str | None, typer.Option(help="Instead of files: what has landed for this model.")] = None,
+    since: Annotated[str, typer.Option(help="With --model: how far back, such as 36h.")] = "7d",
     columns: Annotated[list[str] | None, typer.Option("--column", help="Compare this one; may be repeated.")] = None,
-    psi_threshold: Annotated[float, typer.Option(min=0, help="A smaller PSI does not matter.")] = 0.2,
-    minimum_rows: Annotated[int, typer.Option(min=1, help="With fewer rows nothing is said.")] = 200,
+    psi_threshold: Annotated[float, typer.Option(min=0, help="Of files: a smaller PSI does not matter.")] = 0.2,
+    minimum_rows: Annotated[int, typer.Option(min=1, help="Of files: with fewer rows nothing is said.")] = 200,
     html: Annotated[Path | None, typer.Option(help="Write a page with distributions here.")] = None,
+    stage: Annotated[str, typer.Option(envvar="EVERTRAIN_STAGE", help="Which deployment.")] = "dev",
+    project: Annotated[Path, typer.Option(help="The folder with models/ and features/.")] = Path(),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Compare two files. Needs no cloud. Exit status: 0 no drift, 1 drift, 2 an error."""
-    policy = DriftPolicy(psi_threshold=psi_threshold, minimum_rows=minimum_rows)
+    """Compare two files, or judge what has landed. Exit status: 0 no drift, 1 drift, 2 an error."""
     try:
-        found = compare_tables(TabularFile(reference), TabularFile(current), policy=policy, only=columns or ())
+        if model is not None and before is None:
+            page = _of_landed(model, since, stage=stage, project=project)
+        elif model is None and before is not None and after is not None:
+            policy = DriftPolicy(psi_threshold=psi_threshold, minimum_rows=minimum_rows)
+            page = _of_files(before, after, policy=policy, only=columns or [])
+        else:
+            raise WrongUse(
+                "name two files, or a model: evertrain drift BEFORE AFTER, or evertrain drift --model MODEL"
+            )
     except EvertrainError as error:
         print(error, file=sys.stderr)
         raise typer.Exit(2) from error
     if html is not None:
-        page = DriftPage(
-            title=f"{current.name} against {reference.name}",
-            before=reference.name,
-            after=current.name,
-            status=found.status,
-            reference=found.reference,
-            sketch=found.sketch,
-            features=found.features,
-            left_out=found.left_out,
-        )
         html.write_text(page.render(), encoding="utf-8")
     if as_json:
-        print(
-            json.dumps(
-                {
-                    "status": found.status.value,
-                    "reference_rows": found.reference.rows,
-                    "rows": found.sketch.rows,
-                    "left_out": list(found.left_out),
-                    "features": [asdict(feature) for feature in found.features],
-                },
-                indent=2,
-            )
-        )
+        print(json.dumps(_plain(page), indent=2))
     else:
-        show_drift(found, html=html)
-    if found.status is DriftStatus.DRIFTED:
+        show_drift(page, html=html)
+    if page.status is DriftStatus.DRIFTED:
         raise typer.Exit(1)
+
+
+def _of_files(before: Path, after: Path, *, policy: DriftPolicy, only: list[str]) -> DriftPage:
+    found = compare_tables(TabularFile(before), TabularFile(after), policy=policy, only=only)
+    return DriftPage(
+        title=f"{after.name} against {before.name}",
+        before=before.name,
+        after=after.name,
+        status=found.status,
+        reference=found.reference,
+        sketch=found.sketch,
+        features=found.features,
+        left_out=found.left_out,
+    )
+
+
+def _of_landed(model: str, since: str, *, stage: str, project: Path) -> DriftPage:
+    from evertrain.cli.landed_drift import landed_drift  # noqa: PLC0415  # brings boto3
+
+    return landed_drift(model, since, stage=stage, project=project)
+
+
+def _plain(page: DriftPage) -> dict[str, object]:
+    return {
+        "status": page.status.value,
+        "before": page.before,
+        "after": page.after,
+        "reference_rows": page.reference.rows,
+        "rows": page.sketch.rows,
+        "left_out": list(page.left_out),
+        "features": [asdict(feature) for feature in page.features],
+    }

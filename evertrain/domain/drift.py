@@ -1,5 +1,6 @@
 """What the comparison of a batch with the champion's reference said. Values only: the sums are in `statistics`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -58,3 +59,8 @@ class DriftVerdict:
     @property
     def drifted_features(self) -> tuple[str, ...]:
         return tuple(feature.feature for feature in self.features if feature.drifted)
+
+
+def by_importance(features: Sequence[FeatureDrift]) -> tuple[FeatureDrift, ...]:
+    """Those that drifted first, by PSI."""
+    return tuple(sorted(features, key=lambda feature: (not feature.drifted, -feature.psi)))

@@ -1,5 +1,6 @@
 """Training as a plan: which rows, known when, cut where. The same plan gives the same rows tomorrow."""
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -152,6 +153,21 @@ def choose_contender(contenders: Sequence[Contender]) -> Contender:
         return value, contender.window.rows.end - contender.window.rows.start
 
     return min(contenders, key=badness)
+
+
+_UNITS = {"d": "days", "h": "hours", "m": "minutes"}
+
+
+def parse_duration(text: str) -> timedelta:
+    """Raises ValueError.
+
+    >>> parse_duration("28d"), parse_duration("36h")
+    (datetime.timedelta(days=28), datetime.timedelta(days=1, seconds=43200))
+    """
+    matched = re.fullmatch(r"([1-9]\d*)([dhm])", text)
+    if matched is None:
+        raise ValueError('a duration is text such as "28d", "36h" or "90m"')
+    return timedelta(**{_UNITS[matched[2]]: int(matched[1])})
 
 
 def duration_name(length: timedelta) -> str:

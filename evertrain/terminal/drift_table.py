@@ -5,12 +5,12 @@ from pathlib import Path
 from rich.table import Table
 
 from evertrain.domain.drift import DriftStatus
+from evertrain.reports.drift_page import DriftPage
 from evertrain.terminal.console import console
-from evertrain.use_cases.compare_tables import TableDrift
 
 
-def show_drift(found: TableDrift, *, html: Path | None) -> None:
-    title = f"{found.sketch.rows:,} rows against {found.reference.rows:,}"
+def show_drift(found: DriftPage, *, html: Path | None) -> None:
+    title = f"{found.after}, {found.sketch.rows:,} rows, against {found.before}, {found.reference.rows:,} rows"
     table = Table(title=title, title_justify="left", header_style="dim", title_style="bold")
     for column in ("feature", "verdict", "PSI", "", "allowed", "moved by (σ)", "KS", "missing", "p"):
         table.add_column(column)

@@ -9,17 +9,19 @@ from datetime import datetime
 from hashlib import sha256
 
 from evertrain.domain.batches import Batch, Fault, Feed, FeedKind, LandedObject, Quarantine
-from evertrain.domain.drift import DriftStatus, DriftVerdict
+from evertrain.domain.drift import DriftStatus, DriftVerdict, by_importance
 from evertrain.domain.events import Event, EventName
 from evertrain.domain.model_spec import ModelSpec, Project
 from evertrain.ports.batch_reader import BatchReader, BatchRejected, Rows
 from evertrain.ports.batches import BatchLog, LandingZone, QuarantineStore
 from evertrain.ports.clock import Clock
+from evertrain.ports.drift_records import DriftRecords
 from evertrain.ports.feature_store import BatchFiles
 from evertrain.ports.messages import EventBus
 from evertrain.ports.registry import ModelRegistry
+from evertrain.reports.drift_page import DriftPage
 from evertrain.statistics.reference import Reference
-from evertrain.statistics.sketch import UnfitColumn
+from evertrain.statistics.sketch import Sketch, UnfitColumn
 from evertrain.statistics.verdict import batch_status, judge
 
 
@@ -40,6 +42,7 @@ class CheckBatch:
     batches: BatchLog
     registry: ModelRegistry
     load_reference: Callable[[str], Reference]
+    records: DriftRecords
     bus: EventBus
     clock: Clock
 
@@ -127,7 +130,10 @@ class CheckBatch:
             return verdict  # a column is declared otherwise now
         features = judge(reference, sketch, policy=spec.triggers.drift)
         status = batch_status(features, rows=batch.rows, policy=spec.triggers.drift)
-        return replace(verdict, status=status, features=features)
+        verdict = replace(verdict, status=status, features=features)
+        page = _page(verdict, batch, reference, sketch)
+        self.records.keep(verdict, sketch=sketch.to_bytes(), page=page.render())
+        return verdict
 
     def _events_of(self, found: Batch | Quarantine) -> list[Event]:
         if isinstance(found, Quarantine):
@@ -147,6 +153,18 @@ def feed_of(key: str) -> Feed | None:
     if kind not in tuple(FeedKind) or not slash or not name:
         return None
     return Feed(kind=FeedKind(kind), name=name)
+
+
+def _page(verdict: DriftVerdict, batch: Batch, reference: Reference, sketch: Sketch) -> DriftPage:
+    return DriftPage(
+        title=f"{verdict.model}: {batch.source_key}",
+        before=f"training rows of {verdict.reference_version}",
+        after=f"{batch.event_time_min:%Y-%m-%d %H:%M} to {batch.event_time_max:%Y-%m-%d %H:%M} UTC",
+        status=verdict.status,
+        reference=reference,
+        sketch=sketch,
+        features=by_importance(verdict.features),
+    )
 
 
 def _quarantined(quarantine: Quarantine) -> Event:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from evertrain.domain.drift import DriftStatus, FeatureDrift
+from evertrain.domain.drift import DriftStatus, FeatureDrift, by_importance
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.model_spec import Column, DriftPolicy
 from evertrain.statistics.layouts import Column as Values
@@ -58,7 +58,7 @@ def compare_tables(before: Table, after: Table, *, policy: DriftPolicy, only: Se
         status=batch_status(found, rows=sketch.rows, policy=policy),
         reference=reference,
         sketch=sketch,
-        features=tuple(sorted(found, key=lambda feature: (not feature.drifted, -feature.psi))),
+        features=by_importance(found),
         left_out=tuple(others),
     )
 

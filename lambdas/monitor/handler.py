@@ -3,10 +3,11 @@
 import logging
 from typing import Any
 
+from evertrain.adapters.drift_metrics import metric_lines
 from evertrain.adapters.sqs_events import Envelope, each_event, field
 from evertrain.domain.batches import Batch, LandedObject
 from evertrain.ports.batches import ObjectGone
-from lambdas.monitor.wiring import check_batch
+from lambdas.monitor.wiring import check_batch, stage
 
 logger = logging.getLogger(__name__)
 logging.getLogger().setLevel(logging.INFO)
@@ -27,6 +28,9 @@ def _check(envelope: Envelope) -> None:
         logger.warning("object_gone key=%s", landed.key)
         return
     if isinstance(found, Batch):
+        for verdict in check_batch().batches.verdicts_of(found.feed, found.batch_id):
+            for line in metric_lines(verdict, stage=stage()):
+                print(line)  # not by the logger, whose prefix would make it mere text
         logger.info(
             "batch_accepted feed=%s batch=%s rows=%d key=%s", found.feed, found.batch_id, found.rows, landed.key
         )

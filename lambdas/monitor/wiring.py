@@ -12,6 +12,7 @@ from evertrain.adapters.event_bus import EventBridgeBus
 from evertrain.adapters.landed_rows import LandedRowsReader
 from evertrain.adapters.project_files import load_project
 from evertrain.adapters.s3_artifacts import S3Artifacts
+from evertrain.adapters.s3_drift_records import S3DriftRecords
 from evertrain.adapters.s3_landing import S3BatchFiles, S3LandingZone, S3QuarantineStore
 from evertrain.adapters.settings import Settings
 from evertrain.statistics.reference import Reference
@@ -38,6 +39,11 @@ def check_batch() -> CheckBatch:
         batches=DynamoDBBatchLog(table=Table(client=dynamodb, name=settings.batches_table)),
         registry=DynamoDBModelRegistry(table=Table(client=dynamodb, name=settings.registry_table)),
         load_reference=load_reference,
+        records=S3DriftRecords(artifacts=artifacts, root=f"s3://{settings.artifact_bucket}"),
         bus=EventBridgeBus(client=client("events"), bus_name=settings.event_bus_name),
         clock=clock_of(settings.clock, decisions=lambda: Table(client=dynamodb, name=settings.decisions_table)),
     )
+
+
+def stage() -> str:
+    return Settings.from_environment().stage

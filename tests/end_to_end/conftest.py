@@ -36,7 +36,7 @@ def project() -> Project:
 
 @pytest.fixture(scope="session")
 def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """All four stacks, by the ordinary `cdk deploy`."""
+    """All stacks, by the ordinary `cdk deploy`."""
     with pytest.MonkeyPatch.context() as patch:
         cloud = None
         if not os.environ.get("AWS_ENDPOINT_URL"):

@@ -255,6 +255,9 @@ CHECKS: dict[str, Check] = {
     "AWS::ApiGatewayV2::Route": Check("apigatewayv2", _api_route),
     "AWS::ApiGatewayV2::Stage": Check("apigatewayv2", _stage),
     "AWS::CloudWatch::Alarm": Check("cloudwatch", _alarm),
+    "AWS::CloudWatch::Dashboard": Check(
+        "cloudwatch", lambda watch, it: bool(watch.get_dashboard(DashboardName=it.id)["DashboardBody"])
+    ),
     "AWS::DynamoDB::Table": Check(
         "dynamodb", lambda db, it: bool(db.describe_table(TableName=it.id)["Table"]["TableStatus"] == "ACTIVE")
     ),

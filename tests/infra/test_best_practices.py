@@ -45,6 +45,6 @@ def test_cfn_lint_has_nothing_to_say(assembly: Assembly) -> None:
     templates = sorted(str(path) for path in assembly.folder.glob("*.template.json"))
     command = [str(Path(sys.executable).parent / "cfn-lint"), "--ignore-checks", "W3005", "--template", *templates]
     checked = subprocess.run(command, check=False, capture_output=True, text=True)
-    assert len(templates) == 4
+    assert len(templates) == 5
     assert checked.stdout == ""
     assert checked.returncode == 0

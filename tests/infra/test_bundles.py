@@ -26,6 +26,8 @@ def a_repository(root: Path) -> Path:
         "evertrain/domain/policy.py": "LIMIT = 1\n",
         "evertrain/cli/main.py": "",
         "evertrain/demo/flights.py": "",
+        "evertrain/demo/report.html.jinja": "",
+        "evertrain/reports/page.html.jinja": "",
         "features/trips.toml": "",
         "models/trips/model.toml": "",
         "models/trips/estimator.py": "",
@@ -56,6 +58,7 @@ def test_a_function_carries_its_folder_the_package_and_the_project(root: Path) -
     assert sources(built(root).path) == {
         "evertrain/__init__.py",
         "evertrain/domain/policy.py",
+        "evertrain/reports/page.html.jinja",
         "features/trips.toml",
         "models/trips/model.toml",
         "serving/handler.py",
@@ -67,6 +70,7 @@ def test_the_training_image_carries_estimators_too(root: Path) -> None:
         "Dockerfile",
         "evertrain/__init__.py",
         "evertrain/domain/policy.py",
+        "evertrain/reports/page.html.jinja",
         "features/trips.toml",
         "jobs/__init__.py",
         "jobs/train/__main__.py",
@@ -132,7 +136,7 @@ def test_an_interpreter_that_is_none_is_refused() -> None:
         Target.named("/nowhere/python")
 
 
-def test_the_trimmed_monitor_reads_parquet_and_csv(tmp_path: Path) -> None:
+def test_the_trimmed_monitor_reads_parquet_and_csv_judges_and_reports(tmp_path: Path) -> None:
     """With the bundle's own packages only: `-I -S` keeps every other one out."""
     if not (ROOT / "lambdas/monitor").is_dir():
         pytest.fail("lambdas/monitor is missing")
@@ -146,7 +150,20 @@ pyarrow.parquet.write_table(pyarrow.table({{"x": [1.5, None]}}), buffer, compres
 assert pyarrow.parquet.read_table(pyarrow.BufferReader(buffer.getvalue()))["x"].null_count == 1
 assert pyarrow.csv.read_csv(io.BytesIO(b"x\\n2\\n"))["x"].to_pylist() == [2]
 assert pyarrow.compute.sum(pyarrow.array([1, 2])).as_py() == 3
-assert numpy.random.default_rng(0).random() < 1
+from evertrain.domain.drift import DriftStatus
+from evertrain.domain.model_spec import Column, DriftPolicy, FeatureKind
+from evertrain.reports.drift_page import DriftPage
+from evertrain.statistics.reference import build_reference
+from evertrain.statistics.verdict import judge
+from evertrain.use_cases.arrow_columns import as_column
+column = as_column(pyarrow.array(numpy.random.default_rng(0).normal(size=500)))
+reference = build_reference({{"x": column}}, [Column(name="x", kind=FeatureKind.NUMERIC)])
+sketch = reference.sketch({{"x": column}})
+features = judge(reference, sketch, policy=DriftPolicy())
+page = DriftPage(
+    title="t", before="b", after="a", status=DriftStatus.STABLE, reference=reference, sketch=sketch, features=features
+)
+assert "<svg" in page.render()
 """
     ran = subprocess.run([sys.executable, "-I", "-S", "-c", program], check=False, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr

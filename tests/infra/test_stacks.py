@@ -1,11 +1,14 @@
-"""What the four templates promise: who depends on whom, what is kept, who may call."""
+"""What the templates promise: who depends on whom, what is kept, who may call."""
 
 import json
 import re
+from dataclasses import replace
 
+from evertrain.adapters.drift_metrics import OF_BATCH, OF_FEATURE, metric_lines
+from tests.builders.models import a_feature_drift, a_verdict
 from tests.infra.conftest import Assembly, Synthesise
 
-STACKS = ("data", "monitoring", "training", "serving")
+STACKS = ("data", "monitoring", "training", "serving", "dashboard")
 ONLY_IN_LATER_STACKS = ("AWS::ECS::", "AWS::EC2::", "AWS::StepFunctions::", "AWS::ApiGatewayV2::")
 
 
@@ -112,6 +115,28 @@ def test_every_dead_letter_queue_calls_a_person(assembly: Assembly) -> None:
         alarms = assembly.resources("AWS::CloudWatch::Alarm", stack)
         assert len(alarms) == count
         assert all(properties["AlarmActions"] for _, properties in alarms)
+
+
+def test_each_model_s_drift_is_on_the_dashboard_under_the_names_that_the_monitor_tells(assembly: Assembly) -> None:
+    ((_, dashboard),) = assembly.resources("AWS::CloudWatch::Dashboard", "dashboard")
+    shown = json.dumps(dashboard["DashboardBody"])
+    verdict = replace(a_verdict(days_ago=1), model="flights", features=(a_feature_drift("wind_speed"),))
+    told = [json.loads(line) for line in metric_lines(verdict, stage="dev")]
+    for name in ("PSI", "WassersteinNormalised"):
+        dimensions = ["Evertrain", name, *(part for key in OF_FEATURE for part in (key, told[1][key]))]
+        assert name in told[1]
+        # CloudWatch takes dimensions in any order, the CDK writes them in the alphabet's.
+        ordered = [*dimensions[:2], *(p for pair in sorted(batched(dimensions[2:])) for p in pair)]
+        assert json.dumps(json.dumps(ordered, separators=(",", ":")))[1:-2] in shown
+    alarms = [properties for _, properties in assembly.resources("AWS::CloudWatch::Alarm", "dashboard")]
+    assert len(alarms) == 2
+    for alarm in alarms:
+        assert alarm["MetricName"] in told[0]
+        assert {entry["Name"] for entry in alarm["Dimensions"]} == set(OF_BATCH)
+
+
+def batched(parts: list[str]) -> list[tuple[str, str]]:
+    return list(zip(parts[::2], parts[1::2], strict=True))
 
 
 def test_callers_sign_their_requests(assembly: Assembly) -> None:

@@ -202,3 +202,18 @@ def test_text_that_is_no_utf_8_cannot_be_compared(tmp_path: Path) -> None:
     broken = tmp_path / "broken.csv"
     broken.write_bytes(b"carrier\n" + b"\xff\xfe\n" * 300)
     assert "no column that can be compared" in refused(CliRunner().invoke(app, ["drift", str(broken), str(broken)]))
+
+
+@pytest.mark.parametrize("arguments", [[], ["--model", "flights", __file__], [__file__]])
+def test_files_and_a_model_exclude_each_other_and_one_is_needed(arguments: list[str]) -> None:
+    assert "name two files, or a model" in refused(CliRunner().invoke(app, ["drift", *arguments]))
+
+
+def test_an_unknown_model_is_named_with_the_known_ones() -> None:
+    told = refused(CliRunner().invoke(app, ["drift", "--model", "trains"]))
+    assert told == "there is no models/trains/; known models: air_time, flights\n"
+
+
+def test_a_window_that_is_no_duration_is_refused() -> None:
+    told = refused(CliRunner().invoke(app, ["drift", "--model", "flights", "--since", "soon"]))
+    assert told == '--since soon: a duration is text such as "28d", "36h" or "90m"\n'

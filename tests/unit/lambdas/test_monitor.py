@@ -1,15 +1,20 @@
 """The monitor's function: each landed object by itself, and a message that fails goes back alone."""
 
+import json
 import logging
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from evertrain.domain.batches import Batch, LandedObject, Quarantine
+from evertrain.domain.drift import DriftStatus
 from evertrain.ports.batches import ObjectGone
 from lambdas.monitor import handler
 from tests.builders.batches import a_batch, a_quarantine
 from tests.builders.events import delivery, object_created
+from tests.builders.models import a_feature_drift, a_verdict
+from tests.fakes.batches import FakeBatchLog
 
 
 class CheckByName:
@@ -17,6 +22,7 @@ class CheckByName:
 
     def __init__(self) -> None:
         self.seen: list[LandedObject] = []
+        self.batches = FakeBatchLog()
 
     def run(self, landed: LandedObject) -> Batch | Quarantine:
         self.seen.append(landed)
@@ -71,3 +77,33 @@ def test_each_object_is_one_line_in_the_log(check: CheckByName, caplog: pytest.L
         "batch_accepted feed=features/trips batch=b1 rows=900 key=features/trips/good.parquet",
         "batch_quarantined feed=features/trips batch=q1 faults=unparsable key=features/trips/bad.parquet",
     ]
+
+
+def test_what_was_measured_is_told_to_cloudwatch(check: CheckByName, capsys: pytest.CaptureFixture[str]) -> None:
+    batch = a_batch()
+    features = (
+        a_feature_drift("wind"),
+        replace(a_feature_drift("carrier", drifted=False), wasserstein_normalised=None),
+    )
+    verdict = replace(a_verdict(days_ago=1, status=DriftStatus.DRIFTED), batch_id=batch.batch_id, features=features)
+    check.batches.record(batch, [verdict])
+    handle(one=object_created("features/trips/good.parquet"))
+    whole, wind, carrier = (json.loads(line) for line in capsys.readouterr().out.splitlines())
+    assert whole["_aws"]["CloudWatchMetrics"][0]["Namespace"] == "Evertrain"
+    assert (whole["Stage"], whole["Model"], whole["Drifted"], whole["DriftedFeatures"]) == ("dev", "trips", 1, 1)
+    assert (wind["Feature"], wind["PSI"], wind["WassersteinNormalised"], wind["Drifted"]) == ("wind", 0.4, 0.5, 1.0)
+    assert "WassersteinNormalised" not in carrier
+    for line in (whole, wind, carrier):
+        (directive,) = line["_aws"]["CloudWatchMetrics"]
+        assert {metric["Name"] for metric in directive["Metrics"]} < set(line)
+        assert set(directive["Dimensions"][0]) < set(line)
+
+
+@pytest.mark.parametrize("status", [DriftStatus.NO_REFERENCE, DriftStatus.TOO_FEW_ROWS])
+def test_where_nothing_was_measured_nothing_is_told(
+    check: CheckByName, capsys: pytest.CaptureFixture[str], status: DriftStatus
+) -> None:
+    batch = a_batch()
+    check.batches.record(batch, [replace(a_verdict(days_ago=1, status=status), batch_id=batch.batch_id)])
+    handle(one=object_created("features/trips/good.parquet"))
+    assert capsys.readouterr().out == ""

@@ -12,12 +12,14 @@ from evertrain.domain.events import Event, EventName
 from evertrain.domain.model_spec import Column, FeatureKind, Project
 from evertrain.ports.batches import ObjectGone
 from evertrain.statistics.reference import Reference, build_reference
+from evertrain.statistics.sketch import Sketch
 from evertrain.use_cases.check_batch import CheckBatch
 from tests.builders.batches import FEATURES, LABELS
 from tests.builders.landed import features_frame, landed_features, landed_labels, parquet
 from tests.builders.models import NOW, a_champion, a_group, a_model
 from tests.builders.registry import a_version
 from tests.fakes.batches import FakeBatchFiles, FakeBatchLog, FakeLandingZone, FakeQuarantineStore
+from tests.fakes.drift_records import FakeDriftRecords
 from tests.fakes.messages import FakeClock, FakeEventBus
 from tests.fakes.registry import FakeModelRegistry
 
@@ -40,6 +42,7 @@ class Loop:
     registry: FakeModelRegistry = field(default_factory=FakeModelRegistry)
     bus: FakeEventBus = field(default_factory=FakeEventBus)
     clock: FakeClock = field(default_factory=lambda: FakeClock(NOW))
+    records: FakeDriftRecords = field(default_factory=FakeDriftRecords)
     loaded: list[str] = field(default_factory=list)
 
     def land(self, body: bytes, *, key: str = "features/trips/1.parquet") -> Batch | Quarantine:
@@ -57,6 +60,7 @@ class Loop:
             batches=self.batches,
             registry=self.registry,
             load_reference=self._load_reference,
+            records=self.records,
             bus=self.bus,
             clock=self.clock,
         ).run(landed)
@@ -221,3 +225,16 @@ def test_an_object_that_is_gone_is_told_to_the_caller(loop: Loop) -> None:
     with pytest.raises(ObjectGone):
         loop.announce(LandedObject(bucket="landing", key="features/trips/gone.parquet"))
     assert loop.bus.published == []
+
+
+def test_of_each_judged_batch_a_sketch_and_a_page_are_kept(loop: Loop) -> None:
+    loop.crown()
+    batch = loop.land(landed_features(rows=300))
+    assert isinstance(batch, Batch)
+    (verdict,) = (v for v in loop.batches.verdicts_of(batch.feed, batch.batch_id) if v.reference_version)
+    kept = loop.records.sketch(verdict)
+    assert kept is not None
+    assert Sketch.from_bytes(kept).rows == 300
+    page = loop.records.kept[verdict.model, verdict.reference_version, batch.batch_id][1]
+    assert "features/trips/1.parquet" in page
+    assert page.count("<svg") == len(verdict.features)

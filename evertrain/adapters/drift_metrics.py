@@ -1,0 +1,46 @@
+"""Drift as CloudWatch metrics, in the embedded metric format: lines of a function's log that are read as numbers.
+
+No call, no permission, and nothing to lose. One line for each model and batch, and one for each feature.
+"""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from evertrain.domain.drift import DriftStatus, DriftVerdict, FeatureDrift
+
+NAMESPACE = "Evertrain"
+
+OF_BATCH, OF_FEATURE = ("Stage", "Model"), ("Stage", "Model", "Feature")
+
+
+def metric_lines(verdict: DriftVerdict, *, stage: str) -> Iterator[str]:
+    """At the time of the check: CloudWatch takes nothing that is older than two weeks."""
+    if verdict.status in (DriftStatus.NO_REFERENCE, DriftStatus.TOO_FEW_ROWS):
+        return
+    milliseconds = int(verdict.checked_at.timestamp() * 1000)
+    dimensions = {"Stage": stage, "Model": verdict.model}
+    drifted = len(verdict.drifted_features)
+    batch = {"Rows": verdict.rows, "DriftedFeatures": drifted, "Drifted": int(verdict.status is DriftStatus.DRIFTED)}
+    yield _line(milliseconds, OF_BATCH, dimensions, batch)
+    for feature in verdict.features:
+        yield _line(milliseconds, OF_FEATURE, dimensions | {"Feature": feature.feature}, _of(feature))
+
+
+def _of(feature: FeatureDrift) -> dict[str, float]:
+    values = {"PSI": feature.psi, "MissingShare": feature.missing_share, "Drifted": float(feature.drifted)}
+    if feature.wasserstein_normalised is not None:
+        values["WassersteinNormalised"] = feature.wasserstein_normalised
+    return values
+
+
+def _line(
+    milliseconds: int, names: tuple[str, ...], dimensions: dict[str, str], values: dict[str, float] | dict[str, int]
+) -> str:
+    about: dict[str, Any] = {
+        "Timestamp": milliseconds,
+        "CloudWatchMetrics": [
+            {"Namespace": NAMESPACE, "Dimensions": [list(names)], "Metrics": [{"Name": name} for name in values]}
+        ],
+    }
+    return json.dumps({"_aws": about} | dimensions | values, allow_nan=False)

@@ -1,0 +1,44 @@
+"""The drift of what has landed for a model, from the sketches that the monitor kept."""
+
+from pathlib import Path
+
+from evertrain.adapters.project_files import load_project
+from evertrain.adapters.stage import Stage
+from evertrain.domain.errors import EvertrainError
+from evertrain.domain.training import parse_duration
+from evertrain.reports.drift_page import DriftPage
+from evertrain.statistics.reference import Reference
+from evertrain.use_cases.judge_window import JudgeWindow
+
+
+class WrongWindow(EvertrainError):
+    """The window is no duration, or the model is unknown."""
+
+
+def landed_drift(model: str, since: str, *, stage: str, project: Path) -> DriftPage:
+    """Raises WrongWindow, StageNotDeployed, NothingInWindow."""
+    models = load_project(project).models
+    if model not in models:
+        raise WrongWindow(f"there is no models/{model}/; known models: {', '.join(sorted(models))}")
+    try:
+        length = parse_duration(since)
+    except ValueError as error:
+        raise WrongWindow(f"--since {since}: {error}") from error
+    deployed = Stage.find(stage)
+    judge = JudgeWindow(
+        registry=deployed.registry,
+        batches=deployed.batches,
+        records=deployed.drift_records,
+        load_reference=lambda uri: Reference.from_bytes(deployed.artifacts.get(uri)),
+    )
+    found = judge.run(models[model], since=deployed.now() - length)
+    others = f"; {found.others} more were compared with an earlier champion" if found.others else ""
+    return DriftPage(
+        title=f"{model}: the last {since}",
+        before=f"training rows of {found.reference_version}",
+        after=f"{found.batches} batches of the last {since}{others}",
+        status=found.status,
+        reference=found.reference,
+        sketch=found.sketch,
+        features=found.features,
+    )

@@ -1,0 +1,75 @@
+"""The drift of a window of batches, such as a day or a week, from the sketches that the monitor kept. No rows."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from evertrain.domain.drift import DriftStatus, FeatureDrift, by_importance
+from evertrain.domain.errors import EvertrainError
+from evertrain.domain.model_spec import ModelSpec
+from evertrain.ports.batches import BatchLog
+from evertrain.ports.drift_records import DriftRecords
+from evertrain.ports.registry import ModelRegistry
+from evertrain.statistics.reference import Reference
+from evertrain.statistics.sketch import Sketch, merge
+from evertrain.statistics.verdict import batch_status, judge
+
+MOST_BATCHES = 10_000
+
+
+class NothingInWindow(EvertrainError):
+    """There is no champion, or no batch that was compared with its reference."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class WindowDrift:
+    """`others`: batches of the window that were compared with an earlier champion's reference: not in the sum."""
+
+    reference_version: str
+    status: DriftStatus
+    reference: Reference
+    sketch: Sketch
+    batches: int
+    others: int
+    features: tuple[FeatureDrift, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeWindow:
+    registry: ModelRegistry
+    batches: BatchLog
+    records: DriftRecords
+    load_reference: Callable[[str], Reference]
+
+    def run(self, spec: ModelSpec, *, since: datetime) -> WindowDrift:
+        """Of the batches that hold events from `since` on. Raises NothingInWindow, InvalidSketch."""
+        champion = self.registry.champion(spec.name)
+        if champion is None:
+            raise NothingInWindow(f"{spec.name} has no champion yet: there is nothing to compare with")
+        inside = [
+            verdict
+            for verdict in self.batches.verdicts(spec.name, limit=MOST_BATCHES)
+            if verdict.event_time_max >= since
+        ]
+        kept = [
+            data
+            for verdict in inside
+            if verdict.reference_version == champion.version and (data := self.records.sketch(verdict)) is not None
+        ]
+        if not kept:
+            raise NothingInWindow(
+                f"{spec.name}: none of {len(inside)} batches since {since:%Y-%m-%d %H:%M} was compared with champion "
+                f"{champion.version}"
+            )
+        reference = self.load_reference(champion.reference_uri)
+        sketch = merge([Sketch.from_bytes(data) for data in kept])
+        found = judge(reference, sketch, policy=spec.triggers.drift)
+        return WindowDrift(
+            reference_version=champion.version,
+            status=batch_status(found, rows=sketch.rows, policy=spec.triggers.drift),
+            reference=reference,
+            sketch=sketch,
+            batches=len(kept),
+            others=len(inside) - len(kept),
+            features=by_importance(found),
+        )

@@ -1,0 +1,74 @@
+"""What the monitor tells CloudWatch, to look at: one row of graphs and one alarm for each model.
+
+A stack of its own: nothing depends on it, and LocalStack has no dashboards.
+"""
+
+from aws_cdk import Duration, Stack, StackSynthesizer
+from aws_cdk import aws_cloudwatch as cloudwatch
+from constructs import Construct
+
+from evertrain.adapters.drift_metrics import NAMESPACE, OF_BATCH, OF_FEATURE
+from evertrain.domain.model_spec import ModelSpec, Project
+from infra.options import Options
+
+PERIOD = Duration.hours(1)
+
+
+class DashboardStack(Stack):
+    """The alarms call nobody: the policy answers drift, and escalates what it cannot. They are there to be seen."""
+
+    def __init__(
+        self, scope: Construct, *, options: Options, project: Project, synthesizer: StackSynthesizer | None
+    ) -> None:
+        super().__init__(
+            scope, f"{options.prefix}-dashboard", synthesizer=synthesizer, description="Evertrain: drift to look at"
+        )
+        self._stage = options.stage
+        dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=f"{options.prefix}-drift")
+        for model in sorted(project.models):
+            spec = project.models[model]
+            dashboard.add_widgets(
+                self._of_features(spec, "PSI", "nats"),
+                self._of_features(spec, "WassersteinNormalised", "standard deviations"),
+                cloudwatch.AlarmStatusWidget(title=f"{model}: drift", alarms=[self._alarm(spec)], width=6, height=6),
+            )
+
+    def _of_features(self, spec: ModelSpec, metric: str, unit: str) -> cloudwatch.GraphWidget:
+        return cloudwatch.GraphWidget(
+            title=f"{spec.name}: {metric} by feature ({unit})",
+            width=9,
+            height=6,
+            left=[
+                cloudwatch.Metric(
+                    namespace=NAMESPACE,
+                    metric_name=metric,
+                    dimensions_map=dict(zip(OF_FEATURE, (self._stage, spec.name, feature), strict=True)),
+                    label=feature,
+                    statistic=cloudwatch.Stats.MAXIMUM,
+                    period=PERIOD,
+                )
+                for feature in spec.feature_names
+            ],
+        )
+
+    def _alarm(self, spec: ModelSpec) -> cloudwatch.Alarm:
+        """As often as the policy asks for, counted in hours that had a batch."""
+        drifted = cloudwatch.Metric(
+            namespace=NAMESPACE,
+            metric_name="Drifted",
+            dimensions_map=dict(zip(OF_BATCH, (self._stage, spec.name), strict=True)),
+            statistic=cloudwatch.Stats.MAXIMUM,
+            period=PERIOD,
+        )
+        policy = spec.triggers.drift
+        return cloudwatch.Alarm(
+            self,
+            f"Drift{spec.name}",
+            metric=drifted,
+            alarm_description=f"{spec.name}: drift in {policy.drifted_batches} of {policy.of_last} hours",
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            threshold=1,
+            evaluation_periods=policy.of_last,
+            datapoints_to_alarm=policy.drifted_batches,
+            treat_missing_data=cloudwatch.TreatMissingData.IGNORE,
+        )

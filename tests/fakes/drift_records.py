@@ -1,0 +1,17 @@
+"""Drift records in memory."""
+
+from dataclasses import dataclass, field
+
+from evertrain.domain.drift import DriftVerdict
+
+
+@dataclass
+class FakeDriftRecords:
+    kept: dict[tuple[str, str, str], tuple[bytes, str]] = field(default_factory=dict)
+
+    def keep(self, verdict: DriftVerdict, *, sketch: bytes, page: str) -> None:
+        self.kept[verdict.model, verdict.reference_version, verdict.batch_id] = (sketch, page)
+
+    def sketch(self, verdict: DriftVerdict) -> bytes | None:
+        found = self.kept.get((verdict.model, verdict.reference_version, verdict.batch_id))
+        return found[0] if found else None

@@ -1,0 +1,91 @@
+"""A window's drift comes from its batches' sketches, and only from those that were made for the present reference."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from evertrain.domain.drift import DriftStatus, DriftVerdict
+from evertrain.domain.model_spec import Column, FeatureKind
+from evertrain.statistics.reference import build_reference
+from evertrain.use_cases.judge_window import JudgeWindow, NothingInWindow
+from tests.builders.batches import a_batch
+from tests.builders.models import NOW, a_champion, a_model, a_verdict
+from tests.builders.registry import a_version
+from tests.fakes.batches import FakeBatchLog
+from tests.fakes.drift_records import FakeDriftRecords
+from tests.fakes.registry import FakeModelRegistry
+
+REFERENCE = build_reference(
+    {"wind": np.random.default_rng(0).normal(size=20_000)}, [Column(name="wind", kind=FeatureKind.NUMERIC)]
+)
+
+
+class Loop:
+    def __init__(self) -> None:
+        self.registry, self.batches, self.records = FakeModelRegistry(), FakeBatchLog(), FakeDriftRecords()
+
+    def crown(self, version: str = "v1") -> None:
+        self.registry.register(a_version(version))
+        self.registry.promote(a_champion(version=version), expected_champion=None)
+
+    def batch(self, *, days_ago: float, mean: float = 0.0, rows: int = 150, version: str = "v1") -> DriftVerdict:
+        verdict = a_verdict(days_ago=days_ago, reference_version=version)
+        values = np.random.default_rng(int(days_ago * 24)).normal(mean, 1, rows)
+        self.batches.record(replace(a_batch(), batch_id=verdict.batch_id), [verdict])
+        self.records.keep(verdict, sketch=REFERENCE.sketch({"wind": values}).to_bytes(), page="")
+        return verdict
+
+    def judge(self, days: float) -> object:
+        use_case = JudgeWindow(
+            registry=self.registry,
+            batches=self.batches,
+            records=self.records,
+            load_reference=lambda uri: REFERENCE,
+        )
+        return use_case.run(a_model(), since=NOW - timedelta(days=days))
+
+
+def test_small_batches_that_say_nothing_alone_show_drift_together() -> None:
+    loop = Loop()
+    loop.crown()
+    for day in range(1, 8):
+        loop.batch(days_ago=day, mean=0.9)
+    found = loop.judge(8)
+    assert (found.status, found.batches, found.sketch.rows) == (DriftStatus.DRIFTED, 7, 1050)
+    assert found.features[0].drifted
+
+
+def test_only_what_lies_in_the_window_counts() -> None:
+    loop = Loop()
+    loop.crown()
+    for day in range(1, 15):
+        loop.batch(days_ago=day, mean=0.0 if day < 7 else 2.0)
+    assert loop.judge(6.5).status is DriftStatus.STABLE
+    assert loop.judge(30).status is DriftStatus.DRIFTED
+
+
+def test_batches_compared_with_an_earlier_champion_are_left_out_and_counted() -> None:
+    loop = Loop()
+    loop.crown()
+    loop.batch(days_ago=1, rows=400)
+    loop.batch(days_ago=2, version="v0")
+    found = loop.judge(7)
+    assert (found.batches, found.others, found.sketch.rows) == (1, 1, 400)
+
+
+def test_too_few_rows_in_a_window_are_told() -> None:
+    loop = Loop()
+    loop.crown()
+    loop.batch(days_ago=1, rows=20, mean=5)
+    assert loop.judge(7).status is DriftStatus.TOO_FEW_ROWS
+
+
+def test_without_a_champion_or_a_batch_there_is_nothing_to_judge() -> None:
+    loop = Loop()
+    with pytest.raises(NothingInWindow, match="has no champion yet"):
+        loop.judge(7)
+    loop.crown()
+    with pytest.raises(NothingInWindow, match="none of 0 batches since"):
+        loop.judge(7)
