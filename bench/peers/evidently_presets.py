@@ -22,4 +22,5 @@ def work(prepared: Any) -> Any:
     return Report([DataDriftPreset(), DataSummaryPreset()]).run(after, before).dict()
 
 
-report(prepare, work)
+if __name__ == "__main__":
+    report(prepare, work)

@@ -14,7 +14,6 @@ CHUNK = 1 << 14
 """Values at a time: what is needed in between then stays in a core's cache, and memory does not grow with a batch."""
 
 _MANTISSA_BITS = 7
-_KEYS = 1 << 16
 _SIGN = 1 << 15
 _INFINITE = 0x7F80
 """The key of infinity; above it, NaN."""
@@ -52,7 +51,7 @@ def _cell_of_key() -> tuple[npt.NDArray[np.intp], int]:
 _CELL, CELLS = _cell_of_key()
 """Cell 0 is missing (NaN), 1 minus infinity, CELLS - 1 infinity, the others ascend in between."""
 
-MISSING, LOWEST, HIGHEST = 0, 1, CELLS - 1
+LOWEST, HIGHEST = 1, CELLS - 1
 
 _UPPER_HALF = 1 if np.little_endian else 0
 

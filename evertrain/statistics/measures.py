@@ -89,13 +89,3 @@ def kolmogorov_smirnov(reference: npt.ArrayLike, current: npt.ArrayLike) -> floa
     """
     p, q = np.asarray(reference, dtype=np.float64), np.asarray(current, dtype=np.float64)
     return float(np.max(np.abs(np.cumsum(p) / p.sum() - np.cumsum(q) / q.sum())))
-
-
-def total_variation(reference: npt.ArrayLike, current: npt.ArrayLike) -> float:
-    """The share of rows that would have to change their cell. Symmetric; shares as for `psi`. Returns 0 to 1.
-
-    >>> total_variation([0.5, 0.5], [0.25, 0.75])
-    0.25
-    """
-    p, q = np.asarray(reference, dtype=np.float64), np.asarray(current, dtype=np.float64)
-    return float(np.abs(p - q).sum() / 2)
