@@ -278,5 +278,6 @@ def _category_layout(column: Categories) -> CategoryLayout:
     tally = {level: int(count) for level, count in zip(column.levels, rows, strict=True) if count}
     ordered = sorted(tally, key=lambda level: (-tally[level], level))
     kept = ordered[:MOST_LEVELS]
-    rare = sum(tally[level] < RARE_SHARE * sum(tally.values()) for level in kept)
+    few = RARE_SHARE * sum(tally.values())
+    rare = sum(tally[level] < few for level in kept)
     return CategoryLayout(levels=tuple(kept), rare=rare, is_partial=len(ordered) > len(kept))

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from rich.markup import escape
 from rich.table import Table
 
 from evertrain.domain.drift import DriftStatus
@@ -10,14 +11,16 @@ from evertrain.terminal.console import console
 
 
 def show_drift(found: DriftPage, *, html: Path | None) -> None:
-    title = f"{found.after}, {found.sketch.rows:,} rows, against {found.before}, {found.reference.rows:,} rows"
+    title = escape(
+        f"{found.after}, {found.sketch.rows:,} rows, against {found.before}, {found.reference.rows:,} rows"
+    )
     table = Table(title=title, title_justify="left", header_style="dim", title_style="bold")
     for column in ("feature", "verdict", "PSI", "", "allowed", "moved by (σ)", "KS", "missing", "p"):
         table.add_column(column)
     highest = max((feature.psi for feature in found.features), default=0.0)
     for feature in found.features:
         table.add_row(
-            feature.feature,
+            escape(feature.feature),
             "[red]drifted[/]" if feature.drifted else "[green]stable[/]",
             f"{feature.psi:.3f}",
             _bar(feature.psi / highest if highest else 0.0),
@@ -32,7 +35,7 @@ def show_drift(found: DriftPage, *, html: Path | None) -> None:
         if feature.drifted:
             console.print(f"  {feature.sentence}", markup=False)
     if found.left_out:
-        console.print(f"Not compared: {', '.join(found.left_out)}.")
+        console.print(f"Not compared: {', '.join(found.left_out)}.", markup=False)
     if found.status is DriftStatus.TOO_FEW_ROWS:
         console.print(f"[yellow]{found.sketch.rows:,} rows are too few to say anything about drift.[/]")
     else:

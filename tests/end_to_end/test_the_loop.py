@@ -249,9 +249,9 @@ def test_a_bad_batch_is_set_aside_a_person_is_called_and_later_batches_go_on(loo
     reasons = json.loads(s3.get_object(Bucket=bucket, Key=key.replace("/object", "/reasons.json"))["Body"].read())
     assert reasons["faults"][0]["code"] == "unparsable"
     decision = loop.decision("flights", f"quarantine:{quarantine.batch_id}")
-    assert (decision.decision.action, decision.decision.reason) == (Action.ESCALATE, Reason.FEED_BROKEN), (
-        decision.decision.sentence
-    )
+    # The schedule's tick may come between the batch and its event: then the tick's decision called the person.
+    assert decision.decision.reason in (Reason.FEED_BROKEN, Reason.HUMAN_CALLED)
+    assert "the feed needs repair" in decision.decision.sentence
     assert "the feed needs repair" in loop.wait(lambda: received(inbox), for_what="the call")
     assert isinstance(loop.land(loop.flights.features(loop.today)), Batch)
 

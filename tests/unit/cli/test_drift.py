@@ -93,6 +93,13 @@ def test_only_the_columns_asked_for_are_compared(tmp_path: Path) -> None:
     assert result.exit_code == 0
 
 
+def test_names_are_printed_as_they_are(tmp_path: Path) -> None:
+    names = {"speed [m/s]": range(3_000), "[red]": range(3_000)}
+    told = drift(tmp_path, frame(**names), frame(seed=1, **names)).stdout
+    assert "speed [m/s]" in told
+    assert "[red]" in told
+
+
 def test_times_are_left_out_and_said_to_be(tmp_path: Path) -> None:
     times = pd.date_range("2026-01-01", periods=3_000, freq="min")
     result = drift(tmp_path, frame(left_at=times), frame(seed=1, left_at=times))
