@@ -83,7 +83,7 @@ def main() -> None:
 
 
 def _p_values(reference: Reference, batch: dict[str, np.ndarray]) -> list[float]:
-    return [found.p_value for found in judge(reference, reference.sketch(batch), policy=ALARM)]
+    return [found.p_value for found in judge(reference, reference.sketch(batch), policy=ALARM).features]
 
 
 def _false_alarms(rng: np.random.Generator, reference_rows: int, rows: int, *, trials: int) -> Rate:

@@ -61,7 +61,7 @@ def drift(
         print(json.dumps(_plain(page), indent=2))
     else:
         show_drift(page, html=html)
-    if page.status is DriftStatus.DRIFTED:
+    if page.findings.status is DriftStatus.DRIFTED:
         raise typer.Exit(1)
 
 
@@ -71,10 +71,9 @@ def _of_files(before: Path, after: Path, *, policy: DriftPolicy, only: list[str]
         title=f"{after.name} against {before.name}",
         before=before.name,
         after=after.name,
-        status=found.status,
+        findings=found.findings,
         reference=found.reference,
         sketch=found.sketch,
-        features=found.features,
         left_out=found.left_out,
     )
 
@@ -87,11 +86,13 @@ def _of_landed(model: str, since: str, *, stage: str, project: Path) -> DriftPag
 
 def _plain(page: DriftPage) -> dict[str, object]:
     return {
-        "status": page.status.value,
+        "status": page.findings.status.value,
         "before": page.before,
         "after": page.after,
         "reference_rows": page.reference.rows,
         "rows": page.sketch.rows,
         "left_out": list(page.left_out),
-        "features": [asdict(feature) for feature in page.features],
+        "features": [asdict(feature) for feature in page.findings.by_importance],
+        "relations": None if (found := page.findings.relations) is None else [asdict(each) for each in found],
+        "slices": [asdict(each) for each in page.findings.slices],
     }

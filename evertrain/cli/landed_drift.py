@@ -37,8 +37,7 @@ def landed_drift(model: str, since: str, *, stage: str, project: Path) -> DriftP
         title=f"{model}: the last {since}",
         before=f"training rows of {found.reference_version}",
         after=f"{found.batches} batches of the last {since}{others}",
-        status=found.status,
+        findings=found.findings,
         reference=found.reference,
         sketch=found.sketch,
-        features=found.features,
     )

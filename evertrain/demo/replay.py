@@ -83,7 +83,7 @@ class Replay:
         for verdict in self.stage.batches.verdicts_of(batch.feed, batch.batch_id):
             spec = next(spec for spec in self.models if spec.name == verdict.model)
             if verdict.status is DriftStatus.DRIFTED:
-                names = ", ".join(verdict.drifted_features)
+                names = ", ".join(verdict.drifted_features or verdict.drifted)
                 self.tell(Step(day=day, model=verdict.model, name="drift found", text=f"in {names}"))
                 decisions.append(self._decision(spec, f"drift:{batch.batch_id}", day))
             else:

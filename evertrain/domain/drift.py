@@ -1,6 +1,5 @@
 """What the comparison of a batch with the champion's reference said. Values only: the sums are in `statistics`."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -43,24 +42,108 @@ class FeatureDrift:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DriftVerdict:
+class RelationDrift:
+    """Whether a feature still follows from the others as it did in training.
+
+    spread: the variance that the others leave unexplained, over that of training; 1 is as in training. allowed: what
+    it has to exceed. explained: the share of its variance that the others explained in training.
+    """
+
+    feature: str
+    spread: float
+    allowed: float
+    explained: float
+    drifted: bool
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slice:
+    """The rows of one level of a column, such as `origin=JFK`."""
+
+    column: str
+    level: str
+
+    def __str__(self) -> str:
+        return f"{self.column}={self.level}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceDrift:
+    """A declared slice of a batch against the same slice of the training rows. `features`: those that drifted."""
+
+    of: Slice
+    rows: int
+    status: DriftStatus
+    features: tuple[FeatureDrift, ...] = field(default=())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Findings:
+    """What a comparison with a reference found. `relations`: of the features that followed from others in training;
+    None where they were not examined."""
+
+    status: DriftStatus
+    features: tuple[FeatureDrift, ...] = field(default=())
+    relations: tuple[RelationDrift, ...] | None = None
+    slices: tuple[SliceDrift, ...] = field(default=())
+
+    @property
+    def drifted_features(self) -> tuple[str, ...]:
+        return tuple(each.feature for each in self.features if each.drifted)
+
+    @property
+    def drifted_relations(self) -> tuple[str, ...]:
+        """The features that no longer go with the others as they did."""
+        return tuple(each.feature for each in self.relations or () if each.drifted)
+
+    @property
+    def drifted_slices(self) -> tuple[str, ...]:
+        return tuple(str(each.of) for each in self.slices if each.status is DriftStatus.DRIFTED)
+
+    @property
+    def drifted(self) -> tuple[str, ...]:
+        """All that drifted, by name, as people are told of it."""
+        relations = (f"how {feature} goes with the others" for feature in self.drifted_relations)
+        slices = (
+            f"{feature.feature} where {each.of}"
+            for each in self.slices
+            if each.status is DriftStatus.DRIFTED
+            for feature in each.features
+            if feature.feature not in self.drifted_features
+        )
+        return (*self.drifted_features, *relations, *slices)
+
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What drifted, the most important first."""
+        of_slices = (
+            f"{each.of}: {feature.sentence}"
+            for each in self.slices
+            if each.status is DriftStatus.DRIFTED
+            for feature in each.features
+            if feature.feature not in self.drifted_features
+        )
+        return (
+            *(each.sentence for each in self.by_importance if each.drifted),
+            *(each.sentence for each in self.relations or () if each.drifted),
+            *of_slices,
+        )
+
+    @property
+    def by_importance(self) -> tuple[FeatureDrift, ...]:
+        """The features that drifted first, by PSI."""
+        return tuple(sorted(self.features, key=lambda each: (not each.drifted, -each.psi)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftVerdict(Findings):
     """One batch judged for one model, against the reference of one version."""
 
     model: str
     batch_id: str
     reference_version: str
-    status: DriftStatus
     rows: int
     event_time_min: datetime
     event_time_max: datetime
     checked_at: datetime
-    features: tuple[FeatureDrift, ...] = field(default=())
-
-    @property
-    def drifted_features(self) -> tuple[str, ...]:
-        return tuple(feature.feature for feature in self.features if feature.drifted)
-
-
-def by_importance(features: Sequence[FeatureDrift]) -> tuple[FeatureDrift, ...]:
-    """Those that drifted first, by PSI."""
-    return tuple(sorted(features, key=lambda feature: (not feature.drifted, -feature.psi)))

@@ -1,5 +1,6 @@
 """When to retrain, when to hold, when to call a human. Pure: decides from state, never from an alarm's edge."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -237,7 +238,7 @@ def _too_few_rows(case: _Case) -> Decision | None:
 
 
 def _retrain(case: _Case) -> Decision:
-    features = ", ".join(sorted({name for verdict in case.drifted for name in verdict.drifted_features}))
+    features = _listed([name for verdict in case.drifted for name in verdict.drifted])
     reason, sentence = {
         Trigger.MANUAL: (Reason.ASKED_BY_A_PERSON, f"asked by a person: {case.state.asked_by}"),
         Trigger.FIRST_MODEL: (Reason.NO_CHAMPION_YET, "there is no champion yet, and enough labels have matured"),
@@ -257,3 +258,14 @@ def _retrain(case: _Case) -> Decision:
         triggers=case.triggers,
         evidence={"drifted_batches": len(case.drifted), "drifted_features": features},
     )
+
+
+def _listed(names: Sequence[str], *, most: int = 6) -> str:
+    """The names that are there most often.
+
+    >>> _listed(["wind", "rain", "wind"], most=1)
+    'wind, and 1 more'
+    """
+    counted = [name for name, _ in Counter(sorted(names)).most_common()]
+    more = [f"and {len(counted) - most} more"] if len(counted) > most else []
+    return ", ".join([*counted[:most], *more])

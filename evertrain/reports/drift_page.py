@@ -6,7 +6,7 @@ from importlib.resources import files
 
 import jinja2
 
-from evertrain.domain.drift import DriftStatus, FeatureDrift
+from evertrain.domain.drift import Findings
 from evertrain.statistics.histogram import Bar, bars_of
 from evertrain.statistics.reference import Reference
 from evertrain.statistics.sketch import Sketch
@@ -21,10 +21,9 @@ class DriftPage:
     title: str
     before: str
     after: str
-    status: DriftStatus
+    findings: Findings
     reference: Reference
     sketch: Sketch
-    features: Sequence[FeatureDrift]
     left_out: Sequence[str] = ()
 
     def render(self) -> str:
@@ -39,13 +38,12 @@ class DriftPage:
             page=self,
             width=WIDTH,
             height=HEIGHT,
-            drifted=sum(feature.drifted for feature in self.features),
             entries=[
                 {
                     "drift": feature,
                     "bars": _placed(bars_of(baselines[feature.feature], self.sketch.features[feature.feature])),
                 }
-                for feature in self.features
+                for feature in self.findings.by_importance
             ],
         )
 

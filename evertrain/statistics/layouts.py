@@ -53,7 +53,7 @@ class Categories:
     def __len__(self) -> int:
         return len(self.codes)
 
-    def __getitem__(self, rows: npt.NDArray[np.bool_]) -> "Categories":
+    def __getitem__(self, rows: npt.NDArray[np.bool_] | npt.NDArray[np.intp]) -> "Categories":
         return Categories(codes=self.codes[rows], levels=self.levels)
 
 
@@ -106,6 +106,12 @@ class NumericLayout:
         edges = [f"{edge:.4g}" for edge in self.centre + self.scale * lower]
         inner = (f"{low} to {high}" for low, high in pairwise(edges))
         return ("missing", *atoms, f"below {edges[0]}", *inner, f"above {edges[-1]}")
+
+    def cells(self, counts: Counts) -> Counts:
+        """All values by cell, the atoms in theirs, shape (CELLS,)."""
+        cells = counts[: float_cells.CELLS].copy()
+        np.add.at(cells, self._cells_of_atoms, counts[float_cells.CELLS :])
+        return cells
 
     def ascending(self, counts: Counts) -> Counts:
         """All cells and atoms in the order of their values, what is missing first."""
@@ -201,12 +207,15 @@ def _numeric_layout(values: Numbers) -> NumericLayout:
     )
 
 
-def _some_of(values: npt.NDArray[np.float64], rows: int) -> Numbers:
-    """About so many of the values, from all over: the golden ratio falls in with no period of the rows."""
-    if len(values) <= rows:
-        return values
-    places = np.arange(rows) * ((5**0.5 - 1) / 2) % 1 * len(values)
-    return values[places.astype(np.intp)]
+def evenly_chosen(rows: int, wanted: int) -> npt.NDArray[np.intp]:
+    """Indices of about so many rows, from all over: the golden ratio falls in with no period of theirs."""
+    if rows <= wanted:
+        return np.arange(rows)
+    return (np.arange(wanted) * ((5**0.5 - 1) / 2) % 1 * rows).astype(np.intp)
+
+
+def _some_of(values: Numbers, rows: int) -> Numbers:
+    return values if len(values) <= rows else values[evenly_chosen(len(values), rows)]
 
 
 def _steps(values: Numbers, centre: float, scale: float, used: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:

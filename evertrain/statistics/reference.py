@@ -3,8 +3,8 @@
 Made once, by the training job, and pinned to the version. Nothing to execute.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
 from typing import Any
@@ -12,16 +12,34 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from evertrain.domain.drift import Slice
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.model_spec import Column, FeatureKind
 from evertrain.statistics.distances import Baseline, distances_between
-from evertrain.statistics.layouts import Categories, CategoryLayout, Layout, NumericLayout, layout_of
+from evertrain.statistics.layouts import (
+    Categories,
+    CategoryLayout,
+    Layout,
+    NumericLayout,
+    evenly_chosen,
+    layout_of,
+)
 from evertrain.statistics.layouts import Column as Values
+from evertrain.statistics.moments import Moments
 from evertrain.statistics.packed import Unreadable, pack, unpack
-from evertrain.statistics.sketch import Sketch, UnfitColumn, packed_feature, sketch_column, sketch_columns
-from evertrain.statistics.sketch import unpacked_feature as _sketch_from
+from evertrain.statistics.relations import Relations, ResidualLimits, Score, Scores, limits_of, scores_of
+from evertrain.statistics.sketch import (
+    Sketch,
+    UnfitColumn,
+    column_of,
+    packed_feature,
+    sketch_column,
+    sketch_columns,
+    unpacked_feature,
+)
+from evertrain.statistics.slicing import levels_of, rows_of, taken
 
-FORMAT, VERSION = "evertrain-reference", 2
+FORMAT, VERSION = "evertrain-reference", 3
 FEWEST_BLOCKS = 5
 SMALLEST_BLOCK = 100
 """Rows. A smaller day says little about how far days lie apart."""
@@ -29,8 +47,19 @@ SMALLEST_BLOCK = 100
 SIGMAS = 3.0
 """Of Shewhart's control chart: beyond it, a day is unlike the days of the training window."""
 
+ROWS_FOR_RELATIONS = 100_000
+"""Of the training rows, evenly chosen: enough to know how features go together, and all columns fit in memory."""
+
+PREDICTION = "prediction"
+"""The name under which a model's predictions are compared, as if they were a feature."""
+
 Columns = Mapping[str, Values]
 """By feature: float64 with NaN for missing where numeric or boolean, `Categories` where categorical."""
+
+Blocks = npt.NDArray[np.int64]
+"""Shape (rows,): the day of each row."""
+
+_Arrays = list[npt.NDArray[Any]]
 
 
 class InvalidReference(EvertrainError):
@@ -43,11 +72,13 @@ class ControlLimits:
 
     Rows of one day share their weather and their schedule, so a day always differs from a month by more than chance
     among independent rows allows. `wasserstein` is in standard deviations, None for what has no order.
+    `heaviest_share`: no limit, but the largest share that one value had on any day.
     """
 
     psi: float
     wasserstein: float | None
     missing_share: float
+    heaviest_share: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,12 +95,28 @@ class FeatureReference:
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
+    """`slices`: of declared slices of the rows, in the same cells. `prediction`: of the model's predictions on rows
+    that it did not learn from, with `PREDICTION` as its only feature."""
+
     rows: int
     features: tuple[FeatureReference, ...]
+    relations: Relations | None = None
+    slices: Mapping[Slice, "Reference"] = field(default_factory=dict)
+    prediction: "Reference | None" = None
 
     def sketch(self, columns: Columns) -> Sketch:
         """Of a batch, or of a part of one. Raises UnfitColumn."""
-        return sketch_columns(self.layout, self._layouts, columns)
+        whole = sketch_columns(self.layout, self._layouts, columns)
+        return replace(
+            whole,
+            moments=None if self._scores is None else self._scores.moments(columns),
+            slices={
+                each: sketch_columns(
+                    self.layout, self._layouts, taken(columns, rows_of(each, column_of(each.column, columns)))
+                )
+                for each in self.slices
+            },
+        )
 
     @property
     def empty_sketch(self) -> Sketch:
@@ -83,67 +130,100 @@ class Reference:
 
     @cached_property
     def layout(self) -> str:
-        """Digest of how this reference cuts its features into cells: only sketches of the same one add."""
-        documents, arrays = zip(*(_packed_layout(feature) for feature in self.features), strict=True)
-        return sha256(pack("layout", VERSION, documents, [array for two in arrays for array in two])).hexdigest()[:16]
+        """Digest of how this reference counts: only sketches of the same one add."""
+        arrays: _Arrays = []
+        documents: list[Any] = [_packed_layout(feature, arrays) for feature in self.features]
+        scores = () if self.relations is None else self.relations.scores
+        documents += [[(each.feature, each.level) for each in scores], [str(each) for each in self.slices]]
+        return sha256(pack("layout", VERSION, documents, arrays)).hexdigest()[:16]
 
     @property
     def _layouts(self) -> dict[str, Layout]:
         return {feature.name: feature.baseline.layout for feature in self.features}
 
+    @cached_property
+    def _scores(self) -> Scores | None:
+        if self.relations is None:
+            return None
+        baselines = {feature.name: feature.baseline for feature in self.features}
+        return Scores(baselines=baselines, scores=self.relations.scores)
+
     def to_bytes(self) -> bytes:
         """Equal references give equal bytes."""
-        entries, arrays = [], []
-        for feature in self.features:
-            layout, cells = _packed_layout(feature)
-            sketch, counts = packed_feature(feature.baseline.sketch)
-            arrays += [*cells, *counts]
-            entries.append(
-                layout
-                | {
-                    "sketch": sketch,
-                    "mean": feature.baseline.mean,
-                    "deviation": feature.baseline.deviation,
-                    "limits": None if feature.limits is None else asdict(feature.limits),
-                }
-            )
-        return pack(FORMAT, VERSION, {"rows": self.rows, "features": entries}, arrays)
+        arrays: _Arrays = []
+        document = {
+            "layouts": [_packed_layout(feature, arrays) for feature in self.features],
+            "whole": _packed_rows(self, arrays),
+            "relations": None if self.relations is None else _packed_relations(self.relations, arrays),
+            "slices": [asdict(each) | _packed_rows(of_slice, arrays) for each, of_slice in self.slices.items()],
+            "has_prediction": self.prediction is not None,
+        }
+        if self.prediction is not None:
+            arrays.append(np.frombuffer(self.prediction.to_bytes(), dtype=np.uint8))
+        return pack(FORMAT, VERSION, document, arrays)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Reference":
         """Raises InvalidReference."""
         try:
-            document, arrays = unpack(data, FORMAT, VERSION)
-            features = tuple(
-                _feature(entry, arrays[4 * place : 4 * place + 4]) for place, entry in enumerate(document["features"])
-            )
-            return cls(rows=document["rows"], features=features)
-        except (Unreadable, KeyError, TypeError, ValueError, IndexError) as error:
+            document, packed = unpack(data, FORMAT, VERSION)
+            return _unpacked(document, packed)
+        except (Unreadable, KeyError, TypeError, ValueError, IndexError, StopIteration) as error:
             raise InvalidReference(f"not a reference: {error}") from error
 
 
 def build_reference(
-    columns: Columns, features: Sequence[Column], *, blocks: npt.NDArray[np.int64] | None = None
+    columns: Columns, features: Sequence[Column], *, blocks: Blocks | None = None, slices: Sequence[str] = ()
 ) -> Reference:
-    """The reference of these rows. `blocks`: shape (rows,), the day of each row; without it there are no limits.
-
-    Raises UnfitColumn.
+    """The reference of these rows. `blocks`: without them there are no control limits. `slices`: columns whose levels
+    are compared by themselves too. Raises UnfitColumn.
     """
+    parts = {each: rows_of(each, columns[name]) for name in slices for each in levels_of(name, columns[name])}
+    whole: list[FeatureReference] = []
+    by_slice: dict[Slice, list[FeatureReference]] = {each: [] for each in parts}
+    some: dict[str, Values] = {}
     # One column at a time: a mapping may read each when it is asked for.
-    found = tuple(_reference_of(columns[feature.name], feature, blocks) for feature in features)
-    return Reference(rows=found[0].baseline.rows if found else 0, features=found)
+    for feature in features:
+        values = columns[feature.name]
+        _require_kind(values, feature)
+        layout = layout_of(values)
+        whole.append(_reference_of(values, feature, layout, blocks))
+        for each, inside in parts.items():
+            within = None if blocks is None else blocks[inside]
+            by_slice[each].append(_reference_of(values[inside], feature, layout, within))
+        some[feature.name] = values[evenly_chosen(len(values), ROWS_FOR_RELATIONS)]
+    if not whole:
+        return Reference(rows=0, features=())
+    rows = whole[0].baseline.rows
+    some_blocks = None if blocks is None else blocks[evenly_chosen(rows, ROWS_FOR_RELATIONS)]
+    return Reference(
+        rows=rows,
+        features=tuple(whole),
+        relations=_relations({feature.name: feature.baseline for feature in whole}, some, some_blocks),
+        slices={
+            each: Reference(rows=int(rows.sum()), features=tuple(by_slice[each])) for each, rows in parts.items()
+        },
+    )
 
 
-def _reference_of(values: Values, feature: Column, blocks: npt.NDArray[np.int64] | None) -> FeatureReference:
+def build_prediction_reference(predictions: npt.NDArray[np.float64], *, blocks: Blocks) -> Reference:
+    """Shapes (rows,): a model's answers on rows that it did not learn from, and the day of each."""
+    feature = Column(name=PREDICTION, kind=FeatureKind.NUMERIC)
+    return build_reference({PREDICTION: predictions}, [feature], blocks=blocks)
+
+
+def _require_kind(values: Values, feature: Column) -> None:
     if isinstance(values, Categories) != (feature.kind is FeatureKind.CATEGORICAL):
         raise UnfitColumn(f"{feature.name}: it is declared {feature.kind.value}, its values are not")
-    baseline = _baseline(values, feature)
+
+
+def _reference_of(values: Values, feature: Column, layout: Layout, blocks: Blocks | None) -> FeatureReference:
+    baseline = _baseline(values, feature, layout)
     limits = None if blocks is None else _limits(values, feature.name, baseline, blocks)
     return FeatureReference(name=feature.name, kind=feature.kind, baseline=baseline, limits=limits)
 
 
-def _baseline(values: Values, feature: Column) -> Baseline:
-    layout = layout_of(values)
+def _baseline(values: Values, feature: Column, layout: Layout) -> Baseline:
     mean = deviation = None
     if feature.kind is FeatureKind.NUMERIC and not isinstance(values, Categories):
         finite = values[np.isfinite(values)]
@@ -158,59 +238,135 @@ def _finite(value: np.floating[Any]) -> float:
     return float(np.nan_to_num(value))
 
 
-def _limits(values: Values, name: str, baseline: Baseline, blocks: npt.NDArray[np.int64]) -> ControlLimits | None:
-    distances = [
-        distances_between(baseline, sketch_column(name, baseline.layout, values[blocks == block]))
-        for block, rows in zip(*np.unique(blocks, return_counts=True), strict=True)
-        if rows >= SMALLEST_BLOCK
-    ]
-    if len(distances) < FEWEST_BLOCKS:
+def _limits(values: Values, name: str, baseline: Baseline, blocks: Blocks) -> ControlLimits | None:
+    days = [sketch_column(name, baseline.layout, values[rows]) for rows in _each_block(blocks)]
+    if len(days) < FEWEST_BLOCKS:
         return None
+    distances = [distances_between(baseline, day) for day in days]
     ordered = [each.wasserstein_normalised for each in distances if each.wasserstein_normalised is not None]
     return ControlLimits(
         psi=_limit([each.psi for each in distances]),
         wasserstein=_limit(ordered) if len(ordered) >= FEWEST_BLOCKS else None,
         missing_share=min(1.0, _limit([each.missing_share for each in distances])),
+        heaviest_share=max(baseline.heaviest_share(day) for day in days),
     )
+
+
+def _each_block(blocks: Blocks) -> Iterator[npt.NDArray[np.bool_]]:
+    for block, rows in zip(*np.unique(blocks, return_counts=True), strict=True):
+        if rows >= SMALLEST_BLOCK:
+            yield blocks == block
 
 
 def _limit(distances: Sequence[float]) -> float:
     return float(np.mean(distances) + SIGMAS * np.std(distances, ddof=1))
 
 
-def _packed_layout(feature: FeatureReference) -> tuple[dict[str, Any], list[npt.NDArray[Any]]]:
+def _relations(baselines: Mapping[str, Baseline], columns: Columns, blocks: Blocks | None) -> Relations | None:
+    """None where fewer than two features vary."""
+    scores = Scores(baselines=baselines, scores=scores_of(baselines))
+    if len({each.feature for each in scores.scores}) < 2:
+        return None
+    relations = Relations(
+        scores=scores.scores, moments=scores.moments(columns, most_rows=ROWS_FOR_RELATIONS), limits={}
+    )
+    days = [] if blocks is None else [scores.moments(taken(columns, rows)) for rows in _each_block(blocks)]
+    if len(days) < FEWEST_BLOCKS:
+        return relations
+    return replace(relations, limits=limits_of(relations, days, sigmas=SIGMAS))
+
+
+# --- as bytes: arrays are appended, and taken again, in the order of the document ---------------------
+
+
+def _packed_layout(feature: FeatureReference, arrays: _Arrays) -> dict[str, Any]:
     layout = feature.baseline.layout
     document: dict[str, Any] = {"name": feature.name, "kind": feature.kind.value}
     if isinstance(layout, CategoryLayout):
-        empty = np.empty(0, dtype=np.uint8)
-        document |= {"levels": list(layout.levels), "rare": layout.rare, "is_partial": layout.is_partial}
-        return document, [empty, empty]
+        return document | {"levels": list(layout.levels), "rare": layout.rare, "is_partial": layout.is_partial}
+    arrays += [layout.used, layout.steps]
     document |= {"centre": layout.centre, "scale": layout.scale, "atoms": list(layout.atoms)}
-    return document | {"bins": list(layout.bins)}, [layout.used, layout.steps]
+    return document | {"bins": list(layout.bins)}
 
 
-def _feature(entry: dict[str, Any], arrays: Sequence[npt.NDArray[Any]]) -> FeatureReference:
-    used, steps, *counts = arrays
-    layout: Layout
+def _unpacked_layout(entry: Mapping[str, Any], arrays: Iterator[npt.NDArray[Any]]) -> Layout:
     if "levels" in entry:
-        layout = CategoryLayout(levels=tuple(entry["levels"]), rare=entry["rare"], is_partial=entry["is_partial"])
-    else:
-        layout = NumericLayout(
-            centre=entry["centre"],
-            scale=entry["scale"],
-            atoms=tuple(entry["atoms"]),
-            bins=tuple(entry["bins"]),
-            used=used.astype(np.uint16),
-            steps=steps.astype(np.uint8),
+        return CategoryLayout(levels=tuple(entry["levels"]), rare=entry["rare"], is_partial=entry["is_partial"])
+    return NumericLayout(
+        centre=entry["centre"],
+        scale=entry["scale"],
+        atoms=tuple(entry["atoms"]),
+        bins=tuple(entry["bins"]),
+        used=next(arrays).astype(np.uint16),
+        steps=next(arrays).astype(np.uint8),
+    )
+
+
+def _packed_rows(reference: Reference, arrays: _Arrays) -> dict[str, Any]:
+    """All but the layouts, which slices share with the whole."""
+    return {
+        "rows": reference.rows,
+        "features": [
+            {
+                "sketch": packed_feature(feature.baseline.sketch, arrays),
+                "mean": feature.baseline.mean,
+                "deviation": feature.baseline.deviation,
+                "limits": None if feature.limits is None else asdict(feature.limits),
+            }
+            for feature in reference.features
+        ],
+    }
+
+
+def _unpacked_rows(
+    document: Mapping[str, Any], layouts: Mapping[str, tuple[FeatureKind, Layout]], arrays: Iterator[npt.NDArray[Any]]
+) -> tuple[FeatureReference, ...]:
+    return tuple(
+        FeatureReference(
+            name=name,
+            kind=kind,
+            baseline=Baseline(
+                layout=layout,
+                sketch=unpacked_feature(entry["sketch"], arrays),
+                mean=entry["mean"],
+                deviation=entry["deviation"],
+            ),
+            limits=None if entry["limits"] is None else ControlLimits(**entry["limits"]),
         )
-    return FeatureReference(
-        name=entry["name"],
-        kind=FeatureKind(entry["kind"]),
-        baseline=Baseline(
-            layout=layout,
-            sketch=_sketch_from(entry["sketch"], counts),
-            mean=entry["mean"],
-            deviation=entry["deviation"],
-        ),
-        limits=None if entry["limits"] is None else ControlLimits(**entry["limits"]),
+        for (name, (kind, layout)), entry in zip(layouts.items(), document["features"], strict=True)
+    )
+
+
+def _packed_relations(relations: Relations, arrays: _Arrays) -> dict[str, Any]:
+    arrays.append(relations.moments.packed())
+    return {
+        "scores": [[each.feature, each.level] for each in relations.scores],
+        "limits": {feature: asdict(limits) for feature, limits in relations.limits.items()},
+    }
+
+
+def _unpacked_relations(entry: Mapping[str, Any], arrays: Iterator[npt.NDArray[Any]]) -> Relations:
+    return Relations(
+        scores=tuple(Score(feature, level) for feature, level in entry["scores"]),
+        moments=Moments.unpacked(next(arrays)),
+        limits={feature: ResidualLimits(**limits) for feature, limits in entry["limits"].items()},
+    )
+
+
+def _unpacked(document: Mapping[str, Any], packed: _Arrays) -> Reference:
+    arrays = iter(packed)
+    layouts = {
+        entry["name"]: (FeatureKind(entry["kind"]), _unpacked_layout(entry, arrays)) for entry in document["layouts"]
+    }
+    features = _unpacked_rows(document["whole"], layouts, arrays)
+    relations = None if document["relations"] is None else _unpacked_relations(document["relations"], arrays)
+    slices = {
+        Slice(column=entry["column"], level=entry["level"]): Reference(
+            rows=entry["rows"], features=_unpacked_rows(entry, layouts, arrays)
+        )
+        for entry in document["slices"]
+    }
+    prediction = Reference.from_bytes(next(arrays).tobytes()) if document["has_prediction"] else None
+    return Reference(
+        rows=document["whole"]["rows"], features=features, relations=relations, slices=slices, prediction=prediction
     )

@@ -4,18 +4,22 @@ The drift of any window of batches comes from the sum of their sketches, a huge 
 row has to be read twice. Made for one layout, that of the champion's reference, and worth nothing without it.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import reduce
+from operator import add
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from evertrain.domain.drift import Slice
 from evertrain.domain.errors import EvertrainError
 from evertrain.statistics.layouts import Categories, Column, Counts, Layout, NumericLayout
+from evertrain.statistics.moments import Moments
 from evertrain.statistics.packed import Unreadable, pack, unpack
 
-FORMAT, VERSION = "evertrain-sketch", 1
+FORMAT, VERSION = "evertrain-sketch", 2
 
 
 class InvalidSketch(EvertrainError):
@@ -50,11 +54,14 @@ class FeatureSketch:
 
 @dataclass(frozen=True, kw_only=True)
 class Sketch:
-    """`layout`: the digest of the layout that the cells are of. `features`: by name."""
+    """`layout`: the digest of the layout that the cells are of. `features`: by name. `slices`: of the rows that
+    belong to each. `moments`: None where the reference relates no features."""
 
     layout: str
     rows: int
     features: Mapping[str, FeatureSketch]
+    moments: Moments | None = None
+    slices: Mapping[Slice, "Sketch"] = field(default_factory=dict)
 
     def __add__(self, other: "Sketch") -> "Sketch":
         """Raises OtherLayout."""
@@ -62,30 +69,23 @@ class Sketch:
 
     def to_bytes(self) -> bytes:
         """Equal sketches give equal bytes."""
-        entries, arrays = [], []
-        for name, feature in self.features.items():
-            entry, cells = packed_feature(feature)
-            entries.append({"name": name} | entry)
-            arrays += cells
-        return pack(FORMAT, VERSION, {"layout": self.layout, "rows": self.rows, "features": entries}, arrays)
+        arrays: list[npt.NDArray[Any]] = []
+        document = _packed(self, arrays)
+        return pack(FORMAT, VERSION, document | {"layout": self.layout}, arrays)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Sketch":
         """Raises InvalidSketch."""
         try:
             document, arrays = unpack(data, FORMAT, VERSION)
-            features = {
-                entry["name"]: unpacked_feature(entry, arrays[2 * place : 2 * place + 2])
-                for place, entry in enumerate(document["features"])
-            }
-            return cls(layout=document["layout"], rows=document["rows"], features=features)
-        except (Unreadable, KeyError, TypeError, ValueError, IndexError) as error:
+            return _unpacked(document, iter(arrays), document["layout"])
+        except (Unreadable, KeyError, TypeError, ValueError, IndexError, StopIteration) as error:
             raise InvalidSketch(f"not a sketch: {error}") from error
 
 
 def sketch_columns(layout: str, layouts: Mapping[str, Layout], columns: Mapping[str, Column]) -> Sketch:
     """The sketch of a batch, or of a part of it. `layout` is the digest of `layouts`. Raises UnfitColumn."""
-    features = {name: sketch_column(name, each, _column(name, columns)) for name, each in layouts.items()}
+    features = {name: sketch_column(name, each, column_of(name, columns)) for name, each in layouts.items()}
     rows = len(columns[next(iter(layouts))]) if layouts else 0
     return Sketch(layout=layout, rows=rows, features=features)
 
@@ -106,10 +106,13 @@ def merge(sketches: Sequence[Sketch]) -> Sketch:
     for other in others:
         if first.layout != other.layout:
             raise OtherLayout(f"a sketch for reference {first.layout[:8]} and one for {other.layout[:8]} do not add")
+    moments = [sketch.moments for sketch in sketches if sketch.moments is not None]
     return Sketch(
         layout=first.layout,
         rows=sum(sketch.rows for sketch in sketches),
         features={name: _sum([sketch.features[name] for sketch in sketches]) for name in first.features},
+        moments=reduce(add, moments) if len(moments) == len(sketches) else None,
+        slices={each: merge([sketch.slices[each] for sketch in sketches]) for each in first.slices},
     )
 
 
@@ -124,20 +127,49 @@ def _sum(features: Sequence[FeatureSketch]) -> FeatureSketch:
     )
 
 
-def packed_feature(feature: FeatureSketch) -> tuple[dict[str, Any], list[npt.NDArray[Any]]]:
+def _packed(sketch: Sketch, arrays: list[npt.NDArray[Any]]) -> dict[str, Any]:
+    """The document; its arrays are appended in the order in which `_unpacked` takes them."""
+    features = [{"name": name} | packed_feature(feature, arrays) for name, feature in sketch.features.items()]
+    if sketch.moments is not None:
+        arrays.append(sketch.moments.packed())
+    return {
+        "rows": sketch.rows,
+        "features": features,
+        "has_moments": sketch.moments is not None,
+        "slices": [
+            {"column": each.column, "level": each.level} | _packed(of_slice, arrays)
+            for each, of_slice in sketch.slices.items()
+        ],
+    }
+
+
+def _unpacked(document: Mapping[str, Any], arrays: Iterator[npt.NDArray[Any]], layout: str) -> Sketch:
+    return Sketch(
+        layout=layout,
+        rows=document["rows"],
+        features={entry["name"]: unpacked_feature(entry, arrays) for entry in document["features"]},
+        moments=Moments.unpacked(next(arrays)) if document["has_moments"] else None,
+        slices={
+            Slice(column=entry["column"], level=entry["level"]): _unpacked(entry, arrays, layout)
+            for entry in document["slices"]
+        },
+    )
+
+
+def packed_feature(feature: FeatureSketch, arrays: list[npt.NDArray[Any]]) -> dict[str, Any]:
     used = np.flatnonzero(feature.counts)
-    entry = {"size": len(feature.counts), "lowest": feature.lowest, "highest": feature.highest}
-    return entry, [np.diff(used, prepend=0), feature.counts[used]]
+    arrays += [np.diff(used, prepend=0), feature.counts[used]]
+    return {"size": len(feature.counts), "lowest": feature.lowest, "highest": feature.highest}
 
 
-def unpacked_feature(entry: Mapping[str, Any], arrays: Sequence[npt.NDArray[Any]]) -> FeatureSketch:
-    steps, counts = arrays
+def unpacked_feature(entry: Mapping[str, Any], arrays: Iterator[npt.NDArray[Any]]) -> FeatureSketch:
     whole = np.zeros(entry["size"], dtype=np.int64)
-    whole[np.cumsum(steps, dtype=np.int64)] = counts
+    used = np.cumsum(next(arrays), dtype=np.int64)
+    whole[used] = next(arrays)
     return FeatureSketch(counts=whole, lowest=entry["lowest"], highest=entry["highest"])
 
 
-def _column(name: str, columns: Mapping[str, Column]) -> Column:
+def column_of(name: str, columns: Mapping[str, Column]) -> Column:
     if name not in columns:
         raise UnfitColumn(f"{name}: the reference has this feature, the batch does not")
     return columns[name]

@@ -1,45 +1,107 @@
-"""Has a feature drifted? Only what is too large for chance, large enough to matter, and unlike any training day."""
+"""Has a batch drifted? Only what is too large for chance, large enough to matter, and unlike any training day."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from evertrain.domain.drift import DriftStatus, FeatureDrift
+from evertrain.domain.drift import DriftStatus, FeatureDrift, Findings, RelationDrift, Slice, SliceDrift
 from evertrain.domain.model_spec import DriftPolicy, FeatureKind
 from evertrain.statistics.distances import Distances, distances_between
 from evertrain.statistics.measures import shares
 from evertrain.statistics.reference import FeatureReference, Reference
+from evertrain.statistics.relations import SMALLEST_EFFECT, Relations, Residual
 from evertrain.statistics.significance import benjamini_hochberg, psi_by_chance
 from evertrain.statistics.sketch import FeatureSketch, OtherLayout, Sketch
 
 FALSE_DISCOVERY_RATE = 0.01
 
 
-def judge(reference: Reference, sketch: Sketch, *, policy: DriftPolicy) -> tuple[FeatureDrift, ...]:
-    """Every feature of the reference against a batch, or a window of batches, in the reference's order.
-
-    Raises OtherLayout for a sketch that was made for another reference.
+def judge(reference: Reference, sketch: Sketch, *, policy: DriftPolicy) -> Findings:
+    """A batch, or a window of batches, against the reference: features in the reference's order, relations between
+    them, and slices. Raises OtherLayout for a sketch that was made for another reference.
     """
     if sketch.layout != reference.layout:
         raise OtherLayout(
             f"the sketch was made for reference {sketch.layout[:8]}, this one is {reference.layout[:8]}"
         )
-    sketches = [sketch.features[feature.name] for feature in reference.features]
-    distances = [
-        distances_between(feature.baseline, each) for feature, each in zip(reference.features, sketches, strict=True)
-    ]
-    significant = benjamini_hochberg([each.p_value for each in distances], rate=FALSE_DISCOVERY_RATE)
-    return tuple(
-        _judge(feature, each, measured, policy, significant=chosen)
-        for feature, each, measured, chosen in zip(reference.features, sketches, distances, significant, strict=True)
+    features = _judge_features(reference.features, sketch, policy)
+    relations = _judge_relations(reference.relations, sketch)
+    # As many families of tests as there are slices: each gets its part of the rate.
+    rate = FALSE_DISCOVERY_RATE / max(1, len(reference.slices))
+    slices = tuple(
+        _judge_slice(each, of_slice, sketch.slices[each], policy, rate) for each, of_slice in reference.slices.items()
+    )
+    return Findings(
+        status=_status(sketch.rows, features, relations, slices, policy),
+        features=features,
+        relations=relations,
+        slices=slices,
     )
 
 
-def batch_status(features: Sequence[FeatureDrift], *, rows: int, policy: DriftPolicy) -> DriftStatus:
+def _status(
+    rows: int,
+    features: Sequence[FeatureDrift],
+    relations: Sequence[RelationDrift] | None,
+    slices: Sequence[SliceDrift],
+    policy: DriftPolicy,
+) -> DriftStatus:
     if rows < policy.minimum_rows:
         return DriftStatus.TOO_FEW_ROWS
-    drifted = sum(feature.drifted for feature in features)
-    return DriftStatus.DRIFTED if drifted >= policy.minimum_features else DriftStatus.STABLE
+    drifted = {each.feature for each in features if each.drifted} | {
+        each.feature for each in relations or () if each.drifted
+    }
+    of_slices = any(each.status is DriftStatus.DRIFTED for each in slices)
+    return DriftStatus.DRIFTED if of_slices or len(drifted) >= policy.minimum_features else DriftStatus.STABLE
+
+
+def _judge_slice(part: Slice, reference: Reference, sketch: Sketch, policy: DriftPolicy, rate: float) -> SliceDrift:
+    features = _judge_features(reference.features, sketch, policy, rate)
+    return SliceDrift(
+        of=part,
+        rows=sketch.rows,
+        status=_status(sketch.rows, features, (), (), policy),
+        features=tuple(feature for feature in features if feature.drifted),
+    )
+
+
+def _judge_features(
+    references: Sequence[FeatureReference], sketch: Sketch, policy: DriftPolicy, rate: float = FALSE_DISCOVERY_RATE
+) -> tuple[FeatureDrift, ...]:
+    sketches = [sketch.features[feature.name] for feature in references]
+    distances = [
+        distances_between(feature.baseline, each) for feature, each in zip(references, sketches, strict=True)
+    ]
+    significant = benjamini_hochberg([each.p_value for each in distances], rate=rate)
+    return tuple(
+        _judge(feature, each, measured, policy, significant=chosen)
+        for feature, each, measured, chosen in zip(references, sketches, distances, significant, strict=True)
+    )
+
+
+def _judge_relations(relations: Relations | None, sketch: Sketch) -> tuple[RelationDrift, ...] | None:
+    if relations is None or sketch.moments is None:
+        return None
+    chance = relations.allowed_by_chance(rows=sketch.moments.rows)
+    return tuple(
+        _judge_relation(residual, max(SMALLEST_EFFECT, chance, relations.spread_of_days(feature)))
+        for feature, residual in relations.residuals(sketch.moments).items()
+    )
+
+
+def _judge_relation(residual: Residual, allowed: float) -> RelationDrift:
+    sentence = (
+        f"{residual.feature}: the other features leave {residual.spread:.2f} times as much of it unexplained as in "
+        f"training, {allowed:.2f} allowed; most changed is how it goes with {residual.partner}"
+    )
+    return RelationDrift(
+        feature=residual.feature,
+        spread=residual.spread,
+        allowed=allowed,
+        explained=residual.explained,
+        drifted=residual.spread > allowed,
+        sentence=sentence,
+    )
 
 
 def _judge(

@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 
-from evertrain.domain.drift import DriftStatus
+from evertrain.domain.drift import DriftStatus, Findings
 from evertrain.reports.drift_page import DriftPage
 from evertrain.terminal.console import console
 
@@ -17,8 +17,8 @@ def show_drift(found: DriftPage, *, html: Path | None) -> None:
     table = Table(title=title, title_justify="left", header_style="dim", title_style="bold")
     for column in ("feature", "verdict", "PSI", "", "allowed", "moved by (σ)", "KS", "missing", "p"):
         table.add_column(column)
-    highest = max((feature.psi for feature in found.features), default=0.0)
-    for feature in found.features:
+    highest = max((feature.psi for feature in found.findings.by_importance), default=0.0)
+    for feature in found.findings.by_importance:
         table.add_row(
             escape(feature.feature),
             "[red]drifted[/]" if feature.drifted else "[green]stable[/]",
@@ -31,19 +31,35 @@ def show_drift(found: DriftPage, *, html: Path | None) -> None:
             f"{feature.p_value:.2g}" if feature.p_value else "<1e-300",
         )
     console.print(table)
-    for feature in found.features:
-        if feature.drifted:
-            console.print(f"  {feature.sentence}", markup=False)
+    for sentence in found.findings.sentences:
+        console.print(f"  {sentence}", markup=False)
+    console.print(_of_relations(found.findings), markup=False)
+    if found.findings.slices:
+        console.print(_of_slices(found.findings), markup=False)
     if found.left_out:
         console.print(f"Not compared: {', '.join(found.left_out)}.", markup=False)
-    if found.status is DriftStatus.TOO_FEW_ROWS:
+    if found.findings.status is DriftStatus.TOO_FEW_ROWS:
         console.print(f"[yellow]{found.sketch.rows:,} rows are too few to say anything about drift.[/]")
     else:
-        drifted = sum(feature.drifted for feature in found.features)
-        verdict = "[red]drifted[/]" if found.status is DriftStatus.DRIFTED else "[green]stable[/]"
-        console.print(f"{drifted} of {len(found.features)} features drifted: {verdict}")
+        verdict = "[red]drifted[/]" if found.findings.status is DriftStatus.DRIFTED else "[green]stable[/]"
+        drifted, features = found.findings.drifted_features, found.findings.features
+        console.print(f"{len(drifted)} of {len(features)} features drifted: {verdict}")
     if html is not None:
         console.print(f"The page with distributions: [bold]{html}[/]", soft_wrap=True)
+
+
+def _of_relations(found: Findings) -> str:
+    if found.relations is None:
+        return "How features go together was not examined."
+    if not found.relations:
+        return "No feature followed from the others in the reference: there is no relation that could break."
+    changed = len(found.drifted_relations)
+    return f"How features go together: {changed} of {len(found.relations)} that follow from the others changed."
+
+
+def _of_slices(found: Findings) -> str:
+    told = (f"{each.of} {each.status.value.replace('_', ' ')} ({each.rows:,} rows)" for each in found.slices)
+    return f"Slices: {', '.join(told)}."
 
 
 def _bar(share: float, *, width: int = 12) -> str:

@@ -72,8 +72,8 @@ def verdict_sentence(verdict: DriftVerdict) -> str:
         return f"{verdict.rows} rows are too few to say anything about drift"
     if verdict.status is DriftStatus.STABLE:
         return "stable"
-    worst = sorted((f for f in verdict.features if f.drifted), key=lambda f: f.threshold - f.psi)
-    return f"drifted in {len(worst)} of {len(verdict.features)} features; " + "; ".join(f.sentence for f in worst[:3])
+    more = f"; and {len(verdict.sentences) - 3} more" if len(verdict.sentences) > 3 else ""
+    return "drifted: " + "; ".join(verdict.sentences[:3]) + more
 
 
 def statuses(found: Sequence[ModelStatus]) -> None:

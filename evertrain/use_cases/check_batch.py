@@ -9,7 +9,7 @@ from datetime import datetime
 from hashlib import sha256
 
 from evertrain.domain.batches import Batch, Fault, Feed, FeedKind, LandedObject, Quarantine
-from evertrain.domain.drift import DriftStatus, DriftVerdict, by_importance
+from evertrain.domain.drift import DriftStatus, DriftVerdict
 from evertrain.domain.events import Event, EventName
 from evertrain.domain.model_spec import ModelSpec, Project
 from evertrain.ports.batch_reader import BatchReader, BatchRejected, Rows
@@ -22,7 +22,7 @@ from evertrain.ports.registry import ModelRegistry
 from evertrain.reports.drift_page import DriftPage
 from evertrain.statistics.reference import Reference
 from evertrain.statistics.sketch import Sketch, UnfitColumn
-from evertrain.statistics.verdict import batch_status, judge
+from evertrain.statistics.verdict import judge
 
 
 def batch_id_of(feed: Feed | None, body: bytes) -> str:
@@ -128,9 +128,10 @@ class CheckBatch:
             sketch = reference.sketch(rows.columns(names))
         except UnfitColumn:
             return verdict  # a column is declared otherwise now
-        features = judge(reference, sketch, policy=spec.triggers.drift)
-        status = batch_status(features, rows=batch.rows, policy=spec.triggers.drift)
-        verdict = replace(verdict, status=status, features=features)
+        found = judge(reference, sketch, policy=spec.triggers.drift)
+        verdict = replace(
+            verdict, status=found.status, features=found.features, relations=found.relations, slices=found.slices
+        )
         page = _page(verdict, batch, reference, sketch)
         self.records.keep(verdict, sketch=sketch.to_bytes(), page=page.render())
         return verdict
@@ -160,10 +161,9 @@ def _page(verdict: DriftVerdict, batch: Batch, reference: Reference, sketch: Ske
         title=f"{verdict.model}: {batch.source_key}",
         before=f"training rows of {verdict.reference_version}",
         after=f"{batch.event_time_min:%Y-%m-%d %H:%M} to {batch.event_time_max:%Y-%m-%d %H:%M} UTC",
-        status=verdict.status,
+        findings=verdict,
         reference=reference,
         sketch=sketch,
-        features=by_importance(verdict.features),
     )
 
 
@@ -205,6 +205,8 @@ def _checked(batch: Batch, verdict: DriftVerdict) -> list[Event]:
         "status": verdict.status.value,
         "reference_version": verdict.reference_version,
         "drifted_features": list(verdict.drifted_features),
+        "drifted_relations": list(verdict.drifted_relations),
+        "drifted_slices": list(verdict.drifted_slices),
         "psi_max": max((feature.psi for feature in verdict.features), default=0.0),
         "event_time_min": verdict.event_time_min.isoformat(),
     }

@@ -4,13 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from evertrain.domain.drift import DriftStatus, FeatureDrift, by_importance
+from evertrain.domain.drift import Findings
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.model_spec import Column, DriftPolicy
 from evertrain.statistics.layouts import Column as Values
 from evertrain.statistics.reference import Reference, build_reference
 from evertrain.statistics.sketch import Sketch, merge
-from evertrain.statistics.verdict import batch_status, judge
+from evertrain.statistics.verdict import judge
 
 
 class NothingToCompare(EvertrainError):
@@ -29,12 +29,11 @@ class Table(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class TableDrift:
-    """`left_out`: columns of the reference that cannot be compared. Features: those that drifted first, by PSI."""
+    """`left_out`: columns of the reference that cannot be compared."""
 
-    status: DriftStatus
+    findings: Findings
     reference: Reference
     sketch: Sketch
-    features: tuple[FeatureDrift, ...]
     left_out: tuple[str, ...]
 
 
@@ -53,12 +52,10 @@ def compare_tables(before: Table, after: Table, *, policy: DriftPolicy, only: Se
     if not reference.rows:
         raise NothingToCompare("the reference has no rows")
     sketch = merge([reference.empty_sketch, *(reference.sketch(part) for part in after.parts(features))])
-    found = judge(reference, sketch, policy=policy)
     return TableDrift(
-        status=batch_status(found, rows=sketch.rows, policy=policy),
+        findings=judge(reference, sketch, policy=policy),
         reference=reference,
         sketch=sketch,
-        features=by_importance(found),
         left_out=tuple(others),
     )
 

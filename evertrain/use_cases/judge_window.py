@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from evertrain.domain.drift import DriftStatus, FeatureDrift, by_importance
+from evertrain.domain.drift import Findings
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.model_spec import ModelSpec
 from evertrain.ports.batches import BatchLog
@@ -12,7 +12,7 @@ from evertrain.ports.drift_records import DriftRecords
 from evertrain.ports.registry import ModelRegistry
 from evertrain.statistics.reference import Reference
 from evertrain.statistics.sketch import Sketch, merge
-from evertrain.statistics.verdict import batch_status, judge
+from evertrain.statistics.verdict import judge
 
 MOST_BATCHES = 10_000
 
@@ -26,12 +26,11 @@ class WindowDrift:
     """`others`: batches of the window that were compared with an earlier champion's reference: not in the sum."""
 
     reference_version: str
-    status: DriftStatus
+    findings: Findings
     reference: Reference
     sketch: Sketch
     batches: int
     others: int
-    features: tuple[FeatureDrift, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,13 +62,11 @@ class JudgeWindow:
             )
         reference = self.load_reference(champion.reference_uri)
         sketch = merge([Sketch.from_bytes(data) for data in kept])
-        found = judge(reference, sketch, policy=spec.triggers.drift)
         return WindowDrift(
             reference_version=champion.version,
-            status=batch_status(found, rows=sketch.rows, policy=spec.triggers.drift),
+            findings=judge(reference, sketch, policy=spec.triggers.drift),
             reference=reference,
             sketch=sketch,
             batches=len(kept),
             others=len(inside) - len(kept),
-            features=by_importance(found),
         )

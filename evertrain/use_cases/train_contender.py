@@ -5,10 +5,11 @@ What it leaves behind is named by its content or by the decision, so training ag
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from evertrain.conversion import check_parity, to_flat
 from evertrain.conversion.frame import to_frame
@@ -19,7 +20,7 @@ from evertrain.ports.artifacts import Artifacts
 from evertrain.ports.runs import Runs
 from evertrain.scoring import FlatModel
 from evertrain.statistics.comparison import score
-from evertrain.statistics.reference import build_reference
+from evertrain.statistics.reference import build_prediction_reference, build_reference
 from evertrain.use_cases.labelled_rows import LabelledRows, ReadRows
 
 logger = logging.getLogger(__name__)
@@ -97,17 +98,25 @@ class TrainContender:
             ),
             artifact_uri=stored.uri,
             artifact_sha256=stored.sha256,
-            reference_uri=self._put_reference(spec, training),
+            reference_uri=self._put_reference(spec, training, validation, predictions),
             smoke_test_uri=self.runs.put_smoke_test(plan, _smoke_test(spec, validation, flat)),
             parity=parity,
             training_seconds=training_seconds,
             library_versions=self.library_versions,
         )
 
-    def _put_reference(self, spec: ModelSpec, training: LabelledRows) -> str:
+    def _put_reference(
+        self, spec: ModelSpec, training: LabelledRows, validation: LabelledRows, predictions: npt.NDArray[np.float64]
+    ) -> str:
+        """`predictions`: of the validation rows. Those of training rows would be surer than any to come."""
         columns = {column.name: training.column(column.name) for column in spec.features}
-        reference = build_reference(columns, spec.features, blocks=training.days).to_bytes()
-        return self.artifacts.put(reference, prefix=f"references/{spec.name}", suffix=".reference").uri
+        slices = [each.column for each in spec.gate.slices]
+        reference = build_reference(columns, spec.features, blocks=training.days, slices=slices)
+        with_prediction = replace(
+            reference, prediction=build_prediction_reference(predictions, blocks=validation.days)
+        )
+        data = with_prediction.to_bytes()
+        return self.artifacts.put(data, prefix=f"references/{spec.name}", suffix=".reference").uri
 
 
 def _window(plan: TrainingPlan, name: str) -> Window:

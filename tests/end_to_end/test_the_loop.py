@@ -77,6 +77,10 @@ def test_the_reference_comes_from_the_champion_s_own_rows(loop: Loop) -> None:
     reference = Reference.from_bytes(loop.stage.artifacts.get(version.reference_uri))
     assert reference.rows == version.rows
     assert [feature.name for feature in reference.features] == list(loop.project.models["flights"].feature_names)
+    assert {str(each) for each in reference.slices} == {"origin=EWR", "origin=JFK", "origin=LGA"}
+    assert sum(of_slice.rows for of_slice in reference.slices.values()) == reference.rows
+    assert reference.prediction is not None
+    assert reference.prediction.rows > 0
 
 
 @pytest.mark.parametrize("model", ["flights", "air_time"])

@@ -150,7 +150,6 @@ pyarrow.parquet.write_table(pyarrow.table({{"x": [1.5, None]}}), buffer, compres
 assert pyarrow.parquet.read_table(pyarrow.BufferReader(buffer.getvalue()))["x"].null_count == 1
 assert pyarrow.csv.read_csv(io.BytesIO(b"x\\n2\\n"))["x"].to_pylist() == [2]
 assert pyarrow.compute.sum(pyarrow.array([1, 2])).as_py() == 3
-from evertrain.domain.drift import DriftStatus
 from evertrain.domain.model_spec import Column, DriftPolicy, FeatureKind
 from evertrain.reports.drift_page import DriftPage
 from evertrain.statistics.reference import build_reference
@@ -159,10 +158,8 @@ from evertrain.use_cases.arrow_columns import as_column
 column = as_column(pyarrow.array(numpy.random.default_rng(0).normal(size=500)))
 reference = build_reference({{"x": column}}, [Column(name="x", kind=FeatureKind.NUMERIC)])
 sketch = reference.sketch({{"x": column}})
-features = judge(reference, sketch, policy=DriftPolicy())
-page = DriftPage(
-    title="t", before="b", after="a", status=DriftStatus.STABLE, reference=reference, sketch=sketch, features=features
-)
+findings = judge(reference, sketch, policy=DriftPolicy())
+page = DriftPage(title="t", before="b", after="a", findings=findings, reference=reference, sketch=sketch)
 assert "<svg" in page.render()
 """
     ran = subprocess.run([sys.executable, "-I", "-S", "-c", program], check=False, capture_output=True, text=True)

@@ -79,7 +79,7 @@ def test_the_page_shows_both_distributions_and_stands_alone(tmp_path: Path) -> N
     names = {"<wind>": np.random.default_rng(2).normal(size=3_000)}
     drift(tmp_path, frame(**names), frame(seed=1, wind=3, **names), "--html", str(page))
     text = page.read_text()
-    assert "1 of 5 features drifted" in text
+    assert "Drifted: 1 of 5 features" in text
     assert text.count("<svg") == 5
     assert "&lt;wind&gt;" in text
     assert "<wind>" not in text

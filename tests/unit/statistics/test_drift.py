@@ -13,8 +13,15 @@ from evertrain.domain.drift import DriftStatus, FeatureDrift
 from evertrain.domain.model_spec import Column, DriftPolicy, FeatureKind
 from evertrain.statistics.layouts import Categories, NumericLayout, layout_of
 from evertrain.statistics.measures import js_divergence, kl_divergence, psi, shares
-from evertrain.statistics.reference import InvalidReference, Reference, build_reference
-from evertrain.statistics.verdict import batch_status, judge
+from evertrain.statistics.reference import (
+    PREDICTION,
+    InvalidReference,
+    Reference,
+    build_prediction_reference,
+    build_reference,
+)
+from evertrain.statistics.sketch import Sketch, merge
+from evertrain.statistics.verdict import judge
 
 POLICY = DriftPolicy(psi_threshold=0.02)
 SMALL_EFFECTS_COUNT = DriftPolicy(psi_threshold=0.0)
@@ -25,7 +32,7 @@ FLAG = Column(name="b", kind=FeatureKind.BOOLEAN)
 
 def drift_of(column: Column, before: Any, after: Any, policy: DriftPolicy = POLICY) -> FeatureDrift:
     reference = build_reference({column.name: values_of(column, before)}, [column])
-    (found,) = judge(reference, reference.sketch({column.name: values_of(column, after)}), policy=policy)
+    (found,) = judge(reference, reference.sketch({column.name: values_of(column, after)}), policy=policy).features
     return found
 
 
@@ -151,16 +158,17 @@ def test_degenerate_columns_are_judged_without_a_fault(
 
 
 def test_an_empty_batch_is_too_few_rows_and_no_fault() -> None:
-    found = drift_of(NUMBER, normal(1000), [])
-    assert not found.drifted
-    assert batch_status([found], rows=0, policy=POLICY) is DriftStatus.TOO_FEW_ROWS
+    assert status_of(normal(1000), [], policy=POLICY) is DriftStatus.TOO_FEW_ROWS
 
 
 def test_below_the_minimum_of_rows_nothing_is_said() -> None:
-    found = drift_of(NUMBER, normal(1000), normal(8, mean=3.0))
-    assert batch_status([found], rows=8, policy=DriftPolicy()) is DriftStatus.TOO_FEW_ROWS
-    many = drift_of(NUMBER, normal(1000), normal(800, mean=3.0))
-    assert batch_status([many], rows=800, policy=DriftPolicy()) is DriftStatus.DRIFTED
+    assert status_of(normal(1000), normal(8, mean=3.0), policy=DriftPolicy()) is DriftStatus.TOO_FEW_ROWS
+    assert status_of(normal(1000), normal(800, mean=3.0), policy=DriftPolicy()) is DriftStatus.DRIFTED
+
+
+def status_of(before: Any, after: Any, *, policy: DriftPolicy) -> DriftStatus:
+    reference = build_reference({"x": np.asarray(before)}, [NUMBER])
+    return judge(reference, reference.sketch({"x": np.asarray(after, dtype=float)}), policy=policy).status
 
 
 def test_a_trivial_shift_in_a_million_rows_is_significant_and_still_no_drift() -> None:
@@ -179,7 +187,7 @@ def test_independent_rows_that_did_not_drift_seldom_raise_an_alarm(rows: int) ->
     for _ in range(60):
         batch: Mapping[str, np.ndarray] = {column.name: rng.normal(size=rows) for column in columns}
         alarms += any(
-            found.drifted for found in judge(reference, reference.sketch(batch), policy=SMALL_EFFECTS_COUNT)
+            found.drifted for found in judge(reference, reference.sketch(batch), policy=SMALL_EFFECTS_COUNT).features
         )
     assert alarms <= 4
 
@@ -192,10 +200,10 @@ def test_days_that_always_lie_apart_are_no_drift_but_a_day_beyond_them_is() -> N
     before = level[days] + rng.normal(0, 0.3, len(days))
     reference = build_reference({"x": before}, [NUMBER], blocks=days)
     usual = rng.normal(0.8, 0.3, 300)
-    (found,) = judge(reference, reference.sketch({"x": usual}), policy=POLICY)
+    (found,) = judge(reference, reference.sketch({"x": usual}), policy=POLICY).features
     assert found.psi > 1
     assert not found.drifted
-    (found,) = judge(reference, reference.sketch({"x": usual + 6}), policy=POLICY)
+    (found,) = judge(reference, reference.sketch({"x": usual + 6}), policy=POLICY).features
     assert found.drifted
     assert "training days up to" in found.sentence
 
@@ -224,3 +232,73 @@ def test_a_reference_survives_being_stored() -> None:
 def test_what_is_no_reference_is_refused(data: bytes) -> None:
     with pytest.raises(InvalidReference):
         Reference.from_bytes(data)
+
+
+# --- slices -------------------------------------------------------------------------------------
+
+
+def fares(rows: int, *, seed: int, raised_at: str = "") -> dict[str, np.ndarray | Categories]:
+    rng = np.random.default_rng(seed)
+    origin = rng.choice(["EWR", "JFK", "LGA"], rows, p=[0.45, 0.45, 0.1])
+    fare = rng.normal(100, 10, rows) + np.where(origin == raised_at, 25.0, 0.0)
+    return {"c": Categories.of(origin.tolist()), "x": fare, "b": (rng.random(rows) < 0.3).astype(float)}
+
+
+SLICED = build_reference(fares(20_000, seed=0), [TEXT, NUMBER, FLAG], slices=["c", "b"])
+
+
+def test_a_small_group_that_drifted_is_found_and_named_although_the_whole_is_stable() -> None:
+    found = judge(SLICED, SLICED.sketch(fares(3_000, seed=1, raised_at="LGA")), policy=DriftPolicy())
+    assert found.drifted_features == ()
+    assert found.drifted_slices == ("c=LGA",)
+    assert found.drifted == ("x where c=LGA",)
+    assert found.status is DriftStatus.DRIFTED
+    assert found.sentences[0].startswith("c=LGA: x: PSI")
+
+
+def test_slices_are_the_levels_of_declared_columns_with_their_own_rows() -> None:
+    found = judge(SLICED, SLICED.sketch(fares(3_000, seed=1)), policy=DriftPolicy())
+    assert {str(each.of) for each in found.slices} == {"c=EWR", "c=JFK", "c=LGA", "b=True", "b=False"}
+    assert sum(each.rows for each in found.slices if each.of.column == "c") == 3_000
+    assert found.status is DriftStatus.STABLE
+
+
+def test_a_slice_with_few_rows_says_nothing() -> None:
+    found = judge(SLICED, SLICED.sketch(fares(400, seed=1, raised_at="LGA")), policy=DriftPolicy())
+    (lga,) = [each for each in found.slices if str(each.of) == "c=LGA"]
+    assert lga.status is DriftStatus.TOO_FEW_ROWS
+    assert found.drifted_slices == ()
+
+
+def test_a_level_that_is_gone_from_a_batch_is_an_empty_slice() -> None:
+    batch = fares(1_000, seed=1)
+    batch["c"] = Categories.of(["EWR"] * 1_000)
+    found = judge(SLICED, SLICED.sketch(batch), policy=DriftPolicy())
+    assert {each.rows for each in found.slices if str(each.of) in {"c=JFK", "c=LGA"}} == {0}
+    assert "c" in found.drifted_features
+
+
+def test_sliced_references_and_sketches_outlive_being_stored() -> None:
+    again = Reference.from_bytes(SLICED.to_bytes())
+    assert again.layout == SLICED.layout
+    sketch = SLICED.sketch(fares(1_000, seed=2))
+    assert Sketch.from_bytes(sketch.to_bytes()) == sketch
+    assert merge([again.empty_sketch, sketch]) == sketch
+    assert judge(again, sketch, policy=POLICY) == judge(SLICED, sketch, policy=POLICY)
+
+
+def test_slices_of_parts_add() -> None:
+    batch = fares(1_000, seed=2)
+    halves = [{name: column[rows] for name, column in batch.items()} for rows in np.split(np.arange(1_000), 2)]
+    assert merge([SLICED.sketch(half) for half in halves]) == SLICED.sketch(batch)
+
+
+# --- predictions --------------------------------------------------------------------------------
+
+
+def test_predictions_are_compared_with_those_on_rows_that_were_held_out() -> None:
+    rng = np.random.default_rng(0)
+    reference = build_prediction_reference(rng.beta(2, 8, 5_000), blocks=np.repeat(np.arange(10), 500))
+    for scores, drifted in ((rng.beta(2, 8, 800), False), (rng.beta(5, 5, 800), True)):
+        found = judge(reference, reference.sketch({PREDICTION: scores}), policy=DriftPolicy())
+        assert (found.status is DriftStatus.DRIFTED) is drifted

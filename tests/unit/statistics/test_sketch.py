@@ -135,7 +135,7 @@ def test_one_outlier_moves_the_psi_by_less_than_a_thousandth() -> None:
 
 
 def _psi(reference: Reference, rows: np.ndarray) -> float:
-    return judge(reference, reference.sketch({"x": rows}), policy=DriftPolicy())[0].psi
+    return judge(reference, reference.sketch({"x": rows}), policy=DriftPolicy()).features[0].psi
 
 
 def test_the_power_against_a_small_shift_is_that_of_scipy_s_ks_test() -> None:
@@ -146,7 +146,7 @@ def test_the_power_against_a_small_shift_is_that_of_scipy_s_ks_test() -> None:
     ours = theirs = 0
     for _ in range(200):
         after = rng.normal(0.2, 1, 300)
-        (found,) = judge(reference, reference.sketch({"x": after}), policy=DriftPolicy())
+        (found,) = judge(reference, reference.sketch({"x": after}), policy=DriftPolicy()).features
         ours += found.p_value < 0.05
         theirs += stats.ks_2samp(before, after, method="asymp").pvalue < 0.05
     assert 100 < theirs < 200
@@ -204,7 +204,7 @@ def test_a_million_levels_are_bounded_and_what_is_new_among_them_is_not_called_u
     reference = build_reference({"c": before}, [TEXT])
     assert len(reference.to_bytes()) < 32 * 1024
     later = reference.sketch({"c": Categories.of(f"user {number}" for number in range(200_000, 205_000))})
-    (found,) = judge(reference, later, policy=DriftPolicy())
+    (found,) = judge(reference, later, policy=DriftPolicy()).features
     assert not found.drifted
     assert found.psi == pytest.approx(0, abs=1e-3)
     assert found.unseen_share == 0
@@ -235,5 +235,5 @@ def test_a_corrupted_sketch_is_refused_wherever_it_is_cut_or_changed() -> None:
         for broken in (data[:place], data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :]):
             with pytest.raises(InvalidSketch, match="not a sketch"):
                 Sketch.from_bytes(broken)
-    with pytest.raises(InvalidSketch, match="evertrain-reference 2"):
+    with pytest.raises(InvalidSketch, match="evertrain-reference 3"):
         Sketch.from_bytes(REFERENCE.to_bytes())

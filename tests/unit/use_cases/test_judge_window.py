@@ -53,8 +53,8 @@ def test_small_batches_that_say_nothing_alone_show_drift_together() -> None:
     for day in range(1, 8):
         loop.batch(days_ago=day, mean=0.9)
     found = loop.judge(8)
-    assert (found.status, found.batches, found.sketch.rows) == (DriftStatus.DRIFTED, 7, 1050)
-    assert found.features[0].drifted
+    assert (found.findings.status, found.batches, found.sketch.rows) == (DriftStatus.DRIFTED, 7, 1050)
+    assert found.findings.features[0].drifted
 
 
 def test_only_what_lies_in_the_window_counts() -> None:
@@ -62,8 +62,8 @@ def test_only_what_lies_in_the_window_counts() -> None:
     loop.crown()
     for day in range(1, 15):
         loop.batch(days_ago=day, mean=0.0 if day < 7 else 2.0)
-    assert loop.judge(6.5).status is DriftStatus.STABLE
-    assert loop.judge(30).status is DriftStatus.DRIFTED
+    assert loop.judge(6.5).findings.status is DriftStatus.STABLE
+    assert loop.judge(30).findings.status is DriftStatus.DRIFTED
 
 
 def test_batches_compared_with_an_earlier_champion_are_left_out_and_counted() -> None:
@@ -79,7 +79,7 @@ def test_too_few_rows_in_a_window_are_told() -> None:
     loop = Loop()
     loop.crown()
     loop.batch(days_ago=1, rows=20, mean=5)
-    assert loop.judge(7).status is DriftStatus.TOO_FEW_ROWS
+    assert loop.judge(7).findings.status is DriftStatus.TOO_FEW_ROWS
 
 
 def test_without_a_champion_or_a_batch_there_is_nothing_to_judge() -> None:

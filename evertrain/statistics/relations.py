@@ -1,0 +1,306 @@
+"""Do features still go together as they did? A relation that breaks shows in no single feature.
+
+Every value becomes a score: where it stands among the reference's values, or whether it is a certain level. The
+second moments of the scores tell how exactly each feature follows from all others, linearly in ranks: a relation that
+neither rises nor falls is not seen. Moments are integers and add, so those of a window come without its rows.
+"""
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from statistics import NormalDist
+
+import numpy as np
+import numpy.typing as npt
+
+from evertrain.statistics import float_cells
+from evertrain.statistics.distances import Baseline
+from evertrain.statistics.layouts import (
+    Categories,
+    CategoryLayout,
+    Column,
+    Counts,
+    NumericLayout,
+    evenly_chosen,
+)
+from evertrain.statistics.moments import Moments
+from evertrain.statistics.slicing import taken
+
+Array = npt.NDArray[np.float64]
+
+MOST_COLUMNS = 64
+"""Scores that are related to each other. Cost and size grow with their square."""
+
+LEVELS_OF_A_FEATURE, SMALLEST_LEVEL = 6, 0.05
+"""The most frequent levels of a category get a score each, where they have at least this share of the rows."""
+
+LEAST_EXPLAINED = 0.1
+"""Of a feature's variance by the others, or there is no relation that could break."""
+
+SMALLEST_EFFECT = 1.25
+"""Residual variance over that of training. Less does not matter, however sure it is."""
+
+_GRID = 256
+"""Scores are whole multiples of 1/256, so that their products are summed without rounding, in any order."""
+
+_RIDGE = 0.02
+ENOUGH_ROWS = 1 << 14
+"""Of a part of a batch, evenly chosen: the spread is then known to a few percent, far less than what matters."""
+
+_CHUNK = 1 << 13
+_KURTOSIS = 5.0
+"""Of residuals, for how far their variance varies by chance: scores are bounded, so it is seldom more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """`level`: the category's level that it stands for; None where it is a number's place."""
+
+    feature: str
+    level: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Residual:
+    """How a feature lies about what the others say it should be, in units of training's own residuals.
+
+    `spread`: variance over training's, 1 is as in training. `offset`: the mean, in standard deviations.
+    `explained`: the share of the feature's variance that the others explained in training. `partner`: the other
+    feature whose relation to it changed most.
+    """
+
+    feature: str
+    spread: float
+    offset: float
+    explained: float
+    partner: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResidualLimits:
+    """As far as single days of the training window go, as control limits."""
+
+    spread: float
+    offset: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scores:
+    """Turns columns into scores."""
+
+    baselines: Mapping[str, Baseline]
+    scores: tuple[Score, ...]
+
+    def moments(self, columns: Mapping[str, Column], *, most_rows: int = ENOUGH_ROWS) -> Moments:
+        """Of all rows, or of so many of them, from all over."""
+        rows = len(columns[self.scores[0].feature]) if self.scores else 0
+        if rows > most_rows:
+            columns = taken(columns, evenly_chosen(rows, most_rows))
+        columns = {score.feature: columns[score.feature] for score in self.scores}
+        total = np.zeros((1 + len(self.scores),) * 2, dtype=np.int64)
+        for matrix in self._matrices(columns):
+            total += (matrix @ matrix.T).astype(np.int64)  # exact: whole numbers below 2 ** 53
+        return Moments(products=total)
+
+    def _matrices(self, columns: Mapping[str, Column]) -> Iterator[Array]:
+        """Scores of some rows at a time, shape (1 + scores, rows)."""
+        rows = len(columns[self.scores[0].feature]) if self.scores else 0
+        whole = np.ones((1 + len(self.scores), min(rows, _CHUNK)))
+        tables = [self._table(score, columns[score.feature]) for score in self.scores]
+        for start in range(0, rows, _CHUNK):
+            part = slice(start, min(start + _CHUNK, rows))
+            matrix = whole[:, : part.stop - part.start]
+            for place, (score, table) in enumerate(zip(self.scores, tables, strict=True), start=1):
+                values, layout = columns[score.feature], self.baselines[score.feature].layout
+                if isinstance(values, Categories):
+                    np.take(table, values.codes[part], out=matrix[place], mode="wrap")  # missing, -1, is last
+                elif isinstance(layout, NumericLayout):
+                    cells = float_cells.cell_of(values[part], layout.centre, layout.scale)
+                    np.take(table, cells, out=matrix[place], mode="clip")
+            yield matrix
+
+    def _table(self, score: Score, values: Column) -> Array:
+        """By cell, or by the batch's code."""
+        if isinstance(values, Categories):
+            present, absent = self._levels[score]
+            return np.array(
+                [*(present if level == score.level else absent for level in values.levels), absent], float
+            )
+        return self._ranks[score.feature]
+
+    @cached_property
+    def _ranks(self) -> dict[str, Array]:
+        found = {}
+        for score in self.scores:
+            baseline = self.baselines[score.feature]
+            if isinstance(baseline.layout, NumericLayout):
+                found[score.feature] = _ranks(baseline.layout.cells(baseline.sketch.counts))
+        return found
+
+    @cached_property
+    def _levels(self) -> dict[Score, tuple[float, float]]:
+        found: dict[Score, tuple[float, float]] = {}
+        for score in self.scores:
+            layout = self.baselines[score.feature].layout
+            if score.level is not None and isinstance(layout, CategoryLayout):
+                share = _share(self.baselines[score.feature], layout, score.level)
+                deviation = math.sqrt(share * (1 - share))
+                found[score] = round(_GRID * (1 - share) / deviation), round(-_GRID * share / deviation)
+        return found
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Relations:
+    """What the reference knows of how its features go together. `limits`: by feature, where days were told apart."""
+
+    scores: tuple[Score, ...]
+    moments: Moments
+    limits: Mapping[str, ResidualLimits]
+
+    def residuals(self, moments: Moments) -> dict[str, Residual]:
+        """Of the features that follow from others at all. Nothing where there are no rows."""
+        if not moments.rows:
+            return {}
+        mean, second = self._about_reference(moments)
+        shift = second - np.outer(mean, mean)
+        found = {}
+        for feature, model in self._models.items():
+            moved = shift - self._covariance
+            before, after = model.variance(self._covariance), model.variance(shift)
+            if not before:
+                continue
+            found[feature] = Residual(
+                feature=feature,
+                spread=max(0.0, after) / before,
+                offset=float(np.linalg.norm(model.residual @ mean)) / math.sqrt(before),
+                explained=model.explained,
+                partner=self._partner(model, moved),
+            )
+        return found
+
+    def allowed_by_chance(self, *, rows: int) -> float:
+        """The spread that one of all features' residuals exceeds by chance in one of a hundred batches."""
+        tests = max(1, len(self._models))
+        deviations = NormalDist().inv_cdf(1 - 0.01 / tests)
+        return 1 + deviations * math.sqrt((_KURTOSIS - 1) * (1 / max(1, rows) + 1 / max(1, self.moments.rows)))
+
+    def spread_of_days(self, feature: str) -> float:
+        """Beyond it, a day is unlike the days of the training window; 0 where days were not told apart."""
+        return self.limits[feature].spread if feature in self.limits else 0.0
+
+    def _about_reference(self, moments: Moments) -> tuple[Array, Array]:
+        """Mean and second moment of the scores about the reference's mean, in units of one."""
+        rows = moments.rows
+        sums, products = moments.products[0, 1:] / (rows * _GRID), moments.products[1:, 1:] / (rows * _GRID**2)
+        mean = sums - self._mean
+        return mean, products - np.outer(self._mean, sums) - np.outer(sums, self._mean) + np.outer(
+            self._mean, self._mean
+        )
+
+    @cached_property
+    def _mean(self) -> Array:
+        return np.asarray(self.moments.products[0, 1:] / (max(1, self.moments.rows) * _GRID))
+
+    @cached_property
+    def _covariance(self) -> Array:
+        rows = max(1, self.moments.rows)
+        return np.asarray(self.moments.products[1:, 1:] / (rows * _GRID**2) - np.outer(self._mean, self._mean))
+
+    @cached_property
+    def _models(self) -> "dict[str, _LinearModel]":
+        names = np.array([score.feature for score in self.scores])
+        found = {}
+        for feature in dict.fromkeys(names.tolist()):
+            own = np.flatnonzero(names == feature)
+            others = np.flatnonzero(names != feature)
+            if len(others) and np.trace(self._covariance[np.ix_(own, own)]) > 0:
+                model = _regress(self._covariance, own, others)
+                if model.explained >= LEAST_EXPLAINED:
+                    found[feature] = model
+        return found
+
+    def _partner(self, model: "_LinearModel", moved: Array) -> str:
+        """Of the others, whose covariance with the feature changed most, weighed by what it explained."""
+        change = np.abs(moved[np.ix_(model.own, model.others)]).sum(axis=0)
+        return self.scores[int(model.others[int(np.argmax(change))])].feature
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _LinearModel:
+    """A feature's scores from those of all others. `residual`: shape (own, scores), takes scores to residuals."""
+
+    own: npt.NDArray[np.intp]
+    others: npt.NDArray[np.intp]
+    residual: Array
+    explained: float
+
+    def variance(self, covariance: Array) -> float:
+        return float(np.einsum("ij,jk,ik->", self.residual, covariance, self.residual, optimize=True))
+
+
+def _regress(covariance: Array, own: npt.NDArray[np.intp], others: npt.NDArray[np.intp]) -> _LinearModel:
+    among_others = covariance[np.ix_(others, others)]
+    # Features that say the same are shared out instead of played off against each other.
+    ridge = _RIDGE * np.eye(len(others))
+    weights = np.linalg.solve(among_others + ridge, covariance[np.ix_(others, own)])
+    residual = np.zeros((len(own), len(covariance)))
+    residual[np.arange(len(own)), own] = 1.0
+    residual[:, others] = -weights.T
+    model = _LinearModel(own=own, others=others, residual=residual, explained=0.0)
+    total = float(np.trace(covariance[np.ix_(own, own)]))
+    return _LinearModel(own=own, others=others, residual=residual, explained=1 - model.variance(covariance) / total)
+
+
+def scores_of(baselines: Mapping[str, Baseline]) -> tuple[Score, ...]:
+    """Those that are worth relating: numbers that vary, frequent levels; at most MOST_COLUMNS, numbers first."""
+    numbers = [
+        Score(name, None)
+        for name, baseline in baselines.items()
+        if isinstance(baseline.layout, NumericLayout) and _varies(baseline.layout.cells(baseline.sketch.counts))
+    ]
+    levels = [
+        Score(name, level)
+        for name, baseline in baselines.items()
+        if isinstance(baseline.layout, CategoryLayout)
+        for level in baseline.layout.levels[:LEVELS_OF_A_FEATURE]
+        if SMALLEST_LEVEL <= _share(baseline, baseline.layout, level) < 1
+    ]
+    return tuple((numbers + levels)[:MOST_COLUMNS])
+
+
+def _share(baseline: Baseline, layout: CategoryLayout, level: str) -> float:
+    return float(baseline.sketch.counts[2 + layout.levels.index(level)]) / max(1, baseline.rows)
+
+
+def _varies(cells: Counts) -> bool:
+    return int(np.count_nonzero(cells[1:])) > 1
+
+
+def _ranks(counts: Counts) -> Array:
+    """By cell: the mean rank of its values among the reference's, as a score of mean 0 and deviation 1 on the grid.
+
+    Missing is 0: it says nothing of the others.
+    """
+    cells = counts.astype(np.float64)
+    cells[0] = 0
+    below = np.cumsum(cells) - cells / 2
+    scores = np.rint(_GRID * math.sqrt(12) * (below / max(1.0, cells.sum()) - 0.5))
+    scores[0] = 0
+    return np.asarray(scores)
+
+
+def limits_of(relations: Relations, days: Sequence[Moments], *, sigmas: float) -> dict[str, ResidualLimits]:
+    """Control limits from the moments of single days."""
+    found = [relations.residuals(day) for day in days]
+    return {
+        feature: ResidualLimits(
+            spread=_control_limit([day[feature].spread for day in found], sigmas),
+            offset=_control_limit([day[feature].offset for day in found], sigmas),
+        )
+        for feature in (found[0] if found else {})
+    }
+
+
+def _control_limit(values: Sequence[float], sigmas: float) -> float:
+    return float(np.mean(values) + sigmas * np.std(values, ddof=1))

@@ -1,0 +1,58 @@
+"""The rows of a slice: those where a column has one level."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from evertrain.domain.drift import Slice
+from evertrain.statistics.layouts import Categories, Column
+
+Rows = npt.NDArray[np.bool_]
+
+MOST_LEVELS = 10
+"""Of a column: its most frequent ones. Each costs as much to keep as the whole."""
+
+SMALLEST_SHARE = 0.01
+
+_FLAGS = {"False": 0.0, "True": 1.0}
+
+
+def levels_of(name: str, column: Column) -> list[Slice]:
+    """The slices of a categorical or boolean column that are worth watching, the most frequent first."""
+    found = column.levels if isinstance(column, Categories) else tuple(_FLAGS)
+    rows = {level: int(rows_of(Slice(column=name, level=level), column).sum()) for level in found}
+    kept = [level for level in rows if rows[level] >= max(1, SMALLEST_SHARE * len(column))]
+    return [Slice(column=name, level=level) for level in sorted(kept, key=lambda each: (-rows[each], each))][
+        :MOST_LEVELS
+    ]
+
+
+def rows_of(part: Slice, column: Column) -> Rows:
+    """Shape (rows,)."""
+    if not isinstance(column, Categories):
+        return np.asarray(column == _FLAGS[part.level])
+    if part.level not in column.levels:
+        return np.zeros(len(column), dtype=np.bool_)
+    return np.asarray(column.codes == column.levels.index(part.level))
+
+
+def taken(columns: Mapping[str, Column], rows: Rows | npt.NDArray[np.intp]) -> Mapping[str, Column]:
+    """These rows of every column, each when it is asked for."""
+    return _Taken(columns, rows)
+
+
+@dataclass(frozen=True)
+class _Taken(Mapping[str, Column]):
+    columns: Mapping[str, Column]
+    rows: Rows | npt.NDArray[np.intp]
+
+    def __getitem__(self, name: str) -> Column:
+        return self.columns[name][self.rows]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
