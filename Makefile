@@ -98,8 +98,9 @@ test-localstack: setup ## data and monitoring stacks on LocalStack
 bench: setup $(patsubst %,.venv-bench/%/.installed,evidently nannyml scouter) ## speed, as ratios against peers in the same run
 	$(BIN)/python -m bench.drift $(BENCH_OPTIONS)
 
-calibrate: setup ## false alarms and power of the drift verdicts, simulated
+calibrate: setup ## false alarms and power of the drift verdicts, simulated and on real days
 	$(BIN)/python -m bench.calibration
+	$(BIN)/python -m bench.flights_days
 
 # Each peer pins what others pin otherwise.
 .venv-bench/%/.installed: requirements/bench-%.txt | .venv/.installed

@@ -57,6 +57,7 @@ class Checker:
             self._column(raw, checked, column.name, convert, stored_as=column.name, nullable=column.nullable)
             if column.name in checked.columns:
                 self._values(checked, column)
+        self._volume(raw.num_rows, checked)
         self._times(checked)
         self._duplicates(checked)
         return checked
@@ -139,8 +140,19 @@ class Checker:
 
     # --- what values must hold to ---------------------------------------------------------------
 
+    def _volume(self, rows: int, checked: Checked) -> None:
+        least, most = self.schema.batch.minimum_rows, self.schema.batch.maximum_rows
+        if rows < least:
+            _fault(checked, "too_few_rows", "", f"the batch has {rows:,} rows, {least:,} are the least")
+        if most is not None and rows > most:
+            _fault(checked, "too_many_rows", "", f"the batch has {rows:,} rows, {most:,} are the most")
+
     def _values(self, checked: Checked, column: Column) -> None:
         values = checked.columns[column.name]
+        missing = values.null_count / len(values)
+        if column.nullable and column.maximum_missing is not None and missing > column.maximum_missing:
+            message = f"{column.name}: {missing:.1%} of the values are missing, {column.maximum_missing:.1%} may be"
+            _fault(checked, "too_many_missing", column.name, message)
         if not pa.types.is_floating(values.type):
             return
         self._where(checked, column.name, "not_finite", pc.invert(pc.is_finite(values)), "are not finite")

@@ -23,12 +23,16 @@ class DynamoDBBatchLog:
 
     def find(self, feed: Feed | None, batch_id: str) -> Batch | Quarantine | None:
         item = self._item(feed, batch_id)
-        return None if item is None else _recorded(item)
+        return None if item is None or "released" in item else _recorded(item)
 
     def record(self, batch: Batch, verdicts: Sequence[DriftVerdict]) -> bool:
         pk, models = _feed_key(batch.feed), [verdict.model for verdict in verdicts]
         refused = self._table.transact(
-            self._table.put_of(_batch_item(pk, batch.batch_id, "batch", batch, models), ABSENT),
+            self._table.put_of(
+                _batch_item(pk, batch.batch_id, "batch", batch, models),
+                f"{ABSENT} OR released = :yes",
+                yes={"BOOL": True},
+            ),
             self._table.put_of(_pointer(pk, batch.event_time_min, pk, batch.batch_id)),
             self._table.update_of(pk, _STATE, "SET quarantined_in_a_row = :zero", zero=number(0)),
             *(
@@ -47,6 +51,20 @@ class DynamoDBBatchLog:
         if quarantine.feed is not None:
             writes.append(self._table.update_of(pk, _STATE, "ADD quarantined_in_a_row :one", one=number(1)))
         return self._table.transact(*writes) is None
+
+    def release(self, quarantine: Quarantine) -> bool:
+        return self._table.update(
+            _feed_key(quarantine.feed),
+            f"batch#{quarantine.batch_id}",
+            "SET released = :yes",
+            "kind = :quarantine",
+            yes={"BOOL": True},
+            quarantine=text("quarantine"),
+        )
+
+    def is_released(self, feed: Feed | None, batch_id: str) -> bool:
+        item = self._item(feed, batch_id)
+        return item is not None and "released" in item
 
     def is_published(self, feed: Feed | None, batch_id: str) -> bool:
         item = self._item(feed, batch_id)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from evertrain.domain.batches import Feed, FeedKind
-from evertrain.domain.model_spec import Column, FeatureKind, Project, Task
+from evertrain.domain.model_spec import BatchSize, Column, FeatureKind, Project, Task
 
 EVENT_TIME, INGESTED_AT = "event_time", "ingested_at"
 TIMESTAMP = pa.timestamp("us", tz="UTC")
@@ -27,6 +27,7 @@ class FeedSchema:
     key: str
     landed_event_time: str
     columns: tuple[Column, ...]
+    batch: BatchSize
     binary: bool
     """The only column is a label that is 0 or 1."""
 
@@ -48,12 +49,17 @@ def schema_of(feed: Feed, project: Project) -> FeedSchema:
     if feed.kind is FeedKind.FEATURES:
         group = project.groups[feed.name]
         return FeedSchema(
-            key=group.entity_key, landed_event_time=group.event_time, columns=group.columns, binary=False
+            key=group.entity_key,
+            landed_event_time=group.event_time,
+            columns=group.columns,
+            batch=group.batch,
+            binary=False,
         )
     spec = project.models[feed.name]
     return FeedSchema(
         key=spec.group.entity_key,
         landed_event_time=spec.group.event_time,
         columns=(Column(name=spec.label.name, kind=FeatureKind.NUMERIC),),
+        batch=BatchSize(),
         binary=spec.task is Task.CLASSIFICATION,
     )

@@ -74,6 +74,8 @@ def _group_faults(file: GroupFile) -> Iterator[str]:
         column = getattr(file, key)
         if column in file.columns:
             yield f"{key}: {column!r} is declared in [columns] too; a key or a time is not a feature"
+    if file.batch.maximum_rows is not None and file.batch.maximum_rows < file.batch.minimum_rows:
+        yield f"batch.minimum_rows: {file.batch.minimum_rows} is above maximum_rows {file.batch.maximum_rows}"
     if file.entity_key == file.event_time:
         yield f"entity_key: {file.entity_key!r} is the event_time too; they are two columns"
     for name, column in file.columns.items():
@@ -82,6 +84,8 @@ def _group_faults(file: GroupFile) -> Iterator[str]:
         bounded = column.minimum is not None or column.maximum is not None
         if bounded and column.kind is not FeatureKind.NUMERIC:
             yield f"columns.{name}: minimum and maximum are for numeric columns, this one is {column.kind}"
+        if column.maximum_missing is not None and not column.nullable:
+            yield f"columns.{name}.maximum_missing: the column is not nullable, none may be missing"
         if column.minimum is not None and column.maximum is not None and column.minimum > column.maximum:
             yield f"columns.{name}.minimum: {column.minimum:g} is above the maximum {column.maximum:g}"
 

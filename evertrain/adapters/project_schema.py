@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from evertrain.domain.model_spec import (
+    BatchSize,
     Column,
     DriftPolicy,
     FeatureGroup,
@@ -44,7 +45,13 @@ class _ColumnTable(Table):
     nullable: bool = False
     minimum: float | None = None
     maximum: float | None = None
+    maximum_missing: Annotated[float, Field(ge=0, le=1)] | None = None
     description: str = ""
+
+
+class _BatchTable(Table):
+    minimum_rows: Count = BatchSize().minimum_rows
+    maximum_rows: Count | None = None
 
 
 class GroupFile(Table):
@@ -53,6 +60,8 @@ class GroupFile(Table):
     columns: Annotated[dict[str, _ColumnTable], Field(min_length=1)]
     owner: str = ""
     description: str = ""
+    freshness: Duration | None = None
+    batch: _BatchTable = _BatchTable()
 
     def to_group(self, name: str) -> FeatureGroup:
         return FeatureGroup(
@@ -62,6 +71,8 @@ class GroupFile(Table):
             columns=tuple(Column(name=key, **dict(column)) for key, column in self.columns.items()),
             owner=self.owner,
             description=self.description,
+            freshness=self.freshness,
+            batch=BatchSize(**dict(self.batch)),
         )
 
 
@@ -76,6 +87,7 @@ class _DriftTable(Table):
     psi_threshold: NonNegative = DriftPolicy().psi_threshold
     minimum_rows: Count = DriftPolicy().minimum_rows
     minimum_features: Count = DriftPolicy().minimum_features
+    quarantine_faults: bool = DriftPolicy().quarantine_faults
 
 
 class _TriggersTable(Table):

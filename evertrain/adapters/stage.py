@@ -145,6 +145,15 @@ class Stage:
         self._client("s3").put_object(Bucket=bucket, Key=key, Body=body)
         return f"s3://{bucket}/{key}"
 
+    def land_again(self, quarantine: Quarantine) -> None:
+        """Copies a quarantined object to where it had landed."""
+        bucket, _, key = quarantine.object_uri.removeprefix("s3://").partition("/")
+        self._client("s3").copy_object(
+            Bucket=self.output("LandingBucket"),
+            Key=quarantine.source_key,
+            CopySource={"Bucket": bucket, "Key": key},
+        )
+
     def ask_for_retraining(self, model: str, *, reason: str) -> Cause:
         request_id = uuid4().hex
         detail = {"model": model, "reason": reason, "request_id": request_id}

@@ -95,4 +95,5 @@ def _plain(page: DriftPage) -> dict[str, object]:
         "features": [asdict(feature) for feature in page.findings.by_importance],
         "relations": None if (found := page.findings.relations) is None else [asdict(each) for each in found],
         "slices": [asdict(each) for each in page.findings.slices],
+        "faults": [asdict(each) for each in page.findings.faults],
     }

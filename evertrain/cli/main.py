@@ -18,6 +18,7 @@ from evertrain.domain.model_spec import ModelSpec
 from evertrain.terminal import show
 from evertrain.terminal.waiting import wait_until
 from evertrain.use_cases.model_status import ReadModelStatus
+from evertrain.use_cases.release_batch import ReleaseBatch
 
 app = typer.Typer(
     help="Keeps models right after deployment: watches features, retrains on drift, rolls out what is not worse.",
@@ -124,6 +125,25 @@ def decisions(
     deployed = Stage.find(stage)
     found = deployed.decisions.decisions(model, limit=limit, with_quiet=all_)
     _print_json(found) if as_json else show.decisions(found)
+
+
+@app.command()
+def quarantine(limit: Limit = 20, stage: StageName = "dev", as_json: AsJson = False) -> None:
+    """List what was set aside, and why; the newest first."""
+    found = Stage.find(stage).batches.quarantines(limit=limit)
+    _print_json(found) if as_json else show.quarantines(found)
+
+
+@app.command()
+def release(
+    batch: Annotated[str, typer.Argument(metavar="BATCH", help="its id, or the beginning of it")],
+    stage: StageName = "dev",
+    as_json: AsJson = False,
+) -> None:
+    """Take a batch out of quarantine that you found nothing wrong with: it is landed again, and accepted."""
+    deployed = Stage.find(stage)
+    found = ReleaseBatch(batches=deployed.batches, land_again=deployed.land_again).run(batch)
+    _print_json(found) if as_json else show.released(found)
 
 
 @app.command()

@@ -65,6 +65,12 @@ class Fault:
     column: str = ""
 
 
+FAULTS_BY_COMPARISON = frozenset(
+    {"mostly_missing", "constant", "unknown_levels", "unit_changed", "columns_exchanged"}
+)
+"""Codes of faults that only a comparison with a reference shows: a person may know better."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quarantine:
     """A landed object that was set aside: nothing of it reached the feature store."""

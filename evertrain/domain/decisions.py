@@ -37,6 +37,7 @@ class Reason(StrEnum):
     HUMAN_CALLED = "human_called"
 
     FEED_BROKEN = "feed_broken"
+    FEED_STALE = "feed_stale"
     LABELS_OVERDUE = "labels_overdue"
     CONTENDERS_REJECTED = "contenders_rejected"
 

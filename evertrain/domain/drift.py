@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from evertrain.domain.batches import Fault
+
 
 class DriftStatus(StrEnum):
     """`no_reference`: there is no champion yet. `too_few_rows`: nothing can be said, so nothing is."""
@@ -81,12 +83,13 @@ class SliceDrift:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
     """What a comparison with a reference found. `relations`: of the features that followed from others in training;
-    None where they were not examined."""
+    None where they were not examined. `faults`: what looks like a broken feed rather than a changed world."""
 
     status: DriftStatus
     features: tuple[FeatureDrift, ...] = field(default=())
     relations: tuple[RelationDrift, ...] | None = None
     slices: tuple[SliceDrift, ...] = field(default=())
+    faults: tuple[Fault, ...] = field(default=())
 
     @property
     def drifted_features(self) -> tuple[str, ...]:

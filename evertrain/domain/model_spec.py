@@ -45,19 +45,32 @@ class Metric(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
-    """A typed column of a feature group. `minimum` and `maximum` bound what is physically possible."""
+    """A typed column of a feature group. `minimum` and `maximum` bound what is physically possible,
+    `maximum_missing` the share of a batch's rows that may have no value."""
 
     name: str
     kind: FeatureKind
     nullable: bool = False
     minimum: float | None = None
     maximum: float | None = None
+    maximum_missing: float | None = None
     description: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BatchSize:
+    """Fewer or more rows are a fault of the sender."""
+
+    minimum_rows: int = 1
+    maximum_rows: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureGroup:
-    """A table of the feature store that any model of the organisation may draw from."""
+    """A table of the feature store that any model of the organisation may draw from.
+
+    `freshness`: how old its newest row may be before a human is told. `batch`: how many rows a good batch has.
+    """
 
     name: str
     entity_key: str
@@ -65,6 +78,8 @@ class FeatureGroup:
     columns: tuple[Column, ...]
     owner: str = ""
     description: str = ""
+    freshness: timedelta | None = None
+    batch: BatchSize = BatchSize()
 
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
@@ -80,13 +95,17 @@ class LabelSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftPolicy:
-    """When a batch counts as drifted, and how many drifted batches of the last few call for retraining."""
+    """When a batch counts as drifted, and how many drifted batches of the last few call for retraining.
+
+    `quarantine_faults`: set a batch aside that looks like the feed's fault, such as a column of zeros.
+    """
 
     drifted_batches: int = 3
     of_last: int = 5
     psi_threshold: float = 0.2
     minimum_rows: int = 200
     minimum_features: int = 1
+    quarantine_faults: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ from evertrain.domain.labels import watermark
 from evertrain.domain.model_spec import ModelSpec
 from evertrain.domain.outcomes import Outcome
 from evertrain.domain.registry import Champion
-from evertrain.domain.training import Interval, NotEnoughHistory, cut_slices
+from evertrain.domain.training import Interval, NotEnoughHistory, cut_slices, duration_name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,7 +23,8 @@ class LoopState:
     """What the policy looks at, read afresh for every decision. Lists are newest first.
 
     `outcomes`: of past retrainings. `consecutive_quarantines`: objects of the model's feeds that were set
-    aside since the last good one. `oldest_event_time`: of the rows in the feature store, None while empty.
+    aside since the last good one. `oldest_event_time`, `newest_event_time`: of the rows in the feature
+    store, None while it is empty.
     `last_retraining_at`: when the last `retrain` was decided. `escalated_for`: reasons of which a human was
     already told and that have not passed since.
     """
@@ -32,6 +33,7 @@ class LoopState:
     verdicts: Sequence[DriftVerdict]
     labels: TableState | None
     oldest_event_time: datetime | None
+    newest_event_time: datetime | None
     retraining_running: bool
     last_retraining_at: datetime | None
     outcomes: Sequence[Outcome]
@@ -45,6 +47,7 @@ def decide(state: LoopState, spec: ModelSpec, *, now: datetime) -> Decision:
     case = _Case(state=state, spec=spec, now=now)
     for judge in (
         _feed_broken,
+        _feed_stale,
         _nothing_to_do,
         _running,
         _contenders_rejected,
@@ -137,6 +140,17 @@ def _feed_broken(case: _Case) -> Decision | None:
     batches = "batch was" if quarantined == 1 else "batches in a row were"
     return case.call_human(
         Reason.FEED_BROKEN, f"{quarantined} {batches} quarantined: the feed needs repair, not the model"
+    )
+
+
+def _feed_stale(case: _Case) -> Decision | None:
+    newest, group = case.state.newest_event_time, case.spec.group
+    if newest is None or group.freshness is None or case.now - newest <= group.freshness:
+        return None
+    return case.call_human(
+        Reason.FEED_STALE,
+        f"the newest row of features/{group.name} is of {newest:%Y-%m-%d %H:%M} UTC, more than "
+        f"{duration_name(group.freshness)} ago: no drift can be seen in what does not come",
     )
 
 

@@ -33,6 +33,12 @@ class BatchLog(Protocol):
     def record_quarantine(self, quarantine: Quarantine) -> bool:
         """False where it was recorded before."""
 
+    def release(self, quarantine: Quarantine) -> bool:
+        """A person found nothing wrong: from now on it is not found, and its content may be recorded as a batch.
+        False where that has happened already."""
+
+    def is_released(self, feed: Feed | None, batch_id: str) -> bool: ...
+
     def is_published(self, feed: Feed | None, batch_id: str) -> bool: ...
 
     def mark_published(self, feed: Feed | None, batch_id: str) -> None:

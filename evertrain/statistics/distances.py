@@ -35,6 +35,10 @@ class Baseline:
     def has_order(self) -> bool:
         return self.mean is not None
 
+    @property
+    def heaviest_share_of_all(self) -> float:
+        return self.heaviest_share(self.sketch)
+
     def heaviest_share(self, sketch: FeatureSketch) -> float:
         """Of the rows that have a value, the share of its most frequent cell: near 1 where all have the same."""
         counts = sketch.counts[1:]
@@ -113,6 +117,13 @@ def _ordered(
     with np.errstate(over="ignore"):
         mean = float(places @ after / after.sum()) if after.any() else None
     return wasserstein(places, before, after), mean, ks
+
+
+def wasserstein_between(layout: NumericLayout, one: Counts, other: Counts) -> float | None:
+    """In the feature's unit; None where either has no finite value. Both are counts of the layout."""
+    one, other = layout.ascending(one), layout.ascending(other)
+    used = np.flatnonzero(one + other)
+    return wasserstein(layout.positions[used], one[used], other[used])
 
 
 def _out_of_range(baseline: Baseline, layout: NumericLayout, after: Counts) -> float:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from functools import cached_property
 from hashlib import sha256
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,13 @@ import numpy.typing as npt
 from evertrain.domain.drift import Slice
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.model_spec import Column, FeatureKind
-from evertrain.statistics.distances import Baseline, distances_between
+from evertrain.statistics.control_limits import control_limit, family_sigmas
+from evertrain.statistics.distances import Baseline, distances_between, wasserstein_between
 from evertrain.statistics.layouts import (
     Categories,
     CategoryLayout,
     Layout,
+    Numbers,
     NumericLayout,
     evenly_chosen,
     layout_of,
@@ -27,8 +30,9 @@ from evertrain.statistics.layouts import (
 from evertrain.statistics.layouts import Column as Values
 from evertrain.statistics.moments import Moments
 from evertrain.statistics.packed import Unreadable, pack, unpack
-from evertrain.statistics.relations import Relations, ResidualLimits, Score, Scores, limits_of, scores_of
+from evertrain.statistics.relations import Relations, Score, Scores, limits_of, scores_of
 from evertrain.statistics.sketch import (
+    FeatureSketch,
     Sketch,
     UnfitColumn,
     column_of,
@@ -44,8 +48,14 @@ FEWEST_BLOCKS = 5
 SMALLEST_BLOCK = 100
 """Rows. A smaller day says little about how far days lie apart."""
 
-SIGMAS = 3.0
-"""Of Shewhart's control chart: beyond it, a day is unlike the days of the training window."""
+FEATURE_ALARMS, RELATION_ALARMS, SLICE_ALARMS = 0.03, 0.01, 0.01
+"""Share of days like those of training on which any feature, relation or slice lies beyond its control limit."""
+
+JUMP_SIGMAS = 3.0
+
+SMALLEST_GAP = 0.1
+"""Share of a day's rows more than usual that have no value, before it is unlike any training day: an hour's outage of
+a source is no drift, and days without any would allow for none."""
 
 ROWS_FOR_RELATIONS = 100_000
 """Of the training rows, evenly chosen: enough to know how features go together, and all columns fit in memory."""
@@ -68,15 +78,17 @@ class InvalidReference(EvertrainError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlLimits:
-    """How far single days of the training window lie from the window as a whole, at most, as control limits.
+    """How far single days of the training window lie from the window as a whole, as control limits.
 
     Rows of one day share their weather and their schedule, so a day always differs from a month by more than chance
     among independent rows allows. `wasserstein` is in standard deviations, None for what has no order.
-    `heaviest_share`: no limit, but the largest share that one value had on any day.
+    `jump`: how far one day lies from the day before, in the same unit. `heaviest_share`: no limit, but the largest
+    share that one value had on any day.
     """
 
     psi: float
     wasserstein: float | None
+    jump: float | None
     missing_share: float
     heaviest_share: float
 
@@ -179,30 +191,30 @@ def build_reference(
     are compared by themselves too. Raises UnfitColumn.
     """
     parts = {each: rows_of(each, columns[name]) for name in slices for each in levels_of(name, columns[name])}
-    whole: list[FeatureReference] = []
-    by_slice: dict[Slice, list[FeatureReference]] = {each: [] for each in parts}
+    whole = _Rows(features, blocks, alarm_rate=FEATURE_ALARMS)
+    by_slice = {
+        each: _Rows(features, None if blocks is None else blocks[inside], alarm_rate=SLICE_ALARMS / len(parts))
+        for each, inside in parts.items()
+    }
     some: dict[str, Values] = {}
     # One column at a time: a mapping may read each when it is asked for.
     for feature in features:
         values = columns[feature.name]
         _require_kind(values, feature)
         layout = layout_of(values)
-        whole.append(_reference_of(values, feature, layout, blocks))
+        whole.add(values, feature, layout)
         for each, inside in parts.items():
-            within = None if blocks is None else blocks[inside]
-            by_slice[each].append(_reference_of(values[inside], feature, layout, within))
+            by_slice[each].add(values[inside], feature, layout)
         some[feature.name] = values[evenly_chosen(len(values), ROWS_FOR_RELATIONS)]
-    if not whole:
-        return Reference(rows=0, features=())
-    rows = whole[0].baseline.rows
-    some_blocks = None if blocks is None else blocks[evenly_chosen(rows, ROWS_FOR_RELATIONS)]
-    return Reference(
-        rows=rows,
-        features=tuple(whole),
-        relations=_relations({feature.name: feature.baseline for feature in whole}, some, some_blocks),
-        slices={
-            each: Reference(rows=int(rows.sum()), features=tuple(by_slice[each])) for each, rows in parts.items()
-        },
+    reference = whole.reference()
+    if not reference.rows:
+        return reference
+    some_blocks = None if blocks is None else blocks[evenly_chosen(reference.rows, ROWS_FOR_RELATIONS)]
+    baselines = {feature.name: feature.baseline for feature in reference.features}
+    return replace(
+        reference,
+        relations=_relations(baselines, some, some_blocks),
+        slices={each: rows.reference() for each, rows in by_slice.items()},
     )
 
 
@@ -217,10 +229,79 @@ def _require_kind(values: Values, feature: Column) -> None:
         raise UnfitColumn(f"{feature.name}: it is declared {feature.kind.value}, its values are not")
 
 
-def _reference_of(values: Values, feature: Column, layout: Layout, blocks: Blocks | None) -> FeatureReference:
-    baseline = _baseline(values, feature, layout)
-    limits = None if blocks is None else _limits(values, feature.name, baseline, blocks)
-    return FeatureReference(name=feature.name, kind=feature.kind, baseline=baseline, limits=limits)
+class _Rows:
+    """Builds the reference of some rows, one column at a time."""
+
+    def __init__(self, features: Sequence[Column], blocks: Blocks | None, *, alarm_rate: float) -> None:
+        self._features = features
+        self._blocks = blocks
+        self._alarm_rate = alarm_rate
+        self._baselines: list[Baseline] = []
+        self._days: list[_Days] = []
+
+    def add(self, values: Values, feature: Column, layout: Layout) -> None:
+        baseline = _baseline(values, feature, layout)
+        self._baselines.append(baseline)
+        blocks = [] if self._blocks is None else _each_block(self._blocks)
+        self._days.append(_Days.of(baseline, [sketch_column(feature.name, layout, values[rows]) for rows in blocks]))
+
+    def reference(self) -> "Reference":
+        sigmas = family_sigmas([days.judged_by for days in self._days], alarm_rate=self._alarm_rate)
+        features = tuple(
+            FeatureReference(
+                name=feature.name, kind=feature.kind, baseline=baseline, limits=days.limits(sigmas=sigmas)
+            )
+            for feature, baseline, days in zip(self._features, self._baselines, self._days, strict=True)
+        )
+        return Reference(rows=features[0].baseline.rows if features else 0, features=features)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Days:
+    """How one feature's single days lie from all rows, and from each other. Shapes (days,), or (days - 1,)."""
+
+    psi: Numbers
+    wasserstein: Numbers
+    jumps: Numbers
+    missing_shares: Numbers
+    heaviest_shares: Numbers
+
+    @classmethod
+    def of(cls, baseline: Baseline, days: Sequence[FeatureSketch]) -> "_Days":
+        distances = [distances_between(baseline, day) for day in days]
+        return cls(
+            psi=np.array([each.psi for each in distances]),
+            wasserstein=_or_nan([each.wasserstein_normalised for each in distances]),
+            jumps=_or_nan([_jump(baseline, one, other) for one, other in pairwise(days)]),
+            missing_shares=np.array([each.missing_share for each in distances]),
+            heaviest_shares=np.array([baseline.heaviest_share(day) for day in days]),
+        )
+
+    @property
+    def has_order(self) -> bool:
+        return int(np.isfinite(self.wasserstein).sum()) >= FEWEST_BLOCKS
+
+    @property
+    def judged_by(self) -> Numbers:
+        """What decides on drift: where values lie, or, where they have no order, how they are spread over levels."""
+        return self.wasserstein if self.has_order else self.psi
+
+    def limits(self, *, sigmas: float) -> ControlLimits | None:
+        psi = control_limit(self.psi, sigmas=sigmas)
+        missing = control_limit(self.missing_shares, sigmas=sigmas)
+        if len(self.psi) < FEWEST_BLOCKS or psi is None or missing is None:
+            return None
+        return ControlLimits(
+            psi=psi,
+            wasserstein=control_limit(self.wasserstein, sigmas=sigmas) if self.has_order else None,
+            jump=control_limit(self.jumps, sigmas=JUMP_SIGMAS) if self.has_order else None,
+            missing_share=min(1.0, max(missing, float(self.missing_shares.mean()) + SMALLEST_GAP)),
+            heaviest_share=float(self.heaviest_shares.max()),
+        )
+
+
+def _or_nan(values: Sequence[float | None]) -> Numbers:
+    return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
 def _baseline(values: Values, feature: Column, layout: Layout) -> Baseline:
@@ -238,28 +319,19 @@ def _finite(value: np.floating[Any]) -> float:
     return float(np.nan_to_num(value))
 
 
-def _limits(values: Values, name: str, baseline: Baseline, blocks: Blocks) -> ControlLimits | None:
-    days = [sketch_column(name, baseline.layout, values[rows]) for rows in _each_block(blocks)]
-    if len(days) < FEWEST_BLOCKS:
+def _jump(baseline: Baseline, one: FeatureSketch, other: FeatureSketch) -> float | None:
+    layout, deviation = baseline.layout, baseline.deviation
+    if not isinstance(layout, NumericLayout) or not deviation:
         return None
-    distances = [distances_between(baseline, day) for day in days]
-    ordered = [each.wasserstein_normalised for each in distances if each.wasserstein_normalised is not None]
-    return ControlLimits(
-        psi=_limit([each.psi for each in distances]),
-        wasserstein=_limit(ordered) if len(ordered) >= FEWEST_BLOCKS else None,
-        missing_share=min(1.0, _limit([each.missing_share for each in distances])),
-        heaviest_share=max(baseline.heaviest_share(day) for day in days),
-    )
+    distance = wasserstein_between(layout, one.counts, other.counts)
+    return None if distance is None else distance / deviation
 
 
 def _each_block(blocks: Blocks) -> Iterator[npt.NDArray[np.bool_]]:
+    """In order of time."""
     for block, rows in zip(*np.unique(blocks, return_counts=True), strict=True):
         if rows >= SMALLEST_BLOCK:
             yield blocks == block
-
-
-def _limit(distances: Sequence[float]) -> float:
-    return float(np.mean(distances) + SIGMAS * np.std(distances, ddof=1))
 
 
 def _relations(baselines: Mapping[str, Baseline], columns: Columns, blocks: Blocks | None) -> Relations | None:
@@ -273,7 +345,7 @@ def _relations(baselines: Mapping[str, Baseline], columns: Columns, blocks: Bloc
     days = [] if blocks is None else [scores.moments(taken(columns, rows)) for rows in _each_block(blocks)]
     if len(days) < FEWEST_BLOCKS:
         return relations
-    return replace(relations, limits=limits_of(relations, days, sigmas=SIGMAS))
+    return replace(relations, limits=limits_of(relations, days, alarm_rate=RELATION_ALARMS))
 
 
 # --- as bytes: arrays are appended, and taken again, in the order of the document ---------------------
@@ -341,7 +413,7 @@ def _packed_relations(relations: Relations, arrays: _Arrays) -> dict[str, Any]:
     arrays.append(relations.moments.packed())
     return {
         "scores": [[each.feature, each.level] for each in relations.scores],
-        "limits": {feature: asdict(limits) for feature, limits in relations.limits.items()},
+        "limits": dict(relations.limits),
     }
 
 
@@ -349,7 +421,7 @@ def _unpacked_relations(entry: Mapping[str, Any], arrays: Iterator[npt.NDArray[A
     return Relations(
         scores=tuple(Score(feature, level) for feature, level in entry["scores"]),
         moments=Moments.unpacked(next(arrays)),
-        limits={feature: ResidualLimits(**limits) for feature, limits in entry["limits"].items()},
+        limits=entry["limits"],
     )
 
 

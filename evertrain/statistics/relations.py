@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evertrain.statistics import float_cells
+from evertrain.statistics.control_limits import control_limit, family_sigmas
 from evertrain.statistics.distances import Baseline
 from evertrain.statistics.layouts import (
     Categories,
@@ -49,6 +50,7 @@ ENOUGH_ROWS = 1 << 14
 """Of a part of a batch, evenly chosen: the spread is then known to a few percent, far less than what matters."""
 
 _CHUNK = 1 << 13
+_SMALLEST_SPREAD = 1e-3
 _KURTOSIS = 5.0
 """Of residuals, for how far their variance varies by chance: scores are bounded, so it is seldom more."""
 
@@ -63,26 +65,16 @@ class Score:
 
 @dataclass(frozen=True, kw_only=True)
 class Residual:
-    """How a feature lies about what the others say it should be, in units of training's own residuals.
+    """How a feature lies about what the others say it should be.
 
-    `spread`: variance over training's, 1 is as in training. `offset`: the mean, in standard deviations.
-    `explained`: the share of the feature's variance that the others explained in training. `partner`: the other
-    feature whose relation to it changed most.
+    `spread`: the variance that the others leave, over training's; 1 is as in training. `explained`: the share of the
+    feature's variance that the others explained in training. `partner`: the one whose relation to it changed most.
     """
 
     feature: str
     spread: float
-    offset: float
     explained: float
     partner: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class ResidualLimits:
-    """As far as single days of the training window go, as control limits."""
-
-    spread: float
-    offset: float
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,24 +148,22 @@ class Relations:
 
     scores: tuple[Score, ...]
     moments: Moments
-    limits: Mapping[str, ResidualLimits]
+    limits: Mapping[str, float]
 
     def residuals(self, moments: Moments) -> dict[str, Residual]:
         """Of the features that follow from others at all. Nothing where there are no rows."""
         if not moments.rows:
             return {}
-        mean, second = self._about_reference(moments)
-        shift = second - np.outer(mean, mean)
+        covariance = _covariance(moments)
         found = {}
         for feature, model in self._models.items():
-            moved = shift - self._covariance
-            before, after = model.variance(self._covariance), model.variance(shift)
+            moved = covariance - self._covariance
+            before, after = model.variance(self._covariance), model.variance(covariance)
             if not before:
                 continue
             found[feature] = Residual(
                 feature=feature,
                 spread=max(0.0, after) / before,
-                offset=float(np.linalg.norm(model.residual @ mean)) / math.sqrt(before),
                 explained=model.explained,
                 partner=self._partner(model, moved),
             )
@@ -187,25 +177,11 @@ class Relations:
 
     def spread_of_days(self, feature: str) -> float:
         """Beyond it, a day is unlike the days of the training window; 0 where days were not told apart."""
-        return self.limits[feature].spread if feature in self.limits else 0.0
-
-    def _about_reference(self, moments: Moments) -> tuple[Array, Array]:
-        """Mean and second moment of the scores about the reference's mean, in units of one."""
-        rows = moments.rows
-        sums, products = moments.products[0, 1:] / (rows * _GRID), moments.products[1:, 1:] / (rows * _GRID**2)
-        mean = sums - self._mean
-        return mean, products - np.outer(self._mean, sums) - np.outer(sums, self._mean) + np.outer(
-            self._mean, self._mean
-        )
-
-    @cached_property
-    def _mean(self) -> Array:
-        return np.asarray(self.moments.products[0, 1:] / (max(1, self.moments.rows) * _GRID))
+        return self.limits.get(feature, 0.0)
 
     @cached_property
     def _covariance(self) -> Array:
-        rows = max(1, self.moments.rows)
-        return np.asarray(self.moments.products[1:, 1:] / (rows * _GRID**2) - np.outer(self._mean, self._mean))
+        return _covariance(self.moments)
 
     @cached_property
     def _models(self) -> "dict[str, _LinearModel]":
@@ -252,6 +228,13 @@ def _regress(covariance: Array, own: npt.NDArray[np.intp], others: npt.NDArray[n
     return _LinearModel(own=own, others=others, residual=residual, explained=1 - model.variance(covariance) / total)
 
 
+def _covariance(moments: Moments) -> Array:
+    """Of the scores, in units of one. Shift alone changes nothing in it: that is for the single features to show."""
+    rows = max(1, moments.rows)
+    mean = moments.products[0, 1:] / rows
+    return np.asarray((moments.products[1:, 1:] / rows - np.outer(mean, mean)) / _GRID**2)
+
+
 def scores_of(baselines: Mapping[str, Baseline]) -> tuple[Score, ...]:
     """Those that are worth relating: numbers that vary, frequent levels; at most MOST_COLUMNS, numbers first."""
     numbers = [
@@ -290,17 +273,14 @@ def _ranks(counts: Counts) -> Array:
     return np.asarray(scores)
 
 
-def limits_of(relations: Relations, days: Sequence[Moments], *, sigmas: float) -> dict[str, ResidualLimits]:
-    """Control limits from the moments of single days."""
+def limits_of(relations: Relations, days: Sequence[Moments], *, alarm_rate: float) -> dict[str, float]:
+    """By feature: the spread that is beyond those of single days, on this share of new days for any feature."""
     found = [relations.residuals(day) for day in days]
-    return {
-        feature: ResidualLimits(
-            spread=_control_limit([day[feature].spread for day in found], sigmas),
-            offset=_control_limit([day[feature].offset for day in found], sigmas),
-        )
+    # Of a ratio of variances, a factor down is as much as a factor up.
+    logs = {
+        feature: np.array([math.log(max(day[feature].spread, _SMALLEST_SPREAD)) for day in found])
         for feature in (found[0] if found else {})
     }
-
-
-def _control_limit(values: Sequence[float], sigmas: float) -> float:
-    return float(np.mean(values) + sigmas * np.std(values, ddof=1))
+    sigmas = family_sigmas(list(logs.values()), alarm_rate=alarm_rate)
+    limits = {feature: control_limit(values, sigmas=sigmas) for feature, values in logs.items()}
+    return {feature: math.exp(limit) for feature, limit in limits.items() if limit is not None}

@@ -7,6 +7,7 @@ import numpy as np
 from evertrain.domain.drift import DriftStatus, FeatureDrift, Findings, RelationDrift, Slice, SliceDrift
 from evertrain.domain.model_spec import DriftPolicy, FeatureKind
 from evertrain.statistics.distances import Distances, distances_between
+from evertrain.statistics.faults import find_faults
 from evertrain.statistics.measures import shares
 from evertrain.statistics.reference import FeatureReference, Reference
 from evertrain.statistics.relations import SMALLEST_EFFECT, Relations, Residual
@@ -16,9 +17,10 @@ from evertrain.statistics.sketch import FeatureSketch, OtherLayout, Sketch
 FALSE_DISCOVERY_RATE = 0.01
 
 
-def judge(reference: Reference, sketch: Sketch, *, policy: DriftPolicy) -> Findings:
+def judge(reference: Reference, sketch: Sketch, *, policy: DriftPolicy, before: Sketch | None = None) -> Findings:
     """A batch, or a window of batches, against the reference: features in the reference's order, relations between
-    them, and slices. Raises OtherLayout for a sketch that was made for another reference.
+    them, slices, and faults, for which `before` is the batch before it. Raises OtherLayout for a sketch that was made
+    for another reference.
     """
     if sketch.layout != reference.layout:
         raise OtherLayout(
@@ -36,6 +38,7 @@ def judge(reference: Reference, sketch: Sketch, *, policy: DriftPolicy) -> Findi
         features=features,
         relations=relations,
         slices=slices,
+        faults=find_faults(reference, sketch, before=before),
     )
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
+from rich.markup import escape
 from rich.table import Table
 
-from evertrain.domain.batches import Batch, Quarantine, TableState
+from evertrain.domain.batches import FAULTS_BY_COMPARISON, Batch, Quarantine, TableState
 from evertrain.domain.decisions import Action, RecordedDecision
 from evertrain.domain.drift import DriftStatus, DriftVerdict
 from evertrain.domain.model_spec import Project
@@ -63,6 +64,24 @@ def quarantined(quarantine: Quarantine) -> None:
     )
     for fault in quarantine.faults:
         console.print(f"  {fault.message}", markup=False)
+    if all(fault.code in FAULTS_BY_COMPARISON for fault in quarantine.faults):
+        console.print(f"If nothing is wrong with it: evertrain release {quarantine.batch_id[:12]}")
+
+
+def quarantines(found: Sequence[Quarantine]) -> None:
+    if not found:
+        console.print("Nothing is in quarantine.")
+        return
+    table = _table("Quarantine", "batch", "set aside", "landed as", "because")
+    for quarantine in found:
+        because = "\n".join(escape(fault.message) for fault in quarantine.faults)
+        table.add_row(quarantine.batch_id[:12], _when(quarantine.quarantined_at), quarantine.source_key, because)
+    console.print(table)
+    console.print("`evertrain release BATCH` lands one again that you found nothing wrong with.")
+
+
+def released(quarantine: Quarantine) -> None:
+    console.print(f"[green]released[/]: {quarantine.source_key} is landed again, and will be accepted")
 
 
 def verdict_sentence(verdict: DriftVerdict) -> str:

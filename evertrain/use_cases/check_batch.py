@@ -3,13 +3,13 @@
 Everything is keyed by the object's content, so landing or announcing it again has no second effect.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
 
 from evertrain.domain.batches import Batch, Fault, Feed, FeedKind, LandedObject, Quarantine
-from evertrain.domain.drift import DriftStatus, DriftVerdict
+from evertrain.domain.drift import DriftStatus, DriftVerdict, Findings
 from evertrain.domain.events import Event, EventName
 from evertrain.domain.model_spec import ModelSpec, Project
 from evertrain.ports.batch_reader import BatchReader, BatchRejected, Rows
@@ -23,6 +23,9 @@ from evertrain.reports.drift_page import DriftPage
 from evertrain.statistics.reference import Reference
 from evertrain.statistics.sketch import Sketch, UnfitColumn
 from evertrain.statistics.verdict import judge
+
+BATCHES_LOOKED_BACK = 20
+"""For the one before: late ones may have come in between."""
 
 
 def batch_id_of(feed: Feed | None, body: bytes) -> str:
@@ -63,12 +66,17 @@ class CheckBatch:
         try:
             known = self._known(feed, landed.key)
             rows = self.reader.read(body, name=landed.key, feed=known, now=now)
+            comparisons = [self._compare(spec, rows) for spec in self._judged_on(known)]
+            faults = _faults_of(comparisons)
+            # A person may have looked at them already, and found nothing wrong.
+            if faults and not self.batches.is_released(feed, batch_id):
+                raise BatchRejected(faults)
         except BatchRejected as rejected:
             quarantine = Quarantine(
                 batch_id=batch_id, feed=feed, source_key=landed.key, quarantined_at=now, faults=rejected.faults
             )
             return self._set_aside(quarantine, body)
-        return self._accept(landed, known, batch_id, rows, now=now)
+        return self._accept(landed, known, batch_id, rows, comparisons, now=now)
 
     def _known(self, feed: Feed | None, key: str) -> Feed:
         groups = [f"features/{name}/" for name in sorted(self.project.groups)]
@@ -83,7 +91,16 @@ class CheckBatch:
         self.batches.record_quarantine(quarantine)
         return quarantine
 
-    def _accept(self, landed: LandedObject, feed: Feed, batch_id: str, rows: Rows, *, now: datetime) -> Batch:
+    def _accept(
+        self,
+        landed: LandedObject,
+        feed: Feed,
+        batch_id: str,
+        rows: Rows,
+        comparisons: Sequence["_Comparison"],
+        *,
+        now: datetime,
+    ) -> Batch:
         path = f"batch-{batch_id}.parquet"
         # An earlier attempt's file stays as it is, with the time at which it was ingested.
         stored = self.files.put_if_absent(feed, path, rows.to_parquet(ingested_at=now))
@@ -99,41 +116,59 @@ class CheckBatch:
             event_time_max=last,
             ingested_at=self.reader.ingested_at(stored),
         )
-        verdicts = [self._verdict(spec, batch, rows, now) for spec in self._judged_on(feed)]
+        verdicts = [self._kept(comparison, batch, now) for comparison in comparisons]
         self.batches.record(batch, verdicts)
         return batch
 
     def _judged_on(self, feed: Feed) -> Iterable[ModelSpec]:
         return self.project.models_on(feed.name) if feed.kind is FeedKind.FEATURES else ()
 
-    def _verdict(self, spec: ModelSpec, batch: Batch, rows: Rows, now: datetime) -> DriftVerdict:
+    def _compare(self, spec: ModelSpec, rows: Rows) -> "_Comparison":
         champion = self.registry.champion(spec.name)
+        if champion is None:
+            return _Comparison(spec=spec)
+        nothing = _Comparison(spec=spec, version=champion.version)
+        reference = self.load_reference(champion.reference_uri)
+        names = [feature.name for feature in reference.features]
+        if not set(names) <= {column.name for column in spec.group.columns}:
+            return nothing  # the group lost a column since: nothing to compare until the next champion
+        try:
+            sketch = reference.sketch(rows.columns(names))
+        except UnfitColumn:
+            return nothing  # a column is declared otherwise now
+        first, _ = rows.event_times
+        before = self._before(spec, champion.version, first)
+        findings = judge(reference, sketch, policy=spec.triggers.drift, before=before)
+        return replace(nothing, compared=(reference, sketch), findings=findings)
+
+    def _before(self, spec: ModelSpec, version: str, moment: datetime) -> Sketch | None:
+        """Of the newest good batch before this moment that was compared with the same reference."""
+        for verdict in self.batches.verdicts(spec.name, limit=BATCHES_LOOKED_BACK):
+            if verdict.event_time_min < moment and verdict.reference_version == version:
+                kept = self.records.sketch(verdict)
+                return None if kept is None else Sketch.from_bytes(kept)
+        return None
+
+    def _kept(self, comparison: "_Comparison", batch: Batch, now: datetime) -> DriftVerdict:
+        found = comparison.findings
         verdict = DriftVerdict(
-            model=spec.name,
+            model=comparison.spec.name,
             batch_id=batch.batch_id,
-            reference_version=champion.version if champion else "",
-            status=DriftStatus.NO_REFERENCE,
+            reference_version=comparison.version,
+            status=found.status,
+            features=found.features,
+            relations=found.relations,
+            slices=found.slices,
+            faults=found.faults,
             rows=batch.rows,
             event_time_min=batch.event_time_min,
             event_time_max=batch.event_time_max,
             checked_at=now,
         )
-        if champion is None:
-            return verdict
-        reference = self.load_reference(champion.reference_uri)
-        names = [feature.name for feature in reference.features]
-        if not set(names) <= {column.name for column in spec.group.columns}:
-            return verdict  # the group lost a column since: nothing to compare until the next champion
-        try:
-            sketch = reference.sketch(rows.columns(names))
-        except UnfitColumn:
-            return verdict  # a column is declared otherwise now
-        found = judge(reference, sketch, policy=spec.triggers.drift)
-        verdict = replace(
-            verdict, status=found.status, features=found.features, relations=found.relations, slices=found.slices
-        )
-        page = _page(verdict, batch, reference, sketch)
-        self.records.keep(verdict, sketch=sketch.to_bytes(), page=page.render())
+        if comparison.compared is not None:
+            reference, sketch = comparison.compared
+            page = _page(verdict, batch, reference, sketch)
+            self.records.keep(verdict, sketch=sketch.to_bytes(), page=page.render())
         return verdict
 
     def _events_of(self, found: Batch | Quarantine) -> list[Event]:
@@ -141,6 +176,27 @@ class CheckBatch:
             return [_quarantined(found)]
         verdicts = self.batches.verdicts_of(found.feed, found.batch_id)
         return [_accepted(found), *(event for verdict in verdicts for event in _checked(found, verdict))]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Comparison:
+    """A batch beside a champion's reference; `compared` is None where there is none, or none that fits."""
+
+    spec: ModelSpec
+    version: str = ""
+    compared: tuple[Reference, Sketch] | None = None
+    findings: Findings = field(default_factory=lambda: Findings(status=DriftStatus.NO_REFERENCE))
+
+
+def _faults_of(comparisons: Sequence[_Comparison]) -> list[Fault]:
+    """Each once, however many models' references say so."""
+    faults = {
+        (fault.code, fault.column): fault
+        for comparison in comparisons
+        if comparison.spec.triggers.drift.quarantine_faults
+        for fault in comparison.findings.faults
+    }
+    return list(faults.values())
 
 
 def feed_of(key: str) -> Feed | None:

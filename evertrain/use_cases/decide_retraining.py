@@ -124,6 +124,7 @@ class DecideRetraining:
         broken = [table for feed, table in tables.items() if quarantines[feed]]
         passed_at = {
             Reason.FEED_BROKEN: min((table.ingested_at_max for table in broken if table), default=None),
+            Reason.FEED_STALE: table.ingested_at_max if (table := tables[features]) else None,
             Reason.LABELS_OVERDUE: table.ingested_at_max if (table := tables[labels]) else None,
             Reason.CONTENDERS_REJECTED: max(
                 (outcome.ended_at for outcome in outcomes if outcome.name is EventName.MODEL_PROMOTED), default=None
@@ -134,6 +135,7 @@ class DecideRetraining:
             verdicts=self.batches.verdicts(spec.name, limit=_VERDICTS_READ),
             labels=tables[labels],
             oldest_event_time=table.event_time_min if (table := tables[features]) else None,
+            newest_event_time=table.event_time_max if table else None,
             retraining_running=self.leases.is_held(spec.name),
             last_retraining_at=max(
                 (entry.decided_at for entry in decisions if entry.decision.action is Action.RETRAIN), default=None

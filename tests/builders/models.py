@@ -160,6 +160,7 @@ def a_state(
         verdicts=verdicts,
         labels=labels or labels_table(),
         oldest_event_time=NOW - days(365),
+        newest_event_time=NOW - days(1),
         retraining_running=False,
         last_retraining_at=NOW - days(20),
         outcomes=outcomes,

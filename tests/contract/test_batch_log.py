@@ -114,3 +114,28 @@ def test_marking_what_was_never_recorded_records_nothing(log: BatchLog) -> None:
     log.mark_published(FEATURES, "b1")
     assert log.find(FEATURES, "b1") is None
     assert not log.is_published(FEATURES, "b1")
+
+
+def test_a_released_batch_is_found_no_more_and_may_be_recorded(log: BatchLog) -> None:
+    quarantine = a_quarantine("b1")
+    log.record_quarantine(quarantine)
+    log.mark_published(FEATURES, "b1")
+    assert not log.is_released(FEATURES, "b1")
+    assert log.release(quarantine)
+    assert log.is_released(FEATURES, "b1")
+    assert log.find(FEATURES, "b1") is None
+    assert log.quarantines(limit=5) == [quarantine]
+    assert log.record(a_batch("b1"), [])
+    assert log.find(FEATURES, "b1") == a_batch("b1")
+    assert not log.is_released(FEATURES, "b1")
+    assert not log.is_published(FEATURES, "b1")
+    assert not log.release(quarantine)
+    assert log.quarantines(limit=5) == []
+
+
+def test_what_is_not_in_quarantine_cannot_be_released(log: BatchLog) -> None:
+    assert not log.release(a_quarantine("b9"))
+    assert not log.is_released(FEATURES, "b9")
+    log.record(a_batch("b1"), [])
+    assert not log.release(a_quarantine("b1"))
+    assert log.find(FEATURES, "b1") == a_batch("b1")

@@ -124,19 +124,20 @@ def test_a_request_that_cannot_be_answered_is_refused_in_one_sentence(
 # --- drift and decisions -------------------------------------------------------------------------
 
 
-def test_july_s_weather_is_drift_for_a_winter_s_model_and_a_decision_follows(loop: Loop) -> None:
+def test_a_day_of_nothing_but_long_flights_is_drift_and_a_decision_follows(loop: Loop) -> None:
     day = loop.next_day()
-    july = loop.flights.table[loop.flights.table["day"] == date(2013, 7, 15)]
-    weather = ["temperature", "dew_point", "humidity"]
-    frame = loop.flights.table[loop.flights.table["day"] == day].copy()
-    for name in weather:
-        frame[name] = july[name].sample(len(frame), replace=True, random_state=0).to_numpy()
-    warm = replace(loop.flights, table=frame.assign(day=day))
-    batch = loop.land(warm.features(day))
-    assert isinstance(batch, Batch)
+    flights = loop.flights.table
+    of_day = flights[flights["day"] == day]
+    long = of_day[of_day["distance"] > 1_500].sample(len(of_day), replace=True, random_state=0).copy()
+    long["flight_id"] = of_day["flight_id"].to_numpy()
+    batch = loop.land(replace(loop.flights, table=long).features(day))
+    assert isinstance(batch, Batch), batch
     verdict = next(v for v in loop.stage.batches.verdicts_of(FEATURES, batch.batch_id) if v.model == "flights")
     assert verdict.status is DriftStatus.DRIFTED
-    assert {"temperature", "dew_point"} <= set(verdict.drifted_features)
+    assert {"distance", "dest"} <= set(verdict.drifted_features)
+    assert verdict.faults == ()
+    assert verdict.relations is not None
+    assert {str(each.of) for each in verdict.slices} == {"origin=EWR", "origin=JFK", "origin=LGA"}
     decision = loop.decision("flights", f"drift:{batch.batch_id}")
     assert decision.decision.action is Action.HOLD
 
@@ -236,6 +237,23 @@ def test_the_same_object_landed_and_announced_again_has_one_effect(loop: Loop) -
     assert isinstance(later, Quarantine)
     assert loop.stage.tables.get(FEATURES) == committed
     assert len([b for b in loop.stage.batches.batches(FEATURES, limit=5) if b.batch_id == batch.batch_id]) == 1
+
+
+def test_a_column_of_zeros_is_the_feed_s_fault_until_a_person_releases_it(loop: Loop) -> None:
+    day = loop.next_day()
+    frame = loop.flights.table[loop.flights.table["day"] == day]
+    with_it = replace(loop.flights, table=frame.assign(wind_speed=0.0))
+    body = with_it.features(day)
+    quarantine = loop.land(body)
+    assert isinstance(quarantine, Quarantine)
+    assert [(fault.code, fault.column) for fault in quarantine.faults] == [("constant", "wind_speed")]
+    assert quarantine.batch_id[:12] in evertrain("quarantine").stdout
+    assert "will be accepted" in evertrain("release", quarantine.batch_id[:12]).stdout
+    batch = loop.wait(lambda: loop.stage.fate(FEATURES, body), for_what="the released batch")
+    assert isinstance(batch, Batch)
+    assert batch.batch_id == quarantine.batch_id
+    told = evertrain("release", quarantine.batch_id[:12], status=1).stderr
+    assert told.startswith("no batch in quarantine whose id begins with")
 
 
 def test_a_bad_batch_is_set_aside_a_person_is_called_and_later_batches_go_on(loop: Loop) -> None:

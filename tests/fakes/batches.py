@@ -44,14 +44,18 @@ class FakeBatchLog:
     _verdicts: dict[Key, Sequence[DriftVerdict]] = field(default_factory=dict)
     _published: set[Key] = field(default_factory=set)
     _in_a_row: dict[Feed, int] = field(default_factory=dict)
+    _released: set[Key] = field(default_factory=set)
 
     def find(self, feed: Feed | None, batch_id: str) -> Batch | Quarantine | None:
-        return self._found.get((feed, batch_id))
+        key = (feed, batch_id)
+        return None if key in self._released else self._found.get(key)
 
     def record(self, batch: Batch, verdicts: Sequence[DriftVerdict]) -> bool:
         key = (batch.feed, batch.batch_id)
-        if key in self._found:
+        if key in self._found and key not in self._released:
             return False
+        self._released.discard(key)
+        self._published.discard(key)
         self._found[key], self._verdicts[key], self._in_a_row[batch.feed] = batch, tuple(verdicts), 0
         return True
 
@@ -63,6 +67,16 @@ class FakeBatchLog:
         if quarantine.feed is not None:
             self._in_a_row[quarantine.feed] = self._in_a_row.get(quarantine.feed, 0) + 1
         return True
+
+    def release(self, quarantine: Quarantine) -> bool:
+        key = (quarantine.feed, quarantine.batch_id)
+        if not isinstance(self._found.get(key), Quarantine):
+            return False
+        self._released.add(key)
+        return True
+
+    def is_released(self, feed: Feed | None, batch_id: str) -> bool:
+        return (feed, batch_id) in self._released
 
     def is_published(self, feed: Feed | None, batch_id: str) -> bool:
         return (feed, batch_id) in self._published

@@ -1,6 +1,7 @@
 """Every way in which a landed batch can be bad is found, all at once, and named with the column and an example."""
 
 import gzip
+from dataclasses import replace
 from datetime import UTC, timedelta, timezone
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from evertrain.adapters.landed_rows import LandedRows, LandedRowsReader
 from evertrain.domain.batches import Fault, Feed
-from evertrain.domain.model_spec import Project
+from evertrain.domain.model_spec import BatchSize, Project
 from evertrain.ports.batch_reader import BatchRejected
 from evertrain.statistics.layouts import Categories
 from tests.builders.batches import FEATURES, LABELS
@@ -184,6 +185,28 @@ def test_a_value_that_cannot_be_is_named(column: str, value: Any, code: str, tol
     frame = features_frame()
     frame.loc[5, column] = value
     assert fault(parquet(frame)) == (code, told)
+
+
+def with_group(**changes: Any) -> LandedRowsReader:
+    return LandedRowsReader(project=Project(groups={"trips": replace(a_group(), **changes)}, models={}))
+
+
+def test_a_batch_of_too_many_or_too_few_rows_is_named() -> None:
+    reader = with_group(batch=BatchSize(minimum_rows=10, maximum_rows=20))
+    for rows, told in ((9, "the batch has 9 rows, 10 are the least"), (21, "the batch has 21 rows, 20 are the most")):
+        with pytest.raises(BatchRejected, match=told):
+            reader.read(landed_features(rows=rows), name="1.parquet", feed=FEATURES, now=NOW)
+    assert reader.read(landed_features(rows=10), name="1.parquet", feed=FEATURES, now=NOW).count == 10
+
+
+def test_more_missing_values_than_declared_are_named() -> None:
+    columns = tuple(replace(c, maximum_missing=0.2) if c.name == "wind" else c for c in a_group().columns)
+    reader = with_group(columns=columns)
+    frame = features_frame(wind=[None] * 5 + [1.0] * 15)
+    with pytest.raises(BatchRejected, match=r"wind: 25\.0% of the values are missing, 20\.0% may be"):
+        reader.read(parquet(frame), name="1.parquet", feed=FEATURES, now=NOW)
+    frame.loc[0, "wind"] = 1.0
+    assert reader.read(parquet(frame), name="1.parquet", feed=FEATURES, now=NOW).count == 20
 
 
 def test_text_that_is_no_utf_8_is_named() -> None:

@@ -130,6 +130,14 @@ def test_a_fault_in_a_model_is_told_by_file_key_and_remedy(tmp_path: Path, old: 
             '"categorical", minimum = 1',
             "columns.carrier: minimum and maximum are for numeric columns",
         ),
+        ("minimum = 0", "maximum_missing = 0.1", "columns.distance.maximum_missing: the column is not nullable"),
+        ("minimum = 0", "nullable = true, maximum_missing = 2", "columns.distance.maximum_missing: input should be"),
+        ("[columns]", "freshness = 3\n[columns]", "freshness: a duration is text such as"),
+        (
+            "[columns]",
+            "[batch]\nminimum_rows = 5\nmaximum_rows = 4\n[columns]",
+            "batch.minimum_rows: 5 is above maximum_rows 4",
+        ),
     ],
 )
 def test_a_fault_in_a_feature_group_is_told(tmp_path: Path, old: str, new: str, fault: str) -> None:

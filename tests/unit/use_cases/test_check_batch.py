@@ -1,6 +1,6 @@
 """A landed object is accepted or set aside, once, whatever its events do."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -13,7 +13,9 @@ from evertrain.domain.model_spec import Column, FeatureKind, Project
 from evertrain.ports.batches import ObjectGone
 from evertrain.statistics.reference import Reference, build_reference
 from evertrain.statistics.sketch import Sketch
+from evertrain.use_cases import check_batch
 from evertrain.use_cases.check_batch import CheckBatch
+from evertrain.use_cases.release_batch import NotReleasable, ReleaseBatch
 from tests.builders.batches import FEATURES, LABELS
 from tests.builders.landed import features_frame, landed_features, landed_labels, parquet
 from tests.builders.models import NOW, a_champion, a_group, a_model
@@ -72,6 +74,13 @@ class Loop:
     def crown(self) -> None:
         self.registry.register(a_version("v1"))
         self.registry.promote(a_champion(version="v1"), expected_champion=None)
+
+    def release(self, quarantine: Quarantine) -> Quarantine:
+        return ReleaseBatch(batches=self.batches, land_again=self._land_again).run(quarantine.batch_id[:8])
+
+    def _land_again(self, quarantine: Quarantine) -> None:
+        _, body = self.quarantine.kept[quarantine.object_uri]
+        self.landing.objects[LandedObject(bucket="landing", key=quarantine.source_key)] = body
 
 
 @pytest.fixture
@@ -238,3 +247,79 @@ def test_of_each_judged_batch_a_sketch_and_a_page_are_kept(loop: Loop) -> None:
     page = loop.records.kept[verdict.model, verdict.reference_version, batch.batch_id][1]
     assert "features/trips/1.parquet" in page
     assert page.count("<svg") == len(verdict.features)
+
+
+# --- what only the comparison shows -------------------------------------------------------------
+
+NO_WIND = landed_features(rows=300, wind=np.nan)
+
+
+def test_a_batch_that_looks_like_the_feed_s_fault_is_set_aside_and_not_called_drift(loop: Loop) -> None:
+    loop.crown()
+    found = loop.land(NO_WIND)
+    assert isinstance(found, Quarantine)
+    (fault,) = found.faults
+    assert (fault.code, fault.column) == ("mostly_missing", "wind")
+    assert loop.bus.names() == ["FeatureBatchQuarantined"]
+    assert loop.files.files == {}
+    assert loop.batches.consecutive_quarantines(FEATURES) == 1
+
+
+def test_without_a_champion_there_is_nothing_to_accuse_a_batch_by(loop: Loop) -> None:
+    assert isinstance(loop.land(NO_WIND), Batch)
+
+
+def test_a_model_may_ask_for_its_batches_whatever_they_look_like(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop.crown()
+    spec = PROJECT.models["trips"]
+    lenient = replace(
+        spec, triggers=replace(spec.triggers, drift=replace(spec.triggers.drift, quarantine_faults=False))
+    )
+    monkeypatch.setattr(f"{__name__}.PROJECT", replace(PROJECT, models={"trips": lenient}))
+    found = loop.land(NO_WIND)
+    assert isinstance(found, Batch)
+    (verdict,) = loop.batches.verdicts_of(FEATURES, found.batch_id)
+    assert [fault.code for fault in verdict.faults] == ["mostly_missing"]
+
+
+def test_what_a_person_released_is_accepted_when_it_lands_again(loop: Loop) -> None:
+    loop.crown()
+    quarantine = loop.land(NO_WIND)
+    assert isinstance(quarantine, Quarantine)
+    assert loop.land(NO_WIND) == quarantine
+    assert loop.release(quarantine) == quarantine
+    assert loop.release(quarantine) == quarantine  # asked twice, before it is landed again
+    again = loop.announce(LandedObject(bucket="landing", key=quarantine.source_key))
+    assert isinstance(again, Batch)
+    assert again.batch_id == quarantine.batch_id
+    assert loop.batches.consecutive_quarantines(FEATURES) == 0
+    assert loop.bus.names().count("FeatureBatchAccepted") == 1
+    assert loop.land(NO_WIND) == again
+    with pytest.raises(NotReleasable, match="no batch in quarantine whose id begins with"):
+        loop.release(quarantine)
+
+
+def test_a_batch_that_is_wrong_by_itself_is_not_released(loop: Loop) -> None:
+    quarantine = loop.land(b"no table")
+    assert isinstance(quarantine, Quarantine)
+    with pytest.raises(NotReleasable, match=r"would be set aside again: .* mend the file and land it anew"):
+        loop.release(quarantine)
+
+
+def test_a_unit_is_compared_with_the_batch_before(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two days ago is not the day before, a later day is not either, and another champion's day is none."""
+    loop.crown()
+    asked: list[Sketch | None] = []
+    judged = check_batch.judge
+    monkeypatch.setattr(
+        check_batch,
+        "judge",
+        lambda *args, before, **options: asked.append(before) or judged(*args, before=before, **options),
+    )
+    for day, rows in ((1, 201), (2, 202), (9, 209), (3, 203)):
+        loop.land(landed_features(day=day, rows=rows))
+    assert [before and before.rows for before in asked] == [None, 201, 202, 202]
+    loop.registry.register(a_version("v2"))
+    loop.registry.promote(a_champion(version="v2"), expected_champion="v1")
+    loop.land(landed_features(day=4, rows=204))
+    assert asked[-1] is None

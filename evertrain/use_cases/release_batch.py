@@ -1,0 +1,46 @@
+"""Takes a batch out of quarantine that a person has looked at: it is landed again, and accepted this time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from evertrain.domain.batches import FAULTS_BY_COMPARISON, Quarantine
+from evertrain.domain.errors import EvertrainError
+from evertrain.ports.batches import BatchLog
+
+MOST_QUARANTINES = 1_000
+
+
+class NotReleasable(EvertrainError):
+    """There is no such batch in quarantine, or releasing it would not help."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReleaseBatch:
+    """`land_again` puts the quarantined object where it had landed."""
+
+    batches: BatchLog
+    land_again: Callable[[Quarantine], None]
+
+    def run(self, batch_id: str) -> Quarantine:
+        """`batch_id`: all of it, or its beginning. Raises NotReleasable."""
+        quarantine = self._find(batch_id)
+        wrong = [fault for fault in quarantine.faults if fault.code not in FAULTS_BY_COMPARISON]
+        if wrong:
+            raise NotReleasable(
+                f"{batch_id} would be set aside again: {wrong[0].message}; mend the file and land it anew"
+            )
+        # In this order: landed first, it would still be the batch that was set aside. Both may be repeated.
+        self.batches.release(quarantine)
+        self.land_again(quarantine)
+        return quarantine
+
+    def _find(self, batch_id: str) -> Quarantine:
+        found = [
+            quarantine
+            for quarantine in self.batches.quarantines(limit=MOST_QUARANTINES)
+            if quarantine.batch_id.startswith(batch_id)
+        ]
+        if len(found) != 1:
+            told = "no batch" if not found else f"{len(found)} batches"
+            raise NotReleasable(f"{told} in quarantine whose id begins with {batch_id}; see `evertrain quarantine`")
+        return found[0]

@@ -1,0 +1,167 @@
+"""A mishap of the feed is told from a change of the world, as far as a batch can tell."""
+
+import numpy as np
+import pytest
+
+from evertrain.domain.batches import FAULTS_BY_COMPARISON, Fault
+from evertrain.domain.model_spec import Column, DriftPolicy, FeatureKind
+from evertrain.statistics.faults import CONVERSIONS, FEWEST_ROWS, Conversion, find_faults
+from evertrain.statistics.layouts import Categories
+from evertrain.statistics.reference import build_reference
+from evertrain.statistics.verdict import judge
+
+COLUMNS = (
+    Column(name="temperature", kind=FeatureKind.NUMERIC),
+    Column(name="distance", kind=FeatureKind.NUMERIC),
+    Column(name="seats", kind=FeatureKind.NUMERIC),
+    Column(name="rain", kind=FeatureKind.NUMERIC),
+    Column(name="visibility", kind=FeatureKind.NUMERIC),
+    Column(name="carrier", kind=FeatureKind.CATEGORICAL),
+    Column(name="site", kind=FeatureKind.CATEGORICAL),
+)
+DAYS = 40
+Batch = dict[str, np.ndarray | Categories]
+
+
+def a_day(day: int, *, rows: int = 400) -> Batch:
+    """Temperature in °F wanders with the season and the day; the others are alike every day but for dry, clear ones.
+
+    Each day is of one site, so the site is constant by right.
+    """
+    rng = np.random.default_rng(day)
+    wet = day % 4 == 0
+    return {
+        "temperature": 40 + 0.3 * day + rng.normal(0, 3) + rng.normal(0, 2, rows),
+        "distance": rng.gamma(3, 300, rows),
+        "seats": rng.choice([50.0, 150.0, 180.0, 220.0], rows) + rng.integers(0, 9, rows),
+        "rain": np.where(rng.random(rows) < (0.5 if wet else 0.0), rng.gamma(1, 0.2, rows), 0.0),
+        "visibility": np.where(rng.random(rows) < (0.5 if wet else 0.0), rng.uniform(1, 10, rows), 10.0),
+        "carrier": Categories.of(rng.choice(["UA", "DL", "AA"], rows).tolist()),
+        "site": Categories.of([["EWR", "JFK", "LGA"][day % 3]] * rows),
+    }
+
+
+def _together(days: list[Batch]) -> Batch:
+    return {
+        column.name: Categories.of(
+            [each.levels[code] for day in days for each in [day[column.name]] for code in each.codes]
+        )  # type: ignore[union-attr]
+        if column.kind is FeatureKind.CATEGORICAL
+        else np.concatenate([day[column.name] for day in days])  # type: ignore[misc]
+        for column in COLUMNS
+    }
+
+
+REFERENCE = build_reference(
+    _together([a_day(day) for day in range(DAYS)]), COLUMNS, blocks=np.repeat(np.arange(DAYS), 400)
+)
+
+
+def faults(batch: Batch, *, day: int = DAYS, knows_the_day_before: bool = True) -> dict[str, Fault]:
+    before = REFERENCE.sketch(a_day(day - 1)) if knows_the_day_before else None
+    found = find_faults(REFERENCE, REFERENCE.sketch(batch), before=before)
+    assert {fault.code for fault in found} <= FAULTS_BY_COMPARISON
+    return {fault.column: fault for fault in found}
+
+
+def test_good_days_of_the_next_season_are_no_faults_although_they_drift() -> None:
+    for day in range(DAYS, DAYS + 120):
+        assert faults(a_day(day), day=day) == {}
+        assert faults(a_day(day), knows_the_day_before=False) == {}
+    later = judge(REFERENCE, REFERENCE.sketch(a_day(DAYS + 119)), policy=DriftPolicy())
+    assert "temperature" in later.drifted_features
+
+
+def test_a_column_of_zeros_is_a_fault_where_no_day_was_like_it() -> None:
+    fault = faults(a_day(DAYS) | {"distance": np.zeros(400)})["distance"]
+    assert fault.code == "constant"
+    assert fault.message.startswith("distance: all 400 values are 0; in training one value had at most")
+
+
+@pytest.mark.parametrize("column", ["rain", "visibility"])
+def test_a_dry_and_clear_day_is_no_fault(column: str) -> None:
+    value = {"rain": 0.0, "visibility": 10.0}[column]
+    assert faults(a_day(DAYS) | {column: np.full(400, value)}) == {}
+
+
+def test_a_category_that_is_always_one_level_a_day_may_be_constant_and_another_may_not() -> None:
+    assert faults(a_day(DAYS) | {"site": Categories.of(["JFK"] * 400)}) == {}
+    assert faults(a_day(DAYS) | {"carrier": Categories.of(["UA"] * 400)})["carrier"].code == "constant"
+
+
+def test_a_column_without_values_is_a_fault_unless_training_often_had_none() -> None:
+    assert faults(a_day(DAYS) | {"seats": np.full(400, np.nan)})["seats"].code == "mostly_missing"
+    half = np.where(np.arange(400) % 5 < 3, np.nan, a_day(DAYS)["seats"])
+    assert faults(a_day(DAYS) | {"seats": half}) == {}  # drift, but a sensor may be down half a day
+    sparse = build_reference({"x": np.where(np.arange(2_000) % 10 < 7, np.nan, 1.0)}, [_number("x")])
+    assert find_faults(sparse, sparse.sketch({"x": np.full(200, np.nan)})) == ()
+
+
+def test_a_code_that_changed_its_spelling_is_a_fault_and_new_customers_are_not() -> None:
+    lower = Categories.of(np.random.default_rng(0).choice(["ua", "dl", "aa"], 400).tolist())
+    assert faults(a_day(DAYS) | {"carrier": lower})["carrier"].code == "unknown_levels"
+    some_new = Categories.of((["UA", "DL", "AA", "WN"] * 100)[:400])
+    assert "carrier" not in faults(a_day(DAYS) | {"carrier": some_new})
+
+
+def test_a_unit_that_changed_overnight_is_named() -> None:
+    batch = a_day(DAYS)
+    celsius = faults(batch | {"temperature": (batch["temperature"] - 32) * 5 / 9})["temperature"]  # type: ignore[operator]
+    assert celsius.code == "unit_changed"
+    assert "as if converted from °F to °C" in celsius.message
+    kilometres = faults(batch | {"distance": batch["distance"] * 1.609344})["distance"]  # type: ignore[operator]
+    assert "from miles to kilometres" in kilometres.message
+
+
+def test_without_the_day_before_only_features_that_never_wander_are_looked_at() -> None:
+    batch = a_day(DAYS)
+    celsius = {"temperature": (batch["temperature"] - 32) * 5 / 9}  # type: ignore[operator]
+    kilometres = {"distance": batch["distance"] * 1.609344}  # type: ignore[operator]
+    assert faults(batch | celsius, knows_the_day_before=False) == {}
+    assert set(faults(batch | kilometres, knows_the_day_before=False)) == {"distance"}
+
+
+@pytest.mark.parametrize("conversion", [each for each in CONVERSIONS if not each.offset], ids=lambda c: c.told)
+def test_every_change_of_scale_is_recognised_on_a_column_that_is_steady(conversion: Conversion) -> None:
+    batch = a_day(DAYS)
+    converted = batch["distance"] * conversion.factor  # type: ignore[operator]
+    assert faults(batch | {"distance": converted})["distance"].code == "unit_changed"
+
+
+def test_columns_that_hold_each_other_s_values_are_a_fault() -> None:
+    batch = a_day(DAYS)
+    found = faults(batch | {"distance": batch["seats"], "seats": batch["distance"]})
+    assert {fault.code for fault in found.values()} == {"columns_exchanged"}
+    assert found["distance"].message == "distance: holds what seats held before"
+
+
+def test_a_change_that_no_mishap_explains_is_drift_and_no_fault() -> None:
+    batch = a_day(DAYS)
+    doubled_for_some = np.where(np.arange(400) % 2 == 0, 4.0, 1.0) * batch["distance"]
+    assert faults(batch | {"distance": doubled_for_some}) == {}
+
+
+def test_columns_that_all_moved_each_in_its_own_way_are_the_world_s_doing() -> None:
+    batch = a_day(DAYS)
+    celsius = {"temperature": (batch["temperature"] - 32) * 5 / 9}  # type: ignore[operator]
+    kilometres = {"distance": batch["distance"] * 1.609344}  # type: ignore[operator]
+    assert faults(batch | celsius | kilometres) == {}
+    both = kilometres | {"seats": batch["seats"] * 1.609344}  # type: ignore[operator]
+    assert {fault.code for fault in faults(batch | both).values()} == {"unit_changed"}
+
+
+def test_a_few_rows_are_accused_of_nothing() -> None:
+    rows = FEWEST_ROWS - 1
+    assert faults(a_day(DAYS, rows=rows) | {"distance": np.zeros(rows)}) == {}
+
+
+def test_where_days_are_not_known_only_zeros_are_a_constant_fault() -> None:
+    whole = build_reference(_together([a_day(day) for day in range(DAYS)]), COLUMNS)
+    january = a_day(DAYS) | {"temperature": np.full(400, 31.0)}
+    assert find_faults(whole, whole.sketch(january)) == ()
+    (fault,) = find_faults(whole, whole.sketch(a_day(DAYS) | {"temperature": np.zeros(400)}))
+    assert (fault.code, fault.column) == ("constant", "temperature")
+
+
+def _number(name: str) -> Column:
+    return Column(name=name, kind=FeatureKind.NUMERIC)
