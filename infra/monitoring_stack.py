@@ -5,7 +5,7 @@ Needs nothing of training or serving, and deploys without them.
 
 from collections.abc import Callable
 
-from aws_cdk import CfnOutput, Duration, Stack, StackSynthesizer
+from aws_cdk import CfnOutput, Duration, Size, Stack, StackSynthesizer
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_scheduler as scheduler
@@ -59,7 +59,8 @@ class MonitoringStack(Stack):
             handler="lambdas.monitor.handler.lambda_handler",
             description="Validates a landed object and compares it with each champion's reference",
             memory_mib=1769,  # the smallest size with one whole processor: this is arithmetic
-            timeout=Duration.minutes(2),
+            timeout=Duration.minutes(5),
+            disk=Size.gibibytes(4),  # a large object and its normalised copy; memory holds a part of their rows
             environment=data.settings(),
         )
         ingest = python_function(

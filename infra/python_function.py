@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Validations
+from aws_cdk import Acknowledgment, Duration, RemovalPolicy, Size, Validations
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -22,6 +22,7 @@ def python_function(
     timeout: Duration,
     environment: Mapping[str, str],
     function_name: str | None = None,
+    disk: Size | None = None,
 ) -> lambda_.Function:
     """No reserved concurrency: it would take from the account's other functions, and queues bound ours already."""
     log_group = logs.LogGroup(
@@ -46,6 +47,7 @@ def python_function(
         handler=handler,
         memory_size=memory_mib,
         timeout=timeout,
+        ephemeral_storage_size=disk,
         environment=dict(environment),
         log_group=log_group,
         role=role,

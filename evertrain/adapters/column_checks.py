@@ -1,6 +1,6 @@
 """Each column of a landed batch against what its feed declares: cast to the stored type, and every fault named."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -34,6 +34,7 @@ class Checked:
 
     columns: dict[str, Values] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
+    place: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +45,9 @@ class Checker:
     is_text: bool
     now: datetime
 
-    def check(self, raw: pa.Table) -> Checked:
-        checked = Checked()
+    def check(self, raw: pa.Table, *, first_row: int = 0) -> Checked:
+        """Of a part of a batch; `first_row`: how many rows came before it."""
+        checked = Checked(place=f" (rows from {first_row + 1:,} on)" if first_row else "")
         self._column(raw, checked, self.schema.key, self._as_key, stored_as=self.schema.key)
         self._column(raw, checked, self.schema.landed_event_time, self._as_time, stored_as=EVENT_TIME)
         for column in self.schema.columns:
@@ -57,7 +59,6 @@ class Checker:
             self._column(raw, checked, column.name, convert, stored_as=column.name, nullable=column.nullable)
             if column.name in checked.columns:
                 self._values(checked, column)
-        self._volume(raw.num_rows, checked)
         self._times(checked)
         self._duplicates(checked)
         return checked
@@ -140,19 +141,8 @@ class Checker:
 
     # --- what values must hold to ---------------------------------------------------------------
 
-    def _volume(self, rows: int, checked: Checked) -> None:
-        least, most = self.schema.batch.minimum_rows, self.schema.batch.maximum_rows
-        if rows < least:
-            _fault(checked, "too_few_rows", "", f"the batch has {rows:,} rows, {least:,} are the least")
-        if most is not None and rows > most:
-            _fault(checked, "too_many_rows", "", f"the batch has {rows:,} rows, {most:,} are the most")
-
     def _values(self, checked: Checked, column: Column) -> None:
         values = checked.columns[column.name]
-        missing = values.null_count / len(values)
-        if column.nullable and column.maximum_missing is not None and missing > column.maximum_missing:
-            message = f"{column.name}: {missing:.1%} of the values are missing, {column.maximum_missing:.1%} may be"
-            _fault(checked, "too_many_missing", column.name, message)
         if not pa.types.is_floating(values.type):
             return
         self._where(checked, column.name, "not_finite", pc.invert(pc.is_finite(values)), "are not finite")
@@ -193,8 +183,29 @@ class Checker:
         twice = counted.filter(pc.greater(counted["count_all"], 1))
         if twice.num_rows:
             example = twice[self.schema.key][0].as_py()
-            message = f"{self.schema.key}: {twice.num_rows} rows are there more than once, such as {example}"
-            _fault(checked, "duplicate_rows", self.schema.key, message)
+            fault = duplicate_fault(self.schema.key, twice.num_rows)
+            _fault(checked, fault.code, fault.column, f"{fault.message}, such as {example}")
+
+
+def duplicate_fault(key: str, rows: int) -> Fault:
+    return Fault(code="duplicate_rows", column=key, message=f"{key}: {rows} rows are there more than once")
+
+
+def volume_faults(rows: int, schema: FeedSchema) -> Iterator[Fault]:
+    least, most = schema.batch.minimum_rows, schema.batch.maximum_rows
+    if rows < least:
+        yield Fault(code="too_few_rows", message=f"the batch has {rows:,} rows, {least:,} are the least")
+    if most is not None and rows > most:
+        yield Fault(code="too_many_rows", message=f"the batch has {rows:,} rows, {most:,} are the most")
+
+
+def missing_faults(missing: Mapping[str, int], rows: int, schema: FeedSchema) -> Iterator[Fault]:
+    """`missing`: by column, how many of the rows have no value."""
+    for column in schema.columns:
+        share = missing[column.name] / rows
+        if column.maximum_missing is not None and share > column.maximum_missing:
+            told = f"{share:.1%} of the values are missing, {column.maximum_missing:.1%} may be"
+            yield Fault(code="too_many_missing", column=column.name, message=f"{column.name}: {told}")
 
 
 class _WrongType(Exception):
@@ -231,5 +242,6 @@ def _seconds_as_text(times: Values) -> Values:
 
 
 def _fault(checked: Checked, code: str, column: str, message: str) -> None:
+    message += checked.place
     shown = message if len(message) <= _LONGEST_MESSAGE else f"{message[: _LONGEST_MESSAGE - 1]}…"
     checked.faults.append(Fault(code=code, column=column, message=shown))

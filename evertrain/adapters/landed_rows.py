@@ -1,105 +1,225 @@
-"""Landed Parquet or CSV bytes as valid, normalised rows: everything that is wrong is found before anything is kept.
+"""Landed Parquet or CSV files as valid, normalised rows: everything that is wrong is found before anything is kept.
 
-Parquet is taken by its types. CSV has a header, UTF-8, ISO 8601 times, true/false, and empty for missing; both may be
-gzip-compressed. Times without a zone are UTC. Columns that the feed does not declare are left out.
+Some rows at a time are in memory, however large the file. Parquet is taken by its types. CSV has a header, UTF-8, ISO
+8601 times, true/false, and empty for missing; both may be gzip-compressed. Times without a zone are UTC. Columns that
+the feed does not declare are left out.
 """
 
 import gzip
 import io
+import shutil
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pc_csv
 import pyarrow.parquet as pq
 
-from evertrain.adapters.column_checks import Checked, Checker
-from evertrain.adapters.feeds import EVENT_TIME, PLAIN_TIMESTAMP, FeedSchema, schema_of
+from evertrain.adapters.column_checks import Checker, duplicate_fault, missing_faults, volume_faults
+from evertrain.adapters.feeds import EVENT_TIME, INGESTED_AT, PLAIN_TIMESTAMP, FeedSchema, schema_of
+from evertrain.adapters.temporary_files import temporary_file
 from evertrain.domain.batches import Fault, Feed
 from evertrain.domain.model_spec import Project
 from evertrain.ports.batch_reader import BatchRejected
 from evertrain.use_cases.arrow_columns import as_column
 
-_INGESTED_AT = b"ingested_at"
+ROWS_AT_A_TIME = 1 << 18
+CSV_BLOCK = 1 << 24
+"""Bytes."""
 
 
 @dataclass(frozen=True)
 class LandedRows:
-    """Implements `ports.batch_reader.Rows`. `table`: key, `event_time`, then the feed's columns."""
+    """Implements `ports.batch_reader.Rows`. `first`: the rows at the beginning, which mostly are all."""
 
-    table: pa.Table
-    schema: FeedSchema
+    file: BinaryIO
+    count: int
+    event_times: tuple[datetime, datetime]
+    first: pa.Table
 
-    @property
-    def count(self) -> int:
-        return int(self.table.num_rows)
-
-    @property
-    def event_times(self) -> tuple[datetime, datetime]:
-        both = pc.min_max(pc.cast(self.table[EVENT_TIME], PLAIN_TIMESTAMP))
-        return both["min"].as_py().replace(tzinfo=UTC), both["max"].as_py().replace(tzinfo=UTC)
-
-    def columns(self, names: Sequence[str]) -> Mapping[str, Any]:
-        return {name: as_column(self.table[name]) for name in names}
-
-    def to_parquet(self, *, ingested_at: datetime) -> bytes:
-        stamps = pa.array([ingested_at] * self.count, self.schema.stored.field(_INGESTED_AT.decode()).type)
-        table = self.table.append_column(_INGESTED_AT.decode(), stamps).select(self.schema.stored.names)
-        table = table.cast(self.schema.stored).replace_schema_metadata({_INGESTED_AT: ingested_at.isoformat()})
-        sink = io.BytesIO()
-        pq.write_table(table, sink, compression="zstd")
-        return sink.getvalue()
+    def parts(self, names: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+        if self.first.num_rows == self.count:
+            yield {name: as_column(self.first[name]) for name in names}
+            return
+        self.file.seek(0)
+        with pq.ParquetFile(_Unclosed(self.file), pre_buffer=False) as stored:
+            for group in range(stored.num_row_groups):
+                rows = stored.read_row_group(group, columns=list(names))
+                yield {name: as_column(rows[name]) for name in names}
 
 
 @dataclass(frozen=True, kw_only=True)
 class LandedRowsReader:
     project: Project
 
-    def read(self, body: bytes, *, name: str, feed: Feed, now: datetime) -> LandedRows:
-        """Raises BatchRejected with every fault."""
+    @contextmanager
+    def read(self, body: BinaryIO, *, name: str, feed: Feed, now: datetime) -> Iterator[LandedRows]:
+        """Raises BatchRejected: with every fault of the first part of the file that has any."""
         schema = schema_of(feed, self.project)
-        raw, is_text = _parse(body, name)
-        if raw.num_rows == 0:
-            raise BatchRejected([Fault(code="no_rows", message=f"{name} has no rows")])
-        checker = Checker(schema=schema, is_text=is_text, now=now)
-        checked: Checked = checker.check(raw)
+        with temporary_file() as normalised, temporary_file() as unzipped:
+            writer = pq.ParquetWriter(_Unclosed(normalised), schema.stored, compression="zstd")
+            with _readable(name), writer:
+                kept = _Kept(schema, writer, ingested_at=now)
+                parts, is_text = _parts(body, name, unzipped)
+                for raw in parts:
+                    kept.add(raw, Checker(schema=schema, is_text=is_text, now=now))
+            yield kept.rows(name, normalised)
+
+
+class _Kept:
+    """The normalised file, as it grows part by part."""
+
+    def __init__(self, schema: FeedSchema, writer: pq.ParquetWriter, *, ingested_at: datetime) -> None:
+        self._schema = schema
+        self._ingested_at = ingested_at
+        self._writer = writer
+        self._first: pa.Table | None = None
+        self._count = 0
+        self._missing: dict[str, int] = {}
+        self._times: list[tuple[datetime, datetime]] = []
+        self._keys: list[np.ndarray] = []
+
+    def add(self, raw: pa.Table, checker: Checker) -> None:
+        """Raises BatchRejected."""
+        checked = checker.check(raw, first_row=self._count)
         if checked.faults:
             raise BatchRejected(checked.faults)
         table = pa.table(checked.columns)
-        return LandedRows(table=table.sort_by([(EVENT_TIME, "ascending"), (schema.key, "ascending")]), schema=schema)
+        table = table.sort_by([(EVENT_TIME, "ascending"), (self._schema.key, "ascending")])
+        for column in table.column_names:
+            self._missing[column] = self._missing.get(column, 0) + table[column].null_count
+        self._keys.append(_hashes(table, self._schema.key))
+        self._times.append(_earliest_and_latest(table))
+        self._count += table.num_rows
+        self._first = table if self._first is None else self._first
+        stamps = pa.repeat(pa.scalar(self._ingested_at, self._schema.stored.field(INGESTED_AT).type), table.num_rows)
+        stored = table.append_column(INGESTED_AT, stamps).select(self._schema.stored.names)
+        self._writer.write_table(stored.cast(self._schema.stored), row_group_size=ROWS_AT_A_TIME)
 
-    def ingested_at(self, stored: bytes) -> datetime:
-        metadata = pq.read_schema(io.BytesIO(stored)).metadata
-        return datetime.fromisoformat(metadata[_INGESTED_AT].decode()).astimezone(UTC)
+    def rows(self, name: str, file: BinaryIO) -> LandedRows:
+        """All of them, once all parts were added to the file. Raises BatchRejected."""
+        if self._first is None or not self._count:
+            raise BatchRejected([Fault(code="no_rows", message=f"{name} has no rows")])
+        faults = [
+            *volume_faults(self._count, self._schema),
+            *missing_faults(self._missing, self._count, self._schema),
+            *self._duplicates(),
+        ]
+        if faults:
+            raise BatchRejected(faults)
+        file.seek(0)
+        first, last = zip(*self._times, strict=True)
+        return LandedRows(file=file, count=self._count, event_times=(min(first), max(last)), first=self._first)
+
+    def _duplicates(self) -> list[Fault]:
+        """Across parts, by hashes of 64 bits: of 16 million rows, one file in a hundred thousand has two alike."""
+        if len(self._keys) < 2:
+            return []  # of a single part, they were compared themselves
+        hashes = np.sort(np.concatenate(self._keys))
+        twice = int(np.count_nonzero(hashes[1:] == hashes[:-1]))
+        return [duplicate_fault(self._schema.key, twice)] if twice else []
 
 
-def _parse(body: bytes, name: str) -> tuple[pa.Table, bool]:
-    """The table, and whether its cells are text that is still to be read."""
+class _Unclosed(io.RawIOBase):
+    """A file that Arrow closes when it is done with it, without closing ours."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file = file
+
+    def read(self, size: int = -1) -> bytes:
+        return self._file.read(size)
+
+    def write(self, data: Any) -> int:
+        return self._file.write(data)
+
+    def seek(self, offset: int, whence: int = 0) -> int:
+        return self._file.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def readable(self) -> bool:
+        return True
+
+    def writable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+
+def _hashes(table: pa.Table, key: str) -> np.ndarray:
+    times = pc.cast(pc.cast(table[EVENT_TIME], PLAIN_TIMESTAMP), pa.int64()).to_pylist()
+    return np.fromiter(map(hash, zip(table[key].to_pylist(), times, strict=True)), np.int64, table.num_rows)
+
+
+def _earliest_and_latest(table: pa.Table) -> tuple[datetime, datetime]:
+    both = pc.min_max(pc.cast(table[EVENT_TIME], PLAIN_TIMESTAMP))
+    return both["min"].as_py().replace(tzinfo=UTC), both["max"].as_py().replace(tzinfo=UTC)
+
+
+# --- files --------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
     try:
-        if body[:2] == b"\x1f\x8b":
-            body = gzip.decompress(body)
-        if body[:4] == b"PAR1":
-            table = pq.read_table(io.BytesIO(body))
-            table.validate(full=True)  # Parquet is not checked on reading: text may be no UTF-8
-            return table, False
-        if not name.removesuffix(".gz").endswith(".csv"):
-            raise pa.ArrowInvalid("it is no Parquet file, and its name does not end in .csv")
-        return _parse_csv(body), True
+        yield
     except (pa.ArrowException, OSError, EOFError, zlib.error, ValueError) as error:
         reason = " ".join(str(error).split())[:200]
         raise BatchRejected([Fault(code="unparsable", message=f"{name} cannot be read: {reason}")]) from error
 
 
-def _parse_csv(body: bytes) -> pa.Table:
+def _parts(body: BinaryIO, name: str, unzipped: BinaryIO) -> tuple[Iterator[pa.Table], bool]:
+    """Some rows at a time, and whether their cells are text that is still to be read. What is compressed is written
+    to `unzipped`."""
+    if _begins_with(body, b"\x1f\x8b"):
+        with gzip.GzipFile(fileobj=body) as compressed:
+            shutil.copyfileobj(compressed, unzipped, 1 << 20)
+        body = unzipped
+    if _begins_with(body, b"PAR1"):
+        return _parquet_parts(body), False
+    if not name.removesuffix(".gz").endswith(".csv"):
+        raise pa.ArrowInvalid("it is no Parquet file, and its name does not end in .csv")
+    return _csv_parts(body), True
+
+
+def _begins_with(body: BinaryIO, magic: bytes) -> bool:
+    body.seek(0)
+    found = body.read(len(magic)) == magic
+    body.seek(0)
+    return found
+
+
+def _parquet_parts(body: BinaryIO) -> Iterator[pa.Table]:
+    with pq.ParquetFile(_Unclosed(body), pre_buffer=False) as file:
+        for batch in file.iter_batches(batch_size=ROWS_AT_A_TIME):
+            batch.validate(full=True)  # Parquet is not checked on reading: text may be no UTF-8
+            yield pa.Table.from_batches([batch])
+
+
+def _csv_parts(body: BinaryIO) -> Iterator[pa.Table]:
     # All cells as text: whether "12" is a number or a key is the feed's to say, not a guess of the first rows.
-    names = pc_csv.open_csv(io.BytesIO(body)).schema.names
+    names = pc_csv.open_csv(_Unclosed(body)).schema.names
+    body.seek(0)
     convert = pc_csv.ConvertOptions(
         column_types=dict.fromkeys(names, pa.string()),
         strings_can_be_null=True,
         null_values=["", "null", "NULL", "NaN"],
     )
-    return pc_csv.read_csv(io.BytesIO(body), convert_options=convert)
+    waiting: list[pa.RecordBatch] = []
+    blocks = pc_csv.ReadOptions(block_size=CSV_BLOCK)
+    for batch in pc_csv.open_csv(_Unclosed(body), read_options=blocks, convert_options=convert):
+        waiting.append(batch)
+        if sum(each.num_rows for each in waiting) >= ROWS_AT_A_TIME:
+            yield pa.Table.from_batches(waiting)
+            waiting = []
+    if waiting:
+        yield pa.Table.from_batches(waiting)

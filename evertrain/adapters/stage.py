@@ -1,5 +1,6 @@
 """A deployed stage as the command line and the demo see it: its state, its landing bucket, its endpoint."""
 
+import io
 import os
 import time
 from collections.abc import Mapping
@@ -110,7 +111,7 @@ class Stage:
 
     def fate(self, feed: Feed, body: bytes) -> "Fate | None":
         """What became of landed bytes; None while nothing has, or while others were not told yet."""
-        batch_id = batch_id_of(feed, body)
+        batch_id = batch_id_of(feed, io.BytesIO(body))
         found = self.batches.find(feed, batch_id)
         return found if found is not None and self.batches.is_published(feed, batch_id) else None
 

@@ -1,15 +1,16 @@
-"""Reads landed bytes as rows of a feed, or says all that is wrong with them."""
+"""Reads a landed object as rows of a feed, or says all that is wrong with it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Any, BinaryIO, Protocol
 
 from evertrain.domain.batches import Fault, Feed
 from evertrain.domain.errors import EvertrainError
 
 
 class BatchRejected(EvertrainError):
-    """The bytes are no batch of their feed. `faults` are all that was found, not only the first."""
+    """The object is no batch of its feed. `faults` are all that was found, not only the first."""
 
     def __init__(self, faults: Sequence[Fault]) -> None:
         super().__init__("; ".join(fault.message for fault in faults))
@@ -17,7 +18,7 @@ class BatchRejected(EvertrainError):
 
 
 class Rows(Protocol):
-    """The valid, normalised rows of a batch."""
+    """The valid, normalised rows of a batch, which need not fit in memory."""
 
     @property
     def count(self) -> int: ...
@@ -26,16 +27,15 @@ class Rows(Protocol):
     def event_times(self) -> tuple[datetime, datetime]:
         """The earliest and the latest."""
 
-    def columns(self, names: Sequence[str]) -> Mapping[str, Any]:
-        """float64 with NaN for missing where numeric or boolean, `statistics.layouts.Categories` else."""
+    def parts(self, names: Sequence[str]) -> Iterator[Mapping[str, Any]]:
+        """Columns of some rows at a time: float64 with NaN for missing where numeric or boolean,
+        `statistics.layouts.Categories` else."""
 
-    def to_parquet(self, *, ingested_at: datetime) -> bytes:
-        """The file as the feature store keeps it; equal rows and times give equal bytes."""
+    @property
+    def file(self) -> BinaryIO:
+        """At its beginning: the Parquet file as the feature store keeps it. Equal rows and times give equal bytes."""
 
 
 class BatchReader(Protocol):
-    def read(self, body: bytes, *, name: str, feed: Feed, now: datetime) -> Rows:
-        """Raises BatchRejected."""
-
-    def ingested_at(self, stored: bytes) -> datetime:
-        """When the batch of this stored file was first ingested."""
+    def read(self, body: BinaryIO, *, name: str, feed: Feed, now: datetime) -> AbstractContextManager[Rows]:
+        """Rows for as long as the context lasts. `now`: when they are ingested. Raises BatchRejected."""

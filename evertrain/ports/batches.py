@@ -1,7 +1,7 @@
 """Landed objects, and the log of what became of them."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import BinaryIO, Protocol
 
 from evertrain.domain.batches import Batch, Feed, LandedObject, Quarantine
 from evertrain.domain.drift import DriftVerdict
@@ -13,12 +13,12 @@ class ObjectGone(EvertrainError):
 
 
 class LandingZone(Protocol):
-    def read(self, landed: LandedObject) -> bytes:
-        """The object's bytes. Raises ObjectGone."""
+    def read(self, landed: LandedObject) -> BinaryIO:
+        """The object, seekable and at its beginning; a large one is kept on disk. Raises ObjectGone."""
 
 
 class QuarantineStore(Protocol):
-    def put(self, quarantine: Quarantine, body: bytes) -> str:
+    def put(self, quarantine: Quarantine, body: BinaryIO) -> str:
         """Keeps a copy of the object beside a JSON of the reasons; returns the copy's URI. Repeating is harmless."""
 
 

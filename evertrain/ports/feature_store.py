@@ -1,7 +1,8 @@
 """The versioned feature store: one append-only table per feature group, and one per model for its labels."""
 
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol, TypeVar
+from typing import BinaryIO, Protocol, TypeVar
 
 from evertrain.domain.batches import Batch, Feed, TableState
 from evertrain.domain.errors import EvertrainError
@@ -14,11 +15,20 @@ class UnknownTable(EvertrainError):
     """Nothing has been committed to this table yet."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoredFile:
+    """A batch's file in the store. `size`: bytes. `ingested_at`: when its rows were first ingested."""
+
+    size: int
+    ingested_at: datetime
+
+
 class BatchFiles(Protocol):
     """Where the monitor puts a batch's normalised Parquet file, before the table knows of it."""
 
-    def put_if_absent(self, feed: Feed, path: str, data: bytes) -> bytes:
-        """Stores the file unless one is there; returns what is there afterwards, which may be an earlier writer's."""
+    def put_if_absent(self, feed: Feed, path: str, file: BinaryIO, *, ingested_at: datetime) -> StoredFile:
+        """Stores the file unless one is there; answers for what is there afterwards, which may be an earlier
+        writer's with an earlier time."""
 
 
 class TableWriter(Protocol):

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import sha256
+from typing import BinaryIO
 
 from evertrain.domain.batches import Batch, Fault, Feed, FeedKind, LandedObject, Quarantine
 from evertrain.domain.drift import DriftStatus, DriftVerdict, Findings
@@ -21,16 +22,24 @@ from evertrain.ports.messages import EventBus
 from evertrain.ports.registry import ModelRegistry
 from evertrain.reports.drift_page import DriftPage
 from evertrain.statistics.reference import Reference
-from evertrain.statistics.sketch import Sketch, UnfitColumn
+from evertrain.statistics.sketch import Sketch, UnfitColumn, merge
 from evertrain.statistics.verdict import judge
 
 BATCHES_LOOKED_BACK = 20
 """For the one before: late ones may have come in between."""
 
 
-def batch_id_of(feed: Feed | None, body: bytes) -> str:
+_CHUNK = 1 << 20
+
+
+def batch_id_of(feed: Feed | None, body: BinaryIO) -> str:
     """The same bytes are the same batch of a feed, whatever the object is called."""
-    return sha256(f"{feed or ''}\n".encode() + body).hexdigest()[:32]
+    digest = sha256(f"{feed or ''}\n".encode())
+    body.seek(0)
+    while chunk := body.read(_CHUNK):
+        digest.update(chunk)
+    body.seek(0)
+    return digest.hexdigest()[:32]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,8 +60,11 @@ class CheckBatch:
 
     def run(self, landed: LandedObject) -> Batch | Quarantine:
         """What became of the object. Raises ObjectGone where it was deleted before it was read."""
-        body = self.landing.read(landed)
         feed = feed_of(landed.key)
+        with self.landing.read(landed) as body:
+            return self._run(landed, feed, body)
+
+    def _run(self, landed: LandedObject, feed: Feed | None, body: BinaryIO) -> Batch | Quarantine:
         batch_id = batch_id_of(feed, body)
         found = self.batches.find(feed, batch_id) or self._judge(landed, feed, batch_id, body)
         # Recorded first, told second: whoever fails in between tells it at the next delivery.
@@ -61,22 +73,22 @@ class CheckBatch:
             self.batches.mark_published(feed, batch_id)
         return found
 
-    def _judge(self, landed: LandedObject, feed: Feed | None, batch_id: str, body: bytes) -> Batch | Quarantine:
+    def _judge(self, landed: LandedObject, feed: Feed | None, batch_id: str, body: BinaryIO) -> Batch | Quarantine:
         now = self.clock.now()
         try:
             known = self._known(feed, landed.key)
-            rows = self.reader.read(body, name=landed.key, feed=known, now=now)
-            comparisons = [self._compare(spec, rows) for spec in self._judged_on(known)]
-            faults = _faults_of(comparisons)
-            # A person may have looked at them already, and found nothing wrong.
-            if faults and not self.batches.is_released(feed, batch_id):
-                raise BatchRejected(faults)
+            with self.reader.read(body, name=landed.key, feed=known, now=now) as rows:
+                comparisons = [self._compare(spec, rows) for spec in self._judged_on(known)]
+                faults = _faults_of(comparisons)
+                # A person may have looked at them already, and found nothing wrong.
+                if faults and not self.batches.is_released(feed, batch_id):
+                    raise BatchRejected(faults)
+                return self._accept(landed, known, batch_id, rows, comparisons, now=now)
         except BatchRejected as rejected:
             quarantine = Quarantine(
                 batch_id=batch_id, feed=feed, source_key=landed.key, quarantined_at=now, faults=rejected.faults
             )
             return self._set_aside(quarantine, body)
-        return self._accept(landed, known, batch_id, rows, comparisons, now=now)
 
     def _known(self, feed: Feed | None, key: str) -> Feed:
         groups = [f"features/{name}/" for name in sorted(self.project.groups)]
@@ -86,7 +98,7 @@ class CheckBatch:
             raise BatchRejected([Fault(code="unknown_feed", message=message)])
         return feed
 
-    def _set_aside(self, quarantine: Quarantine, body: bytes) -> Quarantine:
+    def _set_aside(self, quarantine: Quarantine, body: BinaryIO) -> Quarantine:
         quarantine = replace(quarantine, object_uri=self.quarantine.put(quarantine, body))
         self.batches.record_quarantine(quarantine)
         return quarantine
@@ -103,7 +115,7 @@ class CheckBatch:
     ) -> Batch:
         path = f"batch-{batch_id}.parquet"
         # An earlier attempt's file stays as it is, with the time at which it was ingested.
-        stored = self.files.put_if_absent(feed, path, rows.to_parquet(ingested_at=now))
+        stored = self.files.put_if_absent(feed, path, rows.file, ingested_at=now)
         first, last = rows.event_times
         batch = Batch(
             batch_id=batch_id,
@@ -111,10 +123,10 @@ class CheckBatch:
             source_key=landed.key,
             table_path=path,
             rows=rows.count,
-            bytes=len(stored),
+            bytes=stored.size,
             event_time_min=first,
             event_time_max=last,
-            ingested_at=self.reader.ingested_at(stored),
+            ingested_at=stored.ingested_at,
         )
         verdicts = [self._kept(comparison, batch, now) for comparison in comparisons]
         self.batches.record(batch, verdicts)
@@ -133,7 +145,7 @@ class CheckBatch:
         if not set(names) <= {column.name for column in spec.group.columns}:
             return nothing  # the group lost a column since: nothing to compare until the next champion
         try:
-            sketch = reference.sketch(rows.columns(names))
+            sketch = merge([reference.sketch(part) for part in rows.parts(names)])
         except UnfitColumn:
             return nothing  # a column is declared otherwise now
         first, _ = rows.event_times

@@ -1,5 +1,6 @@
 """Landed bytes are read as they are; batch files are written once; quarantine keeps object and reasons together."""
 
+import io
 import json
 from typing import Any
 
@@ -10,8 +11,9 @@ from botocore.exceptions import ClientError
 from evertrain.adapters.s3_landing import S3BatchFiles, S3LandingZone, S3QuarantineStore
 from evertrain.domain.batches import LandedObject
 from evertrain.ports.batches import LandingZone, ObjectGone, QuarantineStore
-from evertrain.ports.feature_store import BatchFiles
+from evertrain.ports.feature_store import BatchFiles, StoredFile
 from tests.builders.batches import FEATURES, LABELS, a_quarantine
+from tests.builders.models import NOW, days
 from tests.fakes.batches import FakeBatchFiles, FakeLandingZone, FakeQuarantineStore
 
 LANDED = LandedObject(bucket="landing", key="features/trips/2013 04 01+a.parquet")
@@ -49,7 +51,9 @@ def quarantine_store(request: pytest.FixtureRequest) -> QuarantineStore:
 
 
 def test_a_landed_object_is_read_as_it_is(landing: LandingZone) -> None:
-    assert landing.read(LANDED) == b"rows"
+    with landing.read(LANDED) as body:
+        assert body.read() == b"rows"
+        assert body.seek(0) == 0
 
 
 def test_an_object_that_is_gone_is_told(landing: LandingZone) -> None:
@@ -57,27 +61,33 @@ def test_an_object_that_is_gone_is_told(landing: LandingZone) -> None:
         landing.read(LandedObject(bucket="landing", key="features/trips/other"))
 
 
-def test_the_first_writer_of_a_batch_file_wins_and_later_ones_are_given_its_bytes(files: BatchFiles) -> None:
-    assert files.put_if_absent(FEATURES, "batch-1.parquet", b"first") == b"first"
-    assert files.put_if_absent(FEATURES, "batch-1.parquet", b"second") == b"first"
-    assert files.put_if_absent(LABELS, "batch-1.parquet", b"labels") == b"labels"
+def test_the_first_writer_of_a_batch_file_wins_and_later_ones_are_told_its_size_and_time(files: BatchFiles) -> None:
+    first = files.put_if_absent(FEATURES, "batch-1.parquet", io.BytesIO(b"first"), ingested_at=NOW)
+    assert first == StoredFile(size=5, ingested_at=NOW)
+    later = io.BytesIO(b"the second")
+    later.read()  # whoever read it before need not rewind it
+    assert files.put_if_absent(FEATURES, "batch-1.parquet", later, ingested_at=NOW + days(1)) == first
+    of_labels = files.put_if_absent(LABELS, "batch-1.parquet", later, ingested_at=NOW + days(1))
+    assert of_labels == StoredFile(size=10, ingested_at=NOW + days(1))
 
 
 def test_what_else_s3_refuses_is_not_taken_for_an_earlier_writer(s3: Any) -> None:
     with pytest.raises(ClientError, match="NoSuchBucket"):
-        S3BatchFiles(client=s3, bucket="elsewhere").put_if_absent(FEATURES, "batch-1.parquet", b"rows")
+        S3BatchFiles(client=s3, bucket="elsewhere").put_if_absent(
+            FEATURES, "batch-1.parquet", io.BytesIO(b"rows"), ingested_at=NOW
+        )
     with pytest.raises(ClientError, match="NoSuchBucket"):
         S3LandingZone(client=s3).read(LandedObject(bucket="elsewhere", key=LANDED.key))
 
 
 def test_putting_into_quarantine_twice_gives_the_same_place(quarantine_store: QuarantineStore) -> None:
-    first = quarantine_store.put(a_quarantine(), b"half a file")
-    assert quarantine_store.put(a_quarantine(), b"half a file") == first
+    first = quarantine_store.put(a_quarantine(), io.BytesIO(b"half a file"))
+    assert quarantine_store.put(a_quarantine(), io.BytesIO(b"half a file")) == first
     assert a_quarantine().source_key in first
 
 
 def test_quarantine_keeps_the_object_beside_its_reasons(s3: Any) -> None:
-    uri = S3QuarantineStore(client=s3, bucket="quarantine").put(a_quarantine(), b"half a file")
+    uri = S3QuarantineStore(client=s3, bucket="quarantine").put(a_quarantine(), io.BytesIO(b"half a file"))
     bucket, _, key = uri.removeprefix("s3://").partition("/")
     assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"half a file"
     reasons = json.loads(s3.get_object(Bucket=bucket, Key=key.replace("/object", "/reasons.json"))["Body"].read())

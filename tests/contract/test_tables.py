@@ -1,5 +1,6 @@
 """The feature store on Delta Lake: a batch is added once, a version stays as it was, what was unknown is not read."""
 
+import io
 import os
 import subprocess
 import sys
@@ -46,11 +47,12 @@ class Store:
         return DeltaReader(root=str(self.root))
 
     def put(self, feed: Feed, body: bytes, *, ingested_at: datetime) -> Batch:
-        rows = LandedRowsReader(project=PROJECT).read(body, name="x.parquet", feed=feed, now=ingested_at)
-        batch_id = batch_id_of(feed, body)
+        batch_id = batch_id_of(feed, io.BytesIO(body))
         path = self.root / str(feed) / f"batch-{batch_id}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(rows.to_parquet(ingested_at=ingested_at))
+        reader = LandedRowsReader(project=PROJECT)
+        with reader.read(io.BytesIO(body), name="x.parquet", feed=feed, now=ingested_at) as rows:
+            path.write_bytes(rows.file.read())
         first, last = rows.event_times
         return Batch(
             batch_id=batch_id,

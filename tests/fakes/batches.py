@@ -1,11 +1,15 @@
 """Landed objects, batch log and table states in memory."""
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import BinaryIO
 
 from evertrain.domain.batches import Batch, Feed, LandedObject, Quarantine, TableState
 from evertrain.domain.drift import DriftVerdict
 from evertrain.ports.batches import ObjectGone
+from evertrain.ports.feature_store import StoredFile
 
 Key = tuple[Feed | None, str]
 
@@ -14,28 +18,33 @@ Key = tuple[Feed | None, str]
 class FakeLandingZone:
     objects: dict[LandedObject, bytes] = field(default_factory=dict)
 
-    def read(self, landed: LandedObject) -> bytes:
+    def read(self, landed: LandedObject) -> BinaryIO:
         if landed not in self.objects:
             raise ObjectGone(f"{landed.bucket}/{landed.key} is gone")
-        return self.objects[landed]
+        return io.BytesIO(self.objects[landed])
 
 
 @dataclass
 class FakeQuarantineStore:
     kept: dict[str, tuple[Quarantine, bytes]] = field(default_factory=dict)
 
-    def put(self, quarantine: Quarantine, body: bytes) -> str:
+    def put(self, quarantine: Quarantine, body: BinaryIO) -> str:
+        body.seek(0)
         uri = f"memory://quarantine/{quarantine.source_key}/{quarantine.batch_id}/object"
-        self.kept[uri] = (quarantine, body)
+        self.kept[uri] = (quarantine, body.read())
         return uri
 
 
 @dataclass
 class FakeBatchFiles:
     files: dict[tuple[Feed, str], bytes] = field(default_factory=dict)
+    _ingested_at: dict[tuple[Feed, str], datetime] = field(default_factory=dict)
 
-    def put_if_absent(self, feed: Feed, path: str, data: bytes) -> bytes:
-        return self.files.setdefault((feed, path), data)
+    def put_if_absent(self, feed: Feed, path: str, file: BinaryIO, *, ingested_at: datetime) -> StoredFile:
+        file.seek(0)
+        key = (feed, path)
+        size = len(self.files.setdefault(key, file.read()))
+        return StoredFile(size=size, ingested_at=self._ingested_at.setdefault(key, ingested_at))
 
 
 @dataclass

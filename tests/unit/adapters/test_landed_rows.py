@@ -1,6 +1,7 @@
 """Every way in which a landed batch can be bad is found, all at once, and named with the column and an example."""
 
 import gzip
+import io
 from dataclasses import replace
 from datetime import UTC, timedelta, timezone
 from typing import Any
@@ -11,11 +12,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from evertrain.adapters import landed_rows
 from evertrain.adapters.landed_rows import LandedRows, LandedRowsReader
 from evertrain.domain.batches import Fault, Feed
 from evertrain.domain.model_spec import BatchSize, Project
 from evertrain.ports.batch_reader import BatchRejected
 from evertrain.statistics.layouts import Categories
+from evertrain.statistics.reference import build_reference
+from evertrain.statistics.sketch import merge
 from tests.builders.batches import FEATURES, LABELS
 from tests.builders.landed import csv, features_frame, landed_features, landed_labels, parquet
 from tests.builders.models import NOW, a_group, a_model, days
@@ -23,8 +27,21 @@ from tests.builders.models import NOW, a_group, a_model, days
 READER = LandedRowsReader(project=Project(groups={"trips": a_group()}, models={"trips": a_model()}))
 
 
-def read(body: bytes, *, name: str = "features/trips/1.parquet", feed: Feed = FEATURES) -> LandedRows:
-    return READER.read(body, name=name, feed=feed, now=NOW)
+def read(
+    body: bytes,
+    *,
+    name: str = "features/trips/1.parquet",
+    feed: Feed = FEATURES,
+    reader: LandedRowsReader = READER,
+) -> LandedRows:
+    """What fits in a part stays readable."""
+    with reader.read(io.BytesIO(body), name=name, feed=feed, now=NOW) as rows:
+        return rows
+
+
+def stored(body: bytes, *, name: str = "features/trips/1.parquet") -> bytes:
+    with READER.read(io.BytesIO(body), name=name, feed=FEATURES, now=NOW) as rows:
+        return rows.file.read()
 
 
 def faults(body: bytes, **options: Any) -> tuple[Fault, ...]:
@@ -44,26 +61,28 @@ def fault(body: bytes, **options: Any) -> tuple[str, str]:
 def test_a_good_batch_is_normalised_and_ordered_by_time() -> None:
     rows = read(parquet(features_frame().sample(frac=1, random_state=1)))
     assert rows.count == 20
-    assert rows.table["event_time"].to_pylist() == sorted(rows.table["event_time"].to_pylist())
+    assert rows.first["event_time"].to_pylist() == sorted(rows.first["event_time"].to_pylist())
     assert rows.event_times[0] == NOW - days(29)
     assert rows.event_times[0].tzinfo is UTC
 
 
 def test_csv_and_compressed_csv_give_the_same_rows_as_parquet() -> None:
     frame = features_frame()
-    expected = read(parquet(frame)).table
+    expected = read(parquet(frame)).first
     for body, name in ((csv(frame), "1.csv"), (gzip.compress(csv(frame)), "1.csv.gz")):
-        assert read(body, name=name).table.equals(expected)
+        assert read(body, name=name).first.equals(expected)
 
 
 def test_the_stored_file_says_when_it_was_ingested_and_is_the_same_again() -> None:
-    first, second = (read(landed_features()).to_parquet(ingested_at=NOW) for _ in range(2))
+    first, second = (stored(landed_features()) for _ in range(2))
     assert first == second
-    assert READER.ingested_at(first) == NOW
+    table = pq.read_table(io.BytesIO(first))
+    assert set(table["ingested_at"].to_pylist()) == {NOW}
+    assert table.drop_columns("ingested_at").cast(read(landed_features()).first.schema).num_rows == 20
 
 
 def test_columns_for_the_statistics_are_numbers_with_nan_and_text_as_levels() -> None:
-    columns = read(landed_features(rows=100)).columns(["wind", "holiday", "carrier"])
+    (columns,) = read(landed_features(rows=100)).parts(["wind", "holiday", "carrier"])
     assert columns["wind"].dtype == columns["holiday"].dtype == np.float64
     assert np.isnan(columns["wind"]).any()
     assert set(columns["holiday"]) == {0.0, 1.0}
@@ -81,13 +100,13 @@ def test_times_of_any_zone_are_the_same_instants_and_without_one_they_are_utc(zo
 def test_integer_keys_categories_and_columns_more_than_declared_are_taken() -> None:
     frame = features_frame(trip_id=range(20), more="x").astype({"carrier": "category", "distance": "int32"})
     rows = read(parquet(frame))
-    assert rows.table.column_names == ["trip_id", "event_time", "distance", "wind", "carrier", "holiday"]
-    assert rows.table["trip_id"][0].as_py() == "0"
+    assert rows.first.column_names == ["trip_id", "event_time", "distance", "wind", "carrier", "holiday"]
+    assert rows.first["trip_id"][0].as_py() == "0"
 
 
 def test_labels_are_0_or_1_or_true_or_false() -> None:
-    numbers = read(landed_labels(), feed=LABELS).table["late"].to_pylist()
-    flags = read(landed_labels(late=np.arange(20) % 2 == 1), feed=LABELS).table["late"].to_pylist()
+    numbers = read(landed_labels(), feed=LABELS).first["late"].to_pylist()
+    flags = read(landed_labels(late=np.arange(20) % 2 == 1), feed=LABELS).first["late"].to_pylist()
     assert numbers == flags == [0.0, 1.0] * 10
 
 
@@ -195,8 +214,8 @@ def test_a_batch_of_too_many_or_too_few_rows_is_named() -> None:
     reader = with_group(batch=BatchSize(minimum_rows=10, maximum_rows=20))
     for rows, told in ((9, "the batch has 9 rows, 10 are the least"), (21, "the batch has 21 rows, 20 are the most")):
         with pytest.raises(BatchRejected, match=told):
-            reader.read(landed_features(rows=rows), name="1.parquet", feed=FEATURES, now=NOW)
-    assert reader.read(landed_features(rows=10), name="1.parquet", feed=FEATURES, now=NOW).count == 10
+            read(landed_features(rows=rows), reader=reader)
+    assert read(landed_features(rows=10), reader=reader).count == 10
 
 
 def test_more_missing_values_than_declared_are_named() -> None:
@@ -204,9 +223,9 @@ def test_more_missing_values_than_declared_are_named() -> None:
     reader = with_group(columns=columns)
     frame = features_frame(wind=[None] * 5 + [1.0] * 15)
     with pytest.raises(BatchRejected, match=r"wind: 25\.0% of the values are missing, 20\.0% may be"):
-        reader.read(parquet(frame), name="1.parquet", feed=FEATURES, now=NOW)
+        read(parquet(frame), reader=reader)
     frame.loc[0, "wind"] = 1.0
-    assert reader.read(parquet(frame), name="1.parquet", feed=FEATURES, now=NOW).count == 20
+    assert read(parquet(frame), reader=reader).count == 20
 
 
 def test_text_that_is_no_utf_8_is_named() -> None:
@@ -242,7 +261,7 @@ def test_a_column_that_is_there_twice_is_named_if_it_is_declared() -> None:
     body = csv(features_frame(a=1)).replace(b",holiday,a", b",holiday,wind")
     assert fault(body, name="1.csv") == ("duplicate_column", "wind: the column is there 2 times")
     table = features_table()
-    assert fault(arrow_parquet(table.append_column("wind", table["wind"])))[0] == "unparsable"
+    assert fault(arrow_parquet(table.append_column("wind", table["wind"])))[0] == "duplicate_column"
 
 
 @pytest.mark.parametrize("column", ["distance", "trip_id"])
@@ -271,8 +290,7 @@ def test_a_file_with_a_changed_byte_is_taken_or_set_aside_but_never_an_error() -
         except BatchRejected:
             set_aside += 1
         else:
-            rows.columns(["distance", "wind", "carrier", "holiday"])
-            rows.to_parquet(ingested_at=NOW)
+            list(rows.parts(["distance", "wind", "carrier", "holiday"]))
     assert 100 < set_aside < 1000
 
 
@@ -310,3 +328,77 @@ def arrow_parquet(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
     pq.write_table(table, sink)
     return bytes(sink.getvalue().to_pybytes())
+
+
+# --- more than one part -------------------------------------------------------------------------
+
+
+@pytest.fixture
+def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(landed_rows, "ROWS_AT_A_TIME", 60)
+
+
+@pytest.mark.usefixtures("in_parts")
+@pytest.mark.parametrize("name", ["1.parquet", "1.csv", "1.csv.gz"])
+def test_a_file_of_several_parts_has_the_rows_and_the_sketch_of_the_whole(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame = pd.concat([features_frame(day=day, rows=100) for day in (1, 2)])
+    body = {"1.parquet": parquet, "1.csv": csv, "1.csv.gz": lambda rows: gzip.compress(csv(rows))}[name](frame)
+    if "csv" in name:  # its reader's blocks are larger than these rows
+        monkeypatch.setattr(landed_rows, "CSV_BLOCK", 1_000)
+    names = [column.name for column in a_group().columns]
+    with READER.read(io.BytesIO(body), name=name, feed=FEATURES, now=NOW) as rows:
+        parts = list(rows.parts(names))
+        kept = pq.read_table(rows.file)
+    assert rows.count == kept.num_rows == 200
+    assert len(parts) >= 3
+    assert rows.event_times == (NOW - days(29), NOW - days(27.01))
+    whole = as_parts(frame, names)
+    reference = build_reference(whole, a_group().columns)
+    assert merge([reference.sketch(part) for part in parts]) == reference.sketch(whole)
+
+
+@pytest.mark.usefixtures("in_parts")
+def test_rows_that_are_there_twice_are_found_across_parts() -> None:
+    frame = features_frame(rows=100)
+    code, message = fault(parquet(pd.concat([frame, frame.head(7)])))
+    assert (code, message) == ("duplicate_rows", "trip_id: 7 rows are there more than once")
+
+
+@pytest.mark.usefixtures("in_parts")
+def test_a_fault_in_a_later_part_says_where() -> None:
+    frame = features_frame(rows=200)
+    frame.loc[150, "distance"] = -1.0
+    code, message = fault(parquet(frame))
+    assert code == "out_of_range"
+    assert message.startswith("distance: 1 of 60 values are below the minimum 0, such as -1.0 (rows from 121 on)")
+
+
+@pytest.mark.usefixtures("in_parts")
+def test_a_file_that_ends_in_the_middle_is_named_in_any_part() -> None:
+    zipped = gzip.compress(csv(features_frame(rows=300)))
+    code, message = fault(zipped[: len(zipped) // 2], name="1.csv.gz")
+    assert code == "unparsable"
+    assert "1.csv.gz cannot be read" in message
+
+
+@pytest.mark.usefixtures("in_parts")
+def test_shares_and_volume_are_those_of_the_whole_file() -> None:
+    reader = with_group(
+        batch=BatchSize(minimum_rows=150),
+        columns=tuple(replace(c, maximum_missing=0.3) if c.name == "wind" else c for c in a_group().columns),
+    )
+    frame = features_frame(rows=200, wind=[None] * 50 + [1.0] * 150)  # most of the first part, a quarter of all
+    assert read(parquet(frame), reader=reader).count == 200
+
+
+def as_parts(frame: pd.DataFrame, names: list[str]) -> dict[str, Any]:
+    with READER.read(io.BytesIO(parquet(frame)), name="1.parquet", feed=FEATURES, now=NOW) as rows:
+        parts = list(rows.parts(names))
+    return {
+        name: Categories.of([part[name].levels[code] for part in parts for code in part[name].codes])
+        if isinstance(parts[0][name], Categories)
+        else np.concatenate([part[name] for part in parts])
+        for name in names
+    }

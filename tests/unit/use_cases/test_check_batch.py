@@ -1,5 +1,6 @@
 """A landed object is accepted or set aside, once, whatever its events do."""
 
+import io
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -29,10 +30,10 @@ PROJECT = Project(groups={"trips": a_group()}, models={"trips": a_model(), "trip
 
 
 def a_reference() -> Reference:
-    rows = LandedRowsReader(project=PROJECT).read(
-        landed_features(rows=2000, seed=1), name="1.parquet", feed=FEATURES, now=NOW
-    )
-    return build_reference(rows.columns([column.name for column in a_group().columns]), a_group().columns)
+    body = io.BytesIO(landed_features(rows=2000, seed=1))
+    with LandedRowsReader(project=PROJECT).read(body, name="1.parquet", feed=FEATURES, now=NOW) as rows:
+        (columns,) = rows.parts([column.name for column in a_group().columns])
+        return build_reference(columns, a_group().columns)
 
 
 @dataclass

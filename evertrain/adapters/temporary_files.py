@@ -1,0 +1,12 @@
+"""Files that go away by themselves: in memory while they are small, on disk when they are not."""
+
+from tempfile import SpooledTemporaryFile
+from typing import BinaryIO, cast
+
+LARGEST_IN_MEMORY = 32 << 20
+"""Bytes."""
+
+
+def temporary_file() -> BinaryIO:
+    """Seekable, for writing and reading."""
+    return cast("BinaryIO", SpooledTemporaryFile(max_size=LARGEST_IN_MEMORY))  # its user closes it
