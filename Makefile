@@ -95,7 +95,7 @@ test-localstack: setup ## data and monitoring stacks on LocalStack
 	@$(BIN)/python -m localstack_host setup
 	$(BIN)/pytest -q -m localstack tests/contract/localstack
 
-bench: setup $(patsubst %,.venv-bench/%/.installed,evidently nannyml scouter) ## speed, as ratios against peers in the same run
+bench: setup $(patsubst %,.venv-bench/%/.installed,evidently nannyml scouter alibi) ## speed, as ratios against peers in the same run
 	$(BIN)/python -m bench.drift $(BENCH_OPTIONS)
 
 calibrate: setup ## false alarms and power of the drift verdicts, simulated and on real days

@@ -22,16 +22,26 @@ LARGE = Size("L", 1_000_000, 50)
 
 
 def pair(size: Size, folder: Path) -> tuple[Path, Path]:
-    """Before and after; made once and kept."""
+    """Before and after; made once and kept. The reference has at most a million rows, as a training window has."""
     paths = folder / f"{size.name}-before.parquet", folder / f"{size.name}-after.parquet"
     for seed, path in enumerate(paths):
         if not path.exists():
             folder.mkdir(parents=True, exist_ok=True)
-            pq.write_table(
-                table(size, seed=seed, moved=0.05 * seed), path.with_suffix(".part"), row_group_size=1 << 17
-            )
+            rows = size.rows if seed else min(size.rows, 1_000_000)
+            _write(Size(size.name, rows, size.features), path.with_suffix(".part"), seed=seed)
             path.with_suffix(".part").rename(path)
     return paths
+
+
+def _write(size: Size, path: Path, *, seed: int) -> None:
+    writer = None
+    for start in range(0, size.rows, 1_000_000):
+        part = Size(size.name, min(1_000_000, size.rows - start), size.features)
+        rows = table(part, seed=seed + start, moved=0.05 * seed)
+        writer = writer or pq.ParquetWriter(path, rows.schema)
+        writer.write_table(rows, row_group_size=1 << 17)
+    if writer is not None:
+        writer.close()
 
 
 def table(size: Size, *, seed: int, moved: float = 0.0) -> pa.Table:

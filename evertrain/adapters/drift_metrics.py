@@ -20,8 +20,13 @@ def metric_lines(verdict: DriftVerdict, *, stage: str) -> Iterator[str]:
         return
     milliseconds = int(verdict.checked_at.timestamp() * 1000)
     dimensions = {"Stage": stage, "Model": verdict.model}
-    drifted = len(verdict.drifted_features)
-    batch = {"Rows": verdict.rows, "DriftedFeatures": drifted, "Drifted": int(verdict.status is DriftStatus.DRIFTED)}
+    batch = {
+        "Rows": verdict.rows,
+        "Drifted": int(verdict.status is DriftStatus.DRIFTED),
+        "DriftedFeatures": len(verdict.drifted_features),
+        "DriftedRelations": len(verdict.drifted_relations),
+        "DriftedSlices": len(verdict.drifted_slices),
+    }
     yield _line(milliseconds, OF_BATCH, dimensions, batch)
     for feature in verdict.features:
         yield _line(milliseconds, OF_FEATURE, dimensions | {"Feature": feature.feature}, _of(feature))

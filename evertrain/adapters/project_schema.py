@@ -10,6 +10,7 @@ from evertrain.domain.model_spec import (
     BatchSize,
     Column,
     DriftPolicy,
+    DriftRule,
     FeatureGroup,
     FeatureKind,
     GatePolicy,
@@ -84,6 +85,7 @@ class _LabelTable(Table):
 class _DriftTable(Table):
     drifted_batches: Count = DriftPolicy().drifted_batches
     of_last: Count = DriftPolicy().of_last
+    rule: DriftRule = DriftPolicy().rule
     psi_threshold: NonNegative = DriftPolicy().psi_threshold
     minimum_rows: Count = DriftPolicy().minimum_rows
     minimum_features: Count = DriftPolicy().minimum_features

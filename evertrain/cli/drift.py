@@ -14,7 +14,7 @@ import typer
 from evertrain.adapters.tabular_files import TabularFile
 from evertrain.domain.drift import DriftStatus
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.model_spec import DriftPolicy
+from evertrain.domain.model_spec import DriftPolicy, DriftRule
 from evertrain.reports.drift_page import DriftPage
 from evertrain.terminal.drift_table import show_drift
 from evertrain.use_cases.compare_tables import compare_tables
@@ -34,6 +34,7 @@ def drift(
     model: Annotated[str | None, typer.Option(help="Instead of files: what has landed for this model.")] = None,
     since: Annotated[str, typer.Option(help="With --model: how far back, such as 36h.")] = "7d",
     columns: Annotated[list[str] | None, typer.Option("--column", help="Compare this one; may be repeated.")] = None,
+    rule: Annotated[DriftRule, typer.Option(help="Of files: what counts as drift.")] = DriftRule.CALIBRATED,
     psi_threshold: Annotated[float, typer.Option(min=0, help="Of files: a smaller PSI does not matter.")] = 0.2,
     minimum_rows: Annotated[int, typer.Option(min=1, help="Of files: with fewer rows nothing is said.")] = 200,
     html: Annotated[Path | None, typer.Option(help="Write a page with distributions here.")] = None,
@@ -46,7 +47,7 @@ def drift(
         if model is not None and before is None:
             page = _of_landed(model, since, stage=stage, project=project)
         elif model is None and before is not None and after is not None:
-            policy = DriftPolicy(psi_threshold=psi_threshold, minimum_rows=minimum_rows)
+            policy = DriftPolicy(rule=rule, psi_threshold=psi_threshold, minimum_rows=minimum_rows)
             page = _of_files(before, after, policy=policy, only=columns or [])
         else:
             raise WrongUse(

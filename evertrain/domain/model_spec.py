@@ -93,6 +93,14 @@ class LabelSpec:
     latency: timedelta
 
 
+class DriftRule(StrEnum):
+    """`calibrated`: what chance, and the days of training, do not explain. `conventional`: a PSI above the threshold,
+    whatever the number of rows."""
+
+    CALIBRATED = "calibrated"
+    CONVENTIONAL = "conventional"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftPolicy:
     """When a batch counts as drifted, and how many drifted batches of the last few call for retraining.
@@ -102,6 +110,7 @@ class DriftPolicy:
 
     drifted_batches: int = 3
     of_last: int = 5
+    rule: DriftRule = DriftRule.CALIBRATED
     psi_threshold: float = 0.2
     minimum_rows: int = 200
     minimum_features: int = 1

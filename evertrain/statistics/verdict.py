@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from evertrain.domain.drift import DriftStatus, FeatureDrift, Findings, RelationDrift, Slice, SliceDrift
-from evertrain.domain.model_spec import DriftPolicy, FeatureKind
+from evertrain.domain.model_spec import DriftPolicy, DriftRule, FeatureKind
 from evertrain.statistics.distances import Distances, distances_between
 from evertrain.statistics.faults import find_faults
 from evertrain.statistics.measures import shares
@@ -51,9 +51,9 @@ def _status(
 ) -> DriftStatus:
     if rows < policy.minimum_rows:
         return DriftStatus.TOO_FEW_ROWS
-    drifted = {each.feature for each in features if each.drifted} | {
-        each.feature for each in relations or () if each.drifted
-    }
+    drifted = {each.feature for each in features if each.drifted}
+    if policy.rule is DriftRule.CALIBRATED:
+        drifted |= {each.feature for each in relations or () if each.drifted}
     of_slices = any(each.status is DriftStatus.DRIFTED for each in slices)
     return DriftStatus.DRIFTED if of_slices or len(drifted) >= policy.minimum_features else DriftStatus.STABLE
 
@@ -115,23 +115,10 @@ def _judge(
     *,
     significant: bool,
 ) -> FeatureDrift:
-    rows = int(sketch.counts.sum())
-    limits = feature.limits
-    # A numeric feature's day sits in few cells on any day: its PSI has no control limit, its place does.
-    place_limit = limits.wasserstein if limits is not None and feature.kind is FeatureKind.NUMERIC else None
-    chance = psi_by_chance(
-        reference_rows=feature.baseline.rows,
-        current_rows=rows,
-        cells=measured.cells,
-        probability=FALSE_DISCOVERY_RATE,
-    )
-    threshold = max(policy.psi_threshold, chance)
-    if limits is not None and place_limit is None:
-        threshold = max(threshold, limits.psi)
-    drifted = significant and measured.psi > threshold
-    if limits is not None and place_limit is not None:
-        out_of_place = measured.wasserstein_normalised is not None and measured.wasserstein_normalised > place_limit
-        drifted = drifted and (out_of_place or measured.missing_share > limits.missing_share)
+    if policy.rule is DriftRule.CONVENTIONAL:
+        drifted, threshold, place_limit = measured.psi > policy.psi_threshold, policy.psi_threshold, None
+    else:
+        drifted, threshold, place_limit = _calibrated(feature, sketch, measured, policy, significant=significant)
     return FeatureDrift(
         feature=feature.name,
         psi=measured.psi,
@@ -150,6 +137,35 @@ def _judge(
         drifted=drifted,
         sentence=_sentence(feature, sketch, measured, threshold=threshold, place_limit=place_limit),
     )
+
+
+def _calibrated(
+    feature: FeatureReference,
+    sketch: FeatureSketch,
+    measured: Distances,
+    policy: DriftPolicy,
+    *,
+    significant: bool,
+) -> tuple[bool, float, float | None]:
+    """Whether it drifted, and what its PSI, and its distance where the days of training limit it, had to exceed."""
+    rows = int(sketch.counts.sum())
+    limits = feature.limits
+    # A numeric feature's day sits in few cells on any day: its PSI has no control limit, its place does.
+    place_limit = limits.wasserstein if limits is not None and feature.kind is FeatureKind.NUMERIC else None
+    chance = psi_by_chance(
+        reference_rows=feature.baseline.rows,
+        current_rows=rows,
+        cells=measured.cells,
+        probability=FALSE_DISCOVERY_RATE,
+    )
+    threshold = max(policy.psi_threshold, chance)
+    if limits is not None and place_limit is None:
+        threshold = max(threshold, limits.psi)
+    drifted = significant and measured.psi > threshold
+    if limits is not None and place_limit is not None:
+        out_of_place = measured.wasserstein_normalised is not None and measured.wasserstein_normalised > place_limit
+        drifted = drifted and (out_of_place or measured.missing_share > limits.missing_share)
+    return drifted, threshold, place_limit
 
 
 def _sentence(

@@ -53,6 +53,16 @@ def test_verdicts_and_batches_come_newest_first_by_event_time_whenever_they_land
     assert [batch.batch_id for batch in log.batches(FEATURES, limit=1)] == ["b3"]
 
 
+def test_a_verdict_on_a_thousand_features_is_kept(log: BatchLog) -> None:
+    verdict = replace(a_verdict(days_ago=1), batch_id="b1")
+    feature = verdict.features[0]
+    wide = replace(
+        verdict, features=tuple(replace(feature, feature=f"a_feature_with_a_long_name_{i}") for i in range(1_000))
+    )
+    log.record(a_batch("b1"), [wide])
+    assert log.verdicts("trips", limit=1) == [wide]
+
+
 def test_two_batches_of_the_same_time_are_both_kept(log: BatchLog) -> None:
     log.record(a_batch("b1"), [replace(a_verdict(days_ago=1), batch_id="b1")])
     log.record(a_batch("b2"), [replace(a_verdict(days_ago=1), batch_id="b2")])

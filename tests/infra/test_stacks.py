@@ -86,7 +86,7 @@ def test_every_function_has_its_own_log_group_and_bounds(assembly: Assembly) -> 
     groups = [json.dumps(properties["LoggingConfig"]["LogGroup"]) for _, properties in functions]
     assert len(set(groups)) == len(groups)
     for _, properties in functions:
-        assert 5 <= properties["Timeout"] <= 180
+        assert 5 <= properties["Timeout"] <= 300
         assert properties["MemorySize"] >= 128
 
 
@@ -101,7 +101,7 @@ def test_a_queue_hides_a_message_for_six_times_its_function_s_time(assembly: Ass
         for _, properties in assembly.resources("AWS::SQS::Queue", "monitoring")
         if "RedrivePolicy" in properties
     ]
-    assert sorted(waiting) == [360, 720, 720]
+    assert sorted(waiting) == [360, 720, 1800]
 
 
 def test_messages_of_a_batch_fail_one_by_one(assembly: Assembly) -> None:

@@ -1,6 +1,7 @@
 """Drift is found where it is and not where it isn't; what broke other tools does not break this one."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from evertrain.domain.drift import DriftStatus, FeatureDrift
-from evertrain.domain.model_spec import Column, DriftPolicy, FeatureKind
+from evertrain.domain.model_spec import Column, DriftPolicy, DriftRule, FeatureKind
 from evertrain.statistics.layouts import Categories, NumericLayout, layout_of
 from evertrain.statistics.measures import js_divergence, kl_divergence, psi, shares
 from evertrain.statistics.reference import (
@@ -232,6 +233,15 @@ def test_a_reference_survives_being_stored() -> None:
 def test_what_is_no_reference_is_refused(data: bytes) -> None:
     with pytest.raises(InvalidReference):
         Reference.from_bytes(data)
+
+
+def test_by_convention_a_psi_above_the_threshold_is_drift_however_few_rows_there_are() -> None:
+    conventional = DriftPolicy(rule=DriftRule.CONVENTIONAL, psi_threshold=0.1, minimum_rows=30)
+    before, after = normal(5_000), normal(60, seed=1)
+    by_chance = drift_of(NUMBER, before, after, conventional)
+    assert by_chance.psi > by_chance.threshold == 0.1
+    assert by_chance.drifted
+    assert not drift_of(NUMBER, before, after, replace(conventional, rule=DriftRule.CALIBRATED)).drifted
 
 
 # --- slices -------------------------------------------------------------------------------------
