@@ -136,7 +136,7 @@ def _constant(feature: FeatureReference, sketch: Sketch) -> Fault | None:
     value = _only_value(feature, found)
     if value is None or (feature.limits is None and value != "0"):
         return None  # where days are not told apart, a day's date or a single site is constant by right
-    message = f"{feature.name}: all {there:,} values are {value}; in training one value had at most {usual:.0%}"
+    message = f"{feature.name}: all {there:,} values are {value}; in training one value had at most {usual:.1%}"
     return Fault(code="constant", column=feature.name, message=message)
 
 

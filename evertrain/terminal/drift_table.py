@@ -32,9 +32,9 @@ def show_drift(found: DriftPage, *, html: Path | None) -> None:
         )
     console.print(table)
     for sentence in found.findings.sentences:
-        console.print(f"  {sentence}", markup=False)
+        console.print(f"  {sentence}", markup=False, soft_wrap=True)
     for fault in found.findings.faults:
-        console.print(f"  {fault.message}: rather the feed's fault than drift", markup=False)
+        console.print(f"  {fault.message}: rather the feed's fault than drift", markup=False, soft_wrap=True)
     console.print(_of_relations(found.findings), markup=False)
     if found.findings.slices:
         console.print(_of_slices(found.findings), markup=False)
