@@ -78,12 +78,12 @@ CONVERSIONS = (
     *_both_ways("mph", "m/s", 0.44704),
     *_both_ways("m/s", "km/h", 3.6),
     *_both_ways("inHg", "hPa", 33.8639),
-    *_both_ways("minutes, or hours, to the next smaller unit", "its sixtieth", 60.0),
+    Conversion("from hours to minutes, or minutes to seconds", 60.0),
+    Conversion("from seconds to minutes, or minutes to hours", 1 / 60),
     *_both_ways("hours", "seconds", 3600.0),
     *_both_ways("a fraction", "percent", 100.0),
-    *_both_ways("a unit", "its tenth", 10.0),
-    *_both_ways("a unit", "its thousandth", 1_000.0),
-    *_both_ways("a unit", "its millionth", 1_000_000.0),
+    *(Conversion(f"by a factor of {factor:,}", factor) for factor in (10, 1_000, 1_000_000)),
+    *(Conversion(f"by a divisor of {factor:,}", 1 / factor) for factor in (10, 1_000, 1_000_000)),
 )
 
 

@@ -3,6 +3,7 @@
 Everything is keyed by the object's content, so landing or announcing it again has no second effect.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -21,9 +22,11 @@ from evertrain.ports.feature_store import BatchFiles
 from evertrain.ports.messages import EventBus
 from evertrain.ports.registry import ModelRegistry
 from evertrain.reports.drift_page import DriftPage
-from evertrain.statistics.reference import Reference
-from evertrain.statistics.sketch import Sketch, UnfitColumn, merge
+from evertrain.statistics.reference import InvalidReference, Reference
+from evertrain.statistics.sketch import InvalidSketch, Sketch, UnfitColumn, merge
 from evertrain.statistics.verdict import judge
+
+logger = logging.getLogger(__name__)
 
 BATCHES_LOOKED_BACK = 20
 """For the one before: late ones may have come in between."""
@@ -140,7 +143,12 @@ class CheckBatch:
         if champion is None:
             return _Comparison(spec=spec)
         nothing = _Comparison(spec=spec, version=champion.version)
-        reference = self.load_reference(champion.reference_uri)
+        try:
+            reference = self.load_reference(champion.reference_uri)
+        except InvalidReference:
+            # Of a format before this code's: batches must go on, or there would never be rows for a new champion.
+            logger.exception("reference_unreadable model=%s version=%s", spec.name, champion.version)
+            return nothing
         names = [feature.name for feature in reference.features]
         if not set(names) <= {column.name for column in spec.group.columns}:
             return nothing  # the group lost a column since: nothing to compare until the next champion
@@ -158,7 +166,7 @@ class CheckBatch:
         for verdict in self.batches.verdicts(spec.name, limit=BATCHES_LOOKED_BACK):
             if verdict.event_time_min < moment and verdict.reference_version == version:
                 kept = self.records.sketch(verdict)
-                return None if kept is None else Sketch.from_bytes(kept)
+                return None if kept is None else _readable(kept)
         return None
 
     def _kept(self, comparison: "_Comparison", batch: Batch, now: datetime) -> DriftVerdict:
@@ -198,6 +206,14 @@ class _Comparison:
     version: str = ""
     compared: tuple[Reference, Sketch] | None = None
     findings: Findings = field(default_factory=lambda: Findings(status=DriftStatus.NO_REFERENCE))
+
+
+def _readable(kept: bytes) -> Sketch | None:
+    """None where the sketch is of a format before this code's: nothing is compared with it then."""
+    try:
+        return Sketch.from_bytes(kept)
+    except InvalidSketch:
+        return None
 
 
 def _faults_of(comparisons: Sequence[_Comparison]) -> list[Fault]:

@@ -12,7 +12,7 @@ from evertrain.domain.drift import DriftStatus
 from evertrain.domain.events import Event, EventName
 from evertrain.domain.model_spec import Column, FeatureKind, Project
 from evertrain.ports.batches import ObjectGone
-from evertrain.statistics.reference import Reference, build_reference
+from evertrain.statistics.reference import InvalidReference, Reference, build_reference
 from evertrain.statistics.sketch import Sketch
 from evertrain.use_cases import check_batch
 from evertrain.use_cases.check_batch import CheckBatch
@@ -120,6 +120,25 @@ def test_a_reference_with_a_column_that_the_group_lost_is_none(loop: Loop, monke
     found = loop.land(landed_features(rows=300))
     (verdict,) = [v for v in loop.batches.verdicts_of(FEATURES, found.batch_id) if v.model == "trips"]
     assert verdict.status is DriftStatus.NO_REFERENCE
+
+
+def test_a_reference_of_an_earlier_format_stops_no_batch(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Loop, uri: str) -> Reference:
+        raise InvalidReference(f"{uri} is of format 2")
+
+    loop.crown()
+    monkeypatch.setattr(Loop, "_load_reference", refuse)
+    found = loop.land(landed_features(rows=300))
+    assert isinstance(found, Batch)
+    (verdict,) = [v for v in loop.batches.verdicts_of(FEATURES, found.batch_id) if v.model == "trips"]
+    assert (verdict.status, verdict.reference_version) == (DriftStatus.NO_REFERENCE, "v1")
+
+
+def test_a_sketch_of_an_earlier_format_is_no_batch_before(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop.crown()
+    loop.land(landed_features(day=1, rows=200))
+    monkeypatch.setattr(FakeDriftRecords, "sketch", lambda self, verdict: b"of another time")
+    assert isinstance(loop.land(landed_features(day=2, rows=200)), Batch)
 
 
 def test_drift_raises_an_event_of_its_own(loop: Loop) -> None:
