@@ -2,7 +2,7 @@
 
 python -m bench.calibration
 
-Writes `bench/results/calibration.json`, `.md` and `.svg`. Deterministic: seeds are fixed.
+Writes `bench/results/calibration.json`, `.md`, `calibration.svg` (power) and `false_alarms.svg`. Seeds are fixed.
 """
 
 import json
@@ -20,21 +20,23 @@ from evertrain.statistics.verdict import judge
 
 RESULTS = Path(__file__).parent / "results"
 ALPHA = 0.05
+ALPHAS = (0.01, 0.02, 0.05, 0.1, 0.2)
 ALARM = DriftPolicy(psi_threshold=0.0)
 """Significance alone: what the policy asks for besides can only make alarms rarer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rate:
-    """Rejections at ALPHA. `low`, `high`: the binomial interval in which a rate of ALPHA falls 99 times of 100."""
+    """Rejections at each of ALPHAS, shares of the trials; `low`, `high`: the binomial interval in which a rate falls
+    99 times of 100 if it is the nominal one."""
 
     reference_rows: int
     rows: int
     features: int
     trials: int
-    rate: float
-    low: float
-    high: float
+    rates: tuple[float, ...]
+    low: tuple[float, ...]
+    high: tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +72,8 @@ def main() -> None:
         for shift in (0.02, 0.05, 0.1, 0.2, 0.3, 0.5)
     ]
     document = {
-        "alpha": ALPHA,
+        "alphas": ALPHAS,
+        "power_at": ALPHA,
         "false_alarms_of_one_feature": [asdict(rate) for rate in false_alarms],
         "false_alarms_of_a_family": [asdict(rate) for rate in families],
         "power": [asdict(each) for each in power],
@@ -78,6 +81,8 @@ def main() -> None:
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / "calibration.json").write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
     (RESULTS / "calibration.md").write_text(_as_markdown(false_alarms, families, power), encoding="utf-8")
+    pictured = _false_alarm_picture([*false_alarms, *families])
+    (RESULTS / "false_alarms.svg").write_text(pictured, encoding="utf-8")
     (RESULTS / "calibration.svg").write_text(_as_picture(power), encoding="utf-8")
     print((RESULTS / "calibration.md").read_text(encoding="utf-8"))
 
@@ -89,36 +94,36 @@ def _p_values(reference: Reference, batch: dict[str, np.ndarray]) -> list[float]
 def _false_alarms(rng: np.random.Generator, reference_rows: int, rows: int, *, trials: int) -> Rate:
     """A new reference for every 20 batches: one unlucky reference would be unlucky for all of them."""
     column = Column(name="x", kind=FeatureKind.NUMERIC)
-    alarms = 0
+    alarms = np.zeros(len(ALPHAS), dtype=int)
     for trial in range(trials):
         if trial % 20 == 0 or reference_rows <= 1_000:
             reference = build_reference({"x": rng.normal(size=reference_rows)}, [column])
-        alarms += _p_values(reference, {"x": rng.normal(size=rows)})[0] < ALPHA
+        alarms += _p_values(reference, {"x": rng.normal(size=rows)})[0] < np.array(ALPHAS)
     return _rate(alarms, trials, reference_rows=reference_rows, rows=rows, features=1)
 
 
 def _family(rng: np.random.Generator, features: int, *, trials: int) -> Rate:
-    """Batches in which anything is rejected, by Benjamini-Hochberg at ALPHA, when nothing has drifted."""
+    """Batches in which anything is rejected, by Benjamini-Hochberg at each rate, when nothing has drifted."""
     columns = [Column(name=f"x{index}", kind=FeatureKind.NUMERIC) for index in range(features)]
-    alarms = 0
+    alarms = np.zeros(len(ALPHAS), dtype=int)
     for trial in range(trials):
         if trial % 20 == 0:
             reference = build_reference({column.name: rng.normal(size=5_000) for column in columns}, columns)
         found = _p_values(reference, {column.name: rng.normal(size=500) for column in columns})
-        alarms += any(benjamini_hochberg(found, rate=ALPHA))
+        alarms += [any(benjamini_hochberg(found, rate=rate)) for rate in ALPHAS]
     return _rate(alarms, trials, reference_rows=5_000, rows=500, features=features)
 
 
-def _rate(alarms: int, trials: int, *, reference_rows: int, rows: int, features: int) -> Rate:
-    low, high = stats.binom.ppf([0.005, 0.995], trials, ALPHA) / trials
+def _rate(alarms: np.ndarray, trials: int, *, reference_rows: int, rows: int, features: int) -> Rate:
+    low, high = (stats.binom.ppf(tail, trials, ALPHAS) / trials for tail in (0.005, 0.995))
     return Rate(
         reference_rows=reference_rows,
         rows=rows,
         features=features,
         trials=trials,
-        rate=alarms / trials,
-        low=float(low),
-        high=float(high),
+        rates=tuple(map(float, alarms / trials)),
+        low=tuple(map(float, low)),
+        high=tuple(map(float, high)),
     )
 
 
@@ -137,13 +142,20 @@ def _power(rng: np.random.Generator, rows: int, shift: float, *, trials: int) ->
 
 def _as_markdown(false_alarms: Sequence[Rate], families: Sequence[Rate], power: Sequence[Power]) -> str:
     lines = [
-        f"False alarms of independent rows that did not drift, at {ALPHA:.0%}.",
+        "False alarms of independent rows that did not drift, by nominal rate; in brackets where 99 % of such trials "
+        "lie if it is the true one.",
         "",
-        "| reference rows | batch rows | features | alarms | 99 % of trials at the nominal rate |",
-        "|---|---|---|---|---|",
+        "| reference rows | batch rows | features | trials | "
+        + " | ".join(f"{alpha:.0%}" for alpha in ALPHAS)
+        + " |",
+        "|---|---|---|---|" + "---|" * len(ALPHAS),
         *(
-            f"| {rate.reference_rows:,} | {rate.rows:,} | {rate.features} | {rate.rate:.1%} of {rate.trials:,} "
-            f"| {rate.low:.1%} to {rate.high:.1%} |"
+            f"| {rate.reference_rows:,} | {rate.rows:,} | {rate.features} | {rate.trials:,} | "
+            + " | ".join(
+                f"{found:.1%} ({low:.1%}–{high:.1%})"
+                for found, low, high in zip(rate.rates, rate.low, rate.high, strict=True)
+            )
+            + " |"
             for rate in (*false_alarms, *families)
         ),
         "",
@@ -156,6 +168,36 @@ def _as_markdown(false_alarms: Sequence[Rate], families: Sequence[Rate], power: 
         cells = [f"{each.ours:.0%} / {each.scipy_ks:.0%}" for each in power if each.rows == rows]
         lines.append(f"| {rows:,} | " + " | ".join(cells) + " |")
     return "\n".join([*lines, ""])
+
+
+def _false_alarm_picture(rates: Sequence[Rate]) -> str:
+    """Alarms against the nominal rate, a line for each size and family; the diagonal is what they should be."""
+    width, height, left, top, highest = 640, 400, 60, 40, 0.25
+
+    def place(nominal: float, found: float) -> str:
+        x = left + nominal / highest * (width - left - 200)
+        return f"{x:.1f},{top + (1 - min(found, highest) / highest) * (height - top - 50):.1f}"
+
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" font-family="sans-serif">',
+        "<style>text { font-size: 12px }</style>",
+        f'<rect width="{width}" height="{height}" fill="white"/>',
+        f'<text x="{left}" y="20">Share of batches without drift that raise an alarm</text>',
+        f'<polyline points="{place(0, 0)} {place(highest, highest)}" stroke="#9aa9b8" stroke-dasharray="2 4"/>',
+        f'<text x="{left}" y="{height - 8}">nominal rate; dotted: as it should be</text>',
+    ]
+    for share in (0.0, 0.05, 0.1, 0.15, 0.2, 0.25):
+        x, y = (float(part) for part in place(share, share).split(","))
+        parts.append(f'<path d="M{left} {y:.1f}H{width - 200}" stroke="#e4e9ef"/>')
+        parts.append(f'<text x="{left - 8}" y="{y + 4:.1f}" text-anchor="end">{share:.0%}</text>')
+        parts.append(f'<text x="{x:.1f}" y="{height - 30}" text-anchor="middle">{share:.0%}</text>')
+    for index, rate in enumerate(rates):
+        colour = f"hsl({index * 330 // len(rates)} 60% 40%)"
+        points = " ".join(place(*pair) for pair in zip(ALPHAS, rate.rates, strict=True))
+        told = f"{rate.reference_rows:,} / {rate.rows:,}, {rate.features} feature{'s' * (rate.features > 1)}"
+        parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
+        parts.append(f'<text x="{width - 190}" y="{top + 16 * index}" fill="{colour}">{told}</text>')
+    return "\n".join([*parts, "</svg>", ""])
 
 
 def _shifts(power: Sequence[Power]) -> list[float]:
