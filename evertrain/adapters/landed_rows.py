@@ -94,7 +94,10 @@ class _Kept:
         table = table.sort_by([(EVENT_TIME, "ascending"), (self._schema.key, "ascending")])
         for column in table.column_names:
             self._missing[column] = self._missing.get(column, 0) + table[column].null_count
-        self._keys.append(_hashes(table, self._schema.key))
+        if self._first is not None:
+            # Only of several parts: a single one was compared by itself.
+            earlier = [] if self._keys else [self._first]
+            self._keys += [_hashes(each, self._schema.key) for each in (*earlier, table)]
         self._times.append(_earliest_and_latest(table))
         self._count += table.num_rows
         self._first = table if self._first is None else self._first
@@ -119,8 +122,8 @@ class _Kept:
 
     def _duplicates(self) -> list[Fault]:
         """Across parts, by hashes of 64 bits: of 16 million rows, one file in a hundred thousand has two alike."""
-        if len(self._keys) < 2:
-            return []  # of a single part, they were compared themselves
+        if not self._keys:
+            return []
         hashes = np.sort(np.concatenate(self._keys))
         twice = int(np.count_nonzero(hashes[1:] == hashes[:-1]))
         return [duplicate_fault(self._schema.key, twice)] if twice else []

@@ -108,29 +108,27 @@ class Findings:
     def drifted(self) -> tuple[str, ...]:
         """All that drifted, by name, as people are told of it."""
         relations = (f"how {feature} goes with the others" for feature in self.drifted_relations)
-        slices = (
-            f"{feature.feature} where {each.of}"
-            for each in self.slices
-            if each.status is DriftStatus.DRIFTED
-            for feature in each.features
-            if feature.feature not in self.drifted_features
-        )
+        slices = (f"{feature.feature} where {of}" for of, feature in self._only_in_slices)
         return (*self.drifted_features, *relations, *slices)
 
     @property
     def sentences(self) -> tuple[str, ...]:
         """What drifted, the most important first."""
-        of_slices = (
-            f"{each.of}: {feature.sentence}"
+        return (
+            *(each.sentence for each in self.by_importance if each.drifted),
+            *(each.sentence for each in self.relations or () if each.drifted),
+            *(f"{of}: {feature.sentence}" for of, feature in self._only_in_slices),
+        )
+
+    @property
+    def _only_in_slices(self) -> tuple[tuple[Slice, FeatureDrift], ...]:
+        """What drifted in a slice but not in the whole."""
+        return tuple(
+            (each.of, feature)
             for each in self.slices
             if each.status is DriftStatus.DRIFTED
             for feature in each.features
             if feature.feature not in self.drifted_features
-        )
-        return (
-            *(each.sentence for each in self.by_importance if each.drifted),
-            *(each.sentence for each in self.relations or () if each.drifted),
-            *of_slices,
         )
 
     @property

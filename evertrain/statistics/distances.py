@@ -35,10 +35,6 @@ class Baseline:
     def has_order(self) -> bool:
         return self.mean is not None
 
-    @property
-    def heaviest_share_of_all(self) -> float:
-        return self.heaviest_share(self.sketch)
-
     def heaviest_share(self, sketch: FeatureSketch) -> float:
         """Of the rows that have a value, the share of its most frequent cell: near 1 where all have the same."""
         counts = sketch.counts[1:]

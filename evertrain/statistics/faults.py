@@ -6,6 +6,7 @@ a feature that no training day ever resembled, and one simple mishap that explai
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -130,7 +131,11 @@ def _missing(feature: FeatureReference, sketch: Sketch) -> Fault | None:
 def _constant(feature: FeatureReference, sketch: Sketch) -> Fault | None:
     found = sketch.features[feature.name]
     there = int(found.counts[1:].sum())
-    usual = feature.limits.heaviest_share if feature.limits is not None else feature.baseline.heaviest_share_of_all
+    usual = (
+        feature.limits.heaviest_share
+        if feature.limits is not None
+        else feature.baseline.heaviest_share(feature.baseline.sketch)
+    )
     if there < FEWEST_ROWS or usual > (ALIKE if feature.limits is not None else SELDOM_ALIKE):
         return None
     value = _only_value(feature, found)
@@ -183,7 +188,7 @@ class _Placed:
     def is_far(self) -> bool:
         return self.distance > max(FAR, TIMES_FARTHER * self.limit)
 
-    @property
+    @cached_property
     def distance(self) -> float:
         return self.distance_of(*self.found)
 

@@ -79,14 +79,14 @@ class Residual:
 
 @dataclass(frozen=True, kw_only=True)
 class Scores:
-    """Turns columns into scores."""
+    """Turns columns into scores, of which there is at least one."""
 
     baselines: Mapping[str, Baseline]
     scores: tuple[Score, ...]
 
     def moments(self, columns: Mapping[str, Column], *, most_rows: int = ENOUGH_ROWS) -> Moments:
         """Of all rows, or of so many of them, from all over."""
-        rows = len(columns[self.scores[0].feature]) if self.scores else 0
+        rows = len(columns[self.scores[0].feature])
         if rows > most_rows:
             columns = taken(columns, evenly_chosen(rows, most_rows))
         columns = {score.feature: columns[score.feature] for score in self.scores}
@@ -97,7 +97,7 @@ class Scores:
 
     def _matrices(self, columns: Mapping[str, Column]) -> Iterator[Array]:
         """Scores of some rows at a time, shape (1 + scores, rows)."""
-        rows = len(columns[self.scores[0].feature]) if self.scores else 0
+        rows = len(columns[self.scores[0].feature])
         whole = np.ones((1 + len(self.scores), min(rows, _CHUNK)))
         tables = [self._table(score, columns[score.feature]) for score in self.scores]
         for start in range(0, rows, _CHUNK):
@@ -155,19 +155,17 @@ class Relations:
         if not moments.rows:
             return {}
         covariance = _covariance(moments)
-        found = {}
-        for feature, model in self._models.items():
-            moved = covariance - self._covariance
-            before, after = model.variance(self._covariance), model.variance(covariance)
-            if not before:
-                continue
-            found[feature] = Residual(
+        moved = covariance - self._covariance
+        return {
+            feature: Residual(
                 feature=feature,
-                spread=max(0.0, after) / before,
+                spread=max(0.0, _variance(model.residual, covariance)) / model.unexplained,
                 explained=model.explained,
                 partner=self._partner(model, moved),
             )
-        return found
+            for feature, model in self._models.items()
+            if model.unexplained
+        }
 
     def allowed_by_chance(self, *, rows: int) -> float:
         """The spread that one of all features' residuals exceeds by chance in one of a hundred batches."""
@@ -204,15 +202,14 @@ class Relations:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class _LinearModel:
-    """A feature's scores from those of all others. `residual`: shape (own, scores), takes scores to residuals."""
+    """A feature's scores from those of all others. `residual`: shape (own, scores), takes scores to residuals, whose
+    variance in training is `unexplained`, and `explained` the share of the feature's that is not."""
 
     own: npt.NDArray[np.intp]
     others: npt.NDArray[np.intp]
     residual: Array
+    unexplained: float
     explained: float
-
-    def variance(self, covariance: Array) -> float:
-        return float(np.einsum("ij,jk,ik->", self.residual, covariance, self.residual, optimize=True))
 
 
 def _regress(covariance: Array, own: npt.NDArray[np.intp], others: npt.NDArray[np.intp]) -> _LinearModel:
@@ -223,9 +220,16 @@ def _regress(covariance: Array, own: npt.NDArray[np.intp], others: npt.NDArray[n
     residual = np.zeros((len(own), len(covariance)))
     residual[np.arange(len(own)), own] = 1.0
     residual[:, others] = -weights.T
-    model = _LinearModel(own=own, others=others, residual=residual, explained=0.0)
+    unexplained = _variance(residual, covariance)
     total = float(np.trace(covariance[np.ix_(own, own)]))
-    return _LinearModel(own=own, others=others, residual=residual, explained=1 - model.variance(covariance) / total)
+    return _LinearModel(
+        own=own, others=others, residual=residual, unexplained=unexplained, explained=1 - unexplained / total
+    )
+
+
+def _variance(residual: Array, covariance: Array) -> float:
+    """Of the residuals of scores with this covariance, summed over the feature's own scores."""
+    return float(np.einsum("ij,jk,ik->", residual, covariance, residual, optimize=True))
 
 
 def _covariance(moments: Moments) -> Array:

@@ -31,7 +31,6 @@ logger = logging.getLogger(__name__)
 BATCHES_LOOKED_BACK = 20
 """For the one before: late ones may have come in between."""
 
-
 _CHUNK = 1 << 20
 
 
