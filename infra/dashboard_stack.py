@@ -1,4 +1,4 @@
-"""What the monitor tells CloudWatch, to look at: one row of graphs and one alarm for each model.
+"""What the monitor tells CloudWatch, to look at: two rows of graphs and one alarm for each model.
 
 A stack of its own: nothing depends on it, and LocalStack has no dashboards.
 """
@@ -7,8 +7,10 @@ from aws_cdk import Duration, Stack, StackSynthesizer
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from evertrain.adapters.drift_metrics import NAMESPACE, OF_BATCH, OF_FEATURE
+from evertrain.adapters.cloudwatch_metrics import NAMESPACE, OF_BATCH, OF_FEATURE, OF_MODEL
+from evertrain.domain.batches import FeedKind
 from evertrain.domain.model_spec import ModelSpec, Project
+from evertrain.domain.predictions import PREDICTION
 from infra.options import Options
 
 PERIOD = Duration.hours(1)
@@ -32,23 +34,43 @@ class DashboardStack(Stack):
                 self._of_features(spec, "WassersteinNormalised", "standard deviations"),
                 cloudwatch.AlarmStatusWidget(title=f"{model}: drift", alarms=[self._alarm(spec)], width=6, height=6),
             )
+            dashboard.add_widgets(self._of_requests(spec), self._not_kept(spec))
 
     def _of_features(self, spec: ModelSpec, metric: str, unit: str) -> cloudwatch.GraphWidget:
         return cloudwatch.GraphWidget(
             title=f"{spec.name}: {metric} by feature ({unit})",
             width=9,
             height=6,
-            left=[
-                cloudwatch.Metric(
-                    namespace=NAMESPACE,
-                    metric_name=metric,
-                    dimensions_map=dict(zip(OF_FEATURE, (self._stage, spec.name, feature), strict=True)),
-                    label=feature,
-                    statistic=cloudwatch.Stats.MAXIMUM,
-                    period=PERIOD,
-                )
-                for feature in spec.feature_names
-            ],
+            left=[self._metric(spec, FeedKind.FEATURES, metric, feature) for feature in spec.feature_names],
+        )
+
+    def _of_requests(self, spec: ModelSpec) -> cloudwatch.GraphWidget:
+        names = (PREDICTION, *spec.feature_names)
+        return cloudwatch.GraphWidget(
+            title=f"{spec.name}: PSI of each day's requests and predictions (nats)",
+            width=18,
+            height=6,
+            left=[self._metric(spec, FeedKind.PREDICTIONS, "PSI", name) for name in names],
+        )
+
+    def _not_kept(self, spec: ModelSpec) -> cloudwatch.GraphWidget:
+        lost = cloudwatch.Metric(
+            namespace=NAMESPACE,
+            metric_name="PredictionsNotKept",
+            dimensions_map=dict(zip(OF_MODEL, (self._stage, spec.name), strict=True)),
+            statistic=cloudwatch.Stats.SUM,
+            period=PERIOD,
+        )
+        return cloudwatch.GraphWidget(title=f"{spec.name}: answers not kept", width=6, height=6, left=[lost])
+
+    def _metric(self, spec: ModelSpec, source: FeedKind, metric: str, feature: str) -> cloudwatch.Metric:
+        return cloudwatch.Metric(
+            namespace=NAMESPACE,
+            metric_name=metric,
+            dimensions_map=dict(zip(OF_FEATURE, (self._stage, spec.name, source.value, feature), strict=True)),
+            label=feature,
+            statistic=cloudwatch.Stats.MAXIMUM,
+            period=PERIOD,
         )
 
     def _alarm(self, spec: ModelSpec) -> cloudwatch.Alarm:
@@ -56,7 +78,7 @@ class DashboardStack(Stack):
         drifted = cloudwatch.Metric(
             namespace=NAMESPACE,
             metric_name="Drifted",
-            dimensions_map=dict(zip(OF_BATCH, (self._stage, spec.name), strict=True)),
+            dimensions_map=dict(zip(OF_BATCH, (self._stage, spec.name, FeedKind.FEATURES.value), strict=True)),
             statistic=cloudwatch.Stats.MAXIMUM,
             period=PERIOD,
         )

@@ -12,7 +12,7 @@ from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as scheduler_targets
 from constructs import Construct
 
-from evertrain.domain.events import SOURCE, EventName
+from evertrain.domain.events import ACCEPTED, SOURCE, EventName
 from infra.bundles import BuiltBundle, Bundle
 from infra.data_stack import DataStack
 from infra.grants import may, may_change_items, may_read_items, may_read_objects, may_write_objects
@@ -24,9 +24,9 @@ MONITOR = Bundle(folder="lambdas/monitor", lock="monitor.txt")
 INGEST = Bundle(folder="lambdas/ingest", lock="ingest.txt")
 RETRAIN_TRIGGER = Bundle(folder="lambdas/retrain_trigger", lock="control.txt")
 
-ACCEPTED = (EventName.FEATURE_BATCH_ACCEPTED, EventName.LABEL_BATCH_ACCEPTED)
 WORTH_A_DECISION = (
     EventName.FEATURE_DRIFT_DETECTED,
+    EventName.REQUEST_DRIFT_DETECTED,
     EventName.FEATURE_BATCH_QUARANTINED,
     EventName.LABEL_BATCH_QUARANTINED,
     EventName.LABELS_COMMITTED,
@@ -121,7 +121,7 @@ class MonitoringStack(Stack):
                 detail={"bucket": {"name": [data.landing.bucket_name]}},
             ),
         )
-        accepted.receive("BatchAccepted", pattern=_named(ACCEPTED), bus=data.bus)
+        accepted.receive("BatchAccepted", pattern=_named(tuple(ACCEPTED.values())), bus=data.bus)
         undecided.receive("WorthADecision", pattern=_named(WORTH_A_DECISION), bus=data.bus)
         schedule = self._tick(options, undecided)
 

@@ -14,14 +14,16 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from evertrain.domain.model_spec import Project
+from evertrain.domain.model_spec import ModelSpec, Project
 from infra.bundles import BuiltBundle, Bundle
 from infra.data_stack import DataStack
-from infra.grants import may_read_objects
+from infra.grants import may, may_read_items, may_read_objects, may_write_objects
 from infra.options import Options
 from infra.python_function import python_function
+from infra.work_queue import WorkQueue
 
 SERVING = Bundle(folder="serving")
+COLLECT = Bundle(folder="lambdas/collect", lock="monitor.txt")
 REQUESTS_PER_SECOND = 100
 REQUESTS_AT_ONCE = 200
 """Of all callers together: a bound on what a runaway client can cost."""
@@ -55,6 +57,7 @@ class ServingStack(Stack):
         self._options = options
         self._bundle = build(SERVING)
         models = sorted(project.models)
+        self._predictions = self._prediction_queue(data, build(COLLECT))
 
         unknown = python_function(
             self,
@@ -68,7 +71,7 @@ class ServingStack(Stack):
         )
         api = self._api(unknown)
         for model in models:
-            function = self._function(model, data)
+            function = self._function(project.models[model], data)
             alias = self._live_alias(model, function)
             integration = integrations.HttpLambdaIntegration(f"{_pascal_case(model)}Live", alias)
             for path, method in (
@@ -77,11 +80,41 @@ class ServingStack(Stack):
             ):
                 api.add_routes(path=path, methods=[method], integration=integration)
             may_read_objects(function, data.artifacts, f"models/{model}/")
+            may(function, "sqs:SendMessage", on=[self._predictions.queue.queue_arn])
 
+        CfnOutput(self, "PredictionsQueueUrl", value=self._predictions.queue.queue_url)
+        CfnOutput(self, "PredictionsDeadQueueUrl", value=self._predictions.dead.queue_url)
         CfnOutput(self, "ApiId", value=api.api_id)
         CfnOutput(self, "ApiUrl", value=api.api_endpoint)
 
-    def _function(self, model: str, data: DataStack) -> lambda_.Function:
+    def _prediction_queue(self, data: DataStack, bundle: BuiltBundle) -> WorkQueue:
+        """What was asked and answered becomes a file a minute at most, which lands as any other batch does."""
+        collect = python_function(
+            self,
+            "Collect",
+            bundle=bundle,
+            handler="lambdas.collect.handler.lambda_handler",
+            description="Lands what the endpoint was asked and what it answered",
+            memory_mib=1024,
+            timeout=Duration.minutes(1),
+            environment=data.settings(),
+        )
+        may_write_objects(collect, data.landing, "predictions/")
+        if self._options.clock == "replay":
+            may_read_items(collect, data.decisions)  # the replayed present is kept there
+        return WorkQueue(
+            self,
+            "Predictions",
+            function=collect,
+            # A delivery is at most 6 MB of messages; the window makes few files of many requests.
+            batch_size=1000,
+            batching_window=Duration.minutes(1),
+            max_concurrency=5,
+            alarm_topic=data.escalations,
+        )
+
+    def _function(self, spec: ModelSpec, data: DataStack) -> lambda_.Function:
+        model = spec.name
         return python_function(
             self,
             _pascal_case(model),
@@ -96,6 +129,8 @@ class ServingStack(Stack):
                 "EVERTRAIN_STAGE": self._options.stage,
                 "MODEL_NAME": model,
                 "ARTIFACT_BUCKET": data.artifacts.bucket_name,
+                "PREDICTIONS_QUEUE_URL": self._predictions.queue.queue_url,
+                "LOG_SHARE": f"{spec.endpoint.log_share:g}",
             },
         )
 

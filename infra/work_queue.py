@@ -24,6 +24,7 @@ class WorkQueue(Construct):
         batch_size: int,
         max_concurrency: int,
         alarm_topic: sns.ITopic,
+        batching_window: Duration | None = None,
     ) -> None:
         super().__init__(scope, name)
         self.dead = dead_letters(self, "Dead", alarm_topic=alarm_topic)
@@ -42,6 +43,7 @@ class WorkQueue(Construct):
             event_sources.SqsEventSource(
                 self.queue,
                 batch_size=batch_size,
+                max_batching_window=batching_window,
                 max_concurrency=max_concurrency,
                 report_batch_item_failures=True,
             )

@@ -2,7 +2,8 @@
 
 POST /models/{model}/predict: one row as an object of features, or many as {"rows": [{...}, ...]}. Answered with
 {"model", "model_version", "prediction_id", "predictions"}, in the order of the rows. `prediction_id` is the HTTP
-API's request id, one for each request, so the access log has it too.
+API's request id, one for each request, so the access log has it too; of many rows, row 3 is "<prediction_id>:3".
+What was asked and answered is kept by these ids.
 GET /models/{model}: the version, the task, and each feature with its kind, whether it may be null, and an example.
 """
 
@@ -12,8 +13,11 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import Any
 
+from evertrain.adapters.cloudwatch_metrics import count_line
+from evertrain.domain.predictions import Answered, is_logged
 from evertrain.scoring import InvalidRow, validate_rows
 from serving import wiring
 from serving.responses import Refusal, answer, refuse
@@ -57,9 +61,31 @@ def _respond(event: dict[str, Any]) -> dict[str, Any]:
         return _describe()
     body = _body(event)
     # One row may be sent as it is, many as {"rows": [...]}.
-    rows = body["rows"] if isinstance(body, dict) and set(body) == {"rows"} else [body]
-    predicted = _predict(rows)
-    return {"model": wiring.model_name(), "prediction_id": event["requestContext"]["requestId"]} | predicted
+    are_many = isinstance(body, dict) and set(body) == {"rows"}
+    predicted = _predict(body["rows"] if are_many else [body])
+    prediction_id = event["requestContext"]["requestId"]
+    answered = Answered(
+        model=wiring.model_name(),
+        model_version=predicted["model_version"],
+        prediction_id=prediction_id,
+        answered_at=datetime.fromtimestamp(event["requestContext"]["timeEpoch"] / 1000, tz=UTC),
+        first_row=0 if are_many else None,
+        rows=tuple(body["rows"] if are_many else [body]),
+        predictions=tuple(predicted["predictions"]),
+    )
+    _keep(answered)
+    return {"model": wiring.model_name(), "prediction_id": prediction_id} | predicted
+
+
+def _keep(answered: Answered) -> None:
+    """For the monitor and for labels to come. Whoever asked gets the answer in any case."""
+    if not is_logged(answered.prediction_id, wiring.log_share()):
+        return
+    try:
+        wiring.prediction_log().put(answered)
+    except Exception:
+        logger.exception("prediction_not_kept request=%s", answered.prediction_id)
+        print(count_line("PredictionsNotKept", len(answered.rows), model=answered.model, stage=wiring.stage()))
 
 
 def _predict(rows: object) -> dict[str, Any]:

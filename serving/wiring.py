@@ -4,7 +4,8 @@ import os
 from dataclasses import dataclass
 from functools import cache
 
-from evertrain.adapters.clients import client
+from evertrain.adapters.clients import client, hurried_client
+from evertrain.adapters.prediction_log import SqsPredictionLog
 from evertrain.adapters.s3_artifacts import S3Artifacts
 from evertrain.scoring import FlatModel
 
@@ -24,6 +25,19 @@ def served() -> Served | None:
     artifacts = S3Artifacts(client=client("s3"), bucket=os.environ["ARTIFACT_BUCKET"])
     data = artifacts.get(uri, expected_sha256=os.environ["MODEL_SHA256"])
     return Served(model=FlatModel.from_bytes(data), version=os.environ["MODEL_VERSION"])
+
+
+@cache
+def prediction_log() -> SqsPredictionLog:
+    return SqsPredictionLog(client=hurried_client("sqs"), queue_url=os.environ["PREDICTIONS_QUEUE_URL"])
+
+
+def log_share() -> float:
+    return float(os.environ["LOG_SHARE"])
+
+
+def stage() -> str:
+    return os.environ["EVERTRAIN_STAGE"]
 
 
 def model_name() -> str:

@@ -14,6 +14,15 @@ _CONFIG = Config(
 )
 
 
+_HURRIED = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=0.5, read_timeout=1.5)
+
+
 @cache
 def client(service: str) -> Any:
     return boto3.client(service, config=_CONFIG)  # type: ignore[call-overload]  # the service's name is an argument
+
+
+@cache
+def hurried_client(service: str) -> Any:
+    """For what somebody waits for who does not need it: gives up after three seconds at most."""
+    return boto3.client(service, config=_HURRIED)  # type: ignore[call-overload]  # as above

@@ -9,7 +9,8 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evertrain.adapters.feeds import EVENT_TIME, PLAIN_TIMESTAMP, TIMESTAMP, FeedSchema
+from evertrain.adapters.arrow_schema import PLAIN_TIMESTAMP, TIMESTAMP
+from evertrain.adapters.feeds import EVENT_TIME, FeedSchema
 from evertrain.domain.batches import Fault
 from evertrain.domain.model_spec import Column, FeatureKind
 

@@ -9,8 +9,9 @@ import pyarrow.dataset as pa_dataset
 import pyarrow.fs as pa_fs
 from deltalake.fs import DeltaStorageHandler
 
+from evertrain.adapters.arrow_schema import TIMESTAMP
 from evertrain.adapters.delta_log import files_of, open_table, state_of, storage_options, table_uri
-from evertrain.adapters.feeds import EVENT_TIME, INGESTED_AT, TIMESTAMP
+from evertrain.adapters.feeds import EVENT_TIME, INGESTED_AT
 from evertrain.domain.batches import Feed, FeedKind, TableState
 from evertrain.domain.model_spec import ModelSpec
 from evertrain.domain.training import Interval, TrainingPlan

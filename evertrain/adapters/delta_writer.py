@@ -14,7 +14,8 @@ from deltalake.schema import PrimitiveType
 from deltalake.transaction import AddAction, create_table_with_add_actions
 
 from evertrain.adapters.delta_log import open_table, state_of, storage_options, table_uri
-from evertrain.domain.batches import Batch, Feed, FeedKind, TableState
+from evertrain.adapters.feeds import EVENT_TIME, INGESTED_AT, schema_of
+from evertrain.domain.batches import Batch, Feed, TableState
 from evertrain.domain.model_spec import FeatureKind, Project
 
 _ATTEMPTS = 10
@@ -80,18 +81,13 @@ class DeltaWriter:
         )
 
     def _schema(self, feed: Feed) -> Schema:
-        if feed.kind is FeedKind.FEATURES:
-            group = self.project.groups[feed.name]
-            columns = [(column.name, _TYPES[column.kind]) for column in group.columns]
-        else:
-            spec = self.project.models[feed.name]
-            group, columns = spec.group, [(spec.label.name, "double")]
+        declared = schema_of(feed, self.project)
         return Schema(
             [
-                _field(group.entity_key, "string", nullable=False),
-                _field("event_time", "timestamp", nullable=False),
-                _field("ingested_at", "timestamp", nullable=False),
-                *(_field(name, kind, nullable=True) for name, kind in columns),
+                _field(declared.key, "string", nullable=False),
+                _field(EVENT_TIME, "timestamp", nullable=False),
+                _field(INGESTED_AT, "timestamp", nullable=False),
+                *(_field(column.name, _TYPES[column.kind], nullable=True) for column in declared.columns),
             ]
         )
 

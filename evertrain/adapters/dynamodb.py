@@ -16,6 +16,9 @@ Item = Mapping[str, Any]
 
 ABSENT = "attribute_not_exists(pk)"
 
+LAST = "\uffff"
+"""After every text that keys are made of."""
+
 _PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 """Seconds, at most, before each new attempt at a write that met another transaction."""
 
@@ -36,12 +39,19 @@ class Table:
     def get(self, pk: str, sk: str) -> Item | None:
         return self._client.get_item(TableName=self.name, Key=key(pk, sk), ConsistentRead=True).get("Item")
 
-    def query(self, pk: str, prefix: str, *, limit: int | None = None) -> Iterator[Item]:
-        """Items of one partition whose sort key begins with `prefix`, the last key first."""
+    def query(
+        self, pk: str, prefix: str, *, limit: int | None = None, since: str = "", before: str = LAST
+    ) -> Iterator[Item]:
+        """Items of one partition whose sort key begins with `prefix`, the last key first. `since`, `before`: what
+        follows the prefix is not less than the one, and less than the other."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self.name,
-            KeyConditionExpression="pk = :pk AND begins_with(sk, :prefix)",
-            ExpressionAttributeValues={":pk": {"S": pk}, ":prefix": {"S": prefix}},
+            KeyConditionExpression="pk = :pk AND sk BETWEEN :since AND :before",
+            ExpressionAttributeValues={
+                ":pk": text(pk),
+                ":since": text(f"{prefix}{since}"),
+                ":before": text(f"{prefix}{before}"),
+            },
             ScanIndexForward=False,
             ConsistentRead=True,
             # Without a page size DynamoDB reads, and bills, up to a megabyte for the first item.

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from evertrain.adapters.documents import dump, load
-from evertrain.adapters.dynamodb import ABSENT, Item, Table, key, number, sortable, text
+from evertrain.adapters.dynamodb import ABSENT, LAST, Item, Table, key, number, sortable, text
 from evertrain.domain.batches import Batch, Feed, Quarantine, TableState
 from evertrain.domain.drift import DriftVerdict
 
@@ -88,9 +88,31 @@ class DynamoDBBatchLog:
         found = [self._table.get(each["pk"]["S"], each["sk"]["S"]) for each in keys]
         return [_verdict(entry) for entry in found if entry is not None]
 
-    def batches(self, feed: Feed, *, limit: int) -> Sequence[Batch]:
-        found = [self._pointed(item) for item in self._table.query(_feed_key(feed), "time#", limit=limit)]
+    def batches(
+        self, feed: Feed, *, limit: int, since: datetime | None = None, before: datetime | None = None
+    ) -> Sequence[Batch]:
+        pointers = self._table.query(
+            _feed_key(feed),
+            "time#",
+            limit=limit,
+            since=sortable(since) if since else "",
+            # No key is a time alone, so the end itself is never met.
+            before=sortable(before) if before else LAST,
+        )
+        found = [self._pointed(item) for item in pointers]
         return [batch for batch in found if isinstance(batch, Batch)]
+
+    def record_requests(self, verdict: DriftVerdict, *, feed: Feed) -> bool:
+        pk, model = _feed_key(feed), f"model#{verdict.model}"
+        item = key(pk, f"batch#{verdict.batch_id}") | {"kind": text("requests"), "published": {"BOOL": False}}
+        listed = key(model, f"requests#{sortable(verdict.event_time_max)}#{verdict.batch_id}")
+        refused = self._table.transact(
+            self._table.put_of(item, ABSENT), self._table.put_of(listed | {"document": _packed(verdict)})
+        )
+        return refused is None
+
+    def requests(self, model: str, *, limit: int) -> Sequence[DriftVerdict]:
+        return [_verdict(item) for item in self._table.query(f"model#{model}", "requests#", limit=limit)]
 
     def quarantines(self, *, limit: int) -> Sequence[Quarantine]:
         found = [self._pointed(item) for item in self._table.query("quarantine", "time#", limit=limit)]

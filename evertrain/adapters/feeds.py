@@ -1,28 +1,18 @@
-"""The columns of each feed, as they land and as the feature store keeps them."""
+"""The columns of each feed, as they land and as the feature store keeps them. In no library's types."""
 
 from dataclasses import dataclass
 
-import pyarrow as pa
-
 from evertrain.domain.batches import Feed, FeedKind
-from evertrain.domain.model_spec import BatchSize, Column, FeatureKind, Project, Task
+from evertrain.domain.model_spec import BatchSize, Column, FeatureKind, ModelSpec, Project, Task
+from evertrain.domain.predictions import MODEL_VERSION, PREDICTION, PREDICTION_ID
 
 EVENT_TIME, INGESTED_AT = "event_time", "ingested_at"
-TIMESTAMP = pa.timestamp("us", tz="UTC")
-
-PLAIN_TIMESTAMP = pa.timestamp("us")
-"""The same instants without a zone: making Python's own of these needs no time zone database, which Lambda lacks."""
-
-_TYPES = {
-    FeatureKind.NUMERIC: pa.float64(),
-    FeatureKind.BOOLEAN: pa.bool_(),
-    FeatureKind.CATEGORICAL: pa.string(),
-}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedSchema:
-    """`key` and `landed_event_time`: as a batch names them. `columns`: the features, or the label."""
+    """`key` and `landed_event_time`: as a batch names them. `columns`: the features, the label, or what was predicted
+    for which features."""
 
     key: str
     landed_event_time: str
@@ -30,18 +20,6 @@ class FeedSchema:
     batch: BatchSize
     binary: bool
     """The only column is a label that is 0 or 1."""
-
-    @property
-    def stored(self) -> pa.Schema:
-        """The table's schema in the feature store."""
-        return pa.schema(
-            [
-                pa.field(self.key, pa.string(), nullable=False),
-                pa.field(EVENT_TIME, TIMESTAMP, nullable=False),
-                pa.field(INGESTED_AT, TIMESTAMP, nullable=False),
-                *(pa.field(column.name, _TYPES[column.kind]) for column in self.columns),
-            ]
-        )
 
 
 def schema_of(feed: Feed, project: Project) -> FeedSchema:
@@ -56,10 +34,28 @@ def schema_of(feed: Feed, project: Project) -> FeedSchema:
             binary=False,
         )
     spec = project.models[feed.name]
+    if feed.kind is FeedKind.PREDICTIONS:
+        return schema_of_predictions(spec)
     return FeedSchema(
         key=spec.group.entity_key,
         landed_event_time=spec.group.event_time,
         columns=(Column(name=spec.label.name, kind=FeatureKind.NUMERIC),),
         batch=BatchSize(),
         binary=spec.task is Task.CLASSIFICATION,
+    )
+
+
+def schema_of_predictions(spec: ModelSpec) -> FeedSchema:
+    # What was asked has happened: no bound and no missing value makes it wrong afterwards.
+    features = (Column(name=feature.name, kind=feature.kind, nullable=True) for feature in spec.features)
+    return FeedSchema(
+        key=PREDICTION_ID,
+        landed_event_time=EVENT_TIME,
+        columns=(
+            Column(name=MODEL_VERSION, kind=FeatureKind.CATEGORICAL),
+            Column(name=PREDICTION, kind=FeatureKind.NUMERIC),
+            *features,
+        ),
+        batch=BatchSize(),
+        binary=False,
     )

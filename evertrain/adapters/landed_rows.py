@@ -21,8 +21,9 @@ import pyarrow.compute as pc
 import pyarrow.csv as pc_csv
 import pyarrow.parquet as pq
 
+from evertrain.adapters.arrow_schema import PLAIN_TIMESTAMP, stored_schema
 from evertrain.adapters.column_checks import Checker, duplicate_fault, missing_faults, volume_faults
-from evertrain.adapters.feeds import EVENT_TIME, INGESTED_AT, PLAIN_TIMESTAMP, FeedSchema, schema_of
+from evertrain.adapters.feeds import EVENT_TIME, INGESTED_AT, FeedSchema, schema_of
 from evertrain.adapters.temporary_files import temporary_file
 from evertrain.domain.batches import Fault, Feed
 from evertrain.domain.model_spec import Project
@@ -63,7 +64,7 @@ class LandedRowsReader:
         """Raises BatchRejected: with every fault of the first part of the file that has any."""
         schema = schema_of(feed, self.project)
         with temporary_file() as normalised, temporary_file() as unzipped:
-            writer = pq.ParquetWriter(_Unclosed(normalised), schema.stored, compression="zstd")
+            writer = pq.ParquetWriter(_Unclosed(normalised), stored_schema(schema), compression="zstd")
             with _readable(name), writer:
                 kept = _Kept(schema, writer, ingested_at=now)
                 parts, is_text = _parts(body, name, unzipped)
@@ -77,6 +78,7 @@ class _Kept:
 
     def __init__(self, schema: FeedSchema, writer: pq.ParquetWriter, *, ingested_at: datetime) -> None:
         self._schema = schema
+        self._stored = stored_schema(schema)
         self._ingested_at = ingested_at
         self._writer = writer
         self._first: pa.Table | None = None
@@ -101,9 +103,9 @@ class _Kept:
         self._times.append(_earliest_and_latest(table))
         self._count += table.num_rows
         self._first = table if self._first is None else self._first
-        stamps = pa.repeat(pa.scalar(self._ingested_at, self._schema.stored.field(INGESTED_AT).type), table.num_rows)
-        stored = table.append_column(INGESTED_AT, stamps).select(self._schema.stored.names)
-        self._writer.write_table(stored.cast(self._schema.stored), row_group_size=ROWS_AT_A_TIME)
+        stamps = pa.repeat(pa.scalar(self._ingested_at, self._stored.field(INGESTED_AT).type), table.num_rows)
+        stored = table.append_column(INGESTED_AT, stamps).select(self._stored.names)
+        self._writer.write_table(stored.cast(self._stored), row_group_size=ROWS_AT_A_TIME)
 
     def rows(self, name: str, file: BinaryIO) -> LandedRows:
         """All of them, once all parts were added to the file. Raises BatchRejected."""

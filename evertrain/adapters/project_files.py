@@ -11,9 +11,10 @@ from pydantic import ValidationError
 from evertrain.adapters.project_schema import GroupFile, ModelFile, Table
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.model_spec import FeatureGroup, FeatureKind, Metric, ModelSpec, Project
+from evertrain.domain.predictions import MODEL_VERSION, PREDICTION, PREDICTION_ID
 
-RESERVED_COLUMNS = ("event_time", "ingested_at")
-"""Every table of the feature store has these besides the group's own."""
+RESERVED_COLUMNS = ("event_time", "ingested_at", PREDICTION_ID, MODEL_VERSION, PREDICTION)
+"""Tables of the feature store have columns of these names besides the group's own."""
 
 FARGATE_MEMORY_MIB = {
     256: (512, 1024, 2048),

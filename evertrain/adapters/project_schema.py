@@ -11,6 +11,7 @@ from evertrain.domain.model_spec import (
     Column,
     DriftPolicy,
     DriftRule,
+    EndpointPolicy,
     FeatureGroup,
     FeatureKind,
     GatePolicy,
@@ -128,6 +129,10 @@ class _TaskTable(Table):
     memory_mib: int = TaskSize().memory_mib
 
 
+class _EndpointTable(Table):
+    log_share: Annotated[float, Field(ge=0, le=1)] = EndpointPolicy().log_share
+
+
 class ModelFile(Table):
     title: str
     task: Task
@@ -138,6 +143,7 @@ class ModelFile(Table):
     gate: _GateTable
     triggers: _TriggersTable = _TriggersTable()
     task_size: _TaskTable = _TaskTable()
+    endpoint: _EndpointTable = _EndpointTable()
 
     def to_model(self, name: str, groups: Mapping[str, FeatureGroup]) -> ModelSpec:
         (group, features), *_ = self.features.items()
@@ -156,4 +162,5 @@ class ModelFile(Table):
             training=TrainingPolicy(**training),
             gate=GatePolicy(**gate),
             task_size=TaskSize(**dict(self.task_size)),
+            endpoint=EndpointPolicy(**dict(self.endpoint)),
         )

@@ -15,16 +15,19 @@ class S3DriftRecords:
         self._root = root
 
     def keep(self, verdict: DriftVerdict, *, sketch: bytes, page: str) -> None:
-        name = _name(verdict)
+        name = _name(verdict.model, verdict.reference_version, verdict.batch_id)
         for suffix, data in ((".sketch", sketch), (".json", dump(verdict)), (".html", page.encode())):
             self._artifacts.put_named(data, key=f"{name}{suffix}")
 
-    def sketch(self, verdict: DriftVerdict) -> bytes | None:
+    def keep_sketch(self, sketch: bytes, *, model: str, version: str, batch_id: str) -> None:
+        self._artifacts.put_named(sketch, key=f"{_name(model, version, batch_id)}.sketch")
+
+    def find_sketch(self, *, model: str, version: str, batch_id: str) -> bytes | None:
         try:
-            return self._artifacts.get(f"{self._root}/{_name(verdict)}.sketch")
+            return self._artifacts.get(f"{self._root}/{_name(model, version, batch_id)}.sketch")
         except ArtifactNotFound:
             return None
 
 
-def _name(verdict: DriftVerdict) -> str:
-    return f"{PREFIX}{verdict.model}/{verdict.reference_version}/{verdict.batch_id}"
+def _name(model: str, version: str, batch_id: str) -> str:
+    return f"{PREFIX}{model}/{version}/{batch_id}"

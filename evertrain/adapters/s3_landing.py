@@ -35,6 +35,15 @@ class S3LandingZone:
         return file
 
 
+class S3Landing:
+    def __init__(self, *, client: "S3Client", bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def put(self, key: str, body: bytes) -> None:
+        self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
+
+
 class S3QuarantineStore:
     def __init__(self, *, client: "S3Client", bucket: str) -> None:
         self._client = client

@@ -33,6 +33,9 @@ def drift(
     ] = None,
     model: Annotated[str | None, typer.Option(help="Instead of files: what has landed for this model.")] = None,
     since: Annotated[str, typer.Option(help="With --model: how far back, such as 36h.")] = "7d",
+    requests: Annotated[
+        bool, typer.Option("--requests", help="With --model: what the endpoint was asked, and answered.")
+    ] = False,
     columns: Annotated[list[str] | None, typer.Option("--column", help="Compare this one; may be repeated.")] = None,
     rule: Annotated[DriftRule, typer.Option(help="Of files: what counts as drift.")] = DriftRule.CALIBRATED,
     psi_threshold: Annotated[float, typer.Option(min=0, help="Of files: a smaller PSI does not matter.")] = 0.2,
@@ -45,7 +48,7 @@ def drift(
     """Compare two files, or judge what has landed. Exit status: 0 no drift, 1 drift, 2 an error."""
     try:
         if model is not None and before is None:
-            page = _of_landed(model, since, stage=stage, project=project)
+            page = _of_landed(model, since, requests=requests, stage=stage, project=project)
         elif model is None and before is not None and after is not None:
             policy = DriftPolicy(rule=rule, psi_threshold=psi_threshold, minimum_rows=minimum_rows)
             page = _of_files(before, after, policy=policy, only=columns or [])
@@ -79,10 +82,10 @@ def _of_files(before: Path, after: Path, *, policy: DriftPolicy, only: list[str]
     )
 
 
-def _of_landed(model: str, since: str, *, stage: str, project: Path) -> DriftPage:
+def _of_landed(model: str, since: str, *, requests: bool, stage: str, project: Path) -> DriftPage:
     from evertrain.cli.landed_drift import landed_drift  # noqa: PLC0415  # brings boto3
 
-    return landed_drift(model, since, stage=stage, project=project)
+    return landed_drift(model, since, requests=requests, stage=stage, project=project)
 
 
 def _plain(page: DriftPage) -> dict[str, object]:

@@ -15,8 +15,8 @@ class WrongWindow(EvertrainError):
     """The window is no duration, or the model is unknown."""
 
 
-def landed_drift(model: str, since: str, *, stage: str, project: Path) -> DriftPage:
-    """Raises WrongWindow, StageNotDeployed, NothingInWindow."""
+def landed_drift(model: str, since: str, *, requests: bool, stage: str, project: Path) -> DriftPage:
+    """Of batches, or of requests to the endpoint. Raises WrongWindow, StageNotDeployed, NothingInWindow."""
     models = load_project(project).models
     if model not in models:
         raise WrongWindow(f"there is no models/{model}/; known models: {', '.join(sorted(models))}")
@@ -31,10 +31,11 @@ def landed_drift(model: str, since: str, *, stage: str, project: Path) -> DriftP
         records=deployed.drift_records,
         load_reference=lambda uri: Reference.from_bytes(deployed.artifacts.get(uri)),
     )
-    found = judge.run(models[model], since=deployed.now() - length)
+    judged = judge.of_requests if requests else judge.run
+    found = judged(models[model], since=deployed.now() - length)
     others = f"; {found.others} more were compared with an earlier champion" if found.others else ""
     return DriftPage(
-        title=f"{model}: the last {since}",
+        title=f"{model}: requests of the last {since}" if requests else f"{model}: the last {since}",
         before=f"training rows of {found.reference_version}",
         after=f"{found.batches} batches of the last {since}{others}",
         findings=found.findings,

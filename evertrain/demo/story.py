@@ -80,8 +80,12 @@ def _score(model: FlatModel, rows: pd.DataFrame, spec: ModelSpec) -> float:
 def as_json_rows(rows: pd.DataFrame, spec: ModelSpec) -> list[dict[str, object]]:
     """Rows as a caller of the endpoint sends them: None for what is missing, booleans as booleans."""
     plain = rows[list(spec.feature_names)].astype(object)
-    plain = plain.where(plain.notna(), None)
-    for column in spec.features:
-        if column.kind is FeatureKind.NUMERIC:
-            plain[column.name] = plain[column.name].map(lambda value: None if value is None else float(value))
-    return [{str(key): value for key, value in row.items()} for row in plain.to_dict("records")]
+    missing = plain.isna()
+    numbers = {column.name for column in spec.features if column.kind is FeatureKind.NUMERIC}
+    return [
+        {
+            str(name): None if is_missing else float(value) if name in numbers else value
+            for (name, value), is_missing in zip(row.items(), absent, strict=True)
+        }
+        for row, absent in zip(plain.to_dict("records"), missing.to_numpy(), strict=True)
+    ]

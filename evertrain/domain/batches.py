@@ -6,13 +6,16 @@ from enum import StrEnum
 
 
 class FeedKind(StrEnum):
+    """What a feed carries: rows of a feature group, a model's labels, or what its endpoint answered."""
+
     FEATURES = "features"
     LABELS = "labels"
+    PREDICTIONS = "predictions"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
-    """Where a batch belongs: a feature group's rows, or a model's labels. `features/flights`, `labels/flights`."""
+    """Where a batch belongs: `features/flights` is of a feature group, `labels/flights` of a model."""
 
     kind: FeedKind
     name: str

@@ -18,15 +18,17 @@ class Trigger(StrEnum):
     MANUAL = "manual"
     FIRST_MODEL = "first_model"
     DRIFT = "drift"
+    PREDICTION_DRIFT = "prediction_drift"
     PERIODIC = "periodic"
 
 
 class Reason(StrEnum):
-    """Why the action was taken. The first four go with `retrain`, the next with `hold`, the last with `escalate`."""
+    """Why the action was taken. The first five go with `retrain`, the next with `hold`, the last with `escalate`."""
 
     ASKED_BY_A_PERSON = "asked_by_a_person"
     NO_CHAMPION_YET = "no_champion_yet"
     FEATURES_DRIFTED = "features_drifted"
+    PREDICTIONS_DRIFTED = "predictions_drifted"
     PERIOD_ELAPSED = "period_elapsed"
 
     NOTHING_TO_DO = "nothing_to_do"
@@ -38,6 +40,7 @@ class Reason(StrEnum):
 
     FEED_BROKEN = "feed_broken"
     FEED_STALE = "feed_stale"
+    REQUESTS_DIFFER = "requests_differ"
     LABELS_OVERDUE = "labels_overdue"
     CONTENDERS_REJECTED = "contenders_rejected"
 

@@ -1,8 +1,9 @@
 """What the comparison of a batch with the champion's reference said. Values only: the sums are in `statistics`."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from enum import StrEnum
+from typing import Any, Self
 
 from evertrain.domain.batches import Fault
 
@@ -148,3 +149,8 @@ class DriftVerdict(Findings):
     event_time_min: datetime
     event_time_max: datetime
     checked_at: datetime
+
+    @classmethod
+    def of(cls, findings: Findings, **about: Any) -> Self:
+        """The findings, and whose and of when they are."""
+        return cls(**{each.name: getattr(findings, each.name) for each in fields(Findings)}, **about)

@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from evertrain.domain.batches import FeedKind
+
 SOURCE = "evertrain"
 
 
@@ -12,12 +14,17 @@ class EventName(StrEnum):
 
     FEATURE_BATCH_ACCEPTED = "FeatureBatchAccepted"
     LABEL_BATCH_ACCEPTED = "LabelBatchAccepted"
+    PREDICTION_BATCH_ACCEPTED = "PredictionBatchAccepted"
     FEATURE_BATCH_CHECKED = "FeatureBatchChecked"
     FEATURE_DRIFT_DETECTED = "FeatureDriftDetected"
+    REQUESTS_CHECKED = "RequestsChecked"
+    REQUEST_DRIFT_DETECTED = "RequestDriftDetected"
     FEATURE_BATCH_QUARANTINED = "FeatureBatchQuarantined"
     LABEL_BATCH_QUARANTINED = "LabelBatchQuarantined"
+    PREDICTION_BATCH_QUARANTINED = "PredictionBatchQuarantined"
     FEATURES_COMMITTED = "FeaturesCommitted"
     LABELS_COMMITTED = "LabelsCommitted"
+    PREDICTIONS_COMMITTED = "PredictionsCommitted"
     RETRAIN_ASKED = "RetrainAsked"
     RETRAIN_REQUESTED = "RetrainRequested"
     RETRAIN_HELD = "RetrainHeld"
@@ -27,6 +34,22 @@ class EventName(StrEnum):
     RETRAIN_FAILED = "RetrainFailed"
     ROLLED_BACK = "RolledBack"
 
+
+ACCEPTED = {
+    FeedKind.FEATURES: EventName.FEATURE_BATCH_ACCEPTED,
+    FeedKind.LABELS: EventName.LABEL_BATCH_ACCEPTED,
+    FeedKind.PREDICTIONS: EventName.PREDICTION_BATCH_ACCEPTED,
+}
+QUARANTINED = {
+    FeedKind.FEATURES: EventName.FEATURE_BATCH_QUARANTINED,
+    FeedKind.LABELS: EventName.LABEL_BATCH_QUARANTINED,
+    FeedKind.PREDICTIONS: EventName.PREDICTION_BATCH_QUARANTINED,
+}
+COMMITTED = {
+    FeedKind.FEATURES: EventName.FEATURES_COMMITTED,
+    FeedKind.LABELS: EventName.LABELS_COMMITTED,
+    FeedKind.PREDICTIONS: EventName.PREDICTIONS_COMMITTED,
+}
 
 OUTCOMES = (
     EventName.MODEL_PROMOTED,

@@ -175,6 +175,13 @@ class TaskSize:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointPolicy:
+    """`log_share`: the share of requests that is kept with their answers, to be watched and labelled."""
+
+    log_share: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
     """One model folder: everything that Evertrain knows of a model besides its estimator."""
 
@@ -189,6 +196,7 @@ class ModelSpec:
     training: TrainingPolicy
     gate: GatePolicy
     task_size: TaskSize = field(default_factory=TaskSize)
+    endpoint: EndpointPolicy = field(default_factory=EndpointPolicy)
 
     @property
     def features(self) -> tuple[Column, ...]:

@@ -1,7 +1,7 @@
 """When to retrain, when to hold, when to call a human. Pure: decides from state, never from an alarm's edge."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -12,8 +12,9 @@ from evertrain.domain.decisions import Action, Decision, Reason, Trigger
 from evertrain.domain.drift import DriftStatus, DriftVerdict
 from evertrain.domain.events import EventName
 from evertrain.domain.labels import watermark
-from evertrain.domain.model_spec import ModelSpec
+from evertrain.domain.model_spec import DriftPolicy, ModelSpec
 from evertrain.domain.outcomes import Outcome
+from evertrain.domain.predictions import PREDICTION
 from evertrain.domain.registry import Champion
 from evertrain.domain.training import Interval, NotEnoughHistory, cut_slices, duration_name
 
@@ -22,6 +23,7 @@ from evertrain.domain.training import Interval, NotEnoughHistory, cut_slices, du
 class LoopState:
     """What the policy looks at, read afresh for every decision. Lists are newest first.
 
+    `verdicts`: on batches of features. `requests`: on days of requests to the endpoint, with what it predicted.
     `outcomes`: of past retrainings. `consecutive_quarantines`: objects of the model's feeds that were set
     aside since the last good one. `oldest_event_time`, `newest_event_time`: of the rows in the feature
     store, None while it is empty.
@@ -31,6 +33,7 @@ class LoopState:
 
     champion: Champion | None
     verdicts: Sequence[DriftVerdict]
+    requests: Sequence[DriftVerdict]
     labels: TableState | None
     oldest_event_time: datetime | None
     newest_event_time: datetime | None
@@ -48,6 +51,7 @@ def decide(state: LoopState, spec: ModelSpec, *, now: datetime) -> Decision:
     for judge in (
         _feed_broken,
         _feed_stale,
+        _requests_differ,
         _nothing_to_do,
         _running,
         _contenders_rejected,
@@ -71,40 +75,34 @@ class _Case:
     now: datetime
 
     @cached_property
-    def usable(self) -> list[DriftVerdict]:
-        """Verdicts that could be made, against the present champion only; the newest first."""
+    def batches(self) -> "_Watched":
+        return self._watched(self.state.verdicts, lambda verdict: verdict.status is DriftStatus.DRIFTED)
+
+    @cached_property
+    def requests(self) -> "_Watched":
+        return self._watched(self.state.requests, _has_other_features)
+
+    @cached_property
+    def predictions(self) -> "_Watched":
+        return self._watched(self.state.requests, lambda verdict: verdict.drifted_features == (PREDICTION,))
+
+    def _watched(self, verdicts: Sequence[DriftVerdict], has_drifted: Callable[[DriftVerdict], bool]) -> "_Watched":
+        """Verdicts that could be made, against the present champion only."""
         champion = self.state.champion
-        return [
+        usable = [
             verdict
-            for verdict in self.state.verdicts
+            for verdict in verdicts
             if champion is not None
             and verdict.reference_version == champion.version
             and verdict.status in (DriftStatus.STABLE, DriftStatus.DRIFTED)
         ]
-
-    @cached_property
-    def judged(self) -> list[DriftVerdict]:
-        return self.usable[: self.spec.triggers.drift.of_last]
-
-    @cached_property
-    def drifted(self) -> list[DriftVerdict]:
-        return [verdict for verdict in self.judged if verdict.status is DriftStatus.DRIFTED]
+        return _Watched(verdicts=usable, has_drifted=has_drifted, policy=self.spec.triggers.drift)
 
     @cached_property
     def drift_onset(self) -> datetime | None:
-        """Where in event time the persistent drift began; None while k of the last n have not drifted.
-
-        Goes back for as long as k of n had drifted then too: an onset that moved on with the newest batches would
-        always be ahead of the labels.
-        """
-        policy, onset = self.spec.triggers.drift, None
-        for newest in range(len(self.usable)):
-            window = self.usable[newest : newest + policy.of_last]
-            drifted = [verdict.event_time_min for verdict in window if verdict.status is DriftStatus.DRIFTED]
-            if len(drifted) < policy.drifted_batches:
-                break
-            onset = min(drifted)
-        return onset
+        """Where in event time the persistent drift began, be it of features or of predictions."""
+        onsets = (self.batches.onset, self.predictions.onset)
+        return min((onset for onset in onsets if onset is not None), default=None)
 
     @cached_property
     def triggers(self) -> tuple[Trigger, ...]:
@@ -113,10 +111,15 @@ class _Case:
         champion = self.state.champion
         if champion is None:
             return (*asked, Trigger.FIRST_MODEL)
-        drift = (Trigger.DRIFT,) if self.drift_onset is not None else ()
+        drift = (Trigger.DRIFT,) if self.batches.onset is not None else ()
+        of_predictions = (Trigger.PREDICTION_DRIFT,) if self.predictions.onset is not None else ()
         last_training = max(champion.since, self.state.last_retraining_at or champion.since)
         periodic = (Trigger.PERIODIC,) if self.now - last_training >= self.spec.triggers.every else ()
-        return (*asked, *drift, *periodic)
+        return (*asked, *drift, *of_predictions, *periodic)
+
+    @property
+    def what_drifted(self) -> str:
+        return "features" if self.batches.onset is not None else "predictions"
 
     def hold(self, reason: Reason, sentence: str, *, not_before: datetime | None = None) -> Decision:
         return Decision(
@@ -128,6 +131,44 @@ class _Case:
         if reason in self.state.escalated_for:
             return self.hold(Reason.HUMAN_CALLED, f"a human was called already: {sentence}")
         return Decision(action=Action.ESCALATE, reason=reason, sentence=sentence, triggers=self.triggers)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Watched:
+    """Verdicts of one kind, the newest first, and which of them count as drifted."""
+
+    verdicts: Sequence[DriftVerdict]
+    has_drifted: Callable[[DriftVerdict], bool]
+    policy: DriftPolicy
+
+    @cached_property
+    def judged(self) -> Sequence[DriftVerdict]:
+        return self.verdicts[: self.policy.of_last]
+
+    @cached_property
+    def drifted(self) -> list[DriftVerdict]:
+        return [verdict for verdict in self.judged if self.has_drifted(verdict)]
+
+    @cached_property
+    def onset(self) -> datetime | None:
+        """Where in event time the persistent drift began; None while k of the last n have not drifted.
+
+        Goes back for as long as k of n had drifted then too: an onset that moved on with the newest batches would
+        always be ahead of the labels.
+        """
+        onset = None
+        for newest in range(len(self.verdicts)):
+            window = self.verdicts[newest : newest + self.policy.of_last]
+            drifted = [verdict.event_time_min for verdict in window if self.has_drifted(verdict)]
+            if len(drifted) < self.policy.drifted_batches:
+                break
+            onset = min(drifted)
+        return onset
+
+
+def _has_other_features(requests: DriftVerdict) -> bool:
+    """Whether something other than the predictions alone is unlike training."""
+    return requests.status is DriftStatus.DRIFTED and requests.drifted != (PREDICTION,)
 
 
 # --- what speaks against a retraining, in the order in which it counts --------------------------
@@ -151,6 +192,24 @@ def _feed_stale(case: _Case) -> Decision | None:
         Reason.FEED_STALE,
         f"the newest row of features/{group.name} is of {newest:%Y-%m-%d %H:%M} UTC, more than "
         f"{duration_name(group.freshness)} ago: no drift can be seen in what does not come",
+    )
+
+
+def _requests_differ(case: _Case) -> Decision | None:
+    """Requests that are unlike the training rows, while batches are not: whoever asks fills features in otherwise.
+
+    No retraining on the store's rows mends that. A person is told, and the loop goes on: it may be meant.
+    """
+    if Reason.REQUESTS_DIFFER in case.state.escalated_for:
+        return None
+    if case.requests.onset is None or case.batches.onset is not None:
+        return None
+    names = _listed([name for verdict in case.requests.drifted for name in verdict.drifted if name != PREDICTION])
+    return case.call_human(
+        Reason.REQUESTS_DIFFER,
+        f"requests were unlike the training rows on {len(case.requests.drifted)} of the last "
+        f"{len(case.requests.judged)} days ({names}), and the batches of features/{case.spec.group.name} were not: "
+        "whoever asks fills them in otherwise than the feature store does",
     )
 
 
@@ -179,13 +238,13 @@ def _contenders_rejected(case: _Case) -> Decision | None:
 
 
 def _labels_overdue(case: _Case) -> Decision | None:
-    if Trigger.DRIFT not in case.triggers:
+    if case.drift_onset is None:
         return None
     last = case.state.labels.ingested_at_max if case.state.labels else None
     if last is not None and case.now - last < case.spec.triggers.labels_overdue_after:
         return None
     since = f"since {last:%Y-%m-%d}" if last else "at all"
-    return case.call_human(Reason.LABELS_OVERDUE, f"features drifted, but no labels have landed {since}")
+    return case.call_human(Reason.LABELS_OVERDUE, f"{case.what_drifted} drifted, but no labels have landed {since}")
 
 
 def _cooling_down(case: _Case) -> Decision | None:
@@ -221,7 +280,7 @@ def _labels_immature(case: _Case) -> Decision | None:
     may_go = case.now + (case.drift_onset - trainable.end) + timedelta(days=1)
     return case.hold(
         Reason.LABELS_IMMATURE,
-        f"features drifted from {case.drift_onset:%Y-%m-%d} on, but rows are trainable only up to "
+        f"{case.what_drifted} drifted from {case.drift_onset:%Y-%m-%d} on, but rows are trainable only up to "
         f"{trainable.end:%Y-%m-%d}; may go on {may_go:%Y-%m-%d}",
         not_before=may_go,
     )
@@ -252,13 +311,18 @@ def _too_few_rows(case: _Case) -> Decision | None:
 
 
 def _retrain(case: _Case) -> Decision:
-    features = _listed([name for verdict in case.drifted for name in verdict.drifted])
+    features = _listed([name for verdict in case.batches.drifted for name in verdict.drifted])
     reason, sentence = {
         Trigger.MANUAL: (Reason.ASKED_BY_A_PERSON, f"asked by a person: {case.state.asked_by}"),
         Trigger.FIRST_MODEL: (Reason.NO_CHAMPION_YET, "there is no champion yet, and enough labels have matured"),
         Trigger.DRIFT: (
             Reason.FEATURES_DRIFTED,
-            f"{len(case.drifted)} of the last {len(case.judged)} batches drifted ({features})",
+            f"{len(case.batches.drifted)} of the last {len(case.batches.judged)} batches drifted ({features})",
+        ),
+        Trigger.PREDICTION_DRIFT: (
+            Reason.PREDICTIONS_DRIFTED,
+            f"predictions drifted on {len(case.predictions.drifted)} of the last "
+            f"{len(case.predictions.judged)} days, though no feature did",
         ),
         Trigger.PERIODIC: (
             Reason.PERIOD_ELAPSED,
@@ -270,7 +334,11 @@ def _retrain(case: _Case) -> Decision:
         reason=reason,
         sentence=sentence,
         triggers=case.triggers,
-        evidence={"drifted_batches": len(case.drifted), "drifted_features": features},
+        evidence={
+            "drifted_batches": len(case.batches.drifted),
+            "drifted_features": features,
+            "drifted_prediction_days": len(case.predictions.drifted),
+        },
     )
 
 

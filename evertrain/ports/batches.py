@@ -1,6 +1,7 @@
 """Landed objects, and the log of what became of them."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import BinaryIO, Protocol
 
 from evertrain.domain.batches import Batch, Feed, LandedObject, Quarantine
@@ -15,6 +16,11 @@ class ObjectGone(EvertrainError):
 class LandingZone(Protocol):
     def read(self, landed: LandedObject) -> BinaryIO:
         """The object, seekable and at its beginning; a large one is kept on disk. Raises ObjectGone."""
+
+
+class Landing(Protocol):
+    def put(self, key: str, body: bytes) -> None:
+        """An object as anyone may land it."""
 
 
 class QuarantineStore(Protocol):
@@ -50,8 +56,16 @@ class BatchLog(Protocol):
     def verdicts_of(self, feed: Feed, batch_id: str) -> Sequence[DriftVerdict]:
         """All verdicts on one batch, for every model that was judged."""
 
-    def batches(self, feed: Feed, *, limit: int) -> Sequence[Batch]:
-        """The newest by event time first."""
+    def batches(
+        self, feed: Feed, *, limit: int, since: datetime | None = None, before: datetime | None = None
+    ) -> Sequence[Batch]:
+        """The newest by event time first; those whose earliest event is from `since` on and before `before`."""
+
+    def record_requests(self, verdict: DriftVerdict, *, feed: Feed) -> bool:
+        """A verdict on a day of requests, which is no single batch. False where it was recorded before."""
+
+    def requests(self, model: str, *, limit: int) -> Sequence[DriftVerdict]:
+        """Verdicts on requests, those up to the latest event first."""
 
     def quarantines(self, *, limit: int) -> Sequence[Quarantine]:
         """Of all feeds, the newest first."""

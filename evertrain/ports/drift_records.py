@@ -9,5 +9,8 @@ class DriftRecords(Protocol):
     def keep(self, verdict: DriftVerdict, *, sketch: bytes, page: str) -> None:
         """Under model, reference version and batch; keeping the same again is harmless."""
 
-    def sketch(self, verdict: DriftVerdict) -> bytes | None:
+    def keep_sketch(self, sketch: bytes, *, model: str, version: str, batch_id: str) -> None:
+        """The sketch alone."""
+
+    def find_sketch(self, *, model: str, version: str, batch_id: str) -> bytes | None:
         """None where none was kept."""

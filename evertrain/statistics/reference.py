@@ -16,6 +16,7 @@ import numpy.typing as npt
 from evertrain.domain.drift import Slice
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.model_spec import Column, FeatureKind
+from evertrain.domain.predictions import PREDICTION
 from evertrain.statistics.control_limits import control_limit, family_sigmas
 from evertrain.statistics.distances import Baseline, distances_between, wasserstein_between
 from evertrain.statistics.layouts import (
@@ -59,9 +60,6 @@ a source is no drift, and days without any would allow for none."""
 
 ROWS_FOR_RELATIONS = 100_000
 """Of the training rows, evenly chosen: enough to know how features go together, and all columns fit in memory."""
-
-PREDICTION = "prediction"
-"""The name under which a model's predictions are compared, as if they were a feature."""
 
 Columns = Mapping[str, Values]
 """By feature: float64 with NaN for missing where numeric or boolean, `Categories` where categorical."""
@@ -115,6 +113,14 @@ class Reference:
     relations: Relations | None = None
     slices: Mapping[Slice, "Reference"] = field(default_factory=dict)
     prediction: "Reference | None" = None
+
+    @property
+    def of_requests(self) -> "Reference":
+        """What requests to the endpoint and its answers are compared with: the features, and the predictions as one
+        more."""
+        if self.prediction is None:
+            return self
+        return replace(self, features=(*self.features, *self.prediction.features), prediction=None)
 
     def sketch(self, columns: Columns) -> Sketch:
         """Of a batch, or of a part of one. Raises UnfitColumn."""

@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from evertrain.domain.batches import Batch, Fault, Feed, FeedKind, LandedObject, Quarantine
 from evertrain.domain.drift import DriftStatus, DriftVerdict, Findings
-from evertrain.domain.events import Event, EventName
+from evertrain.domain.events import ACCEPTED, QUARANTINED, Event, EventName
 from evertrain.domain.model_spec import ModelSpec, Project
 from evertrain.ports.batch_reader import BatchReader, BatchRejected, Rows
 from evertrain.ports.batches import BatchLog, LandingZone, QuarantineStore
@@ -25,6 +25,8 @@ from evertrain.reports.drift_page import DriftPage
 from evertrain.statistics.reference import InvalidReference, Reference
 from evertrain.statistics.sketch import InvalidSketch, Sketch, UnfitColumn, merge
 from evertrain.statistics.verdict import judge
+from evertrain.use_cases.drift_events import events_of_verdict
+from evertrain.use_cases.watch_requests import WatchRequests
 
 logger = logging.getLogger(__name__)
 
@@ -57,6 +59,7 @@ class CheckBatch:
     registry: ModelRegistry
     load_reference: Callable[[str], Reference]
     records: DriftRecords
+    requests: WatchRequests
     bus: EventBus
     clock: Clock
 
@@ -65,6 +68,10 @@ class CheckBatch:
         feed = feed_of(landed.key)
         with self.landing.read(landed) as body:
             return self._run(landed, feed, body)
+
+    def judge_requests(self, batch: Batch) -> DriftVerdict | None:
+        """What may be judged now that this batch of requests has landed."""
+        return self.requests.judge_closed_day(self.project.models[batch.feed.name], batch)
 
     def _run(self, landed: LandedObject, feed: Feed | None, body: BinaryIO) -> Batch | Quarantine:
         batch_id = batch_id_of(feed, body)
@@ -80,6 +87,8 @@ class CheckBatch:
         try:
             known = self._known(feed, landed.key)
             with self.reader.read(body, name=landed.key, feed=known, now=now) as rows:
+                if known.kind is FeedKind.PREDICTIONS:
+                    self.requests.keep_sketches(self.project.models[known.name], batch_id, rows)
                 comparisons = [self._compare(spec, rows) for spec in self._judged_on(known)]
                 faults = _faults_of(comparisons)
                 # A person may have looked at them already, and found nothing wrong.
@@ -94,9 +103,9 @@ class CheckBatch:
 
     def _known(self, feed: Feed | None, key: str) -> Feed:
         groups = [f"features/{name}/" for name in sorted(self.project.groups)]
-        labels = [f"labels/{name}/" for name in sorted(self.project.models)]
-        if feed is None or f"{feed}/" not in (*groups, *labels):
-            message = f"{key} is in no feed; known are {', '.join((*groups, *labels))}"
+        models = [f"{kind}/{name}/" for kind in ("labels", "predictions") for name in sorted(self.project.models)]
+        if feed is None or f"{feed}/" not in (*groups, *models):
+            message = f"{key} is in no feed; known are {', '.join((*groups, *models))}"
             raise BatchRejected([Fault(code="unknown_feed", message=message)])
         return feed
 
@@ -164,21 +173,16 @@ class CheckBatch:
         """Of the newest good batch before this moment that was compared with the same reference."""
         for verdict in self.batches.verdicts(spec.name, limit=BATCHES_LOOKED_BACK):
             if verdict.event_time_min < moment and verdict.reference_version == version:
-                kept = self.records.sketch(verdict)
+                kept = self.records.find_sketch(model=spec.name, version=version, batch_id=verdict.batch_id)
                 return None if kept is None else _readable(kept)
         return None
 
     def _kept(self, comparison: "_Comparison", batch: Batch, now: datetime) -> DriftVerdict:
-        found = comparison.findings
-        verdict = DriftVerdict(
+        verdict = DriftVerdict.of(
+            comparison.findings,
             model=comparison.spec.name,
             batch_id=batch.batch_id,
             reference_version=comparison.version,
-            status=found.status,
-            features=found.features,
-            relations=found.relations,
-            slices=found.slices,
-            faults=found.faults,
             rows=batch.rows,
             event_time_min=batch.event_time_min,
             event_time_max=batch.event_time_max,
@@ -251,9 +255,9 @@ def _page(verdict: DriftVerdict, batch: Batch, reference: Reference, sketch: Ske
 
 
 def _quarantined(quarantine: Quarantine) -> Event:
-    of_labels = quarantine.feed is not None and quarantine.feed.kind is FeedKind.LABELS
+    kind = FeedKind.FEATURES if quarantine.feed is None else quarantine.feed.kind
     return Event(
-        name=EventName.LABEL_BATCH_QUARANTINED if of_labels else EventName.FEATURE_BATCH_QUARANTINED,
+        name=QUARANTINED[kind],
         detail={
             "feed": str(quarantine.feed or ""),
             "batch_id": quarantine.batch_id,
@@ -267,9 +271,8 @@ def _quarantined(quarantine: Quarantine) -> Event:
 
 
 def _accepted(batch: Batch) -> Event:
-    of_labels = batch.feed.kind is FeedKind.LABELS
     return Event(
-        name=EventName.LABEL_BATCH_ACCEPTED if of_labels else EventName.FEATURE_BATCH_ACCEPTED,
+        name=ACCEPTED[batch.feed.kind],
         detail={
             "feed": str(batch.feed),
             "batch_id": batch.batch_id,
@@ -281,19 +284,9 @@ def _accepted(batch: Batch) -> Event:
 
 
 def _checked(batch: Batch, verdict: DriftVerdict) -> list[Event]:
-    detail = {
-        "model": verdict.model,
-        "feed": str(batch.feed),
-        "batch_id": verdict.batch_id,
-        "status": verdict.status.value,
-        "reference_version": verdict.reference_version,
-        "drifted_features": list(verdict.drifted_features),
-        "drifted_relations": list(verdict.drifted_relations),
-        "drifted_slices": list(verdict.drifted_slices),
-        "psi_max": max((feature.psi for feature in verdict.features), default=0.0),
-        "event_time_min": verdict.event_time_min.isoformat(),
-    }
-    events = [Event(name=EventName.FEATURE_BATCH_CHECKED, detail=detail)]
-    if verdict.status is DriftStatus.DRIFTED:
-        events.append(Event(name=EventName.FEATURE_DRIFT_DETECTED, detail=detail))
-    return events
+    return events_of_verdict(
+        batch.feed,
+        verdict,
+        checked=EventName.FEATURE_BATCH_CHECKED,
+        detected=EventName.FEATURE_DRIFT_DETECTED,
+    )

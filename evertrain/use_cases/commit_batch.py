@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from evertrain.domain.batches import Batch, Feed, FeedKind, TableState
+from evertrain.domain.batches import Batch, Feed, TableState
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.events import Event, EventName
+from evertrain.domain.events import COMMITTED, Event
 from evertrain.ports.batches import BatchLog
 from evertrain.ports.feature_store import TableStates, TableWriter
 from evertrain.ports.messages import EventBus
@@ -28,7 +28,6 @@ class CommitBatch:
             raise UnknownBatch(f"no batch {batch_id} of {feed} was accepted")
         state = self.tables.commit(batch)
         self.states.put(feed, state)
-        name = EventName.LABELS_COMMITTED if feed.kind is FeedKind.LABELS else EventName.FEATURES_COMMITTED
         detail = {"feed": str(feed), "batch_id": batch_id, "table_version": state.version, "rows": batch.rows}
-        self.bus.publish([Event(name=name, detail=detail)])
+        self.bus.publish([Event(name=COMMITTED[feed.kind], detail=detail)])
         return state

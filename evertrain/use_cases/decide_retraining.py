@@ -10,6 +10,7 @@ from hashlib import sha256
 
 from evertrain.domain.batches import Feed, FeedKind
 from evertrain.domain.decisions import Action, Reason, RecordedDecision
+from evertrain.domain.drift import DriftStatus
 from evertrain.domain.events import Event, EventName
 from evertrain.domain.model_spec import ModelSpec, Project
 from evertrain.domain.policy import LoopState, decide
@@ -118,12 +119,16 @@ class DecideRetraining:
         features = Feed(kind=FeedKind.FEATURES, name=spec.group.name)
         labels = Feed(kind=FeedKind.LABELS, name=spec.name)
         tables = {feed: self.tables.get(feed) for feed in (features, labels)}
+        requests = self.batches.requests(spec.name, limit=_VERDICTS_READ)
         quarantines = {feed: self.batches.consecutive_quarantines(feed) for feed in tables}
         decisions = self.decisions.decisions(spec.name, limit=_DECISIONS_READ)
         outcomes = self.decisions.outcomes(spec.name, limit=_OUTCOMES_READ)
         broken = [table for feed, table in tables.items() if quarantines[feed]]
         passed_at = {
             Reason.FEED_BROKEN: min((table.ingested_at_max for table in broken if table), default=None),
+            Reason.REQUESTS_DIFFER: max(
+                (verdict.checked_at for verdict in requests if verdict.status is DriftStatus.STABLE), default=None
+            ),
             Reason.FEED_STALE: table.ingested_at_max if (table := tables[features]) else None,
             Reason.LABELS_OVERDUE: table.ingested_at_max if (table := tables[labels]) else None,
             Reason.CONTENDERS_REJECTED: max(
@@ -133,6 +138,7 @@ class DecideRetraining:
         return LoopState(
             champion=self.registry.champion(spec.name),
             verdicts=self.batches.verdicts(spec.name, limit=_VERDICTS_READ),
+            requests=requests,
             labels=tables[labels],
             oldest_event_time=table.event_time_min if (table := tables[features]) else None,
             newest_event_time=table.event_time_max if table else None,

@@ -1,12 +1,14 @@
 """The drift of a window of batches, such as a day or a week, from the sketches that the monitor kept. No rows."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from evertrain.domain.batches import Feed, FeedKind
 from evertrain.domain.drift import Findings
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.model_spec import ModelSpec
+from evertrain.domain.registry import Champion
 from evertrain.ports.batches import BatchLog
 from evertrain.ports.drift_records import DriftRecords
 from evertrain.ports.registry import ModelRegistry
@@ -42,26 +44,42 @@ class JudgeWindow:
 
     def run(self, spec: ModelSpec, *, since: datetime) -> WindowDrift:
         """Of the batches that hold events from `since` on. Raises NothingInWindow, InvalidSketch."""
-        champion = self.registry.champion(spec.name)
-        if champion is None:
-            raise NothingInWindow(f"{spec.name} has no champion yet: there is nothing to compare with")
+        champion = self._champion(spec)
         inside = [
-            verdict
+            verdict.batch_id
             for verdict in self.batches.verdicts(spec.name, limit=MOST_BATCHES)
             if verdict.event_time_max >= since
         ]
-        kept = [
-            data
-            for verdict in inside
-            if verdict.reference_version == champion.version and (data := self.records.sketch(verdict)) is not None
+        return self._judge(spec, champion, inside, self.load_reference(champion.reference_uri), since)
+
+    def of_requests(self, spec: ModelSpec, *, since: datetime) -> WindowDrift:
+        """Of the requests to the endpoint from `since` on, and of its answers. Raises as `run` does."""
+        champion = self._champion(spec)
+        feed = Feed(kind=FeedKind.PREDICTIONS, name=spec.name)
+        inside = [batch.batch_id for batch in self.batches.batches(feed, limit=MOST_BATCHES, since=since)]
+        reference = self.load_reference(champion.reference_uri).of_requests
+        return self._judge(spec, champion, inside, reference, since)
+
+    def _champion(self, spec: ModelSpec) -> Champion:
+        champion = self.registry.champion(spec.name)
+        if champion is None:
+            raise NothingInWindow(f"{spec.name} has no champion yet: there is nothing to compare with")
+        return champion
+
+    def _judge(
+        self, spec: ModelSpec, champion: Champion, inside: Sequence[str], reference: Reference, since: datetime
+    ) -> WindowDrift:
+        found = [
+            self.records.find_sketch(model=spec.name, version=champion.version, batch_id=batch_id)
+            for batch_id in inside
         ]
+        kept = [Sketch.from_bytes(data) for data in found if data is not None]
         if not kept:
             raise NothingInWindow(
                 f"{spec.name}: none of {len(inside)} batches since {since:%Y-%m-%d %H:%M} was compared with champion "
                 f"{champion.version}"
             )
-        reference = self.load_reference(champion.reference_uri)
-        sketch = merge([Sketch.from_bytes(data) for data in kept])
+        sketch = merge(kept)
         return WindowDrift(
             reference_version=champion.version,
             findings=judge(reference, sketch, policy=spec.triggers.drift),

@@ -3,9 +3,10 @@
 import logging
 from typing import Any
 
-from evertrain.adapters.drift_metrics import metric_lines
+from evertrain.adapters.cloudwatch_metrics import metric_lines
 from evertrain.adapters.sqs_events import Envelope, each_event, field
-from evertrain.domain.batches import Batch, LandedObject
+from evertrain.domain.batches import Batch, FeedKind, LandedObject
+from evertrain.domain.drift import DriftVerdict
 from evertrain.ports.batches import ObjectGone
 from lambdas.monitor.wiring import check_batch, stage
 
@@ -29,8 +30,11 @@ def _check(envelope: Envelope) -> None:
         return
     if isinstance(found, Batch):
         for verdict in check_batch().batches.verdicts_of(found.feed, found.batch_id):
-            for line in metric_lines(verdict, stage=stage()):
-                print(line)  # not by the logger, whose prefix would make it mere text
+            _tell(verdict, source=FeedKind.FEATURES)
+        if found.feed.kind is FeedKind.PREDICTIONS:
+            day = check_batch().judge_requests(found)
+            if day is not None:
+                _tell(day, source=FeedKind.PREDICTIONS)
         logger.info(
             "batch_accepted feed=%s batch=%s rows=%d key=%s", found.feed, found.batch_id, found.rows, landed.key
         )
@@ -39,3 +43,8 @@ def _check(envelope: Envelope) -> None:
         logger.warning(
             "batch_quarantined feed=%s batch=%s faults=%s key=%s", found.feed, found.batch_id, codes, landed.key
         )
+
+
+def _tell(verdict: DriftVerdict, *, source: FeedKind) -> None:
+    for line in metric_lines(verdict, stage=stage(), source=source):
+        print(line)  # not by the logger, whose prefix would make it mere text

@@ -17,6 +17,7 @@ from evertrain.adapters.s3_landing import S3BatchFiles, S3LandingZone, S3Quarant
 from evertrain.adapters.settings import Settings
 from evertrain.statistics.reference import Reference
 from evertrain.use_cases.check_batch import CheckBatch
+from evertrain.use_cases.watch_requests import WatchRequests
 
 
 @cache
@@ -30,18 +31,31 @@ def check_batch() -> CheckBatch:
     def load_reference(uri: str) -> Reference:
         return Reference.from_bytes(artifacts.get(uri))
 
+    batches = DynamoDBBatchLog(table=Table(client=dynamodb, name=settings.batches_table))
+    registry = DynamoDBModelRegistry(table=Table(client=dynamodb, name=settings.registry_table))
+    records = S3DriftRecords(artifacts=artifacts, root=f"s3://{settings.artifact_bucket}")
+    bus = EventBridgeBus(client=client("events"), bus_name=settings.event_bus_name)
+    clock = clock_of(settings.clock, decisions=lambda: Table(client=dynamodb, name=settings.decisions_table))
     return CheckBatch(
         project=project,
         landing=S3LandingZone(client=s3),
         reader=LandedRowsReader(project=project),
         files=S3BatchFiles(client=s3, bucket=settings.feature_store_bucket),
         quarantine=S3QuarantineStore(client=s3, bucket=settings.quarantine_bucket),
-        batches=DynamoDBBatchLog(table=Table(client=dynamodb, name=settings.batches_table)),
-        registry=DynamoDBModelRegistry(table=Table(client=dynamodb, name=settings.registry_table)),
+        batches=batches,
+        registry=registry,
         load_reference=load_reference,
-        records=S3DriftRecords(artifacts=artifacts, root=f"s3://{settings.artifact_bucket}"),
-        bus=EventBridgeBus(client=client("events"), bus_name=settings.event_bus_name),
-        clock=clock_of(settings.clock, decisions=lambda: Table(client=dynamodb, name=settings.decisions_table)),
+        records=records,
+        requests=WatchRequests(
+            batches=batches,
+            registry=registry,
+            load_reference=load_reference,
+            records=records,
+            bus=bus,
+            clock=clock,
+        ),
+        bus=bus,
+        clock=clock,
     )
 
 

@@ -20,7 +20,7 @@ def causes_of(envelope: Mapping[str, Any], project: Project) -> Iterator[Cause]:
 
 def _causes(name: str, detail: Mapping[str, Any], project: Project) -> Iterator[Cause]:
     match name:
-        case EventName.FEATURE_DRIFT_DETECTED:
+        case EventName.FEATURE_DRIFT_DETECTED | EventName.REQUEST_DRIFT_DETECTED:
             yield Cause(model=field(detail, "model"), name=f"drift:{field(detail, 'batch_id')}")
         case EventName.FEATURE_BATCH_QUARANTINED | EventName.LABEL_BATCH_QUARANTINED:
             for model in _models_fed_by(field(detail, "feed"), project):

@@ -7,6 +7,7 @@ from tests.builders.models import NOW, days
 
 FEATURES = Feed(kind=FeedKind.FEATURES, name="trips")
 LABELS = Feed(kind=FeedKind.LABELS, name="trips")
+PREDICTIONS = Feed(kind=FeedKind.PREDICTIONS, name="trips")
 
 
 def a_batch(batch_id: str = "b1", *, feed: Feed = FEATURES, days_ago: float = 1) -> Batch:

@@ -149,6 +149,7 @@ def a_state(
     *,
     champion: Champion | None = None,
     verdicts: Sequence[DriftVerdict] = (),
+    requests: Sequence[DriftVerdict] = (),
     labels: TableState | None = None,
     outcomes: Sequence[Outcome] = (),
     escalated_for: frozenset[Reason] = frozenset(),
@@ -158,6 +159,7 @@ def a_state(
     state = LoopState(
         champion=champion or a_champion(),
         verdicts=verdicts,
+        requests=requests,
         labels=labels or labels_table(),
         oldest_event_time=NOW - days(365),
         newest_event_time=NOW - days(1),

@@ -8,7 +8,7 @@ from botocore.exceptions import ClientError
 from evertrain.adapters.dynamodb import Table
 from evertrain.adapters.dynamodb_batches import DynamoDBBatchLog
 from evertrain.ports.batches import BatchLog
-from tests.builders.batches import FEATURES, LABELS, a_batch, a_quarantine
+from tests.builders.batches import FEATURES, LABELS, PREDICTIONS, a_batch, a_quarantine
 from tests.builders.models import NOW, a_verdict, days
 from tests.fakes.batches import FakeBatchLog
 
@@ -51,6 +51,34 @@ def test_verdicts_and_batches_come_newest_first_by_event_time_whenever_they_land
     assert [batch.batch_id for batch in log.batches(FEATURES, limit=10)] == ["b3", "b2", "b1"]
     assert [verdict.batch_id for verdict in log.verdicts("trips", limit=2)] == ["b3", "b2"]
     assert [batch.batch_id for batch in log.batches(FEATURES, limit=1)] == ["b3"]
+
+
+def test_batches_of_an_interval_are_those_that_begin_in_it(log: BatchLog) -> None:
+    for ago in range(1, 6):
+        log.record(a_batch(f"b{ago}", days_ago=ago), [])
+    inside = log.batches(FEATURES, limit=10, since=NOW - days(4), before=NOW - days(2))
+    assert [batch.batch_id for batch in inside] == ["b3", "b4"]
+    assert [batch.batch_id for batch in log.batches(FEATURES, limit=1, before=NOW - days(2))] == ["b3"]
+    assert log.batches(FEATURES, limit=10, since=NOW) == []
+
+
+def test_a_verdict_on_a_day_of_requests_is_recorded_once_and_lies_apart_from_those_on_batches(log: BatchLog) -> None:
+    newer, older = (replace(a_verdict(days_ago=ago), batch_id=f"requests-{ago}") for ago in (1, 2))
+    assert log.record_requests(newer, feed=PREDICTIONS)
+    assert log.record_requests(older, feed=PREDICTIONS)
+    assert not log.record_requests(replace(newer, rows=1), feed=PREDICTIONS)
+    assert log.requests("trips", limit=5) == [newer, older]
+    assert log.requests("trips", limit=1) == [newer]
+    assert log.requests("boats", limit=5) == []
+    assert log.verdicts("trips", limit=5) == []
+
+
+def test_a_verdict_on_requests_is_published_once(log: BatchLog) -> None:
+    verdict = replace(a_verdict(days_ago=1), batch_id="requests-1")
+    log.record_requests(verdict, feed=PREDICTIONS)
+    assert not log.is_published(PREDICTIONS, "requests-1")
+    log.mark_published(PREDICTIONS, "requests-1")
+    assert log.is_published(PREDICTIONS, "requests-1")
 
 
 def test_a_verdict_on_a_thousand_features_is_kept(log: BatchLog) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from evertrain.adapters.s3_artifacts import S3Artifacts
 from evertrain.adapters.s3_drift_records import S3DriftRecords
+from evertrain.domain.drift import DriftVerdict
 from evertrain.ports.drift_records import DriftRecords
 from tests.builders.models import a_verdict
 from tests.fakes.drift_records import FakeDriftRecords
@@ -25,21 +26,30 @@ def records(request: pytest.FixtureRequest) -> DriftRecords:
     return S3DriftRecords(artifacts=S3Artifacts(client=client, bucket="artifacts"), root="s3://artifacts")
 
 
+def found(records: DriftRecords, verdict: DriftVerdict) -> bytes | None:
+    return records.find_sketch(model=verdict.model, version=verdict.reference_version, batch_id=verdict.batch_id)
+
+
+def test_a_sketch_may_be_kept_without_a_verdict(records: DriftRecords) -> None:
+    records.keep_sketch(b"counts", model="trips", version="v1", batch_id="b9")
+    assert records.find_sketch(model="trips", version="v1", batch_id="b9") == b"counts"
+
+
 def test_a_kept_sketch_is_found_again(records: DriftRecords) -> None:
     records.keep(VERDICT, sketch=b"counts", page="<p>")
-    assert records.sketch(VERDICT) == b"counts"
+    assert found(records, VERDICT) == b"counts"
 
 
 def test_keeping_again_is_harmless(records: DriftRecords) -> None:
     for _ in range(2):
         records.keep(VERDICT, sketch=b"counts", page="<p>")
-    assert records.sketch(VERDICT) == b"counts"
+    assert found(records, VERDICT) == b"counts"
 
 
 @pytest.mark.parametrize("other", [{"model": "x"}, {"reference_version": "v2"}, {"batch_id": "y"}])
 def test_another_model_version_or_batch_has_its_own(records: DriftRecords, other: dict[str, str]) -> None:
     records.keep(VERDICT, sketch=b"counts", page="<p>")
-    assert records.sketch(replace(VERDICT, **other)) is None
+    assert found(records, replace(VERDICT, **other)) is None
 
 
 def test_in_s3_a_page_and_a_document_lie_beside_the_sketch(aws: boto3.Session) -> None:

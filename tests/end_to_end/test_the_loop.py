@@ -5,10 +5,11 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from evertrain.adapters.clients import client
@@ -20,6 +21,7 @@ from evertrain.domain.decisions import Action, Reason
 from evertrain.domain.drift import DriftStatus
 from evertrain.domain.events import EventName
 from evertrain.domain.registry import VersionStatus
+from evertrain.domain.training import Interval
 from evertrain.statistics.reference import Reference
 from evertrain.statistics.sketch import Sketch
 from tests.end_to_end.loop import FEATURES, Loop
@@ -27,6 +29,7 @@ from tests.end_to_end.real_resources import assert_every_resource_exists
 
 pytestmark = pytest.mark.cloud
 
+PREDICTIONS = Feed(kind=FeedKind.PREDICTIONS, name="flights")
 REPOSITORY = Path(__file__).parents[2]
 STACKS = ("data", "monitoring", "training", "serving", "dashboard")
 
@@ -216,6 +219,55 @@ def test_the_schedule_asks_every_model_regularly(loop: Loop) -> None:
     assert loop.wait(lambda: ticked() or None, for_what="the schedule's tick", seconds=100)
 
 
+# --- requests and what was predicted --------------------------------------------------------------
+
+
+def test_what_was_asked_and_answered_is_in_the_feature_store(loop: Loop) -> None:
+    day = loop.next_day()
+    answer = ask(loop, loop.flights.table[loop.flights.table["day"] == day])
+    batch = loop.wait(lambda: newest(loop, loop.now), for_what="the requests' batch")
+    assert batch.rows == len(answer["predictions"])
+    version = loop.committed(batch).version
+    reader = DeltaReader(root=f"s3://{loop.stage.output('FeatureStoreBucket')}/tables")
+    of_today = Interval(start=loop.now - timedelta(hours=1), end=loop.now + timedelta(hours=1))
+    table = reader.read(PREDICTIONS, version=version, rows=of_today, known_at=loop.now + timedelta(hours=1))
+    kept = dict(zip(table["prediction_id"].to_pylist(), table["prediction"].to_pylist(), strict=True))
+    assert kept == {f"{answer['prediction_id']}:{row}": each for row, each in enumerate(answer["predictions"])}
+    assert set(table["model_version"].to_pylist()) == {answer["model_version"]}
+
+
+def test_a_day_of_requests_is_judged_when_it_is_over(loop: Loop) -> None:
+    day = loop.next_day()
+    rows = loop.flights.table[loop.flights.table["day"] == day]
+    ask(loop, rows.assign(distance=rows["distance"] * 1.609))  # somebody asks in kilometres
+    asked_on = loop.now
+    loop.wait(lambda: newest(loop, asked_on), for_what="the requests' batch")
+    loop.next_day()
+    ask(loop, rows.head(1))
+    verdict = loop.wait(
+        lambda: next((v for v in loop.stage.batches.requests("flights", limit=9) if v.rows == len(rows)), None),
+        for_what="the verdict on the requests",
+    )
+    assert verdict.batch_id == f"requests-{asked_on:%Y-%m-%d}"
+    assert {feature.feature for feature in verdict.features} >= {"prediction", "distance"}
+    assert "distance" in verdict.drifted_features
+    assert loop.decision("flights", f"drift:{verdict.batch_id}")
+    told = json.loads(
+        evertrain("drift", "--model", "flights", "--requests", "--since", "2d", "--json", status=1).stdout
+    )
+    assert told["rows"] >= len(rows)
+    assert "prediction" in {feature["feature"] for feature in told["features"]}
+
+
+def ask(loop: Loop, rows: pd.DataFrame) -> dict[str, Any]:
+    return loop.stage.api.predict("flights", {"rows": as_json_rows(rows, loop.project.models["flights"])})
+
+
+def newest(loop: Loop, moment: datetime) -> Batch | None:
+    """The batch of requests of this moment, once it has landed."""
+    return next((b for b in loop.stage.batches.batches(PREDICTIONS, limit=1, since=moment)), None)
+
+
 # --- once, and only what is good ------------------------------------------------------------------
 
 
@@ -292,7 +344,13 @@ def test_labels_of_a_broken_file_are_set_aside_too(loop: Loop) -> None:
 
 
 def test_no_work_was_left_dead(loop: Loop) -> None:
-    for queue in ("LandedDeadQueueUrl", "AcceptedDeadQueueUrl", "UndecidedDeadQueueUrl", "UnstartedQueueUrl"):
+    for queue in (
+        "LandedDeadQueueUrl",
+        "AcceptedDeadQueueUrl",
+        "UndecidedDeadQueueUrl",
+        "UnstartedQueueUrl",
+        "PredictionsDeadQueueUrl",
+    ):
         answer = client("sqs").get_queue_attributes(
             QueueUrl=loop.stage.output(queue), AttributeNames=["ApproximateNumberOfMessages"]
         )
@@ -333,7 +391,9 @@ def test_the_drift_of_what_has_landed_is_judged_from_the_command_line(loop: Loop
     page = tmp_path / "drift.html"
     options = ("drift", "--model", "flights", "--since", "2d", "--html", str(page), "--json")
     status = {DriftStatus.DRIFTED: 1}
-    of_batch = loop.stage.drift_records.sketch(verdict)
+    of_batch = loop.stage.drift_records.find_sketch(
+        model="flights", version=verdict.reference_version, batch_id=verdict.batch_id
+    )
     assert of_batch is not None
     assert Sketch.from_bytes(of_batch).rows == batch.rows
     ran = evertrain(*options, status=None)

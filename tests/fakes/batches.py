@@ -54,6 +54,7 @@ class FakeBatchLog:
     _published: set[Key] = field(default_factory=set)
     _in_a_row: dict[Feed, int] = field(default_factory=dict)
     _released: set[Key] = field(default_factory=set)
+    _requests: dict[Key, DriftVerdict] = field(default_factory=dict)
 
     def find(self, feed: Feed | None, batch_id: str) -> Batch | Quarantine | None:
         key = (feed, batch_id)
@@ -91,7 +92,7 @@ class FakeBatchLog:
         return (feed, batch_id) in self._published
 
     def mark_published(self, feed: Feed | None, batch_id: str) -> None:
-        if (feed, batch_id) in self._found:
+        if (feed, batch_id) in self._found or (feed, batch_id) in self._requests:
             self._published.add((feed, batch_id))
 
     def verdicts(self, model: str, *, limit: int) -> Sequence[DriftVerdict]:
@@ -101,9 +102,28 @@ class FakeBatchLog:
     def verdicts_of(self, feed: Feed, batch_id: str) -> Sequence[DriftVerdict]:
         return list(self._verdicts.get((feed, batch_id), ()))
 
-    def batches(self, feed: Feed, *, limit: int) -> Sequence[Batch]:
-        found = [entry for entry in self._found.values() if isinstance(entry, Batch) and entry.feed == feed]
+    def batches(
+        self, feed: Feed, *, limit: int, since: datetime | None = None, before: datetime | None = None
+    ) -> Sequence[Batch]:
+        found = [
+            entry
+            for entry in self._found.values()
+            if isinstance(entry, Batch)
+            and entry.feed == feed
+            and (since is None or entry.event_time_min >= since)
+            and (before is None or entry.event_time_min < before)
+        ]
         return sorted(found, key=lambda batch: batch.event_time_min, reverse=True)[:limit]
+
+    def record_requests(self, verdict: DriftVerdict, *, feed: Feed) -> bool:
+        if (feed, verdict.batch_id) in self._requests:
+            return False
+        self._requests[feed, verdict.batch_id] = verdict
+        return True
+
+    def requests(self, model: str, *, limit: int) -> Sequence[DriftVerdict]:
+        found = [verdict for verdict in self._requests.values() if verdict.model == model]
+        return sorted(found, key=lambda verdict: verdict.event_time_max, reverse=True)[:limit]
 
     def quarantines(self, *, limit: int) -> Sequence[Quarantine]:
         found = [entry for entry in self._found.values() if isinstance(entry, Quarantine)]

@@ -12,6 +12,9 @@ class FakeDriftRecords:
     def keep(self, verdict: DriftVerdict, *, sketch: bytes, page: str) -> None:
         self.kept[verdict.model, verdict.reference_version, verdict.batch_id] = (sketch, page)
 
-    def sketch(self, verdict: DriftVerdict) -> bytes | None:
-        found = self.kept.get((verdict.model, verdict.reference_version, verdict.batch_id))
+    def keep_sketch(self, sketch: bytes, *, model: str, version: str, batch_id: str) -> None:
+        self.kept[model, version, batch_id] = (sketch, "")
+
+    def find_sketch(self, *, model: str, version: str, batch_id: str) -> bytes | None:
+        found = self.kept.get((model, version, batch_id))
         return found[0] if found else None

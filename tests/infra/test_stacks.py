@@ -4,7 +4,8 @@ import json
 import re
 from dataclasses import replace
 
-from evertrain.adapters.drift_metrics import OF_BATCH, OF_FEATURE, metric_lines
+from evertrain.adapters.cloudwatch_metrics import OF_BATCH, OF_FEATURE, metric_lines
+from evertrain.domain.batches import FeedKind
 from tests.builders.models import a_feature_drift, a_verdict
 from tests.infra.conftest import Assembly, Synthesise
 
@@ -106,12 +107,12 @@ def test_a_queue_hides_a_message_for_six_times_its_function_s_time(assembly: Ass
 
 def test_messages_of_a_batch_fail_one_by_one(assembly: Assembly) -> None:
     mappings = assembly.resources("AWS::Lambda::EventSourceMapping")
-    assert len(mappings) == 3
+    assert len(mappings) == 4
     assert all(properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"] for _, properties in mappings)
 
 
 def test_every_dead_letter_queue_calls_a_person(assembly: Assembly) -> None:
-    for stack, count in (("monitoring", 3), ("training", 2)):
+    for stack, count in (("monitoring", 3), ("training", 2), ("serving", 1)):
         alarms = assembly.resources("AWS::CloudWatch::Alarm", stack)
         assert len(alarms) == count
         assert all(properties["AlarmActions"] for _, properties in alarms)
@@ -121,7 +122,7 @@ def test_each_model_s_drift_is_on_the_dashboard_under_the_names_that_the_monitor
     ((_, dashboard),) = assembly.resources("AWS::CloudWatch::Dashboard", "dashboard")
     shown = json.dumps(dashboard["DashboardBody"])
     verdict = replace(a_verdict(days_ago=1), model="flights", features=(a_feature_drift("wind_speed"),))
-    told = [json.loads(line) for line in metric_lines(verdict, stage="dev")]
+    told = [json.loads(line) for line in metric_lines(verdict, stage="dev", source=FeedKind.FEATURES)]
     for name in ("PSI", "WassersteinNormalised"):
         dimensions = ["Evertrain", name, *(part for key in OF_FEATURE for part in (key, told[1][key]))]
         assert name in told[1]
@@ -229,7 +230,7 @@ def test_the_outputs_are_named_for_those_who_read_them(assembly: Assembly) -> No
             "ScheduleName",
         },
         "training": {"StateMachineArn", "UnstartedQueueUrl"},
-        "serving": {"ApiId", "ApiUrl"},
+        "serving": {"ApiId", "ApiUrl", "PredictionsQueueUrl", "PredictionsDeadQueueUrl"},
     }
 
 

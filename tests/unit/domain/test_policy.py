@@ -3,12 +3,14 @@
 from dataclasses import replace
 
 from evertrain.domain.decisions import Action, Reason, Trigger
+from evertrain.domain.drift import DriftStatus, DriftVerdict
 from evertrain.domain.events import EventName
 from evertrain.domain.model_spec import DriftPolicy, TriggerPolicy
 from evertrain.domain.policy import decide
 from tests.builders.models import (
     NOW,
     a_champion,
+    a_feature_drift,
     a_model,
     a_state,
     an_outcome,
@@ -34,6 +36,49 @@ def test_persistent_drift_with_matured_labels_retrains():
     decision = decide(a_state(verdicts=OLD_DRIFT), SPEC, now=NOW)
     assert (decision.action, decision.reason) == (Action.RETRAIN, Reason.FEATURES_DRIFTED)
     assert decision.sentence == "3 of the last 5 batches drifted (wind)"
+
+
+def requests(pattern: str, *features: str, newest_days_ago: float = 1) -> tuple[DriftVerdict, ...]:
+    """Days of requests; on drifted ones these features, or predictions, were unlike training."""
+    drifted = tuple(a_feature_drift(feature) for feature in features)
+    return tuple(
+        replace(each, features=drifted) if each.status is DriftStatus.DRIFTED else each
+        for each in verdicts(pattern, newest_days_ago=newest_days_ago)
+    )
+
+
+def test_predictions_that_drift_while_no_feature_does_retrain():
+    state = a_state(verdicts=verdicts("....."), requests=requests("DDD..", "prediction", newest_days_ago=25))
+    decision = decide(state, SPEC, now=NOW)
+    assert (decision.action, decision.reason) == (Action.RETRAIN, Reason.PREDICTIONS_DRIFTED)
+    assert decision.triggers == (Trigger.PREDICTION_DRIFT,)
+    assert decision.sentence == "predictions drifted on 3 of the last 5 days, though no feature did"
+
+
+def test_drifted_predictions_wait_for_labels_of_their_days():
+    decision = decide(a_state(requests=requests("DDD..", "prediction")), SPEC, now=NOW)
+    assert decision.reason is Reason.LABELS_IMMATURE
+    assert decision.sentence.startswith("predictions drifted from 2013-03-29 on")
+
+
+def test_requests_that_are_unlike_the_store_s_rows_call_a_person_and_stop_nothing():
+    differing = requests("DDD..", "wind", "prediction")
+    decision = decide(a_state(verdicts=verdicts("....."), requests=differing), SPEC, now=NOW)
+    assert (decision.action, decision.reason) == (Action.ESCALATE, Reason.REQUESTS_DIFFER)
+    assert "on 3 of the last 5 days (wind), and the batches of features/trips were not" in decision.sentence
+    told = a_state(verdicts=verdicts("....."), requests=differing, escalated_for=frozenset({Reason.REQUESTS_DIFFER}))
+    assert decide(told, SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
+    due = replace(told, last_retraining_at=NOW - days(29), champion=a_champion(since=NOW - days(29)))
+    assert decide(due, SPEC, now=NOW).reason is Reason.PERIOD_ELAPSED
+
+
+def test_requests_and_batches_that_drift_together_are_drift():
+    state = a_state(verdicts=OLD_DRIFT, requests=requests("DDD..", "wind", newest_days_ago=25))
+    assert decide(state, SPEC, now=NOW).reason is Reason.FEATURES_DRIFTED
+
+
+def test_two_days_of_differing_requests_are_not_persistent():
+    assert decide(a_state(requests=requests("DD...", "wind")), SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
 
 
 def test_two_drifted_batches_of_five_are_not_persistent():

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from evertrain.domain.batches import Batch, LandedObject, Quarantine
-from evertrain.domain.drift import DriftStatus
+from evertrain.domain.drift import DriftStatus, DriftVerdict
 from evertrain.ports.batches import ObjectGone
 from lambdas.monitor import handler
-from tests.builders.batches import a_batch, a_quarantine
+from tests.builders.batches import PREDICTIONS, a_batch, a_quarantine
 from tests.builders.events import delivery, object_created
 from tests.builders.models import a_feature_drift, a_verdict
 from tests.fakes.batches import FakeBatchLog
@@ -30,7 +30,12 @@ class CheckByName:
             raise RuntimeError("a fault of our own")
         if "gone" in landed.key:
             raise ObjectGone(landed.key)
+        if "predictions" in landed.key:
+            return a_batch(feed=PREDICTIONS)
         return a_quarantine() if "bad" in landed.key else a_batch()
+
+    def judge_requests(self, batch: Batch) -> DriftVerdict | None:
+        return None if "early" in self.seen[-1].key else a_verdict(days_ago=1)
 
 
 @pytest.fixture
@@ -97,6 +102,13 @@ def test_what_was_measured_is_told_to_cloudwatch(check: CheckByName, capsys: pyt
         (directive,) = line["_aws"]["CloudWatchMetrics"]
         assert {metric["Name"] for metric in directive["Metrics"]} < set(line)
         assert set(directive["Dimensions"][0]) < set(line)
+
+
+def test_a_day_of_requests_is_told_apart_from_batches(check: CheckByName, capsys: pytest.CaptureFixture[str]) -> None:
+    handle(one=object_created("predictions/trips/early.parquet"))
+    assert capsys.readouterr().out == ""
+    handle(one=object_created("predictions/trips/good.parquet"))
+    assert {json.loads(line)["Source"] for line in capsys.readouterr().out.splitlines()} == {"predictions"}
 
 
 @pytest.mark.parametrize("status", [DriftStatus.NO_REFERENCE, DriftStatus.TOO_FEW_ROWS])

@@ -21,6 +21,11 @@ def test_drift_of_a_model_concerns_that_model() -> None:
     assert causes("FeatureDriftDetected", model="trips", batch_id="b1") == [Cause(model="trips", name="drift:b1")]
 
 
+def test_drift_of_a_model_s_requests_concerns_that_model() -> None:
+    found = causes("RequestDriftDetected", model="trips", batch_id="requests-2013-03-12")
+    assert found == [Cause(model="trips", name="drift:requests-2013-03-12")]
+
+
 def test_a_quarantined_feature_batch_concerns_every_model_on_the_group() -> None:
     found = causes("FeatureBatchQuarantined", feed="features/trips", batch_id="b1")
     assert [(cause.model, cause.name) for cause in found] == [

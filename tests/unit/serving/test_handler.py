@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import cache
 from hashlib import sha256
 from typing import Any
@@ -18,7 +19,9 @@ from moto import mock_aws
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from evertrain.adapters import clients
+from evertrain.adapters.prediction_log import unpacked
 from evertrain.conversion import to_flat
+from evertrain.domain.predictions import Answered
 from serving import handler, wiring
 from tests.builders.models import a_model
 from tests.builders.training_frames import CARRIERS, late, training_frame
@@ -43,7 +46,7 @@ class Endpoint:
         text = json.dumps(body) if raw is None else raw
         encoded = isinstance(text, bytes)
         event = {
-            "requestContext": {"requestId": "r-1", "http": {"method": method}},
+            "requestContext": {"requestId": "r-1", "timeEpoch": 1_364_774_400_000, "http": {"method": method}},
             "rawPath": "/models/trips/predict",
             "body": base64.b64encode(text).decode() if isinstance(text, bytes) else text,
             "isBase64Encoded": encoded,
@@ -72,10 +75,13 @@ def endpoint(artifact: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpo
         "MODEL_SHA256": sha256(artifact).hexdigest(),
         "ARTIFACT_BUCKET": "artifacts",
         "KNOWN_MODELS": "boats,trips",
+        "LOG_SHARE": "1",
+        "EVERTRAIN_STAGE": "dev",
     }.items():
         monkeypatch.setenv(name, value)
     forget()
     with mock_aws():
+        monkeypatch.setenv("PREDICTIONS_QUEUE_URL", boto3.client("sqs").create_queue(QueueName="p")["QueueUrl"])
         s3 = boto3.client("s3")
         s3.create_bucket(Bucket="artifacts")
         s3.put_object(Bucket="artifacts", Key="models/trips/1.json.gz", Body=artifact)
@@ -86,7 +92,9 @@ def endpoint(artifact: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpo
 def forget() -> None:
     """What a new process would not know."""
     wiring.served.cache_clear()
+    wiring.prediction_log.cache_clear()
     clients.client.cache_clear()
+    clients.hurried_client.cache_clear()
 
 
 def test_one_row_is_answered(endpoint: Endpoint) -> None:
@@ -218,6 +226,48 @@ def test_the_rollout_asks_directly_and_gets_errors_raised(endpoint: Endpoint) ->
     assert len(answer["predictions"]) == 2
     with pytest.raises(Exception, match="holiday: missing"):
         handler.lambda_handler({"rows": [{"distance": 1.0, "wind": None, "carrier": "AA"}]}, None)
+
+
+# --- what is kept of requests and answers ---------------------------------------------------------
+
+
+def kept() -> list[Answered]:
+    queue = os.environ["PREDICTIONS_QUEUE_URL"]
+    found = boto3.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
+    return [unpacked(message["Body"]) for message in found]
+
+
+def test_a_single_row_is_kept_with_its_answer(endpoint: Endpoint) -> None:
+    _, answer = endpoint.post(ROW)
+    (one,) = kept()
+    assert (one.model, one.model_version, list(one.row_ids)) == ("trips", "v1", [answer["prediction_id"]])
+    assert one.answered_at == datetime(2013, 4, 1, tzinfo=UTC)
+    assert (list(one.rows), list(one.predictions)) == ([ROW], answer["predictions"])
+
+
+def test_many_rows_are_kept_by_their_place(endpoint: Endpoint) -> None:
+    endpoint.post({"rows": [ROW, ROW, ROW]})
+    assert [list(each.row_ids) for each in kept()] == [["r-1:0", "r-1:1", "r-1:2"]]
+
+
+def test_what_was_refused_and_what_the_rollout_asks_is_not_kept(endpoint: Endpoint) -> None:
+    endpoint.refusal(ROW | {"distance": "far"})
+    handler.lambda_handler({"rows": [ROW]}, None)
+    assert not kept()
+
+
+def test_a_model_may_keep_nothing(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOG_SHARE", "0")
+    assert endpoint.post(ROW)[0] == 200
+    assert not kept()
+
+
+def test_an_answer_that_cannot_be_kept_is_given_all_the_same_and_counted(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PREDICTIONS_QUEUE_URL", f"{os.environ['PREDICTIONS_QUEUE_URL']}-gone")
+    assert endpoint.post(ROW)[0] == 200
+    assert json.loads(capsys.readouterr().out)["PredictionsNotKept"] == 1
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from evertrain.statistics.sketch import Sketch
 from evertrain.use_cases import check_batch
 from evertrain.use_cases.check_batch import CheckBatch
 from evertrain.use_cases.release_batch import NotReleasable, ReleaseBatch
+from evertrain.use_cases.watch_requests import WatchRequests
 from tests.builders.batches import FEATURES, LABELS
 from tests.builders.landed import features_frame, landed_features, landed_labels, parquet
 from tests.builders.models import NOW, a_champion, a_group, a_model
@@ -54,6 +55,10 @@ class Loop:
         return self.announce(landed)
 
     def announce(self, landed: LandedObject) -> Batch | Quarantine:
+        return self.check.run(landed)
+
+    @property
+    def check(self) -> CheckBatch:
         return CheckBatch(
             project=PROJECT,
             landing=self.landing,
@@ -64,9 +69,17 @@ class Loop:
             registry=self.registry,
             load_reference=self._load_reference,
             records=self.records,
+            requests=WatchRequests(
+                batches=self.batches,
+                registry=self.registry,
+                load_reference=self._load_reference,
+                records=self.records,
+                bus=self.bus,
+                clock=self.clock,
+            ),
             bus=self.bus,
             clock=self.clock,
-        ).run(landed)
+        )
 
     def _load_reference(self, uri: str) -> Reference:
         self.loaded.append(uri)
@@ -137,7 +150,7 @@ def test_a_reference_of_an_earlier_format_stops_no_batch(loop: Loop, monkeypatch
 def test_a_sketch_of_an_earlier_format_is_no_batch_before(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     loop.crown()
     loop.land(landed_features(day=1, rows=200))
-    monkeypatch.setattr(FakeDriftRecords, "sketch", lambda self, verdict: b"of another time")
+    monkeypatch.setattr(FakeDriftRecords, "find_sketch", lambda self, **_: b"of another time")
     assert isinstance(loop.land(landed_features(day=2, rows=200)), Batch)
 
 
@@ -200,7 +213,8 @@ def test_an_unknown_feed_is_told_with_the_known_ones(loop: Loop) -> None:
     found = loop.land(b"x", key="features/boats/1.parquet")
     assert isinstance(found, Quarantine)
     assert found.faults[0].message == (
-        "features/boats/1.parquet is in no feed; known are features/trips/, labels/trip_length/, labels/trips/"
+        "features/boats/1.parquet is in no feed; known are features/trips/, labels/trip_length/, labels/trips/, "
+        "predictions/trip_length/, predictions/trips/"
     )
 
 
@@ -261,7 +275,7 @@ def test_of_each_judged_batch_a_sketch_and_a_page_are_kept(loop: Loop) -> None:
     batch = loop.land(landed_features(rows=300))
     assert isinstance(batch, Batch)
     (verdict,) = (v for v in loop.batches.verdicts_of(batch.feed, batch.batch_id) if v.reference_version)
-    kept = loop.records.sketch(verdict)
+    kept = loop.records.find_sketch(model=verdict.model, version=verdict.reference_version, batch_id=verdict.batch_id)
     assert kept is not None
     assert Sketch.from_bytes(kept).rows == 300
     page = loop.records.kept[verdict.model, verdict.reference_version, batch.batch_id][1]

@@ -9,8 +9,8 @@ import pytest
 from evertrain.domain.drift import DriftStatus, DriftVerdict
 from evertrain.domain.model_spec import Column, FeatureKind
 from evertrain.statistics.reference import build_reference
-from evertrain.use_cases.judge_window import JudgeWindow, NothingInWindow
-from tests.builders.batches import a_batch
+from evertrain.use_cases.judge_window import JudgeWindow, NothingInWindow, WindowDrift
+from tests.builders.batches import PREDICTIONS, a_batch
 from tests.builders.models import NOW, a_champion, a_model, a_verdict
 from tests.builders.registry import a_version
 from tests.fakes.batches import FakeBatchLog
@@ -37,14 +37,27 @@ class Loop:
         self.records.keep(verdict, sketch=REFERENCE.sketch({"wind": values}).to_bytes(), page="")
         return verdict
 
-    def judge(self, days: float) -> object:
-        use_case = JudgeWindow(
+    def requests(self, *, days_ago: float, mean: float) -> None:
+        batch = a_batch(f"r-{days_ago}", feed=PREDICTIONS, days_ago=days_ago)
+        self.batches.record(batch, [])
+        values = np.random.default_rng(int(days_ago)).normal(mean, 1, 150)
+        sketch = REFERENCE.sketch({"wind": values}).to_bytes()
+        self.records.keep_sketch(sketch, model="trips", version="v1", batch_id=batch.batch_id)
+
+    def judge(self, days: float) -> WindowDrift:
+        return self.use_case.run(a_model(), since=NOW - timedelta(days=days))
+
+    def judge_requests(self, days: float) -> WindowDrift:
+        return self.use_case.of_requests(a_model(), since=NOW - timedelta(days=days))
+
+    @property
+    def use_case(self) -> JudgeWindow:
+        return JudgeWindow(
             registry=self.registry,
             batches=self.batches,
             records=self.records,
             load_reference=lambda uri: REFERENCE,
         )
-        return use_case.run(a_model(), since=NOW - timedelta(days=days))
 
 
 def test_small_batches_that_say_nothing_alone_show_drift_together() -> None:
@@ -80,6 +93,17 @@ def test_too_few_rows_in_a_window_are_told() -> None:
     loop.crown()
     loop.batch(days_ago=1, rows=20, mean=5)
     assert loop.judge(7).findings.status is DriftStatus.TOO_FEW_ROWS
+
+
+def test_requests_are_judged_in_a_window_of_their_own() -> None:
+    loop = Loop()
+    loop.crown()
+    for day in (1, 2, 9):
+        loop.requests(days_ago=day, mean=0.9)
+    found = loop.judge_requests(8)
+    assert (found.findings.status, found.batches, found.sketch.rows) == (DriftStatus.DRIFTED, 2, 300)
+    with pytest.raises(NothingInWindow, match="none of 0 batches"):
+        loop.judge(8)
 
 
 def test_without_a_champion_or_a_batch_there_is_nothing_to_judge() -> None:

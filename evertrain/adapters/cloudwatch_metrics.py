@@ -1,25 +1,32 @@
-"""Drift as CloudWatch metrics, in the embedded metric format: lines of a function's log that are read as numbers.
+"""Metrics for CloudWatch in the embedded format: lines of a function's log that are read as numbers.
 
 No call, no permission, and nothing to lose. One line for each model and batch, and one for each feature.
 """
 
 import json
+import time
 from collections.abc import Iterator
 from typing import Any
 
+from evertrain.domain.batches import FeedKind
 from evertrain.domain.drift import DriftStatus, DriftVerdict, FeatureDrift
 
 NAMESPACE = "Evertrain"
 
-OF_BATCH, OF_FEATURE = ("Stage", "Model"), ("Stage", "Model", "Feature")
+OF_MODEL = ("Stage", "Model")
+OF_BATCH = (*OF_MODEL, "Source")
+OF_FEATURE = (*OF_BATCH, "Feature")
 
 
-def metric_lines(verdict: DriftVerdict, *, stage: str) -> Iterator[str]:
-    """At the time of the check: CloudWatch takes nothing that is older than two weeks."""
+def metric_lines(verdict: DriftVerdict, *, stage: str, source: FeedKind) -> Iterator[str]:
+    """`source`: whether a batch of features was judged, or a day of predictions.
+
+    At the time of the check: CloudWatch takes nothing that is older than two weeks.
+    """
     if verdict.status in (DriftStatus.NO_REFERENCE, DriftStatus.TOO_FEW_ROWS):
         return
     milliseconds = int(verdict.checked_at.timestamp() * 1000)
-    dimensions = {"Stage": stage, "Model": verdict.model}
+    dimensions = {"Stage": stage, "Model": verdict.model, "Source": source.value}
     batch = {
         "Rows": verdict.rows,
         "Drifted": int(verdict.status is DriftStatus.DRIFTED),
@@ -30,6 +37,11 @@ def metric_lines(verdict: DriftVerdict, *, stage: str) -> Iterator[str]:
     yield _line(milliseconds, OF_BATCH, dimensions, batch)
     for feature in verdict.features:
         yield _line(milliseconds, OF_FEATURE, dimensions | {"Feature": feature.feature}, _of(feature))
+
+
+def count_line(name: str, count: int, *, model: str, stage: str) -> str:
+    """Something that happened now, so many times."""
+    return _line(int(time.time() * 1000), OF_MODEL, {"Stage": stage, "Model": model}, {name: count})
 
 
 def _of(feature: FeatureDrift) -> dict[str, float]:

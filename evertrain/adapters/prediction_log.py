@@ -1,0 +1,99 @@
+"""What the endpoint answered, on its way to the feature store: messages of a queue. Needs only the standard library.
+
+A request of many rows is cut into as many messages as it needs: SQS takes 256 KB at once.
+"""
+
+import base64
+import binascii
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from evertrain.domain.errors import EvertrainError
+from evertrain.domain.predictions import Answered
+
+if TYPE_CHECKING:
+    from mypy_boto3_sqs import SQSClient
+
+LARGEST_MESSAGE = 240_000
+"""Characters; what is around a message counts too."""
+
+
+class RowTooLarge(EvertrainError):
+    """A single row fits into no message."""
+
+
+class UnreadableMessage(EvertrainError):
+    """A message of the queue is not one of ours."""
+
+
+class SqsPredictionLog:
+    def __init__(self, *, client: "SQSClient", queue_url: str) -> None:
+        self._client = client
+        self._queue_url = queue_url
+
+    def put(self, answered: Answered) -> None:
+        """Raises RowTooLarge, and botocore's errors."""
+        for message in packed(answered):
+            self._client.send_message(QueueUrl=self._queue_url, MessageBody=message)
+
+
+def packed(answered: Answered, *, largest: int = LARGEST_MESSAGE) -> Iterator[str]:
+    """As messages of at most so many characters. Raises RowTooLarge."""
+    message = base64.b64encode(zlib.compress(_document(answered), 1)).decode()
+    if len(message) <= largest:
+        yield message
+    elif len(answered.rows) == 1:
+        raise RowTooLarge(f"prediction {answered.prediction_id}: a row of {len(message):,} characters is not kept")
+    else:
+        for half in _halves(answered):
+            yield from packed(half, largest=largest)
+
+
+def unpacked(message: str) -> Answered:
+    """Raises UnreadableMessage."""
+    try:
+        document = json.loads(zlib.decompress(base64.b64decode(message, validate=True)))
+        return Answered(
+            model=document["model"],
+            model_version=document["model_version"],
+            prediction_id=document["prediction_id"],
+            answered_at=datetime.fromtimestamp(document["answered_at"], tz=UTC),
+            first_row=document["first_row"],
+            rows=tuple(document["rows"]),
+            predictions=tuple(document["predictions"]),
+        )
+    except (binascii.Error, zlib.error, ValueError, KeyError, TypeError) as error:
+        raise UnreadableMessage(f"not a message of answered requests: {error!r}") from error
+
+
+def _document(answered: Answered) -> bytes:
+    return json.dumps(
+        {
+            "model": answered.model,
+            "model_version": answered.model_version,
+            "prediction_id": answered.prediction_id,
+            "answered_at": answered.answered_at.timestamp(),
+            "first_row": answered.first_row,
+            "rows": answered.rows,
+            "predictions": answered.predictions,
+        },
+        separators=(",", ":"),
+    ).encode()
+
+
+def _halves(answered: Answered) -> tuple[Answered, Answered]:
+    middle = len(answered.rows) // 2
+    first = answered.first_row or 0
+    return (
+        replace(answered, rows=answered.rows[:middle], predictions=answered.predictions[:middle]),
+        replace(
+            answered,
+            rows=answered.rows[middle:],
+            predictions=answered.predictions[middle:],
+            first_row=first + middle,
+        ),
+    )

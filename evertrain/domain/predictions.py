@@ -1,0 +1,56 @@
+"""What the endpoint was asked and what it answered, kept for drift and for labels to be held against."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+
+PREDICTION = "prediction"
+"""The name under which a model's predictions are compared, as if they were a feature."""
+
+PREDICTION_ID, MODEL_VERSION = "prediction_id", "model_version"
+
+Row = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answered:
+    """One request that a model answered, or a part of it.
+
+    `prediction_id`: the request's. `first_row`: the place of the first of these rows in the request; None where the
+    request was a single row.
+    """
+
+    model: str
+    model_version: str
+    prediction_id: str
+    answered_at: datetime
+    rows: tuple[Row, ...]
+    predictions: tuple[float, ...]
+    first_row: int | None = None
+
+    @property
+    def row_ids(self) -> Iterator[str]:
+        """One for each row: the request's own for a single row, with the row's place behind it for many.
+
+        >>> from datetime import UTC
+        >>> two = Answered(model="flights", model_version="v1", prediction_id="a1", first_row=0, rows=({}, {}),
+        ...                predictions=(0.1, 0.2), answered_at=datetime(2013, 1, 1, tzinfo=UTC))
+        >>> list(two.row_ids)
+        ['a1:0', 'a1:1']
+        """
+        if self.first_row is None:
+            yield self.prediction_id
+            return
+        for place in range(self.first_row, self.first_row + len(self.rows)):
+            yield f"{self.prediction_id}:{place}"
+
+
+def is_logged(prediction_id: str, share: float) -> bool:
+    """Whether a request is among the share that is kept: by its id alone, so that every copy is judged alike.
+
+    >>> is_logged("a1", 1.0), is_logged("a1", 0.0)
+    (True, False)
+    """
+    place = int.from_bytes(sha256(prediction_id.encode()).digest()[:4])
+    return place < share * 2**32

@@ -1,0 +1,53 @@
+"""Lands requests and their answers as batches, one for each model, like those that anyone else may land."""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from itertools import groupby
+
+from evertrain.domain.batches import Feed, FeedKind
+from evertrain.domain.model_spec import ModelSpec, Project
+from evertrain.domain.predictions import Answered
+from evertrain.ports.batches import Landing
+from evertrain.ports.clock import Clock
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandedPredictions:
+    model: str
+    key: str
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LandPredictions:
+    """`as_file` makes a batch's file. `replayed`: the clock of a stage that goes through history."""
+
+    project: Project
+    as_file: Callable[[ModelSpec, Sequence[Answered]], bytes]
+    landing: Landing
+    replayed: Clock | None = None
+
+    def run(self, answered: Sequence[Answered]) -> Iterator[LandedPredictions]:
+        """The same requests land as the same object."""
+        ordered = sorted(answered, key=lambda each: (each.model, each.prediction_id, each.first_row or 0))
+        for model, of_model in groupby(ordered, key=lambda each: each.model):
+            spec = self.project.models.get(model)
+            if spec is None:
+                # Asked of a function that outlived its folder in models/.
+                logger.warning("predictions_of_unknown_model model=%s", model)
+                continue
+            yield self._land(spec, list(of_model))
+
+    def _land(self, spec: ModelSpec, answered: list[Answered]) -> LandedPredictions:
+        if self.replayed is not None:
+            now = self.replayed.now()
+            answered = [replace(each, answered_at=now) for each in answered]
+        body = self.as_file(spec, answered)
+        feed = Feed(kind=FeedKind.PREDICTIONS, name=spec.name)
+        key = f"{feed}/{min(each.answered_at for each in answered):%Y/%m/%d}/{sha256(body).hexdigest()[:32]}.parquet"
+        self.landing.put(key, body)
+        return LandedPredictions(model=spec.name, key=key, rows=sum(len(each.rows) for each in answered))

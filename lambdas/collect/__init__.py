@@ -1,0 +1,1 @@
+"""Lands what the endpoint answered as a batch of its own feed."""

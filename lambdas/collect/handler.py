@@ -1,0 +1,26 @@
+"""From queued requests and answers to files in the landing bucket."""
+
+import logging
+from typing import Any
+
+from evertrain.adapters.prediction_log import UnreadableMessage, unpacked
+from evertrain.domain.predictions import Answered
+from lambdas.collect.wiring import land_predictions
+
+logger = logging.getLogger(__name__)
+logging.getLogger().setLevel(logging.INFO)
+
+
+def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
+    """All of a delivery together: the fewer files, the better. What cannot be read goes back to the queue alone."""
+    answered: list[Answered] = []
+    failed = []
+    for record in event["Records"]:
+        try:
+            answered.append(unpacked(record["body"]))
+        except UnreadableMessage:
+            logger.exception("record_failed message=%s", record["messageId"])
+            failed.append({"itemIdentifier": record["messageId"]})
+    for landed in land_predictions().run(answered):
+        logger.info("predictions_landed model=%s rows=%d key=%s", landed.model, landed.rows, landed.key)
+    return {"batchItemFailures": failed}

@@ -1,0 +1,30 @@
+"""The collector's use case with its adapters, made on first use."""
+
+from functools import cache
+from pathlib import Path
+
+from evertrain.adapters.clients import client
+from evertrain.adapters.clocks import clock_of
+from evertrain.adapters.dynamodb import Table
+from evertrain.adapters.prediction_files import prediction_file
+from evertrain.adapters.project_files import load_project
+from evertrain.adapters.s3_landing import S3Landing
+from evertrain.adapters.settings import Settings
+from evertrain.use_cases.land_predictions import LandPredictions
+
+
+@cache
+def land_predictions() -> LandPredictions:
+    settings = Settings.from_environment()
+    # History is replayed: the present of its requests is the replayed one.
+    replayed = clock_of(settings.clock, decisions=_decisions) if settings.clock == "replay" else None
+    return LandPredictions(
+        project=load_project(Path(__file__).parents[2]),
+        as_file=prediction_file,
+        landing=S3Landing(client=client("s3"), bucket=settings.landing_bucket),
+        replayed=replayed,
+    )
+
+
+def _decisions() -> Table:
+    return Table(client=client("dynamodb"), name=Settings.from_environment().decisions_table)

@@ -1,0 +1,220 @@
+"""Requests and answers are judged by the day, once, against the champion that answered."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from evertrain.adapters.landed_rows import LandedRowsReader
+from evertrain.adapters.prediction_files import prediction_file
+from evertrain.domain.batches import Batch, LandedObject
+from evertrain.domain.drift import DriftStatus, DriftVerdict
+from evertrain.domain.model_spec import Project
+from evertrain.statistics.reference import Reference, build_prediction_reference, build_reference
+from evertrain.use_cases.check_batch import CheckBatch
+from evertrain.use_cases.watch_requests import WatchRequests
+from tests.builders.batches import FEATURES
+from tests.builders.landed import landed_features
+from tests.builders.models import NOW, a_champion, a_group, a_model, days
+from tests.builders.predictions import answered
+from tests.builders.registry import a_version
+from tests.fakes.batches import FakeBatchFiles, FakeBatchLog, FakeLandingZone, FakeQuarantineStore
+from tests.fakes.drift_records import FakeDriftRecords
+from tests.fakes.messages import FakeClock, FakeEventBus
+from tests.fakes.registry import FakeModelRegistry
+
+PROJECT = Project(groups={"trips": a_group()}, models={"trips": a_model()})
+MONDAY = NOW - days(20)
+
+
+@pytest.fixture(scope="module")
+def reference() -> Reference:
+    body = io.BytesIO(landed_features(rows=5000, seed=1))
+    with LandedRowsReader(project=PROJECT).read(body, name="1.parquet", feed=FEATURES, now=NOW) as rows:
+        (columns,) = rows.parts([column.name for column in a_group().columns])
+        whole = build_reference(columns, a_group().columns)
+    predictions = np.random.default_rng(9).normal(0.3, 0.1, 5000)
+    blocks = np.zeros(5000, dtype=np.int64)
+    return replace(whole, prediction=build_prediction_reference(predictions, blocks=blocks))
+
+
+@dataclass
+class Loop:
+    reference: Reference
+    landing: FakeLandingZone = field(default_factory=FakeLandingZone)
+    batches: FakeBatchLog = field(default_factory=FakeBatchLog)
+    registry: FakeModelRegistry = field(default_factory=FakeModelRegistry)
+    records: FakeDriftRecords = field(default_factory=FakeDriftRecords)
+    bus: FakeEventBus = field(default_factory=FakeEventBus)
+    requests: int = 0
+
+    @property
+    def check(self) -> CheckBatch:
+        clock = FakeClock(NOW)
+        return CheckBatch(
+            project=PROJECT,
+            landing=self.landing,
+            reader=LandedRowsReader(project=PROJECT),
+            files=FakeBatchFiles(),
+            quarantine=FakeQuarantineStore(),
+            batches=self.batches,
+            registry=self.registry,
+            load_reference=lambda uri: self.reference,
+            records=self.records,
+            requests=WatchRequests(
+                batches=self.batches,
+                registry=self.registry,
+                load_reference=lambda uri: self.reference,
+                records=self.records,
+                bus=self.bus,
+                clock=clock,
+            ),
+            bus=self.bus,
+            clock=clock,
+        )
+
+    def crown(self, version: str = "v1", *, instead_of: str | None = None) -> None:
+        self.registry.register(a_version(version))
+        self.registry.promote(a_champion(version=version), expected_champion=instead_of)
+
+    def ask(self, *, day: float, rows: int = 150, **how: object) -> DriftVerdict | None:
+        """A file of one request at this many days after Monday; what could be judged then."""
+        self.requests += 1
+        request = answered(rows, at=MONDAY + days(day), seed=self.requests, **how)  # type: ignore[arg-type]
+        key = f"predictions/trips/{self.requests}.parquet"
+        landed = LandedObject(bucket="landing", key=key)
+        self.landing.objects[landed] = prediction_file(a_model(), [request])
+        found = self.check.run(landed)
+        assert isinstance(found, Batch)
+        return self.check.judge_requests(found)
+
+    def a_day(self, day: int, *, files: int = 4, **how: object) -> list[DriftVerdict | None]:
+        return [self.ask(day=day + (file + 1) / (files + 1), **how) for file in range(files)]
+
+    def told(self) -> Sequence[str]:
+        return [name for name in self.bus.names() if name.startswith("Request")]
+
+
+@pytest.fixture
+def loop(reference: Reference) -> Loop:
+    return Loop(reference=reference)
+
+
+def test_a_day_of_small_files_is_judged_when_the_next_day_has_begun(loop: Loop) -> None:
+    loop.crown()
+    assert loop.a_day(0) == [None] * 4
+    verdict = loop.ask(day=1.3)
+    assert verdict is not None
+    assert (verdict.batch_id, verdict.rows, verdict.status) == ("requests-2013-03-12", 600, DriftStatus.STABLE)
+    assert [feature.feature for feature in verdict.features][-1] == "prediction"
+    assert (verdict.event_time_min, verdict.event_time_max) == (MONDAY + days(0.2), MONDAY + days(0.8))
+    assert loop.told() == ["RequestsChecked"]
+
+
+def test_a_day_is_judged_and_told_once(loop: Loop) -> None:
+    loop.crown()
+    loop.a_day(0)
+    later = loop.a_day(1)
+    assert len({id(verdict) for verdict in later}) == 1
+    assert loop.told() == ["RequestsChecked"]
+    assert len(loop.batches.requests("trips", limit=9)) == 1
+
+
+def test_who_failed_after_recording_tells_it_the_next_time(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop.crown()
+    loop.a_day(0)
+    with monkeypatch.context() as broken:
+        broken.setattr(FakeBatchLog, "mark_published", lambda *_: None)
+        loop.ask(day=1.3)
+    loop.ask(day=1.4)
+    loop.ask(day=1.5)
+    assert loop.told() == ["RequestsChecked", "RequestsChecked"]
+
+
+def test_minutes_after_midnight_the_day_s_last_requests_may_still_come(loop: Loop) -> None:
+    loop.crown()
+    loop.a_day(0)
+    assert loop.ask(day=1 + 5 / 1440) is None
+    verdict = loop.ask(day=1 + 15 / 1440)
+    assert verdict is not None
+    assert verdict.rows == 600
+
+
+def test_predictions_that_moved_are_found_though_no_feature_did(loop: Loop) -> None:
+    loop.crown()
+    loop.a_day(0, lift=0.2)
+    verdict = loop.ask(day=1.3)
+    assert verdict is not None
+    assert verdict.drifted == ("prediction",)
+    assert verdict.sentences[0].startswith("prediction: PSI ")
+    assert loop.told() == ["RequestsChecked", "RequestDriftDetected"]
+
+
+def test_requests_that_are_filled_in_otherwise_are_found(loop: Loop) -> None:
+    loop.crown()
+    loop.a_day(0, carrier="ZZ")
+    verdict = loop.ask(day=1.3)
+    assert verdict is not None
+    assert "carrier" in verdict.drifted_features
+    assert {fault.column for fault in verdict.faults} >= {"carrier"}
+
+
+def test_days_with_few_requests_are_judged_together(loop: Loop) -> None:
+    loop.crown()
+    rows = []
+    for day in range(4):
+        loop.ask(day=day + 0.5, rows=90)
+        rows += [(each.rows, each.status) for each in loop.batches.requests("trips", limit=1)]
+    few, enough = DriftStatus.TOO_FEW_ROWS, DriftStatus.STABLE
+    assert rows == [(90, few), (180, few), (270, enough)]
+    loop.ask(day=4.5, rows=90)
+    newest = loop.batches.requests("trips", limit=1)[0]
+    assert (newest.rows, newest.status) == (90, few)
+
+
+def test_only_the_champion_s_own_answers_are_judged(loop: Loop) -> None:
+    loop.crown("v1")
+    loop.a_day(0, files=2, version="v1")
+    loop.a_day(0, files=3, version="v2")  # nobody registered it: such answers leave no sketch
+    loop.crown("v2", instead_of="v1")
+    loop.a_day(0, files=2, version="v2", lift=0.01)
+    verdict = loop.ask(day=1.3)
+    assert verdict is not None
+    assert (verdict.reference_version, verdict.rows) == ("v2", 300)
+
+
+def test_a_day_that_another_version_answered_cannot_be_judged_and_is_not_asked_again(loop: Loop) -> None:
+    loop.crown("v1")
+    loop.a_day(0, version="v1")
+    loop.crown("v2", instead_of="v1")
+    verdict = loop.ask(day=1.3, version="v2")
+    assert verdict is not None
+    assert (verdict.status, verdict.rows) == (DriftStatus.NO_REFERENCE, 0)
+    assert loop.ask(day=1.4, version="v2") == verdict
+
+
+def test_before_there_is_a_champion_nothing_is_judged(loop: Loop) -> None:
+    loop.a_day(0)
+    assert loop.ask(day=1.3) is None
+
+
+def test_the_verdict_has_a_page_and_a_sketch(loop: Loop) -> None:
+    loop.crown()
+    loop.a_day(0)
+    loop.ask(day=1.3)
+    sketch, page = loop.records.kept["trips", "v1", "requests-2013-03-12"]
+    assert sketch
+    assert "Requests to trips" in page
+    assert "prediction" in page
+
+
+def test_late_files_of_a_judged_day_change_no_verdict(loop: Loop) -> None:
+    loop.crown()
+    loop.a_day(0)
+    first = loop.ask(day=1.3)
+    assert loop.ask(day=0.95) is None
+    assert loop.ask(day=1.5) == first
+    assert timedelta(0) < MONDAY + days(1) - first.event_time_max  # type: ignore[union-attr]
