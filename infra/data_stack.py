@@ -25,6 +25,7 @@ class DataStack(Stack):
         # Both are append-only; what is overwritten or deleted by accident can be brought back for a month.
         self.feature_store = self._bucket("FeatureStore")
         self.artifacts = self._bucket("Artifacts")
+        self.artifacts.add_lifecycle_rule(id="PartsOfLargeBatches", prefix="parts/", expiration=Duration.days(30))
         # Copies for whoever looks into a broken feed; the original stays in the landing bucket.
         self.quarantine = self._bucket("Quarantine", expires_after=Duration.days(180))
 

@@ -5,17 +5,26 @@ Needs nothing of training or serving, and deploys without them.
 
 from collections.abc import Callable
 
-from aws_cdk import CfnOutput, Duration, Size, Stack, StackSynthesizer
+from aws_cdk import ArnFormat, CfnOutput, Duration, Size, Stack, StackSynthesizer
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_scheduler as scheduler
 from aws_cdk import aws_scheduler_targets as scheduler_targets
+from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from evertrain.domain.events import ACCEPTED, SOURCE, EventName
 from infra.bundles import BuiltBundle, Bundle
 from infra.data_stack import DataStack
-from infra.grants import may, may_change_items, may_read_items, may_read_objects, may_write_objects
+from infra.grants import (
+    acknowledge_wildcard,
+    may,
+    may_change_items,
+    may_read_items,
+    may_read_objects,
+    may_write_objects,
+)
+from infra.large_batches import LargeBatches
 from infra.options import Options
 from infra.python_function import python_function
 from infra.work_queue import WorkQueue
@@ -52,16 +61,28 @@ class MonitoringStack(Stack):
         )
         self._data = data
 
+        bundle = build(MONITOR)
         monitor = python_function(
             self,
             "Monitor",
-            bundle=build(MONITOR),
+            bundle=bundle,
             handler="lambdas.monitor.handler.lambda_handler",
             description="Validates a landed object and compares it with each champion's reference",
             memory_mib=1769,  # the smallest size with one whole processor: this is arithmetic
             timeout=Duration.minutes(5),
             disk=Size.gibibytes(4),  # a large object and its normalised copy; memory holds a part of their rows
-            environment=data.settings(),
+            environment=data.settings() | {"LARGE_OBJECT_BYTES": str(options.large_object_bytes)},
+        )
+        monitor_parts = python_function(
+            self,
+            "MonitorParts",
+            bundle=bundle,
+            handler="lambdas.monitor.large_batches.lambda_handler",
+            description="A step of the check of an object that is too large for one function",
+            memory_mib=3538,  # two whole processors
+            timeout=Duration.minutes(15),
+            disk=Size.gibibytes(4),
+            environment=data.settings() | {"LARGE_OBJECT_BYTES": str(options.large_object_bytes)},
         )
         ingest = python_function(
             self,
@@ -121,11 +142,19 @@ class MonitoringStack(Stack):
                 detail={"bucket": {"name": [data.landing.bucket_name]}},
             ),
         )
+        large = LargeBatches(self, "LargeBatches", function=monitor_parts, dead=landed.dead)
+        monitor.add_environment("LARGE_BATCHES_ARN", large.state_machine.state_machine_arn)
+        may(monitor, "states:StartExecution", on=[large.state_machine.state_machine_arn])
+        may(monitor, "states:DescribeExecution", on=[f"{_executions_of(large.state_machine)}:*"])
         accepted.receive("BatchAccepted", pattern=_named(tuple(ACCEPTED.values())), bus=data.bus)
         undecided.receive("WorthADecision", pattern=_named(WORTH_A_DECISION), bus=data.bus)
         schedule = self._tick(options, undecided)
 
         self._grant_monitor(monitor, options)
+        self._grant_monitor(monitor_parts, options)
+        self._acknowledge_grants_on_executions(large.state_machine, starter=monitor, function=monitor_parts)
+        may_read_objects(monitor_parts, data.artifacts, "parts/")
+        may_write_objects(monitor_parts, data.artifacts, "parts/")
         self._grant_ingest(ingest)
         self._grant_trigger(trigger)
 
@@ -137,6 +166,7 @@ class MonitoringStack(Stack):
             "UndecidedQueueUrl": undecided.queue.queue_url,
             "UndecidedDeadQueueUrl": undecided.dead.queue_url,
             "ScheduleName": schedule.schedule_name,
+            "LargeBatchesArn": large.state_machine.state_machine_arn,
         }.items():
             CfnOutput(self, key, value=value)
 
@@ -176,6 +206,24 @@ class MonitoringStack(Stack):
             may_read_items(function, data.decisions)  # the replayed present is kept there
         may(function, "events:PutEvents", on=[data.bus.event_bus_arn])
 
+    def _acknowledge_grants_on_executions(
+        self, machine: sfn.StateMachine, *, starter: lambda_.Function, function: lambda_.Function
+    ) -> None:
+        called, resource = function.node.default_child, machine.node.default_child
+        assert isinstance(called, lambda_.CfnFunction)  # noqa: S101  # of the construct library's own making
+        assert isinstance(resource, sfn.CfnStateMachine)  # noqa: S101  # as above
+        any_version = f"<{self.get_logical_id(called)}.Arn>:*"
+        acknowledge_wildcard(machine, any_version, reason="Any version of the function that the machine calls.")
+        acknowledge_wildcard(machine, "*", reason="Log delivery and traces know no narrower resource.")
+        executions = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:"
+        name = self.get_logical_id(resource)
+        if starter.role is not None:
+            reason = "Executions are named by what they check."
+            acknowledge_wildcard(starter.role, f"{executions}<{name}.Name>:*", reason=reason)
+        of_map = f'{executions}{{"Fn::Select":[6,{{"Fn::Split":[":",{{"Ref":"{name}"}}]}}]}}'
+        for suffix in (":*", "/*:*"):
+            acknowledge_wildcard(machine, f"{of_map}{suffix}", reason="The parts' executions are named by AWS.")
+
     def _grant_ingest(self, function: lambda_.Function) -> None:
         data = self._data
         may_read_objects(function, data.feature_store, "tables/")
@@ -189,6 +237,15 @@ class MonitoringStack(Stack):
         may_change_items(function, data.decisions)
         may(function, "events:PutEvents", on=[data.bus.event_bus_arn])
         may(function, "sns:Publish", on=[data.escalations.topic_arn])
+
+
+def _executions_of(machine: sfn.StateMachine) -> str:
+    return Stack.of(machine).format_arn(
+        service="states",
+        resource="execution",
+        resource_name=machine.state_machine_name,
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
+    )
 
 
 def _named(names: tuple[EventName, ...]) -> events.EventPattern:

@@ -24,6 +24,8 @@ class Options:
     """What `cdk destroy` does with data: `retain`, or `destroy` (buckets have to be emptied by hand before)."""
     bundles: str
     """`aws`, `local` for this interpreter, or the path of another one that is to run the functions."""
+    large_object_bytes: int
+    """A larger object is checked in parts, by many functions at once."""
     cli_credentials: bool
     """Deploy as the caller instead of the roles of `cdk bootstrap`."""
 
@@ -42,6 +44,7 @@ class Options:
             endpoint_auth=_one_of("endpoint_auth", text("endpoint_auth", "iam"), ("iam", "none")),
             removal=_one_of("removal", text("removal", "retain"), ("retain", "destroy")),
             bundles=text("bundles", "local" if environment.get("AWS_ENDPOINT_URL") else "aws"),
+            large_object_bytes=_count("large_object_bytes", text("large_object_bytes", str(1 << 30))),
             cli_credentials=_one_of("cli_credentials", text("cli_credentials", "0"), ("0", "1")) == "1",
         )
 
@@ -61,6 +64,12 @@ def _schedule(key: str, value: str) -> str:
     if not re.fullmatch(r"(rate|cron)\([^()]+\)", value):
         raise InvalidOption(f'{key}: an EventBridge expression such as "rate(1 day)"; not {value!r}')
     return value
+
+
+def _count(key: str, value: str) -> int:
+    if not re.fullmatch(r"[1-9][0-9]*", value):
+        raise InvalidOption(f"{key}: a whole number of at least 1; not {value!r}")
+    return int(value)
 
 
 def _one_of(key: str, value: str, allowed: tuple[str, ...]) -> str:

@@ -14,13 +14,20 @@ from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
-from constructs import Construct, IConstruct
+from constructs import Construct
 
 from evertrain.domain.events import SOURCE, EventName
 from evertrain.domain.model_spec import TaskSize
 from infra.bundles import BuiltBundle, Bundle
 from infra.data_stack import DataStack
-from infra.grants import may, may_change_items, may_read_items, may_read_objects, may_write_objects
+from infra.grants import (
+    acknowledge_wildcard,
+    may,
+    may_change_items,
+    may_read_items,
+    may_read_objects,
+    may_write_objects,
+)
 from infra.options import Options
 from infra.python_function import python_function
 from infra.retraining_machine import RetrainingMachine
@@ -200,7 +207,7 @@ class TrainingStack(Stack):
             "lambda:InvokeFunction",
             on=[serving],
         )
-        _acknowledge_wildcard(
+        acknowledge_wildcard(
             function.role or function,
             f"arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:{options.prefix}-serving-*",
             reason="The serving functions of this stage, those of models to come, and their versions and aliases.",
@@ -225,16 +232,11 @@ class TrainingStack(Stack):
         for function in functions:
             assert isinstance(function.node.default_child, lambda_.CfnFunction)  # noqa: S101  # of the library's making
             arn = f"<{self.get_logical_id(function.node.default_child)}.Arn>:*"
-            _acknowledge_wildcard(machine, arn, reason="Any version of a function that the machine calls.")
-        _acknowledge_wildcard(
+            acknowledge_wildcard(machine, arn, reason="Any version of a function that the machine calls.")
+        acknowledge_wildcard(
             machine, "*", reason="Stopping and describing tasks, log delivery and traces know no narrower resource."
         )
         if definition.execution_role is not None:
-            _acknowledge_wildcard(
+            acknowledge_wildcard(
                 definition.execution_role, "*", reason="ecr:GetAuthorizationToken knows no narrower resource."
             )
-
-
-def _acknowledge_wildcard(construct: IConstruct, resource: str, *, reason: str) -> None:
-    rule = f"AwsSolutions-IAM5[Resource::{resource}]"
-    Validations.of(construct).acknowledge(Acknowledgment(id=rule, reason=reason))

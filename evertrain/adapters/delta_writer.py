@@ -1,4 +1,4 @@
-"""Commits batches to Delta tables: the monitor's file is added by a transaction in the log, nothing is copied.
+"""Commits batches to Delta tables: the monitor's files are added by a transaction in the log, nothing is copied.
 
 Needs no pyarrow. A batch's id is the transaction's application id, so that a batch is added once.
 """
@@ -15,7 +15,7 @@ from deltalake.transaction import AddAction, create_table_with_add_actions
 
 from evertrain.adapters.delta_log import open_table, state_of, storage_options, table_uri
 from evertrain.adapters.feeds import EVENT_TIME, INGESTED_AT, schema_of
-from evertrain.domain.batches import Batch, Feed, TableState
+from evertrain.domain.batches import Batch, BatchFile, Feed, TableState
 from evertrain.domain.model_spec import FeatureKind, Project
 
 _ATTEMPTS = 10
@@ -54,7 +54,10 @@ class DeltaWriter:
             self._create(batch)
         elif table.transaction_version(batch.batch_id) is None:
             table.create_write_transaction(
-                [_add(batch)], mode="append", schema=table.schema(), commit_properties=_once(batch)
+                [_add(file) for file in batch.files],
+                mode="append",
+                schema=table.schema(),
+                commit_properties=_once(batch),
             )
         committed = self._table(batch.feed)
         if committed is None:
@@ -72,7 +75,7 @@ class DeltaWriter:
         create_table_with_add_actions(
             table_uri(self.root, batch.feed),
             schema=self._schema(batch.feed),
-            add_actions=[_add(batch)],
+            add_actions=[_add(file) for file in batch.files],
             mode="error",
             name=str(batch.feed),
             configuration=_CONFIGURATION,
@@ -96,19 +99,19 @@ def _field(name: str, kind: str, *, nullable: bool) -> Field:
     return Field(name, PrimitiveType(kind), nullable=nullable)
 
 
-def _add(batch: Batch) -> AddAction:
-    stamp = _stamp(batch.ingested_at)
+def _add(file: BatchFile) -> AddAction:
+    stamp = _stamp(file.ingested_at)
     statistics: dict[str, Any] = {
-        "numRecords": batch.rows,
-        "minValues": {"event_time": _stamp(batch.event_time_min), "ingested_at": stamp},
-        "maxValues": {"event_time": _stamp(batch.event_time_max), "ingested_at": stamp},
-        "nullCount": {"event_time": 0, "ingested_at": 0},
+        "numRecords": file.rows,
+        "minValues": {EVENT_TIME: _stamp(file.event_time_min), INGESTED_AT: stamp},
+        "maxValues": {EVENT_TIME: _stamp(file.event_time_max), INGESTED_AT: stamp},
+        "nullCount": {EVENT_TIME: 0, INGESTED_AT: 0},
     }
     return AddAction(
-        path=batch.table_path,
-        size=batch.bytes,
+        path=file.path,
+        size=file.bytes,
         partition_values={},
-        modification_time=int(batch.ingested_at.timestamp() * 1000),
+        modification_time=int(file.ingested_at.timestamp() * 1000),
         data_change=True,
         stats=json.dumps(statistics),
     )

@@ -9,7 +9,7 @@ import gzip
 import io
 import shutil
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -24,8 +24,11 @@ import pyarrow.parquet as pq
 from evertrain.adapters.arrow_schema import PLAIN_TIMESTAMP, stored_schema
 from evertrain.adapters.column_checks import Checker, duplicate_fault, missing_faults, volume_faults
 from evertrain.adapters.feeds import EVENT_TIME, INGESTED_AT, FeedSchema, schema_of
+from evertrain.adapters.row_groups import cut_row_groups
+from evertrain.adapters.row_keys import Keys, keys_of, rows_twice
 from evertrain.adapters.temporary_files import temporary_file
 from evertrain.domain.batches import Fault, Feed
+from evertrain.domain.large_batches import RowGroups
 from evertrain.domain.model_spec import Project
 from evertrain.ports.batch_reader import BatchRejected
 from evertrain.use_cases.arrow_columns import as_column
@@ -42,6 +45,9 @@ class LandedRows:
     file: BinaryIO
     count: int
     event_times: tuple[datetime, datetime]
+    ingested_at: datetime
+    missing: Mapping[str, int]
+    keys: Keys
     first: pa.Table
 
     def parts(self, names: Sequence[str]) -> Iterator[Mapping[str, Any]]:
@@ -63,33 +69,87 @@ class LandedRowsReader:
     def read(self, body: BinaryIO, *, name: str, feed: Feed, now: datetime) -> Iterator[LandedRows]:
         """Raises BatchRejected: with every fault of the first part of the file that has any."""
         schema = schema_of(feed, self.project)
-        with temporary_file() as normalised, temporary_file() as unzipped:
-            writer = pq.ParquetWriter(_Unclosed(normalised), stored_schema(schema), compression="zstd")
-            with _readable(name), writer:
-                kept = _Kept(schema, writer, ingested_at=now)
+        with temporary_file() as unzipped, self._normalised(schema, now=now) as (kept, file):
+            with _readable(name):
                 parts, is_text = _parts(body, name, unzipped)
-                for raw in parts:
-                    kept.add(raw, Checker(schema=schema, is_text=is_text, now=now))
-            yield kept.rows(name, normalised)
+                kept.add_all(parts, Checker(schema=schema, is_text=is_text, now=now))
+            rows = kept.rows(name, file)
+            faults = self.faults_of_whole(feed, count=rows.count, missing=rows.missing, keys=rows.keys)
+            if faults:
+                raise BatchRejected(faults)
+            yield rows
+
+    @contextmanager
+    def read_part(
+        self, body: BinaryIO, *, name: str, feed: Feed, now: datetime, groups: RowGroups
+    ) -> Iterator[LandedRows]:
+        """Raises BatchRejected for what the part shows; the whole has to be looked at when all parts are there."""
+        schema = schema_of(feed, self.project)
+        with self._normalised(schema, now=now) as (kept, file):
+            with _readable(name):
+                parts = _parquet_parts(body, range(groups.first, groups.end))
+                checker = Checker(schema=schema, is_text=False, now=now)
+                kept.add_all(parts, checker, rows_before=groups.rows_before, with_keys=True)
+            yield kept.rows(name, file)
+
+    def cut(self, body: BinaryIO, *, name: str, part_bytes: int) -> tuple[RowGroups, ...]:
+        """From the footer of a Parquet file; the rest of `body` need not be there. Raises BatchRejected."""
+        with _readable(name), pq.ParquetFile(_Unclosed(body), pre_buffer=False) as file:
+            return cut_row_groups(file.metadata, part_bytes=part_bytes)
+
+    def faults_of_whole(self, feed: Feed, *, count: int, missing: Mapping[str, int], keys: Keys) -> Sequence[Fault]:
+        """What no single part can show. `keys`: of all rows; sorted afterwards."""
+        schema = schema_of(feed, self.project)
+        twice = rows_twice(keys)
+        return [
+            *volume_faults(count, schema),
+            *missing_faults(missing, count, schema),
+            *([duplicate_fault(schema.key, twice)] if twice else []),
+        ]
+
+    @contextmanager
+    def _normalised(self, schema: FeedSchema, *, now: datetime) -> Iterator[tuple["_Kept", BinaryIO]]:
+        with temporary_file() as file:
+            kept = _Kept(schema, file, ingested_at=now)
+            try:
+                yield kept, file
+            finally:
+                kept.close()
 
 
 class _Kept:
     """The normalised file, as it grows part by part."""
 
-    def __init__(self, schema: FeedSchema, writer: pq.ParquetWriter, *, ingested_at: datetime) -> None:
+    def __init__(self, schema: FeedSchema, file: BinaryIO, *, ingested_at: datetime) -> None:
         self._schema = schema
         self._stored = stored_schema(schema)
         self._ingested_at = ingested_at
-        self._writer = writer
+        self._writer = pq.ParquetWriter(_Unclosed(file), self._stored, compression="zstd")
         self._first: pa.Table | None = None
         self._count = 0
         self._missing: dict[str, int] = {}
         self._times: list[tuple[datetime, datetime]] = []
-        self._keys: list[np.ndarray] = []
+        self._keys: list[Keys] = []
 
-    def add(self, raw: pa.Table, checker: Checker) -> None:
-        """Raises BatchRejected."""
-        checked = checker.check(raw, first_row=self._count)
+    def add_all(
+        self, parts: Iterable[pa.Table], checker: Checker, *, rows_before: int = 0, with_keys: bool = False
+    ) -> None:
+        """`rows_before`: in the object, before the first of these. `with_keys`: even of a single part.
+
+        Raises BatchRejected.
+        """
+        for raw in parts:
+            self._add(raw, checker, first_row=rows_before + self._count)
+        self.close()
+        if with_keys and self._first is not None and not self._keys:
+            self._keys.append(keys_of(self._first, self._schema.key))
+
+    def close(self) -> None:
+        """Writes the file's end; a second time nothing."""
+        self._writer.close()
+
+    def _add(self, raw: pa.Table, checker: Checker, *, first_row: int) -> None:
+        checked = checker.check(raw, first_row=first_row)
         if checked.faults:
             raise BatchRejected(checked.faults)
         table = pa.table(checked.columns)
@@ -99,7 +159,7 @@ class _Kept:
         if self._first is not None:
             # Only of several parts: a single one was compared by itself.
             earlier = [] if self._keys else [self._first]
-            self._keys += [_hashes(each, self._schema.key) for each in (*earlier, table)]
+            self._keys += [keys_of(each, self._schema.key) for each in (*earlier, table)]
         self._times.append(_earliest_and_latest(table))
         self._count += table.num_rows
         self._first = table if self._first is None else self._first
@@ -108,27 +168,20 @@ class _Kept:
         self._writer.write_table(stored.cast(self._stored), row_group_size=ROWS_AT_A_TIME)
 
     def rows(self, name: str, file: BinaryIO) -> LandedRows:
-        """All of them, once all parts were added to the file. Raises BatchRejected."""
+        """All of them, once all parts were added. Raises BatchRejected."""
         if self._first is None or not self._count:
             raise BatchRejected([Fault(code="no_rows", message=f"{name} has no rows")])
-        faults = [
-            *volume_faults(self._count, self._schema),
-            *missing_faults(self._missing, self._count, self._schema),
-            *self._duplicates(),
-        ]
-        if faults:
-            raise BatchRejected(faults)
         file.seek(0)
         first, last = zip(*self._times, strict=True)
-        return LandedRows(file=file, count=self._count, event_times=(min(first), max(last)), first=self._first)
-
-    def _duplicates(self) -> list[Fault]:
-        """Across parts, by hashes of 64 bits: of 16 million rows, one file in a hundred thousand has two alike."""
-        if not self._keys:
-            return []
-        hashes = np.sort(np.concatenate(self._keys))
-        twice = int(np.count_nonzero(hashes[1:] == hashes[:-1]))
-        return [duplicate_fault(self._schema.key, twice)] if twice else []
+        return LandedRows(
+            file=file,
+            count=self._count,
+            event_times=(min(first), max(last)),
+            ingested_at=self._ingested_at,
+            missing=self._missing,
+            keys=np.concatenate(self._keys) if self._keys else np.empty(0, dtype=np.uint64),
+            first=self._first,
+        )
 
 
 class _Unclosed(io.RawIOBase):
@@ -158,11 +211,6 @@ class _Unclosed(io.RawIOBase):
 
     def seekable(self) -> bool:
         return True
-
-
-def _hashes(table: pa.Table, key: str) -> np.ndarray:
-    times = pc.cast(pc.cast(table[EVENT_TIME], PLAIN_TIMESTAMP), pa.int64()).to_pylist()
-    return np.fromiter(map(hash, zip(table[key].to_pylist(), times, strict=True)), np.int64, table.num_rows)
 
 
 def _earliest_and_latest(table: pa.Table) -> tuple[datetime, datetime]:
@@ -203,9 +251,9 @@ def _begins_with(body: BinaryIO, magic: bytes) -> bool:
     return found
 
 
-def _parquet_parts(body: BinaryIO) -> Iterator[pa.Table]:
+def _parquet_parts(body: BinaryIO, groups: Sequence[int] | None = None) -> Iterator[pa.Table]:
     with pq.ParquetFile(_Unclosed(body), pre_buffer=False) as file:
-        for batch in file.iter_batches(batch_size=ROWS_AT_A_TIME):
+        for batch in file.iter_batches(batch_size=ROWS_AT_A_TIME, row_groups=groups):
             batch.validate(full=True)  # Parquet is not checked on reading: text may be no UTF-8
             yield pa.Table.from_batches([batch])
 

@@ -2,8 +2,10 @@
 
 import io
 import shutil
+from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING, BinaryIO
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from botocore.exceptions import ClientError
 
@@ -14,6 +16,7 @@ from evertrain.ports.batches import ObjectGone
 from evertrain.ports.feature_store import StoredFile
 
 if TYPE_CHECKING:
+    from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
 
 _CHUNK = 1 << 20
@@ -25,14 +28,43 @@ class S3LandingZone:
         self._client = client
 
     def read(self, landed: LandedObject) -> BinaryIO:
-        try:
-            body = self._client.get_object(Bucket=landed.bucket, Key=landed.key)["Body"]
-        except self._client.exceptions.NoSuchKey as error:
-            raise ObjectGone(f"s3://{landed.bucket}/{landed.key} is gone") from error
+        body = self._get(landed)
         file = temporary_file()
         shutil.copyfileobj(body, file, _CHUNK)
         file.seek(0)
         return file
+
+    def size(self, landed: LandedObject) -> int:
+        try:
+            return self._client.head_object(Bucket=landed.bucket, Key=landed.key)["ContentLength"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ("404", "NoSuchKey"):
+                raise
+            raise _gone(landed) from error
+
+    def chunks(self, landed: LandedObject) -> Iterator[bytes]:
+        yield from self._get(landed).iter_chunks(_CHUNK)
+
+    def read_spans(self, landed: LandedObject, *spans: tuple[int, int]) -> BinaryIO:
+        size = self.size(landed)
+        # Never spooled: what is not written takes no space on a disk.
+        file = cast("BinaryIO", TemporaryFile())  # noqa: SIM115  # its user closes it
+        try:
+            file.truncate(size)
+            for offset, length in spans:
+                file.seek(offset)
+                shutil.copyfileobj(self._get(landed, Range=f"bytes={offset}-{offset + length - 1}"), file, _CHUNK)
+            file.seek(0)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def _get(self, landed: LandedObject, **options: Any) -> "StreamingBody":
+        try:
+            return self._client.get_object(Bucket=landed.bucket, Key=landed.key, **options)["Body"]
+        except self._client.exceptions.NoSuchKey as error:
+            raise _gone(landed) from error
 
 
 class S3Landing:
@@ -51,8 +83,17 @@ class S3QuarantineStore:
 
     def put(self, quarantine: Quarantine, body: BinaryIO) -> str:
         body.seek(0)
-        folder = f"{quarantine.source_key}/{quarantine.batch_id}"
-        self._client.put_object(Bucket=self._bucket, Key=f"{folder}/object", Body=body)
+        self._client.put_object(Bucket=self._bucket, Key=f"{_folder(quarantine)}/object", Body=body)
+        return self._with_reasons(quarantine)
+
+    def copy(self, quarantine: Quarantine, landed: LandedObject) -> str:
+        source: Any = {"Bucket": landed.bucket, "Key": landed.key}
+        # In parts where it must: a single copy takes 5 GB.
+        self._client.copy(source, self._bucket, f"{_folder(quarantine)}/object")
+        return self._with_reasons(quarantine)
+
+    def _with_reasons(self, quarantine: Quarantine) -> str:
+        folder = _folder(quarantine)
         self._client.put_object(
             Bucket=self._bucket, Key=f"{folder}/reasons.json", Body=dump(quarantine), ContentType="application/json"
         )
@@ -77,3 +118,11 @@ class S3BatchFiles:
             earlier = datetime.fromisoformat(there["Metadata"][_INGESTED_AT])
             return StoredFile(size=there["ContentLength"], ingested_at=earlier)
         return StoredFile(size=size, ingested_at=ingested_at)
+
+
+def _folder(quarantine: Quarantine) -> str:
+    return f"{quarantine.source_key}/{quarantine.batch_id}"
+
+
+def _gone(landed: LandedObject) -> ObjectGone:
+    return ObjectGone(f"s3://{landed.bucket}/{landed.key} is gone")

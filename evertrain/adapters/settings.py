@@ -80,5 +80,14 @@ class Settings:
         return self._get("ESCALATION_TOPIC_ARN")
 
     @property
+    def large_object_bytes(self) -> int:
+        """What is larger is checked in parts."""
+        return int(self._get("LARGE_OBJECT_BYTES"))
+
+    @property
+    def large_batches_arn(self) -> str:
+        return self._get("LARGE_BATCHES_ARN")
+
+    @property
     def serving_function_prefix(self) -> str:
         return self._get("SERVING_FUNCTION_PREFIX")

@@ -1,5 +1,6 @@
 """Landed objects and what became of them: accepted as a batch, or quarantined with reasons."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -33,19 +34,46 @@ class LandedObject:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Batch:
-    """One accepted batch. Its id is made from the object's content, so landing it again changes nothing."""
+class BatchFile:
+    """Normalised rows of a batch as one Parquet file. `path`: relative to the feed's table."""
 
-    batch_id: str
-    feed: Feed
-    source_key: str
-    table_path: str
-    """The normalised Parquet file, relative to the feed's table."""
+    path: str
     rows: int
     bytes: int
     event_time_min: datetime
     event_time_max: datetime
     ingested_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Batch:
+    """One accepted batch. Its id is made from the object's content, so landing it again changes nothing.
+
+    `files`: one, or, of a batch that was checked in parts, as many as parts.
+    """
+
+    batch_id: str
+    feed: Feed
+    source_key: str
+    files: tuple[BatchFile, ...]
+    rows: int
+    event_time_min: datetime
+    event_time_max: datetime
+    ingested_at: datetime
+
+    @classmethod
+    def of(cls, files: Sequence[BatchFile], *, batch_id: str, feed: Feed, source_key: str) -> "Batch":
+        """The batch of at least one file."""
+        return cls(
+            batch_id=batch_id,
+            feed=feed,
+            source_key=source_key,
+            files=tuple(files),
+            rows=sum(file.rows for file in files),
+            event_time_min=min(file.event_time_min for file in files),
+            event_time_max=max(file.event_time_max for file in files),
+            ingested_at=max(file.ingested_at for file in files),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

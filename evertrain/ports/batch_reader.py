@@ -7,6 +7,7 @@ from typing import Any, BinaryIO, Protocol
 
 from evertrain.domain.batches import Fault, Feed
 from evertrain.domain.errors import EvertrainError
+from evertrain.domain.large_batches import RowGroups
 
 
 class BatchRejected(EvertrainError):
@@ -32,6 +33,17 @@ class Rows(Protocol):
         `statistics.layouts.Categories` else."""
 
     @property
+    def ingested_at(self) -> datetime: ...
+
+    @property
+    def missing(self) -> Mapping[str, int]:
+        """By column, how many rows have no value."""
+
+    @property
+    def keys(self) -> Any:
+        """Shape (rows,), unsigned 64 bits: what must not be there twice. Empty where rows were compared already."""
+
+    @property
     def file(self) -> BinaryIO:
         """At its beginning: the Parquet file as the feature store keeps it. Equal rows and times give equal bytes."""
 
@@ -39,3 +51,14 @@ class Rows(Protocol):
 class BatchReader(Protocol):
     def read(self, body: BinaryIO, *, name: str, feed: Feed, now: datetime) -> AbstractContextManager[Rows]:
         """Rows for as long as the context lasts. `now`: when they are ingested. Raises BatchRejected."""
+
+    def cut(self, body: BinaryIO, *, name: str, part_bytes: int) -> tuple[RowGroups, ...]:
+        """Parts of a Parquet file of which only the footer need be there. Raises BatchRejected."""
+
+    def read_part(
+        self, body: BinaryIO, *, name: str, feed: Feed, now: datetime, groups: RowGroups
+    ) -> AbstractContextManager[Rows]:
+        """As `read`, of a part, with `keys`. What only the whole shows is not looked at. Raises BatchRejected."""
+
+    def faults_of_whole(self, feed: Feed, *, count: int, missing: Mapping[str, int], keys: Any) -> Sequence[Fault]:
+        """What no single part can show: too many rows, or too few, missing values, rows that are there twice."""

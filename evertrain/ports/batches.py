@@ -1,6 +1,6 @@
 """Landed objects, and the log of what became of them."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import BinaryIO, Protocol
 
@@ -17,6 +17,15 @@ class LandingZone(Protocol):
     def read(self, landed: LandedObject) -> BinaryIO:
         """The object, seekable and at its beginning; a large one is kept on disk. Raises ObjectGone."""
 
+    def size(self, landed: LandedObject) -> int:
+        """Bytes. Raises ObjectGone."""
+
+    def chunks(self, landed: LandedObject) -> Iterator[bytes]:
+        """The object from its beginning, some bytes at a time. Raises ObjectGone."""
+
+    def read_spans(self, landed: LandedObject, *spans: tuple[int, int]) -> BinaryIO:
+        """A file as long as the object in which only these spans, (offset, length), are there. Raises ObjectGone."""
+
 
 class Landing(Protocol):
     def put(self, key: str, body: bytes) -> None:
@@ -26,6 +35,9 @@ class Landing(Protocol):
 class QuarantineStore(Protocol):
     def put(self, quarantine: Quarantine, body: BinaryIO) -> str:
         """Keeps a copy of the object beside a JSON of the reasons; returns the copy's URI. Repeating is harmless."""
+
+    def copy(self, quarantine: Quarantine, landed: LandedObject) -> str:
+        """The same for an object that nobody holds whole."""
 
 
 class BatchLog(Protocol):

@@ -33,6 +33,7 @@ from evertrain.use_cases.drift_events import events_of_verdict
 
 logger = logging.getLogger(__name__)
 
+DAY = timedelta(days=1)
 LATE = timedelta(minutes=10)
 """A day is judged when a request of this much later has landed: its last ones may still be on their way."""
 
@@ -77,25 +78,32 @@ class WatchRequests:
         for version, parts in sketches.items():
             self.records.keep_sketch(merge(parts).to_bytes(), model=spec.name, version=version, batch_id=batch_id)
 
-    def judge_closed_day(self, spec: ModelSpec, batch: Batch) -> DriftVerdict | None:
-        """The verdict on the newest day of requests that is over, now that this batch of them has landed; None where
-        there is none yet. A day is judged once, and told at least once."""
-        today = _day_of(batch.event_time_max - LATE)
-        newest = next(iter(self.batches.batches(batch.feed, limit=1, before=today)), None)
+    def judge_closed_days(self, spec: ModelSpec, batch: Batch) -> Sequence[DriftVerdict]:
+        """Verdicts on the days of requests that are over now that this batch of them has landed, the oldest first.
+
+        A day is judged once, after those before it, and told at least once; answered are those that are told now.
+        """
         champion = self.registry.champion(spec.name)
-        if newest is None or champion is None:
-            return None
-        day = _day_of(newest.event_time_min)
-        # The newest first; those of later days are there where batches land out of order.
-        judged = [each for each in self.batches.requests(spec.name, limit=3) if each.batch_id <= _name_of(day)]
-        verdict = next((each for each in judged if each.batch_id == _name_of(day)), None)
-        if verdict is None:
-            verdict = self._judge(spec, batch.feed, day, champion.version, judged[0] if judged else None)
-            self.batches.record_requests(verdict, feed=batch.feed)
-        if not self.batches.is_published(batch.feed, verdict.batch_id):
-            self.bus.publish(_events_of(batch.feed, verdict))
-            self.batches.mark_published(batch.feed, verdict.batch_id)
-        return verdict
+        if champion is None:
+            return []
+        last = next(iter(self.batches.requests(spec.name, limit=1)), None)
+        told = [] if last is None else self._tell(batch.feed, last)
+        since = None if last is None else _day_of(last.event_time_max) + DAY
+        waiting = self.batches.batches(
+            batch.feed, limit=MOST_BATCHES, since=since, before=_day_of(batch.event_time_max - LATE)
+        )
+        for day in sorted({_day_of(each.event_time_min) for each in waiting}):
+            last = self._judge(spec, batch.feed, day, champion.version, last)
+            self.batches.record_requests(last, feed=batch.feed)
+            told += self._tell(batch.feed, last)
+        return told
+
+    def _tell(self, feed: Feed, verdict: DriftVerdict) -> list[DriftVerdict]:
+        if self.batches.is_published(feed, verdict.batch_id):
+            return []
+        self.bus.publish(_events_of(feed, verdict))
+        self.batches.mark_published(feed, verdict.batch_id)
+        return [verdict]
 
     def _judge(
         self, spec: ModelSpec, feed: Feed, day: datetime, version: str, earlier: DriftVerdict | None
@@ -106,7 +114,7 @@ class WatchRequests:
         since = day
         if earlier is not None and earlier.status is DriftStatus.TOO_FEW_ROWS:
             since = max(_day_of(earlier.event_time_min), day - GATHERED)
-        inside = self.batches.batches(feed, limit=MOST_BATCHES, since=since, before=day + timedelta(days=1))
+        inside = self.batches.batches(feed, limit=MOST_BATCHES, since=since, before=day + DAY)
         reference, sketches = self._reference(spec, version), list(self._sketches(spec, version, inside))
         findings = Findings(status=DriftStatus.NO_REFERENCE)
         sketch = merge(sketches) if sketches else None
@@ -120,7 +128,8 @@ class WatchRequests:
             reference_version=version,
             rows=0 if sketch is None else sketch.rows,
             event_time_min=min(each.event_time_min for each in inside),
-            event_time_max=max(each.event_time_max for each in inside),
+            # Of the day, even where a batch reaches into the next one: days are counted by it.
+            event_time_max=min(max(each.event_time_max for each in inside), day + DAY - timedelta(microseconds=1)),
             checked_at=self.clock.now(),
         )
         if reference is not None and sketch is not None:

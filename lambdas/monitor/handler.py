@@ -5,10 +5,10 @@ from typing import Any
 
 from evertrain.adapters.cloudwatch_metrics import metric_lines
 from evertrain.adapters.sqs_events import Envelope, each_event, field
-from evertrain.domain.batches import Batch, FeedKind, LandedObject
+from evertrain.domain.batches import Batch, FeedKind, LandedObject, Quarantine
 from evertrain.domain.drift import DriftVerdict
 from evertrain.ports.batches import ObjectGone
-from lambdas.monitor.wiring import check_batch, stage
+from lambdas.monitor.wiring import check_batch, check_large_batch, large_checks, stage
 
 logger = logging.getLogger(__name__)
 logging.getLogger().setLevel(logging.INFO)
@@ -23,18 +23,26 @@ def _check(envelope: Envelope) -> None:
         bucket=field(envelope, "detail", "bucket", "name"), key=field(envelope, "detail", "object", "key")
     )
     try:
+        if check_large_batch().takes(landed):
+            execution = large_checks().start(landed, event_id=field(envelope, "id"))
+            logger.info("batch_in_parts execution=%s key=%s", execution, landed.key)
+            return
         found = check_batch().run(landed)
     except ObjectGone:
         # Whoever deleted it decided; another delivery would not bring it back.
         logger.warning("object_gone key=%s", landed.key)
         return
+    report(found, landed)
+    if isinstance(found, Batch) and found.feed.kind is FeedKind.PREDICTIONS:
+        for verdict in check_batch().judge_requests(found):
+            _tell(verdict, source=FeedKind.PREDICTIONS)
+
+
+def report(found: Batch | Quarantine, landed: LandedObject) -> None:
+    """In the log, and to CloudWatch."""
     if isinstance(found, Batch):
         for verdict in check_batch().batches.verdicts_of(found.feed, found.batch_id):
             _tell(verdict, source=FeedKind.FEATURES)
-        if found.feed.kind is FeedKind.PREDICTIONS:
-            day = check_batch().judge_requests(found)
-            if day is not None:
-                _tell(day, source=FeedKind.PREDICTIONS)
         logger.info(
             "batch_accepted feed=%s batch=%s rows=%d key=%s", found.feed, found.batch_id, found.rows, landed.key
         )

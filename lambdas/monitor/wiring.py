@@ -1,5 +1,6 @@
-"""The monitor's use case with its adapters, made on first use."""
+"""The monitor's use cases with their adapters, made on first use."""
 
+from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
@@ -10,18 +11,93 @@ from evertrain.adapters.dynamodb_batches import DynamoDBBatchLog
 from evertrain.adapters.dynamodb_registry import DynamoDBModelRegistry
 from evertrain.adapters.event_bus import EventBridgeBus
 from evertrain.adapters.landed_rows import LandedRowsReader
+from evertrain.adapters.large_checks import LargeChecks
 from evertrain.adapters.project_files import load_project
 from evertrain.adapters.s3_artifacts import S3Artifacts
 from evertrain.adapters.s3_drift_records import S3DriftRecords
 from evertrain.adapters.s3_landing import S3BatchFiles, S3LandingZone, S3QuarantineStore
+from evertrain.adapters.s3_parts import S3Parts
 from evertrain.adapters.settings import Settings
+from evertrain.domain.model_spec import Project
+from evertrain.ports.clock import Clock
 from evertrain.statistics.reference import Reference
 from evertrain.use_cases.check_batch import CheckBatch
+from evertrain.use_cases.check_large_batch import CheckLargeBatch
+from evertrain.use_cases.compare_batch import CompareBatch
+from evertrain.use_cases.record_batch import RecordBatch
 from evertrain.use_cases.watch_requests import WatchRequests
+
+PARTS_OF_THE_SMALLEST = 4
+"""Into how many parts an object is cut that is just too large for one function."""
 
 
 @cache
 def check_batch() -> CheckBatch:
+    shared = _shared()
+    return CheckBatch(
+        project=shared.project,
+        landing=shared.landing,
+        reader=shared.reader,
+        files=shared.files,
+        quarantine=shared.quarantine,
+        batches=shared.batches,
+        compare=shared.compare,
+        record=shared.record,
+        requests=WatchRequests(
+            batches=shared.batches,
+            registry=shared.compare.registry,
+            load_reference=shared.compare.load_reference,
+            records=shared.compare.records,
+            bus=shared.record.bus,
+            clock=shared.clock,
+        ),
+        clock=shared.clock,
+    )
+
+
+@cache
+def check_large_batch() -> CheckLargeBatch:
+    shared, settings = _shared(), Settings.from_environment()
+    return CheckLargeBatch(
+        project=shared.project,
+        landing=shared.landing,
+        reader=shared.reader,
+        files=shared.files,
+        quarantine=shared.quarantine,
+        batches=shared.batches,
+        parts=S3Parts(artifacts=shared.artifacts, root=f"s3://{settings.artifact_bucket}"),
+        compare=shared.compare,
+        record=shared.record,
+        clock=shared.clock,
+        most_bytes=settings.large_object_bytes,
+        part_bytes=settings.large_object_bytes // PARTS_OF_THE_SMALLEST,
+    )
+
+
+@cache
+def large_checks() -> LargeChecks:
+    arn = Settings.from_environment().large_batches_arn
+    return LargeChecks(client=client("stepfunctions"), state_machine_arn=arn)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Shared:
+    """What checking alone and checking in parts have in common."""
+
+    project: Project
+    artifacts: S3Artifacts
+    landing: S3LandingZone
+    reader: LandedRowsReader
+    files: S3BatchFiles
+    quarantine: S3QuarantineStore
+    batches: DynamoDBBatchLog
+    compare: CompareBatch
+    record: RecordBatch
+    clock: Clock
+
+
+@cache
+def _shared() -> _Shared:
     settings = Settings.from_environment()
     project = load_project(Path(__file__).parents[2])
     s3, dynamodb = client("s3"), client("dynamodb")
@@ -32,30 +108,28 @@ def check_batch() -> CheckBatch:
         return Reference.from_bytes(artifacts.get(uri))
 
     batches = DynamoDBBatchLog(table=Table(client=dynamodb, name=settings.batches_table))
-    registry = DynamoDBModelRegistry(table=Table(client=dynamodb, name=settings.registry_table))
-    records = S3DriftRecords(artifacts=artifacts, root=f"s3://{settings.artifact_bucket}")
-    bus = EventBridgeBus(client=client("events"), bus_name=settings.event_bus_name)
-    clock = clock_of(settings.clock, decisions=lambda: Table(client=dynamodb, name=settings.decisions_table))
-    return CheckBatch(
+    compare = CompareBatch(
         project=project,
+        registry=DynamoDBModelRegistry(table=Table(client=dynamodb, name=settings.registry_table)),
+        load_reference=load_reference,
+        batches=batches,
+        records=S3DriftRecords(artifacts=artifacts, root=f"s3://{settings.artifact_bucket}"),
+    )
+    return _Shared(
+        project=project,
+        artifacts=artifacts,
         landing=S3LandingZone(client=s3),
         reader=LandedRowsReader(project=project),
         files=S3BatchFiles(client=s3, bucket=settings.feature_store_bucket),
         quarantine=S3QuarantineStore(client=s3, bucket=settings.quarantine_bucket),
         batches=batches,
-        registry=registry,
-        load_reference=load_reference,
-        records=records,
-        requests=WatchRequests(
+        compare=compare,
+        record=RecordBatch(
             batches=batches,
-            registry=registry,
-            load_reference=load_reference,
-            records=records,
-            bus=bus,
-            clock=clock,
+            compare=compare,
+            bus=EventBridgeBus(client=client("events"), bus_name=settings.event_bus_name),
         ),
-        bus=bus,
-        clock=clock,
+        clock=clock_of(settings.clock, decisions=lambda: Table(client=dynamodb, name=settings.decisions_table)),
     )
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from evertrain.domain.batches import Batch, Fault, Feed, FeedKind, Quarantine, TableState
+from evertrain.domain.batches import Batch, BatchFile, Fault, Feed, FeedKind, Quarantine, TableState
 from tests.builders.models import NOW, days
 
 FEATURES = Feed(kind=FeedKind.FEATURES, name="trips")
@@ -12,17 +12,15 @@ PREDICTIONS = Feed(kind=FeedKind.PREDICTIONS, name="trips")
 
 def a_batch(batch_id: str = "b1", *, feed: Feed = FEATURES, days_ago: float = 1) -> Batch:
     start = NOW - days(days_ago)
-    return Batch(
-        batch_id=batch_id,
-        feed=feed,
-        source_key=f"{feed}/{batch_id}.parquet",
-        table_path=f"batch-{batch_id}.parquet",
+    file = BatchFile(
+        path=f"batch-{batch_id}.parquet",
         rows=900,
         bytes=12_345,
         event_time_min=start,
         event_time_max=start + days(0.9),
         ingested_at=start + days(1),
     )
+    return Batch.of([file], batch_id=batch_id, feed=feed, source_key=f"{feed}/{batch_id}.parquet")
 
 
 def a_quarantine(batch_id: str = "q1", *, feed: Feed | None = FEATURES, at: datetime = NOW) -> Quarantine:

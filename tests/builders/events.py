@@ -8,6 +8,7 @@ from typing import Any
 def object_created(key: str, *, bucket: str = "landing") -> dict[str, Any]:
     """As EventBridge tells it: the key is plain text, not URL-encoded as in S3's own notifications."""
     return {
+        "id": "e-1",
         "source": "aws.s3",
         "detail-type": "Object Created",
         "detail": {"bucket": {"name": bucket}, "object": {"key": key}},

@@ -61,6 +61,20 @@ def test_an_object_that_is_gone_is_told(landing: LandingZone) -> None:
         landing.read(LandedObject(bucket="landing", key="features/trips/other"))
 
 
+def test_spans_of_an_object_lie_where_they_are_in_it(landing: LandingZone) -> None:
+    assert landing.size(LANDED) == 4
+    assert b"".join(landing.chunks(LANDED)) == b"rows"
+    with landing.read_spans(LANDED, (1, 1), (3, 1)) as body:
+        assert body.read() == b"\0o\0s"
+
+
+def test_of_an_object_that_is_gone_there_is_neither_size_nor_span(landing: LandingZone) -> None:
+    gone = LandedObject(bucket="landing", key="features/trips/other")
+    for ask in (landing.size, landing.read_spans, lambda landed: list(landing.chunks(landed))):
+        with pytest.raises(ObjectGone, match="other"):
+            ask(gone)
+
+
 def test_the_first_writer_of_a_batch_file_wins_and_later_ones_are_told_its_size_and_time(files: BatchFiles) -> None:
     first = files.put_if_absent(FEATURES, "batch-1.parquet", io.BytesIO(b"first"), ingested_at=NOW)
     assert first == StoredFile(size=5, ingested_at=NOW)
@@ -84,6 +98,14 @@ def test_putting_into_quarantine_twice_gives_the_same_place(quarantine_store: Qu
     first = quarantine_store.put(a_quarantine(), io.BytesIO(b"half a file"))
     assert quarantine_store.put(a_quarantine(), io.BytesIO(b"half a file")) == first
     assert a_quarantine().source_key in first
+
+
+def test_an_object_is_copied_into_quarantine_without_being_read(s3: Any) -> None:
+    s3.put_object(Bucket=LANDED.bucket, Key=LANDED.key, Body=b"a huge file")
+    store = S3QuarantineStore(client=s3, bucket="quarantine")
+    bucket, _, key = store.copy(a_quarantine(), LANDED).removeprefix("s3://").partition("/")
+    assert s3.get_object(Bucket=bucket, Key=key)["Body"].read() == b"a huge file"
+    assert s3.get_object(Bucket=bucket, Key=key.replace("/object", "/reasons.json"))
 
 
 def test_quarantine_keeps_the_object_beside_its_reasons(s3: Any) -> None:

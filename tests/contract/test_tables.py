@@ -17,7 +17,7 @@ from deltalake import DeltaTable
 from evertrain.adapters.delta_reader import DeltaReader, load_training_rows
 from evertrain.adapters.delta_writer import DeltaWriter
 from evertrain.adapters.landed_rows import LandedRowsReader
-from evertrain.domain.batches import Batch, Feed, FeedKind, TableState
+from evertrain.domain.batches import Batch, BatchFile, Feed, FeedKind, TableState
 from evertrain.domain.model_spec import Project
 from evertrain.domain.training import Interval, TrainingPlan
 from evertrain.ports.feature_store import UnknownTable
@@ -54,17 +54,15 @@ class Store:
         with reader.read(io.BytesIO(body), name="x.parquet", feed=feed, now=ingested_at) as rows:
             path.write_bytes(rows.file.read())
         first, last = rows.event_times
-        return Batch(
-            batch_id=batch_id,
-            feed=feed,
-            source_key="x.parquet",
-            table_path=path.name,
+        file = BatchFile(
+            path=path.name,
             rows=rows.count,
             bytes=path.stat().st_size,
             event_time_min=first,
             event_time_max=last,
             ingested_at=ingested_at,
         )
+        return Batch.of([file], batch_id=batch_id, feed=feed, source_key="x.parquet")
 
     def add(self, feed: Feed, body: bytes, *, ingested_at: datetime) -> TableState:
         return self.writer.commit(self.put(feed, body, ingested_at=ingested_at))

@@ -20,6 +20,9 @@ from tests.end_to_end.loop import Loop
 REPOSITORY = Path(__file__).parents[2]
 STAGE = "e2e"
 FIRST_DAY = date(2013, 1, 1)
+LARGE = 150_000
+"""Bytes. A day of flights has a third of it."""
+
 LABELLED_DAYS = 48
 """As many as both models wait for: 28 days to train on, and gate, validation and embargo."""
 
@@ -81,7 +84,7 @@ def _deploy(out: Path, *, bootstrap: bool) -> None:
     cdk = str(REPOSITORY / "infra/cdk.sh")
     if bootstrap:
         _run(cdk, "bootstrap", "--app", "", "aws://000000000000/us-east-1")
-    context = [f"stage={STAGE}", "clock=replay", "tick=rate(1 minute)"]
+    context = [f"stage={STAGE}", "clock=replay", "tick=rate(1 minute)", f"large_object_bytes={LARGE}"]
     options = [word for entry in context for word in ("-c", entry)]
     _run(cdk, "deploy", "--all", "--require-approval", "never", "--concurrency", "4", "-o", str(out), *options)
 

@@ -1,6 +1,7 @@
 """What the end-to-end tests do to a stage: land days, ask for things, and wait for what comes of it."""
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
@@ -15,7 +16,7 @@ from evertrain.domain.batches import Batch, Feed, FeedKind, Quarantine, TableSta
 from evertrain.domain.decisions import RecordedDecision
 from evertrain.domain.model_spec import Project
 from evertrain.domain.outcomes import Outcome
-from evertrain.terminal.waiting import wait_until
+from evertrain.terminal.waiting import WaitedTooLong, wait_until
 from evertrain.use_cases.decide_retraining import Cause
 
 T = TypeVar("T")
@@ -84,7 +85,19 @@ class Loop:
         return next(name for name in names if name.startswith(f"evertrain-{self.stage.name}-") and part in name)
 
     def wait(self, ask: Callable[[], T | None], *, for_what: str, seconds: float = 60) -> T:
-        return wait_until(ask, seconds=seconds, for_what=for_what)
+        try:
+            return wait_until(ask, seconds=seconds, for_what=for_what)
+        except WaitedTooLong as waited:
+            waited.add_note(self._last_log_lines(since=time.time() - seconds))
+            raise
+
+    def _last_log_lines(self, *, since: float) -> str:
+        logs, lines = client("logs"), []
+        for page in logs.get_paginator("describe_log_groups").paginate():
+            for group in page["logGroups"]:
+                found = logs.filter_log_events(logGroupName=group["logGroupName"], startTime=int(since * 1000))
+                lines += [(event["timestamp"], group["logGroupName"], event["message"]) for event in found["events"]]
+        return "\n".join(f"{moment} {group[-40:]} {message[:500]}" for moment, group, message in sorted(lines)[-200:])
 
     @property
     def now(self) -> datetime:

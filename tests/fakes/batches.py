@@ -1,7 +1,7 @@
 """Landed objects, batch log and table states in memory."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import BinaryIO
@@ -23,6 +23,21 @@ class FakeLandingZone:
             raise ObjectGone(f"{landed.bucket}/{landed.key} is gone")
         return io.BytesIO(self.objects[landed])
 
+    def size(self, landed: LandedObject) -> int:
+        return len(self.read(landed).read())
+
+    def chunks(self, landed: LandedObject) -> Iterator[bytes]:
+        body = self.read(landed)
+        while chunk := body.read(1000):
+            yield chunk
+
+    def read_spans(self, landed: LandedObject, *spans: tuple[int, int]) -> BinaryIO:
+        whole = self.read(landed).read()
+        there = bytearray(len(whole))
+        for offset, length in spans:
+            there[offset : offset + length] = whole[offset : offset + length]
+        return io.BytesIO(bytes(there))
+
 
 @dataclass
 class FakeQuarantineStore:
@@ -33,6 +48,9 @@ class FakeQuarantineStore:
         uri = f"memory://quarantine/{quarantine.source_key}/{quarantine.batch_id}/object"
         self.kept[uri] = (quarantine, body.read())
         return uri
+
+    def copy(self, quarantine: Quarantine, landed: LandedObject) -> str:
+        return self.put(quarantine, io.BytesIO(f"a copy of {landed.key}".encode()))
 
 
 @dataclass

@@ -37,7 +37,7 @@ def test_every_aws_solutions_rule_is_kept_or_acknowledged_with_a_reason(synthesi
         for violation in violations
         if not OBJECTS_BELOW_A_PREFIX.fullmatch(violation["ruleName"])
     ]
-    assert open_ones == []
+    assert open_ones == [], open_ones
 
 
 def test_cfn_lint_has_nothing_to_say(assembly: Assembly) -> None:

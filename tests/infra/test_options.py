@@ -36,6 +36,8 @@ def test_the_context_names_the_stage_before_the_environment() -> None:
         ("endpoint_auth", "open"),
         ("removal", "yes"),
         ("cli_credentials", "true"),
+        ("large_object_bytes", "1 GiB"),
+        ("large_object_bytes", "0"),
     ],
 )
 def test_a_value_that_is_not_allowed_is_refused_by_its_key(key: str, value: str) -> None:

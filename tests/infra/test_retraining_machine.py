@@ -15,7 +15,7 @@ LEASE_SECONDS = 4 * 3600
 
 @pytest.fixture(scope="session")
 def definition(assembly: Assembly) -> dict[str, Any]:
-    (_, machine), *_ = assembly.resources("AWS::StepFunctions::StateMachine")
+    (_, machine), *_ = assembly.resources("AWS::StepFunctions::StateMachine", "training")
     parts = machine["DefinitionString"]["Fn::Join"][1]
     text = "".join(part if isinstance(part, str) else "arn" for part in parts)
     return dict(json.loads(text))

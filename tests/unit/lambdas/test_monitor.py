@@ -34,14 +34,22 @@ class CheckByName:
             return a_batch(feed=PREDICTIONS)
         return a_quarantine() if "bad" in landed.key else a_batch()
 
-    def judge_requests(self, batch: Batch) -> DriftVerdict | None:
-        return None if "early" in self.seen[-1].key else a_verdict(days_ago=1)
+    def judge_requests(self, batch: Batch) -> list[DriftVerdict]:
+        return [] if "early" in self.seen[-1].key else [a_verdict(days_ago=1)]
+
+    def takes(self, landed: LandedObject) -> bool:
+        return "huge" in landed.key
+
+    def start(self, landed: LandedObject, *, event_id: str) -> str:
+        self.seen.append(landed)
+        return f"execution-of-{event_id}"
 
 
 @pytest.fixture
 def check(monkeypatch: pytest.MonkeyPatch) -> CheckByName:
     check = CheckByName()
-    monkeypatch.setattr(handler, "check_batch", lambda: check)
+    for name in ("check_batch", "check_large_batch", "large_checks"):
+        monkeypatch.setattr(handler, name, lambda: check)
     return check
 
 
@@ -62,6 +70,12 @@ def test_a_message_that_fails_goes_back_while_the_others_are_done(check: CheckBy
 def test_a_key_is_taken_as_it_is_told(check: CheckByName) -> None:
     assert handle(one=object_created("features/trips/a+b%20ü.parquet", bucket="b")) == {"batchItemFailures": []}
     assert check.seen == [LandedObject(bucket="b", key="features/trips/a+b%20ü.parquet")]
+
+
+def test_a_large_object_is_handed_on(check: CheckByName, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    assert handle(one=object_created("features/trips/huge.parquet")) == {"batchItemFailures": []}
+    assert caplog.messages == ["batch_in_parts execution=execution-of-e-1 key=features/trips/huge.parquet"]
 
 
 def test_an_object_that_is_gone_is_not_asked_for_again(check: CheckByName, caplog: pytest.LogCaptureFixture) -> None:

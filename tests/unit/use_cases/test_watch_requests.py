@@ -2,29 +2,23 @@
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
 
 from evertrain.adapters.landed_rows import LandedRowsReader
 from evertrain.adapters.prediction_files import prediction_file
-from evertrain.domain.batches import Batch, LandedObject
+from evertrain.domain.batches import Batch
 from evertrain.domain.drift import DriftStatus, DriftVerdict
 from evertrain.domain.model_spec import Project
 from evertrain.statistics.reference import Reference, build_prediction_reference, build_reference
-from evertrain.use_cases.check_batch import CheckBatch
-from evertrain.use_cases.watch_requests import WatchRequests
 from tests.builders.batches import FEATURES
 from tests.builders.landed import landed_features
-from tests.builders.models import NOW, a_champion, a_group, a_model, days
+from tests.builders.models import NOW, a_group, a_model, days
+from tests.builders.monitoring import Monitor
 from tests.builders.predictions import answered
-from tests.builders.registry import a_version
-from tests.fakes.batches import FakeBatchFiles, FakeBatchLog, FakeLandingZone, FakeQuarantineStore
-from tests.fakes.drift_records import FakeDriftRecords
-from tests.fakes.messages import FakeClock, FakeEventBus
-from tests.fakes.registry import FakeModelRegistry
+from tests.fakes.batches import FakeBatchLog
 
 PROJECT = Project(groups={"trips": a_group()}, models={"trips": a_model()})
 MONDAY = NOW - days(20)
@@ -42,57 +36,25 @@ def reference() -> Reference:
 
 
 @dataclass
-class Loop:
-    reference: Reference
-    landing: FakeLandingZone = field(default_factory=FakeLandingZone)
-    batches: FakeBatchLog = field(default_factory=FakeBatchLog)
-    registry: FakeModelRegistry = field(default_factory=FakeModelRegistry)
-    records: FakeDriftRecords = field(default_factory=FakeDriftRecords)
-    bus: FakeEventBus = field(default_factory=FakeEventBus)
+class Loop(Monitor):
     requests: int = 0
 
-    @property
-    def check(self) -> CheckBatch:
-        clock = FakeClock(NOW)
-        return CheckBatch(
-            project=PROJECT,
-            landing=self.landing,
-            reader=LandedRowsReader(project=PROJECT),
-            files=FakeBatchFiles(),
-            quarantine=FakeQuarantineStore(),
-            batches=self.batches,
-            registry=self.registry,
-            load_reference=lambda uri: self.reference,
-            records=self.records,
-            requests=WatchRequests(
-                batches=self.batches,
-                registry=self.registry,
-                load_reference=lambda uri: self.reference,
-                records=self.records,
-                bus=self.bus,
-                clock=clock,
-            ),
-            bus=self.bus,
-            clock=clock,
-        )
-
-    def crown(self, version: str = "v1", *, instead_of: str | None = None) -> None:
-        self.registry.register(a_version(version))
-        self.registry.promote(a_champion(version=version), expected_champion=instead_of)
-
-    def ask(self, *, day: float, rows: int = 150, **how: object) -> DriftVerdict | None:
-        """A file of one request at this many days after Monday; what could be judged then."""
+    def ask(self, *, day: float, rows: int = 150, **how: object) -> Sequence[DriftVerdict]:
+        """A file of one request at this many days after Monday; what was told then."""
         self.requests += 1
         request = answered(rows, at=MONDAY + days(day), seed=self.requests, **how)  # type: ignore[arg-type]
-        key = f"predictions/trips/{self.requests}.parquet"
-        landed = LandedObject(bucket="landing", key=key)
-        self.landing.objects[landed] = prediction_file(a_model(), [request])
-        found = self.check.run(landed)
+        body = prediction_file(a_model(), [request])
+        found = self.land(body, key=f"predictions/trips/{self.requests}.parquet")
         assert isinstance(found, Batch)
         return self.check.judge_requests(found)
 
-    def a_day(self, day: int, *, files: int = 4, **how: object) -> list[DriftVerdict | None]:
-        return [self.ask(day=day + (file + 1) / (files + 1), **how) for file in range(files)]
+    def a_day(self, day: int, *, files: int = 4, **how: object) -> list[Sequence[DriftVerdict]]:
+        return [self.ask(day=day + (file + 1) / (files + 1), **how) for file in range(files)]  # type: ignore[arg-type]
+
+    def judged(self, *, day: float, **how: object) -> DriftVerdict:
+        """The one verdict that a request calls for."""
+        (verdict,) = self.ask(day=day, **how)  # type: ignore[arg-type]
+        return verdict
 
     def told(self) -> Sequence[str]:
         return [name for name in self.bus.names() if name.startswith("Request")]
@@ -100,14 +62,13 @@ class Loop:
 
 @pytest.fixture
 def loop(reference: Reference) -> Loop:
-    return Loop(reference=reference)
+    return Loop(project=PROJECT, load_reference=lambda uri: reference)
 
 
 def test_a_day_of_small_files_is_judged_when_the_next_day_has_begun(loop: Loop) -> None:
     loop.crown()
-    assert loop.a_day(0) == [None] * 4
-    verdict = loop.ask(day=1.3)
-    assert verdict is not None
+    assert loop.a_day(0) == [[]] * 4
+    verdict = loop.judged(day=1.3)
     assert (verdict.batch_id, verdict.rows, verdict.status) == ("requests-2013-03-12", 600, DriftStatus.STABLE)
     assert [feature.feature for feature in verdict.features][-1] == "prediction"
     assert (verdict.event_time_min, verdict.event_time_max) == (MONDAY + days(0.2), MONDAY + days(0.8))
@@ -117,8 +78,7 @@ def test_a_day_of_small_files_is_judged_when_the_next_day_has_begun(loop: Loop) 
 def test_a_day_is_judged_and_told_once(loop: Loop) -> None:
     loop.crown()
     loop.a_day(0)
-    later = loop.a_day(1)
-    assert len({id(verdict) for verdict in later}) == 1
+    assert [len(told) for told in loop.a_day(1)] == [1, 0, 0, 0]
     assert loop.told() == ["RequestsChecked"]
     assert len(loop.batches.requests("trips", limit=9)) == 1
 
@@ -137,17 +97,15 @@ def test_who_failed_after_recording_tells_it_the_next_time(loop: Loop, monkeypat
 def test_minutes_after_midnight_the_day_s_last_requests_may_still_come(loop: Loop) -> None:
     loop.crown()
     loop.a_day(0)
-    assert loop.ask(day=1 + 5 / 1440) is None
-    verdict = loop.ask(day=1 + 15 / 1440)
-    assert verdict is not None
+    assert not loop.ask(day=1 + 5 / 1440)
+    verdict = loop.judged(day=1 + 15 / 1440)
     assert verdict.rows == 600
 
 
 def test_predictions_that_moved_are_found_though_no_feature_did(loop: Loop) -> None:
     loop.crown()
     loop.a_day(0, lift=0.2)
-    verdict = loop.ask(day=1.3)
-    assert verdict is not None
+    verdict = loop.judged(day=1.3)
     assert verdict.drifted == ("prediction",)
     assert verdict.sentences[0].startswith("prediction: PSI ")
     assert loop.told() == ["RequestsChecked", "RequestDriftDetected"]
@@ -156,8 +114,7 @@ def test_predictions_that_moved_are_found_though_no_feature_did(loop: Loop) -> N
 def test_requests_that_are_filled_in_otherwise_are_found(loop: Loop) -> None:
     loop.crown()
     loop.a_day(0, carrier="ZZ")
-    verdict = loop.ask(day=1.3)
-    assert verdict is not None
+    verdict = loop.judged(day=1.3)
     assert "carrier" in verdict.drifted_features
     assert {fault.column for fault in verdict.faults} >= {"carrier"}
 
@@ -181,8 +138,7 @@ def test_only_the_champion_s_own_answers_are_judged(loop: Loop) -> None:
     loop.a_day(0, files=3, version="v2")  # nobody registered it: such answers leave no sketch
     loop.crown("v2", instead_of="v1")
     loop.a_day(0, files=2, version="v2", lift=0.01)
-    verdict = loop.ask(day=1.3)
-    assert verdict is not None
+    verdict = loop.judged(day=1.3)
     assert (verdict.reference_version, verdict.rows) == ("v2", 300)
 
 
@@ -190,15 +146,14 @@ def test_a_day_that_another_version_answered_cannot_be_judged_and_is_not_asked_a
     loop.crown("v1")
     loop.a_day(0, version="v1")
     loop.crown("v2", instead_of="v1")
-    verdict = loop.ask(day=1.3, version="v2")
-    assert verdict is not None
+    verdict = loop.judged(day=1.3, version="v2")
     assert (verdict.status, verdict.rows) == (DriftStatus.NO_REFERENCE, 0)
-    assert loop.ask(day=1.4, version="v2") == verdict
+    assert not loop.ask(day=1.4, version="v2")
 
 
 def test_before_there_is_a_champion_nothing_is_judged(loop: Loop) -> None:
     loop.a_day(0)
-    assert loop.ask(day=1.3) is None
+    assert not loop.ask(day=1.3)
 
 
 def test_the_verdict_has_a_page_and_a_sketch(loop: Loop) -> None:
@@ -214,7 +169,20 @@ def test_the_verdict_has_a_page_and_a_sketch(loop: Loop) -> None:
 def test_late_files_of_a_judged_day_change_no_verdict(loop: Loop) -> None:
     loop.crown()
     loop.a_day(0)
-    first = loop.ask(day=1.3)
-    assert loop.ask(day=0.95) is None
-    assert loop.ask(day=1.5) == first
-    assert timedelta(0) < MONDAY + days(1) - first.event_time_max  # type: ignore[union-attr]
+    first = loop.judged(day=1.3)
+    assert not loop.ask(day=0.95)
+    assert not loop.ask(day=1.5)
+    assert loop.batches.requests("trips", limit=9) == [first]
+
+
+def test_days_that_were_missed_are_judged_in_their_order(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop.crown()
+    with monkeypatch.context() as broken:
+        broken.setattr(type(loop.check), "judge_requests", lambda *_: [])
+        loop.a_day(0)
+        loop.a_day(1, lift=0.2)
+    told = loop.ask(day=2.5)
+    assert [(each.batch_id, each.status) for each in told] == [
+        ("requests-2013-03-12", DriftStatus.STABLE),
+        ("requests-2013-03-13", DriftStatus.DRIFTED),
+    ]

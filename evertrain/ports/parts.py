@@ -1,0 +1,30 @@
+"""What those who check a large object in parts leave for each other."""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+from evertrain.domain.errors import EvertrainError
+from evertrain.domain.large_batches import CheckedPart, Split
+
+
+class PartMissing(EvertrainError):
+    """A part has not been checked."""
+
+
+class Parts(Protocol):
+    """Everything has one place, made from the batch's id: a repeated step replaces its own."""
+
+    def put_split(self, split: Split) -> str:
+        """Returns the URI."""
+
+    def split(self, uri: str) -> Split: ...
+
+    def put(self, split: Split, index: int, part: CheckedPart, *, sketches: Mapping[str, bytes], keys: Any) -> None:
+        """`sketches`: by model. `keys`: shape (rows,), unsigned 64 bits."""
+
+    def part(self, split: Split, index: int) -> CheckedPart:
+        """Raises PartMissing."""
+
+    def sketch(self, split: Split, index: int, model: str) -> bytes | None: ...
+
+    def keys(self, split: Split, index: int) -> Any: ...

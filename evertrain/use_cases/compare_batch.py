@@ -1,0 +1,160 @@
+"""How far does a batch lie from what each champion on its group learnt from?
+
+In three steps, so that a huge batch can be sketched in parts by many: which references, the sketches, the verdict.
+"""
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from evertrain.domain.batches import Batch, Fault, Feed, FeedKind
+from evertrain.domain.drift import DriftStatus, DriftVerdict, Findings
+from evertrain.domain.large_batches import Pinned
+from evertrain.domain.model_spec import ModelSpec, Project
+from evertrain.ports.batch_reader import Rows
+from evertrain.ports.batches import BatchLog
+from evertrain.ports.drift_records import DriftRecords
+from evertrain.ports.registry import ModelRegistry
+from evertrain.reports.drift_page import DriftPage
+from evertrain.statistics.reference import InvalidReference, Reference
+from evertrain.statistics.sketch import InvalidSketch, Sketch, UnfitColumn, merge
+from evertrain.statistics.verdict import judge
+
+logger = logging.getLogger(__name__)
+
+BATCHES_LOOKED_BACK = 20
+"""For the one before: late ones may have come in between."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """A batch beside a champion's reference; `compared` is None where there is none, or none that fits."""
+
+    spec: ModelSpec
+    version: str
+    findings: Findings
+    compared: tuple[Reference, Sketch] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareBatch:
+    """`load_reference` answers the reference at a URI; it may keep those that it has loaded."""
+
+    project: Project
+    registry: ModelRegistry
+    load_reference: Callable[[str], Reference]
+    batches: BatchLog
+    records: DriftRecords
+
+    def pinned(self, feed: Feed) -> Mapping[str, Pinned]:
+        """By model, the champion of the moment and its reference: what the whole batch is compared with."""
+        champions = [(spec.name, self.registry.champion(spec.name)) for spec in self._models(feed)]
+        return {
+            model: Pinned(version=champion.version, reference_uri=champion.reference_uri)
+            for model, champion in champions
+            if champion is not None
+        }
+
+    def sketches(self, pinned: Mapping[str, Pinned], rows: Rows) -> Mapping[str, Sketch]:
+        """By model, of a batch or of a part of it; none where a reference is unreadable or does not fit."""
+        found = {}
+        for model, each in pinned.items():
+            reference = self._reference(model, each)
+            if reference is None:
+                continue
+            names = [feature.name for feature in reference.features]
+            try:
+                found[model] = merge([reference.sketch(part) for part in rows.parts(names)])
+            except UnfitColumn:
+                continue  # a column is declared otherwise now
+        return found
+
+    def compare(
+        self, feed: Feed, pinned: Mapping[str, Pinned], sketches: Mapping[str, Sketch], *, begins: datetime
+    ) -> Sequence[Comparison]:
+        """One for each model on the feed. `begins`: the batch's earliest event."""
+        return [
+            self._compare(spec, pinned.get(spec.name), sketches.get(spec.name), begins) for spec in self._models(feed)
+        ]
+
+    def keep(self, comparison: Comparison, batch: Batch, *, now: datetime) -> DriftVerdict:
+        """The verdict, once its sketch and its page are kept."""
+        verdict = DriftVerdict.of(
+            comparison.findings,
+            model=comparison.spec.name,
+            batch_id=batch.batch_id,
+            reference_version=comparison.version,
+            rows=batch.rows,
+            event_time_min=batch.event_time_min,
+            event_time_max=batch.event_time_max,
+            checked_at=now,
+        )
+        if comparison.compared is not None:
+            reference, sketch = comparison.compared
+            page = _page(verdict, batch, reference, sketch)
+            self.records.keep(verdict, sketch=sketch.to_bytes(), page=page.render())
+        return verdict
+
+    def _models(self, feed: Feed) -> Iterable[ModelSpec]:
+        return self.project.models_on(feed.name) if feed.kind is FeedKind.FEATURES else ()
+
+    def _reference(self, model: str, pinned: Pinned) -> Reference | None:
+        try:
+            reference = self.load_reference(pinned.reference_uri)
+        except InvalidReference:
+            # Of a format before this code's: batches must go on, or there would never be rows for a new champion.
+            logger.exception("reference_unreadable model=%s version=%s", model, pinned.version)
+            return None
+        columns = {column.name for column in self.project.models[model].group.columns}
+        if not {feature.name for feature in reference.features} <= columns:
+            return None  # the group lost a column since: nothing to compare until the next champion
+        return reference
+
+    def _compare(self, spec: ModelSpec, pinned: Pinned | None, sketch: Sketch | None, begins: datetime) -> Comparison:
+        version = "" if pinned is None else pinned.version
+        reference = None if pinned is None or sketch is None else self._reference(spec.name, pinned)
+        if reference is None or sketch is None:
+            nothing = Findings(status=DriftStatus.NO_REFERENCE)
+            return Comparison(spec=spec, version=version, findings=nothing, compared=None)
+        before = self._before(spec, version, begins)
+        findings = judge(reference, sketch, policy=spec.triggers.drift, before=before)
+        return Comparison(spec=spec, version=version, findings=findings, compared=(reference, sketch))
+
+    def _before(self, spec: ModelSpec, version: str, moment: datetime) -> Sketch | None:
+        """Of the newest good batch before this moment that was compared with the same reference."""
+        for verdict in self.batches.verdicts(spec.name, limit=BATCHES_LOOKED_BACK):
+            if verdict.event_time_min < moment and verdict.reference_version == version:
+                kept = self.records.find_sketch(model=spec.name, version=version, batch_id=verdict.batch_id)
+                return None if kept is None else _readable(kept)
+        return None
+
+
+def faults_of(comparisons: Iterable[Comparison]) -> list[Fault]:
+    """Each once, however many models' references say so."""
+    faults = {
+        (fault.code, fault.column): fault
+        for comparison in comparisons
+        if comparison.spec.triggers.drift.quarantine_faults
+        for fault in comparison.findings.faults
+    }
+    return list(faults.values())
+
+
+def _readable(kept: bytes) -> Sketch | None:
+    """None where the sketch is of a format before this code's: nothing is compared with it then."""
+    try:
+        return Sketch.from_bytes(kept)
+    except InvalidSketch:
+        return None
+
+
+def _page(verdict: DriftVerdict, batch: Batch, reference: Reference, sketch: Sketch) -> DriftPage:
+    return DriftPage(
+        title=f"{verdict.model}: {batch.source_key}",
+        before=f"training rows of {verdict.reference_version}",
+        after=f"{batch.event_time_min:%Y-%m-%d %H:%M} to {batch.event_time_max:%Y-%m-%d %H:%M} UTC",
+        findings=verdict,
+        reference=reference,
+        sketch=sketch,
+    )

@@ -1,0 +1,49 @@
+"""A step of a large object's check, as the state machine asks. Payloads: docs/architecture.md."""
+
+import logging
+from typing import Any
+
+from evertrain.adapters.sqs_events import InvalidEvent, field
+from evertrain.domain.batches import LandedObject
+from lambdas.monitor.handler import report
+from lambdas.monitor.wiring import check_large_batch
+
+logger = logging.getLogger(__name__)
+logging.getLogger().setLevel(logging.INFO)
+
+
+def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
+    step = field(event, "step")
+    if step not in STEPS:
+        raise InvalidEvent(f"step: {step!r} is none of {', '.join(STEPS)}")
+    return STEPS[step](event)
+
+
+def split(event: dict[str, Any]) -> dict[str, Any]:
+    """Answers the parts by number; none where it is known already what became of the object."""
+    landed = LandedObject(bucket=field(event, "bucket"), key=field(event, "key"))
+    found = check_large_batch().split(landed)
+    if not isinstance(found, tuple):
+        report(found, landed)
+        return {"split_uri": "", "parts": []}
+    uri, cut = found
+    logger.info("split feed=%s batch=%s parts=%d key=%s", cut.feed, cut.batch_id, len(cut.parts), landed.key)
+    return {"split_uri": uri, "parts": list(range(len(cut.parts)))}
+
+
+def check_part(event: dict[str, Any]) -> dict[str, Any]:
+    uri, index = field(event, "split_uri"), field(event, "part")
+    part = check_large_batch().check_part(uri, index)
+    rows = 0 if part.file is None else part.file.rows
+    logger.info("part_checked split=%s part=%d rows=%d faults=%d", uri, index, rows, len(part.faults))
+    return {}
+
+
+def finish(event: dict[str, Any]) -> dict[str, Any]:
+    uri = field(event, "split_uri")
+    found = check_large_batch().finish(uri)
+    report(found, LandedObject(bucket="", key=found.source_key))
+    return {}
+
+
+STEPS = {"split": split, "check_part": check_part, "finish": finish}

@@ -1,0 +1,101 @@
+"""The monitor's use cases over everything in memory, with the real reader."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from evertrain.adapters.landed_rows import LandedRowsReader
+from evertrain.domain.batches import Batch, LandedObject, Quarantine
+from evertrain.domain.model_spec import Project
+from evertrain.statistics.reference import Reference
+from evertrain.use_cases.check_batch import CheckBatch
+from evertrain.use_cases.check_large_batch import CheckLargeBatch
+from evertrain.use_cases.compare_batch import CompareBatch
+from evertrain.use_cases.record_batch import RecordBatch
+from evertrain.use_cases.watch_requests import WatchRequests
+from tests.builders.models import NOW, a_champion
+from tests.builders.registry import a_version
+from tests.fakes.batches import FakeBatchFiles, FakeBatchLog, FakeLandingZone, FakeQuarantineStore
+from tests.fakes.drift_records import FakeDriftRecords
+from tests.fakes.messages import FakeClock, FakeEventBus
+from tests.fakes.parts import FakeParts
+from tests.fakes.registry import FakeModelRegistry
+
+
+@dataclass
+class Monitor:
+    project: Project
+    load_reference: Callable[[str], Reference]
+    landing: FakeLandingZone = field(default_factory=FakeLandingZone)
+    files: FakeBatchFiles = field(default_factory=FakeBatchFiles)
+    quarantine: FakeQuarantineStore = field(default_factory=FakeQuarantineStore)
+    batches: FakeBatchLog = field(default_factory=FakeBatchLog)
+    registry: FakeModelRegistry = field(default_factory=FakeModelRegistry)
+    records: FakeDriftRecords = field(default_factory=FakeDriftRecords)
+    parts: FakeParts = field(default_factory=FakeParts)
+    bus: FakeEventBus = field(default_factory=FakeEventBus)
+    clock: FakeClock = field(default_factory=lambda: FakeClock(NOW))
+
+    @property
+    def compare(self) -> CompareBatch:
+        return CompareBatch(
+            project=self.project,
+            registry=self.registry,
+            load_reference=self.load_reference,
+            batches=self.batches,
+            records=self.records,
+        )
+
+    @property
+    def record(self) -> RecordBatch:
+        return RecordBatch(batches=self.batches, compare=self.compare, bus=self.bus)
+
+    @property
+    def check(self) -> CheckBatch:
+        return CheckBatch(
+            project=self.project,
+            landing=self.landing,
+            reader=LandedRowsReader(project=self.project),
+            files=self.files,
+            quarantine=self.quarantine,
+            batches=self.batches,
+            compare=self.compare,
+            record=self.record,
+            requests=WatchRequests(
+                batches=self.batches,
+                registry=self.registry,
+                load_reference=self.load_reference,
+                records=self.records,
+                bus=self.bus,
+                clock=self.clock,
+            ),
+            clock=self.clock,
+        )
+
+    def check_large(self, *, most_bytes: int = 0, part_bytes: int = 1) -> CheckLargeBatch:
+        """By default everything is large, and every row group a part."""
+        return CheckLargeBatch(
+            project=self.project,
+            landing=self.landing,
+            reader=LandedRowsReader(project=self.project),
+            files=self.files,
+            quarantine=self.quarantine,
+            batches=self.batches,
+            parts=self.parts,
+            compare=self.compare,
+            record=self.record,
+            clock=self.clock,
+            most_bytes=most_bytes,
+            part_bytes=part_bytes,
+        )
+
+    def crown(self, version: str = "v1", *, instead_of: str | None = None) -> None:
+        self.registry.register(a_version(version))
+        self.registry.promote(a_champion(version=version), expected_champion=instead_of)
+
+    def put(self, body: bytes, *, key: str) -> LandedObject:
+        landed = LandedObject(bucket="landing", key=key)
+        self.landing.objects[landed] = body
+        return landed
+
+    def land(self, body: bytes, *, key: str = "features/trips/1.parquet") -> Batch | Quarantine:
+        return self.check.run(self.put(body, key=key))

@@ -1,0 +1,57 @@
+"""Rows are told apart by key and time, in every process alike."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evertrain.adapters.row_keys import keys_of, rows_twice
+
+ROWS = st.lists(st.tuples(st.text(max_size=12), st.integers(-(2**62), 2**62)), max_size=60)
+
+
+def table(rows: list[tuple[str, int]], *, chunks: int = 1) -> pa.Table:
+    names, times = [name for name, _ in rows], [time for _, time in rows]
+    whole = pa.table(
+        {"trip": pa.array(names, pa.string()), "event_time": pa.array(times, pa.timestamp("us", tz="UTC"))}
+    )
+    step = max(1, -(-len(rows) // chunks))
+    return pa.concat_tables([whole.slice(start, step) for start in range(0, max(1, len(rows)), step)])
+
+
+@given(ROWS)
+@settings(max_examples=300)
+def test_rows_are_alike_exactly_where_key_and_time_are(rows: list[tuple[str, int]]) -> None:
+    keys = keys_of(table(rows), "trip")
+    assert rows_twice(keys.copy()) == len(rows) - len(set(rows))
+    assert [int(key) for key in keys] == [int(keys_of(table([row]), "trip")[0]) for row in rows]
+
+
+@given(ROWS, st.integers(1, 5))
+def test_how_a_table_is_cut_changes_nothing(rows: list[tuple[str, int]], chunks: int) -> None:
+    assert np.array_equal(keys_of(table(rows, chunks=chunks), "trip"), keys_of(table(rows), "trip"))
+
+
+def test_many_rows_that_differ_a_little_are_all_apart() -> None:
+    rows = 200_000
+    names = pa.array([f"2013-01-{each % 28:02d}-UA{each}" for each in range(rows)])
+    times = pa.array(np.repeat(np.arange(rows // 100), 100), pa.timestamp("us", tz="UTC"))
+    assert rows_twice(keys_of(pa.table({"trip": names, "event_time": times}), "trip")) == 0
+    assert rows_twice(keys_of(pa.table({"trip": pa.array(["x"] * rows), "event_time": times}), "trip")) > 0
+
+
+@pytest.mark.parametrize("seed", ["1", "2"])
+def test_every_process_makes_the_same(seed: str) -> None:
+    code = (
+        "import pyarrow as pa; from evertrain.adapters.row_keys import keys_of;"
+        "t = pa.table({'trip': ['a', 'ü', ''], 'event_time': pa.array([1, 2, 3], pa.timestamp('us', tz='UTC'))});"
+        "print(keys_of(t, 'trip').tolist())"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", code], env={"PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True
+    )
+    assert told.stdout == f"{keys_of(table([('a', 1), ('ü', 2), ('', 3)]), 'trip').tolist()}\n"
