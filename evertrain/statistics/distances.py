@@ -1,6 +1,7 @@
 """How far a feature's sketch lies from its baseline, by every measure. Numbers, no verdicts."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -27,9 +28,30 @@ class Baseline:
     mean: float | None
     deviation: float | None
 
-    @property
+    # What every batch is held against is worked out once.
+
+    @cached_property
     def rows(self) -> int:
         return int(self.sketch.counts.sum())
+
+    @cached_property
+    def binned(self) -> Counts:
+        return self.layout.binned(self.sketch.counts)
+
+    @cached_property
+    def ascending(self) -> Counts:
+        """Of a numeric layout: all cells in the order of their values."""
+        assert isinstance(self.layout, NumericLayout)  # noqa: S101  # nobody else asks
+        return self.layout.ascending(self.sketch.counts)
+
+    @cached_property
+    def range_cells(self) -> tuple[int, int] | None:
+        """Of a numeric layout: the cells of its lowest and its highest value."""
+        lowest, highest = self.sketch.lowest, self.sketch.highest
+        if not isinstance(self.layout, NumericLayout) or lowest is None or highest is None:
+            return None
+        first, last = float_cells.cell_of(np.array([lowest, highest]), self.layout.centre, self.layout.scale)
+        return int(first), int(last)
 
     @property
     def has_order(self) -> bool:
@@ -66,8 +88,8 @@ class Distances:
 
 def distances_between(baseline: Baseline, current: FeatureSketch) -> Distances:
     """The current sketch is of the baseline's layout."""
-    layout, before, after = baseline.layout, baseline.sketch.counts, current.counts
-    binned_before, binned_after = layout.binned(before), layout.binned(after)
+    layout, after = baseline.layout, current.counts
+    binned_before, binned_after = baseline.binned, layout.binned(after)
     # A cell that neither has would only add smoothing.
     used = (binned_before > 0) | (binned_after > 0)
     expected, found = shares(binned_before[used]), shares(binned_after[used])
@@ -92,7 +114,7 @@ def distances_between(baseline: Baseline, current: FeatureSketch) -> Distances:
         mean=mean,
         missing_share=float(after[0]) / max(1, rows),
         unseen_share=0.0 if isinstance(layout, NumericLayout) else float(binned_after[1]) / max(1, rows),
-        out_of_range_share=_out_of_range(baseline, layout, after) if isinstance(layout, NumericLayout) else 0.0,
+        out_of_range_share=_out_of_range(baseline, after, rows),
     )
 
 
@@ -100,7 +122,7 @@ def _ordered(
     baseline: Baseline, layout: NumericLayout, after: Counts
 ) -> tuple[float | None, float | None, float | None]:
     """Wasserstein distance, the mean, and the Kolmogorov-Smirnov distance."""
-    before, after = layout.ascending(baseline.sketch.counts), layout.ascending(after)
+    before, after = baseline.ascending, layout.ascending(after)
     used = np.flatnonzero(before + after)
     places, before, after = layout.positions[used], before[used], after[used]
     ks = None
@@ -122,11 +144,10 @@ def wasserstein_between(layout: NumericLayout, one: Counts, other: Counts) -> fl
     return wasserstein(layout.positions[used], one[used], other[used])
 
 
-def _out_of_range(baseline: Baseline, layout: NumericLayout, after: Counts) -> float:
+def _out_of_range(baseline: Baseline, after: Counts, rows: int) -> float:
     """Of the rows, those in cells beyond the baseline's lowest and highest values."""
-    lowest, highest = baseline.sketch.lowest, baseline.sketch.highest
-    if lowest is None or highest is None:
+    if baseline.range_cells is None:
         return 0.0
-    first, last = float_cells.cell_of(np.array([lowest, highest]), layout.centre, layout.scale)
+    first, last = baseline.range_cells
     beyond = after[float_cells.LOWEST : first].sum() + after[last + 1 : float_cells.CELLS].sum()
-    return float(beyond) / max(1, int(after.sum()))
+    return float(beyond) / max(1, rows)

@@ -31,7 +31,7 @@ def psi(reference: npt.ArrayLike, current: npt.ArrayLike) -> float:
     0.2747
     """
     p, q = np.asarray(reference, dtype=np.float64), np.asarray(current, dtype=np.float64)
-    return max(0.0, float(np.sum((q - p) * np.log(q / p))))
+    return max(0.0, float((q - p) @ np.log(q / p)))
 
 
 def kl_divergence(reference: npt.ArrayLike, current: npt.ArrayLike) -> float:
@@ -43,7 +43,7 @@ def kl_divergence(reference: npt.ArrayLike, current: npt.ArrayLike) -> float:
     0.1438
     """
     p, q = np.asarray(reference, dtype=np.float64), np.asarray(current, dtype=np.float64)
-    return max(0.0, float(np.sum(q * np.log(q / p))))
+    return max(0.0, float(q @ np.log(q / p)))
 
 
 def js_divergence(reference: npt.ArrayLike, current: npt.ArrayLike) -> float:
@@ -76,7 +76,7 @@ def wasserstein(positions: npt.ArrayLike, reference: npt.ArrayLike, current: npt
         return None
     between = np.cumsum(p / p.sum() - q / q.sum())[:-1]
     with np.errstate(over="ignore"):
-        return float(np.sum(np.abs(between) * np.diff(places)))
+        return float(np.abs(between) @ np.diff(places))
 
 
 def kolmogorov_smirnov(reference: npt.ArrayLike, current: npt.ArrayLike) -> float:
@@ -88,4 +88,4 @@ def kolmogorov_smirnov(reference: npt.ArrayLike, current: npt.ArrayLike) -> floa
     0.25
     """
     p, q = np.asarray(reference, dtype=np.float64), np.asarray(current, dtype=np.float64)
-    return float(np.max(np.abs(np.cumsum(p) / p.sum() - np.cumsum(q) / q.sum())))
+    return float(np.abs(np.cumsum(p) / p.sum() - np.cumsum(q) / q.sum()).max())

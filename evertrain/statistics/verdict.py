@@ -197,7 +197,7 @@ def _sentence(
 def _most_moved(feature: FeatureReference, sketch: FeatureSketch) -> str:
     """The bin that adds most to the PSI, and its share before and after; missing is told by itself."""
     layout = feature.baseline.layout
-    before, after = layout.binned(feature.baseline.sketch.counts)[1:], layout.binned(sketch.counts)[1:]
+    before, after = feature.baseline.binned[1:], layout.binned(sketch.counts)[1:]
     if len(before) < 2 or not before.sum() or not after.sum():
         return ""
     expected, found = shares(before), shares(after)
