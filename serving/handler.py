@@ -62,13 +62,14 @@ def _respond(event: dict[str, Any]) -> dict[str, Any]:
     body = _body(event)
     # One row may be sent as it is, many as {"rows": [...]}.
     are_many = isinstance(body, dict) and set(body) == {"rows"}
-    predicted = _predict(body["rows"] if are_many else [body])
     prediction_id = event["requestContext"]["requestId"]
+    asked_at = datetime.fromtimestamp(event["requestContext"]["timeEpoch"] / 1000, tz=UTC)
+    predicted = _predict(body["rows"] if are_many else [body], asked_at=asked_at)
     answered = Answered(
         model=wiring.model_name(),
         model_version=predicted["model_version"],
         prediction_id=prediction_id,
-        answered_at=datetime.fromtimestamp(event["requestContext"]["timeEpoch"] / 1000, tz=UTC),
+        answered_at=asked_at,
         first_row=0 if are_many else None,
         rows=tuple(body["rows"] if are_many else [body]),
         predictions=tuple(predicted["predictions"]),
@@ -88,13 +89,13 @@ def _keep(answered: Answered) -> None:
         print(count_line("PredictionsNotKept", len(answered.rows), model=answered.model, stage=wiring.stage()))
 
 
-def _predict(rows: object) -> dict[str, Any]:
+def _predict(rows: object, *, asked_at: datetime | None = None) -> dict[str, Any]:
     began = time.perf_counter()
     served = _served()
     if isinstance(rows, list) and len(rows) > MOST_ROWS:
         raise Refusal(413, f"rows: {len(rows)} are too many for one request, {MOST_ROWS} are allowed")
     try:
-        predictions = served.model.predict(validate_rows(rows, served.model.features))
+        predictions = served.model.predict(validate_rows(rows, served.model.features, asked_at=asked_at))
     except InvalidRow as invalid:
         raise Refusal(400, str(invalid)) from invalid
     _require_finite(predictions)

@@ -14,6 +14,7 @@ _TYPES = {
     FeatureKind.NUMERIC: pa.float64(),
     FeatureKind.BOOLEAN: pa.bool_(),
     FeatureKind.CATEGORICAL: pa.string(),
+    FeatureKind.TIMESTAMP: TIMESTAMP,
 }
 
 

@@ -56,6 +56,7 @@ class Checker:
                 FeatureKind.NUMERIC: self._as_number,
                 FeatureKind.BOOLEAN: self._as_flag,
                 FeatureKind.CATEGORICAL: self._as_text,
+                FeatureKind.TIMESTAMP: self._as_time,
             }[column.kind]
             self._column(raw, checked, column.name, convert, stored_as=column.name, nullable=column.nullable)
             if column.name in checked.columns:
@@ -132,7 +133,7 @@ class Checker:
             # Data frames write nanoseconds, with a zone or without.
             read = _read(values, pa.timestamp("ns", tz="UTC"), "an ISO 8601 time", or_else=pa.timestamp("ns"))
             return pc.cast(read, TIMESTAMP, safe=False)
-        if not pa.types.is_timestamp(values.type):
+        if not (pa.types.is_timestamp(values.type) or pa.types.is_null(values.type)):
             raise _WrongType(f"must be a timestamp, not {values.type}")
         # A time without a zone is cast as UTC. Fractions of a microsecond are cut, an overflow is not wrapped round.
         try:
@@ -144,6 +145,8 @@ class Checker:
 
     def _values(self, checked: Checked, column: Column) -> None:
         values = checked.columns[column.name]
+        if column.kind is FeatureKind.TIMESTAMP:
+            self._not_too_early(checked, column.name)
         if not pa.types.is_floating(values.type):
             return
         self._where(checked, column.name, "not_finite", pc.invert(pc.is_finite(values)), "are not finite")
@@ -159,12 +162,15 @@ class Checker:
 
     def _times(self, checked: Checked) -> None:
         if EVENT_TIME in checked.columns:
-            early = pc.less(checked.columns[EVENT_TIME], pa.scalar(EARLIEST, TIMESTAMP))
-            self._where(checked, EVENT_TIME, "out_of_range", early, f"are before {EARLIEST.year}")
+            self._not_too_early(checked, EVENT_TIME)
             latest = pa.scalar(self.now + CLOCK_SKEW, TIMESTAMP)
             late = pc.greater(checked.columns[EVENT_TIME], latest)
             told = f"are in the future; it is {self.now:%Y-%m-%d %H:%M} UTC"
             self._where(checked, EVENT_TIME, "future_event_time", late, told)
+
+    def _not_too_early(self, checked: Checked, name: str) -> None:
+        early = pc.less(checked.columns[name], pa.scalar(EARLIEST, TIMESTAMP))
+        self._where(checked, name, "out_of_range", early, f"are before {EARLIEST.year}")
 
     def _where(self, checked: Checked, name: str, code: str, bad: Values, told: str) -> None:
         count = pc.sum(bad).as_py() or 0

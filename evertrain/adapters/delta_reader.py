@@ -13,9 +13,10 @@ from evertrain.adapters.arrow_schema import TIMESTAMP
 from evertrain.adapters.delta_log import files_of, open_table, state_of, storage_options, table_uri
 from evertrain.adapters.feeds import EVENT_TIME, INGESTED_AT
 from evertrain.domain.batches import Feed, FeedKind, TableState
-from evertrain.domain.model_spec import ModelSpec
+from evertrain.domain.model_spec import FeatureKind, ModelSpec
 from evertrain.domain.training import Interval, TrainingPlan
 from evertrain.ports.feature_store import TableReader, UnknownTable
+from evertrain.use_cases.arrow_columns import ages
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +61,7 @@ class DeltaReader:
 def load_training_rows(
     *, tables: TableReader[pa.Table], spec: ModelSpec, plan: TrainingPlan, rows: Interval
 ) -> pa.Table:
-    """Features with their labels, as the plan knew them: entity key, `event_time`, features, label.
+    """Features with their labels, as the plan knew them: entity key, `event_time`, features, label. Times are ages.
 
     Only rows that have a label. Where a key was ingested more than once, the latest known row counts. Ordered by time
     and key, so that the same plan always gives the same table.
@@ -83,7 +84,15 @@ def load_training_rows(
     labelled = _latest(features, key).join(_latest(labels, key).select([key, label]), keys=key, join_type="inner")
     ordered = labelled.sort_by([(EVENT_TIME, "ascending"), (key, "ascending")])
     ordered = ordered.filter(pc.is_valid(ordered[label]))
-    return ordered.select([key, EVENT_TIME, *spec.feature_names, label]).combine_chunks()
+    return _with_ages(ordered, spec).select([key, EVENT_TIME, *spec.feature_names, label]).combine_chunks()
+
+
+def _with_ages(table: pa.Table, spec: ModelSpec) -> pa.Table:
+    for feature in spec.features:
+        if feature.kind is FeatureKind.TIMESTAMP:
+            values = ages(table[feature.name], table[EVENT_TIME])
+            table = table.set_column(table.column_names.index(feature.name), feature.name, values)
+    return table
 
 
 def _latest(table: pa.Table, key: str) -> pa.Table:

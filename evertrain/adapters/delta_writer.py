@@ -19,7 +19,12 @@ from evertrain.domain.batches import Batch, BatchFile, Feed, TableState
 from evertrain.domain.model_spec import FeatureKind, Project
 
 _ATTEMPTS = 10
-_TYPES = {FeatureKind.NUMERIC: "double", FeatureKind.BOOLEAN: "boolean", FeatureKind.CATEGORICAL: "string"}
+_TYPES = {
+    FeatureKind.NUMERIC: "double",
+    FeatureKind.BOOLEAN: "boolean",
+    FeatureKind.CATEGORICAL: "string",
+    FeatureKind.TIMESTAMP: "timestamp",
+}
 _CONFIGURATION: dict[str, str | None] = {
     # A version that a model was trained on must stay readable: history is cut by a person, if ever.
     "delta.logRetentionDuration": "interval 3650 days",

@@ -31,7 +31,7 @@ from evertrain.domain.batches import Fault, Feed
 from evertrain.domain.large_batches import RowGroups
 from evertrain.domain.model_spec import Project
 from evertrain.ports.batch_reader import BatchRejected
-from evertrain.use_cases.arrow_columns import as_column
+from evertrain.use_cases.arrow_columns import feature_column
 
 ROWS_AT_A_TIME = 1 << 18
 CSV_BLOCK = 1 << 24
@@ -52,13 +52,12 @@ class LandedRows:
 
     def parts(self, names: Sequence[str]) -> Iterator[Mapping[str, Any]]:
         if self.first.num_rows == self.count:
-            yield {name: as_column(self.first[name]) for name in names}
+            yield _features(self.first, names)
             return
         self.file.seek(0)
         with pq.ParquetFile(_Unclosed(self.file), pre_buffer=False) as stored:
             for group in range(stored.num_row_groups):
-                rows = stored.read_row_group(group, columns=list(names))
-                yield {name: as_column(rows[name]) for name in names}
+                yield _features(stored.read_row_group(group, columns=[*names, EVENT_TIME]), names)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -211,6 +210,10 @@ class _Unclosed(io.RawIOBase):
 
     def seekable(self) -> bool:
         return True
+
+
+def _features(table: pa.Table, names: Sequence[str]) -> Mapping[str, Any]:
+    return {name: feature_column(table, name, event_time=EVENT_TIME) for name in names}
 
 
 def _earliest_and_latest(table: pa.Table) -> tuple[datetime, datetime]:

@@ -10,6 +10,7 @@ from evertrain.adapters.arrow_schema import stored_schema
 from evertrain.adapters.feeds import EVENT_TIME, INGESTED_AT, schema_of_predictions
 from evertrain.domain.model_spec import FeatureKind, ModelSpec
 from evertrain.domain.predictions import MODEL_VERSION, PREDICTION, PREDICTION_ID, Answered
+from evertrain.scoring.rows import read_time
 
 
 def prediction_file(spec: ModelSpec, answered: Sequence[Answered]) -> bytes:
@@ -36,6 +37,8 @@ def _value(value: object, kind: FeatureKind) -> object:
     if kind is FeatureKind.CATEGORICAL:
         # JSON may carry half of a surrogate pair, Parquet may not.
         return value.encode("utf-8", "replace").decode() if isinstance(value, str) else None
+    if kind is FeatureKind.TIMESTAMP:
+        return read_time(value)
     if kind is FeatureKind.BOOLEAN:
         return value if isinstance(value, bool) else None
     return float(value) if isinstance(value, int | float) else None

@@ -130,10 +130,8 @@ def _feature_faults(file: ModelFile, groups: Mapping[str, FeatureGroup], broken:
         yield f"label.name: {file.label.name!r} is a column of features/{name}.toml already; a label has its own name"
     for index, entry in enumerate(file.gate.slices):
         column = columns.get(entry.column)
-        if column is None or column.kind is FeatureKind.NUMERIC or entry.column not in features:
-            allowed = _listed(
-                key for key in features if key in columns and columns[key].kind is not FeatureKind.NUMERIC
-            )
+        if column is None or column.kind.is_quantity or entry.column not in features:
+            allowed = _listed(key for key in features if key in columns and not columns[key].kind.is_quantity)
             yield f"gate.slices.{index}.column: {entry.column!r} cannot be sliced by; allowed: {allowed or 'none'}"
 
 

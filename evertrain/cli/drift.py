@@ -37,6 +37,10 @@ def drift(
         bool, typer.Option("--requests", help="With --model: what the endpoint was asked, and answered.")
     ] = False,
     columns: Annotated[list[str] | None, typer.Option("--column", help="Compare this one; may be repeated.")] = None,
+    event_time: Annotated[
+        str | None,
+        typer.Option(help="Of files: the column with the rows' times; others are compared by their age then."),
+    ] = None,
     rule: Annotated[DriftRule, typer.Option(help="Of files: what counts as drift.")] = DriftRule.CALIBRATED,
     psi_threshold: Annotated[float, typer.Option(min=0, help="Of files: a smaller PSI does not matter.")] = 0.2,
     minimum_rows: Annotated[int, typer.Option(min=1, help="Of files: with fewer rows nothing is said.")] = 200,
@@ -51,7 +55,9 @@ def drift(
             page = _of_landed(model, since, requests=requests, stage=stage, project=project)
         elif model is None and before is not None and after is not None:
             policy = DriftPolicy(rule=rule, psi_threshold=psi_threshold, minimum_rows=minimum_rows)
-            page = _of_files(before, after, policy=policy, only=columns or [])
+            page = _of_files(
+                TabularFile(before, event_time), TabularFile(after, event_time), policy=policy, only=columns or []
+            )
         else:
             raise WrongUse(
                 "name two files, or a model: evertrain drift BEFORE AFTER, or evertrain drift --model MODEL"
@@ -69,12 +75,12 @@ def drift(
         raise typer.Exit(1)
 
 
-def _of_files(before: Path, after: Path, *, policy: DriftPolicy, only: list[str]) -> DriftPage:
-    found = compare_tables(TabularFile(before), TabularFile(after), policy=policy, only=only)
+def _of_files(before: TabularFile, after: TabularFile, *, policy: DriftPolicy, only: list[str]) -> DriftPage:
+    found = compare_tables(before, after, policy=policy, only=only)
     return DriftPage(
-        title=f"{after.name} against {before.name}",
-        before=before.name,
-        after=after.name,
+        title=f"{after.path.name} against {before.path.name}",
+        before=before.path.name,
+        after=after.path.name,
         findings=found.findings,
         reference=found.reference,
         sketch=found.sketch,

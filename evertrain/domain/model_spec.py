@@ -14,11 +14,20 @@ class Task(StrEnum):
 
 
 class FeatureKind(StrEnum):
-    """How a column is compared, stored and encoded."""
+    """How a column is compared, stored and encoded.
+
+    A timestamp is stored as one. Models and statistics see its age: how many days before the row's event time it was.
+    """
 
     NUMERIC = "numeric"
     CATEGORICAL = "categorical"
     BOOLEAN = "boolean"
+    TIMESTAMP = "timestamp"
+
+    @property
+    def is_quantity(self) -> bool:
+        """Its values have an order and distances."""
+        return self in (FeatureKind.NUMERIC, FeatureKind.TIMESTAMP)
 
 
 class Metric(StrEnum):

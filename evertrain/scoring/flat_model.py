@@ -69,7 +69,7 @@ class FlatModel:
 
 def _feature(entry: Mapping[str, Any], encoders: Sequence[Mapping[str, Any]]) -> Feature:
     kind = FeatureKind(entry["kind"])
-    example: float | str | bool = {FeatureKind.NUMERIC: 1.0, FeatureKind.BOOLEAN: True}.get(kind, "text")
+    example = _EXAMPLES[kind]
     if kind is FeatureKind.CATEGORICAL:
         levels = (
             level
@@ -79,6 +79,14 @@ def _feature(entry: Mapping[str, Any], encoders: Sequence[Mapping[str, Any]]) ->
         )
         example = next((level for level in levels if isinstance(level, str)), example)
     return Feature(name=entry["name"], kind=kind, nullable=entry["nullable"], example=example)
+
+
+_EXAMPLES: Mapping[FeatureKind, float | str | bool] = {
+    FeatureKind.NUMERIC: 1.0,
+    FeatureKind.CATEGORICAL: "text",
+    FeatureKind.BOOLEAN: True,
+    FeatureKind.TIMESTAMP: "2025-12-31T23:59:00Z",
+}
 
 
 # --- encoders: a value of a row to a number; NaN is missing -----------------------------------------

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.model_spec import FeatureKind
@@ -13,6 +14,7 @@ _WANTED = {
     FeatureKind.NUMERIC: "a number",
     FeatureKind.CATEGORICAL: "text",
     FeatureKind.BOOLEAN: "true or false",
+    FeatureKind.TIMESTAMP: "an ISO 8601 time",
 }
 
 
@@ -33,26 +35,47 @@ class Feature:
     example: float | str | bool
 
 
-def validate_rows(rows: object, features: Sequence[Feature]) -> Sequence[Row]:
-    """The rows, when each has exactly these features with values of their kinds. Raises InvalidRow."""
+def read_time(value: object) -> datetime | None:
+    """Of ISO 8601 text; without a zone it is UTC. None for anything else."""
+    try:
+        time = datetime.fromisoformat(value) if isinstance(value, str) else None
+        return time if time is None else time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def validate_rows(rows: object, features: Sequence[Feature], *, asked_at: datetime | None = None) -> Sequence[Row]:
+    """The rows as a model takes them, when each has exactly these features with values of their kinds.
+
+    `asked_at`: of a time the model gets how many days before this it was. None where rows hold such ages already.
+    Raises InvalidRow.
+    """
     if not isinstance(rows, list):
         raise InvalidRow(f"rows: a list of objects, not {_told(rows)}")
     if not rows:
         raise InvalidRow("rows: the list is empty; at least one row is needed")
     names = {feature.name for feature in features}
     for index, row in enumerate(rows):
-        _validate_row(row, features, names, where=f"row {index}: " if len(rows) > 1 else "")
-    return rows
+        _validate_row(row, features, names, aged=asked_at is None, where=f"row {index}: " if len(rows) > 1 else "")
+    times = [feature.name for feature in features if feature.kind is FeatureKind.TIMESTAMP]
+    if asked_at is None or not times:
+        return rows
+    return [row | {name: _age(row[name], asked_at) for name in times} for row in rows]
 
 
-def _validate_row(row: object, features: Sequence[Feature], names: set[str], *, where: str) -> None:
+def _age(value: object, asked_at: datetime) -> float | None:
+    time = read_time(value)
+    return None if time is None else (asked_at - time) / timedelta(days=1)
+
+
+def _validate_row(row: object, features: Sequence[Feature], names: set[str], *, aged: bool, where: str) -> None:
     if not isinstance(row, dict):
         raise InvalidRow(f"{where}an object of features, not {_told(row)}")
     for feature in features:
         if feature.name not in row:
             raise InvalidRow(f"{where}{feature.name}: missing; it must be {_WANTED[feature.kind]}{_or_null(feature)}")
         value = row[feature.name]
-        if not _fits(value, feature):
+        if not _fits(value, feature, aged=aged):
             wanted = _WANTED[feature.kind] + _or_null(feature)
             raise InvalidRow(f"{where}{feature.name}: must be {wanted}, not {_told(value)}")
     for name in row:
@@ -60,13 +83,15 @@ def _validate_row(row: object, features: Sequence[Feature], names: set[str], *, 
             raise InvalidRow(f"{where}{name}: this model has no such feature; it has {', '.join(sorted(names))}")
 
 
-def _fits(value: object, feature: Feature) -> bool:
+def _fits(value: object, feature: Feature, *, aged: bool) -> bool:
     if value is None:
         return feature.nullable
     if feature.kind is FeatureKind.CATEGORICAL:
         return isinstance(value, str)
     if feature.kind is FeatureKind.BOOLEAN:
         return isinstance(value, bool)
+    if feature.kind is FeatureKind.TIMESTAMP and not aged:
+        return read_time(value) is not None
     # Python's bool is an int, and its JSON reader takes NaN, Infinity and integers that no float holds.
     return isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value)
 

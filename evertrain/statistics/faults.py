@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from evertrain.domain.batches import Fault
-from evertrain.domain.model_spec import FeatureKind
 from evertrain.statistics.layouts import CategoryLayout, Counts, NumericLayout
 from evertrain.statistics.measures import wasserstein
 from evertrain.statistics.reference import FeatureReference, Reference
@@ -106,7 +105,7 @@ def find_faults(reference: Reference, sketch: Sketch, *, before: Sketch | None =
     far = [
         column
         for feature in reference.features
-        if feature.kind is FeatureKind.NUMERIC and feature.name not in single
+        if feature.kind.is_quantity and feature.name not in single
         if (column := _placed(feature, sketch, before)) is not None and column.is_far
     ]
     exchanged = _exchanged(far)

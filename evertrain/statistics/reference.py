@@ -312,7 +312,7 @@ def _or_nan(values: Sequence[float | None]) -> Numbers:
 
 def _baseline(values: Values, feature: Column, layout: Layout) -> Baseline:
     mean = deviation = None
-    if feature.kind is FeatureKind.NUMERIC and not isinstance(values, Categories):
+    if feature.kind.is_quantity and not isinstance(values, Categories):
         finite = values[np.isfinite(values)]
         if len(finite):
             with np.errstate(over="ignore", invalid="ignore"):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from evertrain.domain.drift import DriftStatus, FeatureDrift, Findings, RelationDrift, Slice, SliceDrift
-from evertrain.domain.model_spec import DriftPolicy, DriftRule, FeatureKind
+from evertrain.domain.model_spec import DriftPolicy, DriftRule
 from evertrain.statistics.distances import Distances, distances_between
 from evertrain.statistics.faults import find_faults
 from evertrain.statistics.measures import shares
@@ -151,7 +151,7 @@ def _calibrated(
     rows = int(sketch.counts.sum())
     limits = feature.limits
     # A numeric feature's day sits in few cells on any day: its PSI has no control limit, its place does.
-    place_limit = limits.wasserstein if limits is not None and feature.kind is FeatureKind.NUMERIC else None
+    place_limit = limits.wasserstein if limits is not None and feature.kind.is_quantity else None
     chance = psi_by_chance(
         reference_rows=feature.baseline.rows,
         current_rows=rows,

@@ -1,71 +1,29 @@
 """The feature store on Delta Lake: a batch is added once, a version stays as it was, what was unknown is not read."""
 
-import io
 import os
 import subprocess
 import sys
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
-from evertrain.adapters.delta_reader import DeltaReader, load_training_rows
-from evertrain.adapters.delta_writer import DeltaWriter
-from evertrain.adapters.landed_rows import LandedRowsReader
-from evertrain.domain.batches import Batch, BatchFile, Feed, FeedKind, TableState
-from evertrain.domain.model_spec import Project
+from evertrain.adapters.delta_reader import load_training_rows
+from evertrain.domain.batches import Feed, FeedKind
 from evertrain.domain.training import Interval, TrainingPlan
 from evertrain.ports.feature_store import UnknownTable
-from evertrain.use_cases.check_batch import batch_id_of
 from tests.builders.landed import landed_features, landed_labels
-from tests.builders.models import NOW, a_group, a_model, days
+from tests.builders.models import NOW, a_model, days
+from tests.builders.store import Store
 
 FEATURES = Feed(kind=FeedKind.FEATURES, name="trips")
 LABELS = Feed(kind=FeedKind.LABELS, name="trips")
-PROJECT = Project(groups={"trips": a_group()}, models={"trips": a_model()})
 ROOT = Path(__file__).parents[2]
 EVER = Interval(start=NOW - days(99), end=NOW + days(99))
-
-
-@dataclass
-class Store:
-    """A feature store in a folder, with what the monitor would do before ingest."""
-
-    root: Path
-
-    @property
-    def writer(self) -> DeltaWriter:
-        return DeltaWriter(root=str(self.root), project=PROJECT)
-
-    @property
-    def reader(self) -> DeltaReader:
-        return DeltaReader(root=str(self.root))
-
-    def put(self, feed: Feed, body: bytes, *, ingested_at: datetime) -> Batch:
-        batch_id = batch_id_of(feed, io.BytesIO(body))
-        path = self.root / str(feed) / f"batch-{batch_id}.parquet"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        reader = LandedRowsReader(project=PROJECT)
-        with reader.read(io.BytesIO(body), name="x.parquet", feed=feed, now=ingested_at) as rows:
-            path.write_bytes(rows.file.read())
-        first, last = rows.event_times
-        file = BatchFile(
-            path=path.name,
-            rows=rows.count,
-            bytes=path.stat().st_size,
-            event_time_min=first,
-            event_time_max=last,
-            ingested_at=ingested_at,
-        )
-        return Batch.of([file], batch_id=batch_id, feed=feed, source_key="x.parquet")
-
-    def add(self, feed: Feed, body: bytes, *, ingested_at: datetime) -> TableState:
-        return self.writer.commit(self.put(feed, body, ingested_at=ingested_at))
 
 
 @pytest.fixture

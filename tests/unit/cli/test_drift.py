@@ -106,6 +106,36 @@ def test_times_are_left_out_and_said_to_be(tmp_path: Path) -> None:
     assert "Not compared: left_at." in result.stdout
 
 
+@pytest.mark.parametrize("csv", [False, True])
+@pytest.mark.parametrize("zone", [None, "UTC"])
+def test_times_are_compared_by_their_age_at_the_event_time(tmp_path: Path, zone: str | None, *, csv: bool) -> None:
+    def orders(start: str, *, seed: int, longest: int = 40) -> pd.DataFrame:
+        at = pd.date_range(start, periods=3_000, freq="min", tz=zone).as_unit("us")
+        ages = np.random.default_rng(seed).integers(0, longest * 86_400, 3_000)
+        born = (at - pd.to_timedelta(ages * 7, unit="s")).floor("D").tz_localize(None)
+        return frame(seed=seed, ordered_at=at, joined=at - pd.to_timedelta(ages, unit="s"), born=born)
+
+    before, option = orders("2026-01-01", seed=0), ("--event-time", "ordered_at")
+    later = drift(tmp_path, before, orders("2026-03-01", seed=1), *option, csv=csv)
+    assert later.exit_code == 0, later.output
+    assert "0 of 6 features drifted" in later.stdout
+    newer = found(drift(tmp_path, before, orders("2026-03-01", seed=1, longest=20), *option, "--json", csv=csv))
+    assert newer["joined"]["drifted"]
+    assert newer["joined"]["wasserstein"] == pytest.approx(10, abs=0.5)
+    assert newer["born"]["drifted"]
+    assert "ordered_at" not in newer
+
+
+def test_an_event_time_that_is_none_is_an_error(tmp_path: Path) -> None:
+    times = pd.date_range("2026-01-01", periods=3_000, freq="min")
+    result = drift(tmp_path, frame(left_at=times), frame(left_at=times), "--event-time", "wind")
+    assert result.exit_code == 2
+    assert "before.parquet: wind must hold dates or times, not double" in result.stderr
+    result = drift(tmp_path, frame(left_at=times), frame(), "--event-time", "left_at")
+    assert result.exit_code == 2
+    assert "after.parquet has no column left_at" in result.stderr
+
+
 # --- what users of other tools suffered from ------------------------------------------------------
 
 

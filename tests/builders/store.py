@@ -1,0 +1,53 @@
+"""A feature store in a folder."""
+
+import io
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from evertrain.adapters.delta_reader import DeltaReader
+from evertrain.adapters.delta_writer import DeltaWriter
+from evertrain.adapters.landed_rows import LandedRowsReader
+from evertrain.domain.batches import Batch, BatchFile, Feed, TableState
+from evertrain.domain.model_spec import Project
+from evertrain.use_cases.check_batch import batch_id_of
+from tests.builders.models import a_group, a_model
+
+PROJECT = Project(groups={"trips": a_group()}, models={"trips": a_model()})
+
+
+@dataclass
+class Store:
+    """A feature store in a folder, with what the monitor would do before ingest."""
+
+    root: Path
+    project: Project = PROJECT
+
+    @property
+    def writer(self) -> DeltaWriter:
+        return DeltaWriter(root=str(self.root), project=self.project)
+
+    @property
+    def reader(self) -> DeltaReader:
+        return DeltaReader(root=str(self.root))
+
+    def put(self, feed: Feed, body: bytes, *, ingested_at: datetime) -> Batch:
+        batch_id = batch_id_of(feed, io.BytesIO(body))
+        path = self.root / str(feed) / f"batch-{batch_id}.parquet"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        reader = LandedRowsReader(project=self.project)
+        with reader.read(io.BytesIO(body), name="x.parquet", feed=feed, now=ingested_at) as rows:
+            path.write_bytes(rows.file.read())
+        first, last = rows.event_times
+        file = BatchFile(
+            path=path.name,
+            rows=rows.count,
+            bytes=path.stat().st_size,
+            event_time_min=first,
+            event_time_max=last,
+            ingested_at=ingested_at,
+        )
+        return Batch.of([file], batch_id=batch_id, feed=feed, source_key="x.parquet")
+
+    def add(self, feed: Feed, body: bytes, *, ingested_at: datetime) -> TableState:
+        return self.writer.commit(self.put(feed, body, ingested_at=ingested_at))
