@@ -9,10 +9,11 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evertrain.adapters.arrow_schema import PLAIN_TIMESTAMP, TIMESTAMP
-from evertrain.adapters.feeds import EVENT_TIME, FeedSchema
+from evertrain.adapters.arrow_schema import PLAIN_TIMESTAMP
 from evertrain.domain.batches import Fault
+from evertrain.domain.feeds import EVENT_TIME, FeedSchema
 from evertrain.domain.model_spec import Column, FeatureKind
+from evertrain.use_cases.arrow_columns import TIMESTAMP
 
 CLOCK_SKEW = timedelta(minutes=5)
 """A sender's clock may be ahead of ours by so much."""

@@ -9,6 +9,14 @@ from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
 from evertrain.domain.batches import Feed, TableState
+from evertrain.domain.model_spec import FeatureKind
+
+DELTA_TYPES = {
+    FeatureKind.NUMERIC: "double",
+    FeatureKind.BOOLEAN: "boolean",
+    FeatureKind.CATEGORICAL: "string",
+    FeatureKind.TIMESTAMP: "timestamp",
+}
 
 
 def table_uri(root: str, feed: Feed) -> str:
@@ -46,7 +54,14 @@ def state_of(table: DeltaTable) -> TableState:
         event_time_min=min(action["min.event_time"] for action in actions),
         event_time_max=max(action["max.event_time"] for action in actions),
         ingested_at_max=max(action["max.ingested_at"] for action in actions),
+        columns=columns_of(table),
     )
+
+
+def columns_of(table: DeltaTable) -> dict[str, FeatureKind]:
+    """Besides the key and both times, which come first."""
+    kinds = {name: kind for kind, name in DELTA_TYPES.items()}
+    return {field.name: kinds[field.type.type] for field in table.schema().fields[3:]}
 
 
 def files_of(table: DeltaTable) -> list[dict[str, Any]]:

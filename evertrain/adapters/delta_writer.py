@@ -13,18 +13,13 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.schema import PrimitiveType
 from deltalake.transaction import AddAction, create_table_with_add_actions
 
-from evertrain.adapters.delta_log import open_table, state_of, storage_options, table_uri
-from evertrain.adapters.feeds import EVENT_TIME, INGESTED_AT, schema_of
+from evertrain.adapters.delta_log import DELTA_TYPES, columns_of, open_table, state_of, storage_options, table_uri
 from evertrain.domain.batches import Batch, BatchFile, Feed, TableState
-from evertrain.domain.model_spec import FeatureKind, Project
+from evertrain.domain.errors import EvertrainError
+from evertrain.domain.feeds import EVENT_TIME, INGESTED_AT, schema_faults, schema_of
+from evertrain.domain.model_spec import Column, Project
 
 _ATTEMPTS = 10
-_TYPES = {
-    FeatureKind.NUMERIC: "double",
-    FeatureKind.BOOLEAN: "boolean",
-    FeatureKind.CATEGORICAL: "string",
-    FeatureKind.TIMESTAMP: "timestamp",
-}
 _CONFIGURATION: dict[str, str | None] = {
     # A version that a model was trained on must stay readable: history is cut by a person, if ever.
     "delta.logRetentionDuration": "interval 3650 days",
@@ -32,6 +27,10 @@ _CONFIGURATION: dict[str, str | None] = {
     "delta.checkpointInterval": "20",
     "delta.deletedFileRetentionDuration": "interval 3650 days",
 }
+
+
+class SchemaConflict(EvertrainError):
+    """A column of the table is declared no longer, or with another type."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,16 +57,28 @@ class DeltaWriter:
         if table is None:
             self._create(batch)
         elif table.transaction_version(batch.batch_id) is None:
-            table.create_write_transaction(
-                [_add(file) for file in batch.files],
-                mode="append",
-                schema=table.schema(),
-                commit_properties=_once(batch),
-            )
+            self._append(batch, table)
         committed = self._table(batch.feed)
         if committed is None:
             raise DeltaError(f"the table of {batch.feed} is gone")
         return state_of(committed)
+
+    def _append(self, batch: Batch, table: DeltaTable) -> None:
+        """Rows that were committed before a column was declared have none of it."""
+        stored = columns_of(table)
+        faults = schema_faults(batch.feed, self.project, stored)
+        if faults:
+            raise SchemaConflict("; ".join(fault.message for fault in faults))
+        declared = schema_of(batch.feed, self.project).columns
+        new = [_column(column) for column in declared if column.name not in stored]
+        if new:
+            table.alter.add_columns(new)
+        table.create_write_transaction(
+            [_add(file) for file in batch.files],
+            mode="append",
+            schema=table.schema(),
+            commit_properties=_once(batch),
+        )
 
     def _table(self, feed: Feed) -> DeltaTable | None:
         if feed in self._open:
@@ -95,9 +106,13 @@ class DeltaWriter:
                 _field(declared.key, "string", nullable=False),
                 _field(EVENT_TIME, "timestamp", nullable=False),
                 _field(INGESTED_AT, "timestamp", nullable=False),
-                *(_field(column.name, _TYPES[column.kind], nullable=True) for column in declared.columns),
+                *(_column(column) for column in declared.columns),
             ]
         )
+
+
+def _column(column: Column) -> Field:
+    return _field(column.name, DELTA_TYPES[column.kind], nullable=True)
 
 
 def _field(name: str, kind: str, *, nullable: bool) -> Field:

@@ -76,8 +76,8 @@ class DynamoDBBatchLog:
             _feed_key(feed), f"batch#{batch_id}", "SET published = :yes", "attribute_exists(pk)", yes={"BOOL": True}
         )
 
-    def verdicts(self, model: str, *, limit: int) -> Sequence[DriftVerdict]:
-        return [_verdict(item) for item in self._table.query(f"model#{model}", "verdict#", limit=limit)]
+    def verdicts(self, model: str, group: str, *, limit: int) -> Sequence[DriftVerdict]:
+        return [_verdict(item) for item in self._table.query(_verdicts_pk(model, group), "verdict#", limit=limit)]
 
     def verdicts_of(self, feed: Feed, batch_id: str) -> Sequence[DriftVerdict]:
         item = self._item(feed, batch_id)
@@ -168,8 +168,12 @@ def _pointer(pk: str, moment: datetime, of_pk: str, batch_id: str) -> Item:
     return key(pk, f"time#{sortable(moment)}#{batch_id}") | {"of_pk": text(of_pk), "of_sk": text(f"batch#{batch_id}")}
 
 
+def _verdicts_pk(model: str, group: str) -> str:
+    return f"model#{model}#{group}"
+
+
 def _verdict_key(model: str, batch: Batch) -> dict[str, Any]:
-    return key(f"model#{model}", f"verdict#{sortable(batch.event_time_min)}#{batch.batch_id}")
+    return key(_verdicts_pk(model, batch.feed.name), f"verdict#{sortable(batch.event_time_min)}#{batch.batch_id}")
 
 
 def _recorded(item: Item) -> Batch | Quarantine:

@@ -23,11 +23,11 @@ import pyarrow.parquet as pq
 
 from evertrain.adapters.arrow_schema import PLAIN_TIMESTAMP, stored_schema
 from evertrain.adapters.column_checks import Checker, duplicate_fault, missing_faults, volume_faults
-from evertrain.adapters.feeds import EVENT_TIME, INGESTED_AT, FeedSchema, schema_of
 from evertrain.adapters.row_groups import cut_row_groups
 from evertrain.adapters.row_keys import Keys, keys_of, rows_twice
 from evertrain.adapters.temporary_files import temporary_file
 from evertrain.domain.batches import Fault, Feed
+from evertrain.domain.feeds import EVENT_TIME, INGESTED_AT, FeedSchema, schema_of
 from evertrain.domain.large_batches import RowGroups
 from evertrain.domain.model_spec import Project
 from evertrain.ports.batch_reader import BatchRejected

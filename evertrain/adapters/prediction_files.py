@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evertrain.adapters.arrow_schema import stored_schema
-from evertrain.adapters.feeds import EVENT_TIME, INGESTED_AT, schema_of_predictions
+from evertrain.domain.feeds import EVENT_TIME, INGESTED_AT, schema_of_predictions
 from evertrain.domain.model_spec import FeatureKind, ModelSpec
 from evertrain.domain.predictions import MODEL_VERSION, PREDICTION, PREDICTION_ID, Answered
 from evertrain.scoring.rows import read_time

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from evertrain.adapters.project_schema import GroupFile, ModelFile, Table
+from evertrain.adapters.project_schema import FeaturesTable, GroupFile, ModelFile, Table
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.model_spec import FeatureGroup, FeatureKind, Metric, ModelSpec, Project
 from evertrain.domain.predictions import MODEL_VERSION, PREDICTION, PREDICTION_ID
@@ -110,29 +110,60 @@ def _model_faults(file: ModelFile, groups: Mapping[str, FeatureGroup], broken: S
 
 
 def _feature_faults(file: ModelFile, groups: Mapping[str, FeatureGroup], broken: Set[str]) -> Iterator[str]:
-    if len(file.features) != 1:
-        yield f"features: one feature group for each model, {len(file.features)} are named"
+    unknown = [name for name in file.features if name not in groups]
+    for name in unknown:
+        if name not in broken:  # whose own faults are told already
+            yield f"features.{name}: there is no features/{name}.toml; known groups: {_listed(groups) or 'none'}"
+    if unknown:
         return
-    (name, features), *_ = file.features.items()
-    group = groups.get(name)
-    if group is None and name in broken:
-        return  # its own faults are told already
-    if group is None:
-        yield f"features.{name}: there is no features/{name}.toml; known groups: {_listed(groups) or 'none'}"
-        return
-    columns = {column.name: column for column in group.columns}
-    for feature in features:
-        if feature not in columns:
-            yield f"features.{name}: {feature!r} is no column of features/{name}.toml; allowed: {_listed(columns)}"
-    for feature in sorted({feature for feature in features if features.count(feature) > 1}):
-        yield f"features.{name}: {feature!r} is named twice"
-    if file.label.name in (*columns, group.entity_key, group.event_time, *RESERVED_COLUMNS):
-        yield f"label.name: {file.label.name!r} is a column of features/{name}.toml already; a label has its own name"
+    own = groups[next(iter(file.features))]
+    for name, table in file.features.items():
+        yield from _column_faults(table, groups[name])
+        yield from _join_faults(table, groups[name], own=own)
+    named = [column for table in file.features.values() for column in table.columns]
+    for column in sorted({column for column in named if named.count(column) > 1}):
+        yield f"features: {column!r} is named twice"
+    if file.label.name in (*named, *(column.name for column in own.columns), *_not_features(own)):
+        told = f"{file.label.name!r} is a column of features/{own.name}.toml already; a label has its own name"
+        yield f"label.name: {told}"
+    kinds = {
+        column.name: column.kind
+        for name, table in file.features.items()
+        for column in groups[name].columns
+        if column.name in table.columns
+    }
     for index, entry in enumerate(file.gate.slices):
-        column = columns.get(entry.column)
-        if column is None or column.kind.is_quantity or entry.column not in features:
-            allowed = _listed(key for key in features if key in columns and not columns[key].kind.is_quantity)
-            yield f"gate.slices.{index}.column: {entry.column!r} cannot be sliced by; allowed: {allowed or 'none'}"
+        allowed = [column for column in named if column in kinds and not kinds[column].is_quantity]
+        if entry.column not in allowed:
+            told = f"{entry.column!r} cannot be sliced by; allowed: {_listed(allowed) or 'none'}"
+            yield f"gate.slices.{index}.column: {told}"
+
+
+def _column_faults(table: FeaturesTable, group: FeatureGroup) -> Iterator[str]:
+    known, file = [column.name for column in group.columns], f"features/{group.name}.toml"
+    for column in table.columns:
+        if column not in known:
+            yield f"features.{group.name}: {column!r} is no column of {file}; allowed: {_listed(known)}"
+
+
+def _join_faults(table: FeaturesTable, group: FeatureGroup, *, own: FeatureGroup) -> Iterator[str]:
+    where = f"features.{group.name}"
+    if group is own:
+        for key in ("key", "maximum_age", "known_by"):
+            if getattr(table, key) is not None:
+                yield f"{where}.{key}: not for the first group, whose rows are predicted; others are joined to it"
+        return
+    for key in ("key", "maximum_age"):
+        if getattr(table, key) is None:
+            yield f"{where}.{key}: missing; a group that is joined to {own.name} needs it"
+    texts = [column.name for column in own.columns if column.kind is FeatureKind.CATEGORICAL]
+    if table.key is not None and table.key not in (own.entity_key, *texts):
+        told = f"{table.key!r} is no key of features/{own.name}.toml; allowed: {_listed([own.entity_key, *texts])}"
+        yield f"{where}.key: {told}"
+
+
+def _not_features(group: FeatureGroup) -> Iterator[str]:
+    yield from (group.entity_key, group.event_time, *RESERVED_COLUMNS)
 
 
 # --- reading --------------------------------------------------------------------------------------

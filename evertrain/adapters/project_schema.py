@@ -15,6 +15,8 @@ from evertrain.domain.model_spec import (
     FeatureGroup,
     FeatureKind,
     GatePolicy,
+    JoinedGroup,
+    KnownBy,
     LabelSpec,
     Metric,
     ModelSpec,
@@ -78,6 +80,31 @@ class GroupFile(Table):
         )
 
 
+def _with_columns(value: object) -> object:
+    """`flights = ["carrier", …]` is short for a table with these columns."""
+    return {"columns": value} if isinstance(value, list) else value
+
+
+class FeaturesTable(Table):
+    """Of the model's own group, the first, only `columns`."""
+
+    columns: Annotated[list[str], Field(min_length=1)]
+    key: str | None = None
+    maximum_age: Duration | None = None
+    known_by: KnownBy | None = None
+
+    def to_joined(self, group: FeatureGroup) -> JoinedGroup:
+        if self.key is None or self.maximum_age is None:
+            raise ValueError(f"features.{group.name}: key and maximum_age are needed")
+        return JoinedGroup(
+            group=group,
+            feature_names=tuple(self.columns),
+            key=self.key,
+            maximum_age=self.maximum_age,
+            known_by=self.known_by or KnownBy.TRAINING,
+        )
+
+
 class _LabelTable(Table):
     name: str
     latency: Duration
@@ -137,7 +164,7 @@ class ModelFile(Table):
     title: str
     task: Task
     metric: Metric
-    features: dict[str, Annotated[list[str], Field(min_length=1)]]
+    features: Annotated[dict[str, Annotated[FeaturesTable, BeforeValidator(_with_columns)]], Field(min_length=1)]
     label: _LabelTable
     training: _TrainingTable
     gate: _GateTable
@@ -146,7 +173,7 @@ class ModelFile(Table):
     endpoint: _EndpointTable = _EndpointTable()
 
     def to_model(self, name: str, groups: Mapping[str, FeatureGroup]) -> ModelSpec:
-        (group, features), *_ = self.features.items()
+        (own, features), *others = self.features.items()
         triggers = dict(self.triggers) | {"drift": DriftPolicy(**dict(self.triggers.drift))}
         training = dict(self.training) | {"windows": tuple(sorted(self.training.windows))}
         gate = dict(self.gate) | {"slices": tuple(SliceSpec(**dict(entry)) for entry in self.gate.slices)}
@@ -155,8 +182,9 @@ class ModelFile(Table):
             title=self.title,
             task=self.task,
             metric=self.metric,
-            group=groups[group],
-            feature_names=tuple(features),
+            group=groups[own],
+            feature_names=(*features.columns, *(column for _, other in others for column in other.columns)),
+            joined=tuple(other.to_joined(groups[group]) for group, other in others),
             label=LabelSpec(**dict(self.label)),
             triggers=TriggerPolicy(**triggers),
             training=TrainingPolicy(**training),

@@ -6,7 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evertrain.adapters.arrow_schema import PLAIN_TIMESTAMP
-from evertrain.adapters.feeds import EVENT_TIME
+from evertrain.domain.feeds import EVENT_TIME
 
 Keys = npt.NDArray[np.uint64]
 

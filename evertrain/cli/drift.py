@@ -36,6 +36,9 @@ def drift(
     requests: Annotated[
         bool, typer.Option("--requests", help="With --model: what the endpoint was asked, and answered.")
     ] = False,
+    group: Annotated[
+        str | None, typer.Option(help="With --model: which of its feature groups, if not its own.")
+    ] = None,
     columns: Annotated[list[str] | None, typer.Option("--column", help="Compare this one; may be repeated.")] = None,
     event_time: Annotated[
         str | None,
@@ -52,7 +55,7 @@ def drift(
     """Compare two files, or judge what has landed. Exit status: 0 no drift, 1 drift, 2 an error."""
     try:
         if model is not None and before is None:
-            page = _of_landed(model, since, requests=requests, stage=stage, project=project)
+            page = _of_landed(model, since, group=group, requests=requests, stage=stage, project=project)
         elif model is None and before is not None and after is not None:
             policy = DriftPolicy(rule=rule, psi_threshold=psi_threshold, minimum_rows=minimum_rows)
             page = _of_files(
@@ -88,10 +91,10 @@ def _of_files(before: TabularFile, after: TabularFile, *, policy: DriftPolicy, o
     )
 
 
-def _of_landed(model: str, since: str, *, requests: bool, stage: str, project: Path) -> DriftPage:
+def _of_landed(model: str, since: str, *, group: str | None, requests: bool, stage: str, project: Path) -> DriftPage:
     from evertrain.cli.landed_drift import landed_drift  # noqa: PLC0415  # brings boto3
 
-    return landed_drift(model, since, requests=requests, stage=stage, project=project)
+    return landed_drift(model, since, group=group, requests=requests, stage=stage, project=project)
 
 
 def _plain(page: DriftPage) -> dict[str, object]:

@@ -5,6 +5,7 @@ from pathlib import Path
 from evertrain.adapters.project_files import load_project
 from evertrain.adapters.stage import Stage
 from evertrain.domain.errors import EvertrainError
+from evertrain.domain.model_spec import ModelSpec
 from evertrain.domain.training import parse_duration
 from evertrain.reports.drift_page import DriftPage
 from evertrain.statistics.reference import Reference
@@ -15,8 +16,17 @@ class WrongWindow(EvertrainError):
     """The window is no duration, or the model is unknown."""
 
 
-def landed_drift(model: str, since: str, *, requests: bool, stage: str, project: Path) -> DriftPage:
-    """Of batches, or of requests to the endpoint. Raises WrongWindow, StageNotDeployed, NothingInWindow."""
+class UnknownGroup(EvertrainError):
+    """The model draws no feature from this group."""
+
+
+def landed_drift(
+    model: str, since: str, *, group: str | None, requests: bool, stage: str, project: Path
+) -> DriftPage:
+    """Of a group's batches, by default the model's own, or of requests to the endpoint.
+
+    Raises WrongWindow, UnknownGroup, StageNotDeployed, NothingInWindow.
+    """
     models = load_project(project).models
     if model not in models:
         raise WrongWindow(f"there is no models/{model}/; known models: {', '.join(sorted(models))}")
@@ -31,14 +41,25 @@ def landed_drift(model: str, since: str, *, requests: bool, stage: str, project:
         records=deployed.drift_records,
         load_reference=lambda uri: Reference.from_bytes(deployed.artifacts.get(uri)),
     )
-    judged = judge.of_requests if requests else judge.run
-    found = judged(models[model], since=deployed.now() - length)
+    spec, begins = models[model], deployed.now() - length
+    named = group_of(spec, group)
+    found = judge.of_requests(spec, since=begins) if requests else judge.run(spec, named, since=begins)
     others = f"; {found.others} more were compared with an earlier champion" if found.others else ""
     return DriftPage(
-        title=f"{model}: requests of the last {since}" if requests else f"{model}: the last {since}",
+        title=f"{model}: {'requests' if requests else named} of the last {since}",
         before=f"training rows of {found.reference_version}",
         after=f"{found.batches} batches of the last {since}{others}",
         findings=found.findings,
         reference=found.reference,
         sketch=found.sketch,
     )
+
+
+def group_of(spec: ModelSpec, named: str | None) -> str:
+    """Raises UnknownGroup."""
+    if named is None:
+        return spec.group.name
+    names = [group.name for group in spec.groups]
+    if named not in names:
+        raise UnknownGroup(f"{spec.name} draws nothing from a group {named}; it draws from {', '.join(names)}")
+    return named

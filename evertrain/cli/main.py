@@ -12,6 +12,7 @@ from evertrain.adapters.estimators import load_estimator
 from evertrain.adapters.project_files import load_project
 from evertrain.adapters.stage import Fate, Stage
 from evertrain.cli.drift import drift
+from evertrain.cli.landed_drift import group_of
 from evertrain.domain.batches import Feed, FeedKind, Quarantine
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.model_spec import ModelSpec
@@ -56,6 +57,7 @@ def land(
     model: ModelName,
     file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="a Parquet or CSV file")],
     labels: Annotated[bool, typer.Option("--labels", help="The file has labels, not features.")] = False,
+    group: Annotated[str | None, typer.Option(help="Of which of the model's feature groups, if not its own.")] = None,
     wait: Annotated[int, typer.Option(min=0, help="Seconds to wait for the verdict; 0 does not wait.")] = 60,
     stage: StageName = "dev",
     project: Root = HERE,
@@ -64,7 +66,8 @@ def land(
     """Land a batch of features (or labels) and tell what became of it."""
     spec = _spec(project, model)
     deployed = Stage.find(stage)
-    feed = Feed(kind=FeedKind.LABELS, name=model) if labels else Feed(kind=FeedKind.FEATURES, name=spec.group.name)
+    features = Feed(kind=FeedKind.FEATURES, name=group_of(spec, group))
+    feed = Feed(kind=FeedKind.LABELS, name=model) if labels else features
     body = file.read_bytes()
     landed = deployed.land(feed, file.name, body)
     if wait == 0:

@@ -24,7 +24,9 @@ def tell_story(stage: Stage, flights: Flights, spec: ModelSpec, days: Sequence[d
     champions = tuple(reversed(stage.registry.history(spec.name)))
     return ModelStory(
         spec=spec,
-        verdicts=sorted(stage.batches.verdicts(spec.name, limit=1000), key=lambda verdict: verdict.event_time_min),
+        verdicts=sorted(
+            stage.batches.verdicts(spec.name, spec.group.name, limit=1000), key=lambda verdict: verdict.event_time_min
+        ),
         decisions=tuple(reversed(stage.decisions.decisions(spec.name, limit=1000))),
         versions=tuple(reversed(stage.registry.versions(spec.name))),
         champions=champions,

@@ -1,9 +1,11 @@
 """Landed objects and what became of them: accepted as a batch, or quarantined with reasons."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+
+from evertrain.domain.model_spec import FeatureKind
 
 
 class FeedKind(StrEnum):
@@ -78,13 +80,14 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableState:
-    """Counts of a feed's whole table after a commit. `rows` counts corrections too."""
+    """A feed's whole table after a commit. `rows` counts corrections too. `columns`: besides key and times."""
 
     version: int
     rows: int
     event_time_min: datetime
     event_time_max: datetime
     ingested_at_max: datetime
+    columns: Mapping[str, FeatureKind] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

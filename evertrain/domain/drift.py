@@ -140,7 +140,8 @@ class Findings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftVerdict(Findings):
-    """One batch judged for one model, against the reference of one version."""
+    """One batch judged for one model, against the reference of one version. `group`: the feature group that the batch
+    is of; empty for requests."""
 
     model: str
     batch_id: str
@@ -149,6 +150,7 @@ class DriftVerdict(Findings):
     event_time_min: datetime
     event_time_max: datetime
     checked_at: datetime
+    group: str = ""
 
     @classmethod
     def of(cls, findings: Findings, **about: Any) -> Self:

@@ -5,12 +5,10 @@ from datetime import datetime, timedelta
 from evertrain.domain.batches import TableState
 
 
-def watermark(labels: TableState | None, *, latency: timedelta, now: datetime) -> datetime | None:
-    """The event time before which labels count as complete; None while none have landed.
+def watermark(labels: TableState, *, latency: timedelta, now: datetime) -> datetime:
+    """The event time before which labels count as complete.
 
     A label that is younger than its latency may still be missing, and labels that never
     landed are not complete however old they are: the earlier of both bounds holds.
     """
-    if labels is None:
-        return None
     return min(now - latency, labels.event_time_max)

@@ -1,7 +1,7 @@
 """What a model and a feature group declare of themselves. Values only: reading TOML is an adapter's work."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from enum import StrEnum
 
@@ -90,8 +90,37 @@ class FeatureGroup:
     freshness: timedelta | None = None
     batch: BatchSize = BatchSize()
 
+    def has(self, name: str) -> bool:
+        return any(column.name == name for column in self.columns)
+
     def column(self, name: str) -> Column:
         return next(column for column in self.columns if column.name == name)
+
+
+class KnownBy(StrEnum):
+    """By when must a joined value have been ingested to be used in training?
+
+    `training`: by the time of the training. `event`: by the event time of the row that it is joined to, as when the
+    endpoint is asked: values that came late were not there then.
+    """
+
+    TRAINING = "training"
+    EVENT = "event"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JoinedGroup:
+    """What a model draws from another group than its own: the values that were valid at the time of its row.
+
+    `key`: the column of the model's own group that holds this group's entity key. `maximum_age`: older values are
+    missing.
+    """
+
+    group: FeatureGroup
+    feature_names: tuple[str, ...]
+    key: str
+    maximum_age: timedelta
+    known_by: KnownBy = KnownBy.TRAINING
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -192,7 +221,10 @@ class EndpointPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelSpec:
-    """One model folder: everything that Evertrain knows of a model besides its estimator."""
+    """One model folder: everything that Evertrain knows of a model besides its estimator.
+
+    `group`: whose rows are predicted. `feature_names`: all of them, those of joined groups too.
+    """
 
     name: str
     title: str
@@ -206,10 +238,38 @@ class ModelSpec:
     gate: GatePolicy
     task_size: TaskSize = field(default_factory=TaskSize)
     endpoint: EndpointPolicy = field(default_factory=EndpointPolicy)
+    joined: tuple[JoinedGroup, ...] = ()
+
+    @property
+    def groups(self) -> tuple[FeatureGroup, ...]:
+        return (self.group, *(joined.group for joined in self.joined))
 
     @property
     def features(self) -> tuple[Column, ...]:
-        return tuple(self.group.column(name) for name in self.feature_names)
+        homes = {name: joined.group for joined in self.joined for name in joined.feature_names}
+        return tuple(homes.get(name, self.group).column(name) for name in self.feature_names)
+
+    def names_of(self, group: str) -> tuple[str, ...]:
+        """The features that are drawn from this group."""
+        joined = {each.group.name: each.feature_names for each in self.joined}
+        if group != self.group.name:
+            return joined[group]
+        foreign = {name for names in joined.values() for name in names}
+        return tuple(name for name in self.feature_names if name not in foreign)
+
+    def with_features(self, names: Sequence[str]) -> "ModelSpec":
+        """With these features too, as far as a group of the model has them."""
+        homes = {
+            name: group.name
+            for group in reversed(self.groups)  # the model's own group comes first, and last here
+            for name in names
+            if group.has(name) and name not in self.feature_names
+        }
+        joined = []
+        for each in self.joined:
+            found = [name for name, home in homes.items() if home == each.group.name]
+            joined.append(replace(each, feature_names=(*each.feature_names, *found)))
+        return replace(self, feature_names=(*self.feature_names, *homes), joined=tuple(joined))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,4 +281,5 @@ class Project:
 
     def models_on(self, group: str) -> tuple[ModelSpec, ...]:
         """The models that draw features from this group, by name."""
-        return tuple(self.models[name] for name in sorted(self.models) if self.models[name].group.name == group)
+        named = (self.models[name] for name in sorted(self.models))
+        return tuple(spec for spec in named if group in (each.name for each in spec.groups))

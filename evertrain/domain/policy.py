@@ -1,7 +1,7 @@
 """When to retrain, when to hold, when to call a human. Pure: decides from state, never from an alarm's edge."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -23,10 +23,10 @@ from evertrain.domain.training import Interval, NotEnoughHistory, cut_slices, du
 class LoopState:
     """What the policy looks at, read afresh for every decision. Lists are newest first.
 
-    `verdicts`: on batches of features. `requests`: on days of requests to the endpoint, with what it predicted.
-    `outcomes`: of past retrainings. `consecutive_quarantines`: objects of the model's feeds that were set
-    aside since the last good one. `oldest_event_time`, `newest_event_time`: of the rows in the feature
-    store, None while it is empty.
+    `verdicts`: on batches of features, of each group the newest first. `requests`: on days of requests to the
+    endpoint, with what it predicted. `outcomes`: of past retrainings. `consecutive_quarantines`: objects of the
+    model's feeds that were set aside since the last good one. `oldest_event_time`: of the rows of the model's own
+    group in the feature store, None while there are none. `newest_event_times`: of each of its groups that has rows.
     `last_retraining_at`: when the last `retrain` was decided. `escalated_for`: reasons of which a human was
     already told and that have not passed since.
     """
@@ -36,7 +36,7 @@ class LoopState:
     requests: Sequence[DriftVerdict]
     labels: TableState | None
     oldest_event_time: datetime | None
-    newest_event_time: datetime | None
+    newest_event_times: Mapping[str, datetime]
     retraining_running: bool
     last_retraining_at: datetime | None
     outcomes: Sequence[Outcome]
@@ -76,7 +76,17 @@ class _Case:
 
     @cached_property
     def batches(self) -> "_Watched":
-        return self._watched(self.state.verdicts, lambda verdict: verdict.status is DriftStatus.DRIFTED)
+        """Of the feature group that began to drift first; of the model's own where none drifts persistently."""
+        own, *joined = (self._watched_group(group.name) for group in self.spec.groups)
+        first = own
+        for each in joined:
+            if each.onset is not None and (first.onset is None or each.onset < first.onset):
+                first = each
+        return first
+
+    def _watched_group(self, name: str) -> "_Watched":
+        verdicts = [verdict for verdict in self.state.verdicts if verdict.group == name]
+        return self._watched(verdicts, lambda verdict: verdict.status is DriftStatus.DRIFTED)
 
     @cached_property
     def requests(self) -> "_Watched":
@@ -185,14 +195,16 @@ def _feed_broken(case: _Case) -> Decision | None:
 
 
 def _feed_stale(case: _Case) -> Decision | None:
-    newest, group = case.state.newest_event_time, case.spec.group
-    if newest is None or group.freshness is None or case.now - newest <= group.freshness:
-        return None
-    return case.call_human(
-        Reason.FEED_STALE,
-        f"the newest row of features/{group.name} is of {newest:%Y-%m-%d %H:%M} UTC, more than "
-        f"{duration_name(group.freshness)} ago: no drift can be seen in what does not come",
-    )
+    for group in case.spec.groups:
+        newest = case.state.newest_event_times.get(group.name)
+        if newest is None or group.freshness is None or case.now - newest <= group.freshness:
+            continue
+        return case.call_human(
+            Reason.FEED_STALE,
+            f"the newest row of features/{group.name} is of {newest:%Y-%m-%d %H:%M} UTC, more than "
+            f"{duration_name(group.freshness)} ago: no drift can be seen in what does not come",
+        )
+    return None
 
 
 def _requests_differ(case: _Case) -> Decision | None:
@@ -263,10 +275,10 @@ def _cooling_down(case: _Case) -> Decision | None:
 
 def _labels_immature(case: _Case) -> Decision | None:
     """Every slice needs matured labels; after drift, so do the rows since the drift."""
-    complete_to = watermark(case.state.labels, latency=case.spec.label.latency, now=case.now)
-    oldest = case.state.oldest_event_time
-    if complete_to is None or oldest is None:
+    labels, oldest = case.state.labels, case.state.oldest_event_time
+    if labels is None or oldest is None:
         return case.hold(Reason.LABELS_IMMATURE, "no labels have landed yet")
+    complete_to = watermark(labels, latency=case.spec.label.latency, now=case.now)
     try:
         windows, _, _ = cut_slices(case.spec.training, watermark=complete_to, oldest_event_time=oldest)
     except NotEnoughHistory as short:

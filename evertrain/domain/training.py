@@ -50,6 +50,8 @@ class TrainingPlan:
     gate: Interval
     champion_version: str | None
     seed: int
+    joined_table_versions: Mapping[str, int] = field(default_factory=dict)
+    """Of the other groups that the model draws from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -62,8 +62,8 @@ class BatchLog(Protocol):
     def mark_published(self, feed: Feed | None, batch_id: str) -> None:
         """The batch's events are on the bus: a repeated delivery need not publish them again."""
 
-    def verdicts(self, model: str, *, limit: int) -> Sequence[DriftVerdict]:
-        """The newest by event time first."""
+    def verdicts(self, model: str, group: str, *, limit: int) -> Sequence[DriftVerdict]:
+        """On batches of one feature group, the newest by event time first."""
 
     def verdicts_of(self, feed: Feed, batch_id: str) -> Sequence[DriftVerdict]:
         """All verdicts on one batch, for every model that was judged."""

@@ -47,7 +47,7 @@ class TableReader(Protocol[Rows_co]):
     ) -> Rows_co:
         """Rows with `event_time` in the interval and `ingested_at <= known_at`, at that table version.
 
-        Raises UnknownTable.
+        Of a column that the table did not have then, all are missing, and of Arrow's null type. Raises UnknownTable.
         """
 
 

@@ -106,13 +106,20 @@ class FeatureReference:
 @dataclass(frozen=True, kw_only=True)
 class Reference:
     """`slices`: of declared slices of the rows, in the same cells. `prediction`: of the model's predictions on rows
-    that it did not learn from, with `PREDICTION` as its only feature."""
+    that it did not learn from, with `PREDICTION` as its only feature. `groups`: where features come from several
+    feature groups, of each group's own rows by the group's name, since batches land by group.
+    """
 
     rows: int
     features: tuple[FeatureReference, ...]
     relations: Relations | None = None
     slices: Mapping[Slice, "Reference"] = field(default_factory=dict)
     prediction: "Reference | None" = None
+    groups: Mapping[str, "Reference"] = field(default_factory=dict)
+
+    def of_group(self, name: str) -> "Reference":
+        """What batches of this feature group are compared with."""
+        return self.groups.get(name, self)
 
     @property
     def of_requests(self) -> "Reference":
@@ -175,9 +182,11 @@ class Reference:
             "relations": None if self.relations is None else _packed_relations(self.relations, arrays),
             "slices": [asdict(each) | _packed_rows(of_slice, arrays) for each, of_slice in self.slices.items()],
             "has_prediction": self.prediction is not None,
+            "groups": list(self.groups),
         }
-        if self.prediction is not None:
-            arrays.append(np.frombuffer(self.prediction.to_bytes(), dtype=np.uint8))
+        inner = [] if self.prediction is None else [self.prediction]
+        for reference in (*inner, *self.groups.values()):
+            arrays.append(np.frombuffer(reference.to_bytes(), dtype=np.uint8))
         return pack(FORMAT, VERSION, document, arrays)
 
     @classmethod
@@ -446,5 +455,10 @@ def _unpacked(document: Mapping[str, Any], packed: _Arrays) -> Reference:
     }
     prediction = Reference.from_bytes(next(arrays).tobytes()) if document["has_prediction"] else None
     return Reference(
-        rows=document["whole"]["rows"], features=features, relations=relations, slices=slices, prediction=prediction
+        rows=document["whole"]["rows"],
+        features=features,
+        relations=relations,
+        slices=slices,
+        prediction=prediction,
+        groups={name: Reference.from_bytes(next(arrays).tobytes()) for name in document["groups"]},
     )

@@ -41,7 +41,7 @@ def project(project: Project) -> None:
             name,
             spec.title,
             spec.metric.value,
-            f"{len(spec.feature_names)} of features/{spec.group.name}.toml",
+            f"{len(spec.feature_names)} of {', '.join(f'features/{group.name}.toml' for group in spec.groups)}",
             ", ".join(duration_name(length) for length in spec.training.windows),
         )
     console.print(table)

@@ -11,7 +11,18 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from evertrain.domain.model_spec import FeatureKind
 from evertrain.statistics.layouts import Categories, Column
+
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+
+ARROW_TYPES = {
+    FeatureKind.NUMERIC: pa.float64(),
+    FeatureKind.BOOLEAN: pa.bool_(),
+    FeatureKind.CATEGORICAL: pa.string(),
+    FeatureKind.TIMESTAMP: TIMESTAMP,
+}
+"""As the feature store keeps them."""
 
 
 def as_column(values: Any) -> Column:

@@ -10,11 +10,12 @@ from typing import BinaryIO
 
 from evertrain.domain.batches import Batch, BatchFile, Fault, Feed, FeedKind, LandedObject, Quarantine
 from evertrain.domain.drift import DriftVerdict
+from evertrain.domain.feeds import schema_faults
 from evertrain.domain.model_spec import Project
 from evertrain.ports.batch_reader import BatchReader, BatchRejected, Rows
 from evertrain.ports.batches import BatchLog, LandingZone, QuarantineStore
 from evertrain.ports.clock import Clock
-from evertrain.ports.feature_store import BatchFiles
+from evertrain.ports.feature_store import BatchFiles, TableStates
 from evertrain.use_cases.compare_batch import CompareBatch
 from evertrain.use_cases.record_batch import RecordBatch
 from evertrain.use_cases.watch_requests import WatchRequests
@@ -40,6 +41,7 @@ class CheckBatch:
     files: BatchFiles
     quarantine: QuarantineStore
     batches: BatchLog
+    tables: TableStates
     compare: CompareBatch
     record: RecordBatch
     requests: WatchRequests
@@ -62,11 +64,12 @@ class CheckBatch:
         now = self.clock.now()
         try:
             known = known_feed(self.project, feed, landed.key)
+            require_schema(self.project, known, self.tables)
             with self.reader.read(body, name=landed.key, feed=known, now=now) as rows:
                 if known.kind is FeedKind.PREDICTIONS:
                     self.requests.keep_sketches(self.project.models[known.name], batch_id, rows)
                 pinned = self.compare.pinned(known)
-                sketches = self.compare.sketches(pinned, rows)
+                sketches = self.compare.sketches(known, pinned, rows)
                 comparisons = self.compare.compare(known, pinned, sketches, begins=rows.event_times[0])
                 self.record.require_no_fault(known, batch_id, comparisons)
                 file = store_rows(self.files, known, f"batch-{batch_id}.parquet", rows)
@@ -104,6 +107,14 @@ def known_feed(project: Project, feed: Feed | None, key: str) -> Feed:
         message = f"{key} is in no feed; known are {', '.join((*groups, *models))}"
         raise BatchRejected([Fault(code="unknown_feed", message=message)])
     return feed
+
+
+def require_schema(project: Project, feed: Feed, tables: TableStates) -> None:
+    """Raises BatchRejected where the feed's table has a column that is declared no longer, or otherwise."""
+    state = tables.get(feed)
+    faults = schema_faults(feed, project, state.columns) if state is not None else []
+    if faults:
+        raise BatchRejected(faults)
 
 
 def feed_of(key: str) -> Feed | None:

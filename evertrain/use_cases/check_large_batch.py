@@ -17,10 +17,10 @@ from evertrain.domain.model_spec import Project
 from evertrain.ports.batch_reader import BatchReader, BatchRejected
 from evertrain.ports.batches import BatchLog, LandingZone, QuarantineStore
 from evertrain.ports.clock import Clock
-from evertrain.ports.feature_store import BatchFiles
+from evertrain.ports.feature_store import BatchFiles, TableStates
 from evertrain.ports.parts import Parts
 from evertrain.statistics.sketch import Sketch, merge
-from evertrain.use_cases.check_batch import feed_of, known_feed, store_rows
+from evertrain.use_cases.check_batch import feed_of, known_feed, require_schema, store_rows
 from evertrain.use_cases.compare_batch import CompareBatch
 from evertrain.use_cases.record_batch import RecordBatch
 
@@ -41,6 +41,7 @@ class CheckLargeBatch:
     files: BatchFiles
     quarantine: QuarantineStore
     batches: BatchLog
+    tables: TableStates
     parts: Parts
     compare: CompareBatch
     record: RecordBatch
@@ -67,6 +68,7 @@ class CheckLargeBatch:
         now = self.clock.now()
         try:
             known = known_feed(self.project, feed, landed.key)
+            require_schema(self.project, known, self.tables)
             size, footer_offset = self._footer(landed)
             with self.landing.read_spans(landed, (footer_offset, size - footer_offset)) as body:
                 parts = self.reader.cut(body, name=landed.key, part_bytes=self.part_bytes)
@@ -98,7 +100,7 @@ class CheckLargeBatch:
                     body, name=split.landed.key, feed=split.feed, now=split.started_at, groups=groups
                 ) as rows,
             ):
-                sketches = self.compare.sketches(split.pinned, rows)
+                sketches = self.compare.sketches(split.feed, split.pinned, rows)
                 file = store_rows(self.files, split.feed, f"batch-{split.batch_id}-{index:05d}.parquet", rows)
                 part = CheckedPart(file=file, missing=dict(rows.missing))
                 of_models = {model: sketch.to_bytes() for model, sketch in sketches.items()}

@@ -56,11 +56,11 @@ class CompareBatch:
             if champion is not None
         }
 
-    def sketches(self, pinned: Mapping[str, Pinned], rows: Rows) -> Mapping[str, Sketch]:
+    def sketches(self, feed: Feed, pinned: Mapping[str, Pinned], rows: Rows) -> Mapping[str, Sketch]:
         """By model, of a batch or of a part of it; none where a reference is unreadable or does not fit."""
         found = {}
         for model, each in pinned.items():
-            reference = self._reference(model, each)
+            reference = self._reference(feed, model, each)
             if reference is None:
                 continue
             names = [feature.name for feature in reference.features]
@@ -75,7 +75,8 @@ class CompareBatch:
     ) -> Sequence[Comparison]:
         """One for each model on the feed. `begins`: the batch's earliest event."""
         return [
-            self._compare(spec, pinned.get(spec.name), sketches.get(spec.name), begins) for spec in self._models(feed)
+            self._compare(feed, spec, pinned.get(spec.name), sketches.get(spec.name), begins)
+            for spec in self._models(feed)
         ]
 
     def keep(self, comparison: Comparison, batch: Batch, *, now: datetime) -> DriftVerdict:
@@ -84,6 +85,7 @@ class CompareBatch:
             comparison.findings,
             model=comparison.spec.name,
             batch_id=batch.batch_id,
+            group=batch.feed.name,
             reference_version=comparison.version,
             rows=batch.rows,
             event_time_min=batch.event_time_min,
@@ -99,31 +101,32 @@ class CompareBatch:
     def _models(self, feed: Feed) -> Iterable[ModelSpec]:
         return self.project.models_on(feed.name) if feed.kind is FeedKind.FEATURES else ()
 
-    def _reference(self, model: str, pinned: Pinned) -> Reference | None:
+    def _reference(self, feed: Feed, model: str, pinned: Pinned) -> Reference | None:
         try:
-            reference = self.load_reference(pinned.reference_uri)
+            reference = self.load_reference(pinned.reference_uri).of_group(feed.name)
         except InvalidReference:
             # Of a format before this code's: batches must go on, or there would never be rows for a new champion.
             logger.exception("reference_unreadable model=%s version=%s", model, pinned.version)
             return None
-        columns = {column.name for column in self.project.models[model].group.columns}
-        if not {feature.name for feature in reference.features} <= columns:
-            return None  # the group lost a column since: nothing to compare until the next champion
+        if not all(self.project.groups[feed.name].has(feature.name) for feature in reference.features):
+            return None  # the group got a part in the model, or lost one, since: nothing to compare until the next
         return reference
 
-    def _compare(self, spec: ModelSpec, pinned: Pinned | None, sketch: Sketch | None, begins: datetime) -> Comparison:
+    def _compare(
+        self, feed: Feed, spec: ModelSpec, pinned: Pinned | None, sketch: Sketch | None, begins: datetime
+    ) -> Comparison:
         version = "" if pinned is None else pinned.version
-        reference = None if pinned is None or sketch is None else self._reference(spec.name, pinned)
+        reference = None if pinned is None or sketch is None else self._reference(feed, spec.name, pinned)
         if reference is None or sketch is None:
             nothing = Findings(status=DriftStatus.NO_REFERENCE)
             return Comparison(spec=spec, version=version, findings=nothing, compared=None)
-        before = self._before(spec, version, begins)
+        before = self._before(feed, spec, version, begins)
         findings = judge(reference, sketch, policy=spec.triggers.drift, before=before)
         return Comparison(spec=spec, version=version, findings=findings, compared=(reference, sketch))
 
-    def _before(self, spec: ModelSpec, version: str, moment: datetime) -> Sketch | None:
-        """Of the newest good batch before this moment that was compared with the same reference."""
-        for verdict in self.batches.verdicts(spec.name, limit=BATCHES_LOOKED_BACK):
+    def _before(self, feed: Feed, spec: ModelSpec, version: str, moment: datetime) -> Sketch | None:
+        """Of the newest good batch of the feed before this moment that was compared with the same reference."""
+        for verdict in self.batches.verdicts(spec.name, feed.name, limit=BATCHES_LOOKED_BACK):
             if verdict.event_time_min < moment and verdict.reference_version == version:
                 kept = self.records.find_sketch(model=spec.name, version=version, batch_id=verdict.batch_id)
                 return None if kept is None else _readable(kept)

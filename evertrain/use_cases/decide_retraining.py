@@ -116,9 +116,9 @@ class DecideRetraining:
         self.bus.publish([Event(name=_ANNOUNCED_AS[decision.action], detail=detail)])
 
     def _state(self, spec: ModelSpec, *, asked_by: str) -> LoopState:
-        features = Feed(kind=FeedKind.FEATURES, name=spec.group.name)
+        features, *joined = (Feed(kind=FeedKind.FEATURES, name=group.name) for group in spec.groups)
         labels = Feed(kind=FeedKind.LABELS, name=spec.name)
-        tables = {feed: self.tables.get(feed) for feed in (features, labels)}
+        tables = {feed: self.tables.get(feed) for feed in (features, *joined, labels)}
         requests = self.batches.requests(spec.name, limit=_VERDICTS_READ)
         quarantines = {feed: self.batches.consecutive_quarantines(feed) for feed in tables}
         decisions = self.decisions.decisions(spec.name, limit=_DECISIONS_READ)
@@ -129,7 +129,9 @@ class DecideRetraining:
             Reason.REQUESTS_DIFFER: max(
                 (verdict.checked_at for verdict in requests if verdict.status is DriftStatus.STABLE), default=None
             ),
-            Reason.FEED_STALE: table.ingested_at_max if (table := tables[features]) else None,
+            Reason.FEED_STALE: min(
+                (table.ingested_at_max for feed in (features, *joined) if (table := tables[feed])), default=None
+            ),
             Reason.LABELS_OVERDUE: table.ingested_at_max if (table := tables[labels]) else None,
             Reason.CONTENDERS_REJECTED: max(
                 (outcome.ended_at for outcome in outcomes if outcome.name is EventName.MODEL_PROMOTED), default=None
@@ -137,11 +139,17 @@ class DecideRetraining:
         }
         return LoopState(
             champion=self.registry.champion(spec.name),
-            verdicts=self.batches.verdicts(spec.name, limit=_VERDICTS_READ),
+            verdicts=[
+                verdict
+                for group in spec.groups
+                for verdict in self.batches.verdicts(spec.name, group.name, limit=_VERDICTS_READ)
+            ],
             requests=requests,
             labels=tables[labels],
             oldest_event_time=table.event_time_min if (table := tables[features]) else None,
-            newest_event_time=table.event_time_max if table else None,
+            newest_event_times={
+                feed.name: table.event_time_max for feed in (features, *joined) if (table := tables[feed])
+            },
             retraining_running=self.leases.is_held(spec.name),
             last_retraining_at=max(
                 (entry.decided_at for entry in decisions if entry.decision.action is Action.RETRAIN), default=None

@@ -14,7 +14,7 @@ from evertrain.ports.registry import ModelRegistry
 from evertrain.ports.runs import Runs
 from evertrain.scoring import FlatModel
 from evertrain.statistics.comparison import compare, score, slice_scores
-from evertrain.use_cases.labelled_rows import LabelledRows, ReadRows
+from evertrain.use_cases.labelled_rows import LabelledRows, TrainingRows
 
 logger = logging.getLogger(__name__)
 
@@ -28,7 +28,7 @@ class ChampionNotComparable(EvertrainError):
 @dataclass(frozen=True, kw_only=True)
 class EvaluateContenders:
     project: Project
-    read_rows: ReadRows
+    rows: TrainingRows
     runs: Runs
     artifacts: Artifacts
     registry: ModelRegistry
@@ -65,18 +65,15 @@ class EvaluateContenders:
 
     def _gate_rows(self, plan: TrainingPlan, spec: ModelSpec, champion: FlatModel | None) -> LabelledRows:
         """With the champion's features too: a model may have got or lost some since it was trained."""
-        names = list(spec.feature_names)
-        if champion is not None:
-            names += [name for name in champion.feature_names if name not in names]
-        known = {column.name for column in spec.group.columns}
-        gone = [name for name in names if name not in known]
+        needed = () if champion is None else champion.feature_names
+        wider = spec.with_features(needed)
+        gone = [name for name in needed if name not in wider.feature_names]
         if gone:
+            files = " or ".join(f"features/{group.name}.toml" for group in spec.groups)
             raise ChampionNotComparable(
-                f"{spec.name}: champion {plan.champion_version} needs {', '.join(gone)}, "
-                f"which features/{spec.group.name}.toml no longer has"
+                f"{spec.name}: champion {plan.champion_version} needs {', '.join(gone)}, which {files} no longer has"
             )
-        wider = replace(spec, feature_names=tuple(names))
-        rows = LabelledRows("the gate slice", self.read_rows(wider, plan, plan.gate), wider)
+        rows = LabelledRows("the gate slice", self.rows.labelled(wider, plan, plan.gate), wider)
         rows.require(minimum_rows=1)
         return rows
 

@@ -42,15 +42,16 @@ class JudgeWindow:
     records: DriftRecords
     load_reference: Callable[[str], Reference]
 
-    def run(self, spec: ModelSpec, *, since: datetime) -> WindowDrift:
-        """Of the batches that hold events from `since` on. Raises NothingInWindow, InvalidSketch."""
+    def run(self, spec: ModelSpec, group: str, *, since: datetime) -> WindowDrift:
+        """Of the group's batches that hold events from `since` on. Raises NothingInWindow, InvalidSketch."""
         champion = self._champion(spec)
         inside = [
             verdict.batch_id
-            for verdict in self.batches.verdicts(spec.name, limit=MOST_BATCHES)
+            for verdict in self.batches.verdicts(spec.name, group, limit=MOST_BATCHES)
             if verdict.event_time_max >= since
         ]
-        return self._judge(spec, champion, inside, self.load_reference(champion.reference_uri), since)
+        reference = self.load_reference(champion.reference_uri).of_group(group)
+        return self._judge(spec, champion, inside, reference, since)
 
     def of_requests(self, spec: ModelSpec, *, since: datetime) -> WindowDrift:
         """Of the requests to the endpoint from `since` on, and of its answers. Raises as `run` does."""

@@ -23,9 +23,14 @@ class UnusableRows(EvertrainError):
     """The rows of a slice cannot be trained or judged on: too few, or all with the same label."""
 
 
-class ReadRows(Protocol):
-    def __call__(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
+class TrainingRows(Protocol):
+    """What a plan's table versions held when the plan was made. Times among the features are ages."""
+
+    def labelled(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
         """Entity key, `event_time`, the spec's features and its label, for the rows that have one."""
+
+    def of_group(self, spec: ModelSpec, group: str, plan: TrainingPlan, rows: Interval) -> pa.Table:
+        """A feature group's own rows, labelled or not: `event_time`, and what the spec draws from it."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +54,7 @@ class LabelledRows:
     def days(self) -> npt.NDArray[np.int64]:
         """Shape (rows,): the UTC day of each row. Rows of one day share weather and delays, so they are resampled
         together."""
-        times = self.table["event_time"].to_numpy().astype("datetime64[D]")
-        return np.asarray(times.astype(np.int64))
+        return days_of(self.table)
 
     def values(self, names: Sequence[str]) -> list[dict[str, Value]]:
         """As a caller of the endpoint would send them: plain values, None for what is missing."""
@@ -76,6 +80,12 @@ class LabelledRows:
                 f"{self.spec.name}: all {len(self)} rows of {self.name} have the label "
                 f"{self.spec.label.name}={self.truth[0]:g}, nothing can be told apart"
             )
+
+
+def days_of(table: pa.Table) -> npt.NDArray[np.int64]:
+    """Shape (rows,): the UTC day of each row's `event_time`, counted from 1970."""
+    times = table["event_time"].to_numpy().astype("datetime64[D]")
+    return np.asarray(times.astype(np.int64))
 
 
 def _without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:

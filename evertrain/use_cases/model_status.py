@@ -48,7 +48,7 @@ class ReadModelStatus:
             champion=self.registry.champion(spec.name),
             features=self.tables.get(features),
             labels=self.tables.get(labels),
-            verdicts=self.batches.verdicts(spec.name, limit=spec.triggers.drift.of_last),
+            verdicts=self.batches.verdicts(spec.name, spec.group.name, limit=spec.triggers.drift.of_last),
             last_decision=next(iter(self.decisions.decisions(spec.name, limit=1)), None),
             last_outcome=next(iter(self.decisions.outcomes(spec.name, limit=1)), None),
             retraining_running=self.leases.is_held(spec.name),

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from hashlib import sha256
 
-from evertrain.domain.batches import Feed, FeedKind
+from evertrain.domain.batches import Feed, FeedKind, TableState
 from evertrain.domain.labels import watermark
 from evertrain.domain.model_spec import Project, TaskSize
 from evertrain.domain.training import NotEnoughHistory, TrainingPlan, cut_slices
@@ -41,12 +41,12 @@ class PlanRetraining:
 
     def _plan(self, model: str, decision_id: str) -> TrainingPlan:
         spec, now = self.project.models[model], self.clock.now()
-        features = self.tables.get(Feed(kind=FeedKind.FEATURES, name=spec.group.name))
-        labels = self.tables.get(Feed(kind=FeedKind.LABELS, name=model))
+        features = self._state(Feed(kind=FeedKind.FEATURES, name=spec.group.name))
+        labels = self._state(Feed(kind=FeedKind.LABELS, name=model))
+        joined = {
+            each.group.name: self._state(Feed(kind=FeedKind.FEATURES, name=each.group.name)) for each in spec.joined
+        }
         complete_to = watermark(labels, latency=spec.label.latency, now=now)
-        if features is None or labels is None or complete_to is None:
-            missing = f"features of {spec.group.name}" if features is None else f"labels of {model}"
-            raise NotEnoughHistory(f"no {missing} have been committed yet")
         # Cut exactly as the policy did that decided on this retraining.
         windows, validation, gate = cut_slices(
             spec.training, watermark=complete_to, oldest_event_time=features.event_time_min
@@ -60,12 +60,20 @@ class PlanRetraining:
             watermark=complete_to,
             features_table_version=features.version,
             labels_table_version=labels.version,
+            joined_table_versions={name: state.version for name, state in joined.items()},
             windows=windows,
             validation=validation,
             gate=gate,
             champion_version=champion.version if champion else None,
             seed=seed_of(decision_id),
         )
+
+    def _state(self, feed: Feed) -> TableState:
+        """Raises NotEnoughHistory."""
+        state = self.tables.get(feed)
+        if state is None:
+            raise NotEnoughHistory(f"nothing has been committed to {feed} yet")
+        return state
 
 
 def seed_of(decision_id: str) -> int:

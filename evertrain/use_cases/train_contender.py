@@ -4,12 +4,12 @@ What it leaves behind is named by its content or by the decision, so training ag
 """
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
+import pyarrow as pa
 
 from evertrain.conversion import check_parity, to_flat
 from evertrain.conversion.frame import to_frame
@@ -20,8 +20,9 @@ from evertrain.ports.artifacts import Artifacts
 from evertrain.ports.runs import Runs
 from evertrain.scoring import FlatModel
 from evertrain.statistics.comparison import score
-from evertrain.statistics.reference import build_prediction_reference, build_reference
-from evertrain.use_cases.labelled_rows import LabelledRows, ReadRows
+from evertrain.statistics.reference import Reference, build_prediction_reference, build_reference
+from evertrain.use_cases.arrow_columns import as_column
+from evertrain.use_cases.labelled_rows import LabelledRows, TrainingRows, days_of
 
 logger = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class TrainContender:
     """`timer` counts seconds; `make_estimator` answers a new, unfitted estimator for a model and a seed."""
 
     project: Project
-    read_rows: ReadRows
+    rows: TrainingRows
     runs: Runs
     artifacts: Artifacts
     make_estimator: Callable[[ModelSpec, int], Any]
@@ -52,9 +53,9 @@ class TrainContender:
         plan = self.runs.plan(plan_uri)
         spec = self.project.models[plan.model]
         window = _window(plan, window_name)
-        training = LabelledRows(f"window {window.name}", self.read_rows(spec, plan, window.rows), spec)
+        training = LabelledRows(f"window {window.name}", self.rows.labelled(spec, plan, window.rows), spec)
         training.require(minimum_rows=spec.training.minimum_rows)
-        validation = LabelledRows("the validation slice", self.read_rows(spec, plan, plan.validation), spec)
+        validation = LabelledRows("the validation slice", self.rows.labelled(spec, plan, plan.validation), spec)
         validation.require(minimum_rows=1)
         logger.info(
             "rows_read model=%s window=%s training=%d validation=%d",
@@ -98,7 +99,16 @@ class TrainContender:
             ),
             artifact_uri=stored.uri,
             artifact_sha256=stored.sha256,
-            reference_uri=self._put_reference(spec, training, validation, predictions),
+            reference_uri=self._put_reference(
+                spec,
+                training,
+                # Of the validation rows: predictions on training rows would be surer than any to come.
+                prediction=build_prediction_reference(predictions, blocks=validation.days),
+                groups={
+                    group.name: self.rows.of_group(spec, group.name, plan, window.rows)
+                    for group in (spec.groups if spec.joined else ())
+                },
+            ),
             smoke_test_uri=self.runs.put_smoke_test(plan, _smoke_test(spec, validation, flat)),
             parity=parity,
             training_seconds=training_seconds,
@@ -106,17 +116,23 @@ class TrainContender:
         )
 
     def _put_reference(
-        self, spec: ModelSpec, training: LabelledRows, validation: LabelledRows, predictions: npt.NDArray[np.float64]
+        self, spec: ModelSpec, training: LabelledRows, *, prediction: Reference, groups: Mapping[str, pa.Table]
     ) -> str:
-        """`predictions`: of the validation rows. Those of training rows would be surer than any to come."""
-        columns = {column.name: training.column(column.name) for column in spec.features}
-        slices = [each.column for each in spec.gate.slices]
-        reference = build_reference(columns, spec.features, blocks=training.days, slices=slices)
-        with_prediction = replace(
-            reference, prediction=build_prediction_reference(predictions, blocks=validation.days)
+        """`groups`: each feature group's own rows, where there are several."""
+        reference = replace(
+            _reference_of(training.table, spec, spec.feature_names),
+            prediction=prediction,
+            groups={name: _reference_of(rows, spec, spec.names_of(name)) for name, rows in groups.items()},
         )
-        data = with_prediction.to_bytes()
+        data = reference.to_bytes()
         return self.artifacts.put(data, prefix=f"references/{spec.name}", suffix=".reference").uri
+
+
+def _reference_of(rows: pa.Table, spec: ModelSpec, names: Sequence[str]) -> Reference:
+    features = [feature for feature in spec.features if feature.name in names]
+    columns = {feature.name: as_column(rows[feature.name]) for feature in features}
+    slices = [each.column for each in spec.gate.slices if each.column in columns]
+    return build_reference(columns, features, blocks=days_of(rows), slices=slices)
 
 
 def _window(plan: TrainingPlan, name: str) -> Window:

@@ -22,7 +22,7 @@ _LIBRARIES = ("scikit-learn", "numpy", "pandas")
 def train_contender() -> TrainContender:
     return TrainContender(
         project=wiring.project(),
-        read_rows=wiring.read_rows,
+        rows=wiring.training_rows(),
         runs=wiring.runs(),
         artifacts=wiring.artifacts(),
         make_estimator=_make_estimator,

@@ -14,7 +14,7 @@ def evaluate_contenders() -> EvaluateContenders:
     registry = DynamoDBModelRegistry(table=Table(client=client("dynamodb"), name=wiring.settings().registry_table))
     return EvaluateContenders(
         project=wiring.project(),
-        read_rows=wiring.read_rows,
+        rows=wiring.training_rows(),
         runs=wiring.runs(),
         artifacts=wiring.artifacts(),
         registry=registry,

@@ -3,20 +3,14 @@
 from functools import cache
 from pathlib import Path
 
-import pyarrow as pa
-
 from evertrain.adapters.clients import client
-from evertrain.adapters.delta_reader import DeltaReader, load_training_rows
+from evertrain.adapters.delta_reader import DeltaReader
 from evertrain.adapters.project_files import load_project
 from evertrain.adapters.run_documents import RunDocuments
 from evertrain.adapters.s3_artifacts import S3Artifacts
 from evertrain.adapters.settings import Settings
-from evertrain.domain.model_spec import ModelSpec, Project
-from evertrain.domain.training import Interval, TrainingPlan
-
-
-def read_rows(spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
-    return load_training_rows(tables=_tables(), spec=spec, plan=plan, rows=rows)
+from evertrain.domain.model_spec import Project
+from evertrain.use_cases.training_rows import StoredTrainingRows
 
 
 @cache
@@ -37,8 +31,8 @@ def project() -> Project:
 
 
 @cache
-def _tables() -> DeltaReader:
-    return DeltaReader(root=f"s3://{settings().feature_store_bucket}/tables")
+def training_rows() -> StoredTrainingRows:
+    return StoredTrainingRows(tables=DeltaReader(root=f"s3://{settings().feature_store_bucket}/tables"))
 
 
 @cache

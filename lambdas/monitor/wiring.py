@@ -7,7 +7,7 @@ from pathlib import Path
 from evertrain.adapters.clients import client
 from evertrain.adapters.clocks import clock_of
 from evertrain.adapters.dynamodb import Table
-from evertrain.adapters.dynamodb_batches import DynamoDBBatchLog
+from evertrain.adapters.dynamodb_batches import DynamoDBBatchLog, DynamoDBTableStates
 from evertrain.adapters.dynamodb_registry import DynamoDBModelRegistry
 from evertrain.adapters.event_bus import EventBridgeBus
 from evertrain.adapters.landed_rows import LandedRowsReader
@@ -41,6 +41,7 @@ def check_batch() -> CheckBatch:
         files=shared.files,
         quarantine=shared.quarantine,
         batches=shared.batches,
+        tables=shared.tables,
         compare=shared.compare,
         record=shared.record,
         requests=WatchRequests(
@@ -65,6 +66,7 @@ def check_large_batch() -> CheckLargeBatch:
         files=shared.files,
         quarantine=shared.quarantine,
         batches=shared.batches,
+        tables=shared.tables,
         parts=S3Parts(artifacts=shared.artifacts, root=f"s3://{settings.artifact_bucket}"),
         compare=shared.compare,
         record=shared.record,
@@ -91,6 +93,7 @@ class _Shared:
     files: S3BatchFiles
     quarantine: S3QuarantineStore
     batches: DynamoDBBatchLog
+    tables: DynamoDBTableStates
     compare: CompareBatch
     record: RecordBatch
     clock: Clock
@@ -107,7 +110,8 @@ def _shared() -> _Shared:
     def load_reference(uri: str) -> Reference:
         return Reference.from_bytes(artifacts.get(uri))
 
-    batches = DynamoDBBatchLog(table=Table(client=dynamodb, name=settings.batches_table))
+    batches_table = Table(client=dynamodb, name=settings.batches_table)
+    batches = DynamoDBBatchLog(table=batches_table)
     compare = CompareBatch(
         project=project,
         registry=DynamoDBModelRegistry(table=Table(client=dynamodb, name=settings.registry_table)),
@@ -123,6 +127,7 @@ def _shared() -> _Shared:
         files=S3BatchFiles(client=s3, bucket=settings.feature_store_bucket),
         quarantine=S3QuarantineStore(client=s3, bucket=settings.quarantine_bucket),
         batches=batches,
+        tables=DynamoDBTableStates(table=batches_table),
         compare=compare,
         record=RecordBatch(
             batches=batches,

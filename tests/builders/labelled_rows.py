@@ -40,10 +40,14 @@ class RowsOf:
     def __init__(self, table: pa.Table) -> None:
         self.table = table
 
-    def __call__(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
-        time = self.table["event_time"]
-        inside = pc.and_(
-            pc.greater_equal(time, pa.scalar(rows.start, time.type)), pc.less(time, pa.scalar(rows.end, time.type))
-        )
+    def labelled(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
         columns = [spec.group.entity_key, "event_time", *spec.feature_names, spec.label.name]
-        return self.table.filter(inside).select(columns)
+        return self._within(rows).select(columns)
+
+    def of_group(self, spec: ModelSpec, group: str, plan: TrainingPlan, rows: Interval) -> pa.Table:
+        return self._within(rows).select(["event_time", *spec.names_of(group)])
+
+    def _within(self, rows: Interval) -> pa.Table:
+        time = self.table["event_time"]
+        start, end = (pa.scalar(moment, time.type) for moment in (rows.start, rows.end))
+        return self.table.filter(pc.and_(pc.greater_equal(time, start), pc.less(time, end)))

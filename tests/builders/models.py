@@ -114,6 +114,7 @@ def a_verdict(
         event_time_min=start,
         event_time_max=start + days(0.9),
         checked_at=start + days(1),
+        group="trips",
         features=(a_feature_drift(drifted=drifted),),
     )
 
@@ -162,7 +163,7 @@ def a_state(
         requests=requests,
         labels=labels or labels_table(),
         oldest_event_time=NOW - days(365),
-        newest_event_time=NOW - days(1),
+        newest_event_times={"trips": NOW - days(1)},
         retraining_running=False,
         last_retraining_at=NOW - days(20),
         outcomes=outcomes,

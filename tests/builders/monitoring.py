@@ -14,7 +14,7 @@ from evertrain.use_cases.record_batch import RecordBatch
 from evertrain.use_cases.watch_requests import WatchRequests
 from tests.builders.models import NOW, a_champion
 from tests.builders.registry import a_version
-from tests.fakes.batches import FakeBatchFiles, FakeBatchLog, FakeLandingZone, FakeQuarantineStore
+from tests.fakes.batches import FakeBatchFiles, FakeBatchLog, FakeLandingZone, FakeQuarantineStore, FakeTableStates
 from tests.fakes.drift_records import FakeDriftRecords
 from tests.fakes.messages import FakeClock, FakeEventBus
 from tests.fakes.parts import FakeParts
@@ -29,6 +29,7 @@ class Monitor:
     files: FakeBatchFiles = field(default_factory=FakeBatchFiles)
     quarantine: FakeQuarantineStore = field(default_factory=FakeQuarantineStore)
     batches: FakeBatchLog = field(default_factory=FakeBatchLog)
+    tables: FakeTableStates = field(default_factory=FakeTableStates)
     registry: FakeModelRegistry = field(default_factory=FakeModelRegistry)
     records: FakeDriftRecords = field(default_factory=FakeDriftRecords)
     parts: FakeParts = field(default_factory=FakeParts)
@@ -58,6 +59,7 @@ class Monitor:
             files=self.files,
             quarantine=self.quarantine,
             batches=self.batches,
+            tables=self.tables,
             compare=self.compare,
             record=self.record,
             requests=WatchRequests(
@@ -80,6 +82,7 @@ class Monitor:
             files=self.files,
             quarantine=self.quarantine,
             batches=self.batches,
+            tables=self.tables,
             parts=self.parts,
             compare=self.compare,
             record=self.record,

@@ -74,7 +74,7 @@ class Retraining:
         )
         self.train_contender = TrainContender(
             project=project,
-            read_rows=self._rows,
+            rows=self._rows,
             runs=self.runs,
             artifacts=self.artifacts,
             make_estimator=an_estimator,
@@ -82,7 +82,7 @@ class Retraining:
             timer=count().__next__,
         )
         self.evaluate_contenders = EvaluateContenders(
-            project=project, read_rows=self._rows, runs=self.runs, artifacts=self.artifacts, registry=self.registry
+            project=project, rows=self._rows, runs=self.runs, artifacts=self.artifacts, registry=self.registry
         )
         self.gate_contender = GateContender(project=project, runs=self.runs)
         self.register_version = RegisterVersion(

@@ -25,7 +25,7 @@ def test_the_first_record_of_a_batch_wins(log: BatchLog) -> None:
     assert log.record(a_batch("b1"), [])
     assert not log.record(replace(a_batch("b1"), rows=1), [a_verdict(days_ago=1)])
     assert log.find(FEATURES, "b1") == a_batch("b1")
-    assert log.verdicts("trips", limit=5) == []
+    assert log.verdicts("trips", "trips", limit=5) == []
 
 
 def test_a_batch_of_one_feed_is_not_a_batch_of_another(log: BatchLog) -> None:
@@ -40,7 +40,7 @@ def test_the_verdicts_of_a_batch_are_recorded_with_it(log: BatchLog) -> None:
     other = replace(mine, model="trip_length")
     log.record(batch, [mine, other])
     assert sorted(log.verdicts_of(FEATURES, "b1"), key=lambda verdict: verdict.model) == [other, mine]
-    assert log.verdicts("trips", limit=5) == [mine]
+    assert log.verdicts("trips", "trips", limit=5) == [mine]
     assert log.verdicts_of(FEATURES, "b2") == []
 
 
@@ -49,7 +49,7 @@ def test_verdicts_and_batches_come_newest_first_by_event_time_whenever_they_land
         batch = a_batch(name, days_ago=ago)
         log.record(batch, [replace(a_verdict(days_ago=ago), batch_id=name)])
     assert [batch.batch_id for batch in log.batches(FEATURES, limit=10)] == ["b3", "b2", "b1"]
-    assert [verdict.batch_id for verdict in log.verdicts("trips", limit=2)] == ["b3", "b2"]
+    assert [verdict.batch_id for verdict in log.verdicts("trips", "trips", limit=2)] == ["b3", "b2"]
     assert [batch.batch_id for batch in log.batches(FEATURES, limit=1)] == ["b3"]
 
 
@@ -70,7 +70,7 @@ def test_a_verdict_on_a_day_of_requests_is_recorded_once_and_lies_apart_from_tho
     assert log.requests("trips", limit=5) == [newer, older]
     assert log.requests("trips", limit=1) == [newer]
     assert log.requests("boats", limit=5) == []
-    assert log.verdicts("trips", limit=5) == []
+    assert log.verdicts("trips", "trips", limit=5) == []
 
 
 def test_a_verdict_on_requests_is_published_once(log: BatchLog) -> None:
@@ -88,13 +88,13 @@ def test_a_verdict_on_a_thousand_features_is_kept(log: BatchLog) -> None:
         verdict, features=tuple(replace(feature, feature=f"a_feature_with_a_long_name_{i}") for i in range(1_000))
     )
     log.record(a_batch("b1"), [wide])
-    assert log.verdicts("trips", limit=1) == [wide]
+    assert log.verdicts("trips", "trips", limit=1) == [wide]
 
 
 def test_two_batches_of_the_same_time_are_both_kept(log: BatchLog) -> None:
     log.record(a_batch("b1"), [replace(a_verdict(days_ago=1), batch_id="b1")])
     log.record(a_batch("b2"), [replace(a_verdict(days_ago=1), batch_id="b2")])
-    assert len(log.batches(FEATURES, limit=5)) == len(log.verdicts("trips", limit=5)) == 2
+    assert len(log.batches(FEATURES, limit=5)) == len(log.verdicts("trips", "trips", limit=5)) == 2
 
 
 def test_quarantines_in_a_row_are_counted_once_each_until_a_good_batch(log: BatchLog) -> None:

@@ -12,12 +12,14 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable
 
-from evertrain.adapters.delta_reader import load_training_rows
+from evertrain.adapters.delta_writer import SchemaConflict
 from evertrain.domain.batches import Feed, FeedKind
+from evertrain.domain.model_spec import Column, FeatureKind, Project
 from evertrain.domain.training import Interval, TrainingPlan
 from evertrain.ports.feature_store import UnknownTable
+from evertrain.use_cases.training_rows import StoredTrainingRows
 from tests.builders.landed import landed_features, landed_labels
-from tests.builders.models import NOW, a_model, days
+from tests.builders.models import NOW, a_group, a_model, days
 from tests.builders.store import Store
 
 FEATURES = Feed(kind=FeedKind.FEATURES, name="trips")
@@ -63,6 +65,58 @@ def test_a_version_stays_what_it_was(store: Store) -> None:
     early = store.add(FEATURES, landed_features(day=1), ingested_at=NOW)
     store.add(FEATURES, landed_features(day=2), ingested_at=NOW)
     assert read(store, FEATURES, version=early.version).num_rows == 20
+
+
+def declaring(store: Store, *columns: Column) -> Store:
+    """The same store, for a group with other columns."""
+    group = replace(a_group(), columns=columns)
+    model = replace(a_model(), group=group, feature_names=tuple(column.name for column in columns))
+    return replace(store, project=Project(groups={"trips": group}, models={"trips": model}))
+
+
+def test_a_new_column_is_missing_in_earlier_rows_and_versions(store: Store) -> None:
+    before = store.add(FEATURES, landed_features(day=1), ingested_at=NOW - days(8))
+    rain = Column(name="rain", kind=FeatureKind.NUMERIC, nullable=True)
+    grown = declaring(store, *a_group().columns, rain)
+    after = grown.add(FEATURES, landed_features(day=2, rain=1.5), ingested_at=NOW - days(7))
+    assert after.columns == {**before.columns, "rain": FeatureKind.NUMERIC}
+    assert after.rows == 40
+    values = read(grown, FEATURES, version=after.version, columns=("rain",))["rain"]
+    assert (values.null_count, values.drop_null().unique().to_pylist()) == (20, [1.5])
+    # Of the version before, a plan that was made then reads a column without values.
+    spec = grown.project.models["trips"]
+    grown.add(LABELS, landed_labels(day=1), ingested_at=NOW)
+    plan = replace(planned(grown, features=[], labels=[]), features_table_version=before.version)
+    rows = StoredTrainingRows(tables=grown.reader).labelled(spec, plan, EVER)
+    assert rows["rain"].type == pa.float64()
+    assert rows["rain"].null_count == rows.num_rows == 20
+    # A batch from before the column was declared may come late.
+    late = grown.writer.commit(store.put(FEATURES, landed_features(day=3), ingested_at=NOW))
+    assert late.rows == 60
+
+
+def test_writers_that_declare_the_same_new_column_at_once_both_commit(store: Store) -> None:
+    store.add(FEATURES, landed_features(day=1), ingested_at=NOW)
+    grown = declaring(store, *a_group().columns, Column(name="rain", kind=FeatureKind.NUMERIC, nullable=True))
+    batches = [grown.put(FEATURES, landed_features(day=day, rain=1.0), ingested_at=NOW) for day in range(2, 6)]
+    threads = [threading.Thread(target=grown.writer.commit, args=(batch,)) for batch in batches]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.reader.state(FEATURES).rows == 100
+
+
+def test_a_column_that_is_gone_or_of_another_type_is_refused_by_name(store: Store) -> None:
+    store.add(FEATURES, landed_features(day=1), ingested_at=NOW)
+    distance, wind, carrier, holiday = a_group().columns
+    batch = store.put(FEATURES, landed_features(day=2), ingested_at=NOW)
+    with pytest.raises(SchemaConflict, match=r"wind: the table features/trips has this column"):
+        declaring(store, distance, carrier, holiday).writer.commit(batch)
+    retyped = replace(wind, kind=FeatureKind.CATEGORICAL)
+    with pytest.raises(SchemaConflict, match=r"wind: numeric in the table features/trips, categorical in"):
+        declaring(store, distance, retyped, carrier, holiday).writer.commit(batch)
+    assert store.writer.commit(batch).rows == 40
 
 
 def test_only_rows_of_the_interval_are_read(store: Store) -> None:
@@ -118,7 +172,7 @@ print(state_of(open_table({str(store.root)!r}, Feed(kind=FeedKind.FEATURES, name
 
 def test_training_rows_are_those_with_labels_in_the_order_of_time(store: Store) -> None:
     plan = planned(store, features=[1, 2], labels=[1])
-    rows = load_training_rows(tables=store.reader, spec=a_model(), plan=plan, rows=EVER)
+    rows = StoredTrainingRows(tables=store.reader).labelled(a_model(), plan, EVER)
     assert rows.num_rows == 20
     assert rows.column_names == ["trip_id", "event_time", "distance", "wind", "carrier", "holiday", "late"]
     assert rows["event_time"].to_pylist() == sorted(rows["event_time"].to_pylist())
@@ -126,17 +180,17 @@ def test_training_rows_are_those_with_labels_in_the_order_of_time(store: Store) 
 
 def test_the_same_plan_reads_the_same_rows_whatever_lands_later(store: Store) -> None:
     plan = planned(store, features=[1, 2], labels=[1, 2])
-    before = load_training_rows(tables=store.reader, spec=a_model(), plan=plan, rows=EVER)
+    before = StoredTrainingRows(tables=store.reader).labelled(a_model(), plan, EVER)
     store.add(LABELS, landed_labels(day=1, late=1.0), ingested_at=NOW + days(1))
     store.add(FEATURES, landed_features(day=3), ingested_at=NOW + days(1))
-    assert load_training_rows(tables=store.reader, spec=a_model(), plan=plan, rows=EVER).equals(before)
+    assert StoredTrainingRows(tables=store.reader).labelled(a_model(), plan, EVER).equals(before)
 
 
 def test_a_corrected_label_replaces_the_earlier_one(store: Store) -> None:
     planned(store, features=[1], labels=[1])
     state = store.add(LABELS, landed_labels(day=1, late=1.0), ingested_at=NOW + days(1))
     plan = replace(planned(store, features=[], labels=[]), known_at=NOW + days(2), labels_table_version=state.version)
-    rows = load_training_rows(tables=store.reader, spec=a_model(), plan=plan, rows=EVER)
+    rows = StoredTrainingRows(tables=store.reader).labelled(a_model(), plan, EVER)
     assert rows["late"].to_pylist() == [1.0] * 20
 
 

@@ -13,7 +13,6 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from evertrain.adapters import landed_rows
-from evertrain.adapters.delta_reader import load_training_rows
 from evertrain.adapters.landed_rows import LandedRowsReader
 from evertrain.adapters.prediction_files import prediction_file
 from evertrain.conversion import check_parity, to_flat
@@ -27,6 +26,7 @@ from evertrain.statistics.reference import Reference, build_reference
 from evertrain.statistics.sketch import merge
 from evertrain.statistics.verdict import judge
 from evertrain.use_cases.labelled_rows import LabelledRows
+from evertrain.use_cases.training_rows import StoredTrainingRows
 from tests.builders.batches import FEATURES, LABELS
 from tests.builders.landed import csv, features_frame, landed_labels, parquet
 from tests.builders.models import NOW, a_group, a_model, days
@@ -105,7 +105,7 @@ def test_training_and_serving_see_the_same_age(tmp_path: Path) -> None:
     frame = trips()
     store.add(FEATURES, parquet(frame), ingested_at=NOW)
     store.add(LABELS, landed_labels(rows=ROWS, late=(expected_ages(frame) > 300) * 1.0), ingested_at=NOW)
-    table = load_training_rows(tables=store.reader, spec=spec, plan=a_plan(store), rows=EVER)
+    table = StoredTrainingRows(tables=store.reader).labelled(spec, a_plan(store), EVER)
     np.testing.assert_array_equal(np.array(table["joined"].to_pylist(), dtype=float), expected_ages(frame))
 
     rows = LabelledRows("all", table, spec)

@@ -113,8 +113,13 @@ class FakeBatchLog:
         if (feed, batch_id) in self._found or (feed, batch_id) in self._requests:
             self._published.add((feed, batch_id))
 
-    def verdicts(self, model: str, *, limit: int) -> Sequence[DriftVerdict]:
-        found = [verdict for some in self._verdicts.values() for verdict in some if verdict.model == model]
+    def verdicts(self, model: str, group: str, *, limit: int) -> Sequence[DriftVerdict]:
+        found = [
+            verdict
+            for (feed, _), some in self._verdicts.items()
+            for verdict in some
+            if verdict.model == model and feed is not None and feed.name == group
+        ]
         return sorted(found, key=lambda verdict: verdict.event_time_min, reverse=True)[:limit]
 
     def verdicts_of(self, feed: Feed, batch_id: str) -> Sequence[DriftVerdict]:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from evertrain.adapters.project_files import InvalidProject, load_project
-from evertrain.domain.model_spec import FeatureKind, Metric
+from evertrain.domain.model_spec import FeatureKind, KnownBy, Metric
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -84,7 +84,7 @@ def test_the_repository_s_own_models_are_valid() -> None:
             'trips = ["distanec"',
             "features.trips: 'distanec' is no column of features/trips.toml",
         ),
-        ('trips = ["distance"', 'trips = ["carrier"', "features.trips: 'carrier' is named twice"),
+        ('trips = ["distance"', 'trips = ["carrier"', "features: 'carrier' is named twice"),
         ("trips = [", "rides = [", "features.rides: there is no features/rides.toml; known groups: trips"),
         ('name = "late"', 'name = "carrier"', "label.name: 'carrier' is a column of features/trips.toml already"),
         ('windows = ["28d", "14d"]', 'windows = ["28d", "28d"]', "training.windows: a window is named twice"),
@@ -165,3 +165,78 @@ def test_a_broken_feature_group_is_not_told_as_a_missing_one(tmp_path: Path) -> 
 
 def test_a_folder_without_models_is_told(tmp_path: Path) -> None:
     assert faults_of(tmp_path) == ("models/: no models/<name>/model.toml there; run this in the project's folder",)
+
+
+# --- several feature groups --------------------------------------------------------------------
+
+
+WEATHER = """
+entity_key = "station"
+event_time = "observed_at"
+
+[columns]
+wind = { kind = "numeric", nullable = true }
+"""
+
+JOIN = """
+[features.weather]
+columns = ["wind"]
+key = "carrier"
+maximum_age = "3h"
+known_by = "event"
+
+[label]"""
+
+
+def a_joined_project(root: Path, join: str = JOIN) -> Path:
+    (root / "features").mkdir()
+    (root / "features/weather.toml").write_text(WEATHER)
+    return a_project(root, model=MODEL.replace("[label]", join))
+
+
+def test_a_model_draws_from_several_groups(tmp_path: Path) -> None:
+    project = load_project(a_joined_project(tmp_path))
+    model = project.models["late_trips"]
+    assert model.feature_names == ("distance", "carrier", "wind")
+    assert [column.kind for column in model.features] == ["numeric", "categorical", "numeric"]
+    assert (model.names_of("trips"), model.names_of("weather")) == (("distance", "carrier"), ("wind",))
+    (joined,) = model.joined
+    assert (joined.key, joined.maximum_age, joined.known_by) == ("carrier", timedelta(hours=3), KnownBy.EVENT)
+    assert project.models_on("weather") == project.models_on("trips") == (model,)
+    assert model.with_features(["wind", "gone"]) == model
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "fault"),
+    [
+        ('key = "carrier"\n', "", "features.weather.key: missing; a group that is joined to trips needs it"),
+        ('maximum_age = "3h"\n', "", "features.weather.maximum_age: missing; a group that is joined"),
+        (
+            '"carrier"',
+            '"distance"',
+            "features.weather.key: 'distance' is no key of features/trips.toml; allowed: trip",
+        ),
+        ('"wind"', '"gust"', "features.weather: 'gust' is no column of features/weather.toml; allowed: wind"),
+        ('"event"', '"noon"', "features.weather.known_by: input should be 'training' or 'event', not 'noon'"),
+        ("known_by", "know", "features.weather.know: unknown key; allowed here: columns, key, maximum_age, known_by"),
+        (
+            "features.weather",
+            "features.tides",
+            "features.tides: there is no features/tides.toml; known groups: trips",
+        ),
+    ],
+)
+def test_a_fault_in_a_join_is_told(tmp_path: Path, old: str, new: str, fault: str) -> None:
+    assert old in JOIN
+    (found,) = faults_of(a_joined_project(tmp_path, JOIN.replace(old, new)))
+    assert found.startswith("models/late_trips/model.toml: " + fault)
+
+
+def test_the_first_group_is_not_joined_to_itself(tmp_path: Path) -> None:
+    model = MODEL.replace(
+        'trips = ["distance", "carrier"]', 'trips = { columns = ["distance"], key = "trip_id", maximum_age = "1d" }'
+    )
+    faults = faults_of(a_project(tmp_path, model=model))
+    told = "features.trips.key: not for the first group, whose rows are predicted; others are joined to it"
+    assert faults[0].endswith(told)
+    assert len(faults) == 2

@@ -147,11 +147,11 @@ def test_a_human_is_called_once_for_an_incident():
 def test_a_feed_that_went_silent_calls_a_human_once_its_freshness_has_passed():
     group = replace(SPEC.group, freshness=days(2))
     spec = replace(SPEC, group=group)
-    assert decide(a_state(newest_event_time=NOW - days(2)), spec, now=NOW).reason is Reason.NOTHING_TO_DO
-    decision = decide(a_state(newest_event_time=NOW - days(2.1)), spec, now=NOW)
+    assert decide(a_state(newest_event_times={"trips": NOW - days(2)}), spec, now=NOW).reason is Reason.NOTHING_TO_DO
+    decision = decide(a_state(newest_event_times={"trips": NOW - days(2.1)}), spec, now=NOW)
     assert (decision.action, decision.reason) == (Action.ESCALATE, Reason.FEED_STALE)
     assert "more than 2d ago" in decision.sentence
-    assert decide(a_state(newest_event_time=NOW - days(90)), SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
+    assert decide(a_state(newest_event_times={"trips": NOW - days(90)}), SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
 
 
 def test_drift_without_labels_to_come_calls_a_human():

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from evertrain.adapters.landed_rows import LandedRowsReader
-from evertrain.domain.batches import Batch, LandedObject, Quarantine
+from evertrain.adapters.prediction_files import prediction_file
+from evertrain.domain.batches import Batch, Feed, FeedKind, LandedObject, Quarantine
 from evertrain.domain.drift import DriftStatus
 from evertrain.domain.events import Event, EventName
 from evertrain.domain.model_spec import Column, FeatureKind, Project
@@ -19,8 +20,9 @@ from evertrain.use_cases import compare_batch
 from evertrain.use_cases.release_batch import NotReleasable, ReleaseBatch
 from tests.builders.batches import FEATURES, LABELS
 from tests.builders.landed import features_frame, landed_features, landed_labels, parquet
-from tests.builders.models import NOW, a_champion, a_group, a_model
+from tests.builders.models import NOW, a_champion, a_group, a_model, labels_table
 from tests.builders.monitoring import Monitor
+from tests.builders.predictions import answered
 from tests.builders.registry import a_version
 from tests.fakes.batches import FakeBatchLog
 from tests.fakes.drift_records import FakeDriftRecords
@@ -170,6 +172,41 @@ def test_a_bad_object_is_set_aside_with_its_reasons_and_nothing_else_changes(
     assert loop.files.files == {}
     assert loop.batches.batches(FEATURES, limit=9) == []
     assert isinstance(loop.land(landed_features(), key="features/trips/later.parquet"), Batch)
+
+
+@pytest.mark.parametrize(
+    ("stored", "code", "told"),
+    [
+        (
+            {"wind": FeatureKind.NUMERIC, "rain": FeatureKind.NUMERIC},
+            "column_removed",
+            "rain: the table features/trips has this column, features/trips.toml no longer declares it; "
+            "declare it, or name a new group",
+        ),
+        (
+            {"wind": FeatureKind.CATEGORICAL},
+            "column_retyped",
+            "wind: categorical in the table features/trips, numeric in features/trips.toml; "
+            "give another type another name",
+        ),
+    ],
+)
+def test_a_column_that_is_declared_no_longer_or_otherwise_is_refused_by_name(
+    loop: Loop, stored: dict[str, FeatureKind], code: str, told: str
+) -> None:
+    loop.tables.put(FEATURES, replace(labels_table(), columns=stored))
+    found = loop.land(landed_features(rows=300))
+    assert isinstance(found, Quarantine)
+    assert [(fault.code, fault.message) for fault in found.faults] == [(code, told)]
+
+
+def test_a_new_column_is_accepted_and_so_are_requests_without_one_that_the_model_dropped(loop: Loop) -> None:
+    loop.tables.put(FEATURES, replace(labels_table(), columns={"wind": FeatureKind.NUMERIC}))
+    assert isinstance(loop.land(landed_features(rows=300)), Batch)
+    feed = Feed(kind=FeedKind.PREDICTIONS, name="trips")
+    loop.tables.put(feed, replace(labels_table(), columns={"rain": FeatureKind.NUMERIC}))
+    body = prediction_file(a_model(), [answered(20)])
+    assert isinstance(loop.land(body, key="predictions/trips/1.parquet"), Batch)
 
 
 def test_an_unknown_feed_is_told_with_the_known_ones(loop: Loop) -> None:

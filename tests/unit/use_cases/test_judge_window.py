@@ -45,7 +45,7 @@ class Loop:
         self.records.keep_sketch(sketch, model="trips", version="v1", batch_id=batch.batch_id)
 
     def judge(self, days: float) -> WindowDrift:
-        return self.use_case.run(a_model(), since=NOW - timedelta(days=days))
+        return self.use_case.run(a_model(), "trips", since=NOW - timedelta(days=days))
 
     def judge_requests(self, days: float) -> WindowDrift:
         return self.use_case.of_requests(a_model(), since=NOW - timedelta(days=days))

@@ -134,7 +134,7 @@ def test_every_step_may_be_repeated() -> None:
 
 def test_a_model_without_labels_cannot_be_planned() -> None:
     loop = Retraining(with_labels=False)
-    with pytest.raises(NotEnoughHistory, match="no labels of trips"):
+    with pytest.raises(NotEnoughHistory, match="nothing has been committed to labels/trips yet"):
         loop.plan("d-1")
 
 

@@ -1,8 +1,9 @@
 """The columns of each feed, as they land and as the feature store keeps them. In no library's types."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from evertrain.domain.batches import Feed, FeedKind
+from evertrain.domain.batches import Fault, Feed, FeedKind
 from evertrain.domain.model_spec import BatchSize, Column, FeatureKind, ModelSpec, Project, Task
 from evertrain.domain.predictions import MODEL_VERSION, PREDICTION, PREDICTION_ID
 
@@ -59,3 +60,26 @@ def schema_of_predictions(spec: ModelSpec) -> FeedSchema:
         batch=BatchSize(),
         binary=False,
     )
+
+
+def schema_faults(feed: Feed, project: Project, stored: Mapping[str, FeatureKind]) -> list[Fault]:
+    """What keeps rows as they are declared out of the feed's table. `stored`: its columns so far.
+
+    A new column is no fault: earlier rows have none of it.
+    """
+    declared = {column.name: column.kind for column in schema_of(feed, project).columns}
+    file = f"features/{feed.name}.toml" if feed.kind is FeedKind.FEATURES else f"models/{feed.name}/model.toml"
+    faults = []
+    for name, kind in stored.items():
+        if name not in declared:
+            # What was asked of an earlier version of the model stays in its log.
+            if feed.kind is FeedKind.PREDICTIONS:
+                continue
+            told = f"the table {feed} has this column, {file} no longer declares it; declare it, or name a new group"
+            faults.append(Fault(code="column_removed", column=name, message=f"{name}: {told}"))
+        elif declared[name] is not kind:
+            told = (
+                f"{kind.value} in the table {feed}, {declared[name].value} in {file}; give another type another name"
+            )
+            faults.append(Fault(code="column_retyped", column=name, message=f"{name}: {told}"))
+    return faults
