@@ -17,6 +17,10 @@ def may_write_objects(who: iam.IGrantable, bucket: s3.IBucket, *prefixes: str) -
     _allow(who, ["s3:PutObject", "s3:AbortMultipartUpload"], _objects(bucket, prefixes))
 
 
+def may_delete_objects(who: iam.IGrantable, bucket: s3.IBucket, *prefixes: str) -> None:
+    _allow(who, ["s3:DeleteObject"], _objects(bucket, prefixes))
+
+
 def may_read_items(who: iam.IGrantable, *tables: dynamodb.ITable) -> None:
     for table in tables:
         _allow(who, ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"], [table.table_arn])

@@ -20,6 +20,7 @@ from infra.grants import (
     acknowledge_wildcard,
     may,
     may_change_items,
+    may_delete_objects,
     may_read_items,
     may_read_objects,
     may_write_objects,
@@ -84,14 +85,25 @@ class MonitoringStack(Stack):
             disk=Size.gibibytes(4),
             environment=data.settings() | {"LARGE_OBJECT_BYTES": str(options.large_object_bytes)},
         )
+        ingest_bundle = build(INGEST)
         ingest = python_function(
             self,
             "Ingest",
-            bundle=build(INGEST),
+            bundle=ingest_bundle,
             handler="lambdas.ingest.handler.lambda_handler",
             description="Commits accepted batches to their Delta tables",
             memory_mib=1024,
             timeout=Duration.minutes(2),
+            environment=data.settings(),
+        )
+        upkeep = python_function(
+            self,
+            "Upkeep",
+            bundle=ingest_bundle,
+            handler="lambdas.ingest.upkeep.lambda_handler",
+            description="Puts small files of the feature store in order of time into larger ones",
+            memory_mib=3538,  # a month of a table is sorted in memory
+            timeout=Duration.minutes(15),
             environment=data.settings(),
         )
         trigger = python_function(
@@ -133,6 +145,15 @@ class MonitoringStack(Stack):
             alarm_topic=data.escalations,
         )
 
+        due = WorkQueue(
+            self,
+            "Due",
+            function=upkeep,
+            batch_size=1,
+            max_concurrency=2,
+            alarm_topic=data.escalations,
+        )
+
         # All keys: an object outside every feed has to be quarantined, not overlooked.
         landed.receive(
             "ObjectLanded",
@@ -148,7 +169,10 @@ class MonitoringStack(Stack):
         may(monitor, "states:DescribeExecution", on=[f"{_executions_of(large.state_machine)}:*"])
         accepted.receive("BatchAccepted", pattern=_named(tuple(ACCEPTED.values())), bus=data.bus)
         undecided.receive("WorthADecision", pattern=_named(WORTH_A_DECISION), bus=data.bus)
-        schedule = self._tick(options, undecided)
+        schedule = self._tick(
+            "Tick", options.tick, undecided, message="ScheduledTick", told="Asks the retraining policy of every model"
+        )
+        self._tick("UpkeepTick", options.upkeep, due, message="UpkeepTick", told="Keeps up the tables")
 
         self._grant_monitor(monitor, options)
         self._grant_monitor(monitor_parts, options)
@@ -156,6 +180,7 @@ class MonitoringStack(Stack):
         may_read_objects(monitor_parts, data.artifacts, "parts/")
         may_write_objects(monitor_parts, data.artifacts, "parts/")
         self._grant_ingest(ingest)
+        self._grant_upkeep(upkeep)
         self._grant_trigger(trigger)
 
         for key, value in {
@@ -165,26 +190,25 @@ class MonitoringStack(Stack):
             "AcceptedDeadQueueUrl": accepted.dead.queue_url,
             "UndecidedQueueUrl": undecided.queue.queue_url,
             "UndecidedDeadQueueUrl": undecided.dead.queue_url,
+            "DueQueueUrl": due.queue.queue_url,
+            "DueDeadQueueUrl": due.dead.queue_url,
             "ScheduleName": schedule.schedule_name,
             "LargeBatchesArn": large.state_machine.state_machine_arn,
         }.items():
             CfnOutput(self, key, value=value)
 
-    def _tick(self, options: Options, undecided: WorkQueue) -> scheduler.Schedule:
-        """The policy is asked regularly too: time alone can make a retraining due."""
-        message = {
-            "detail-type": "ScheduledTick",
-            "detail": {"scheduled_time": scheduler.ContextAttribute.scheduled_time},
-        }
+    def _tick(self, name: str, expression: str, work: WorkQueue, *, message: str, told: str) -> scheduler.Schedule:
+        """By way of the queue: a repeat, a failure or a slow run is its business."""
+        body = {"detail-type": message, "detail": {"scheduled_time": scheduler.ContextAttribute.scheduled_time}}
         return scheduler.Schedule(
             self,
-            "Tick",
-            schedule=scheduler.ScheduleExpression.expression(options.tick),
-            description="Asks the retraining policy of every model",
+            name,
+            schedule=scheduler.ScheduleExpression.expression(expression),
+            description=told,
             target=scheduler_targets.SqsSendMessage(
-                undecided.queue,
-                input=scheduler.ScheduleTargetInput.from_object(message),
-                dead_letter_queue=undecided.dead,
+                work.queue,
+                input=scheduler.ScheduleTargetInput.from_object(body),
+                dead_letter_queue=work.dead,
                 max_event_age=Duration.hours(1),
                 retry_attempts=5,
             ),
@@ -230,6 +254,14 @@ class MonitoringStack(Stack):
         may_write_objects(function, data.feature_store, "tables/")
         may_change_items(function, data.batches)
         may(function, "events:PutEvents", on=[data.bus.event_bus_arn])
+
+    def _grant_upkeep(self, function: lambda_.Function) -> None:
+        data = self._data
+        may_read_objects(function, data.feature_store, "tables/")
+        may_write_objects(function, data.feature_store, "tables/")
+        may_delete_objects(function, data.feature_store, "tables/")
+        may_change_items(function, data.batches)
+        may_read_items(function, data.registry)
 
     def _grant_trigger(self, function: lambda_.Function) -> None:
         data = self._data

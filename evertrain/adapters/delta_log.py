@@ -9,6 +9,7 @@ from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
 from evertrain.domain.batches import Feed, TableState
+from evertrain.domain.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH
 from evertrain.domain.model_spec import FeatureKind
 
 DELTA_TYPES = {
@@ -59,9 +60,12 @@ def state_of(table: DeltaTable) -> TableState:
 
 
 def columns_of(table: DeltaTable) -> dict[str, FeatureKind]:
-    """Besides the key and both times, which come first."""
+    """Besides the key, which comes first, and what tells when."""
     kinds = {name: kind for kind, name in DELTA_TYPES.items()}
-    return {field.name: kinds[field.type.type] for field in table.schema().fields[3:]}
+    fields = [
+        field for field in table.schema().fields[1:] if field.name not in (EVENT_TIME, INGESTED_AT, INGESTED_MONTH)
+    ]
+    return {field.name: kinds[field.type.type] for field in fields}
 
 
 def files_of(table: DeltaTable) -> list[dict[str, Any]]:

@@ -11,7 +11,7 @@ from deltalake.fs import DeltaStorageHandler
 
 from evertrain.adapters.delta_log import files_of, open_table, state_of, storage_options, table_uri
 from evertrain.domain.batches import Feed, TableState
-from evertrain.domain.feeds import EVENT_TIME, INGESTED_AT
+from evertrain.domain.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH
 from evertrain.domain.training import Interval
 from evertrain.ports.feature_store import UnknownTable
 from evertrain.use_cases.arrow_columns import TIMESTAMP
@@ -45,6 +45,7 @@ class DeltaReader:
             and not _before(known_at, entry["min.ingested_at"])
         ]
         schema = pa.schema(table.schema().to_arrow())
+        schema = schema.remove(schema.get_field_index(INGESTED_MONTH))  # it is in the log, not in the files
         files = pa_fs.PyFileSystem(DeltaStorageHandler(table_uri(self.root, feed), storage_options(self.root)))
         dataset = pa_dataset.dataset(sorted(paths), schema=schema, format="parquet", filesystem=files)
         wanted = dict.fromkeys(schema.names if columns is None else [EVENT_TIME, INGESTED_AT, *columns])

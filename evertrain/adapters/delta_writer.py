@@ -16,7 +16,7 @@ from deltalake.transaction import AddAction, create_table_with_add_actions
 from evertrain.adapters.delta_log import DELTA_TYPES, columns_of, open_table, state_of, storage_options, table_uri
 from evertrain.domain.batches import Batch, BatchFile, Feed, TableState
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.feeds import EVENT_TIME, INGESTED_AT, schema_faults, schema_of
+from evertrain.domain.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH, schema_faults, schema_of
 from evertrain.domain.model_spec import Column, Project
 
 _ATTEMPTS = 10
@@ -77,6 +77,7 @@ class DeltaWriter:
             [_add(file) for file in batch.files],
             mode="append",
             schema=table.schema(),
+            partition_by=[INGESTED_MONTH],
             commit_properties=_once(batch),
         )
 
@@ -93,6 +94,7 @@ class DeltaWriter:
             schema=self._schema(batch.feed),
             add_actions=[_add(file) for file in batch.files],
             mode="error",
+            partition_by=[INGESTED_MONTH],
             name=str(batch.feed),
             configuration=_CONFIGURATION,
             storage_options=storage_options(self.root),
@@ -106,6 +108,7 @@ class DeltaWriter:
                 _field(declared.key, "string", nullable=False),
                 _field(EVENT_TIME, "timestamp", nullable=False),
                 _field(INGESTED_AT, "timestamp", nullable=False),
+                _field(INGESTED_MONTH, "string", nullable=False),
                 *(_column(column) for column in declared.columns),
             ]
         )
@@ -130,7 +133,7 @@ def _add(file: BatchFile) -> AddAction:
     return AddAction(
         path=file.path,
         size=file.bytes,
-        partition_values={},
+        partition_values={INGESTED_MONTH: f"{file.ingested_at.astimezone(UTC):%Y-%m}"},
         modification_time=int(file.ingested_at.timestamp() * 1000),
         data_change=True,
         stats=json.dumps(statistics),

@@ -9,6 +9,7 @@ from evertrain.adapters.dynamodb import ABSENT, Item, Table, key, sortable, text
 from evertrain.domain.registry import Champion, ModelVersion, RegistryConflict, UnknownVersion, VersionStatus
 
 _CHAMPION = "champion"
+_MODELS = "models"
 _REPLACEABLE = "version = :expected AND NOT (version = :version AND function_version = :function_version)"
 """By the second half a repeat leaves no second entry in the history."""
 
@@ -25,7 +26,8 @@ class DynamoDBModelRegistry:
             "document": text(dump(version)),
             "version_status": text(version.status.value),
         }
-        if self._table.transact(self._table.put_of(item, ABSENT)) is None:
+        listed = self._table.put_of(key(_MODELS, f"model#{version.model}"))
+        if self._table.transact(self._table.put_of(item, ABSENT), listed) is None:
             return
         earlier = self.version(version.model, version.version)
         if replace(earlier, status=version.status, registered_at=version.registered_at) != version:
@@ -39,6 +41,9 @@ class DynamoDBModelRegistry:
 
     def versions(self, model: str) -> Sequence[ModelVersion]:
         return [_version(item) for item in self._table.query(_model_key(model), "version#")]
+
+    def models(self) -> Sequence[str]:
+        return [item["sk"]["S"].removeprefix("model#") for item in self._table.query(_MODELS, "model#")]
 
     def set_status(self, model: str, version: str, status: VersionStatus) -> None:
         """Raises UnknownVersion."""

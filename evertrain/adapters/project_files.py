@@ -10,10 +10,11 @@ from pydantic import ValidationError
 
 from evertrain.adapters.project_schema import FeaturesTable, GroupFile, ModelFile, Table
 from evertrain.domain.errors import EvertrainError
+from evertrain.domain.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH
 from evertrain.domain.model_spec import FeatureGroup, FeatureKind, Metric, ModelSpec, Project
 from evertrain.domain.predictions import MODEL_VERSION, PREDICTION, PREDICTION_ID
 
-RESERVED_COLUMNS = ("event_time", "ingested_at", PREDICTION_ID, MODEL_VERSION, PREDICTION)
+RESERVED_COLUMNS = (EVENT_TIME, INGESTED_AT, INGESTED_MONTH, PREDICTION_ID, MODEL_VERSION, PREDICTION)
 """Tables of the feature store have columns of these names besides the group's own."""
 
 FARGATE_MEMORY_MIB = {

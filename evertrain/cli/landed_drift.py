@@ -46,7 +46,7 @@ def landed_drift(
     found = judge.of_requests(spec, since=begins) if requests else judge.run(spec, named, since=begins)
     others = f"; {found.others} more were compared with an earlier champion" if found.others else ""
     return DriftPage(
-        title=f"{model}: {'requests' if requests else named} of the last {since}",
+        title=f"{model}: {'requests' if requests else f'features/{named}'} of the last {since}",
         before=f"training rows of {found.reference_version}",
         after=f"{found.batches} batches of the last {since}{others}",
         findings=found.findings,

@@ -60,7 +60,7 @@ class RetrainingProgress:
             self._tell_once(decision.model, "evaluated", _evaluated(run.evaluation))
         if run.version is not None:
             version = run.version
-            tables = f"features v{version.features_table_version}, labels v{version.labels_table_version}"
+            tables = ", ".join(f"{feed} v{number}" for feed, number in version.table_versions.items())
             text = f"{version.version} ({tables}); gate: {version.gate.sentence}"
             self._tell_once(decision.model, "registered", text)
 

@@ -9,6 +9,37 @@ from evertrain.domain.predictions import MODEL_VERSION, PREDICTION, PREDICTION_I
 
 EVENT_TIME, INGESTED_AT = "event_time", "ingested_at"
 
+INGESTED_MONTH = "ingested_month"
+"""Tables are partitioned by it: a batch's file is of one month, and a month that has passed is put in order once."""
+
+
+def group_feed(group: str) -> Feed:
+    return Feed(kind=FeedKind.FEATURES, name=group)
+
+
+def own_feed(spec: ModelSpec) -> Feed:
+    """Of the group whose rows the model predicts."""
+    return group_feed(spec.group.name)
+
+
+def label_feed(spec: ModelSpec) -> Feed:
+    return Feed(kind=FeedKind.LABELS, name=spec.name)
+
+
+def feeds_of(spec: ModelSpec) -> tuple[Feed, ...]:
+    """What a model is trained on: its own group, those that are joined to it, its labels."""
+    return (*(group_feed(group.name) for group in spec.groups), label_feed(spec))
+
+
+def all_feeds(project: Project) -> tuple[Feed, ...]:
+    groups = (group_feed(name) for name in sorted(project.groups))
+    models = (
+        Feed(kind=kind, name=name)
+        for kind in (FeedKind.LABELS, FeedKind.PREDICTIONS)
+        for name in sorted(project.models)
+    )
+    return (*groups, *models)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedSchema:

@@ -40,8 +40,8 @@ class ModelVersion:
     artifact_sha256: str
     reference_uri: str
     smoke_test_uri: str
-    features_table_version: int
-    labels_table_version: int
+    table_versions: Mapping[str, int]
+    """By feed, such as `features/flights`."""
     window_name: str
     window: Interval
     rows: int

@@ -43,15 +43,13 @@ class TrainingPlan:
     known_at: datetime
     """Rows and labels that were ingested later do not exist for this plan."""
     watermark: datetime
-    features_table_version: int
-    labels_table_version: int
+    table_versions: Mapping[str, int]
+    """By feed: of every group that the model draws from, and of its labels."""
     windows: tuple[Window, ...]
     validation: Interval
     gate: Interval
     champion_version: str | None
     seed: int
-    joined_table_versions: Mapping[str, int] = field(default_factory=dict)
-    """Of the other groups that the model draws from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """The versioned feature store: one append-only table per feature group, and one per model for its labels."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, Protocol, TypeVar
@@ -48,6 +49,24 @@ class TableReader(Protocol[Rows_co]):
         """Rows with `event_time` in the interval and `ingested_at <= known_at`, at that table version.
 
         Of a column that the table did not have then, all are missing, and of Arrow's null type. Raises UnknownTable.
+        """
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upkeep:
+    """What was done to a table. `merged`: small files that became `written` larger ones; `removed`: files that no
+    version needs any more."""
+
+    state: TableState
+    merged: int
+    written: int
+    removed: int
+
+
+class TableUpkeep(Protocol):
+    def keep_up(self, feed: Feed, *, needed: Sequence[int]) -> Upkeep | None:
+        """Puts small files in order of time into larger ones, and forgets those that no version needs which is
+        recent, or among `needed`. Rows stay what they are at every such version. None where there is no table.
         """
 
 

@@ -17,6 +17,9 @@ class ModelRegistry(Protocol):
     def versions(self, model: str) -> Sequence[ModelVersion]:
         """All of them, the newest first."""
 
+    def models(self) -> Sequence[str]:
+        """Every model that ever had a version, whether its folder is still there or not."""
+
     def set_status(self, model: str, version: str, status: VersionStatus) -> None: ...
 
     def champion(self, model: str) -> Champion | None: ...

@@ -10,7 +10,7 @@ from typing import BinaryIO
 
 from evertrain.domain.batches import Batch, BatchFile, Fault, Feed, FeedKind, LandedObject, Quarantine
 from evertrain.domain.drift import DriftVerdict
-from evertrain.domain.feeds import schema_faults
+from evertrain.domain.feeds import all_feeds, schema_faults
 from evertrain.domain.model_spec import Project
 from evertrain.ports.batch_reader import BatchReader, BatchRejected, Rows
 from evertrain.ports.batches import BatchLog, LandingZone, QuarantineStore
@@ -101,10 +101,9 @@ def store_rows(files: BatchFiles, feed: Feed, path: str, rows: Rows) -> BatchFil
 
 def known_feed(project: Project, feed: Feed | None, key: str) -> Feed:
     """Raises BatchRejected for an object outside every feed."""
-    groups = [f"features/{name}/" for name in sorted(project.groups)]
-    models = [f"{kind}/{name}/" for kind in ("labels", "predictions") for name in sorted(project.models)]
-    if feed is None or f"{feed}/" not in (*groups, *models):
-        message = f"{key} is in no feed; known are {', '.join((*groups, *models))}"
+    known = all_feeds(project)
+    if feed not in known:
+        message = f"{key} is in no feed; known are {', '.join(f'{each}/' for each in known)}"
         raise BatchRejected([Fault(code="unknown_feed", message=message)])
     return feed
 

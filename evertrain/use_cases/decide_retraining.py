@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from evertrain.domain.batches import Feed, FeedKind
 from evertrain.domain.decisions import Action, Reason, RecordedDecision
 from evertrain.domain.drift import DriftStatus
 from evertrain.domain.events import Event, EventName
+from evertrain.domain.feeds import feeds_of
 from evertrain.domain.model_spec import ModelSpec, Project
 from evertrain.domain.policy import LoopState, decide
 from evertrain.ports.batches import BatchLog
@@ -116,8 +116,7 @@ class DecideRetraining:
         self.bus.publish([Event(name=_ANNOUNCED_AS[decision.action], detail=detail)])
 
     def _state(self, spec: ModelSpec, *, asked_by: str) -> LoopState:
-        features, *joined = (Feed(kind=FeedKind.FEATURES, name=group.name) for group in spec.groups)
-        labels = Feed(kind=FeedKind.LABELS, name=spec.name)
+        features, *joined, labels = feeds_of(spec)
         tables = {feed: self.tables.get(feed) for feed in (features, *joined, labels)}
         requests = self.batches.requests(spec.name, limit=_VERDICTS_READ)
         quarantines = {feed: self.batches.consecutive_quarantines(feed) for feed in tables}

@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evertrain.domain.batches import Feed, FeedKind, TableState
+from evertrain.domain.batches import TableState
 from evertrain.domain.decisions import RecordedDecision
 from evertrain.domain.drift import DriftVerdict
+from evertrain.domain.feeds import label_feed, own_feed
 from evertrain.domain.model_spec import ModelSpec
 from evertrain.domain.outcomes import Outcome
 from evertrain.domain.registry import Champion
@@ -40,8 +41,7 @@ class ReadModelStatus:
     leases: Leases
 
     def run(self, spec: ModelSpec) -> ModelStatus:
-        features = Feed(kind=FeedKind.FEATURES, name=spec.group.name)
-        labels = Feed(kind=FeedKind.LABELS, name=spec.name)
+        features, labels = own_feed(spec), label_feed(spec)
         return ModelStatus(
             model=spec.name,
             title=spec.title,

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from hashlib import sha256
 
-from evertrain.domain.batches import Feed, FeedKind, TableState
+from evertrain.domain.batches import Feed, TableState
+from evertrain.domain.feeds import feeds_of, label_feed, own_feed
 from evertrain.domain.labels import watermark
 from evertrain.domain.model_spec import Project, TaskSize
 from evertrain.domain.training import NotEnoughHistory, TrainingPlan, cut_slices
@@ -41,11 +42,8 @@ class PlanRetraining:
 
     def _plan(self, model: str, decision_id: str) -> TrainingPlan:
         spec, now = self.project.models[model], self.clock.now()
-        features = self._state(Feed(kind=FeedKind.FEATURES, name=spec.group.name))
-        labels = self._state(Feed(kind=FeedKind.LABELS, name=model))
-        joined = {
-            each.group.name: self._state(Feed(kind=FeedKind.FEATURES, name=each.group.name)) for each in spec.joined
-        }
+        states = {feed: self._state(feed) for feed in feeds_of(spec)}
+        features, labels = states[own_feed(spec)], states[label_feed(spec)]
         complete_to = watermark(labels, latency=spec.label.latency, now=now)
         # Cut exactly as the policy did that decided on this retraining.
         windows, validation, gate = cut_slices(
@@ -58,9 +56,7 @@ class PlanRetraining:
             planned_at=now,
             known_at=now,
             watermark=complete_to,
-            features_table_version=features.version,
-            labels_table_version=labels.version,
-            joined_table_versions={name: state.version for name, state in joined.items()},
+            table_versions={str(feed): state.version for feed, state in states.items()},
             windows=windows,
             validation=validation,
             gate=gate,

@@ -10,8 +10,7 @@ from datetime import timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evertrain.domain.batches import Feed, FeedKind
-from evertrain.domain.feeds import EVENT_TIME
+from evertrain.domain.feeds import EVENT_TIME, group_feed, label_feed
 from evertrain.domain.model_spec import FeatureKind, JoinedGroup, ModelSpec
 from evertrain.domain.training import Interval, TrainingPlan
 from evertrain.ports.feature_store import TableReader
@@ -71,10 +70,10 @@ class StoredTrainingRows:
     def _features(
         self, plan: TrainingPlan, spec: ModelSpec, group: str, rows: Interval, *, columns: tuple[str, ...]
     ) -> pa.Table:
-        own = {spec.group.name: plan.features_table_version}
+        feed = group_feed(group)
         table = self.tables.read(
-            Feed(kind=FeedKind.FEATURES, name=group),
-            version=(own | dict(plan.joined_table_versions))[group],
+            feed,
+            version=plan.table_versions[str(feed)],
             rows=rows,
             known_at=plan.known_at,
             columns=tuple(dict.fromkeys(columns)),
@@ -86,9 +85,10 @@ class StoredTrainingRows:
         return table
 
     def _labels(self, plan: TrainingPlan, spec: ModelSpec, rows: Interval) -> pa.Table:
+        feed = label_feed(spec)
         return self.tables.read(
-            Feed(kind=FeedKind.LABELS, name=spec.name),
-            version=plan.labels_table_version,
+            feed,
+            version=plan.table_versions[str(feed)],
             rows=rows,
             known_at=plan.known_at,
             columns=(spec.group.entity_key, spec.label.name),

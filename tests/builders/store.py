@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import pyarrow.parquet as pq
+
 from evertrain.adapters.delta_reader import DeltaReader
 from evertrain.adapters.delta_writer import DeltaWriter
 from evertrain.adapters.landed_rows import LandedRowsReader
 from evertrain.domain.batches import Batch, BatchFile, Feed, TableState
+from evertrain.domain.feeds import all_feeds
 from evertrain.domain.model_spec import Project
 from evertrain.use_cases.check_batch import batch_id_of
 from tests.builders.models import a_group, a_model
@@ -31,13 +34,24 @@ class Store:
     def reader(self) -> DeltaReader:
         return DeltaReader(root=str(self.root))
 
+    def versions(self) -> dict[str, int]:
+        """Of every table that has one."""
+        feeds = all_feeds(self.project)
+        return {
+            str(feed): self.reader.state(feed).version
+            for feed in feeds
+            if (self.root / str(feed) / "_delta_log").exists()
+        }
+
     def put(self, feed: Feed, body: bytes, *, ingested_at: datetime) -> Batch:
         batch_id = batch_id_of(feed, io.BytesIO(body))
         path = self.root / str(feed) / f"batch-{batch_id}.parquet"
         path.parent.mkdir(parents=True, exist_ok=True)
         reader = LandedRowsReader(project=self.project)
         with reader.read(io.BytesIO(body), name="x.parquet", feed=feed, now=ingested_at) as rows:
-            path.write_bytes(rows.file.read())
+            if not path.exists():
+                path.write_bytes(rows.file.read())
+        ingested_at = pq.read_table(path, columns=["ingested_at"])["ingested_at"][0].as_py()
         first, last = rows.event_times
         file = BatchFile(
             path=path.name,

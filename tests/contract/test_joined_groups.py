@@ -84,14 +84,12 @@ def a_plan(store: Store) -> TrainingPlan:
         planned_at=NOW,
         known_at=NOW,
         watermark=NOW,
-        features_table_version=store.reader.state(FEATURES).version,
-        labels_table_version=store.reader.state(LABELS).version,
+        table_versions=store.versions(),
         windows=(Window(name="14d", rows=whole),),
         validation=later,
         gate=later,
         champion_version=None,
         seed=1,
-        joined_table_versions={"backlogs": store.reader.state(BACKLOGS).version},
     )
 
 

@@ -46,6 +46,13 @@ def test_versions_are_listed_newest_first(registry: ModelRegistry) -> None:
     assert list(registry.versions("boats")) == []
 
 
+def test_every_model_that_ever_had_a_version_is_listed(registry: ModelRegistry) -> None:
+    assert list(registry.models()) == []
+    for version in (a_version("v1"), a_version("v2"), replace(a_version("v1"), model="boats")):
+        registry.register(version)
+    assert sorted(registry.models()) == ["boats", "trips"]
+
+
 def test_the_first_promotion_expects_nobody(registry: ModelRegistry) -> None:
     registry.register(a_version("v1"))
     assert registry.champion("trips") is None

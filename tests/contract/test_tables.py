@@ -86,7 +86,8 @@ def test_a_new_column_is_missing_in_earlier_rows_and_versions(store: Store) -> N
     # Of the version before, a plan that was made then reads a column without values.
     spec = grown.project.models["trips"]
     grown.add(LABELS, landed_labels(day=1), ingested_at=NOW)
-    plan = replace(planned(grown, features=[], labels=[]), features_table_version=before.version)
+    plan = planned(grown, features=[], labels=[])
+    plan = replace(plan, table_versions={**plan.table_versions, str(FEATURES): before.version})
     rows = StoredTrainingRows(tables=grown.reader).labelled(spec, plan, EVER)
     assert rows["rain"].type == pa.float64()
     assert rows["rain"].null_count == rows.num_rows == 20
@@ -146,6 +147,7 @@ def test_the_table_has_the_types_that_are_declared_and_any_delta_reader_reads_it
         "wind": "double",
         "carrier": "string",
         "holiday": "bool",
+        "ingested_month": "string",
     }
 
 
@@ -188,8 +190,8 @@ def test_the_same_plan_reads_the_same_rows_whatever_lands_later(store: Store) ->
 
 def test_a_corrected_label_replaces_the_earlier_one(store: Store) -> None:
     planned(store, features=[1], labels=[1])
-    state = store.add(LABELS, landed_labels(day=1, late=1.0), ingested_at=NOW + days(1))
-    plan = replace(planned(store, features=[], labels=[]), known_at=NOW + days(2), labels_table_version=state.version)
+    store.add(LABELS, landed_labels(day=1, late=1.0), ingested_at=NOW + days(1))
+    plan = replace(planned(store, features=[], labels=[]), known_at=NOW + days(2))
     rows = StoredTrainingRows(tables=store.reader).labelled(a_model(), plan, EVER)
     assert rows["late"].to_pylist() == [1.0] * 20
 
@@ -205,8 +207,7 @@ def planned(store: Store, *, features: list[int], labels: list[int]) -> Training
         planned_at=NOW,
         known_at=NOW,
         watermark=NOW,
-        features_table_version=store.reader.state(FEATURES).version,
-        labels_table_version=store.reader.state(LABELS).version,
+        table_versions=store.versions(),
         windows=(),
         validation=EVER,
         gate=EVER,

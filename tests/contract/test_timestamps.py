@@ -17,7 +17,6 @@ from evertrain.adapters.landed_rows import LandedRowsReader
 from evertrain.adapters.prediction_files import prediction_file
 from evertrain.conversion import check_parity, to_flat
 from evertrain.conversion.frame import to_frame
-from evertrain.domain.batches import Feed, FeedKind
 from evertrain.domain.model_spec import Column, DriftPolicy, FeatureKind, ModelSpec, Project
 from evertrain.domain.training import Interval, TrainingPlan
 from evertrain.ports.batch_reader import BatchRejected
@@ -171,8 +170,7 @@ def a_plan(store: Store) -> TrainingPlan:
         planned_at=NOW,
         known_at=NOW,
         watermark=NOW,
-        features_table_version=store.reader.state(Feed(kind=FeedKind.FEATURES, name="trips")).version,
-        labels_table_version=store.reader.state(LABELS).version,
+        table_versions=store.versions(),
         windows=(),
         validation=EVER,
         gate=EVER,

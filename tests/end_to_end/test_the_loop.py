@@ -74,10 +74,31 @@ def test_a_version_names_the_tables_that_it_was_trained_on_and_they_can_be_read_
     version = loop.stage.registry.versions("flights")[0]
     reader = DeltaReader(root=f"s3://{loop.stage.output('FeatureStoreBucket')}/tables")
     rows = reader.read(
-        FEATURES, version=version.features_table_version, rows=version.window, known_at=version.registered_at
+        FEATURES, version=version.table_versions[str(FEATURES)], rows=version.window, known_at=version.registered_at
     )
     assert rows.num_rows >= version.rows
     assert {"event_time", "ingested_at"} <= set(rows.column_names)
+
+
+def test_small_files_are_put_together_and_what_a_model_was_trained_on_is_read_as_before(loop: Loop) -> None:
+    version = loop.stage.registry.versions("flights")[0]
+    reader = DeltaReader(root=f"s3://{loop.stage.output('FeatureStoreBucket')}/tables")
+    wanted = {
+        "version": version.table_versions[str(FEATURES)],
+        "rows": version.window,
+        "known_at": version.registered_at,
+    }
+    before, state = reader.read(FEATURES, **wanted), reader.state(FEATURES)
+    client("sqs").send_message(QueueUrl=loop.stage.output("DueQueueUrl"), MessageBody='{"detail-type": "UpkeepTick"}')
+    kept_up = loop.wait(
+        lambda: found if (found := loop.stage.tables.get(FEATURES)).version > state.version else None,
+        for_what="the tables' upkeep",
+    )
+    assert kept_up.rows == state.rows
+    assert reader.read(FEATURES, **wanted).equals(before)
+    newest = reader.read(FEATURES, **wanted | {"version": kept_up.version})
+    order = [(name, "ascending") for name in ("event_time", "flight_id")]
+    assert newest.sort_by(order).equals(before.sort_by(order))
 
 
 def test_the_reference_comes_from_the_champion_s_own_rows(loop: Loop) -> None:
@@ -382,6 +403,7 @@ def test_no_work_was_left_dead(loop: Loop) -> None:
         "LandedDeadQueueUrl",
         "AcceptedDeadQueueUrl",
         "UndecidedDeadQueueUrl",
+        "DueDeadQueueUrl",
         "UnstartedQueueUrl",
         "PredictionsDeadQueueUrl",
     ):
@@ -435,7 +457,7 @@ def test_the_drift_of_what_has_landed_is_judged_from_the_command_line(loop: Loop
     assert ran.returncode == status.get(DriftStatus(found["status"]), 0)
     assert found["rows"] >= batch.rows
     assert {feature["feature"] for feature in found["features"]} == set(loop.project.models["flights"].feature_names)
-    assert "flights: the last 2d" in page.read_text()
+    assert "flights: features/flights of the last 2d" in page.read_text()
     told = evertrain("drift", "--model", "flights", "--since", "soon", status=2).stderr
     assert told == '--since soon: a duration is text such as "28d", "36h" or "90m"\n'
 

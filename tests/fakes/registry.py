@@ -26,6 +26,9 @@ class FakeModelRegistry:
         found = [version for (of, _), version in self._versions.items() if of == model]
         return sorted(found, key=lambda version: version.version, reverse=True)
 
+    def models(self) -> Sequence[str]:
+        return sorted({model for model, _ in self._versions}, reverse=True)
+
     def set_status(self, model: str, version: str, status: VersionStatus) -> None:
         self._versions[model, version] = replace(self.version(model, version), status=status)
 

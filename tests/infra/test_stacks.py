@@ -102,17 +102,17 @@ def test_a_queue_hides_a_message_for_six_times_its_function_s_time(assembly: Ass
         for _, properties in assembly.resources("AWS::SQS::Queue", "monitoring")
         if "RedrivePolicy" in properties
     ]
-    assert sorted(waiting) == [360, 720, 1800]
+    assert sorted(waiting) == [360, 720, 1800, 5400]
 
 
 def test_messages_of_a_batch_fail_one_by_one(assembly: Assembly) -> None:
     mappings = assembly.resources("AWS::Lambda::EventSourceMapping")
-    assert len(mappings) == 4
+    assert len(mappings) == 5
     assert all(properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"] for _, properties in mappings)
 
 
 def test_every_dead_letter_queue_calls_a_person(assembly: Assembly) -> None:
-    for stack, count in (("monitoring", 3), ("training", 2), ("serving", 1)):
+    for stack, count in (("monitoring", 4), ("training", 2), ("serving", 1)):
         alarms = assembly.resources("AWS::CloudWatch::Alarm", stack)
         assert len(alarms) == count
         assert all(properties["AlarmActions"] for _, properties in alarms)
@@ -190,7 +190,7 @@ def test_the_replayed_clock_reaches_whoever_asks_for_the_time(synthesise: Synthe
         for stack in ("monitoring", "training")
         for _, properties in replaying.resources("AWS::Lambda::Function", stack)
     ]
-    assert clocks == ["replay"] * 6
+    assert clocks == ["replay"] * 7
     (_, job), *_ = replaying.resources("AWS::ECS::TaskDefinition")
     assert {"Name": "EVERTRAIN_CLOCK", "Value": "replay"} in job["ContainerDefinitions"][0]["Environment"]
 
@@ -221,6 +221,8 @@ def test_the_outputs_are_named_for_those_who_read_them(assembly: Assembly) -> No
             "EscalationTopicArn",
         },
         "monitoring": {
+            "DueQueueUrl",
+            "DueDeadQueueUrl",
             "LandedQueueUrl",
             "LandedDeadQueueUrl",
             "LargeBatchesArn",

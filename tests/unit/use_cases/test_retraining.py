@@ -104,7 +104,7 @@ def test_a_repeated_plan_is_the_first_one_whatever_has_landed_since() -> None:
     loop.advance(days(2))
     loop.commit_labels(version=9)
     assert loop.plan("d-1") == first
-    assert loop.plan("d-2").plan.labels_table_version == 9
+    assert loop.plan("d-2").plan.table_versions["labels/trips"] == 9
 
 
 def test_every_step_may_be_repeated() -> None:

@@ -1,0 +1,167 @@
+"""Maintenance changes no row of any version that is needed, whatever goes on meanwhile."""
+
+import threading
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deltalake import DeltaTable
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from evertrain.adapters.delta_upkeep import MANY_FILES, DeltaUpkeep
+from evertrain.domain.training import Interval, TrainingPlan
+from evertrain.ports.feature_store import Upkeep
+from evertrain.use_cases.training_rows import StoredTrainingRows
+from tests.builders.batches import FEATURES, LABELS
+from tests.builders.landed import FIRST_DAY, features_frame, landed_features, landed_labels, parquet
+from tests.builders.models import NOW, a_model, days
+from tests.builders.store import Store
+
+EARLIER = NOW - timedelta(hours=1)
+EVER = Interval(start=NOW - days(99), end=NOW + days(99))
+
+
+def keep_up(store: Store, *, needed: tuple[int, ...] = (), recent_hours: int = 24) -> Upkeep:
+    done = DeltaUpkeep(root=str(store.root), recent_hours=recent_hours).keep_up(FEATURES, needed=needed)
+    assert done is not None
+    return done
+
+
+def files(store: Store) -> list[str]:
+    return DeltaTable(str(store.root / str(FEATURES))).file_uris()
+
+
+def filled(root: Path, *, batches: int = MANY_FILES) -> Store:
+    store = Store(root=root)
+    for number in range(batches):
+        day = number % MANY_FILES
+        store.add(
+            FEATURES,
+            landed_features(day=day, seed=number),
+            ingested_at=NOW - timedelta(hours=1) + timedelta(seconds=number),
+        )
+    return store
+
+
+def test_many_small_files_of_a_month_become_one_in_order_of_time(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+    before = store.reader.read(FEATURES, version=MANY_FILES - 1, rows=EVER, known_at=NOW)
+    done = keep_up(store)
+    assert (done.merged, done.written, done.removed) == (MANY_FILES, 1, 0)
+    assert len(files(store)) == 1
+    assert done.state == store.reader.state(FEATURES)
+    assert done.state.rows == 20 * MANY_FILES
+    after = store.reader.read(FEATURES, version=done.state.version, rows=EVER, known_at=NOW)
+    order = [("event_time", "ascending"), ("trip_id", "ascending")]
+    assert after.sort_by(order).equals(before.sort_by(order))
+    assert after["event_time"].to_pylist() == sorted(after["event_time"].to_pylist())
+
+
+def test_few_files_or_none_are_left_alone(tmp_path: Path) -> None:
+    assert DeltaUpkeep(root=str(tmp_path)).keep_up(FEATURES, needed=()) is None
+    done = keep_up(filled(tmp_path, batches=MANY_FILES - 1))
+    assert (done.merged, done.written, done.removed) == (0, 0, 0)
+
+
+def test_batches_are_still_committed_once_and_read_by_their_times(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+    again = store.put(
+        FEATURES, landed_features(day=3, seed=3), ingested_at=NOW - timedelta(hours=1) + timedelta(seconds=3)
+    )
+    version = keep_up(store).state.version
+    assert store.writer.commit(again).version == version
+    later = store.add(FEATURES, landed_features(day=25), ingested_at=NOW)
+    third_day = Interval(start=FIRST_DAY + days(3), end=FIRST_DAY + days(4))
+    rows = store.reader.read(FEATURES, version=later.version, rows=third_day, known_at=NOW)
+    assert rows.num_rows == 20
+
+
+def test_a_needed_version_stays_readable_and_others_go(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+    keep_up(store)
+    for day in range(MANY_FILES):
+        store.add(FEATURES, landed_features(day=day, seed=day + 500), ingested_at=NOW - timedelta(minutes=30))
+    done = keep_up(store, needed=(4,), recent_hours=0)
+    assert done.removed == 2 * MANY_FILES + 1 - 5  # of both rounds and the first merged file, less five of version 4
+    assert store.reader.read(FEATURES, version=4, rows=EVER, known_at=NOW).num_rows == 100
+    assert done.state.rows == 40 * MANY_FILES
+    with pytest.raises(OSError, match="not found"):
+        store.reader.read(FEATURES, version=9, rows=EVER, known_at=NOW)
+
+
+def test_appends_during_upkeep_lose_nothing(tmp_path: Path) -> None:
+    store = filled(tmp_path, batches=3 * MANY_FILES)
+    late = [store.put(FEATURES, landed_features(day=day, seed=day + 900), ingested_at=NOW) for day in range(12)]
+    threads = [threading.Thread(target=store.writer.commit, args=(batch,)) for batch in late]
+    threads.insert(2, threading.Thread(target=keep_up, args=(store,)))
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert store.reader.state(FEATURES).rows == 20 * (3 * MANY_FILES + 12)
+
+
+# --- the same plan gives the same rows, whatever comes in between --------------------------------
+
+events = st.one_of(
+    st.tuples(st.just("features"), st.integers(1, 6), st.integers(0, 99)),
+    st.tuples(st.just("correction"), st.integers(1, 6), st.integers(0, 99)),
+    st.tuples(st.just("labels"), st.integers(1, 6), st.integers(0, 1)),
+    st.tuples(st.just("upkeep"), st.just(0), st.just(0)),
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(before=st.lists(events, max_size=8), after=st.lists(events, max_size=8))
+def test_the_same_plan_gives_the_same_rows_whatever_comes_in_between(
+    tmp_path_factory: pytest.TempPathFactory, before: list[Any], after: list[Any]
+) -> None:
+    store, world = Store(root=tmp_path_factory.mktemp("store")), World()
+    for event in (("features", 1, 0), ("labels", 1, 0), *before):
+        world.happens(store, event)
+    plan = world.plan(store)
+    rows = StoredTrainingRows(tables=store.reader)
+    planned = rows.labelled(a_model(), plan, EVER)
+    for event in after:
+        world.happens(store, event, needed=plan.table_versions[str(FEATURES)])
+    assert rows.labelled(a_model(), plan, EVER).equals(planned)
+    # As known then, the newest version tells the same.
+    newest = replace(plan, table_versions=store.versions())
+    assert rows.labelled(a_model(), newest, EVER).equals(planned)
+
+
+class World:
+    """Time goes on with each event."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def happens(self, store: Store, event: tuple[str, int, int], *, needed: int = 0) -> None:
+        kind, day, change = event
+        self.now += timedelta(hours=1)
+        if kind == "upkeep":
+            DeltaUpkeep(root=str(store.root), recent_hours=0, many_files=2).keep_up(FEATURES, needed=(needed,))
+        elif kind == "labels":
+            store.add(LABELS, landed_labels(day=day, late=float(change)), ingested_at=self.now)
+        else:
+            frame = features_frame(day=day, wind=float(change))
+            part = frame.iloc[::3] if kind == "correction" else frame
+            store.add(FEATURES, parquet(part), ingested_at=self.now)
+
+    def plan(self, store: Store) -> TrainingPlan:
+        return TrainingPlan(
+            decision_id="d1",
+            model="trips",
+            planned_at=self.now,
+            known_at=self.now,
+            watermark=self.now,
+            table_versions=store.versions(),
+            windows=(),
+            validation=EVER,
+            gate=EVER,
+            champion_version=None,
+            seed=1,
+        )

@@ -1,0 +1,67 @@
+"""Every table is kept up, each with the versions that registered models need, whatever happens to another."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import pytest
+
+from evertrain.domain.batches import Feed
+from evertrain.domain.model_spec import Project
+from evertrain.ports.feature_store import Upkeep
+from evertrain.use_cases.maintain_store import MaintainStore
+from tests.builders.batches import FEATURES, LABELS, a_table_state
+from tests.builders.models import a_group, a_model
+from tests.builders.registry import a_version
+from tests.fakes.batches import FakeTableStates
+from tests.fakes.registry import FakeModelRegistry
+
+
+@dataclass
+class FakeUpkeep:
+    broken: Feed | None = None
+    asked: dict[Feed, list[int]] = field(default_factory=dict)
+
+    def keep_up(self, feed: Feed, *, needed: Sequence[int]) -> Upkeep | None:
+        if feed == self.broken:
+            raise OSError("the store does not answer")
+        self.asked[feed] = list(needed)
+        if feed not in (FEATURES, LABELS):
+            return None
+        return Upkeep(state=a_table_state(version=50), merged=20, written=1, removed=0)
+
+
+@dataclass
+class Maintenance:
+    tables: FakeUpkeep = field(default_factory=FakeUpkeep)
+    states: FakeTableStates = field(default_factory=FakeTableStates)
+    registry: FakeModelRegistry = field(default_factory=FakeModelRegistry)
+
+    def run(self) -> dict[Feed, Upkeep]:
+        project = Project(groups={"trips": a_group()}, models={"trips": a_model()})
+        return MaintainStore(project=project, tables=self.tables, states=self.states, registry=self.registry).run()
+
+
+def test_what_registered_models_were_trained_on_is_needed_even_of_a_model_that_is_gone() -> None:
+    maintenance = Maintenance()
+    maintenance.registry.register(a_version("v1"))
+    of_another = replace(a_version("v1"), model="boats", table_versions={"features/trips": 7, "labels/boats": 2})
+    maintenance.registry.register(of_another)
+    assert set(maintenance.run()) == {FEATURES, LABELS}
+    assert maintenance.tables.asked[FEATURES] == [7, 40]
+    assert maintenance.tables.asked[LABELS] == [37]
+
+
+def test_the_new_state_is_noted() -> None:
+    maintenance = Maintenance()
+    maintenance.run()
+    state = maintenance.states.get(FEATURES)
+    assert state is not None
+    assert state.version == 50
+
+
+def test_one_broken_table_holds_up_no_other_and_is_told() -> None:
+    maintenance = Maintenance(tables=FakeUpkeep(broken=FEATURES))
+    with pytest.raises(OSError, match="does not answer"):
+        maintenance.run()
+    assert maintenance.states.get(LABELS) is not None
+    assert maintenance.states.get(FEATURES) is None
