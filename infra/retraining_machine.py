@@ -2,7 +2,7 @@
 
 Every step may be repeated. From the lease on, every way out passes exactly one Finish state, which records the
 outcome and frees the model. So the machine as a whole has no timeout, which would end it without: each state has one,
-and together they stay below the lease's four hours.
+and together they stay below the lease, which Plan makes longer where containers come in several waves.
 """
 
 from aws_cdk import Duration, RemovalPolicy
@@ -14,11 +14,11 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from evertrain.domain.events import EventName
+from evertrain.domain.training import TRAINING_MAY_TAKE
 
-FINAL_ERRORS = ["LeaseHeld", "NotEnoughHistory", "RegistryConflict", "AlreadyPromoted"]
+FINAL_ERRORS = ["LeaseHeld", "NotEnoughHistory", "NothingToChoose", "RegistryConflict", "AlreadyPromoted"]
 """Answers, not accidents: asking again would not change them."""
 
-TRAINING_MAY_TAKE = Duration.minutes(100)
 EVALUATION_MAY_TAKE = Duration.minutes(30)
 
 
@@ -68,9 +68,12 @@ class RetrainingMachine(Construct):
             result=sfn.Result.from_object({"version": ""}),
             result_path="$.registered",
         )
-        acquire_lease = self._leading("AcquireLease", {"execution": sfn.JsonPath.execution_id}, of_decision=True)
-        plan = self._leading("Plan", {}, of_decision=True, result="$.plan")
+        execution = {"execution": sfn.JsonPath.execution_id}
+        acquire_lease = self._leading("AcquireLease", execution, of_decision=True)
+        plan = self._leading("Plan", execution, of_decision=True, result="$.plan")
         train = self._train()
+        last_round = sfn.Choice(self, "LastRound?")
+        narrow = self._leading("Narrow", _PLAN_URI | _ROUND, result="$.plan.round")
         evaluate = self._evaluate()
         gate = self._leading("Gate", _PLAN_URI, result="$.gate")
         register = self._leading("Register", _PLAN_URI, result="$.registered")
@@ -91,7 +94,7 @@ class RetrainingMachine(Construct):
         acquire_lease.add_catch(
             sfn.Succeed(self, "LeftToTheHolder"), errors=["LeaseHeld"], result_path=sfn.JsonPath.DISCARD
         )
-        for state in (acquire_lease, plan, train, evaluate, gate, register, publish, smoke_test):
+        for state in (acquire_lease, plan, train, narrow, evaluate, gate, register, publish, smoke_test):
             state.add_catch(failed, result_path="$.failure")
         for state in (shift_alias, health_check, promote):
             state.add_catch(rollback, result_path="$.failure")
@@ -102,7 +105,10 @@ class RetrainingMachine(Construct):
 
         roll_out = publish.next(smoke_test).next(shift_alias).next(health_check).next(promote).next(promoted)
         passed.when(sfn.Condition.boolean_equals("$.gate.passed", True), roll_out).otherwise(rejected)
-        return begin.next(acquire_lease).next(plan).next(train).next(evaluate).next(gate).next(register).next(passed)
+        judge = evaluate.next(gate).next(register).next(passed)
+        last_round.when(sfn.Condition.boolean_equals("$.plan.round.is_last", True), judge)
+        last_round.otherwise(narrow.next(train))
+        return begin.next(acquire_lease).next(plan).next(train).next(last_round)
 
     # --- functions --------------------------------------------------------------------------------
 
@@ -153,27 +159,33 @@ class RetrainingMachine(Construct):
     # --- containers -------------------------------------------------------------------------------
 
     def _train(self) -> sfn.Map:
-        """One contender for each window, all at the same time: the lease counts on it. One that fails fails all."""
-        windows = sfn.Map(
+        """The candidates of a round, as many at the same time as the model allows. One that fails fails all."""
+        candidates = sfn.Map(
             self,
             "Train",
-            items_path="$.plan.windows",
+            items_path="$.plan.round.candidates",
             item_selector={
-                "window": sfn.JsonPath.string_at("$$.Map.Item.Value"),
+                "candidate": sfn.JsonPath.string_at("$$.Map.Item.Value"),
                 "plan": sfn.JsonPath.object_at("$.plan"),
             },
+            max_concurrency_path="$.plan.concurrency",
             result_path=sfn.JsonPath.DISCARD,
         )
-        windows.item_processor(
-            self._job("TrainContender", "contender", {"WINDOW": "$.window"}, may_take=TRAINING_MAY_TAKE)
+        candidates.item_processor(
+            self._job(
+                "TrainContender",
+                "contender",
+                {"CANDIDATE": "$.candidate"},
+                may_take=Duration.seconds(TRAINING_MAY_TAKE.total_seconds()),
+            )
         )
-        return windows
+        return candidates
 
     def _evaluate(self) -> tasks.EcsRunTask:
         return self._job("Evaluate", "evaluate", {}, may_take=EVALUATION_MAY_TAKE)
 
     def _job(self, name: str, job: str, fields: dict[str, str], *, may_take: Duration) -> tasks.EcsRunTask:
-        environment = {"PLAN_URI": "$.plan.plan_uri"} | fields
+        environment = {"PLAN_URI": "$.plan.plan_uri", "ROUND": "$.plan.round.number"} | fields
         state = tasks.EcsRunTask(
             self,
             name,
@@ -229,6 +241,7 @@ def _snake_case(name: str) -> str:
 _MODEL = _at(model="$.model")
 _DECISION = _at(model="$.model", decision_id="$.decision_id")
 _PLAN_URI = _at(plan_uri="$.plan.plan_uri")
+_ROUND = _at(round="$.plan.round.number")
 _VERSION = _at(version="$.registered.version")
 _EXPECTED_CHAMPION = _at(expected_champion="$.registered.expected_champion")
 _FUNCTION_VERSION = _at(function_version="$.published.function_version")

@@ -1,28 +1,39 @@
-"""Loads a model's own code: `models/<name>/estimator.py` with one function, `make_estimator(*, seed)`."""
+"""Loads a model's own code: `models/<name>/estimator.py` with one function, `make_estimator(*, seed, …)`."""
 
 import importlib.util
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from evertrain.domain.errors import EvertrainError
+from evertrain.domain.model_spec import Parameter
 
 
 class InvalidEstimator(EvertrainError):
     """`estimator.py` is missing, does not load, or makes something that cannot be trained."""
 
 
-def load_estimator(root: Path, model: str, *, seed: int) -> Any:
-    """A new, unfitted, scikit-learn-compatible estimator. Raises InvalidEstimator."""
-    path = root / "models" / model / "estimator.py"
+def estimator_path(root: Path, model: str) -> Path:
+    return root / "models" / model / "estimator.py"
+
+
+def load_estimator(root: Path, model: str, *, seed: int, parameters: Mapping[str, Parameter] | None = None) -> Any:
+    """A new, unfitted, scikit-learn-compatible estimator. `parameters`: of the search space in `model.toml`, if any.
+
+    Raises InvalidEstimator.
+    """
+    path = estimator_path(root, model)
     shown = path.relative_to(root)
     make = getattr(_load(path, shown, model), "make_estimator", None)
     if not callable(make):
         raise InvalidEstimator(f"{shown}: no function make_estimator(*, seed: int) in it")
+    chosen = {"seed": seed} | dict(parameters or {})
     try:
-        estimator = make(seed=seed)
+        estimator = make(**chosen)
     except Exception as error:
-        raise InvalidEstimator(f"{shown}: make_estimator(seed={seed}) raised {_told(error)}") from error
+        told = ", ".join(f"{name}={value!r}" for name, value in chosen.items())
+        raise InvalidEstimator(f"{shown}: make_estimator({told}) raised {_told(error)}") from error
     for method in ("fit", "predict"):
         if not callable(getattr(estimator, method, None)):
             raise InvalidEstimator(

@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from math import prod
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,20 +14,13 @@ from evertrain.domain.errors import EvertrainError
 from evertrain.domain.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH
 from evertrain.domain.model_spec import FeatureGroup, FeatureKind, Metric, ModelSpec, Project
 from evertrain.domain.predictions import MODEL_VERSION, PREDICTION, PREDICTION_ID
+from evertrain.domain.task_sizes import FARGATE_MEMORY_MIB
 
 RESERVED_COLUMNS = (EVENT_TIME, INGESTED_AT, INGESTED_MONTH, PREDICTION_ID, MODEL_VERSION, PREDICTION)
 """Tables of the feature store have columns of these names besides the group's own."""
 
-FARGATE_MEMORY_MIB = {
-    256: (512, 1024, 2048),
-    512: tuple(range(1024, 4096 + 1, 1024)),
-    1024: tuple(range(2048, 8192 + 1, 1024)),
-    2048: tuple(range(4096, 16384 + 1, 1024)),
-    4096: tuple(range(8192, 30720 + 1, 1024)),
-    8192: tuple(range(16384, 61440 + 1, 4096)),
-    16384: tuple(range(32768, 122880 + 1, 8192)),
-}
-"""The CPU units and memory sizes that Fargate offers together."""
+MOST_CANDIDATES = 100
+"""Of a retraining: each is a container."""
 
 
 class InvalidProject(EvertrainError):
@@ -103,11 +97,19 @@ def _model_faults(file: ModelFile, groups: Mapping[str, FeatureGroup], broken: S
     lengths = file.training.windows
     if len(set(lengths)) < len(lengths):
         yield "training.windows: a window is named twice"
-    if file.task_size.cpu not in FARGATE_MEMORY_MIB:
-        yield f"task_size.cpu: {file.task_size.cpu} is not offered by Fargate; allowed: {_listed(FARGATE_MEMORY_MIB)}"
-    elif file.task_size.memory_mib not in FARGATE_MEMORY_MIB[file.task_size.cpu]:
-        cpu, allowed = file.task_size.cpu, _listed(FARGATE_MEMORY_MIB[file.task_size.cpu])
-        yield f"task_size.memory_mib: not {file.task_size.memory_mib} with cpu {cpu}; allowed: {allowed}"
+    tried = len(lengths) * prod(len(values) for values in file.training.search.parameters.values())
+    if tried > MOST_CANDIDATES:
+        yield f"training.search.parameters: {tried} candidates with the windows, {MOST_CANDIDATES} are allowed"
+    if file.task_size is not None:
+        yield from _task_size_faults(file.task_size.cpu, file.task_size.memory_mib)
+
+
+def _task_size_faults(cpu: int, memory_mib: int) -> Iterator[str]:
+    if cpu not in FARGATE_MEMORY_MIB:
+        yield f"task_size.cpu: {cpu} is not offered by Fargate; allowed: {_listed(FARGATE_MEMORY_MIB)}"
+    elif memory_mib not in FARGATE_MEMORY_MIB[cpu]:
+        allowed = _listed(FARGATE_MEMORY_MIB[cpu])
+        yield f"task_size.memory_mib: not {memory_mib} with cpu {cpu}; allowed: {allowed}"
 
 
 def _feature_faults(file: ModelFile, groups: Mapping[str, FeatureGroup], broken: Set[str]) -> Iterator[str]:

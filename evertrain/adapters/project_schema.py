@@ -20,6 +20,10 @@ from evertrain.domain.model_spec import (
     LabelSpec,
     Metric,
     ModelSpec,
+    MovingWindow,
+    Parameter,
+    SearchMethod,
+    SearchSpace,
     SliceSpec,
     Task,
     TaskSize,
@@ -129,12 +133,41 @@ class _TriggersTable(Table):
     quarantines_before_escalation: Count = TriggerPolicy().quarantines_before_escalation
 
 
+def _window(value: object) -> timedelta | MovingWindow:
+    if value in tuple(MovingWindow):
+        return MovingWindow(str(value))
+    try:
+        return _duration(value)
+    except ValueError:
+        raise ValueError(f'a window is a duration such as "28d", or one of {", ".join(MovingWindow)}') from None
+
+
+class _SearchTable(Table):
+    parameters: dict[str, Annotated[list[Parameter], Field(min_length=1)]] = {}
+    method: SearchMethod = SearchSpace().method
+    concurrency: Annotated[int, Field(ge=1, le=40)] = SearchSpace().concurrency
+
+
 class _TrainingTable(Table):
-    windows: Annotated[list[Duration], Field(min_length=1)]
+    windows: Annotated[list[Annotated[timedelta | MovingWindow, BeforeValidator(_window)]], Field(min_length=1)]
     validation: Duration
     gate: Duration
     embargo: Duration
     minimum_rows: Count = 1_000
+    search: _SearchTable = _SearchTable()
+
+    def to_policy(self) -> TrainingPolicy:
+        search = dict(self.search)
+        parameters = {name: tuple(values) for name, values in search.pop("parameters").items()}
+        return TrainingPolicy(
+            windows=tuple(sorted(each for each in self.windows if isinstance(each, timedelta))),
+            moving_windows=tuple(each for each in self.windows if isinstance(each, MovingWindow)),
+            validation=self.validation,
+            gate=self.gate,
+            embargo=self.embargo,
+            minimum_rows=self.minimum_rows,
+            search=SearchSpace(parameters=parameters, **search),
+        )
 
 
 class _SliceTable(Table):
@@ -169,13 +202,12 @@ class ModelFile(Table):
     training: _TrainingTable
     gate: _GateTable
     triggers: _TriggersTable = _TriggersTable()
-    task_size: _TaskTable = _TaskTable()
+    task_size: _TaskTable | None = None
     endpoint: _EndpointTable = _EndpointTable()
 
     def to_model(self, name: str, groups: Mapping[str, FeatureGroup]) -> ModelSpec:
         (own, features), *others = self.features.items()
         triggers = dict(self.triggers) | {"drift": DriftPolicy(**dict(self.triggers.drift))}
-        training = dict(self.training) | {"windows": tuple(sorted(self.training.windows))}
         gate = dict(self.gate) | {"slices": tuple(SliceSpec(**dict(entry)) for entry in self.gate.slices)}
         return ModelSpec(
             name=name,
@@ -187,8 +219,8 @@ class ModelFile(Table):
             joined=tuple(other.to_joined(groups[group]) for group, other in others),
             label=LabelSpec(**dict(self.label)),
             triggers=TriggerPolicy(**triggers),
-            training=TrainingPolicy(**training),
+            training=self.training.to_policy(),
             gate=GatePolicy(**gate),
-            task_size=TaskSize(**dict(self.task_size)),
+            task_size=None if self.task_size is None else TaskSize(**dict(self.task_size)),
             endpoint=EndpointPolicy(**dict(self.endpoint)),
         )

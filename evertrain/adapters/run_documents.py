@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from evertrain.adapters.documents import dump, load
-from evertrain.domain.training import Contender, Evaluation, SmokeTest, TrainingPlan
+from evertrain.domain.training import Contender, Evaluation, Round, SmokeTest, TrainingPlan, Trial, first_round
 from evertrain.ports.artifacts import ArtifactNotFound, Artifacts
 
 
@@ -30,20 +30,39 @@ class RunDocuments:
     def plan(self, uri: str) -> TrainingPlan:
         return load(TrainingPlan, self._artifacts.get(uri))
 
+    def round(self, plan: TrainingPlan, number: int) -> Round:
+        if number == 1:
+            return first_round(plan)
+        return load(Round, self._artifacts.get(self._uri(_round_key(plan, number, "round"))))
+
+    def put_round(self, plan: TrainingPlan, following: Round) -> None:
+        self._artifacts.put_named(dump(following), key=_round_key(plan, following.number, "round"))
+
+    def put_trial(self, plan: TrainingPlan, trial: Trial) -> None:
+        self._artifacts.put_named(dump(trial), key=_round_key(plan, trial.round.number, trial.candidate.name))
+
+    def trials(self, plan: TrainingPlan, tried: Round) -> Sequence[Trial]:
+        uris = [self._uri(_round_key(plan, tried.number, name)) for name in tried.candidates]
+        return tuple(load(Trial, self._artifacts.get(uri)) for uri in uris)
+
     def put_contender(self, plan: TrainingPlan, contender: Contender) -> None:
-        self._artifacts.put_named(dump(contender), key=_contender_key(plan, contender.window.name))
+        self._artifacts.put_named(dump(contender), key=_contender_key(plan, contender.candidate.name))
 
     def contenders(self, plan: TrainingPlan) -> Sequence[Contender]:
-        uris = [self._uri(_contender_key(plan, window.name)) for window in plan.windows]
-        return tuple(load(Contender, self._artifacts.get(uri)) for uri in uris)
-
-    def trained(self, plan: TrainingPlan) -> Sequence[Contender]:
-        """Those of the plan's contenders that are there already."""
         found = []
-        for window in plan.windows:
+        for candidate in plan.candidates:
             with suppress(ArtifactNotFound):
-                found.append(load(Contender, self._artifacts.get(self._uri(_contender_key(plan, window.name)))))
+                found.append(load(Contender, self._artifacts.get(self._uri(_contender_key(plan, candidate.name)))))
         return found
+
+    def put_failure(self, plan: TrainingPlan, sentence: str) -> None:
+        self._artifacts.put_named(dump(sentence), key=_folder_of(plan) + "failure.json")
+
+    def failure(self, model: str, decision_id: str) -> str | None:
+        try:
+            return load(str, self._artifacts.get(self._uri(_folder(model, decision_id) + "failure.json")))
+        except ArtifactNotFound:
+            return None
 
     def put_evaluation(self, plan: TrainingPlan, evaluation: Evaluation) -> None:
         self._artifacts.put_named(dump(evaluation), key=_folder_of(plan) + "evaluation.json")
@@ -69,5 +88,9 @@ def _folder_of(plan: TrainingPlan) -> str:
     return _folder(plan.model, plan.decision_id)
 
 
-def _contender_key(plan: TrainingPlan, window: str) -> str:
-    return f"{_folder_of(plan)}contenders/{window}.json"
+def _round_key(plan: TrainingPlan, number: int, name: str) -> str:
+    return f"{_folder_of(plan)}rounds/{number}/{name}.json"
+
+
+def _contender_key(plan: TrainingPlan, candidate: str) -> str:
+    return f"{_folder_of(plan)}contenders/{candidate}.json"

@@ -133,7 +133,7 @@ class Stage:
             evaluation = None
         registered = (v for v in self.registry.versions(decision.model) if v.decision_id == decision.decision_id)
         return Run(
-            contenders=tuple(runs.trained(plan)),
+            contenders=tuple(runs.contenders(plan)),
             evaluation=evaluation,
             version=next(registered, None) if evaluation else None,
         )

@@ -16,6 +16,7 @@ from evertrain.cli.landed_drift import group_of
 from evertrain.domain.batches import Feed, FeedKind, Quarantine
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.model_spec import ModelSpec
+from evertrain.domain.training import combinations_of
 from evertrain.terminal import show
 from evertrain.terminal.waiting import wait_until
 from evertrain.use_cases.model_status import ReadModelStatus
@@ -44,8 +45,9 @@ class UnknownModel(EvertrainError):
 def check(project: Root = HERE, as_json: AsJson = False) -> None:
     """Validate every feature group and model folder. Needs no cloud."""
     loaded = load_project(project)
-    for name in loaded.models:
-        load_estimator(project, name, seed=0)
+    for name, spec in loaded.models.items():
+        for parameters in combinations_of(spec.training.search):
+            load_estimator(project, name, seed=0, parameters=parameters)
     if as_json:
         _print_json({"groups": sorted(loaded.groups), "models": sorted(loaded.models)})
     else:

@@ -53,7 +53,7 @@ class RetrainingProgress:
             self._tell_once(
                 decision.model,
                 "contender trained",
-                f"on {contender.window.name}: {contender.rows:,} rows, validation {score.metric} {score.value:.4f}, "
+                f"on {contender.candidate}: {contender.rows:,} rows, validation {score.metric} {score.value:.4f}, "
                 f"{contender.training_seconds:.1f} s",
             )
         if run.evaluation is not None:
@@ -72,7 +72,7 @@ class RetrainingProgress:
 
 def _evaluated(evaluation: Evaluation) -> str:
     score = evaluation.contender_score
-    chosen = f"{evaluation.chosen.window.name} contender {score.metric} {score.value:.4f}"
+    chosen = f"{evaluation.chosen.candidate} contender {score.metric} {score.value:.4f}"
     if evaluation.champion_score is None:
         return f"{chosen} on {score.rows:,} later rows; there is no champion yet"
     return f"{chosen} against champion {evaluation.champion_score.value:.4f} on {score.rows:,} later rows"

@@ -107,7 +107,7 @@ def champions_figure(story: ModelStory) -> go.Figure:
     """Who answered when: one bar for each champion, from its promotion to the next."""
     figure = go.Figure()
     ends = [*(champion.since for champion in story.champions[1:]), story.ended_at]
-    windows = {version.version: version.window_name for version in story.versions}
+    windows = {version.version: version.candidate.window.name for version in story.versions}
     for champion, end in zip(story.champions, ends, strict=True):
         figure.add_bar(
             x=[(end - champion.since).total_seconds() * 1000],

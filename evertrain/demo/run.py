@@ -153,6 +153,6 @@ def _summary(story: ModelStory) -> list[str]:
         f"{actions.count('retrain')} / {actions.count('hold')} / {actions.count('escalate')}",
         f"{len(story.versions)}",
         champion.version if champion else "none",
-        version.window_name if version else "",
+        str(version.candidate) if version else "",
         f"{version.gate_score.metric} {version.gate_score.value:.4f}" if version else "",
     ]

@@ -167,6 +167,36 @@ class TriggerPolicy:
     quarantines_before_escalation: int = 1
 
 
+class MovingWindow(StrEnum):
+    """Windows whose length is not declared: all rows there are, or those since the world changed."""
+
+    EXPANDING = "expanding"
+    SINCE_CHANGE = "since_change"
+
+
+class SearchMethod(StrEnum):
+    """`grid`: every candidate on all of its rows. `halving`: all on few rows, the better third on three times as
+    many, and so on: the hopeless ones cost little."""
+
+    GRID = "grid"
+    HALVING = "halving"
+
+
+Parameter = bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchSpace:
+    """What is tried beside the windows. `parameters`: by name, the values that `make_estimator` is given.
+
+    `concurrency`: how many candidates are trained at once.
+    """
+
+    parameters: Mapping[str, tuple[Parameter, ...]] = field(default_factory=dict)
+    method: SearchMethod = SearchMethod.GRID
+    concurrency: int = 8
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingPolicy:
     """The windows that compete as a hyperparameter, and the slices on which they are chosen and judged.
@@ -179,6 +209,8 @@ class TrainingPolicy:
     gate: timedelta
     embargo: timedelta
     minimum_rows: int = 1_000
+    moving_windows: tuple[MovingWindow, ...] = ()
+    search: SearchSpace = field(default_factory=SearchSpace)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -236,7 +268,8 @@ class ModelSpec:
     triggers: TriggerPolicy
     training: TrainingPolicy
     gate: GatePolicy
-    task_size: TaskSize = field(default_factory=TaskSize)
+    task_size: TaskSize | None = None
+    """None where it is to be estimated from rows and columns."""
     endpoint: EndpointPolicy = field(default_factory=EndpointPolicy)
     joined: tuple[JoinedGroup, ...] = ()
 

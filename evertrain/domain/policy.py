@@ -280,10 +280,10 @@ def _labels_immature(case: _Case) -> Decision | None:
         return case.hold(Reason.LABELS_IMMATURE, "no labels have landed yet")
     complete_to = watermark(labels, latency=case.spec.label.latency, now=case.now)
     try:
-        windows, _, _ = cut_slices(case.spec.training, watermark=complete_to, oldest_event_time=oldest)
+        slices = cut_slices(case.spec.training, watermark=complete_to, oldest_event_time=oldest)
     except NotEnoughHistory as short:
         return case.hold(Reason.LABELS_IMMATURE, str(short))
-    trainable = windows[0].rows
+    trainable = slices.windows[0].rows
     if case.state.champion is None:
         return _first_window_too_short(case, trainable)
     if case.drift_onset is None or case.drift_onset < trainable.end or Trigger.MANUAL in case.triggers:
@@ -300,7 +300,7 @@ def _labels_immature(case: _Case) -> Decision | None:
 
 def _first_window_too_short(case: _Case, trainable: Interval) -> Decision | None:
     """A first model on a fraction of its shortest window would only be replaced the next day."""
-    shortest = min(case.spec.training.windows)
+    shortest = min(case.spec.training.windows, default=timedelta(0))
     there = trainable.end - trainable.start
     if there >= shortest:
         return None
@@ -324,6 +324,7 @@ def _too_few_rows(case: _Case) -> Decision | None:
 
 def _retrain(case: _Case) -> Decision:
     features = _listed([name for verdict in case.batches.drifted for name in verdict.drifted])
+    onset: dict[str, str] = {} if case.drift_onset is None else {"drift_onset": case.drift_onset.isoformat()}
     reason, sentence = {
         Trigger.MANUAL: (Reason.ASKED_BY_A_PERSON, f"asked by a person: {case.state.asked_by}"),
         Trigger.FIRST_MODEL: (Reason.NO_CHAMPION_YET, "there is no champion yet, and enough labels have matured"),
@@ -350,6 +351,7 @@ def _retrain(case: _Case) -> Decision:
             "drifted_batches": len(case.batches.drifted),
             "drifted_features": features,
             "drifted_prediction_days": len(case.predictions.drifted),
+            **onset,
         },
     )
 

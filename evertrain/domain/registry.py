@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.gate import GateVerdict
-from evertrain.domain.training import Interval, Score
+from evertrain.domain.training import Candidate, Interval, Score, TrainingSet
 
 
 class RegistryConflict(EvertrainError):
@@ -42,13 +42,21 @@ class ModelVersion:
     smoke_test_uri: str
     table_versions: Mapping[str, int]
     """By feed, such as `features/flights`."""
-    window_name: str
-    window: Interval
-    rows: int
+    candidate: Candidate
+    training_set: TrainingSet
     validation: Score
     gate_score: Score
     gate: GateVerdict
     library_versions: Mapping[str, str] = field(default_factory=dict)
+    code: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def window(self) -> Interval:
+        return self.candidate.window.rows
+
+    @property
+    def rows(self) -> int:
+        return self.training_set.count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from evertrain.domain.training import Contender, Evaluation, SmokeTest, TrainingPlan
+from evertrain.domain.training import Contender, Evaluation, Round, SmokeTest, TrainingPlan, Trial
 
 
 class Runs(Protocol):
@@ -18,10 +18,25 @@ class Runs(Protocol):
     def plan(self, uri: str) -> TrainingPlan:
         """Raises ArtifactNotFound."""
 
+    def round(self, plan: TrainingPlan, number: int) -> Round:
+        """The first follows from the plan. Raises ArtifactNotFound."""
+
+    def put_round(self, plan: TrainingPlan, following: Round) -> None: ...
+
+    def put_trial(self, plan: TrainingPlan, trial: Trial) -> None: ...
+
+    def trials(self, plan: TrainingPlan, tried: Round) -> Sequence[Trial]:
+        """One for each candidate of the round. Raises ArtifactNotFound where one has not been tried."""
+
     def put_contender(self, plan: TrainingPlan, contender: Contender) -> None: ...
 
     def contenders(self, plan: TrainingPlan) -> Sequence[Contender]:
-        """One for each of the plan's windows. Raises ArtifactNotFound where one has not been trained."""
+        """Those of the plan's candidates that are there."""
+
+    def put_failure(self, plan: TrainingPlan, sentence: str) -> None:
+        """Why a container could not do its work: what ECS tells of it is an exit code."""
+
+    def failure(self, model: str, decision_id: str) -> str | None: ...
 
     def put_evaluation(self, plan: TrainingPlan, evaluation: Evaluation) -> None: ...
 

@@ -42,7 +42,7 @@ def project(project: Project) -> None:
             spec.title,
             spec.metric.value,
             f"{len(spec.feature_names)} of {', '.join(f'features/{group.name}.toml' for group in spec.groups)}",
-            ", ".join(duration_name(length) for length in spec.training.windows),
+            ", ".join([*map(duration_name, spec.training.windows), *spec.training.moving_windows]),
         )
     console.print(table)
     console.print("Every file is valid, and every estimator can be made.")
@@ -138,7 +138,7 @@ def versions(found: Sequence[ModelVersion]) -> None:
         table.add_row(
             version.version,
             coloured(version.status),
-            version.window_name,
+            str(version.candidate),
             f"{version.rows:,}",
             f"{score.value:.4f} [{score.low:.4f}, {score.high:.4f}]".replace("[", "\\["),
             version.gate.sentence.replace("[", "\\["),

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.model_spec import ModelSpec, Project
+from evertrain.domain.model_spec import ModelSpec
 from evertrain.domain.training import Contender, Evaluation, SliceComparison, TrainingPlan, choose_contender
 from evertrain.ports.artifacts import Artifacts
 from evertrain.ports.registry import ModelRegistry
@@ -27,29 +27,34 @@ class ChampionNotComparable(EvertrainError):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateContenders:
-    project: Project
     rows: TrainingRows
     runs: Runs
     artifacts: Artifacts
     registry: ModelRegistry
 
-    def run(self, plan_uri: str) -> Evaluation:
-        """Raises ChampionNotComparable, UnusableRows, ArtifactNotFound, ArtifactDigestMismatch."""
+    def run(self, plan_uri: str, round_number: int) -> Evaluation:
+        """`round_number`: of the last round.
+
+        Raises NothingToChoose, ChampionNotComparable, UnusableRows, ArtifactNotFound, ArtifactDigestMismatch.
+        """
         plan = self.runs.plan(plan_uri)
-        spec = self.project.models[plan.model]
+        spec = plan.spec
+        trials = self.runs.trials(plan, self.runs.round(plan, round_number))
+        unusable = tuple(trial for trial in trials if trial.unusable)
         contenders = tuple(self.runs.contenders(plan))
-        chosen = choose_contender(contenders)
+        chosen = choose_contender(contenders, unusable)
         champion = self._champion(plan)
         rows = self._gate_rows(plan, spec, champion)
         contender = self._load(chosen.artifact_uri, chosen.artifact_sha256)
         logger.info(
-            "contender_chosen model=%s window=%s of=%d gate_rows=%d",
+            "contender_chosen model=%s candidate=%s of=%d gate_rows=%d",
             spec.name,
-            chosen.window.name,
+            chosen.candidate.name,
             len(contenders),
             len(rows),
         )
         evaluation = _evaluate(plan, spec, rows, chosen, contenders, contender=contender, champion=champion)
+        evaluation = replace(evaluation, unusable=unusable)
         self.runs.put_evaluation(plan, evaluation)
         return evaluation
 
@@ -95,7 +100,7 @@ def _evaluate(
         decision_id=plan.decision_id,
         chosen=chosen,
         contenders=contenders,
-        gate_rows=len(rows),
+        gate_set=rows.training_set(plan, plan.gate),
         contender_score=score(spec.metric, rows.truth, new, rows.days, rng=rng, confidence=confidence),
         champion_version=plan.champion_version,
         champion_score=None,

@@ -3,15 +3,13 @@
 from dataclasses import dataclass
 
 from evertrain.domain.gate import GateVerdict, judge
-from evertrain.domain.model_spec import Project
 from evertrain.ports.runs import Runs
 
 
 @dataclass(frozen=True, kw_only=True)
 class GateContender:
-    project: Project
     runs: Runs
 
     def run(self, plan_uri: str) -> GateVerdict:
         plan = self.runs.plan(plan_uri)
-        return judge(self.runs.evaluation(plan), self.project.models[plan.model].gate)
+        return judge(self.runs.evaluation(plan), plan.spec.gate)

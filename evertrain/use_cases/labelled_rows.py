@@ -1,7 +1,7 @@
 """Rows with their ground truth, in the shapes that training, scoring and the statistics want."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Protocol
 
@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.model_spec import ModelSpec, Task
-from evertrain.domain.training import Interval, TrainingPlan
+from evertrain.domain.training import Interval, TrainingPlan, TrainingSet
 from evertrain.statistics.layouts import Column
 from evertrain.use_cases.arrow_columns import as_column
+from evertrain.use_cases.table_digest import digest_of
 
 Value = bool | float | str | None
 
@@ -55,6 +56,19 @@ class LabelledRows:
         """Shape (rows,): the UTC day of each row. Rows of one day share weather and delays, so they are resampled
         together."""
         return days_of(self.table)
+
+    def training_set(self, plan: TrainingPlan, rows: Interval) -> TrainingSet:
+        return TrainingSet(
+            rows=rows,
+            known_at=plan.known_at,
+            table_versions=plan.table_versions,
+            count=len(self),
+            sha256=digest_of(self.table),
+        )
+
+    def every(self, nth: int) -> "LabelledRows":
+        """The first of each `nth` rows, in their order of time."""
+        return self if nth == 1 else replace(self, table=self.table.take(np.arange(0, len(self), nth)))
 
     def values(self, names: Sequence[str]) -> list[dict[str, Value]]:
         """As a caller of the endpoint would send them: plain values, None for what is missing."""

@@ -1,14 +1,25 @@
 """Which rows does this retraining learn from, and on which is it judged? Answered once, before any row is read."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from hashlib import sha256
 
 from evertrain.domain.batches import Feed, TableState
 from evertrain.domain.feeds import feeds_of, label_feed, own_feed
 from evertrain.domain.labels import watermark
-from evertrain.domain.model_spec import Project, TaskSize
-from evertrain.domain.training import NotEnoughHistory, TrainingPlan, cut_slices
+from evertrain.domain.model_spec import ModelSpec, Project, TaskSize
+from evertrain.domain.task_sizes import estimated_task_size
+from evertrain.domain.training import (
+    NotEnoughHistory,
+    Round,
+    Slices,
+    TrainingPlan,
+    candidates_of,
+    cut_slices,
+    first_round,
+)
 from evertrain.ports.clock import Clock
+from evertrain.ports.decisions import DecisionLog
 from evertrain.ports.feature_store import TableStates
 from evertrain.ports.registry import ModelRegistry
 from evertrain.ports.runs import Runs
@@ -16,11 +27,11 @@ from evertrain.ports.runs import Runs
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Planned:
-    """The plan, where it is kept, and what each training container gets."""
+    """The plan, where it is kept, and its first round."""
 
     plan: TrainingPlan
     plan_uri: str
-    task_size: TaskSize
+    round: Round
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +39,7 @@ class PlanRetraining:
     project: Project
     tables: TableStates
     registry: ModelRegistry
+    decisions: DecisionLog
     runs: Runs
     clock: Clock
 
@@ -37,31 +49,34 @@ class PlanRetraining:
         if plan is None:
             plan = self._plan(model, decision_id)
             self.runs.put_plan(plan)
-        task_size = self.project.models[model].task_size
-        return Planned(plan=plan, plan_uri=self.runs.plan_uri(plan), task_size=task_size)
+        return Planned(plan=plan, plan_uri=self.runs.plan_uri(plan), round=first_round(plan))
 
     def _plan(self, model: str, decision_id: str) -> TrainingPlan:
         spec, now = self.project.models[model], self.clock.now()
         states = {feed: self._state(feed) for feed in feeds_of(spec)}
         features, labels = states[own_feed(spec)], states[label_feed(spec)]
         complete_to = watermark(labels, latency=spec.label.latency, now=now)
-        # Cut exactly as the policy did that decided on this retraining.
-        windows, validation, gate = cut_slices(
-            spec.training, watermark=complete_to, oldest_event_time=features.event_time_min
+        # Cut as the policy did that decided on this retraining.
+        slices = cut_slices(
+            spec.training,
+            watermark=complete_to,
+            oldest_event_time=features.event_time_min,
+            changed_at=self._changed_at(model, decision_id),
         )
         champion = self.registry.champion(model)
         return TrainingPlan(
             decision_id=decision_id,
-            model=model,
+            spec=spec,
             planned_at=now,
             known_at=now,
             watermark=complete_to,
             table_versions={str(feed): state.version for feed, state in states.items()},
-            windows=windows,
-            validation=validation,
-            gate=gate,
+            candidates=candidates_of(slices.windows, spec.training.search),
+            validation=slices.validation,
+            gate=slices.gate,
             champion_version=champion.version if champion else None,
             seed=seed_of(decision_id),
+            task_size=spec.task_size or _task_size(spec, features, slices),
         )
 
     def _state(self, feed: Feed) -> TableState:
@@ -70,6 +85,22 @@ class PlanRetraining:
         if state is None:
             raise NotEnoughHistory(f"nothing has been committed to {feed} yet")
         return state
+
+    def _changed_at(self, model: str, decision_id: str) -> datetime | None:
+        """When the drift began that this decision answers, if it does."""
+        recorded = self.decisions.find(model, decision_id)
+        onset = recorded.decision.evidence.get("drift_onset") if recorded is not None else None
+        return None if onset is None else datetime.fromisoformat(str(onset))
+
+
+def _task_size(spec: ModelSpec, features: TableState, slices: Slices) -> TaskSize:
+    length = max(features.event_time_max - features.event_time_min, timedelta(hours=1))
+    a_second = features.rows / length.total_seconds()
+    trained = max((window.rows.end - window.rows.start).total_seconds() for window in slices.windows)
+    judged = max((each.end - each.start).total_seconds() for each in (slices.validation, slices.gate))
+    return estimated_task_size(
+        trained_rows=a_second * trained, judged_rows=a_second * judged, columns=len(spec.feature_names) + 2
+    )
 
 
 def seed_of(decision_id: str) -> int:

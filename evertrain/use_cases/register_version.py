@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from evertrain.domain.gate import judge
-from evertrain.domain.model_spec import Project
 from evertrain.domain.registry import ModelVersion, UnknownVersion, VersionStatus, version_name
 from evertrain.ports.clock import Clock
 from evertrain.ports.registry import ModelRegistry
@@ -20,7 +19,6 @@ class Registered:
 
 @dataclass(frozen=True, kw_only=True)
 class RegisterVersion:
-    project: Project
     runs: Runs
     registry: ModelRegistry
     clock: Clock
@@ -34,7 +32,7 @@ class RegisterVersion:
         try:
             version = self.registry.version(plan.model, name)
         except UnknownVersion:
-            verdict = judge(evaluation, self.project.models[plan.model].gate)
+            verdict = judge(evaluation, plan.spec.gate)
             version = ModelVersion(
                 model=plan.model,
                 version=name,
@@ -47,13 +45,13 @@ class RegisterVersion:
                 reference_uri=chosen.reference_uri,
                 smoke_test_uri=chosen.smoke_test_uri,
                 table_versions=plan.table_versions,
-                window_name=chosen.window.name,
-                window=chosen.window.rows,
-                rows=chosen.rows,
+                candidate=chosen.candidate,
+                training_set=chosen.training_set,
                 validation=chosen.validation,
                 gate_score=evaluation.contender_score,
                 gate=verdict,
                 library_versions=chosen.library_versions,
+                code=chosen.code,
             )
             self.registry.register(version)
         return Registered(version=version, expected_champion=plan.champion_version)

@@ -1,16 +1,18 @@
 """`python -m jobs.train`: the state machine names the work by environment variables, a person by arguments.
 
-python -m jobs.train contender --plan s3://…/plan.json --window 28d
-python -m jobs.train evaluate --plan s3://…/plan.json
+python -m jobs.train contender --plan s3://…/plan.json --candidate 28d --round 1
+python -m jobs.train evaluate --plan s3://…/plan.json --round 1
 """
 
 import argparse
 import logging
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 from evertrain.domain.errors import EvertrainError
+from jobs.train import wiring
 
 logger = logging.getLogger("jobs.train")
 
@@ -21,40 +23,49 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     # Each imports only what it needs: scikit-learn alone takes longer than judging a model.
     try:
         if asked.job == "contender":
-            _train(asked.plan, asked.window)
+            _train(asked.plan, asked.candidate, asked.round)
         else:
-            _evaluate(asked.plan)
+            _evaluate(asked.plan, asked.round)
     except EvertrainError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        told = f"{type(error).__name__}: {error}"
+        print(told, file=sys.stderr)
+        _leave_behind(asked.plan, told)
         return 1
     return 0
 
 
-def _train(plan_uri: str, window: str) -> None:
+def _leave_behind(plan_uri: str, sentence: str) -> None:
+    """For the retraining's outcome. What failed may be the very plan, or the store."""
+    with suppress(Exception):
+        runs = wiring.runs()
+        runs.put_failure(runs.plan(plan_uri), sentence)
+
+
+def _train(plan_uri: str, candidate: str, round_number: int) -> None:
     from jobs.train.contender import train_contender  # noqa: PLC0415
 
-    contender = train_contender().run(plan_uri, window)
+    trial = train_contender().run(plan_uri, candidate, round_number)
+    if trial.validation is None:
+        logger.info("candidate_unusable candidate=%s reason=%r", candidate, trial.unusable)
+        return
     logger.info(
-        "contender_trained window=%s rows=%d metric=%s validation=%.4f parity=%.1e seconds=%.2f artifact=%s %s",
-        contender.window.name,
-        contender.rows,
-        contender.validation.metric,
-        contender.validation.value,
-        contender.parity,
-        contender.training_seconds,
-        contender.artifact_uri,
-        " ".join(f"{name}={version}" for name, version in contender.library_versions.items()),
+        "candidate_tried candidate=%s round=%d rows=%d metric=%s validation=%.4f",
+        candidate,
+        round_number,
+        trial.rows,
+        trial.validation.metric,
+        trial.validation.value,
     )
 
 
-def _evaluate(plan_uri: str) -> None:
+def _evaluate(plan_uri: str, round_number: int) -> None:
     from jobs.train.evaluation import evaluate_contenders  # noqa: PLC0415
 
-    evaluation = evaluate_contenders().run(plan_uri)
+    evaluation = evaluate_contenders().run(plan_uri, round_number)
     champion = evaluation.champion_score
     logger.info(
-        "contenders_evaluated window=%s rows=%d metric=%s contender=%.4f champion=%s difference=%s",
-        evaluation.chosen.window.name,
+        "contenders_evaluated candidate=%s rows=%d metric=%s contender=%.4f champion=%s difference=%s",
+        evaluation.chosen.candidate.name,
         evaluation.gate_rows,
         evaluation.contender_score.metric,
         evaluation.contender_score.value,
@@ -66,17 +77,20 @@ def _evaluate(plan_uri: str) -> None:
 def _parse(arguments: Sequence[str], environment: Mapping[str, str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m jobs.train", description=(__doc__ or "").splitlines()[0])
     jobs = parser.add_subparsers(dest="job", required=True)
-    contender = jobs.add_parser("contender", help="train on one window of a plan")
+    contender = jobs.add_parser("contender", help="try one candidate of a plan")
     evaluate = jobs.add_parser("evaluate", help="judge the best contender against the champion")
     for job in (contender, evaluate):
         _option(job, "--plan", environment.get("PLAN_URI"), "URI of the plan (or PLAN_URI)")
-    _option(contender, "--window", environment.get("WINDOW"), "the window's name, such as 28d (or WINDOW)")
+        _option(job, "--round", environment.get("ROUND"), "number of the round (or ROUND)", kind=int)
+    _option(contender, "--candidate", environment.get("CANDIDATE"), "its name, such as 28d (or CANDIDATE)")
     named = environment.get("EVERTRAIN_JOB")
     return parser.parse_args([named] if named and not arguments else list(arguments))
 
 
-def _option(job: argparse.ArgumentParser, name: str, default: str | None, text: str) -> None:
-    job.add_argument(name, default=default, required=not default, help=text)
+def _option(
+    job: argparse.ArgumentParser, name: str, default: str | None, text: str, kind: Callable[[str], object] = str
+) -> None:
+    job.add_argument(name, default=default, required=not default, help=text, type=kind)
 
 
 if __name__ == "__main__":

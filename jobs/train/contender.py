@@ -10,7 +10,8 @@ from typing import Any
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from evertrain.adapters.estimators import load_estimator
-from evertrain.domain.model_spec import ModelSpec
+from evertrain.adapters.running_code import running_code
+from evertrain.domain.training import Candidate, TrainingPlan
 from evertrain.use_cases.train_contender import TrainContender
 from jobs.train import wiring
 
@@ -21,19 +22,19 @@ _LIBRARIES = ("scikit-learn", "numpy", "pandas")
 @cache
 def train_contender() -> TrainContender:
     return TrainContender(
-        project=wiring.project(),
         rows=wiring.training_rows(),
         runs=wiring.runs(),
         artifacts=wiring.artifacts(),
         make_estimator=_make_estimator,
         library_versions={"python": python_version()} | {name: version(name) for name in _LIBRARIES},
+        code=lambda model: running_code(wiring.root(), model),
         timer=perf_counter,
     )
 
 
-def _make_estimator(spec: ModelSpec, seed: int) -> Any:
-    estimator = load_estimator(wiring.root(), spec.name, seed=seed)
+def _make_estimator(plan: TrainingPlan, candidate: Candidate) -> Any:
+    estimator = load_estimator(wiring.root(), plan.model, seed=plan.seed, parameters=candidate.parameters)
     # As many threads as the task was given vCPUs: where several tasks share a machine, each would take all of it,
     # and threads that wait for each other cost more than they bring. After loading: it reaches loaded libraries only.
-    threadpool_limits(limits=min(max(1, spec.task_size.cpu // 1024), os.cpu_count() or 1))
+    threadpool_limits(limits=min(max(1, plan.task_size.cpu // 1024), os.cpu_count() or 1))
     return estimator

@@ -13,7 +13,6 @@ from jobs.train import wiring
 def evaluate_contenders() -> EvaluateContenders:
     registry = DynamoDBModelRegistry(table=Table(client=client("dynamodb"), name=wiring.settings().registry_table))
     return EvaluateContenders(
-        project=wiring.project(),
         rows=wiring.training_rows(),
         runs=wiring.runs(),
         artifacts=wiring.artifacts(),

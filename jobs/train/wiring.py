@@ -5,11 +5,9 @@ from pathlib import Path
 
 from evertrain.adapters.clients import client
 from evertrain.adapters.delta_reader import DeltaReader
-from evertrain.adapters.project_files import load_project
 from evertrain.adapters.run_documents import RunDocuments
 from evertrain.adapters.s3_artifacts import S3Artifacts
 from evertrain.adapters.settings import Settings
-from evertrain.domain.model_spec import Project
 from evertrain.use_cases.training_rows import StoredTrainingRows
 
 
@@ -23,11 +21,6 @@ def root() -> Path:
     """The project that a person stands in; in the container, the one that the image was built from."""
     here = Path.cwd()
     return here if (here / "models").is_dir() else Path(__file__).resolve().parents[2]
-
-
-@cache
-def project() -> Project:
-    return load_project(root())
 
 
 @cache

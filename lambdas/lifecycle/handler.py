@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from evertrain.domain.errors import EvertrainError
+from evertrain.domain.training import TRAINING_MAY_TAKE, Round, waves_of
 from evertrain.ports.decisions import LeaseHeld
 from evertrain.use_cases.decide_retraining import LEASE
 from evertrain.use_cases.finish_retraining import sentence_of_failure
@@ -37,26 +38,41 @@ def acquire_lease(payload: Payload) -> dict[str, Any]:
     return {}
 
 
-def plan(payload: Payload) -> dict[str, Any]:
+def make_plan(payload: Payload) -> dict[str, Any]:
     model, decision_id = _field(payload, "model"), _field(payload, "decision_id")
     if wiring.decisions().outcome_of(model, decision_id) is not None:
         # The event came once more after the retraining had ended and its lease was free again.
         raise LeaseHeld(f"the retraining of {model} by decision {decision_id} has ended already")
     planned = wiring.plan_retraining().run(model, decision_id)
-    windows = [window.name for window in planned.plan.windows]
+    plan = planned.plan
+    # The lease was taken for one wave of containers.
+    longer = LEASE + (waves_of(plan) - 1) * TRAINING_MAY_TAKE
+    wiring.leases().acquire(model, decision_id=decision_id, execution=_field(payload, "execution"), duration=longer)
     logger.info(
-        "planned model=%s decision=%s windows=%s watermark=%s",
+        "planned model=%s decision=%s candidates=%s watermark=%s cpu=%d memory=%d",
         model,
         decision_id,
-        ",".join(windows),
-        planned.plan.watermark.isoformat(),
+        ",".join(candidate.name for candidate in plan.candidates),
+        plan.watermark.isoformat(),
+        plan.task_size.cpu,
+        plan.task_size.memory_mib,
     )
     return {
         "plan_uri": planned.plan_uri,
-        "windows": windows,
-        "cpu": str(planned.task_size.cpu),
-        "memory": str(planned.task_size.memory_mib),
+        "round": _round(planned.round),
+        "concurrency": plan.spec.training.search.concurrency,
+        "cpu": str(plan.task_size.cpu),
+        "memory": str(plan.task_size.memory_mib),
     }
+
+
+def narrow(payload: Payload) -> dict[str, Any]:
+    return _round(wiring.narrow_candidates().run(_field(payload, "plan_uri"), int(_field(payload, "round"))))
+
+
+def _round(tried: Round) -> dict[str, Any]:
+    # The number as text: it becomes an environment variable of the container.
+    return {"number": str(tried.number), "candidates": list(tried.candidates), "is_last": tried.is_last}
 
 
 def gate(payload: Payload) -> dict[str, Any]:
@@ -78,7 +94,10 @@ def finish(payload: Payload) -> dict[str, Any]:
     model, decision_id, name = (_field(payload, key) for key in ("model", "decision_id", "outcome"))
     # Registering is not reached by every retraining, and only a failed one has an error.
     error, cause = payload.get("error") or "", payload.get("cause") or ""
-    told = sentence_of_failure(error, cause) if error or cause else payload.get("sentence") or ""
+    told = payload.get("sentence") or ""
+    if error or cause:
+        by_container = wiring.runs().failure(model, decision_id) if error == "States.TaskFailed" else None
+        told = sentence_of_failure(*(("", by_container) if by_container else (error, cause)))
     outcome = wiring.finish_retraining().run(
         model=model,
         decision_id=decision_id,
@@ -99,7 +118,8 @@ def finish(payload: Payload) -> dict[str, Any]:
 
 STEPS = {
     "acquire_lease": acquire_lease,
-    "plan": plan,
+    "plan": make_plan,
+    "narrow": narrow,
     "gate": gate,
     "register": register,
     "finish": finish,

@@ -22,6 +22,7 @@ from evertrain.ports.registry import ModelRegistry
 from evertrain.ports.runs import Runs
 from evertrain.use_cases.finish_retraining import FinishRetraining
 from evertrain.use_cases.gate_contender import GateContender
+from evertrain.use_cases.narrow_candidates import NarrowCandidates
 from evertrain.use_cases.plan_retraining import PlanRetraining
 from evertrain.use_cases.register_version import RegisterVersion
 
@@ -39,17 +40,29 @@ def decisions() -> DecisionLog:
 @cache
 def plan_retraining() -> PlanRetraining:
     tables = DynamoDBTableStates(table=Table(client=client("dynamodb"), name=_settings().batches_table))
-    return PlanRetraining(project=_project(), tables=tables, registry=_registry(), runs=_runs(), clock=_clock())
+    return PlanRetraining(
+        project=_project(),
+        tables=tables,
+        registry=_registry(),
+        decisions=decisions(),
+        runs=runs(),
+        clock=_clock(),
+    )
+
+
+@cache
+def narrow_candidates() -> NarrowCandidates:
+    return NarrowCandidates(runs=runs())
 
 
 @cache
 def gate_contender() -> GateContender:
-    return GateContender(project=_project(), runs=_runs())
+    return GateContender(runs=runs())
 
 
 @cache
 def register_version() -> RegisterVersion:
-    return RegisterVersion(project=_project(), runs=_runs(), registry=_registry(), clock=_clock())
+    return RegisterVersion(runs=runs(), registry=_registry(), clock=_clock())
 
 
 @cache
@@ -88,6 +101,6 @@ def _registry() -> ModelRegistry:
 
 
 @cache
-def _runs() -> Runs:
+def runs() -> Runs:
     bucket = _settings().artifact_bucket
     return RunDocuments(artifacts=S3Artifacts(bucket=bucket, client=client("s3")), root=f"s3://{bucket}")

@@ -5,8 +5,11 @@ from datetime import datetime
 from evertrain.domain.gate import GateReason, GateVerdict
 from evertrain.domain.model_spec import Metric
 from evertrain.domain.registry import Champion, ModelVersion, VersionStatus
-from evertrain.domain.training import Interval, Score
+from evertrain.domain.training import Candidate, Interval, Score, TrainingSet, Window
 from tests.builders.models import NOW, a_champion, days
+
+ROWS = Interval(start=NOW - days(43), end=NOW - days(15))
+TABLE_VERSIONS = {"features/trips": 40, "labels/trips": 37}
 
 
 def a_score(value: float = 0.7) -> Score:
@@ -27,10 +30,11 @@ def a_version(
         artifact_sha256="1" * 64,
         reference_uri="s3://artifacts/references/trips/1.json.gz",
         smoke_test_uri="s3://artifacts/smoke-tests/trips/1.json",
-        table_versions={"features/trips": 40, "labels/trips": 37},
-        window_name="28d",
-        window=Interval(start=NOW - days(43), end=NOW - days(15)),
-        rows=25_000,
+        table_versions=TABLE_VERSIONS,
+        candidate=Candidate(name="28d", window=Window(name="28d", rows=ROWS)),
+        training_set=TrainingSet(
+            rows=ROWS, known_at=NOW, table_versions=TABLE_VERSIONS, count=25_000, sha256="3" * 64
+        ),
         validation=a_score(score),
         gate_score=a_score(score),
         gate=GateVerdict(passed=True, reason=GateReason.NOT_WORSE, sentence="not worse by more than 0.01"),

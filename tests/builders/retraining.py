@@ -14,10 +14,11 @@ from evertrain.domain.batches import Feed, FeedKind, TableState
 from evertrain.domain.events import EventName
 from evertrain.domain.gate import GateVerdict
 from evertrain.domain.model_spec import GatePolicy, ModelSpec, Project, SliceSpec
-from evertrain.domain.training import Contender, Evaluation
+from evertrain.domain.training import Candidate, Contender, Evaluation, Round, TrainingPlan, Trial
 from evertrain.use_cases.evaluate_contenders import EvaluateContenders
 from evertrain.use_cases.finish_retraining import FinishRetraining
 from evertrain.use_cases.gate_contender import GateContender
+from evertrain.use_cases.narrow_candidates import NarrowCandidates
 from evertrain.use_cases.plan_retraining import Planned, PlanRetraining
 from evertrain.use_cases.register_version import Registered, RegisterVersion
 from evertrain.use_cases.roll_out import Published, RollOut
@@ -42,11 +43,10 @@ def a_trainable_model(*, gate: GatePolicy | None = None, minimum_rows: int = 500
     return replace(spec, training=replace(spec.training, minimum_rows=minimum_rows))
 
 
-def an_estimator(spec: ModelSpec, seed: int) -> Any:
+def an_estimator(plan: TrainingPlan, candidate: Candidate) -> Any:
     threadpool_limits(limits=1)  # tests run side by side, and OpenMP's threads would wait for each other
-    return HistGradientBoostingClassifier(
-        max_iter=10, max_leaf_nodes=7, categorical_features="from_dtype", random_state=seed
-    )
+    parameters = {"max_iter": 10, "max_leaf_nodes": 7} | dict(candidate.parameters)
+    return HistGradientBoostingClassifier(categorical_features="from_dtype", random_state=plan.seed, **parameters)
 
 
 class Retraining:
@@ -70,24 +70,28 @@ class Retraining:
         """From now on the project says this of the model."""
         project = Project(groups={spec.group.name: spec.group}, models={spec.name: spec})
         self.plan_retraining = PlanRetraining(
-            project=project, tables=self.tables, registry=self.registry, runs=self.runs, clock=self.clock
+            project=project,
+            tables=self.tables,
+            registry=self.registry,
+            decisions=self.decisions,
+            runs=self.runs,
+            clock=self.clock,
         )
         self.train_contender = TrainContender(
-            project=project,
             rows=self._rows,
             runs=self.runs,
             artifacts=self.artifacts,
             make_estimator=an_estimator,
             library_versions={"scikit-learn": "1.7"},
+            code=lambda model: {"estimator_sha256": "4" * 64},
             timer=count().__next__,
         )
         self.evaluate_contenders = EvaluateContenders(
-            project=project, rows=self._rows, runs=self.runs, artifacts=self.artifacts, registry=self.registry
+            rows=self._rows, runs=self.runs, artifacts=self.artifacts, registry=self.registry
         )
-        self.gate_contender = GateContender(project=project, runs=self.runs)
-        self.register_version = RegisterVersion(
-            project=project, runs=self.runs, registry=self.registry, clock=self.clock
-        )
+        self.gate_contender = GateContender(runs=self.runs)
+        self.register_version = RegisterVersion(runs=self.runs, registry=self.registry, clock=self.clock)
+        self.narrow_candidates = NarrowCandidates(runs=self.runs)
         self.finish_retraining = FinishRetraining(
             decisions=self.decisions, leases=self.leases, bus=self.bus, clock=self.clock
         )
@@ -98,11 +102,14 @@ class Retraining:
     def plan(self, decision_id: str) -> Planned:
         return self.plan_retraining.run(MODEL, decision_id)
 
-    def train(self, plan_uri: str, window: str) -> Contender:
-        return self.train_contender.run(plan_uri, window)
+    def train(self, plan_uri: str, candidate: str, *, round_number: int = 1) -> Trial:
+        return self.train_contender.run(plan_uri, candidate, round_number)
 
-    def evaluate(self, plan_uri: str) -> Evaluation:
-        return self.evaluate_contenders.run(plan_uri)
+    def narrow(self, plan_uri: str, *, round_number: int = 1) -> Round:
+        return self.narrow_candidates.run(plan_uri, round_number)
+
+    def evaluate(self, plan_uri: str, *, round_number: int = 1) -> Evaluation:
+        return self.evaluate_contenders.run(plan_uri, round_number)
 
     def gate(self, plan_uri: str) -> GateVerdict:
         return self.gate_contender.run(plan_uri)
@@ -119,8 +126,8 @@ class Retraining:
 
     def evaluated(self, decision_id: str) -> str:
         planned = self.plan(decision_id)
-        for window in planned.plan.windows:
-            self.train(planned.plan_uri, window.name)
+        for candidate in planned.plan.candidates:
+            self.train(planned.plan_uri, candidate.name)
         self.evaluate(planned.plan_uri)
         return planned.plan_uri
 
@@ -147,6 +154,11 @@ class Retraining:
 
     def advance(self, duration: timedelta) -> None:
         self.clock.moment += duration
+
+    def contender(self, plan_uri: str, candidate: str) -> Contender:
+        return next(
+            each for each in self.runs.contenders(self.runs.plan(plan_uri)) if each.candidate.name == candidate
+        )
 
     def relabel(self, label: float) -> None:
         table = self._rows.table

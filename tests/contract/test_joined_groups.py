@@ -15,7 +15,7 @@ from evertrain.domain.decisions import Reason
 from evertrain.domain.drift import DriftStatus, DriftVerdict
 from evertrain.domain.model_spec import Column, FeatureGroup, FeatureKind, JoinedGroup, KnownBy, ModelSpec, Project
 from evertrain.domain.policy import decide
-from evertrain.domain.training import Interval, TrainingPlan, Window
+from evertrain.domain.training import Candidate, Interval, TrainingPlan, Window
 from evertrain.statistics.reference import Reference
 from evertrain.use_cases.train_contender import TrainContender
 from evertrain.use_cases.training_rows import StoredTrainingRows
@@ -80,12 +80,12 @@ def a_plan(store: Store) -> TrainingPlan:
     later = Interval(start=whole.end, end=whole.end + days(2))
     return TrainingPlan(
         decision_id="d1",
-        model="trips",
+        spec=a_spec(),
         planned_at=NOW,
         known_at=NOW,
         watermark=NOW,
         table_versions=store.versions(),
-        windows=(Window(name="14d", rows=whole),),
+        candidates=(Candidate(name="14d", window=Window(name="14d", rows=whole)),),
         validation=later,
         gate=later,
         champion_version=None,
@@ -95,7 +95,7 @@ def a_plan(store: Store) -> TrainingPlan:
 
 def rows_of(store: Store, spec: ModelSpec) -> pd.DataFrame:
     plan = a_plan(store)
-    table = StoredTrainingRows(tables=store.reader).labelled(spec, plan, plan.windows[0].rows)
+    table = StoredTrainingRows(tables=store.reader).labelled(spec, plan, plan.candidates[0].window.rows)
     return pd.DataFrame(table.to_pydict())
 
 
@@ -123,15 +123,16 @@ def test_each_group_s_batches_are_compared_with_its_own_rows(store: Store) -> No
     plan = a_plan(store)
     runs.put_plan(plan)
     train = TrainContender(
-        project=project,
         rows=StoredTrainingRows(tables=store.reader),
         runs=runs,
         artifacts=artifacts,
         make_estimator=an_estimator,
         library_versions={},
+        code=lambda model: {},
         timer=count().__next__,
     )
-    contender = train.run(runs.plan_uri(plan), "14d")
+    train.run(runs.plan_uri(plan), "14d", 1)
+    (contender,) = runs.contenders(plan)
     reference = Reference.from_bytes(artifacts.get(contender.reference_uri))
     assert [feature.name for feature in reference.features] == list(a_spec().feature_names)
     assert {name: each.rows for name, each in reference.groups.items()} == {

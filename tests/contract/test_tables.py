@@ -203,12 +203,12 @@ def planned(store: Store, *, features: list[int], labels: list[int]) -> Training
         store.add(LABELS, landed_labels(day=day), ingested_at=NOW)
     return TrainingPlan(
         decision_id="d1",
-        model="trips",
+        spec=a_model(),
         planned_at=NOW,
         known_at=NOW,
         watermark=NOW,
         table_versions=store.versions(),
-        windows=(),
+        candidates=(),
         validation=EVER,
         gate=EVER,
         champion_version=None,

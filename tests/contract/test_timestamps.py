@@ -166,12 +166,12 @@ def a_reference(frame: pd.DataFrame) -> Reference:
 def a_plan(store: Store) -> TrainingPlan:
     return TrainingPlan(
         decision_id="d1",
-        model="trips",
+        spec=a_model(),
         planned_at=NOW,
         known_at=NOW,
         watermark=NOW,
         table_versions=store.versions(),
-        windows=(),
+        candidates=(),
         validation=EVER,
         gate=EVER,
         champion_version=None,

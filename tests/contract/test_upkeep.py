@@ -154,12 +154,12 @@ class World:
     def plan(self, store: Store) -> TrainingPlan:
         return TrainingPlan(
             decision_id="d1",
-            model="trips",
+            spec=a_model(),
             planned_at=self.now,
             known_at=self.now,
             watermark=self.now,
             table_versions=store.versions(),
-            windows=(),
+            candidates=(),
             validation=EVER,
             gate=EVER,
             champion_version=None,

@@ -29,7 +29,7 @@ def states(definition: dict[str, Any]) -> dict[str, State]:
 def test_every_task_has_a_timeout_a_retry_and_a_catch(states: dict[str, State]) -> None:
     inside = states["Train"]["ItemProcessor"]["States"]
     tasks = {name: state for name, state in (states | inside).items() if state["Type"] == "Task"}
-    assert len(tasks) == 16
+    assert len(tasks) == 17
     for name, task in tasks.items():
         assert task["TimeoutSeconds"] > 0, name
         assert task["Retry"], name
@@ -67,7 +67,7 @@ def test_what_fails_from_the_shift_on_is_rolled_back(states: dict[str, State], f
     assert caught(states[failing]) == ["Rollback"]
 
 
-@pytest.mark.parametrize("failing", ["Plan", "Train", "Evaluate", "Gate", "Register", "Publish", "SmokeTest"])
+@pytest.mark.parametrize("failing", ["Plan", "Train", "Narrow", "Evaluate", "Gate", "Register", "Publish", "SmokeTest"])
 def test_what_fails_before_callers_notice_needs_no_rollback(states: dict[str, State], failing: str) -> None:
     assert caught(states[failing]) == ["FinishRetrainFailed"]
 
@@ -83,11 +83,22 @@ def test_the_main_line_is_the_one_that_is_documented(states: dict[str, State]) -
     assert tasks == [*documented.split(), "FinishModelPromoted"]
 
 
+def test_rounds_go_on_until_the_last_one(states: dict[str, State]) -> None:
+    assert states["Train"]["Next"] == "LastRound?"
+    assert states["Train"]["ItemsPath"] == "$.plan.round.candidates"
+    assert states["Train"]["MaxConcurrencyPath"] == "$.plan.concurrency"
+    (last,) = states["LastRound?"]["Choices"]
+    assert (last["Variable"], last["BooleanEquals"], last["Next"]) == ("$.plan.round.is_last", True, "Evaluate")
+    assert states["LastRound?"]["Default"] == "Narrow"
+    assert (states["Narrow"]["ResultPath"], states["Narrow"]["Next"]) == ("$.plan.round", "Train")
+
+
 @pytest.mark.parametrize(
     ("state", "payload"),
     [
         ("AcquireLease", {"step", "model", "decision_id", "execution"}),
-        ("Plan", {"step", "model", "decision_id"}),
+        ("Plan", {"step", "model", "decision_id", "execution"}),
+        ("Narrow", {"step", "plan_uri", "round"}),
         ("Gate", {"step", "plan_uri"}),
         ("Register", {"step", "plan_uri"}),
         ("Publish", {"step", "model", "version"}),
@@ -129,6 +140,8 @@ def main_line(states: dict[str, State]) -> list[str]:
 
 
 def ways_out(states: dict[str, State], name: str, before: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    if before and before[-1] == "Narrow":
+        return  # another round has the ways out of the one before
     assert name not in before, "a loop"
     state, way = states[name], (*before, name)
     following = {state["Next"]} if "Next" in state else set()

@@ -5,7 +5,7 @@ import logging
 import pytest
 
 from jobs.train import __main__ as job
-from jobs.train import contender, evaluation
+from jobs.train import contender, evaluation, wiring
 from tests.builders.retraining import Retraining
 
 
@@ -20,29 +20,41 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> Retraining:
 def test_the_state_machine_names_the_work_by_environment(loop: Retraining, caplog: pytest.LogCaptureFixture) -> None:
     plan_uri = loop.plan("d-1").plan_uri
     with caplog.at_level(logging.INFO):
-        for window in ("14d", "28d"):
-            environment = {"EVERTRAIN_JOB": "contender", "PLAN_URI": plan_uri, "WINDOW": window}
+        for candidate in ("14d", "28d"):
+            environment = {"EVERTRAIN_JOB": "contender", "PLAN_URI": plan_uri, "CANDIDATE": candidate, "ROUND": "1"}
             assert job.main([], environment) == 0
-        assert job.main([], {"EVERTRAIN_JOB": "evaluate", "PLAN_URI": plan_uri}) == 0
+        assert job.main([], {"EVERTRAIN_JOB": "evaluate", "PLAN_URI": plan_uri, "ROUND": "1"}) == 0
     assert loop.gate(plan_uri).passed
     told = [message.split()[0] for message in caplog.messages]
-    assert told == 2 * ["rows_read", "fitted", "contender_trained"] + ["contender_chosen", "contenders_evaluated"]
-    assert "metric=roc_auc_score" in caplog.messages[2]
+    of_one = ["rows_read", "fitted", "contender_trained", "candidate_tried"]
+    assert told == 2 * of_one + ["contender_chosen", "contenders_evaluated"]
+    assert "metric=roc_auc_score" in caplog.messages[3]
     assert "champion=none" in caplog.messages[-1]
 
 
 def test_a_person_names_it_by_arguments(loop: Retraining) -> None:
     plan_uri = loop.plan("d-1").plan_uri
-    assert job.main(["contender", "--plan", plan_uri, "--window", "14d"], {}) == 0
+    assert job.main(["contender", "--plan", plan_uri, "--candidate", "14d", "--round", "1"], {}) == 0
 
 
 def test_work_that_cannot_be_done_ends_with_one_sentence(
-    loop: Retraining, capsys: pytest.CaptureFixture[str]
+    loop: Retraining, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(wiring, "runs", lambda: loop.runs)
     plan_uri = loop.plan("d-1").plan_uri
-    assert job.main(["contender", "--plan", plan_uri, "--window", "3d"], {}) == 1
+    assert job.main(["contender", "--plan", plan_uri, "--candidate", "3d", "--round", "1"], {}) == 1
     told = capsys.readouterr().err
-    assert told == "UnknownWindow: decision d-1 plans the windows 14d, 28d, not '3d'\n"
+    assert told == "UnknownCandidate: decision d-1 plans the candidates 14d, 28d, not '3d'\n"
+    assert loop.runs.failure("trips", "d-1") == told.strip()
+
+
+def test_a_candidate_that_cannot_be_tried_is_no_failure(loop: Retraining, caplog: pytest.LogCaptureFixture) -> None:
+    loop.relabel(1.0)
+    plan_uri = loop.plan("d-1").plan_uri
+    with caplog.at_level(logging.INFO):
+        assert job.main(["contender", "--plan", plan_uri, "--candidate", "14d", "--round", "1"], {}) == 0
+    assert "candidate_unusable" in caplog.messages[-1]
+    assert "nothing can be told apart" in caplog.messages[-1]
 
 
 def test_an_evaluation_before_every_window_is_trained_ends_with_one_sentence(
@@ -50,7 +62,7 @@ def test_an_evaluation_before_every_window_is_trained_ends_with_one_sentence(
 ) -> None:
     plan_uri = loop.plan("d-1").plan_uri
     loop.train(plan_uri, "14d")
-    assert job.main(["evaluate", "--plan", plan_uri], {}) == 1
+    assert job.main(["evaluate", "--plan", plan_uri, "--round", "1"], {}) == 1
     assert capsys.readouterr().err.startswith("ArtifactNotFound: ")
 
 

@@ -1,14 +1,16 @@
 """The lifecycle function: its payloads and answers, as docs/architecture.md has them state by state."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
 from evertrain.domain.events import EventName
+from evertrain.domain.model_spec import SearchMethod, SearchSpace
 from evertrain.ports.decisions import LeaseHeld
 from evertrain.use_cases.finish_retraining import UnknownOutcome
 from lambdas.lifecycle import handler, wiring
-from tests.builders.retraining import MODEL, Retraining
+from tests.builders.retraining import MODEL, Retraining, a_trainable_model
 
 
 @pytest.fixture
@@ -17,6 +19,8 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> Retraining:
     monkeypatch.setattr(wiring, "leases", lambda: loop.leases)
     monkeypatch.setattr(wiring, "decisions", lambda: loop.decisions)
     monkeypatch.setattr(wiring, "plan_retraining", lambda: loop.plan_retraining)
+    monkeypatch.setattr(wiring, "narrow_candidates", lambda: loop.narrow_candidates)
+    monkeypatch.setattr(wiring, "runs", lambda: loop.runs)
     monkeypatch.setattr(wiring, "gate_contender", lambda: loop.gate_contender)
     monkeypatch.setattr(wiring, "register_version", lambda: loop.register_version)
     monkeypatch.setattr(wiring, "finish_retraining", lambda: loop.finish_retraining)
@@ -28,8 +32,14 @@ def test_a_retraining_is_led_step_by_step(loop: Retraining) -> None:
     assert handler.lambda_handler({"step": "acquire_lease", **named, "execution": "e-1"}, None) == {}
     assert loop.leases.is_held(MODEL)
 
-    plan = handler.lambda_handler({"step": "plan", **named}, None)
-    assert plan == {"plan_uri": plan["plan_uri"], "windows": ["14d", "28d"], "cpu": "1024", "memory": "4096"}
+    plan = handler.lambda_handler({"step": "plan", **named, "execution": "e-1"}, None)
+    assert plan == {
+        "plan_uri": plan["plan_uri"],
+        "round": {"number": "1", "candidates": ["14d", "28d"], "is_last": True},
+        "concurrency": 8,
+        "cpu": "1024",
+        "memory": "2048",
+    }
 
     loop.evaluated("d-1")
     gate = handler.lambda_handler({"step": "gate", "plan_uri": plan["plan_uri"]}, None)
@@ -68,6 +78,37 @@ def test_a_retraining_that_has_ended_is_not_led_again(loop: Retraining) -> None:
     assert not loop.leases.is_held(MODEL)
 
 
+def test_candidates_are_narrowed_round_by_round_and_the_lease_lasts_for_all_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    search = SearchSpace(parameters={"max_iter": (1, 5)}, method=SearchMethod.HALVING, concurrency=3)
+    spec = a_trainable_model()
+    loop = Retraining(replace(spec, training=replace(spec.training, search=search)))
+    for name in ("leases", "decisions", "plan_retraining", "narrow_candidates"):
+        monkeypatch.setattr(wiring, name, lambda name=name: getattr(loop, name))
+    asked = {"model": MODEL, "decision_id": "d-1", "execution": "e-1"}
+    plan = handler.lambda_handler({"step": "plan", **asked}, None)
+    assert plan["concurrency"] == 3
+    assert plan["round"] == {"number": "1", "candidates": ["14d-1", "14d-2", "28d-1", "28d-2"], "is_last": False}
+    # Four on a third of the rows are two waves, the better one on all rows is the third.
+    assert loop.leases.leases[MODEL].expires_at == (4 * 60 + 2 * 100) * 60
+    for name in plan["round"]["candidates"]:
+        loop.train(plan["plan_uri"], name)
+    last = handler.lambda_handler({"step": "narrow", "plan_uri": plan["plan_uri"], "round": "1"}, None)
+    assert last == {"number": "2", "candidates": last["candidates"], "is_last": True}
+    assert len(last["candidates"]) == 1
+
+
+def test_a_container_s_own_sentence_is_the_outcome_s(loop: Retraining) -> None:
+    plan = loop.plan("d-1").plan
+    loop.runs.put_failure(plan, "NothingToChoose: no candidate could be trained")
+    payload = {"step": "finish", "model": MODEL, "decision_id": "d-1", "outcome": "RetrainFailed"}
+    cause = json.dumps({"Containers": [{"Name": "train", "ExitCode": 1}]})
+    handler.lambda_handler({**payload, "error": "States.TaskFailed", "cause": cause}, None)
+    (outcome,) = loop.decisions.outcomes(MODEL, limit=5)
+    assert outcome.sentence == "NothingToChoose: no candidate could be trained"
+
+
 def test_a_failure_is_told_by_its_cause(loop: Retraining) -> None:
     cause = json.dumps({"errorMessage": "no labels of trips have been committed yet"})
     payload = {"step": "finish", "model": MODEL, "decision_id": "d-1", "outcome": "RetrainFailed"}
@@ -81,7 +122,7 @@ def test_a_failure_is_told_by_its_cause(loop: Retraining) -> None:
     ("payload", "told"),
     [
         ({}, "step: missing"),
-        ({"step": "train"}, "step: 'train' is none of acquire_lease, plan, gate, register, finish"),
+        ({"step": "train"}, "step: 'train' is none of acquire_lease, plan, narrow, gate, register, finish"),
         ({"step": "plan", "model": MODEL}, "decision_id: missing"),
     ],
 )

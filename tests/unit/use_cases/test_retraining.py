@@ -1,19 +1,19 @@
 """A retraining from its decision to the promoted champion, with real training on made-up trips; and how it fails."""
 
 from dataclasses import replace
+from datetime import datetime
 
 import pytest
 
+from evertrain.domain.decisions import Action, Decision, Reason, RecordedDecision
 from evertrain.domain.events import EventName
 from evertrain.domain.gate import GateReason
-from evertrain.domain.model_spec import GatePolicy
+from evertrain.domain.model_spec import GatePolicy, MovingWindow, SearchMethod, SearchSpace, TaskSize
 from evertrain.domain.registry import RegistryConflict, VersionStatus
-from evertrain.domain.training import NotEnoughHistory
+from evertrain.domain.training import NotEnoughHistory, NothingToChoose, UnknownCandidate
 from evertrain.ports.endpoint import EndpointError
 from evertrain.use_cases.evaluate_contenders import ChampionNotComparable
-from evertrain.use_cases.labelled_rows import UnusableRows
 from evertrain.use_cases.roll_out import AlreadyPromoted
-from evertrain.use_cases.train_contender import UnknownWindow
 from tests.builders.models import NOW, a_group, days
 from tests.builders.retraining import MODEL, Retraining, a_trainable_model
 
@@ -22,11 +22,13 @@ def test_a_first_model_goes_from_decision_to_champion() -> None:
     loop = Retraining()
 
     planned = loop.plan("d-1")
-    assert [window.name for window in planned.plan.windows] == ["14d", "28d"]
+    assert [candidate.name for candidate in planned.plan.candidates] == ["14d", "28d"]
     assert planned.plan.champion_version is None
     assert planned.plan.watermark == NOW - days(3)
 
-    short, long = (loop.train(planned.plan_uri, window) for window in ("14d", "28d"))
+    trials = [loop.train(planned.plan_uri, candidate) for candidate in ("14d", "28d")]
+    assert [trial.rows for trial in trials] == [14 * 60, 28 * 60]
+    short, long = (loop.contender(planned.plan_uri, candidate) for candidate in ("14d", "28d"))
     assert (short.rows, long.rows) == (14 * 60, 28 * 60)
     assert max(short.parity, long.parity) < 1e-9
     assert short.validation.low < short.validation.value < short.validation.high
@@ -110,9 +112,9 @@ def test_a_repeated_plan_is_the_first_one_whatever_has_landed_since() -> None:
 def test_every_step_may_be_repeated() -> None:
     loop = Retraining()
     plan_uri = loop.evaluated("d-1")
-    again = loop.train(plan_uri, "14d")
-    stored = loop.runs.contenders(loop.runs.plan(plan_uri))[0]
-    assert replace(again, training_seconds=stored.training_seconds) == stored
+    stored = loop.contender(plan_uri, "14d")
+    loop.train(plan_uri, "14d")
+    assert replace(loop.contender(plan_uri, "14d"), training_seconds=stored.training_seconds) == stored
     assert loop.evaluate(plan_uri) == loop.runs.evaluation(loop.runs.plan(plan_uri))
 
     registered = loop.register(plan_uri)
@@ -138,31 +140,132 @@ def test_a_model_without_labels_cannot_be_planned() -> None:
         loop.plan("d-1")
 
 
-def test_a_window_with_one_class_is_refused_in_one_sentence() -> None:
+def test_a_window_with_one_class_is_an_answer_that_names_it() -> None:
     loop = Retraining()
     loop.relabel(0.0)
     planned = loop.plan("d-1")
-    with pytest.raises(UnusableRows, match="all 840 rows of window 14d have the label late=0"):
-        loop.train(planned.plan_uri, "14d")
+    told = "all 840 rows of window 14d have the label late=0"
+    assert told in loop.train(planned.plan_uri, "14d").unusable
+    loop.train(planned.plan_uri, "28d")
+    with pytest.raises(NothingToChoose, match=f"no candidate could be trained: .*{told}.*window 28d"):
+        loop.evaluate(planned.plan_uri)
 
 
-def test_a_window_with_too_few_rows_is_refused() -> None:
+def test_a_window_with_too_few_rows_leaves_the_choice_to_the_others() -> None:
     loop = Retraining(a_trainable_model(minimum_rows=1_000))
     planned = loop.plan("d-1")
-    with pytest.raises(UnusableRows, match="window 14d has 840 labelled rows, 1000 are needed"):
-        loop.train(planned.plan_uri, "14d")
+    too_short = loop.train(planned.plan_uri, "14d")
+    assert "window 14d has 840 labelled rows, 1000 are needed" in too_short.unusable
+    assert too_short.validation is None
+    loop.train(planned.plan_uri, "28d")
+    evaluation = loop.evaluate(planned.plan_uri)
+    assert evaluation.chosen.candidate.name == "28d"
+    assert evaluation.unusable == (too_short,)
 
 
-def test_a_window_that_is_not_planned_is_refused() -> None:
+def test_a_candidate_that_is_not_planned_is_refused() -> None:
     loop = Retraining()
     planned = loop.plan("d-1")
-    with pytest.raises(UnknownWindow, match="plans the windows 14d, 28d, not '3d'"):
+    with pytest.raises(UnknownCandidate, match="plans the candidates 14d, 28d, not '3d'"):
         loop.train(planned.plan_uri, "3d")
+
+
+def test_the_same_plan_trains_on_the_same_rows_and_the_version_names_them() -> None:
+    loop = Retraining()
+    plan_uri = loop.evaluated("d-1")
+    evaluation = loop.runs.evaluation(loop.runs.plan(plan_uri))
+    version = loop.register(plan_uri).version
+    assert version.training_set == evaluation.chosen.training_set
+    assert version.training_set.table_versions == {"features/trips": 4, "labels/trips": 3}
+    assert version.code == {"estimator_sha256": "4" * 64}
+    again = Retraining()
+    assert again.contender(again.evaluated("d-7"), "14d").training_set == loop.contender(plan_uri, "14d").training_set
+
+
+# --- windows and parameters that compete ---------------------------------------------------------
+
+
+def searching(search: SearchSpace, *moving: MovingWindow) -> Retraining:
+    spec = a_trainable_model()
+    return Retraining(replace(spec, training=replace(spec.training, search=search, moving_windows=moving)))
+
+
+def test_every_window_is_tried_with_every_combination_of_parameters() -> None:
+    loop = searching(SearchSpace(parameters={"max_iter": (2, 10), "learning_rate": (0.05, 0.2)}))
+    plan_uri = loop.evaluated("d-1")
+    plan = loop.runs.plan(plan_uri)
+    assert [candidate.name for candidate in plan.candidates] == [f"{n}d-{i}" for n in (14, 28) for i in (1, 2, 3, 4)]
+    assert str(plan.candidates[1]) == "14d, max_iter=2, learning_rate=0.2"
+    contenders = loop.runs.contenders(plan)
+    assert len({contender.artifact_sha256 for contender in contenders}) == 8
+    best = max(contenders, key=lambda contender: contender.validation.value)
+    version = loop.register(plan_uri).version
+    assert version.candidate == best.candidate
+    assert version.candidate.parameters == best.candidate.parameters
+
+
+def test_halving_tries_many_on_few_rows_and_the_better_third_on_all() -> None:
+    parameters = {"max_iter": (1, 10), "max_leaf_nodes": (2, 7)}
+    loop = searching(SearchSpace(parameters=parameters, method=SearchMethod.HALVING))
+    planned = loop.plan("d-1")
+    first = planned.round
+    assert (first.one_of, len(first.candidates), first.is_last) == (3, 8, False)
+    trials = [loop.train(planned.plan_uri, name) for name in first.candidates]
+    assert {trial.rows for trial in trials} == {14 * 20, 28 * 20}
+    assert loop.runs.contenders(planned.plan) == []
+
+    last = loop.narrow(planned.plan_uri)
+    assert loop.narrow(planned.plan_uri) == last
+    assert (last.number, last.one_of, last.is_last) == (2, 1, True)
+    ranked = sorted(trials, key=lambda trial: -trial.validation.value if trial.validation else 0)
+    assert set(last.candidates) == {trial.candidate.name for trial in ranked[:2]}
+    for name in last.candidates:
+        assert loop.train(planned.plan_uri, name, round_number=2).rows in (14 * 60, 28 * 60)
+    evaluation = loop.evaluate(planned.plan_uri, round_number=2)
+    assert evaluation.chosen.candidate.name in last.candidates
+    assert {contender.candidate.name for contender in evaluation.contenders} == set(last.candidates)
+
+
+def test_a_window_begins_where_the_world_changed_or_takes_all_there_is() -> None:
+    loop = searching(SearchSpace(), MovingWindow.EXPANDING, MovingWindow.SINCE_CHANGE)
+    end = NOW - days(3 + 7 + 5 + 3)
+    assert {c.name: c.window.rows.start for c in loop.plan("d-1").plan.candidates} == {
+        "14d": end - days(14),
+        "28d": end - days(28),
+        "expanding": NOW - days(60),
+    }
+    loop.decisions.record(a_decision_on_drift("d-2", onset=end - days(9)))
+    assert {c.name: c.window.rows.start for c in loop.plan("d-2").plan.candidates} == {
+        "14d": end - days(14),
+        "28d": end - days(28),
+        "since_change": end - days(9),
+        "expanding": NOW - days(60),
+    }
+    # Of what changed too late there is no labelled row yet.
+    loop.decisions.record(a_decision_on_drift("d-3", onset=end + days(1)))
+    assert "since_change" not in [candidate.name for candidate in loop.plan("d-3").plan.candidates]
+
+
+def a_decision_on_drift(decision_id: str, *, onset: datetime) -> RecordedDecision:
+    decision = Decision(
+        action=Action.RETRAIN,
+        reason=Reason.FEATURES_DRIFTED,
+        sentence="4 of the last 5 batches drifted",
+        evidence={"drift_onset": onset.isoformat()},
+    )
+    return RecordedDecision(decision_id=decision_id, model=MODEL, cause="drift:b1", decided_at=NOW, decision=decision)
+
+
+def test_the_container_is_sized_by_rows_and_columns_unless_it_is_declared() -> None:
+    loop = Retraining()
+    assert loop.plan("d-1").plan.task_size == TaskSize(cpu=1024, memory_mib=2048)
+    declared = TaskSize(cpu=2048, memory_mib=8192)
+    assert Retraining(replace(a_trainable_model(), task_size=declared)).plan("d-1").plan.task_size == declared
 
 
 def test_the_smoke_test_asks_with_missing_values_and_with_none() -> None:
     loop = Retraining()
-    smoke_test = loop.runs.smoke_test(loop.train(loop.plan("d-1").plan_uri, "14d").smoke_test_uri)
+    smoke_test = loop.runs.smoke_test(loop.contender(loop.evaluated("d-1"), "14d").smoke_test_uri)
     assert {row["wind"] is None for row in smoke_test.rows} == {True, False}
     assert len(smoke_test.rows) == len(smoke_test.predictions)
 

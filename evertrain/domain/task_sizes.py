@@ -1,0 +1,46 @@
+"""How large a training container has to be. What Fargate offers, and what rows and columns ask for."""
+
+from evertrain.domain.model_spec import TaskSize
+
+FARGATE_MEMORY_MIB = {
+    256: (512, 1024, 2048),
+    512: tuple(range(1024, 4096 + 1, 1024)),
+    1024: tuple(range(2048, 8192 + 1, 1024)),
+    2048: tuple(range(4096, 16384 + 1, 1024)),
+    4096: tuple(range(8192, 30720 + 1, 1024)),
+    8192: tuple(range(16384, 61440 + 1, 4096)),
+    16384: tuple(range(32768, 122880 + 1, 8192)),
+}
+"""The CPU units and memory sizes that Fargate offers together."""
+
+PROGRAM_MIB = 700
+"""Python, pyarrow, pandas and scikit-learn, before the first row."""
+
+BYTES_A_TRAINED_CELL = 60
+"""A value of a training row: as Arrow, as a data frame, sorted for the reference, binned for the trees."""
+
+BYTES_A_JUDGED_CELL = 250
+"""A value of a validation or gate row: they are asked of the artifact as a caller would, in plain Python."""
+
+CELLS_A_CPU = 50_000_000
+"""More than so many values are worth another processor."""
+
+
+def estimated_task_size(*, trained_rows: float, judged_rows: float, columns: int) -> TaskSize:
+    """The smallest that Fargate offers for these rows; its largest where none is enough.
+
+    >>> estimated_task_size(trained_rows=50_000, judged_rows=10_000, columns=16)
+    TaskSize(cpu=1024, memory_mib=2048)
+    >>> estimated_task_size(trained_rows=10_000_000, judged_rows=1_000_000, columns=40)
+    TaskSize(cpu=8192, memory_mib=36864)
+    """
+    cells = trained_rows * columns
+    needed = PROGRAM_MIB + (cells * BYTES_A_TRAINED_CELL + judged_rows * columns * BYTES_A_JUDGED_CELL) / 2**20
+    wanted = 1024 * max(1.0, cells / CELLS_A_CPU)
+    for cpu, sizes in FARGATE_MEMORY_MIB.items():
+        # More than eight processors are for memory's sake only: trees do not grow twice as fast on twice as many.
+        if cpu < min(wanted, 8192) or sizes[-1] < needed:
+            continue
+        return TaskSize(cpu=cpu, memory_mib=next(size for size in sizes if size >= needed))
+    largest = max(FARGATE_MEMORY_MIB)
+    return TaskSize(cpu=largest, memory_mib=FARGATE_MEMORY_MIB[largest][-1])

@@ -1,0 +1,30 @@
+"""After a round of trials: which candidates go on, on more rows? The hopeless ones cost no more from here on."""
+
+import logging
+from dataclasses import dataclass
+
+from evertrain.domain.training import Round, next_round
+from evertrain.ports.runs import Runs
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, kw_only=True)
+class NarrowCandidates:
+    runs: Runs
+
+    def run(self, plan_uri: str, number: int) -> Round:
+        """The round after this one. A repeat answers the same. Raises NothingToChoose, ArtifactNotFound."""
+        plan = self.runs.plan(plan_uri)
+        tried = self.runs.round(plan, number)
+        following = next_round(self.runs.trials(plan, tried))
+        self.runs.put_round(plan, following)
+        logger.info(
+            "candidates_narrowed model=%s decision=%s round=%d of=%d kept=%s",
+            plan.model,
+            plan.decision_id,
+            following.number,
+            len(tried.candidates),
+            ",".join(following.candidates),
+        )
+        return following
