@@ -51,6 +51,8 @@ class Cloud:
         if not self.cloud_python.exists():
             raise CloudError(f"{self.cloud_python} is not there: `make setup` installs it")
         self.home.mkdir(parents=True, exist_ok=True)
+        self._empty_scratch()
+        self._scratch.mkdir()
         self.task_directory.mkdir(parents=True, exist_ok=True)
         began = time.monotonic()
         with self.log_path.open("ab") as log:
@@ -85,6 +87,7 @@ class Cloud:
             os.kill(pid, signal.SIGKILL)
             _has_ended(pid, within_seconds=_STOP_SECONDS)
         self._pid_path.unlink(missing_ok=True)
+        self._empty_scratch()
         return True
 
     def forget(self) -> None:
@@ -107,6 +110,14 @@ class Cloud:
     def _pid_path(self) -> Path:
         return self.home / "pid"
 
+    @property
+    def _scratch(self) -> Path:
+        return self.home / "tmp"
+
+    def _empty_scratch(self) -> None:
+        """Functions are unpacked here, some hundred MB each, and what was ended by a signal leaves its own behind."""
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
     def _server_environment(self) -> dict[str, str]:
         # The caller's own AWS settings must never reach the functions and tasks. Functions unpack to a new place each
         # time: bytecode kept for that place would only pile up.
@@ -126,6 +137,7 @@ class Cloud:
             "SFTP_ENABLED": "0",  # these two would open ports of their own
             "IOT_MTLS_ENABLED": "0",
             "LOG_LEVEL": os.environ.get("LOG_LEVEL", "INFO"),
+            "TMPDIR": str(self._scratch),
             "LOCALCLOUD_HOME": str(self.home),
             "LOCALCLOUD_FUNCTION_PYTHON": str(self.function_python),
             "LOCALCLOUD_TASK_PYTHON": str(self.task_python),

@@ -11,10 +11,11 @@ from typing import cast
 from evertrain.adapters.stage import Fate, Stage
 from evertrain.demo.flights import Flights, after
 from evertrain.demo.progress import RetrainingProgress, Step
-from evertrain.domain.batches import Batch, Feed, FeedKind, Quarantine
+from evertrain.domain.batches import Batch, Feed, Quarantine
 from evertrain.domain.decisions import Action, Reason, RecordedDecision
 from evertrain.domain.drift import DriftStatus
 from evertrain.domain.errors import EvertrainError
+from evertrain.domain.feeds import label_feed, own_feed
 from evertrain.domain.model_spec import ModelSpec
 from evertrain.terminal.waiting import wait_until
 from evertrain.use_cases.decide_retraining import Cause
@@ -63,16 +64,16 @@ class Replay:
         if day in self.cut_off:
             self._land_cut_off(day)
         features = self._put(self._features, f"{day}.parquet", self.flights.features(day))
-        labels = {
-            spec: self._put(
-                Feed(kind=FeedKind.LABELS, name=spec.name),
+        labels = [
+            self._put(
+                label_feed(spec),
                 f"{day - LABEL_DELAY}.parquet",
                 self.flights.labels(day - LABEL_DELAY, label=spec.label.name),
             )
             for spec in (self.models if with_labels else ())
-        }
+        ]
         decisions = self._judged(day, self._accepted(features))
-        for spec, put in labels.items():
+        for spec, put in zip(self.models, labels, strict=False):
             batch = self._accepted(put)
             decisions.append(self._decision(spec, f"labels:{batch.batch_id}", day))
         return decisions
@@ -102,7 +103,7 @@ class Replay:
 
     @property
     def _features(self) -> Feed:
-        return Feed(kind=FeedKind.FEATURES, name=self.models[0].group.name)
+        return own_feed(self.models[0])
 
     def _put(self, feed: Feed, name: str, body: bytes) -> _Put:
         self.stage.land(feed, name, body)

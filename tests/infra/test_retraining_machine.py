@@ -67,7 +67,9 @@ def test_what_fails_from_the_shift_on_is_rolled_back(states: dict[str, State], f
     assert caught(states[failing]) == ["Rollback"]
 
 
-@pytest.mark.parametrize("failing", ["Plan", "Train", "Narrow", "Evaluate", "Gate", "Register", "Publish", "SmokeTest"])
+@pytest.mark.parametrize(
+    "failing", ["Plan", "Train", "Narrow", "Evaluate", "Gate", "Register", "Publish", "SmokeTest"]
+)
 def test_what_fails_before_callers_notice_needs_no_rollback(states: dict[str, State], failing: str) -> None:
     assert caught(states[failing]) == ["FinishRetrainFailed"]
 

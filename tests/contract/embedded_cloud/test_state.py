@@ -46,7 +46,9 @@ def test_stopping_what_does_not_run_is_harmless(cloud: Cloud, tmp_path: Path) ->
     assert replace(cloud, home=tmp_path).stop() is False
 
 
-def test_after_a_kill_what_was_saved_is_there_again(cloud: Cloud, client: Client) -> None:
+def test_after_a_kill_what_was_saved_is_there_again_and_what_was_unpacked_is_not(
+    cloud: Cloud, client: Client
+) -> None:
     table = {"TableName": "kept", "BillingMode": "PAY_PER_REQUEST"}
     client("dynamodb").create_table(
         **table,
@@ -55,6 +57,7 @@ def test_after_a_kill_what_was_saved_is_there_again(cloud: Cloud, client: Client
     )
     client("dynamodb").put_item(TableName="kept", Item={"pk": {"S": "1"}})
     time.sleep(3)
+    (cloud.home / "tmp" / "unpacked-function").mkdir()
     pid = cloud.running_pid()
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
@@ -62,3 +65,4 @@ def test_after_a_kill_what_was_saved_is_there_again(cloud: Cloud, client: Client
         time.sleep(0.1)
     assert cloud.start() is not None
     assert client("dynamodb").get_item(TableName="kept", Key={"pk": {"S": "1"}})["Item"] == {"pk": {"S": "1"}}
+    assert list((cloud.home / "tmp").glob("unpacked-*")) == []
