@@ -180,7 +180,7 @@ class MonitoringStack(Stack):
         may_read_objects(monitor_parts, data.artifacts, "parts/")
         may_write_objects(monitor_parts, data.artifacts, "parts/")
         self._grant_ingest(ingest)
-        self._grant_upkeep(upkeep)
+        self._grant_upkeep(upkeep, options)
         self._grant_trigger(trigger)
 
         for key, value in {
@@ -255,8 +255,10 @@ class MonitoringStack(Stack):
         may_change_items(function, data.batches)
         may(function, "events:PutEvents", on=[data.bus.event_bus_arn])
 
-    def _grant_upkeep(self, function: lambda_.Function) -> None:
+    def _grant_upkeep(self, function: lambda_.Function, options: Options) -> None:
         data = self._data
+        if options.clock == "replay":
+            may_read_items(function, data.decisions)  # as the monitor
         may_read_objects(function, data.feature_store, "tables/")
         may_write_objects(function, data.feature_store, "tables/")
         may_delete_objects(function, data.feature_store, "tables/")

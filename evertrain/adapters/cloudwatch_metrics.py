@@ -6,10 +6,13 @@ No call, no permission, and nothing to lose. One line for each model and batch, 
 import json
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 from evertrain.domain.batches import FeedKind
 from evertrain.domain.drift import DriftStatus, DriftVerdict, FeatureDrift
+from evertrain.domain.labels import LabelProgress
+from evertrain.domain.model_spec import LabelSpec
 
 NAMESPACE = "Evertrain"
 
@@ -37,6 +40,18 @@ def metric_lines(verdict: DriftVerdict, *, stage: str, source: FeedKind) -> Iter
     yield _line(milliseconds, OF_BATCH, dimensions, batch)
     for feature in verdict.features:
         yield _line(milliseconds, OF_FEATURE, dimensions | {"Feature": feature.feature}, _of(feature))
+
+
+def label_line(progress: LabelProgress, *, label: LabelSpec, model: str, stage: str) -> str:
+    """How complete and how late a model's labels are. Ages in hours."""
+    complete_to = progress.measured_at - label.latency
+    values: dict[str, float] = {"UnmatchedLabels": float(progress.unmatched)}
+    coverage = progress.coverage(before=complete_to)
+    if coverage is not None:
+        values["LabelCoverage"] = coverage
+    values |= {f"LabelLatencyP{100 * each:g}": late / timedelta(hours=1) for each, late in progress.latency}
+    milliseconds = int(progress.measured_at.timestamp() * 1000)
+    return _line(milliseconds, OF_MODEL, {"Stage": stage, "Model": model}, values)
 
 
 def count_line(name: str, count: int, *, model: str, stage: str) -> str:

@@ -7,10 +7,12 @@ from typing import Any
 
 from evertrain.adapters.documents import dump, load
 from evertrain.adapters.dynamodb import ABSENT, LAST, Item, Table, key, number, sortable, text
-from evertrain.domain.batches import Batch, Feed, Quarantine, TableState
+from evertrain.domain.batches import Batch, Feed, FeedKind, Quarantine, TableState
 from evertrain.domain.drift import DriftVerdict
+from evertrain.domain.labels import LabelProgress
 
 _STATE = "state"
+_PROGRESS = "progress"
 
 
 class DynamoDBBatchLog:
@@ -146,6 +148,25 @@ class DynamoDBTableStates:
             "attribute_not_exists(table_version) OR table_version < :version",
             state=text(dump(state)),
             version=number(state.version),
+        )
+
+
+class DynamoDBLabelProgress:
+    def __init__(self, *, table: Table) -> None:
+        self._table = table
+
+    def progress(self, model: str) -> LabelProgress | None:
+        item = self._table.get(_feed_key(Feed(kind=FeedKind.LABELS, name=model)), _PROGRESS)
+        return load(LabelProgress, item["document"]["S"]) if item else None
+
+    def put_progress(self, model: str, progress: LabelProgress) -> None:
+        self._table.update(
+            _feed_key(Feed(kind=FeedKind.LABELS, name=model)),
+            _PROGRESS,
+            "SET document = :document, measured_at = :at",
+            "attribute_not_exists(measured_at) OR measured_at < :at",
+            document=text(dump(progress)),
+            at=text(sortable(progress.measured_at)),
         )
 
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from evertrain.adapters.project_schema import FeaturesTable, GroupFile, ModelFile, Table
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH
-from evertrain.domain.model_spec import FeatureGroup, FeatureKind, Metric, ModelSpec, Project
+from evertrain.domain.model_spec import FeatureGroup, FeatureKind, Metric, ModelSpec, Project, Task
 from evertrain.domain.predictions import MODEL_VERSION, PREDICTION, PREDICTION_ID
 from evertrain.domain.task_sizes import FARGATE_MEMORY_MIB
 
@@ -91,6 +91,7 @@ def _model_faults(file: ModelFile, groups: Mapping[str, FeatureGroup], broken: S
         allowed = ", ".join(metric for metric in Metric if metric.task is file.task)
         yield f"metric: {file.metric} is not a metric of {file.task}; allowed: {allowed}"
     yield from _feature_faults(file, groups, broken)
+    yield from _label_faults(file)
     drift = file.triggers.drift
     if drift.drifted_batches > drift.of_last:
         yield f"triggers.drift.drifted_batches: {drift.drifted_batches} of the last {drift.of_last} can never be"
@@ -102,6 +103,16 @@ def _model_faults(file: ModelFile, groups: Mapping[str, FeatureGroup], broken: S
         yield f"training.search.parameters: {tried} candidates with the windows, {MOST_CANDIDATES} are allowed"
     if file.task_size is not None:
         yield from _task_size_faults(file.task_size.cpu, file.task_size.memory_mib)
+
+
+def _label_faults(file: ModelFile) -> Iterator[str]:
+    absent = file.label.absent
+    if absent is None:
+        return
+    if file.task is Task.CLASSIFICATION and absent not in (0, 1):
+        yield f"label.absent: {absent:g} is no class; allowed: 0, 1"
+    if file.label.minimum_coverage is not None:
+        yield "label.minimum_coverage: where a label may be absent, coverage says nothing; leave out one of the two"
 
 
 def _task_size_faults(cpu: int, memory_mib: int) -> Iterator[str]:

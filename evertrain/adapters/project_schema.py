@@ -112,6 +112,8 @@ class FeaturesTable(Table):
 class _LabelTable(Table):
     name: str
     latency: Duration
+    absent: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    minimum_coverage: Annotated[float, Field(gt=0, le=1)] | None = None
 
 
 class _DriftTable(Table):

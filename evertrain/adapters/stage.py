@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 import boto3
@@ -28,12 +28,20 @@ from evertrain.domain.batches import Batch, Feed, Quarantine
 from evertrain.domain.decisions import RecordedDecision
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.events import Event, EventName
+from evertrain.domain.labels import LabelProgress
+from evertrain.domain.model_spec import ModelSpec
 from evertrain.domain.outcomes import Outcome
-from evertrain.domain.registry import ModelVersion
-from evertrain.domain.training import Contender, Evaluation
+from evertrain.domain.registry import ModelVersion, UnknownVersion
+from evertrain.domain.training import Contender, Evaluation, Interval
 from evertrain.ports.artifacts import ArtifactNotFound
 from evertrain.use_cases.check_batch import batch_id_of
 from evertrain.use_cases.decide_retraining import Cause, decision_id_of
+from evertrain.use_cases.measure_labels import measured_labels
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from evertrain.adapters.delta_reader import DeltaReader
 
 Fate = Batch | Quarantine
 
@@ -94,6 +102,37 @@ class Stage:
     @cached_property
     def drift_records(self) -> S3DriftRecords:
         return S3DriftRecords(artifacts=self.artifacts, root=f"s3://{self.output('ArtifactBucket')}")
+
+    def rows(self, feed: Feed, rows: Interval, *, known_at: datetime) -> "pa.Table":
+        """Of the newest version of the feed's table, corrected rows too. Raises UnknownTable."""
+        reader = self._reader()
+        return reader.read(feed, version=reader.state(feed).version, rows=rows, known_at=known_at)
+
+    def training_rows(self, model: str, version: str = "") -> "tuple[ModelVersion, pa.Table]":
+        """A version, by default the champion, and the rows that it was trained on. Raises UnknownVersion."""
+        from evertrain.use_cases.training_rows import StoredTrainingRows  # noqa: PLC0415  # as `_reader`
+
+        champion = self.registry.champion(model)
+        if not version and champion is None:
+            raise UnknownVersion(f"{model} has no champion yet; name a version")
+        registered = self.registry.version(model, version or (champion.version if champion else ""))
+        plan = RunDocuments(artifacts=self.artifacts, root="").plan(registered.plan_uri)
+        stored = StoredTrainingRows(tables=self._reader())
+        return registered, stored.labelled(plan.spec, plan, registered.window)
+
+    def measured_labels(self, spec: ModelSpec, *, now: datetime) -> LabelProgress | None:
+        from evertrain.adapters.delta_labels import DeltaLabelMeasures  # noqa: PLC0415  # as `_reader`
+
+        return measured_labels(DeltaLabelMeasures(root=self._tables_root), spec, now=now)
+
+    @property
+    def _tables_root(self) -> str:
+        return f"s3://{self.output('FeatureStoreBucket')}/tables"
+
+    def _reader(self) -> "DeltaReader":
+        from evertrain.adapters.delta_reader import DeltaReader  # noqa: PLC0415  # few commands need pyarrow
+
+        return DeltaReader(root=self._tables_root)
 
     def now(self) -> datetime:
         """The replayed present, where this stage goes through history."""

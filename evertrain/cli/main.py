@@ -13,6 +13,7 @@ from evertrain.adapters.project_files import load_project
 from evertrain.adapters.stage import Fate, Stage
 from evertrain.cli.drift import drift
 from evertrain.cli.landed_drift import group_of
+from evertrain.cli.store import features, labels, training_set
 from evertrain.domain.batches import Feed, FeedKind, Quarantine
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.model_spec import ModelSpec
@@ -90,6 +91,9 @@ def land(
 
 
 app.command()(drift)
+app.command()(features)
+app.command()(labels)
+app.command("training-set")(training_set)
 
 
 @app.command()

@@ -31,6 +31,10 @@ def feeds_of(spec: ModelSpec) -> tuple[Feed, ...]:
     return (*(group_feed(group.name) for group in spec.groups), label_feed(spec))
 
 
+def key_of(feed: Feed, project: Project) -> str:
+    return schema_of(feed, project).key
+
+
 def all_feeds(project: Project) -> tuple[Feed, ...]:
     groups = (group_feed(name) for name in sorted(project.groups))
     models = (

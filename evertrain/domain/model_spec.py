@@ -125,10 +125,17 @@ class JoinedGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelSpec:
-    """The ground truth: its column, and how long after the event it is known for nearly every row."""
+    """The ground truth: its column, and how long after the event it is known for nearly every row.
+
+    `absent`: what a row without a label counts as once its latency has passed, such as 0 where only the exceptions
+    are reported; by default it is unknown, and not used. `minimum_coverage`: the share of a day's rows that must have
+    a label for the day to count as complete.
+    """
 
     name: str
     latency: timedelta
+    absent: float | None = None
+    minimum_coverage: float | None = None
 
 
 class DriftRule(StrEnum):

@@ -11,7 +11,7 @@ from evertrain.domain.batches import TableState
 from evertrain.domain.decisions import Action, Decision, Reason, Trigger
 from evertrain.domain.drift import DriftStatus, DriftVerdict
 from evertrain.domain.events import EventName
-from evertrain.domain.labels import watermark
+from evertrain.domain.labels import LabelProgress, watermark
 from evertrain.domain.model_spec import DriftPolicy, ModelSpec
 from evertrain.domain.outcomes import Outcome
 from evertrain.domain.predictions import PREDICTION
@@ -35,6 +35,7 @@ class LoopState:
     verdicts: Sequence[DriftVerdict]
     requests: Sequence[DriftVerdict]
     labels: TableState | None
+    label_progress: LabelProgress | None
     oldest_event_time: datetime | None
     newest_event_times: Mapping[str, datetime]
     retraining_running: bool
@@ -278,7 +279,7 @@ def _labels_immature(case: _Case) -> Decision | None:
     labels, oldest = case.state.labels, case.state.oldest_event_time
     if labels is None or oldest is None:
         return case.hold(Reason.LABELS_IMMATURE, "no labels have landed yet")
-    complete_to = watermark(labels, latency=case.spec.label.latency, now=case.now)
+    complete_to = watermark(labels, spec=case.spec.label, now=case.now, progress=case.state.label_progress)
     try:
         slices = cut_slices(case.spec.training, watermark=complete_to, oldest_event_time=oldest)
     except NotEnoughHistory as short:

@@ -7,6 +7,7 @@ from typing import BinaryIO, Protocol, TypeVar
 
 from evertrain.domain.batches import Batch, Feed, TableState
 from evertrain.domain.errors import EvertrainError
+from evertrain.domain.labels import LabelProgress
 from evertrain.domain.training import Interval
 
 Rows_co = TypeVar("Rows_co", covariant=True)
@@ -68,6 +69,34 @@ class TableUpkeep(Protocol):
         """Puts small files in order of time into larger ones, and forgets those that no version needs which is
         recent, or among `needed`. Rows stay what they are at every such version. None where there is no table.
         """
+
+
+class LabelMeasures(Protocol):
+    def measure(
+        self,
+        features: Feed,
+        labels: Feed,
+        *,
+        key: str,
+        label: str,
+        since: datetime,
+        matured_before: datetime,
+        now: datetime,
+        quantiles: Sequence[float],
+    ) -> LabelProgress | None:
+        """Of rows with events from `since` to `now`, as known now; latencies of those before `matured_before`.
+
+        None while one of the tables is not there.
+        """
+
+
+class LabelProgressLog(Protocol):
+    """The newest progress of each model, for those who must not open the tables."""
+
+    def progress(self, model: str) -> LabelProgress | None: ...
+
+    def put_progress(self, model: str, progress: LabelProgress) -> None:
+        """Never goes back: an earlier measurement does not replace a later one."""
 
 
 class TableStates(Protocol):

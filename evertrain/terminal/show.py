@@ -1,7 +1,9 @@
 """What the commands print for people: tables and sentences by Rich. Values in, text out."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.markup import escape
 from rich.table import Table
@@ -13,7 +15,10 @@ from evertrain.domain.model_spec import Project
 from evertrain.domain.registry import ModelVersion, VersionStatus
 from evertrain.domain.training import duration_name
 from evertrain.terminal.console import console
-from evertrain.use_cases.model_status import ModelStatus
+from evertrain.use_cases.model_status import LabelStatus, ModelStatus
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _COLOURS = {
     Action.RETRAIN: "green",
@@ -146,6 +151,43 @@ def versions(found: Sequence[ModelVersion]) -> None:
     console.print(table if found else "No version has been registered yet.")
 
 
+def rows(feed: str, table: "pa.Table", *, head: int, out: Path | None) -> None:
+    shown = _table(f"{feed}: {table.num_rows:,} rows", *table.column_names)
+    for row in table.slice(0, head).to_pylist():
+        shown.add_row(*(escape(_cell(value)) for value in row.values()))
+    console.print(shown if table.num_rows else f"{feed}: no rows")
+    if out is not None:
+        console.print(f"all of them are in {out}")
+
+
+def training_set(version: ModelVersion, *, out: Path | None) -> None:
+    of = version.training_set
+    console.print(
+        f"{version.model} {version.version} was trained on {of.count:,} rows, {_when(of.rows.start)} to "
+        f"{_when(of.rows.end)} UTC, as known at {_when(of.known_at)}: the same are there, sha256 {of.sha256[:12]}"
+    )
+    if out is not None:
+        console.print(f"they are in {out}")
+
+
+def label_status(status: LabelStatus, *, days: int) -> None:
+    progress = status.progress
+    if status.complete_to is None or progress is None:
+        console.print(f"{status.model}: no labels have landed yet")
+        return
+    covered = "" if status.coverage is None else f", {status.coverage:.1%} of the rows before it have one"
+    console.print(f"[bold]{status.model}[/]: labels are complete to {_when(status.complete_to)} UTC{covered}.")
+    late = ", ".join(f"{quantile:.0%} within {_length(after)}" for quantile, after in progress.latency)
+    declared = duration_name(status.declared_latency)
+    console.print(f"They come late by: {late or 'not known yet'}; model.toml declares {declared}.")
+    if progress.unmatched:
+        console.print(f"[yellow]{progress.unmatched:,} labels[/] are of keys and times that no row has.")
+    table = _table(f"The last {days} days", "day", "rows", "labelled", "share")
+    for day in progress.days[-days:]:
+        table.add_row(f"{day.day:%Y-%m-%d}", f"{day.rows:,}", f"{day.labelled:,}", f"{day.coverage:.1%}")
+    console.print(table)
+
+
 def asked(model: str) -> None:
     console.print(f"asked; `evertrain decisions {model}` shows what was decided")
 
@@ -155,6 +197,21 @@ def _table(title: str, *columns: str) -> Table:
     for column in columns:
         table.add_column(column, no_wrap=column in {"when", "version"})
     return table
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    return _when(value) if isinstance(value, datetime) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _length(length: timedelta) -> str:
+    """
+    >>> _length(timedelta(hours=30)), _length(timedelta(days=3))
+    ('30.0 h', '3.0 d')
+    """
+    hours = length / timedelta(hours=1)
+    return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.1f} d"
 
 
 def _when(moment: datetime) -> str:

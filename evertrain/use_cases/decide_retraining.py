@@ -17,7 +17,7 @@ from evertrain.domain.policy import LoopState, decide
 from evertrain.ports.batches import BatchLog
 from evertrain.ports.clock import Clock
 from evertrain.ports.decisions import DecisionLog, LeaseHeld, Leases
-from evertrain.ports.feature_store import TableStates
+from evertrain.ports.feature_store import LabelProgressLog, TableStates
 from evertrain.ports.messages import EventBus, HumanChannel
 from evertrain.ports.registry import ModelRegistry
 
@@ -56,6 +56,7 @@ class DecideRetraining:
     batches: BatchLog
     tables: TableStates
     registry: ModelRegistry
+    label_progress: LabelProgressLog
     decisions: DecisionLog
     leases: Leases
     bus: EventBus
@@ -145,6 +146,7 @@ class DecideRetraining:
             ],
             requests=requests,
             labels=tables[labels],
+            label_progress=self.label_progress.progress(spec.name),
             oldest_event_time=table.event_time_min if (table := tables[features]) else None,
             newest_event_times={
                 feed.name: table.event_time_max for feed in (features, *joined) if (table := tables[feed])

@@ -1,16 +1,27 @@
 """Keeps the feature store's tables fast to read and to commit to, and no version goes that a model came from."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from evertrain.domain.batches import Feed
 from evertrain.domain.feeds import all_feeds
+from evertrain.domain.labels import LabelProgress
 from evertrain.domain.model_spec import Project
 from evertrain.ports.feature_store import TableStates, TableUpkeep, Upkeep
 from evertrain.ports.registry import ModelRegistry
+from evertrain.use_cases.measure_labels import MeasureLabels
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maintained:
+    """`tables`: of feeds that have one. `labels`: by model, how its labels come in."""
+
+    tables: Mapping[Feed, Upkeep]
+    labels: Mapping[str, LabelProgress]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,24 +30,28 @@ class MaintainStore:
     tables: TableUpkeep
     states: TableStates
     registry: ModelRegistry
+    labels: MeasureLabels
 
-    def run(self) -> dict[Feed, Upkeep]:
-        """By feed that has a table. One table's failure holds up no other; the first one is raised at the end."""
-        done, failures = {}, []
+    def run(self) -> Maintained:
+        """One table's failure holds up no other; the first one is raised at the end."""
         needed = self._needed()
+        upkeeps, measured = {}, {}
+        failures: list[Exception] = []
         for feed in all_feeds(self.project):
-            try:
+            with _gathering(failures, f"the upkeep of {feed}"):
                 found = self.tables.keep_up(feed, needed=needed.get(str(feed), ()))
-            except Exception as failure:
-                logger.exception("upkeep_failed feed=%s", feed)
-                failures.append(failure)
-                continue
-            if found is not None:
-                self.states.put(feed, found.state)
-                done[feed] = found
+                if found is not None:
+                    self.states.put(feed, found.state)
+                    upkeeps[feed] = found
+        # Now that there are few files to read.
+        for spec in self.project.models.values():
+            with _gathering(failures, f"measuring the labels of {spec.name}"):
+                progress = self.labels.run(spec)
+                if progress is not None:
+                    measured[spec.name] = progress
         if failures:
             raise failures[0]
-        return done
+        return Maintained(tables=upkeeps, labels=measured)
 
     def _needed(self) -> dict[str, Sequence[int]]:
         """By feed, the table versions that registered models, rejected ones too, were trained on."""
@@ -46,3 +61,12 @@ class MaintainStore:
                 for feed, number in version.table_versions.items():
                     needed.setdefault(feed, set()).add(number)
         return {feed: sorted(numbers) for feed, numbers in needed.items()}
+
+
+@contextmanager
+def _gathering(failures: list[Exception], what: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as failure:
+        logger.exception("failed what=%r", what)
+        failures.append(failure)

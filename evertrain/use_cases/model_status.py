@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from evertrain.domain.batches import TableState
 from evertrain.domain.decisions import RecordedDecision
 from evertrain.domain.drift import DriftVerdict
 from evertrain.domain.feeds import label_feed, own_feed
+from evertrain.domain.labels import LabelProgress, watermark
 from evertrain.domain.model_spec import ModelSpec
 from evertrain.domain.outcomes import Outcome
 from evertrain.domain.registry import Champion
@@ -54,3 +56,28 @@ class ReadModelStatus:
             retraining_running=self.leases.is_held(spec.name),
             consecutive_quarantines=max(self.batches.consecutive_quarantines(feed) for feed in (features, labels)),
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelStatus:
+    """How a model's labels come in. `complete_to`, `coverage`: None before there are any."""
+
+    model: str
+    declared_latency: timedelta
+    complete_to: datetime | None
+    coverage: float | None
+    progress: LabelProgress | None
+
+
+def label_status(
+    spec: ModelSpec, labels: TableState | None, progress: LabelProgress | None, *, now: datetime
+) -> LabelStatus:
+    complete_to = None if labels is None else watermark(labels, spec=spec.label, now=now, progress=progress)
+    covered = None if progress is None or complete_to is None else progress.coverage(before=complete_to)
+    return LabelStatus(
+        model=spec.name,
+        declared_latency=spec.label.latency,
+        complete_to=complete_to,
+        coverage=covered,
+        progress=progress,
+    )

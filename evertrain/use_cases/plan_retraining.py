@@ -20,7 +20,7 @@ from evertrain.domain.training import (
 )
 from evertrain.ports.clock import Clock
 from evertrain.ports.decisions import DecisionLog
-from evertrain.ports.feature_store import TableStates
+from evertrain.ports.feature_store import LabelProgressLog, TableStates
 from evertrain.ports.registry import ModelRegistry
 from evertrain.ports.runs import Runs
 
@@ -40,6 +40,7 @@ class PlanRetraining:
     tables: TableStates
     registry: ModelRegistry
     decisions: DecisionLog
+    label_progress: LabelProgressLog
     runs: Runs
     clock: Clock
 
@@ -55,7 +56,7 @@ class PlanRetraining:
         spec, now = self.project.models[model], self.clock.now()
         states = {feed: self._state(feed) for feed in feeds_of(spec)}
         features, labels = states[own_feed(spec)], states[label_feed(spec)]
-        complete_to = watermark(labels, latency=spec.label.latency, now=now)
+        complete_to = watermark(labels, spec=spec.label, now=now, progress=self.label_progress.progress(model))
         # Cut as the policy did that decided on this retraining.
         slices = cut_slices(
             spec.training,

@@ -34,7 +34,11 @@ class StoredTrainingRows:
         table = latest_known(self._features(plan, spec, spec.group.name, rows, columns=own), key=key)
         labels = latest_known(self._labels(plan, spec, rows), key=key)
         of_row = valid_rows(table, labels, asking_key=key, key=key, maximum_age=SAME_TIME)
-        table = table.append_column(label, take(labels, of_row)[label])
+        truth = take(labels, of_row)[label]
+        if spec.label.absent is not None:
+            # Every row of a plan is older than the latency: what was to be reported has been.
+            truth = pc.fill_null(truth, spec.label.absent)
+        table = table.append_column(label, truth)
         table = table.filter(pc.is_valid(table[label]))
         for joined in spec.joined:
             table = self._join(table, joined, spec, plan, rows)

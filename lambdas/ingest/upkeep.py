@@ -3,8 +3,9 @@
 import logging
 from typing import Any
 
+from evertrain.adapters.cloudwatch_metrics import label_line
 from evertrain.adapters.sqs_events import Envelope, each_event
-from lambdas.ingest.wiring import maintain_store
+from lambdas.ingest.wiring import maintain_store, project, stage
 
 logger = logging.getLogger(__name__)
 logging.getLogger().setLevel(logging.INFO)
@@ -15,12 +16,15 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 
 def _maintain(_: Envelope) -> None:
-    for feed, done in maintain_store().run().items():
+    done = maintain_store().run()
+    for feed, upkeep in done.tables.items():
         logger.info(
             "table_kept_up feed=%s version=%d merged=%d written=%d removed=%d",
             feed,
-            done.state.version,
-            done.merged,
-            done.written,
-            done.removed,
+            upkeep.state.version,
+            upkeep.merged,
+            upkeep.written,
+            upkeep.removed,
         )
+    for model, progress in done.labels.items():
+        print(label_line(progress, label=project().models[model].label, model=model, stage=stage()))

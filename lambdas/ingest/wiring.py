@@ -4,10 +4,12 @@ from functools import cache
 from pathlib import Path
 
 from evertrain.adapters.clients import client
+from evertrain.adapters.clocks import clock_of
+from evertrain.adapters.delta_labels import DeltaLabelMeasures
 from evertrain.adapters.delta_upkeep import DeltaUpkeep
 from evertrain.adapters.delta_writer import DeltaWriter
 from evertrain.adapters.dynamodb import Table
-from evertrain.adapters.dynamodb_batches import DynamoDBBatchLog, DynamoDBTableStates
+from evertrain.adapters.dynamodb_batches import DynamoDBBatchLog, DynamoDBLabelProgress, DynamoDBTableStates
 from evertrain.adapters.dynamodb_registry import DynamoDBModelRegistry
 from evertrain.adapters.event_bus import EventBridgeBus
 from evertrain.adapters.project_files import load_project
@@ -15,6 +17,7 @@ from evertrain.adapters.settings import Settings
 from evertrain.domain.model_spec import Project
 from evertrain.use_cases.commit_batch import CommitBatch
 from evertrain.use_cases.maintain_store import MaintainStore
+from evertrain.use_cases.measure_labels import MeasureLabels
 
 
 @cache
@@ -22,7 +25,7 @@ def commit_batch() -> CommitBatch:
     settings = Settings.from_environment()
     return CommitBatch(
         batches=DynamoDBBatchLog(table=_batches()),
-        tables=DeltaWriter(root=_root(), project=_project()),
+        tables=DeltaWriter(root=_root(), project=project()),
         states=DynamoDBTableStates(table=_batches()),
         bus=EventBridgeBus(client=client("events"), bus_name=settings.event_bus_name),
     )
@@ -32,10 +35,15 @@ def commit_batch() -> CommitBatch:
 def maintain_store() -> MaintainStore:
     settings = Settings.from_environment()
     return MaintainStore(
-        project=_project(),
+        project=project(),
         tables=DeltaUpkeep(root=_root()),
         states=DynamoDBTableStates(table=_batches()),
         registry=DynamoDBModelRegistry(table=Table(client=client("dynamodb"), name=settings.registry_table)),
+        labels=MeasureLabels(
+            tables=DeltaLabelMeasures(root=_root()),
+            log=DynamoDBLabelProgress(table=_batches()),
+            clock=clock_of(settings.clock, decisions=_decisions),
+        ),
     )
 
 
@@ -44,10 +52,18 @@ def _root() -> str:
 
 
 @cache
-def _project() -> Project:
+def project() -> Project:
     return load_project(Path(__file__).parents[2])
 
 
 @cache
 def _batches() -> Table:
     return Table(client=client("dynamodb"), name=Settings.from_environment().batches_table)
+
+
+def _decisions() -> Table:
+    return Table(client=client("dynamodb"), name=Settings.from_environment().decisions_table)
+
+
+def stage() -> str:
+    return Settings.from_environment().stage

@@ -7,7 +7,7 @@ from pathlib import Path
 from evertrain.adapters.clients import client
 from evertrain.adapters.clocks import clock_of
 from evertrain.adapters.dynamodb import Table
-from evertrain.adapters.dynamodb_batches import DynamoDBTableStates
+from evertrain.adapters.dynamodb_batches import DynamoDBLabelProgress, DynamoDBTableStates
 from evertrain.adapters.dynamodb_decisions import DynamoDBDecisionLog, DynamoDBLeases
 from evertrain.adapters.dynamodb_registry import DynamoDBModelRegistry
 from evertrain.adapters.event_bus import EventBridgeBus
@@ -39,10 +39,11 @@ def decisions() -> DecisionLog:
 
 @cache
 def plan_retraining() -> PlanRetraining:
-    tables = DynamoDBTableStates(table=Table(client=client("dynamodb"), name=_settings().batches_table))
+    batches = Table(client=client("dynamodb"), name=_settings().batches_table)
     return PlanRetraining(
         project=_project(),
-        tables=tables,
+        tables=DynamoDBTableStates(table=batches),
+        label_progress=DynamoDBLabelProgress(table=batches),
         registry=_registry(),
         decisions=decisions(),
         runs=runs(),

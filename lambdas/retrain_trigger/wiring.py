@@ -7,7 +7,7 @@ from pathlib import Path
 from evertrain.adapters.clients import client
 from evertrain.adapters.clocks import clock_of
 from evertrain.adapters.dynamodb import Table
-from evertrain.adapters.dynamodb_batches import DynamoDBBatchLog, DynamoDBTableStates
+from evertrain.adapters.dynamodb_batches import DynamoDBBatchLog, DynamoDBLabelProgress, DynamoDBTableStates
 from evertrain.adapters.dynamodb_decisions import DynamoDBDecisionLog, DynamoDBLeases
 from evertrain.adapters.dynamodb_registry import DynamoDBModelRegistry
 from evertrain.adapters.event_bus import EventBridgeBus
@@ -33,6 +33,7 @@ def decide_retraining() -> DecideRetraining:
         project=project(),
         batches=DynamoDBBatchLog(table=batches),
         tables=DynamoDBTableStates(table=batches),
+        label_progress=DynamoDBLabelProgress(table=batches),
         registry=DynamoDBModelRegistry(table=registry),
         decisions=DynamoDBDecisionLog(table=decisions, real_time=time.time),
         leases=DynamoDBLeases(table=decisions, real_time=time.time),

@@ -162,6 +162,7 @@ def a_state(
         verdicts=verdicts,
         requests=requests,
         labels=labels or labels_table(),
+        label_progress=None,
         oldest_event_time=NOW - days(365),
         newest_event_times={"trips": NOW - days(1)},
         retraining_running=False,

@@ -26,7 +26,7 @@ from evertrain.use_cases.train_contender import TrainContender
 from tests.builders.labelled_rows import RowsOf, labelled_trips
 from tests.builders.models import NOW, a_model, days
 from tests.fakes.artifacts import FakeArtifacts
-from tests.fakes.batches import FakeTableStates
+from tests.fakes.batches import FakeLabelProgress, FakeTableStates
 from tests.fakes.decisions import FakeDecisionLog, FakeLeases
 from tests.fakes.endpoint import FakeEndpoint
 from tests.fakes.messages import FakeClock, FakeEventBus
@@ -57,6 +57,7 @@ class Retraining:
         self.leases = FakeLeases(real_time=lambda: 0.0)
         self.bus = FakeEventBus()
         self.tables = FakeTableStates()
+        self.label_progress = FakeLabelProgress()
         self.clock = FakeClock(NOW)
         self.endpoint = FakeEndpoint(artifacts=self.artifacts, models=[MODEL])
         self.runs = RunDocuments(artifacts=self.artifacts, root="s3://artifacts")
@@ -74,6 +75,7 @@ class Retraining:
             tables=self.tables,
             registry=self.registry,
             decisions=self.decisions,
+            label_progress=self.label_progress,
             runs=self.runs,
             clock=self.clock,
         )

@@ -413,6 +413,37 @@ def test_no_work_was_left_dead(loop: Loop) -> None:
         assert answer["Attributes"]["ApproximateNumberOfMessages"] == "0", queue
 
 
+# --- the feature store from the command line -----------------------------------------------------
+
+
+def test_the_rows_of_a_version_are_proven_by_their_digest(loop: Loop, tmp_path: Path) -> None:
+    version = loop.stage.registry.versions("flights")[0]
+    asked = ("training-set", "flights", version.version, "--out", str(tmp_path / "rows.parquet"), "--json")
+    told = json.loads(evertrain(*asked).stdout)
+    assert told == {"version": version.version, "rows": version.rows, "sha256": version.training_set.sha256}
+    assert pq.read_table(tmp_path / "rows.parquet").num_rows == version.rows
+    assert len(version.code["estimator_sha256"]) == 64
+
+
+def test_the_store_tells_what_was_known_at_a_time(loop: Loop) -> None:
+    now = loop.stage.now()
+    earlier = (now - timedelta(days=5)).isoformat()
+    rows = json.loads(evertrain("features", "flights", "--as-of", earlier, "--head", "9999", "--json").stdout)
+    assert rows
+    assert max(row["ingested_at"] for row in rows) <= earlier
+    assert len({(row["flight_id"], row["event_time"]) for row in rows}) == len(rows)
+    wrong = evertrain("features", "boats", status=1)
+    assert "there is no table boats; there are flights, labels/air_time, labels/flights" in wrong.stderr
+
+
+def test_labels_are_measured_as_they_come_in(loop: Loop) -> None:
+    told = json.loads(evertrain("labels", "flights", "--json").stdout)
+    assert told["complete_to"] is not None
+    assert 0.9 < told["coverage"] <= 1
+    assert told["progress"]["unmatched"] == 0
+    assert "labels are complete to" in evertrain("labels", "flights").stdout
+
+
 # --- the command line ---------------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ from typing import BinaryIO
 
 from evertrain.domain.batches import Batch, Feed, LandedObject, Quarantine, TableState
 from evertrain.domain.drift import DriftVerdict
+from evertrain.domain.labels import LabelProgress
 from evertrain.ports.batches import ObjectGone
 from evertrain.ports.feature_store import StoredFile
 
@@ -154,6 +155,19 @@ class FakeBatchLog:
 
     def consecutive_quarantines(self, feed: Feed) -> int:
         return self._in_a_row.get(feed, 0)
+
+
+@dataclass
+class FakeLabelProgress:
+    measured: dict[str, LabelProgress] = field(default_factory=dict)
+
+    def progress(self, model: str) -> LabelProgress | None:
+        return self.measured.get(model)
+
+    def put_progress(self, model: str, progress: LabelProgress) -> None:
+        earlier = self.measured.get(model)
+        if earlier is None or earlier.measured_at < progress.measured_at:
+            self.measured[model] = progress
 
 
 @dataclass

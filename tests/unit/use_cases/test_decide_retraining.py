@@ -14,7 +14,7 @@ from evertrain.use_cases.decide_retraining import Cause, DecideRetraining
 from tests.builders.batches import FEATURES, LABELS, a_batch, a_quarantine
 from tests.builders.models import NOW, a_group, a_model, a_verdict, an_outcome, days
 from tests.builders.registry import a_version, champion_of
-from tests.fakes.batches import FakeBatchLog, FakeTableStates
+from tests.fakes.batches import FakeBatchLog, FakeLabelProgress, FakeTableStates
 from tests.fakes.decisions import FakeDecisionLog, FakeLeases
 from tests.fakes.messages import FakeClock, FakeEventBus, FakeHumanChannel
 from tests.fakes.registry import FakeModelRegistry
@@ -28,6 +28,7 @@ class Loop:
 
     batches: FakeBatchLog = field(default_factory=FakeBatchLog)
     tables: FakeTableStates = field(default_factory=FakeTableStates)
+    label_progress: FakeLabelProgress = field(default_factory=FakeLabelProgress)
     registry: FakeModelRegistry = field(default_factory=FakeModelRegistry)
     decisions: FakeDecisionLog = field(default_factory=lambda: FakeDecisionLog(real_time=lambda: 0.0))
     bus: FakeEventBus = field(default_factory=FakeEventBus)
@@ -64,6 +65,7 @@ class Loop:
             project=PROJECT,
             batches=self.batches,
             tables=self.tables,
+            label_progress=self.label_progress,
             registry=self.registry,
             decisions=self.decisions,
             leases=self.leases,

@@ -2,17 +2,21 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import pytest
 
 from evertrain.domain.batches import Feed
+from evertrain.domain.labels import LabelProgress
 from evertrain.domain.model_spec import Project
 from evertrain.ports.feature_store import Upkeep
-from evertrain.use_cases.maintain_store import MaintainStore
+from evertrain.use_cases.maintain_store import Maintained, MaintainStore
+from evertrain.use_cases.measure_labels import MeasureLabels
 from tests.builders.batches import FEATURES, LABELS, a_table_state
-from tests.builders.models import a_group, a_model
+from tests.builders.models import NOW, a_group, a_model, days
 from tests.builders.registry import a_version
-from tests.fakes.batches import FakeTableStates
+from tests.fakes.batches import FakeLabelProgress, FakeTableStates
+from tests.fakes.messages import FakeClock
 from tests.fakes.registry import FakeModelRegistry
 
 
@@ -36,9 +40,21 @@ class Maintenance:
     states: FakeTableStates = field(default_factory=FakeTableStates)
     registry: FakeModelRegistry = field(default_factory=FakeModelRegistry)
 
-    def run(self) -> dict[Feed, Upkeep]:
-        project = Project(groups={"trips": a_group()}, models={"trips": a_model()})
-        return MaintainStore(project=project, tables=self.tables, states=self.states, registry=self.registry).run()
+    progress: FakeLabelProgress = field(default_factory=FakeLabelProgress)
+    measured: list[dict[str, Any]] = field(default_factory=list)
+
+    def run(self) -> Maintained:
+        return MaintainStore(
+            project=Project(groups={"trips": a_group()}, models={"trips": a_model()}),
+            tables=self.tables,
+            states=self.states,
+            registry=self.registry,
+            labels=MeasureLabels(tables=self, log=self.progress, clock=FakeClock(NOW)),
+        ).run()
+
+    def measure(self, features: Feed, labels: Feed, **asked: Any) -> LabelProgress:
+        self.measured.append({"features": features, "labels": labels, **asked})
+        return LabelProgress(measured_at=asked["now"], days=(), latency=(), unmatched=3)
 
 
 def test_what_registered_models_were_trained_on_is_needed_even_of_a_model_that_is_gone() -> None:
@@ -46,7 +62,7 @@ def test_what_registered_models_were_trained_on_is_needed_even_of_a_model_that_i
     maintenance.registry.register(a_version("v1"))
     of_another = replace(a_version("v1"), model="boats", table_versions={"features/trips": 7, "labels/boats": 2})
     maintenance.registry.register(of_another)
-    assert set(maintenance.run()) == {FEATURES, LABELS}
+    assert set(maintenance.run().tables) == {FEATURES, LABELS}
     assert maintenance.tables.asked[FEATURES] == [7, 40]
     assert maintenance.tables.asked[LABELS] == [37]
 
@@ -63,5 +79,15 @@ def test_one_broken_table_holds_up_no_other_and_is_told() -> None:
     maintenance = Maintenance(tables=FakeUpkeep(broken=FEATURES))
     with pytest.raises(OSError, match="does not answer"):
         maintenance.run()
+    assert maintenance.progress.progress("trips") is not None
     assert maintenance.states.get(LABELS) is not None
     assert maintenance.states.get(FEATURES) is None
+
+
+def test_labels_are_measured_and_remembered() -> None:
+    maintenance = Maintenance()
+    assert maintenance.run().labels["trips"].unmatched == 3
+    (asked,) = maintenance.measured
+    assert (asked["features"], asked["labels"], asked["key"], asked["label"]) == (FEATURES, LABELS, "trip_id", "late")
+    assert (asked["now"], asked["matured_before"]) == (NOW, NOW - days(3))
+    assert maintenance.progress.progress("trips") == maintenance.run().labels["trips"]

@@ -1,0 +1,150 @@
+"""Commands that read the feature store: what was known when, a model's training rows again, how labels come in."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from evertrain.adapters.project_files import load_project
+from evertrain.adapters.stage import Stage
+from evertrain.domain.batches import Feed, FeedKind
+from evertrain.domain.errors import EvertrainError
+from evertrain.domain.feeds import all_feeds, key_of, label_feed
+from evertrain.domain.model_spec import ModelSpec, Project
+from evertrain.domain.training import Interval
+from evertrain.scoring.rows import read_time
+from evertrain.terminal import show
+from evertrain.use_cases.model_status import label_status
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+BEGINNING, END = datetime(1900, 1, 1, tzinfo=UTC), datetime(2500, 1, 1, tzinfo=UTC)
+
+
+class UnknownFeed(EvertrainError):
+    """The project has no such feature group, and no model of that name."""
+
+
+class WrongTime(EvertrainError):
+    """Not a time that can be read."""
+
+
+class OtherRows(EvertrainError):
+    """The rows are not those that the version was trained on."""
+
+
+def features(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="a feature group, labels/MODEL or predictions/MODEL")],
+    as_of: Annotated[
+        str | None, typer.Option(help="What was known then: an ISO 8601 time, UTC. Default: now.")
+    ] = None,
+    since: Annotated[str | None, typer.Option(help="Rows with events from this time on.")] = None,
+    until: Annotated[str | None, typer.Option(help="Rows with events before this time.")] = None,
+    head: Annotated[int, typer.Option(min=1, max=10_000, help="Show so many rows.")] = 10,
+    history: Annotated[bool, typer.Option("--history", help="Also what was corrected later.")] = False,
+    out: Annotated[Path | None, typer.Option(help="Write all rows to this Parquet file.")] = None,
+    stage: Annotated[str, typer.Option("--stage", envvar="EVERTRAIN_STAGE", help="Which deployment.")] = "dev",
+    project: Annotated[Path, typer.Option("--project", help="The folder with models/ and features/.")] = Path(),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Read a table of the feature store as it was known at a time: of corrected rows, the last one known then."""
+    loaded, deployed = load_project(project), Stage.find(stage)
+    feed = _feed(loaded, name)
+    rows = Interval(start=_time("--since", since) or BEGINNING, end=_time("--until", until) or END)
+    table = deployed.rows(feed, rows, known_at=_time("--as-of", as_of) or deployed.now())
+    if not history:
+        from evertrain.use_cases.point_in_time import latest_known  # noqa: PLC0415
+
+        table = latest_known(table, key=key_of(feed, loaded))
+    if out is not None:
+        _write(table, out)
+    if as_json:
+        print(json.dumps(list(_plain_rows(table.slice(0, head))), indent=2))
+    else:
+        show.rows(str(feed), table, head=head, out=out)
+
+
+def training_set(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="a folder below models/")],
+    version: Annotated[str, typer.Argument(metavar="[VERSION]", help="of the model; the champion's by default")] = "",
+    out: Annotated[Path | None, typer.Option(help="Write the rows to this Parquet file.")] = None,
+    stage: Annotated[str, typer.Option("--stage", envvar="EVERTRAIN_STAGE", help="Which deployment.")] = "dev",
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Read the rows that a version was trained on again, and prove by their digest that they are the same."""
+    from evertrain.use_cases.table_digest import digest_of  # noqa: PLC0415
+
+    deployed = Stage.find(stage)
+    registered, table = deployed.training_rows(model, version)
+    found, wanted = digest_of(table), registered.training_set.sha256
+    if found != wanted:
+        raise OtherRows(
+            f"{model} {registered.version}: {table.num_rows:,} rows with digest {found[:12]} are there, "
+            f"it was trained on {registered.training_set.count:,} with {wanted[:12]}"
+        )
+    if out is not None:
+        _write(table, out)
+    if as_json:
+        print(json.dumps({"version": registered.version, "rows": table.num_rows, "sha256": found}, indent=2))
+    else:
+        show.training_set(registered, out=out)
+
+
+def labels(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="a folder below models/")],
+    days: Annotated[int, typer.Option(min=1, max=90, help="Show so many days.")] = 14,
+    stage: Annotated[str, typer.Option("--stage", envvar="EVERTRAIN_STAGE", help="Which deployment.")] = "dev",
+    project: Annotated[Path, typer.Option("--project", help="The folder with models/ and features/.")] = Path(),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show how a model's labels come in: how late, for how many rows, and up to when they are complete."""
+    spec, deployed = _model(load_project(project), model), Stage.find(stage)
+    now = deployed.now()
+    progress = deployed.measured_labels(spec, now=now)
+    status = label_status(spec, deployed.tables.get(label_feed(spec)), progress, now=now)
+    if as_json:
+        from evertrain.adapters.documents import dump  # noqa: PLC0415
+
+        print(json.dumps(json.loads(dump(status)), indent=2))
+    else:
+        show.label_status(status, days=days)
+
+
+def _model(project: Project, name: str) -> ModelSpec:
+    if name not in project.models:
+        raise UnknownFeed(f"there is no models/{name}/; known models: {', '.join(sorted(project.models))}")
+    return project.models[name]
+
+
+def _feed(project: Project, name: str) -> Feed:
+    kind, slash, rest = name.partition("/")
+    known = {str(feed): feed for feed in all_feeds(project)}
+    wanted = name if slash and kind in tuple(FeedKind) and rest else f"{FeedKind.FEATURES.value}/{name}"
+    if wanted not in known:
+        short = [str(feed).removeprefix("features/") for feed in known.values()]
+        raise UnknownFeed(f"there is no table {name}; there are {', '.join(short)}")
+    return known[wanted]
+
+
+def _time(option: str, value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    time = read_time(value)
+    if time is None:
+        raise WrongTime(f"{option} {value}: an ISO 8601 time such as 2013-04-01 or 2013-04-01T06:00Z")
+    return time
+
+
+def _write(table: "pa.Table", out: Path) -> None:
+    import pyarrow.parquet as pq  # noqa: PLC0415
+
+    pq.write_table(table, out, compression="zstd")
+
+
+def _plain_rows(table: "pa.Table") -> Iterator[dict[str, Any]]:
+    for row in table.to_pylist():
+        yield {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}

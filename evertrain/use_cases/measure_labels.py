@@ -1,0 +1,41 @@
+"""How many rows of each day have a label by now, and how late labels come."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from evertrain.domain.feeds import label_feed, own_feed
+from evertrain.domain.labels import LabelProgress
+from evertrain.domain.model_spec import ModelSpec
+from evertrain.ports.clock import Clock
+from evertrain.ports.feature_store import LabelMeasures, LabelProgressLog
+
+LOOKED_BACK = timedelta(days=90)
+QUANTILES = (0.5, 0.95, 0.99)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasureLabels:
+    tables: LabelMeasures
+    log: LabelProgressLog
+    clock: Clock
+
+    def run(self, spec: ModelSpec) -> LabelProgress | None:
+        """Measured and remembered; None before there are rows."""
+        progress = measured_labels(self.tables, spec, now=self.clock.now())
+        if progress is not None:
+            self.log.put_progress(spec.name, progress)
+        return progress
+
+
+def measured_labels(tables: LabelMeasures, spec: ModelSpec, *, now: datetime) -> LabelProgress | None:
+    """None before there are rows."""
+    return tables.measure(
+        own_feed(spec),
+        label_feed(spec),
+        key=spec.group.entity_key,
+        label=spec.label.name,
+        since=now - LOOKED_BACK,
+        matured_before=now - spec.label.latency,
+        now=now,
+        quantiles=QUANTILES,
+    )

@@ -1,0 +1,57 @@
+"""The upkeep function: what was done is logged, and how labels come in is told to CloudWatch."""
+
+import json
+import logging
+from datetime import timedelta
+
+import pytest
+
+from evertrain.domain.labels import LabelledDay, LabelProgress
+from evertrain.domain.model_spec import Project
+from evertrain.ports.feature_store import Upkeep
+from evertrain.use_cases.maintain_store import Maintained
+from lambdas.ingest import upkeep
+from tests.builders.batches import FEATURES, a_table_state
+from tests.builders.events import delivery
+from tests.builders.models import NOW, a_group, a_model, days
+
+PROGRESS = LabelProgress(
+    measured_at=NOW,
+    days=(LabelledDay(day=NOW - days(9), rows=100, labelled=97),),
+    latency=((0.5, timedelta(hours=6)), (0.95, timedelta(days=2))),
+    unmatched=1,
+)
+
+
+class Store:
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.failure = failure
+
+    def run(self) -> Maintained:
+        if self.failure is not None:
+            raise self.failure
+        done = Upkeep(state=a_table_state(version=50), merged=30, written=1, removed=4)
+        return Maintained(tables={FEATURES: done}, labels={"trips": PROGRESS})
+
+
+@pytest.fixture(autouse=True)
+def wiring(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "maintain_store", Store)
+    monkeypatch.setattr(upkeep, "project", lambda: Project(groups={"trips": a_group()}, models={"trips": a_model()}))
+    monkeypatch.setattr(upkeep, "stage", lambda: "dev")
+
+
+def test_what_was_done_is_told(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> None:
+    caplog.set_level(logging.INFO)
+    assert upkeep.lambda_handler(delivery(one={"detail-type": "UpkeepTick"}), None) == {"batchItemFailures": []}
+    assert caplog.messages == ["table_kept_up feed=features/trips version=50 merged=30 written=1 removed=4"]
+    told = json.loads(capsys.readouterr().out)
+    assert (told["Stage"], told["Model"]) == ("dev", "trips")
+    assert (told["LabelCoverage"], told["UnmatchedLabels"]) == (0.97, 1)
+    assert (told["LabelLatencyP50"], told["LabelLatencyP95"]) == (6, 48)
+
+
+def test_a_failure_goes_back_to_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(upkeep, "maintain_store", lambda: Store(OSError("the store does not answer")))
+    answer = upkeep.lambda_handler(delivery(one={"detail-type": "UpkeepTick"}), None)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "one"}]}
