@@ -9,7 +9,7 @@ LOCAL_OPTIONS := -c clock=replay
 # Bytecode beside the sources would get into what is deployed; without any, each process compiles its libraries anew.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.build/bytecode
 
-.PHONY: help setup lock demo down forget deploy test format lint types imports unit contract infra e2e test-localstack bench calibrate
+.PHONY: help setup lock demo down forget deploy test format lint types imports unit contract infra e2e test-localstack bench calibrate windows
 
 help: ## this list
 	@grep -hE '^[a-z-][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -101,6 +101,9 @@ bench: setup $(patsubst %,.venv-bench/%/.installed,evidently nannyml scouter ali
 calibrate: setup ## false alarms and power of the drift verdicts, simulated and on real days
 	$(BIN)/python -m bench.calibration
 	$(BIN)/python -m bench.flights_days
+
+windows: setup ## windows and their later metric, on real flights with labels a week late
+	$(BIN)/python -m bench.windows
 
 # Each peer pins what others pin otherwise.
 .venv-bench/%/.installed: requirements/bench-%.txt | .venv/.installed

@@ -82,6 +82,8 @@ class ServingStack(Stack):
             may_read_objects(function, data.artifacts, f"models/{model}/")
             may(function, "sqs:SendMessage", on=[self._predictions.queue.queue_arn])
 
+        self._label_reports(data, api, models, build(COLLECT))
+
         CfnOutput(self, "PredictionsQueueUrl", value=self._predictions.queue.queue_url)
         CfnOutput(self, "PredictionsDeadQueueUrl", value=self._predictions.dead.queue_url)
         CfnOutput(self, "ApiId", value=api.api_id)
@@ -112,6 +114,50 @@ class ServingStack(Stack):
             max_concurrency=5,
             alarm_topic=data.escalations,
         )
+
+    def _label_reports(
+        self, data: DataStack, api: apigateway.HttpApi, models: list[str], bundle: BuiltBundle
+    ) -> None:
+        """Labels are taken by one function for all models, and land as files of a minute."""
+        collect = python_function(
+            self,
+            "CollectLabels",
+            bundle=bundle,
+            handler="lambdas.collect.labels.queue_handler",
+            description="Lands labels that callers reported",
+            memory_mib=1024,
+            timeout=Duration.minutes(1),
+            environment=data.settings(),
+        )
+        may_write_objects(collect, data.landing, "labels/")
+        reported = WorkQueue(
+            self,
+            "ReportedLabels",
+            function=collect,
+            batch_size=1000,
+            batching_window=Duration.minutes(1),
+            max_concurrency=2,
+            alarm_topic=data.escalations,
+        )
+        report = python_function(
+            self,
+            "ReportLabels",
+            bundle=bundle,
+            handler="lambdas.collect.labels.report_handler",
+            description="Takes labels from callers",
+            memory_mib=1024,
+            timeout=Duration.seconds(15),
+            environment=data.settings() | {"LABELS_QUEUE_URL": reported.queue.queue_url},
+        )
+        may(report, "sqs:SendMessage", on=[reported.queue.queue_arn])
+        if self._options.clock == "replay":
+            may_read_items(report, data.decisions)  # the replayed present is kept there
+        integration = integrations.HttpLambdaIntegration("ReportLabels", report)
+        for model in models:
+            api.add_routes(
+                path=f"/models/{model}/labels", methods=[apigateway.HttpMethod.POST], integration=integration
+            )
+        CfnOutput(self, "ReportedLabelsDeadQueueUrl", value=reported.dead.queue_url)
 
     def _function(self, spec: ModelSpec, data: DataStack) -> lambda_.Function:
         model = spec.name

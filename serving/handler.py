@@ -164,8 +164,9 @@ def _respond_unknown(event: dict[str, Any]) -> dict[str, Any]:
     method, path = event["requestContext"]["http"]["method"], event.get("rawPath", "")
     known = wiring.known_models()
     parts = path.strip("/").split("/")
-    if parts[0] != "models" or len(parts) > 3 or (len(parts) == 3 and parts[2] != "predict"):
-        raise Refusal(404, "no such path; ask POST /models/{model}/predict or GET /models/{model}")
+    if parts[0] != "models" or len(parts) > 3 or (len(parts) == 3 and parts[2] not in ("predict", "labels")):
+        told = "POST /models/{model}/predict, POST /models/{model}/labels or GET /models/{model}"
+        raise Refusal(404, f"no such path; ask {told}")
     if len(parts) == 1 or parts[1] not in known:
         raise Refusal(
             404, f"there is no model {parts[1] if len(parts) > 1 else ''!r}; known models: {', '.join(known)}"

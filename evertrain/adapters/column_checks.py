@@ -193,6 +193,20 @@ class Checker:
             example = twice[self.schema.key][0].as_py()
             fault = duplicate_fault(self.schema.key, twice.num_rows)
             _fault(checked, fault.code, fault.column, f"{fault.message}, such as {example}")
+            self._contradictions(checked, keys)
+
+    def _contradictions(self, checked: Checked, keys: pa.Table) -> None:
+        """Which of two labels is meant, nobody can tell; later files correct earlier ones."""
+        label = self.schema.label
+        if label not in checked.columns:
+            return
+        labelled = keys.append_column(label, checked.columns[label])
+        counted = labelled.group_by(keys.column_names).aggregate([(label, "count_distinct")])
+        several = counted.filter(pc.greater(counted[f"{label}_count_distinct"], 1))
+        if several.num_rows:
+            example = several[self.schema.key][0].as_py()
+            message = f"{label}: {several.num_rows} rows are labelled in several ways, such as {example}"
+            _fault(checked, "contradicting_labels", label, message)
 
 
 def duplicate_fault(key: str, rows: int) -> Fault:

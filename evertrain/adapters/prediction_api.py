@@ -13,7 +13,7 @@ from evertrain.domain.errors import EvertrainError
 
 
 class PredictionRefused(EvertrainError):
-    """The endpoint answered with a status other than 200; the text is its own sentence."""
+    """The endpoint answered with a status other than 200 or 202; the text is its own sentence."""
 
 
 class PredictionApi:
@@ -27,6 +27,9 @@ class PredictionApi:
     def predict(self, model: str, body: object) -> dict[str, Any]:
         return self._call("POST", f"/models/{model}/predict", json.dumps(body).encode())
 
+    def report_labels(self, model: str, body: object) -> dict[str, Any]:
+        return self._call("POST", f"/models/{model}/labels", json.dumps(body).encode())
+
     def describe(self, model: str) -> dict[str, Any]:
         return self._call("GET", f"/models/{model}")
 
@@ -37,7 +40,7 @@ class PredictionApi:
         if credentials is not None:
             SigV4Auth(credentials, "execute-api", self._session.region_name).add_auth(request)
         answer = self._http.send(request.prepare())
-        if answer.status_code != 200:
+        if answer.status_code not in (200, 202):
             raise PredictionRefused(f"{answer.status_code}: {_sentence(answer.text)}")
         result: dict[str, Any] = json.loads(answer.text)
         return result

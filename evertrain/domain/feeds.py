@@ -56,6 +56,8 @@ class FeedSchema:
     batch: BatchSize
     binary: bool
     """The only column is a label that is 0 or 1."""
+    label: str = ""
+    """The column that is the label, of a feed of labels."""
 
 
 def schema_of(feed: Feed, project: Project) -> FeedSchema:
@@ -78,6 +80,7 @@ def schema_of(feed: Feed, project: Project) -> FeedSchema:
         columns=(Column(name=spec.label.name, kind=FeatureKind.NUMERIC),),
         batch=BatchSize(),
         binary=spec.task is Task.CLASSIFICATION,
+        label=spec.label.name,
     )
 
 

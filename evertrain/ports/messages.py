@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from evertrain.domain.events import Event
+from evertrain.domain.label_reports import LabelReport
 
 
 class EventBus(Protocol):
@@ -13,3 +14,8 @@ class EventBus(Protocol):
 
 class HumanChannel(Protocol):
     def call(self, *, subject: str, message: str) -> None: ...
+
+
+class LabelReports(Protocol):
+    def put(self, report: LabelReport) -> None:
+        """Kept when this returns; lands soon."""

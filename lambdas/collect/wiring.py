@@ -1,16 +1,19 @@
-"""The collector's use case with its adapters, made on first use."""
+"""The collector's use cases with their adapters, made on first use."""
 
+import os
 from functools import cache
 from pathlib import Path
 
 from evertrain.adapters.clients import client
 from evertrain.adapters.clocks import clock_of
 from evertrain.adapters.dynamodb import Table
+from evertrain.adapters.label_reports import SqsLabelReports, label_file
 from evertrain.adapters.prediction_files import prediction_file
 from evertrain.adapters.project_files import load_project
 from evertrain.adapters.s3_landing import S3Landing
 from evertrain.adapters.settings import Settings
 from evertrain.use_cases.land_predictions import LandPredictions
+from evertrain.use_cases.report_labels import LandLabels, ReportLabels
 
 
 @cache
@@ -23,6 +26,25 @@ def land_predictions() -> LandPredictions:
         as_file=prediction_file,
         landing=S3Landing(client=client("s3"), bucket=settings.landing_bucket),
         replayed=replayed,
+    )
+
+
+@cache
+def report_labels() -> ReportLabels:
+    settings = Settings.from_environment()
+    return ReportLabels(
+        project=load_project(Path(__file__).parents[2]),
+        reports=SqsLabelReports(client=client("sqs"), queue_url=os.environ["LABELS_QUEUE_URL"]),
+        clock=clock_of(settings.clock, decisions=_decisions),
+    )
+
+
+@cache
+def land_labels() -> LandLabels:
+    return LandLabels(
+        project=load_project(Path(__file__).parents[2]),
+        as_file=label_file,
+        landing=S3Landing(client=client("s3"), bucket=Settings.from_environment().landing_bucket),
     )
 
 

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +34,7 @@ from tests.end_to_end.real_resources import assert_every_resource_exists
 
 pytestmark = pytest.mark.cloud
 
+LABELS = Feed(kind=FeedKind.LABELS, name="flights")
 PREDICTIONS = Feed(kind=FeedKind.PREDICTIONS, name="flights")
 REPOSITORY = Path(__file__).parents[2]
 STACKS = ("data", "monitoring", "training", "serving", "dashboard")
@@ -406,6 +407,7 @@ def test_no_work_was_left_dead(loop: Loop) -> None:
         "DueDeadQueueUrl",
         "UnstartedQueueUrl",
         "PredictionsDeadQueueUrl",
+        "ReportedLabelsDeadQueueUrl",
     ):
         answer = client("sqs").get_queue_attributes(
             QueueUrl=loop.stage.output(queue), AttributeNames=["ApproximateNumberOfMessages"]
@@ -434,6 +436,32 @@ def test_the_store_tells_what_was_known_at_a_time(loop: Loop) -> None:
     assert len({(row["flight_id"], row["event_time"]) for row in rows}) == len(rows)
     wrong = evertrain("features", "boats", status=1)
     assert "there is no table boats; there are flights, labels/air_time, labels/flights" in wrong.stderr
+
+
+def test_labels_that_callers_report_land_and_correct_earlier_ones(loop: Loop) -> None:
+    rows = loop.stage.rows(
+        LABELS, Interval(start=datetime(2013, 1, 5, tzinfo=UTC), end=loop.stage.now()), known_at=loop.stage.now()
+    )
+    one = rows.slice(0, 1).to_pylist()[0]
+    label = {
+        "flight_id": one["flight_id"],
+        "scheduled_departure": one["event_time"].isoformat(),
+        "late": 1 - int(one["late"]),
+    }
+    before = loop.stage.tables.get(LABELS)
+    assert before is not None
+    answer = loop.stage.api.report_labels("flights", {"labels": [label]})
+    assert answer["accepted"] == 1
+    after = loop.wait(
+        lambda: state if (state := loop.stage.tables.get(LABELS)).rows > before.rows else None,
+        for_what="the reported label",
+        seconds=120,
+    )
+    assert after.rows == before.rows + 1
+    with pytest.raises(PredictionRefused, match=r"400: late: must be 0 or 1"):
+        loop.stage.api.report_labels("flights", label | {"late": 0.5})
+    with pytest.raises(PredictionRefused, match=r"404"):
+        loop.stage.api.report_labels("boats", label)
 
 
 def test_labels_are_measured_as_they_come_in(loop: Loop) -> None:

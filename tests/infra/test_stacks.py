@@ -112,7 +112,7 @@ def test_messages_of_a_batch_fail_one_by_one(assembly: Assembly) -> None:
 
 
 def test_every_dead_letter_queue_calls_a_person(assembly: Assembly) -> None:
-    for stack, count in (("monitoring", 4), ("training", 2), ("serving", 1)):
+    for stack, count in (("monitoring", 4), ("training", 2), ("serving", 2)):
         alarms = assembly.resources("AWS::CloudWatch::Alarm", stack)
         assert len(alarms) == count
         assert all(properties["AlarmActions"] for _, properties in alarms)
@@ -233,7 +233,13 @@ def test_the_outputs_are_named_for_those_who_read_them(assembly: Assembly) -> No
             "ScheduleName",
         },
         "training": {"StateMachineArn", "UnstartedQueueUrl"},
-        "serving": {"ApiId", "ApiUrl", "PredictionsQueueUrl", "PredictionsDeadQueueUrl"},
+        "serving": {
+            "ApiId",
+            "ApiUrl",
+            "PredictionsQueueUrl",
+            "PredictionsDeadQueueUrl",
+            "ReportedLabelsDeadQueueUrl",
+        },
     }
 
 

@@ -277,7 +277,7 @@ def test_an_answer_that_cannot_be_kept_is_given_all_the_same_and_counted(
         ("GET", "/models/planes", 404, "there is no model 'planes'; known models: boats, trips"),
         ("GET", "/models/trips/predict", 405, "GET is not allowed here, POST is"),
         ("DELETE", "/models/trips", 405, "DELETE is not allowed here, GET is"),
-        ("GET", "/", 404, "no such path; ask POST /models/{model}/predict or GET /models/{model}"),
+        ("GET", "/", 404, "no such path; ask POST /models/{model}/predict, POST /models/{model}/labels or GET"),
         ("GET", "/models/trips/predict/more", 404, "no such path; ask POST /models/{model}/predict"),
     ],
 )

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from evertrain.adapters.landed_rows import LandedRowsReader
@@ -29,6 +30,12 @@ from tests.fakes.drift_records import FakeDriftRecords
 from tests.fakes.messages import FakeEventBus
 
 PROJECT = Project(groups={"trips": a_group()}, models={"trips": a_model(), "trip_length": a_model("trip_length")})
+
+
+def twice(body: bytes, **changes: object) -> bytes:
+    """The rows, and all of them once more with other values."""
+    frame = pd.read_parquet(io.BytesIO(body))
+    return parquet(pd.concat([frame, frame.assign(**changes)]))
 
 
 def a_reference() -> Reference:
@@ -155,6 +162,7 @@ def test_labels_are_accepted_without_a_verdict(loop: Loop) -> None:
         ("features/boats/1.parquet", landed_features(), "unknown_feed", "Feature"),
         ("labels/boats/1.parquet", landed_labels(), "unknown_feed", "Label"),
         ("labels/trips/1.parquet", landed_labels(late=7.0), "out_of_range", "Label"),
+        ("labels/trips/1.parquet", twice(landed_labels(), late=0.0), "contradicting_labels", "Label"),
         ("notes.txt", b"remember the milk", "unknown_feed", "Feature"),
         ("features/trips", landed_features(), "unknown_feed", "Feature"),
     ],

@@ -1,0 +1,107 @@
+"""Takes labels from callers: every fault is told before anything is kept, and what is kept lands like any batch."""
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from itertools import groupby
+
+from evertrain.domain.errors import EvertrainError
+from evertrain.domain.feeds import label_feed
+from evertrain.domain.label_reports import LabelReport, ReportedLabel
+from evertrain.domain.model_spec import ModelSpec, Project, Task
+from evertrain.ports.batches import Landing
+from evertrain.ports.clock import Clock
+from evertrain.ports.messages import LabelReports
+from evertrain.scoring.rows import read_time
+
+MOST_LABELS = 1_000
+CLOCK_SKEW = timedelta(minutes=5)
+
+
+class UnknownModel(EvertrainError):
+    """There is no model of this name."""
+
+
+class InvalidReport(EvertrainError):
+    """A label lacks a field, or has one of a wrong kind; the text names it."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReportLabels:
+    project: Project
+    reports: LabelReports
+    clock: Clock
+
+    def run(self, model: str, body: object, *, report_id: str) -> LabelReport:
+        """Kept when this returns. Raises UnknownModel, InvalidReport."""
+        if model not in self.project.models:
+            known = ", ".join(sorted(self.project.models))
+            raise UnknownModel(f"there is no model {model!r}; known models: {known}")
+        spec, now = self.project.models[model], self.clock.now()
+        rows = body.get("labels") if isinstance(body, dict) and set(body) == {"labels"} else [body]
+        if not isinstance(rows, list) or not rows:
+            raise InvalidReport('one label as an object, or {"labels": [...]} with at least one')
+        if len(rows) > MOST_LABELS:
+            raise InvalidReport(f"labels: {len(rows)} are too many for one request, {MOST_LABELS} are allowed")
+        labels = tuple(_read(row, spec, f"label {i}: " if len(rows) > 1 else "") for i, row in enumerate(rows))
+        for index, label in enumerate(labels):
+            if label.event_time > now + CLOCK_SKEW:
+                where = f"label {index}: " if len(labels) > 1 else ""
+                told = f"{label.event_time:%Y-%m-%d %H:%M} is in the future; it is {now:%Y-%m-%d %H:%M} UTC"
+                raise InvalidReport(f"{where}{spec.group.event_time}: {told}, and a label follows its event")
+        report = LabelReport(model=model, report_id=report_id, received_at=now, labels=labels)
+        self.reports.put(report)
+        return report
+
+
+def _read(row: object, spec: ModelSpec, where: str) -> ReportedLabel:
+    key, time, label = spec.group.entity_key, spec.group.event_time, spec.label.name
+    if not isinstance(row, dict) or set(row) != {key, time, label}:
+        raise InvalidReport(f"{where}an object with {key}, {time} and {label}, and nothing else")
+    named, value = row[key], row[label]
+    if isinstance(named, bool) or not isinstance(named, str | int) or named == "":
+        raise InvalidReport(f"{where}{key}: must be text or a whole number, which names the row")
+    event_time = read_time(row[time])
+    if event_time is None:
+        raise InvalidReport(f"{where}{time}: must be an ISO 8601 time")
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise InvalidReport(f"{where}{label}: must be a number")
+    if spec.task is Task.CLASSIFICATION and value not in (0, 1):
+        raise InvalidReport(f"{where}{label}: must be 0 or 1, not {value:g}")
+    return ReportedLabel(key=str(named), event_time=event_time, value=float(value))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LandedLabels:
+    model: str
+    key: str
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class LandLabels:
+    """`as_file` makes a batch's file of the reports of one model, one row for each key and event time."""
+
+    project: Project
+    as_file: Callable[[ModelSpec, Mapping[tuple[str, str], tuple[LabelReport, ReportedLabel]]], bytes]
+    landing: Landing
+
+    def run(self, reports: Sequence[LabelReport]) -> Iterator[LandedLabels]:
+        """The same reports land as the same object; of a row that was reported twice the later one."""
+        ordered = sorted(reports, key=lambda report: (report.model, report.received_at, report.report_id))
+        for model, of_model in groupby(ordered, key=lambda report: report.model):
+            spec = self.project.models.get(model)
+            if spec is None:
+                continue  # its folder is gone since
+            latest = {
+                (label.event_time.isoformat(), label.key): (report, label)
+                for report in of_model
+                for label in report.labels
+            }
+            body = self.as_file(spec, latest)
+            day = min(report.received_at for report, _ in latest.values())
+            key = f"{label_feed(spec)}/reported/{day:%Y/%m/%d}/{sha256(body).hexdigest()[:32]}.parquet"
+            self.landing.put(key, body)
+            yield LandedLabels(model=model, key=key, rows=len(latest))

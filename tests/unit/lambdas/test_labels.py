@@ -1,0 +1,177 @@
+"""Labels that callers report: every fault is told before anything is kept; what is kept lands as a batch."""
+
+import base64
+import io
+import json
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from evertrain.adapters.documents import dump
+from evertrain.adapters.label_reports import label_file
+from evertrain.adapters.landed_rows import LandedRowsReader
+from evertrain.domain.label_reports import LabelReport
+from evertrain.domain.model_spec import Metric, Project, Task
+from evertrain.use_cases.report_labels import MOST_LABELS, LandLabels, ReportLabels
+from lambdas.collect import labels
+from tests.builders.batches import LABELS
+from tests.builders.events import delivery
+from tests.builders.models import NOW, a_group, a_model, days
+from tests.fakes.messages import FakeClock
+
+REGRESSION = replace(a_model("lengths"), task=Task.REGRESSION, metric=Metric.MEAN_ABSOLUTE_ERROR)
+PROJECT = Project(groups={"trips": a_group()}, models={"trips": a_model(), "lengths": REGRESSION})
+LABEL = {"trip_id": "t-1", "departed_at": "2013-03-31T10:00:00Z", "late": 1}
+
+
+@dataclass
+class Reports:
+    kept: list[LabelReport] = field(default_factory=list)
+    is_down: bool = False
+
+    def put(self, report: LabelReport) -> None:
+        if self.is_down:
+            raise OSError("the queue does not answer")
+        self.kept.append(report)
+
+
+@dataclass
+class FakeLanding:
+    objects: dict[str, bytes] = field(default_factory=dict)
+
+    def put(self, key: str, body: bytes) -> None:
+        self.objects[key] = body
+
+
+@pytest.fixture
+def reports(monkeypatch: pytest.MonkeyPatch) -> Reports:
+    reports = Reports()
+    use_case = ReportLabels(project=PROJECT, reports=reports, clock=FakeClock(NOW))
+    monkeypatch.setattr(labels, "report_labels", lambda: use_case)
+    return reports
+
+
+@pytest.fixture
+def landing(monkeypatch: pytest.MonkeyPatch) -> FakeLanding:
+    landing = FakeLanding()
+    use_case = LandLabels(project=PROJECT, as_file=label_file, landing=landing)
+    monkeypatch.setattr(labels, "land_labels", lambda: use_case)
+    return landing
+
+
+def post(body: object, *, model: str = "trips", raw: str | None = None, encoded: bool = False) -> tuple[int, Any]:
+    text = json.dumps(body) if raw is None else raw
+    event = {
+        "requestContext": {"requestId": "r-1", "http": {"method": "POST"}},
+        "rawPath": f"/models/{model}/labels",
+        "body": base64.b64encode(text.encode()).decode() if encoded else text,
+        "isBase64Encoded": encoded,
+    }
+    answer = labels.report_handler(event, None)
+    return answer["statusCode"], json.loads(answer["body"])
+
+
+@pytest.mark.parametrize("encoded", [False, True])
+def test_one_label_is_kept(reports: Reports, *, encoded: bool) -> None:
+    assert post(LABEL, encoded=encoded) == (202, {"model": "trips", "report_id": "r-1", "accepted": 1})
+    ((label,),) = (report.labels for report in reports.kept)
+    assert (label.key, label.event_time, label.value) == ("t-1", NOW - timedelta(hours=14), 1.0)
+
+
+def test_many_labels_are_kept_together(reports: Reports) -> None:
+    status, answer = post({"labels": [LABEL, LABEL | {"trip_id": 7, "late": 0}]})
+    assert (status, answer["accepted"]) == (202, 2)
+    assert [label.key for label in reports.kept[0].labels] == ["t-1", "7"]
+    assert post(LABEL | {"late": 12.5}, model="lengths")[0] == 202
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ({}, "an object with trip_id, departed_at and late, and nothing else"),
+        ({"labels": []}, "with at least one"),
+        ({"labels": [LABEL] * (MOST_LABELS + 1)}, "labels: 1001 are too many for one request, 1000 are allowed"),
+        ({"labels": [LABEL, LABEL | {"more": 1}]}, "label 1: an object with trip_id, departed_at and late"),
+        (LABEL | {"trip_id": ""}, "trip_id: must be text or a whole number"),
+        (LABEL | {"trip_id": None}, "trip_id: must be text or a whole number"),
+        (LABEL | {"trip_id": True}, "trip_id: must be text or a whole number"),
+        (LABEL | {"departed_at": "soon"}, "departed_at: must be an ISO 8601 time"),
+        (LABEL | {"departed_at": "2013-04-02"}, "departed_at: 2013-04-02 00:00 is in the future; it is 2013-04-01"),
+        (LABEL | {"late": 0.5}, "late: must be 0 or 1, not 0.5"),
+        (LABEL | {"late": "yes"}, "late: must be a number"),
+        (LABEL | {"late": None}, "late: must be a number"),
+        ("late", "an object with trip_id"),
+    ],
+)
+def test_what_is_no_label_is_told_by_name_and_nothing_is_kept(reports: Reports, body: object, told: str) -> None:
+    status, answer = post(body)
+    assert status == 400
+    assert told in answer["error"]
+    assert not reports.kept
+
+
+def test_a_body_that_cannot_be_read_is_told(reports: Reports) -> None:
+    assert post(None, raw="{")[0] == 400
+    status, answer = post(None, raw=" " * 300_000)
+    assert (status, answer["error"]) == (
+        400,
+        "the body has 300,000 bytes, 200,000 are allowed; send fewer labels",
+    )
+
+
+def test_a_model_that_is_not_there_is_told_with_those_that_are(reports: Reports) -> None:
+    assert post(LABEL, model="boats") == (404, {"error": "there is no model 'boats'; known models: lengths, trips"})
+
+
+def test_what_could_not_be_kept_is_not_accepted(reports: Reports) -> None:
+    reports.is_down = True
+    assert post(LABEL) == (500, {"error": "the labels were not kept; the request id is r-1", "request_id": "r-1"})
+
+
+# --- from the queue to files ----------------------------------------------------------------------
+
+
+def messages(reports: Reports) -> dict[str, Any]:
+    return delivery(**{f"m{i}": json.loads(dump(report)) for i, report in enumerate(reports.kept)})
+
+
+def test_reports_land_by_model_as_batches_that_the_monitor_takes(reports: Reports, landing: FakeLanding) -> None:
+    post({"labels": [LABEL, LABEL | {"trip_id": "t-2"}]})
+    post(LABEL | {"trip_id": "t-3"})
+    post(LABEL | {"late": 3.5}, model="lengths")
+    assert labels.queue_handler(messages(reports), None) == {"batchItemFailures": []}
+    lengths, trips = sorted(landing.objects)
+    assert lengths.startswith("labels/lengths/reported/2013/04/01/")
+    body = io.BytesIO(landing.objects[trips])
+    with LandedRowsReader(project=PROJECT).read(body, name=trips, feed=LABELS, now=NOW) as rows:
+        assert rows.first["trip_id"].to_pylist() == ["t-1", "t-2", "t-3"]
+
+
+def test_of_a_row_that_was_reported_twice_the_later_label_lands(landing: FakeLanding) -> None:
+    first = a_report("r-1", late=1.0)
+    second = replace(a_report("r-0", late=0.0), received_at=NOW + days(1))
+    labels.queue_handler(delivery(b=json.loads(dump(second)), a=json.loads(dump(first))), None)
+    ((key, body),) = landing.objects.items()
+    later = NOW + days(2)
+    with LandedRowsReader(project=PROJECT).read(io.BytesIO(body), name=key, feed=LABELS, now=later) as rows:
+        assert rows.first["late"].to_pylist() == [0.0]
+
+
+def test_the_same_label_reported_anew_is_another_batch(landing: FakeLanding) -> None:
+    for report in (a_report("r-1", late=1.0), a_report("r-1", late=1.0), a_report("r-2", late=1.0)):
+        labels.queue_handler(delivery(one=json.loads(dump(report))), None)
+    assert len(landing.objects) == 2
+
+
+def test_a_message_that_cannot_be_read_goes_back_alone(landing: FakeLanding) -> None:
+    answer = labels.queue_handler(delivery(bad={"no": 1}, good=json.loads(dump(a_report("r-1", late=1.0)))), None)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
+    assert len(landing.objects) == 1
+
+
+def a_report(report_id: str, *, late: float) -> LabelReport:
+    reports = Reports()
+    use_case = ReportLabels(project=PROJECT, reports=reports, clock=FakeClock(NOW))
+    return use_case.run("trips", LABEL | {"late": late}, report_id=report_id)
