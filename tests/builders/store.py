@@ -1,7 +1,7 @@
 """A feature store in a folder."""
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -12,11 +12,14 @@ from evertrain.adapters.delta_writer import DeltaWriter
 from evertrain.adapters.landed_rows import LandedRowsReader
 from evertrain.domain.batches import Batch, BatchFile, Feed, TableState
 from evertrain.domain.feeds import all_feeds
-from evertrain.domain.model_spec import Project
+from evertrain.domain.model_spec import ModelSpec, Project
+from evertrain.domain.training import Interval, TrainingPlan
 from evertrain.use_cases.check_batch import batch_id_of
-from tests.builders.models import a_group, a_model
+from tests.builders.models import NOW, a_group, a_model, days
 
 PROJECT = Project(groups={"trips": a_group()}, models={"trips": a_model()})
+
+EVER = Interval(start=NOW - days(99), end=NOW + days(99))
 
 
 @dataclass
@@ -65,3 +68,20 @@ class Store:
 
     def add(self, feed: Feed, body: bytes, *, ingested_at: datetime) -> TableState:
         return self.writer.commit(self.put(feed, body, ingested_at=ingested_at))
+
+    def plan(self, spec: ModelSpec, **changes: object) -> TrainingPlan:
+        """Of everything that is there, as known at NOW."""
+        plan = TrainingPlan(
+            decision_id="d1",
+            spec=spec,
+            planned_at=NOW,
+            known_at=NOW,
+            watermark=NOW,
+            table_versions=self.versions(),
+            candidates=(),
+            validation=EVER,
+            gate=EVER,
+            champion_version=None,
+            seed=1,
+        )
+        return replace(plan, **changes)  # type: ignore[arg-type]

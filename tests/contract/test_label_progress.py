@@ -9,18 +9,15 @@ import pytest
 from evertrain.adapters.delta_labels import DeltaLabelMeasures
 from evertrain.adapters.dynamodb_batches import DynamoDBLabelProgress
 from evertrain.domain.labels import LabelledDay, LabelProgress, watermark
-from evertrain.domain.training import Interval, TrainingPlan
 from evertrain.ports.feature_store import LabelProgressLog
 from evertrain.use_cases.measure_labels import MeasureLabels
 from evertrain.use_cases.training_rows import StoredTrainingRows
 from tests.builders.batches import FEATURES, LABELS
 from tests.builders.landed import FIRST_DAY, features_frame, landed_features, parquet
 from tests.builders.models import NOW, a_model, days, labels_table
-from tests.builders.store import Store
+from tests.builders.store import EVER, Store
 from tests.fakes.batches import FakeLabelProgress
 from tests.fakes.messages import FakeClock
-
-EVER = Interval(start=NOW - days(99), end=NOW + days(99))
 
 
 @pytest.fixture
@@ -114,22 +111,6 @@ def test_a_row_without_a_label_is_a_negative_only_where_that_is_declared(store: 
     store.add(LABELS, parquet(a_day_of_labels(1).head(5)), ingested_at=NOW)
     rows = StoredTrainingRows(tables=store.reader)
     spec = a_model()
-    assert rows.labelled(spec, a_plan(store), EVER).num_rows == 5
+    assert rows.labelled(spec, store.plan(spec), EVER).num_rows == 5
     reported = replace(spec, label=replace(spec.label, absent=0.0))
-    assert sorted(rows.labelled(reported, a_plan(store), EVER)["late"].to_pylist()) == 15 * [0.0] + 5 * [1.0]
-
-
-def a_plan(store: Store) -> TrainingPlan:
-    return TrainingPlan(
-        decision_id="d1",
-        spec=a_model(),
-        planned_at=NOW,
-        known_at=NOW,
-        watermark=NOW,
-        table_versions=store.versions(),
-        candidates=(),
-        validation=EVER,
-        gate=EVER,
-        champion_version=None,
-        seed=1,
-    )
+    assert sorted(rows.labelled(reported, store.plan(spec), EVER)["late"].to_pylist()) == 15 * [0.0] + 5 * [1.0]

@@ -20,12 +20,11 @@ from evertrain.ports.feature_store import UnknownTable
 from evertrain.use_cases.training_rows import StoredTrainingRows
 from tests.builders.landed import landed_features, landed_labels
 from tests.builders.models import NOW, a_group, a_model, days
-from tests.builders.store import Store
+from tests.builders.store import EVER, Store
 
 FEATURES = Feed(kind=FeedKind.FEATURES, name="trips")
 LABELS = Feed(kind=FeedKind.LABELS, name="trips")
 ROOT = Path(__file__).parents[2]
-EVER = Interval(start=NOW - days(99), end=NOW + days(99))
 
 
 @pytest.fixture
@@ -201,19 +200,7 @@ def planned(store: Store, *, features: list[int], labels: list[int]) -> Training
         store.add(FEATURES, landed_features(day=day), ingested_at=NOW)
     for day in labels:
         store.add(LABELS, landed_labels(day=day), ingested_at=NOW)
-    return TrainingPlan(
-        decision_id="d1",
-        spec=a_model(),
-        planned_at=NOW,
-        known_at=NOW,
-        watermark=NOW,
-        table_versions=store.versions(),
-        candidates=(),
-        validation=EVER,
-        gate=EVER,
-        champion_version=None,
-        seed=1,
-    )
+    return store.plan(a_model())
 
 
 def read(store: Store, feed: Feed, **arguments: object) -> pa.Table:

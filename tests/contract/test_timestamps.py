@@ -18,7 +18,6 @@ from evertrain.adapters.prediction_files import prediction_file
 from evertrain.conversion import check_parity, to_flat
 from evertrain.conversion.frame import to_frame
 from evertrain.domain.model_spec import Column, DriftPolicy, FeatureKind, ModelSpec, Project
-from evertrain.domain.training import Interval, TrainingPlan
 from evertrain.ports.batch_reader import BatchRejected
 from evertrain.scoring import FlatModel, InvalidRow, validate_rows
 from evertrain.statistics.reference import Reference, build_reference
@@ -28,12 +27,11 @@ from evertrain.use_cases.labelled_rows import LabelledRows
 from evertrain.use_cases.training_rows import StoredTrainingRows
 from tests.builders.batches import FEATURES, LABELS
 from tests.builders.landed import csv, features_frame, landed_labels, parquet
-from tests.builders.models import NOW, a_group, a_model, days
+from tests.builders.models import NOW, a_group, a_model
 from tests.builders.predictions import answered
-from tests.builders.store import Store
+from tests.builders.store import EVER, Store
 
 ROWS = 600
-EVER = Interval(start=NOW - days(99), end=NOW + days(99))
 
 
 def a_spec() -> ModelSpec:
@@ -104,7 +102,7 @@ def test_training_and_serving_see_the_same_age(tmp_path: Path) -> None:
     frame = trips()
     store.add(FEATURES, parquet(frame), ingested_at=NOW)
     store.add(LABELS, landed_labels(rows=ROWS, late=(expected_ages(frame) > 300) * 1.0), ingested_at=NOW)
-    table = StoredTrainingRows(tables=store.reader).labelled(spec, a_plan(store), EVER)
+    table = StoredTrainingRows(tables=store.reader).labelled(spec, store.plan(spec), EVER)
     np.testing.assert_array_equal(np.array(table["joined"].to_pylist(), dtype=float), expected_ages(frame))
 
     rows = LabelledRows("all", table, spec)
@@ -161,19 +159,3 @@ def a_reference(frame: pd.DataFrame) -> Reference:
     features = [feature for feature in a_spec().features if feature.name == "joined"]
     built = build_reference(columns_of(parquet(frame)), features)
     return Reference.from_bytes(built.to_bytes())
-
-
-def a_plan(store: Store) -> TrainingPlan:
-    return TrainingPlan(
-        decision_id="d1",
-        spec=a_model(),
-        planned_at=NOW,
-        known_at=NOW,
-        watermark=NOW,
-        table_versions=store.versions(),
-        candidates=(),
-        validation=EVER,
-        gate=EVER,
-        champion_version=None,
-        seed=1,
-    )

@@ -18,10 +18,9 @@ from evertrain.use_cases.training_rows import StoredTrainingRows
 from tests.builders.batches import FEATURES, LABELS
 from tests.builders.landed import FIRST_DAY, features_frame, landed_features, landed_labels, parquet
 from tests.builders.models import NOW, a_model, days
-from tests.builders.store import Store
+from tests.builders.store import EVER, Store
 
 EARLIER = NOW - timedelta(hours=1)
-EVER = Interval(start=NOW - days(99), end=NOW + days(99))
 
 
 def keep_up(store: Store, *, needed: tuple[int, ...] = (), recent_hours: int = 24) -> Upkeep:
@@ -152,16 +151,4 @@ class World:
             store.add(FEATURES, parquet(part), ingested_at=self.now)
 
     def plan(self, store: Store) -> TrainingPlan:
-        return TrainingPlan(
-            decision_id="d1",
-            spec=a_model(),
-            planned_at=self.now,
-            known_at=self.now,
-            watermark=self.now,
-            table_versions=store.versions(),
-            candidates=(),
-            validation=EVER,
-            gate=EVER,
-            champion_version=None,
-            seed=1,
-        )
+        return store.plan(a_model(), known_at=self.now)

@@ -1,0 +1,288 @@
+"""The feature store: reading a window, committing, writers at once, and the point-in-time join, beside its peers.
+
+python -m bench.store
+
+Writes `bench/results/store.json` and `store.md`. Peers run in environments of their own on the same files, and those
+whose environment is not there are left out and said to be.
+"""
+
+import json
+import multiprocessing
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from evertrain.adapters.delta_reader import DeltaReader
+from evertrain.adapters.delta_upkeep import DeltaUpkeep
+from evertrain.adapters.delta_writer import DeltaWriter
+from evertrain.domain.batches import Batch, BatchFile
+from evertrain.domain.feeds import group_feed
+from evertrain.domain.model_spec import Column, FeatureGroup, FeatureKind, Project
+from evertrain.domain.training import Interval
+from evertrain.use_cases.point_in_time import NONE, take, valid_rows
+
+ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "bench" / "results"
+PLACE = ROOT / ".build" / "bench" / "store"
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+TIME = pa.timestamp("us", tz="UTC")
+FEATURES = tuple(f"f{number}" for number in range(20))
+APPENDS, ROWS_OF_APPEND = 300, 1_000
+WRITERS = 4
+KEEP_UP_EVERY = 50
+JOINED_ROWS, KEYS = 1_000_000, 20_000
+
+FEED = group_feed("readings")
+PROJECT = Project(
+    groups={
+        "readings": FeatureGroup(
+            name="readings",
+            entity_key="sensor",
+            event_time="read_at",
+            columns=tuple(Column(name=name, kind=FeatureKind.NUMERIC) for name in FEATURES),
+        )
+    },
+    models={},
+)
+
+
+@dataclass(frozen=True)
+class Store:
+    """A store in a folder, and the batches as the monitor would have put them there."""
+
+    root: Path
+
+    @classmethod
+    def empty(cls, name: str) -> "Store":
+        root = PLACE / name
+        shutil.rmtree(root, ignore_errors=True)
+        (root / str(FEED)).mkdir(parents=True)
+        return cls(root)
+
+    def batch(self, number: int, *, writer: int = 0) -> Batch:
+        """Two hours and 24 minutes of readings: 300 of them are 30 days."""
+        rng = np.random.default_rng([writer, number])
+        start = BEGIN + number * timedelta(days=0.1)
+        step = timedelta(days=0.1) / ROWS_OF_APPEND
+        times = [start + index * step for index in range(ROWS_OF_APPEND)]
+        table = pa.table(
+            {
+                "sensor": [f"s{writer}-{index}" for index in range(ROWS_OF_APPEND)],
+                "event_time": pa.array(times, TIME),
+                "ingested_at": pa.array([start + timedelta(hours=3)] * ROWS_OF_APPEND, TIME),
+                **{name: rng.normal(size=ROWS_OF_APPEND) for name in FEATURES},
+            }
+        )
+        path = self.root / str(FEED) / f"batch-{writer}-{number}.parquet"
+        pq.write_table(table, path, compression="zstd")
+        file = BatchFile(
+            path=path.name,
+            rows=ROWS_OF_APPEND,
+            bytes=path.stat().st_size,
+            event_time_min=times[0],
+            event_time_max=times[-1],
+            ingested_at=start + timedelta(hours=3),
+        )
+        return Batch.of([file], batch_id=f"{writer}-{number}", feed=FEED, source_key=path.name)
+
+    def writer(self) -> DeltaWriter:
+        return DeltaWriter(root=str(self.root), project=PROJECT)
+
+    def files_within(self, window: Interval) -> list[str]:
+        """Of the first writer's batches. The window begins and ends with one."""
+        first, last = (round((moment - BEGIN) / timedelta(days=0.1)) for moment in (window.start, window.end))
+        return [str(self.root / str(FEED) / f"batch-0-{number}.parquet") for number in range(first, last)]
+
+
+def commits(*, with_upkeep: bool) -> tuple[Store, list[float]]:
+    """Seconds of each of 300 commits, one after the other."""
+    store = Store.empty("kept-up" if with_upkeep else "as-it-came")
+    writer, seconds = store.writer(), []
+    for number in range(APPENDS):
+        batch = store.batch(number)
+        began = time.perf_counter()
+        writer.commit(batch)
+        seconds.append(time.perf_counter() - began)
+        if with_upkeep and (number + 1) % KEEP_UP_EVERY == 0:
+            DeltaUpkeep(root=str(store.root)).keep_up(FEED, needed=())
+    return store, seconds
+
+
+def reads(store: Store) -> dict[str, float]:
+    """Seconds to read all features of ten days, by our reader and as plain Parquet files."""
+    window = Interval(start=BEGIN + timedelta(days=10), end=BEGIN + timedelta(days=20))
+    version = DeltaReader(root=str(store.root)).state(FEED).version
+    reader = DeltaReader(root=str(store.root))
+
+    def ours() -> int:
+        return int(
+            reader.read(
+                FEED, version=version, rows=window, known_at=BEGIN + timedelta(days=99), columns=("sensor", *FEATURES)
+            ).num_rows
+        )
+
+    def plain() -> int:
+        # Whoever keeps plain files knows by their names which they need.
+        needed = store.files_within(window)
+        return int(
+            pq.ParquetDataset(needed).read(columns=["sensor", "event_time", "ingested_at", *FEATURES]).num_rows
+        )
+
+    if ours() != plain():
+        raise AssertionError(f"{ours()} rows against {plain()}")
+    return {"ours_s": _timed(ours), "plain_s": _timed(plain)}
+
+
+def concurrent_writers() -> dict[str, Any]:
+    """Four processes append 300 batches each; nothing may be lost, and nothing be there twice."""
+    store = Store.empty("at-once")
+    store.writer().commit(store.batch(0, writer=9))
+    began = time.perf_counter()
+    context = multiprocessing.get_context("spawn")
+    writers = [context.Process(target=_append_all, args=(str(store.root), number)) for number in range(WRITERS)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    wanted = (WRITERS * APPENDS + 1) * ROWS_OF_APPEND
+    found = DeltaReader(root=str(store.root)).state(FEED).rows
+    return {"rows_lost": wanted - found, "seconds": time.perf_counter() - began, "commits": WRITERS * APPENDS}
+
+
+def _append_all(root: str, writer: int) -> None:
+    store = Store(Path(root))
+    ours = store.writer()
+    for number in range(APPENDS):
+        ours.commit(store.batch(number, writer=writer))
+
+
+def joined_tables() -> tuple[Path, Path]:
+    """A million rows that ask, and a million values of 20,000 keys, as Parquet files that every peer reads."""
+    asking, values = PLACE / "asking.parquet", PLACE / "values.parquet"
+    PLACE.mkdir(parents=True, exist_ok=True)
+    rng = np.random.default_rng(0)
+    keys = np.array([f"sensor-{number:05d}" for number in range(KEYS)])
+    span = int(timedelta(days=60) / timedelta(microseconds=1))
+    for path, more in ((asking, False), (values, True)):
+        times = BEGIN.timestamp() * 1e6 + rng.integers(0, span, JOINED_ROWS)
+        columns: dict[str, Any] = {
+            "sensor": keys[rng.integers(0, KEYS, JOINED_ROWS)],
+            "event_time": pa.array(times.astype(np.int64), pa.int64()).cast(TIME),
+        }
+        if more:
+            late = rng.integers(0, int(3_600e6), JOINED_ROWS)
+            columns["ingested_at"] = pa.array((times + late).astype(np.int64), pa.int64()).cast(TIME)
+            columns |= {name: rng.normal(size=JOINED_ROWS) for name in FEATURES[:5]}
+        pq.write_table(pa.table(columns), path)
+    return asking, values
+
+
+def our_join(asking: Path, values: Path) -> dict[str, Any]:
+    left, right = pq.read_table(asking), pq.read_table(values)
+
+    def join() -> int:
+        found = valid_rows(left, right, asking_key="sensor", key="sensor", maximum_age=timedelta(days=7))
+        take(right, found)
+        return int((found != NONE).sum())
+
+    return {"seconds": _timed(join, runs=3), "matched": join()}
+
+
+def peer_join(name: str, environment: str, asking: Path, values: Path) -> dict[str, Any] | None:
+    python = ROOT / environment / "bin" / "python"
+    if not python.exists():
+        print(f"{name}: {environment} is not there, left out", file=sys.stderr)
+        return None
+    script = ROOT / "bench" / "peers" / f"{name}.py"
+    quiet = os.environ | {"FEAST_USAGE": "False", "DO_NOT_TRACK": "1", "PYTHONWARNINGS": "ignore", "PYTHONPATH": ""}
+    told = subprocess.run(
+        [str(python), str(script), str(asking), str(values)], env=quiet, check=True, stdout=subprocess.PIPE, text=True
+    )
+    found: dict[str, Any] = json.loads(told.stdout.splitlines()[-1])
+    return found
+
+
+def _timed(work: Callable[[], object], *, runs: int = 7) -> float:
+    seconds = []
+    for _ in range(runs):
+        began = time.perf_counter()
+        work()
+        seconds.append(time.perf_counter() - began)
+    return median(seconds)
+
+
+def main() -> None:
+    store, plain_commits = commits(with_upkeep=False)
+    as_it_came = reads(store)
+    kept_up, commits_with_upkeep = commits(with_upkeep=True)
+    after_upkeep = reads(kept_up)
+    at_once = concurrent_writers()
+    asking, values = joined_tables()
+    joins = {"Evertrain": our_join(asking, values)}
+    for told, name, environment in (
+        ("pandas.merge_asof", "pandas_asof", ".venv"),
+        ("DuckDB, ASOF JOIN", "duckdb_asof", ".venv-bench/duckdb"),
+        ("Feast, file offline store", "feast_offline", ".venv-bench/feast"),
+    ):
+        found = peer_join(name, environment, asking, values)
+        if found is not None:
+            joins[told] = found
+            print(f"{told}: {found}", flush=True)
+    matched = {told: found["matched"] for told, found in joins.items()}
+    if len(set(matched.values())) > 1:
+        print(f"the joins do not agree: {matched}", file=sys.stderr)
+    results = {
+        "window_read_ratio_plain_parquet": round(as_it_came["ours_s"] / as_it_came["plain_s"], 2),
+        "window_read_ratio_plain_parquet_after_upkeep": round(after_upkeep["ours_s"] / after_upkeep["plain_s"], 2),
+        "commit_last_over_first_300": round(_last_over_first(commits_with_upkeep), 2),
+        "commit_last_over_first_300_without_upkeep": round(_last_over_first(plain_commits), 2),
+        "commit_ms": round(1000 * median(commits_with_upkeep), 1),
+        "rows_lost_4_writers": at_once["rows_lost"],
+        "commits_per_s_4_writers": round(at_once["commits"] / at_once["seconds"], 1),
+        "point_in_time_join_rows_per_s": round(JOINED_ROWS / joins["Evertrain"]["seconds"]),
+        "joins": joins,
+        "reads": {"as it came": as_it_came, "after upkeep": after_upkeep},
+    }
+    (RESULTS / "store.json").write_text(json.dumps(results, indent=2) + "\n")
+    (RESULTS / "store.md").write_text(_markdown(results))
+    print(json.dumps(results, indent=2))
+
+
+def _last_over_first(seconds: list[float]) -> float:
+    """Medians of twenty. The very first makes the table, and is left out."""
+    return median(seconds[-20:]) / median(seconds[1:21])
+
+
+def _markdown(results: dict[str, Any]) -> str:
+    lines = [
+        "# The feature store",
+        "",
+        f"`make bench-store`, local disk: {APPENDS} batches of {ROWS_OF_APPEND:,} rows × {len(FEATURES)} features.",
+        "",
+        "| | |",
+        "|---|---|",
+        *(f"| {name} | {value} |" for name, value in results.items() if not isinstance(value, dict)),
+        "",
+        f"Join of {JOINED_ROWS:,} rows as of their times with as many values of {KEYS:,} keys, up to seven days old:",
+        "",
+        "| | seconds | matched |",
+        "|---|---|---|",
+        *(f"| {name} | {found['seconds']:.2f} | {found['matched']:,} |" for name, found in results["joins"].items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+if __name__ == "__main__":
+    main()
