@@ -45,7 +45,7 @@ def metric_lines(verdict: DriftVerdict, *, stage: str, source: FeedKind) -> Iter
 def label_line(progress: LabelProgress, *, label: LabelSpec, model: str, stage: str) -> str:
     """How complete and how late a model's labels are. Ages in hours."""
     complete_to = progress.measured_at - label.latency
-    values: dict[str, float] = {"UnmatchedLabels": float(progress.unmatched)}
+    values = {"UnmatchedLabels": float(progress.unmatched), "PrematureLabels": float(progress.premature)}
     coverage = progress.coverage(before=complete_to)
     if coverage is not None:
         values["LabelCoverage"] = coverage

@@ -1,15 +1,15 @@
-"""Reported labels: messages of a queue, and files of the feed `labels/<model>`."""
+"""Reported labels: messages of a queue, and files of the feeds of labels."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evertrain.adapters.documents import dump, load
+from evertrain.domain.feeds import FeedSchema
 from evertrain.domain.label_reports import LabelReport, ReportedLabel
-from evertrain.domain.model_spec import ModelSpec
 from evertrain.use_cases.arrow_columns import TIMESTAMP
 
 if TYPE_CHECKING:
@@ -32,15 +32,14 @@ def read_report(message: str) -> LabelReport:
     return load(LabelReport, message)
 
 
-def label_file(spec: ModelSpec, labels: Mapping[tuple[str, str], tuple[LabelReport, ReportedLabel]]) -> bytes:
+def label_file(schema: FeedSchema, labels: Sequence[tuple[LabelReport, ReportedLabel]]) -> bytes:
     """With the report's id beside each label: the same label reported anew, after another one, is another batch."""
-    rows = [labels[each] for each in sorted(labels)]
     table = pa.table(
         {
-            spec.group.entity_key: pa.array([label.key for _, label in rows], pa.string()),
-            spec.group.event_time: pa.array([label.event_time for _, label in rows], TIMESTAMP),
-            spec.label.name: pa.array([label.value for _, label in rows], pa.float64()),
-            "report_id": pa.array([report.report_id for report, _ in rows], pa.string()),
+            schema.key: pa.array([label.key for _, label in labels], pa.string()),
+            schema.landed_event_time: pa.array([label.event_time for _, label in labels], TIMESTAMP),
+            schema.label: pa.array([label.value for _, label in labels], pa.float64()),
+            "report_id": pa.array([report.report_id for report, _ in labels], pa.string()),
         }
     )
     file = io.BytesIO()

@@ -114,6 +114,7 @@ class _LabelTable(Table):
     latency: Duration
     absent: Annotated[float, Field(allow_inf_nan=False)] | None = None
     minimum_coverage: Annotated[float, Field(gt=0, le=1)] | None = None
+    of_predictions: bool = False
 
 
 class _DriftTable(Table):

@@ -12,7 +12,8 @@ from evertrain.adapters.project_files import load_project
 from evertrain.adapters.stage import Stage
 from evertrain.domain.batches import Feed, FeedKind
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.feeds import all_feeds, key_of, label_feed
+from evertrain.domain.feeds import all_feeds, key_of, label_feeds_of
+from evertrain.domain.labels import label_tables
 from evertrain.domain.model_spec import ModelSpec, Project
 from evertrain.domain.training import Interval
 from evertrain.scoring.rows import read_time
@@ -38,7 +39,12 @@ class OtherRows(EvertrainError):
 
 
 def features(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="a feature group, labels/MODEL or predictions/MODEL")],
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME", help="a feature group, labels/MODEL, predictions/MODEL or prediction_labels/MODEL"
+        ),
+    ],
     as_of: Annotated[
         str | None, typer.Option(help="What was known then: an ISO 8601 time, UTC. Default: now.")
     ] = None,
@@ -105,7 +111,8 @@ def labels(
     spec, deployed = _model(load_project(project), model), Stage.find(stage)
     now = deployed.now()
     progress = deployed.measured_labels(spec, now=now)
-    status = label_status(spec, deployed.tables.get(label_feed(spec)), progress, now=now)
+    tables = {feed: deployed.tables.get(feed) for feed in label_feeds_of(spec)}
+    status = label_status(spec, label_tables(spec, tables), progress, now=now)
     if as_json:
         from evertrain.adapters.documents import dump  # noqa: PLC0415
 

@@ -9,11 +9,12 @@ from evertrain.domain.model_spec import FeatureKind
 
 
 class FeedKind(StrEnum):
-    """What a feed carries: rows of a feature group, a model's labels, or what its endpoint answered."""
+    """What a feed carries: rows of a feature group, a model's labels, its endpoint's answers, or labels of these."""
 
     FEATURES = "features"
     LABELS = "labels"
     PREDICTIONS = "predictions"
+    PREDICTION_LABELS = "prediction_labels"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

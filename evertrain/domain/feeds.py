@@ -26,23 +26,42 @@ def label_feed(spec: ModelSpec) -> Feed:
     return Feed(kind=FeedKind.LABELS, name=spec.name)
 
 
+def prediction_feed(spec: ModelSpec) -> Feed:
+    return Feed(kind=FeedKind.PREDICTIONS, name=spec.name)
+
+
+def prediction_label_feed(spec: ModelSpec) -> Feed:
+    return Feed(kind=FeedKind.PREDICTION_LABELS, name=spec.name)
+
+
+def label_feeds_of(spec: ModelSpec) -> tuple[Feed, ...]:
+    """Of its group's rows first."""
+    return (label_feed(spec), *([prediction_label_feed(spec)] if spec.label.of_predictions else []))
+
+
 def feeds_of(spec: ModelSpec) -> tuple[Feed, ...]:
-    """What a model is trained on: its own group, those that are joined to it, its labels."""
+    """What a model cannot be trained without: its own group, those that are joined to it, its labels."""
     return (*(group_feed(group.name) for group in spec.groups), label_feed(spec))
 
 
-def key_of(feed: Feed, project: Project) -> str:
-    return schema_of(feed, project).key
+def request_feeds_of(spec: ModelSpec) -> tuple[Feed, ...]:
+    """What it is trained on besides, once its endpoint was asked and labels of the answers have come."""
+    return (prediction_feed(spec), prediction_label_feed(spec)) if spec.label.of_predictions else ()
 
 
 def all_feeds(project: Project) -> tuple[Feed, ...]:
     groups = (group_feed(name) for name in sorted(project.groups))
-    models = (
-        Feed(kind=kind, name=name)
-        for kind in (FeedKind.LABELS, FeedKind.PREDICTIONS)
-        for name in sorted(project.models)
+    models = [project.models[name] for name in sorted(project.models)]
+    return (
+        *groups,
+        *(label_feed(spec) for spec in models),
+        *(prediction_feed(spec) for spec in models),
+        *(prediction_label_feed(spec) for spec in models if spec.label.of_predictions),
     )
-    return (*groups, *models)
+
+
+def key_of(feed: Feed, project: Project) -> str:
+    return schema_of(feed, project).key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +93,10 @@ def schema_of(feed: Feed, project: Project) -> FeedSchema:
     spec = project.models[feed.name]
     if feed.kind is FeedKind.PREDICTIONS:
         return schema_of_predictions(spec)
+    names_prediction = feed.kind is FeedKind.PREDICTION_LABELS
     return FeedSchema(
-        key=spec.group.entity_key,
-        landed_event_time=spec.group.event_time,
+        key=PREDICTION_ID if names_prediction else spec.group.entity_key,
+        landed_event_time=EVENT_TIME if names_prediction else spec.group.event_time,
         columns=(Column(name=spec.label.name, kind=FeatureKind.NUMERIC),),
         batch=BatchSize(),
         binary=spec.task is Task.CLASSIFICATION,

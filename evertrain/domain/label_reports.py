@@ -6,11 +6,12 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportedLabel:
-    """Of the row with this key and event time."""
+    """Of the row with this key and event time; or of the prediction with this id, observed at this time."""
 
     key: str
     event_time: datetime
     value: float
+    of_prediction: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -129,13 +129,15 @@ class LabelSpec:
 
     `absent`: what a row without a label counts as once its latency has passed, such as 0 where only the exceptions
     are reported; by default it is unknown, and not used. `minimum_coverage`: the share of a day's rows that must have
-    a label for the day to count as complete.
+    a label for the day to count as complete. `of_predictions`: labels may also name a prediction; what the endpoint
+    was asked is then a row to train on, as it was asked.
     """
 
     name: str
     latency: timedelta
     absent: float | None = None
     minimum_coverage: float | None = None
+    of_predictions: bool = False
 
 
 class DriftRule(StrEnum):

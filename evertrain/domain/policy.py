@@ -7,11 +7,10 @@ from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import takewhile
 
-from evertrain.domain.batches import TableState
 from evertrain.domain.decisions import Action, Decision, Reason, Trigger
 from evertrain.domain.drift import DriftStatus, DriftVerdict
 from evertrain.domain.events import EventName
-from evertrain.domain.labels import LabelProgress, watermark
+from evertrain.domain.labels import LabelProgress, LabelTables, watermark
 from evertrain.domain.model_spec import DriftPolicy, ModelSpec
 from evertrain.domain.outcomes import Outcome
 from evertrain.domain.predictions import PREDICTION
@@ -34,7 +33,7 @@ class LoopState:
     champion: Champion | None
     verdicts: Sequence[DriftVerdict]
     requests: Sequence[DriftVerdict]
-    labels: TableState | None
+    labels: LabelTables | None
     label_progress: LabelProgress | None
     oldest_event_time: datetime | None
     newest_event_times: Mapping[str, datetime]

@@ -86,7 +86,8 @@ class LabelMeasures(Protocol):
     ) -> LabelProgress | None:
         """Of rows with events from `since` to `now`, as known now; latencies of those before `matured_before`.
 
-        None while one of the tables is not there.
+        `labels` of rows are matched by key and event time, labels of predictions by key alone. None while one of the
+        tables is not there.
         """
 
 

@@ -181,7 +181,11 @@ def label_status(status: LabelStatus, *, days: int) -> None:
     declared = duration_name(status.declared_latency)
     console.print(f"They come late by: {late or 'not known yet'}; model.toml declares {declared}.")
     if progress.unmatched:
-        console.print(f"[yellow]{progress.unmatched:,} labels[/] are of keys and times that no row has.")
+        console.print(f"[yellow]{progress.unmatched:,} labels[/] are of rows or predictions that are not there.")
+    if progress.premature:
+        console.print(
+            f"[yellow]{progress.premature:,} labels[/] say they are from before their prediction; not used."
+        )
     table = _table(f"The last {days} days", "day", "rows", "labelled", "share")
     for day in progress.days[-days:]:
         table.add_row(f"{day.day:%Y-%m-%d}", f"{day.rows:,}", f"{day.labelled:,}", f"{day.coverage:.1%}")

@@ -11,7 +11,8 @@ from hashlib import sha256
 from evertrain.domain.decisions import Action, Reason, RecordedDecision
 from evertrain.domain.drift import DriftStatus
 from evertrain.domain.events import Event, EventName
-from evertrain.domain.feeds import feeds_of
+from evertrain.domain.feeds import group_feed, label_feeds_of, own_feed
+from evertrain.domain.labels import label_tables
 from evertrain.domain.model_spec import ModelSpec, Project
 from evertrain.domain.policy import LoopState, decide
 from evertrain.ports.batches import BatchLog
@@ -117,8 +118,9 @@ class DecideRetraining:
         self.bus.publish([Event(name=_ANNOUNCED_AS[decision.action], detail=detail)])
 
     def _state(self, spec: ModelSpec, *, asked_by: str) -> LoopState:
-        features, *joined, labels = feeds_of(spec)
-        tables = {feed: self.tables.get(feed) for feed in (features, *joined, labels)}
+        groups = [group_feed(group.name) for group in spec.groups]
+        tables = {feed: self.tables.get(feed) for feed in (*groups, *label_feeds_of(spec))}
+        labels = label_tables(spec, tables)
         requests = self.batches.requests(spec.name, limit=_VERDICTS_READ)
         quarantines = {feed: self.batches.consecutive_quarantines(feed) for feed in tables}
         decisions = self.decisions.decisions(spec.name, limit=_DECISIONS_READ)
@@ -130,9 +132,9 @@ class DecideRetraining:
                 (verdict.checked_at for verdict in requests if verdict.status is DriftStatus.STABLE), default=None
             ),
             Reason.FEED_STALE: min(
-                (table.ingested_at_max for feed in (features, *joined) if (table := tables[feed])), default=None
+                (table.ingested_at_max for feed in groups if (table := tables[feed])), default=None
             ),
-            Reason.LABELS_OVERDUE: table.ingested_at_max if (table := tables[labels]) else None,
+            Reason.LABELS_OVERDUE: labels.ingested_at_max if labels else None,
             Reason.CONTENDERS_REJECTED: max(
                 (outcome.ended_at for outcome in outcomes if outcome.name is EventName.MODEL_PROMOTED), default=None
             ),
@@ -145,12 +147,10 @@ class DecideRetraining:
                 for verdict in self.batches.verdicts(spec.name, group.name, limit=_VERDICTS_READ)
             ],
             requests=requests,
-            labels=tables[labels],
+            labels=labels,
             label_progress=self.label_progress.progress(spec.name),
-            oldest_event_time=table.event_time_min if (table := tables[features]) else None,
-            newest_event_times={
-                feed.name: table.event_time_max for feed in (features, *joined) if (table := tables[feed])
-            },
+            oldest_event_time=table.event_time_min if (table := tables[own_feed(spec)]) else None,
+            newest_event_times={feed.name: table.event_time_max for feed in groups if (table := tables[feed])},
             retraining_running=self.leases.is_held(spec.name),
             last_retraining_at=max(
                 (entry.decided_at for entry in decisions if entry.decision.action is Action.RETRAIN), default=None

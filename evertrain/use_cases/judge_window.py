@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from evertrain.domain.batches import Feed, FeedKind
 from evertrain.domain.drift import Findings
 from evertrain.domain.errors import EvertrainError
+from evertrain.domain.feeds import prediction_feed
 from evertrain.domain.model_spec import ModelSpec
 from evertrain.domain.registry import Champion
 from evertrain.ports.batches import BatchLog
@@ -56,7 +56,7 @@ class JudgeWindow:
     def of_requests(self, spec: ModelSpec, *, since: datetime) -> WindowDrift:
         """Of the requests to the endpoint from `since` on, and of its answers. Raises as `run` does."""
         champion = self._champion(spec)
-        feed = Feed(kind=FeedKind.PREDICTIONS, name=spec.name)
+        feed = prediction_feed(spec)
         inside = [batch.batch_id for batch in self.batches.batches(feed, limit=MOST_BATCHES, since=since)]
         reference = self.load_reference(champion.reference_uri).of_requests
         return self._judge(spec, champion, inside, reference, since)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import groupby
 
-from evertrain.domain.batches import Feed, FeedKind
+from evertrain.domain.feeds import prediction_feed
 from evertrain.domain.model_spec import ModelSpec, Project
 from evertrain.domain.predictions import Answered
 from evertrain.ports.batches import Landing
@@ -47,7 +47,7 @@ class LandPredictions:
             now = self.replayed.now()
             answered = [replace(each, answered_at=now) for each in answered]
         body = self.as_file(spec, answered)
-        feed = Feed(kind=FeedKind.PREDICTIONS, name=spec.name)
+        feed = prediction_feed(spec)
         key = f"{feed}/{min(each.answered_at for each in answered):%Y/%m/%d}/{sha256(body).hexdigest()[:32]}.parquet"
         self.landing.put(key, body)
         return LandedPredictions(model=spec.name, key=key, rows=sum(len(each.rows) for each in answered))

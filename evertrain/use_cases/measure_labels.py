@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from evertrain.domain.feeds import label_feed, own_feed
+from evertrain.domain.feeds import label_feed, own_feed, prediction_feed, prediction_label_feed
 from evertrain.domain.labels import LabelProgress
 from evertrain.domain.model_spec import ModelSpec
+from evertrain.domain.predictions import PREDICTION_ID
 from evertrain.ports.clock import Clock
 from evertrain.ports.feature_store import LabelMeasures, LabelProgressLog
 
@@ -28,14 +29,21 @@ class MeasureLabels:
 
 
 def measured_labels(tables: LabelMeasures, spec: ModelSpec, *, now: datetime) -> LabelProgress | None:
-    """None before there are rows."""
-    return tables.measure(
-        own_feed(spec),
-        label_feed(spec),
-        key=spec.group.entity_key,
-        label=spec.label.name,
-        since=now - LOOKED_BACK,
-        matured_before=now - spec.label.latency,
-        now=now,
-        quantiles=QUANTILES,
+    """Of the endpoint's answers, if labels of them come, else of the group's rows. None before there are any."""
+    pairs = [(own_feed(spec), label_feed(spec), spec.group.entity_key)]
+    if spec.label.of_predictions:
+        pairs.insert(0, (prediction_feed(spec), prediction_label_feed(spec), PREDICTION_ID))
+    measured = (
+        tables.measure(
+            rows,
+            labels,
+            key=key,
+            label=spec.label.name,
+            since=now - LOOKED_BACK,
+            matured_before=now - spec.label.latency,
+            now=now,
+            quantiles=QUANTILES,
+        )
+        for rows, labels, key in pairs
     )
+    return next((progress for progress in measured if progress is not None), None)

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from evertrain.domain.batches import TableState
 from evertrain.domain.decisions import RecordedDecision
 from evertrain.domain.drift import DriftVerdict
-from evertrain.domain.feeds import label_feed, own_feed
-from evertrain.domain.labels import LabelProgress, watermark
+from evertrain.domain.feeds import label_feed, label_feeds_of, own_feed
+from evertrain.domain.labels import LabelProgress, LabelTables, watermark
 from evertrain.domain.model_spec import ModelSpec
 from evertrain.domain.outcomes import Outcome
 from evertrain.domain.registry import Champion
@@ -54,7 +54,9 @@ class ReadModelStatus:
             last_decision=next(iter(self.decisions.decisions(spec.name, limit=1)), None),
             last_outcome=next(iter(self.decisions.outcomes(spec.name, limit=1)), None),
             retraining_running=self.leases.is_held(spec.name),
-            consecutive_quarantines=max(self.batches.consecutive_quarantines(feed) for feed in (features, labels)),
+            consecutive_quarantines=max(
+                self.batches.consecutive_quarantines(feed) for feed in (features, *label_feeds_of(spec))
+            ),
         )
 
 
@@ -70,7 +72,7 @@ class LabelStatus:
 
 
 def label_status(
-    spec: ModelSpec, labels: TableState | None, progress: LabelProgress | None, *, now: datetime
+    spec: ModelSpec, labels: LabelTables | None, progress: LabelProgress | None, *, now: datetime
 ) -> LabelStatus:
     complete_to = None if labels is None else watermark(labels, spec=spec.label, now=now, progress=progress)
     covered = None if progress is None or complete_to is None else progress.coverage(before=complete_to)

@@ -1,12 +1,13 @@
 """Which rows does this retraining learn from, and on which is it judged? Answered once, before any row is read."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
 from evertrain.domain.batches import Feed, TableState
-from evertrain.domain.feeds import feeds_of, label_feed, own_feed
-from evertrain.domain.labels import watermark
+from evertrain.domain.feeds import feeds_of, label_feed, own_feed, prediction_label_feed, request_feeds_of
+from evertrain.domain.labels import LabelTables, watermark
 from evertrain.domain.model_spec import ModelSpec, Project, TaskSize
 from evertrain.domain.task_sizes import estimated_task_size
 from evertrain.domain.training import (
@@ -55,7 +56,9 @@ class PlanRetraining:
     def _plan(self, model: str, decision_id: str) -> TrainingPlan:
         spec, now = self.project.models[model], self.clock.now()
         states = {feed: self._state(feed) for feed in feeds_of(spec)}
-        features, labels = states[own_feed(spec)], states[label_feed(spec)]
+        states |= {feed: state for feed in request_feeds_of(spec) if (state := self.tables.get(feed)) is not None}
+        features = states[own_feed(spec)]
+        labels = LabelTables(of_rows=states[label_feed(spec)], of_predictions=states.get(prediction_label_feed(spec)))
         complete_to = watermark(labels, spec=spec.label, now=now, progress=self.label_progress.progress(model))
         # Cut as the policy did that decided on this retraining.
         slices = cut_slices(
@@ -77,7 +80,7 @@ class PlanRetraining:
             gate=slices.gate,
             champion_version=champion.version if champion else None,
             seed=seed_of(decision_id),
-            task_size=spec.task_size or _task_size(spec, features, slices),
+            task_size=spec.task_size or _task_size(spec, states, slices),
         )
 
     def _state(self, feed: Feed) -> TableState:
@@ -94,14 +97,19 @@ class PlanRetraining:
         return None if onset is None else datetime.fromisoformat(str(onset))
 
 
-def _task_size(spec: ModelSpec, features: TableState, slices: Slices) -> TaskSize:
-    length = max(features.event_time_max - features.event_time_min, timedelta(hours=1))
-    a_second = features.rows / length.total_seconds()
+def _task_size(spec: ModelSpec, states: Mapping[Feed, TableState], slices: Slices) -> TaskSize:
+    rows = (own_feed(spec), prediction_label_feed(spec))
+    a_second = sum(_rows_a_second(states[feed]) for feed in rows if feed in states)
     trained = max((window.rows.end - window.rows.start).total_seconds() for window in slices.windows)
     judged = max((each.end - each.start).total_seconds() for each in (slices.validation, slices.gate))
     return estimated_task_size(
         trained_rows=a_second * trained, judged_rows=a_second * judged, columns=len(spec.feature_names) + 2
     )
+
+
+def _rows_a_second(table: TableState) -> float:
+    length = max(table.event_time_max - table.event_time_min, timedelta(hours=1))
+    return table.rows / length.total_seconds()
 
 
 def seed_of(decision_id: str) -> int:

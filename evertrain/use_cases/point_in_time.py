@@ -74,6 +74,14 @@ def latest_known(table: pa.Table, *, key: str) -> pa.Table:
     return ordered.filter(pa.array(is_last))
 
 
+def newest_known(table: pa.Table, *, key: str) -> pa.Table:
+    """One row for each key, whatever its `event_time`: the last by `ingested_at`, `event_time` and content."""
+    by_content = [name for name in table.column_names if name not in (EVENT_TIME, key, INGESTED_AT)]
+    ordered = table.sort_by([(name, "ascending") for name in (key, INGESTED_AT, EVENT_TIME, *by_content)])
+    codes = _codes(ordered[key], ordered[key])[0]
+    return ordered.filter(pa.array(np.append(codes[1:] != codes[:-1], True)[: len(codes)]))
+
+
 def take(table: pa.Table, rows: Integers) -> pa.Table:
     """The table's rows in this order, all missing where there is NONE."""
     return table.take(pa.array(rows, mask=rows == NONE))

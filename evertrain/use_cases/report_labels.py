@@ -1,16 +1,17 @@
 """Takes labels from callers: every fault is told before anything is kept, and what is kept lands like any batch."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from hashlib import sha256
-from itertools import groupby
 
+from evertrain.domain.batches import Feed
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.feeds import label_feed
+from evertrain.domain.feeds import EVENT_TIME, label_feed, prediction_label_feed
 from evertrain.domain.label_reports import LabelReport, ReportedLabel
 from evertrain.domain.model_spec import ModelSpec, Project, Task
+from evertrain.domain.predictions import PREDICTION_ID
 from evertrain.ports.batches import Landing
 from evertrain.ports.clock import Clock
 from evertrain.ports.messages import LabelReports
@@ -45,32 +46,38 @@ class ReportLabels:
             raise InvalidReport('one label as an object, or {"labels": [...]} with at least one')
         if len(rows) > MOST_LABELS:
             raise InvalidReport(f"labels: {len(rows)} are too many for one request, {MOST_LABELS} are allowed")
-        labels = tuple(_read(row, spec, f"label {i}: " if len(rows) > 1 else "") for i, row in enumerate(rows))
-        for index, label in enumerate(labels):
-            if label.event_time > now + CLOCK_SKEW:
-                where = f"label {index}: " if len(labels) > 1 else ""
-                told = f"{label.event_time:%Y-%m-%d %H:%M} is in the future; it is {now:%Y-%m-%d %H:%M} UTC"
-                raise InvalidReport(f"{where}{spec.group.event_time}: {told}, and a label follows its event")
+        labels = tuple(_read(row, spec, now, f"label {i}: " if len(rows) > 1 else "") for i, row in enumerate(rows))
         report = LabelReport(model=model, report_id=report_id, received_at=now, labels=labels)
         self.reports.put(report)
         return report
 
 
-def _read(row: object, spec: ModelSpec, where: str) -> ReportedLabel:
-    key, time, label = spec.group.entity_key, spec.group.event_time, spec.label.name
-    if not isinstance(row, dict) or set(row) != {key, time, label}:
-        raise InvalidReport(f"{where}an object with {key}, {time} and {label}, and nothing else")
+def _read(row: object, spec: ModelSpec, now: datetime, where: str) -> ReportedLabel:
+    of_prediction = isinstance(row, dict) and PREDICTION_ID in row and spec.label.of_predictions
+    key, time = (PREDICTION_ID, EVENT_TIME) if of_prediction else (spec.group.entity_key, spec.group.event_time)
+    label, optional = spec.label.name, {EVENT_TIME} if of_prediction else set()
+    if not isinstance(row, dict) or set(row) | optional != {key, time, label} | optional:
+        raise InvalidReport(where + _shape(spec))
     named, value = row[key], row[label]
     if isinstance(named, bool) or not isinstance(named, str | int) or named == "":
         raise InvalidReport(f"{where}{key}: must be text or a whole number, which names the row")
-    event_time = read_time(row[time])
+    event_time = read_time(row[time]) if time in row else now
     if event_time is None:
         raise InvalidReport(f"{where}{time}: must be an ISO 8601 time")
+    if event_time > now + CLOCK_SKEW:
+        told = f"{event_time:%Y-%m-%d %H:%M} is in the future; it is {now:%Y-%m-%d %H:%M} UTC"
+        raise InvalidReport(f"{where}{time}: {told}, and a label follows its event")
     if not isinstance(value, int | float) or not math.isfinite(value):
         raise InvalidReport(f"{where}{label}: must be a number")
     if spec.task is Task.CLASSIFICATION and value not in (0, 1):
         raise InvalidReport(f"{where}{label}: must be 0 or 1, not {value:g}")
-    return ReportedLabel(key=str(named), event_time=event_time, value=float(value))
+    return ReportedLabel(key=str(named), event_time=event_time, value=float(value), of_prediction=of_prediction)
+
+
+def _shape(spec: ModelSpec) -> str:
+    key, time, label = spec.group.entity_key, spec.group.event_time, spec.label.name
+    told = f"an object with {key}, {time} and {label}, and nothing else"
+    return f"{told}; or with {PREDICTION_ID} and {label}" if spec.label.of_predictions else told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,26 +89,26 @@ class LandedLabels:
 
 @dataclass(frozen=True, kw_only=True)
 class LandLabels:
-    """`as_file` makes a batch's file of the reports of one model, one row for each key and event time."""
+    """`as_file` makes a batch's file of a feed's labels, one row for each key and event time."""
 
     project: Project
-    as_file: Callable[[ModelSpec, Mapping[tuple[str, str], tuple[LabelReport, ReportedLabel]]], bytes]
+    as_file: Callable[[Feed, Sequence[tuple[LabelReport, ReportedLabel]]], bytes]
     landing: Landing
 
     def run(self, reports: Sequence[LabelReport]) -> Iterator[LandedLabels]:
         """The same reports land as the same object; of a row that was reported twice the later one."""
         ordered = sorted(reports, key=lambda report: (report.model, report.received_at, report.report_id))
-        for model, of_model in groupby(ordered, key=lambda report: report.model):
-            spec = self.project.models.get(model)
+        latest: dict[Feed, dict[tuple[str, str], tuple[LabelReport, ReportedLabel]]] = {}
+        for report in ordered:
+            spec = self.project.models.get(report.model)
             if spec is None:
                 continue  # its folder is gone since
-            latest = {
-                (label.event_time.isoformat(), label.key): (report, label)
-                for report in of_model
-                for label in report.labels
-            }
-            body = self.as_file(spec, latest)
-            day = min(report.received_at for report, _ in latest.values())
-            key = f"{label_feed(spec)}/reported/{day:%Y/%m/%d}/{sha256(body).hexdigest()[:32]}.parquet"
+            for label in report.labels:
+                feed = prediction_label_feed(spec) if label.of_prediction else label_feed(spec)
+                latest.setdefault(feed, {})[label.event_time.isoformat(), label.key] = (report, label)
+        for feed, labels in latest.items():
+            body = self.as_file(feed, [labels[each] for each in sorted(labels)])
+            day = min(report.received_at for report, _ in labels.values())
+            key = f"{feed}/reported/{day:%Y/%m/%d}/{sha256(body).hexdigest()[:32]}.parquet"
             self.landing.put(key, body)
-            yield LandedLabels(model=model, key=key, rows=len(latest))
+            yield LandedLabels(model=feed.name, key=key, rows=len(labels))

@@ -10,14 +10,27 @@ from datetime import timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evertrain.domain.feeds import EVENT_TIME, group_feed, label_feed
+from evertrain.domain.batches import Feed
+from evertrain.domain.feeds import (
+    EVENT_TIME,
+    group_feed,
+    label_feed,
+    own_feed,
+    prediction_feed,
+    prediction_label_feed,
+    request_feeds_of,
+)
 from evertrain.domain.model_spec import FeatureKind, JoinedGroup, ModelSpec
+from evertrain.domain.predictions import PREDICTION_ID
 from evertrain.domain.training import Interval, TrainingPlan
 from evertrain.ports.feature_store import TableReader
 from evertrain.use_cases.arrow_columns import ARROW_TYPES, ages
-from evertrain.use_cases.point_in_time import in_order, latest_known, take, valid_rows
+from evertrain.use_cases.point_in_time import in_order, latest_known, newest_known, take, valid_rows
 
 SAME_TIME = timedelta(0)
+
+CLOCK_SKEW = timedelta(minutes=5)
+"""By which a label's time may be ahead of ours, as the monitor allows."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,28 +40,52 @@ class StoredTrainingRows:
     tables: TableReader[pa.Table]
 
     def labelled(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
-        """One row for each key and event time of the model's own group that has a label of the same key and time; of
-        what was corrected, what was known last. Ordered by time and key."""
+        """One row for each key and event time of the model's own group that has a label of the same key and time.
+
+        Where labels may name predictions, also one for each labelled row that the endpoint was asked, whose key is
+        the prediction's id. Of what was corrected, what was known last. Ordered by time and key.
+        """
+        key = spec.group.entity_key
+        columns = [key, EVENT_TIME, *spec.feature_names, spec.label.name]
+        table = _with_ages(self._group_rows(spec, plan, rows), spec).select(columns)
+        requests = request_feeds_of(spec)
+        if requests and all(str(feed) in plan.table_versions for feed in requests):
+            asked = _with_ages(self._request_rows(spec, plan, rows), spec).select(columns)
+            both = pa.concat_tables([table, asked.cast(table.schema)])
+            table = both.sort_by([(EVENT_TIME, "ascending"), (key, "ascending")])
+        return table.combine_chunks()
+
+    def _group_rows(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
         key, label = spec.group.entity_key, spec.label.name
         own = (key, *spec.names_of(spec.group.name), *(joined.key for joined in spec.joined))
-        table = latest_known(self._features(plan, spec, spec.group.name, rows, columns=own), key=key)
-        labels = latest_known(self._labels(plan, spec, rows), key=key)
+        table = latest_known(self._read(own_feed(spec), plan, spec, rows, columns=own), key=key)
+        labels = latest_known(self._read(label_feed(spec), plan, spec, rows, columns=(key, label)), key=key)
         of_row = valid_rows(table, labels, asking_key=key, key=key, maximum_age=SAME_TIME)
-        truth = take(labels, of_row)[label]
-        if spec.label.absent is not None:
-            # Every row of a plan is older than the latency: what was to be reported has been.
-            truth = pc.fill_null(truth, spec.label.absent)
-        table = table.append_column(label, truth)
-        table = table.filter(pc.is_valid(table[label]))
+        table = _with_truth(table, take(labels, of_row)[label], spec, may_be_absent=not spec.label.of_predictions)
         for joined in spec.joined:
             table = self._join(table, joined, spec, plan, rows)
-        return _with_ages(table, spec).select([key, EVENT_TIME, *spec.feature_names, label]).combine_chunks()
+        return table
+
+    def _request_rows(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
+        """As they were asked. A label that says that it is from before its prediction is none."""
+        label = spec.label.name
+        wanted = (PREDICTION_ID, *spec.feature_names)
+        asked = newest_known(self._read(prediction_feed(spec), plan, spec, rows, columns=wanted), key=PREDICTION_ID)
+        # A label has the time at which it was observed: any time after its prediction.
+        since = Interval(start=rows.start, end=max(plan.known_at, rows.end) + CLOCK_SKEW)
+        labels = self._read(prediction_label_feed(spec), plan, spec, since, columns=(PREDICTION_ID, label))
+        labels = newest_known(labels, key=PREDICTION_ID)
+        found = labels.take(pc.index_in(asked[PREDICTION_ID], value_set=labels[PREDICTION_ID].combine_chunks()))
+        is_later = pc.fill_null(pc.greater_equal(found[EVENT_TIME], asked[EVENT_TIME]), False)
+        truth = pc.if_else(is_later, found[label], pa.scalar(None, pa.float64()))
+        asked = _with_truth(asked, truth, spec, may_be_absent=True)
+        return asked.rename_columns({PREDICTION_ID: spec.group.entity_key})
 
     def of_group(self, spec: ModelSpec, group: str, plan: TrainingPlan, rows: Interval) -> pa.Table:
         """What was known last of each key and event time."""
         key = next(each.entity_key for each in spec.groups if each.name == group)
         names = spec.names_of(group)
-        table = latest_known(self._features(plan, spec, group, rows, columns=(key, *names)), key=key)
+        table = latest_known(self._read(group_feed(group), plan, spec, rows, columns=(key, *names)), key=key)
         return _with_ages(table, spec).select([EVENT_TIME, *names])
 
     def _join(
@@ -56,7 +93,8 @@ class StoredTrainingRows:
     ) -> pa.Table:
         key = joined.group.entity_key
         reaching_back = Interval(start=rows.start - joined.maximum_age, end=rows.end)
-        values = self._features(plan, spec, joined.group.name, reaching_back, columns=(key, *joined.feature_names))
+        feed, columns = group_feed(joined.group.name), (key, *joined.feature_names)
+        values = self._read(feed, plan, spec, reaching_back, columns=columns)
         values = in_order(values, key=key)
         of_row = valid_rows(
             table,
@@ -71,10 +109,9 @@ class StoredTrainingRows:
             table = table.append_column(name, valid[name])
         return table
 
-    def _features(
-        self, plan: TrainingPlan, spec: ModelSpec, group: str, rows: Interval, *, columns: tuple[str, ...]
+    def _read(
+        self, feed: Feed, plan: TrainingPlan, spec: ModelSpec, rows: Interval, *, columns: tuple[str, ...]
     ) -> pa.Table:
-        feed = group_feed(group)
         table = self.tables.read(
             feed,
             version=plan.table_versions[str(feed)],
@@ -88,15 +125,12 @@ class StoredTrainingRows:
                 table = table.set_column(index, name, table[name].cast(ARROW_TYPES[kinds[name]]))
         return table
 
-    def _labels(self, plan: TrainingPlan, spec: ModelSpec, rows: Interval) -> pa.Table:
-        feed = label_feed(spec)
-        return self.tables.read(
-            feed,
-            version=plan.table_versions[str(feed)],
-            rows=rows,
-            known_at=plan.known_at,
-            columns=(spec.group.entity_key, spec.label.name),
-        )
+
+def _with_truth(table: pa.Table, truth: pa.ChunkedArray, spec: ModelSpec, *, may_be_absent: bool) -> pa.Table:
+    """Every row of a plan is older than the latency: what was to be reported has been."""
+    if may_be_absent and spec.label.absent is not None:
+        truth = pc.fill_null(truth, spec.label.absent)
+    return table.append_column(spec.label.name, truth).filter(pc.is_valid(truth))
 
 
 def _with_ages(table: pa.Table, spec: ModelSpec) -> pa.Table:

@@ -1,7 +1,8 @@
 """Labels that callers report: the HTTP API's door, and the queue's end.
 
-POST /models/{model}/labels: one label as an object of the group's key, its event time and the label, or many as
-{"labels": [{...}, ...]}. Answered with 202 and how many are kept; they land within a minute.
+POST /models/{model}/labels: one label as an object of the group's key, its event time and the label, or of
+prediction_id and the label; or many as {"labels": [{...}, ...]}. Answered with 202 and how many are kept; they land
+within a minute.
 """
 
 import base64

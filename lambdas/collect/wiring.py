@@ -12,6 +12,7 @@ from evertrain.adapters.prediction_files import prediction_file
 from evertrain.adapters.project_files import load_project
 from evertrain.adapters.s3_landing import S3Landing
 from evertrain.adapters.settings import Settings
+from evertrain.domain.feeds import schema_of
 from evertrain.use_cases.land_predictions import LandPredictions
 from evertrain.use_cases.report_labels import LandLabels, ReportLabels
 
@@ -41,9 +42,10 @@ def report_labels() -> ReportLabels:
 
 @cache
 def land_labels() -> LandLabels:
+    project = load_project(Path(__file__).parents[2])
     return LandLabels(
-        project=load_project(Path(__file__).parents[2]),
-        as_file=label_file,
+        project=project,
+        as_file=lambda feed, reported: label_file(schema_of(feed, project), reported),
         landing=S3Landing(client=client("s3"), bucket=Settings.from_environment().landing_bucket),
     )
 

@@ -44,6 +44,6 @@ def _causes(name: str, detail: Mapping[str, Any], project: Project) -> Iterator[
 def _models_fed_by(feed: str, project: Project) -> tuple[str, ...]:
     """No model for a feed that nobody declared: such objects are quarantined without anyone to retrain."""
     kind, _, name = feed.partition("/")
-    if kind == FeedKind.LABELS:
+    if kind in (FeedKind.LABELS, FeedKind.PREDICTION_LABELS):
         return (name,)
     return tuple(model.name for model in project.models_on(name))

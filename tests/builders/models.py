@@ -8,6 +8,7 @@ from evertrain.domain.batches import TableState
 from evertrain.domain.decisions import Reason
 from evertrain.domain.drift import DriftStatus, DriftVerdict, FeatureDrift
 from evertrain.domain.events import EventName
+from evertrain.domain.labels import LabelTables
 from evertrain.domain.model_spec import (
     Column,
     FeatureGroup,
@@ -140,6 +141,10 @@ def labels_table(*, rows: int = 50_000, newest_days_ago: float = 3, last_landed_
     )
 
 
+def label_tables(**changes: float) -> LabelTables:
+    return LabelTables(of_rows=labels_table(**changes))  # type: ignore[arg-type]  # rows is the one whole number
+
+
 def an_outcome(name: EventName, *, days_ago: float = 1) -> Outcome:
     return Outcome(
         decision_id=f"d-{days_ago:g}", model="trips", name=name, ended_at=NOW - days(days_ago), sentence="as it went"
@@ -151,7 +156,7 @@ def a_state(
     champion: Champion | None = None,
     verdicts: Sequence[DriftVerdict] = (),
     requests: Sequence[DriftVerdict] = (),
-    labels: TableState | None = None,
+    labels: LabelTables | None = None,
     outcomes: Sequence[Outcome] = (),
     escalated_for: frozenset[Reason] = frozenset(),
     **changes: object,
@@ -161,7 +166,7 @@ def a_state(
         champion=champion or a_champion(),
         verdicts=verdicts,
         requests=requests,
-        labels=labels or labels_table(),
+        labels=labels or label_tables(),
         label_progress=None,
         oldest_event_time=NOW - days(365),
         newest_event_times={"trips": NOW - days(1)},

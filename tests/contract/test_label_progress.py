@@ -14,7 +14,7 @@ from evertrain.use_cases.measure_labels import MeasureLabels
 from evertrain.use_cases.training_rows import StoredTrainingRows
 from tests.builders.batches import FEATURES, LABELS
 from tests.builders.landed import FIRST_DAY, features_frame, landed_features, parquet
-from tests.builders.models import NOW, a_model, days, labels_table
+from tests.builders.models import NOW, a_model, days, label_tables, labels_table
 from tests.builders.store import EVER, Store
 from tests.fakes.batches import FakeLabelProgress
 from tests.fakes.messages import FakeClock
@@ -85,9 +85,9 @@ def test_the_newest_measurement_is_remembered(log: LabelProgressLog) -> None:
 
 
 def test_labels_are_complete_to_where_latency_arrival_and_coverage_allow() -> None:
-    spec, labels = a_model().label, labels_table(newest_days_ago=1)
+    spec, labels = a_model().label, label_tables(newest_days_ago=1)
     assert watermark(labels, spec=spec, now=NOW) == NOW - days(3)
-    assert watermark(labels_table(newest_days_ago=8), spec=spec, now=NOW) == NOW - days(8)
+    assert watermark(label_tables(newest_days_ago=8), spec=spec, now=NOW) == NOW - days(8)
     shares = {12: 0.97, 11: 0.98, 10: 0.4, 9: 0.96, 2: 0.1}
     progress = LabelProgress(
         measured_at=NOW,
@@ -103,7 +103,17 @@ def test_labels_are_complete_to_where_latency_arrival_and_coverage_allow() -> No
     assert watermark(labels, spec=covered, now=NOW, progress=unmeasured) == NOW - days(4)
     # Where a missing label means something, none need have come for a time to be complete.
     reported = replace(spec, absent=0.0)
-    assert watermark(labels_table(newest_days_ago=30), spec=reported, now=NOW) == NOW - days(3)
+    assert watermark(label_tables(newest_days_ago=30), spec=reported, now=NOW) == NOW - days(3)
+
+
+def test_rows_may_stop_where_predictions_begin() -> None:
+    spec = a_model().label
+    history = label_tables(newest_days_ago=60)
+    assert watermark(history, spec=spec, now=NOW) == NOW - days(60)
+    # Until the newest label of a prediction came, all were coming.
+    labels = replace(history, of_predictions=labels_table(last_landed_days_ago=2))
+    assert watermark(labels, spec=spec, now=NOW) == NOW - days(5)
+    assert (labels.rows, labels.ingested_at_max) == (100_000, NOW)
 
 
 def test_a_row_without_a_label_is_a_negative_only_where_that_is_declared(store: Store) -> None:

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -19,15 +20,18 @@ import pytest
 from evertrain.adapters.clients import client
 from evertrain.adapters.delta_reader import DeltaReader
 from evertrain.adapters.prediction_api import PredictionRefused
+from evertrain.adapters.run_documents import RunDocuments
 from evertrain.demo.story import as_json_rows
-from evertrain.domain.batches import Batch, Feed, FeedKind, Quarantine
+from evertrain.domain.batches import Batch, Feed, FeedKind, Quarantine, TableState
 from evertrain.domain.decisions import Action, Reason
 from evertrain.domain.drift import DriftStatus
 from evertrain.domain.events import EventName
+from evertrain.domain.feeds import request_feeds_of
 from evertrain.domain.registry import VersionStatus
 from evertrain.domain.training import Interval
 from evertrain.statistics.reference import Reference
 from evertrain.statistics.sketch import Sketch
+from evertrain.use_cases.training_rows import StoredTrainingRows
 from tests.end_to_end.conftest import LARGE
 from tests.end_to_end.loop import FEATURES, Loop
 from tests.end_to_end.real_resources import assert_every_resource_exists
@@ -495,6 +499,34 @@ def test_a_file_is_landed_and_judged_from_the_command_line(loop: Loop, tmp_path:
     found = json.loads(evertrain("land", "flights", str(file), "--json").stdout)
     assert found["batch"]["rows"] > 500
     assert {verdict["model"] for verdict in found["verdicts"]} == {"flights", "air_time"}
+def test_what_the_endpoint_was_asked_is_trained_on_once_its_outcome_is_told(loop: Loop) -> None:
+    loop.next_day()
+    spec, row = loop.project.models["flights"], a_row(loop, "flights")
+    answer = loop.stage.api.predict("flights", {"rows": [row, row]})
+    outcome = {"prediction_id": f"{answer['prediction_id']}:1", "late": 1}
+    assert loop.stage.api.report_labels("flights", outcome)["accepted"] == 1
+    versions = {
+        str(feed): loop.wait(
+            lambda feed=feed: state_since(loop, feed), for_what=f"{feed}'s commit", seconds=180
+        ).version
+        for feed in request_feeds_of(spec)
+    }
+    champion, _ = loop.stage.training_rows("flights")
+    plan = RunDocuments(artifacts=loop.stage.artifacts, root="").plan(champion.plan_uri)
+    later = replace(plan, known_at=loop.now + timedelta(hours=1), table_versions={**plan.table_versions, **versions})
+    of_today = Interval(start=loop.now - timedelta(hours=1), end=loop.now + timedelta(hours=1))
+    reader = DeltaReader(root=f"s3://{loop.stage.output('FeatureStoreBucket')}/tables")
+    (trained,) = StoredTrainingRows(tables=reader).labelled(spec, later, of_today).to_pylist()
+    assert (trained["flight_id"], trained["late"]) == (outcome["prediction_id"], 1)
+    assert (trained["carrier"], trained["distance"]) == (row["carrier"], row["distance"])
+
+
+def state_since(loop: Loop, feed: Feed) -> TableState | None:
+    """The table's state, once rows of today are in it."""
+    state = loop.stage.tables.get(feed)
+    return state if state is not None and state.event_time_max >= loop.now else None
+
+
     file.write_bytes(b"no table")
     assert evertrain("land", "flights", str(file), status=2).stdout.startswith("quarantined")
 

@@ -15,7 +15,7 @@ from tests.builders.models import (
     a_state,
     an_outcome,
     days,
-    labels_table,
+    label_tables,
     verdicts,
 )
 
@@ -105,7 +105,7 @@ def test_a_held_drift_goes_on_the_day_that_was_named():
     state = a_state(verdicts=verdicts("DDD.."), last_retraining_at=NOW - days(1))
     held = decide(a_state(verdicts=verdicts("DDD..")), SPEC, now=NOW)
     assert held.not_before is not None
-    later = labels_table(newest_days_ago=-13, last_landed_days_ago=-15)
+    later = label_tables(newest_days_ago=-13, last_landed_days_ago=-15)
     assert decide(a_state(verdicts=state.verdicts, labels=later), SPEC, now=held.not_before).action is Action.RETRAIN
 
 
@@ -155,7 +155,7 @@ def test_a_feed_that_went_silent_calls_a_human_once_its_freshness_has_passed():
 
 
 def test_drift_without_labels_to_come_calls_a_human():
-    labels = labels_table(newest_days_ago=20, last_landed_days_ago=15)
+    labels = label_tables(newest_days_ago=20, last_landed_days_ago=15)
     decision = decide(a_state(verdicts=OLD_DRIFT, labels=labels), SPEC, now=NOW)
     assert (decision.action, decision.reason) == (Action.ESCALATE, Reason.LABELS_OVERDUE)
 
@@ -194,7 +194,7 @@ def test_the_first_model_waits_for_labels():
 
 
 def test_a_window_with_fewer_rows_than_declared_is_held():
-    assert decide(without_champion(labels=labels_table(rows=999)), SPEC, now=NOW).reason is Reason.TOO_FEW_ROWS
+    assert decide(without_champion(labels=label_tables(rows=999)), SPEC, now=NOW).reason is Reason.TOO_FEW_ROWS
 
 
 def test_a_lasting_drift_began_where_it_began_however_many_batches_follow() -> None:

@@ -12,6 +12,7 @@ import pytest
 from evertrain.adapters.documents import dump
 from evertrain.adapters.label_reports import label_file
 from evertrain.adapters.landed_rows import LandedRowsReader
+from evertrain.domain.feeds import prediction_label_feed, schema_of
 from evertrain.domain.label_reports import LabelReport
 from evertrain.domain.model_spec import Metric, Project, Task
 from evertrain.use_cases.report_labels import MOST_LABELS, LandLabels, ReportLabels
@@ -22,7 +23,8 @@ from tests.builders.models import NOW, a_group, a_model, days
 from tests.fakes.messages import FakeClock
 
 REGRESSION = replace(a_model("lengths"), task=Task.REGRESSION, metric=Metric.MEAN_ABSOLUTE_ERROR)
-PROJECT = Project(groups={"trips": a_group()}, models={"trips": a_model(), "lengths": REGRESSION})
+ASKED = replace(a_model("asked"), label=replace(a_model().label, of_predictions=True))
+PROJECT = Project(groups={"trips": a_group()}, models={"trips": a_model(), "lengths": REGRESSION, "asked": ASKED})
 LABEL = {"trip_id": "t-1", "departed_at": "2013-03-31T10:00:00Z", "late": 1}
 
 
@@ -56,7 +58,9 @@ def reports(monkeypatch: pytest.MonkeyPatch) -> Reports:
 @pytest.fixture
 def landing(monkeypatch: pytest.MonkeyPatch) -> FakeLanding:
     landing = FakeLanding()
-    use_case = LandLabels(project=PROJECT, as_file=label_file, landing=landing)
+    use_case = LandLabels(
+        project=PROJECT, as_file=lambda feed, kept: label_file(schema_of(feed, PROJECT), kept), landing=landing
+    )
     monkeypatch.setattr(labels, "land_labels", lambda: use_case)
     return landing
 
@@ -112,6 +116,41 @@ def test_what_is_no_label_is_told_by_name_and_nothing_is_kept(reports: Reports, 
     assert not reports.kept
 
 
+def test_a_label_may_name_a_prediction_where_the_model_says_so(reports: Reports) -> None:
+    body = {"labels": [{"prediction_id": "p-1", "late": 1}, LABEL]}
+    assert post(body, model="asked")[0] == 202
+    of_prediction, of_row = reports.kept[0].labels
+    # Observed when it was reported, unless the report says when.
+    assert (of_prediction.key, of_prediction.event_time, of_prediction.of_prediction) == ("p-1", NOW, True)
+    assert (of_row.key, of_row.of_prediction) == ("t-1", False)
+    observed = {"prediction_id": "p-2", "late": 0, "event_time": "2013-03-31T23:00:00Z"}
+    assert post(observed, model="asked")[0] == 202
+    assert reports.kept[1].labels[0].event_time == NOW - timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("body", "model", "told"),
+    [
+        ({"prediction_id": "p-1", "late": 1}, "trips", "an object with trip_id, departed_at and late, and nothing"),
+        ({"prediction_id": "p-1"}, "asked", "and nothing else; or with prediction_id and late"),
+        ({"prediction_id": "p-1", "late": 1, "trip_id": "t-1"}, "asked", "or with prediction_id and late"),
+        ({"prediction_id": None, "late": 1}, "asked", "prediction_id: must be text"),
+        (
+            {"prediction_id": "p", "late": 1, "event_time": "2014-01-01"},
+            "asked",
+            "event_time: 2014-01-01 00:00 is in",
+        ),
+    ],
+)
+def test_a_label_of_a_prediction_is_checked_like_any_other(
+    reports: Reports, body: object, model: str, told: str
+) -> None:
+    status, answer = post(body, model=model)
+    assert status == 400
+    assert told in answer["error"]
+    assert not reports.kept
+
+
 def test_a_body_that_cannot_be_read_is_told(reports: Reports) -> None:
     assert post(None, raw="{")[0] == 400
     status, answer = post(None, raw=" " * 300_000)
@@ -122,7 +161,10 @@ def test_a_body_that_cannot_be_read_is_told(reports: Reports) -> None:
 
 
 def test_a_model_that_is_not_there_is_told_with_those_that_are(reports: Reports) -> None:
-    assert post(LABEL, model="boats") == (404, {"error": "there is no model 'boats'; known models: lengths, trips"})
+    assert post(LABEL, model="boats") == (
+        404,
+        {"error": "there is no model 'boats'; known models: asked, lengths, trips"},
+    )
 
 
 def test_what_could_not_be_kept_is_not_accepted(reports: Reports) -> None:
@@ -157,6 +199,19 @@ def test_of_a_row_that_was_reported_twice_the_later_label_lands(landing: FakeLan
     later = NOW + days(2)
     with LandedRowsReader(project=PROJECT).read(io.BytesIO(body), name=key, feed=LABELS, now=later) as rows:
         assert rows.first["late"].to_pylist() == [0.0]
+
+
+def test_labels_of_rows_and_of_predictions_land_in_feeds_of_their_own(reports: Reports, landing: FakeLanding) -> None:
+    post({"labels": [{"prediction_id": "p-1", "late": 1}, LABEL]}, model="asked")
+    labels.queue_handler(messages(reports), None)
+    of_rows, of_predictions = sorted(landing.objects)
+    assert of_rows.startswith("labels/asked/reported/")
+    assert of_predictions.startswith("prediction_labels/asked/reported/")
+    feed, body = prediction_label_feed(ASKED), io.BytesIO(landing.objects[of_predictions])
+    with LandedRowsReader(project=PROJECT).read(body, name=of_predictions, feed=feed, now=NOW) as rows:
+        assert rows.first.select(["prediction_id", "event_time", "late"]).to_pylist() == [
+            {"prediction_id": "p-1", "event_time": NOW, "late": 1.0}
+        ]
 
 
 def test_the_same_label_reported_anew_is_another_batch(landing: FakeLanding) -> None:

@@ -20,6 +20,7 @@ PROGRESS = LabelProgress(
     days=(LabelledDay(day=NOW - days(9), rows=100, labelled=97),),
     latency=((0.5, timedelta(hours=6)), (0.95, timedelta(days=2))),
     unmatched=1,
+    premature=2,
 )
 
 
@@ -47,7 +48,7 @@ def test_what_was_done_is_told(caplog: pytest.LogCaptureFixture, capsys: pytest.
     assert caplog.messages == ["table_kept_up feed=features/trips version=50 merged=30 written=1 removed=4"]
     told = json.loads(capsys.readouterr().out)
     assert (told["Stage"], told["Model"]) == ("dev", "trips")
-    assert (told["LabelCoverage"], told["UnmatchedLabels"]) == (0.97, 1)
+    assert (told["LabelCoverage"], told["UnmatchedLabels"], told["PrematureLabels"]) == (0.97, 1, 2)
     assert (told["LabelLatencyP50"], told["LabelLatencyP95"]) == (6, 48)
 
 

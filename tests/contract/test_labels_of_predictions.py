@@ -1,0 +1,131 @@
+"""Labels that name predictions: what the endpoint was asked is trained on, as it was asked."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from evertrain.adapters.delta_labels import DeltaLabelMeasures
+from evertrain.adapters.prediction_files import prediction_file
+from evertrain.domain.feeds import prediction_feed, prediction_label_feed
+from evertrain.domain.labels import LabelProgress
+from evertrain.domain.model_spec import Project
+from evertrain.domain.predictions import Answered
+from evertrain.use_cases.measure_labels import measured_labels
+from evertrain.use_cases.training_rows import StoredTrainingRows
+from tests.builders.batches import FEATURES, LABELS
+from tests.builders.landed import landed_features, landed_labels, parquet
+from tests.builders.models import NOW, a_group, a_model, days
+from tests.builders.store import EVER, Store
+
+SPEC = replace(a_model(), label=replace(a_model().label, of_predictions=True))
+PREDICTIONS, PREDICTION_LABELS = prediction_feed(SPEC), prediction_label_feed(SPEC)
+ASKED_AT = NOW - days(8)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A day of labelled rows from before there was an endpoint."""
+    store = Store(root=tmp_path, project=Project(groups={"trips": a_group()}, models={"trips": SPEC}))
+    store.add(FEATURES, landed_features(day=1), ingested_at=NOW - days(20))
+    store.add(LABELS, landed_labels(day=1), ingested_at=NOW - days(20))
+    return store
+
+
+def ask(store: Store, prediction_id: str, *, distances: Sequence[float] = (700.0,), at: datetime = ASKED_AT) -> None:
+    rows = tuple({"distance": distance, "wind": None, "carrier": "AA", "holiday": True} for distance in distances)
+    answered = Answered(
+        model="trips",
+        model_version="v1",
+        prediction_id=prediction_id,
+        answered_at=at,
+        rows=rows,
+        predictions=(0.5,) * len(rows),
+        first_row=None if len(rows) == 1 else 0,
+    )
+    store.add(PREDICTIONS, prediction_file(SPEC, [answered]), ingested_at=at + timedelta(minutes=1))
+
+
+def label(store: Store, *, observed_at: datetime, known_at: datetime | None = None, **late: float) -> None:
+    frame = pd.DataFrame({"prediction_id": list(late), "event_time": observed_at, "late": list(late.values())})
+    known_at = known_at or observed_at + timedelta(minutes=1)
+    store.add(PREDICTION_LABELS, parquet(frame), ingested_at=known_at)
+
+
+def requests_of(store: Store, **changes: object) -> dict[str, tuple[float, float]]:
+    """Distance and label, by prediction."""
+    plan = replace(store.plan(SPEC), **changes)  # type: ignore[arg-type]
+    rows = StoredTrainingRows(tables=store.reader).labelled(SPEC, plan, EVER).to_pylist()
+    assert rows == sorted(rows, key=lambda row: (row["event_time"], row["trip_id"]))
+    return {row["trip_id"]: (row["distance"], row["late"]) for row in rows if row["event_time"] >= NOW - days(10)}
+
+
+def measured(store: Store) -> LabelProgress:
+    progress = measured_labels(DeltaLabelMeasures(root=str(store.root)), SPEC, now=NOW)
+    assert progress is not None
+    return progress
+
+
+def test_a_request_is_a_row_once_its_label_is_known(store: Store) -> None:
+    ask(store, "p1")
+    ask(store, "p2", distances=(100.0, 200.0))
+    assert requests_of(store) == {}
+    label(store, observed_at=ASKED_AT + days(1), **{"p1": 1.0, "p2:1": 0.0})
+    before = store.plan(SPEC)
+    label(store, observed_at=ASKED_AT + days(2), p1=0.0)  # a correction
+    assert requests_of(store) == {"p1": (700.0, 0.0), "p2:1": (200.0, 0.0)}
+    # The rows of a plan stay what they were, and history stays beside them.
+    known = {"known_at": ASKED_AT + days(1.5)}
+    assert requests_of(store, **known) == {"p1": (700.0, 1.0), "p2:1": (200.0, 0.0)}
+    assert requests_of(store, table_versions=before.table_versions) == {"p1": (700.0, 1.0), "p2:1": (200.0, 0.0)}
+    assert StoredTrainingRows(tables=store.reader).labelled(SPEC, before, EVER).num_rows == 20 + 2
+
+
+def test_the_label_known_last_counts_whatever_time_it_names(store: Store) -> None:
+    ask(store, "p1")
+    label(store, observed_at=ASKED_AT + days(3), known_at=ASKED_AT + days(4), p1=1.0)
+    label(store, observed_at=ASKED_AT + days(2), known_at=ASKED_AT + days(5), p1=0.0)
+    assert requests_of(store) == {"p1": (700.0, 0.0)}
+
+
+def test_labels_of_nothing_and_from_before_their_prediction_are_kept_counted_and_not_used(store: Store) -> None:
+    for name in ("p1", "p2", "p3"):
+        ask(store, name)
+    label(store, observed_at=ASKED_AT + days(1), p1=1.0, nobody=1.0)
+    label(store, observed_at=ASKED_AT - days(1), p2=1.0)
+    assert requests_of(store) == {"p1": (700.0, 1.0)}
+    progress = measured(store)
+    assert (progress.unmatched, progress.premature) == (1, 1)
+    (day,) = progress.days
+    assert (day.day.date(), day.rows, day.labelled) == (ASKED_AT.date(), 3, 1)
+    ((_, p50), *_) = progress.latency
+    assert p50 == days(1) + timedelta(minutes=1)
+
+
+def test_a_prediction_that_lands_twice_is_one_row(store: Store) -> None:
+    ask(store, "p1")
+    ask(store, "p1", at=ASKED_AT + timedelta(minutes=5))
+    label(store, observed_at=ASKED_AT + days(1), p1=1.0)
+    assert requests_of(store) == {"p1": (700.0, 1.0)}
+    assert measured(store).days[0].rows == 1
+
+
+def test_until_labels_of_predictions_come_those_of_rows_are_measured(store: Store) -> None:
+    ask(store, "p1")
+    assert measured(store).days[0].rows == 20
+
+
+def test_what_is_not_reported_of_a_request_is_absent_while_rows_keep_their_own_labels(store: Store) -> None:
+    store.add(FEATURES, landed_features(day=2), ingested_at=NOW - days(19))
+    ask(store, "p1")
+    ask(store, "p2")
+    reported = replace(SPEC, label=replace(SPEC.label, absent=0.0))
+    rows = StoredTrainingRows(tables=store.reader)
+    assert rows.labelled(reported, store.plan(reported), EVER).num_rows == 20
+    label(store, observed_at=ASKED_AT + days(1), p1=1.0)
+    found = rows.labelled(reported, store.plan(reported), EVER)
+    assert found.num_rows == 20 + 2
+    assert sorted(found.slice(20)["late"].to_pylist()) == [0.0, 1.0]
