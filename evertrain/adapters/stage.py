@@ -34,9 +34,11 @@ from evertrain.domain.outcomes import Outcome
 from evertrain.domain.registry import ModelVersion, UnknownVersion
 from evertrain.domain.training import Contender, Evaluation, Interval
 from evertrain.ports.artifacts import ArtifactNotFound
+from evertrain.reports.retraining_page import RetrainingPage
 from evertrain.use_cases.check_batch import batch_id_of
 from evertrain.use_cases.decide_retraining import Cause, decision_id_of
 from evertrain.use_cases.measure_labels import measured_labels
+from evertrain.use_cases.read_retraining import ReadRetraining
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -116,9 +118,18 @@ class Stage:
         if not version and champion is None:
             raise UnknownVersion(f"{model} has no champion yet; name a version")
         registered = self.registry.version(model, version or (champion.version if champion else ""))
-        plan = RunDocuments(artifacts=self.artifacts, root="").plan(registered.plan_uri)
+        plan = self._runs.plan(registered.plan_uri)
         stored = StoredTrainingRows(tables=self._reader())
         return registered, stored.labelled(plan.spec, plan, registered.window)
+
+    def retraining_page(self, model: str, version: str = "") -> RetrainingPage:
+        """Of a version, by default the newest one. Raises UnknownVersion."""
+        read = ReadRetraining(registry=self.registry, decisions=self.decisions, runs=self._runs)
+        return read.run(model, version)
+
+    @cached_property
+    def _runs(self) -> RunDocuments:
+        return RunDocuments(artifacts=self.artifacts, root=f"s3://{self.output('ArtifactBucket')}")
 
     def measured_labels(self, spec: ModelSpec, *, now: datetime) -> LabelProgress | None:
         from evertrain.adapters.delta_labels import DeltaLabelMeasures  # noqa: PLC0415  # as `_reader`
@@ -162,7 +173,7 @@ class Stage:
 
     def run_of(self, decision: RecordedDecision) -> Run:
         """A retraining under way, read from the documents that its steps leave."""
-        runs = RunDocuments(artifacts=self.artifacts, root=f"s3://{self.output('ArtifactBucket')}")
+        runs = self._runs
         plan = runs.find_plan(decision.model, decision.decision_id)
         if plan is None:
             return Run(contenders=(), evaluation=None, version=None)

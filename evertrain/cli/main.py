@@ -164,6 +164,24 @@ def versions(model: ModelName, stage: StageName = "dev", project: Root = HERE, a
 
 
 @app.command()
+def report(
+    model: ModelName,
+    version: Annotated[str, typer.Argument(metavar="[VERSION]", help="the newest one when left out")] = "",
+    out: Annotated[Path | None, typer.Option(help="Where the page goes; by default <model>-<version>.html.")] = None,
+    stage: StageName = "dev",
+    project: Root = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Write a page on how a version was trained and judged: what competed, on which rows, what the gate said."""
+    _spec(project, model)
+    page = Stage.find(stage).retraining_page(model, version)
+    written = out or Path(f"{model}-{page.version.version}.html")
+    written.parent.mkdir(parents=True, exist_ok=True)
+    written.write_text(page.render(), encoding="utf-8")
+    _print_json(page.evaluation) if as_json else show.retraining(page, out=written)
+
+
+@app.command()
 def retrain(
     model: ModelName,
     reason: Annotated[str, typer.Option(help="Why; it is written into the decision.")],

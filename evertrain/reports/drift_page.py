@@ -2,11 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib.resources import files
-
-import jinja2
 
 from evertrain.domain.drift import Findings
+from evertrain.reports.templates import rendered
 from evertrain.statistics.histogram import Bar, bars_of
 from evertrain.statistics.reference import Reference
 from evertrain.statistics.sketch import Sketch
@@ -27,14 +25,9 @@ class DriftPage:
     left_out: Sequence[str] = ()
 
     def render(self) -> str:
-        environment = jinja2.Environment(
-            autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-        )
-        template = environment.from_string(
-            files("evertrain.reports").joinpath("drift_page.html.jinja").read_text(encoding="utf-8")
-        )
         baselines = {feature.name: feature.baseline for feature in self.reference.features}
-        return template.render(
+        return rendered(
+            "drift_page.html.jinja",
             page=self,
             width=WIDTH,
             height=HEIGHT,

@@ -14,6 +14,7 @@ from evertrain.domain.drift import DriftStatus, DriftVerdict
 from evertrain.domain.model_spec import Project
 from evertrain.domain.registry import ModelVersion, VersionStatus
 from evertrain.domain.training import duration_name
+from evertrain.reports.retraining_page import RetrainingPage
 from evertrain.terminal.console import console
 from evertrain.use_cases.model_status import LabelStatus, ModelStatus
 
@@ -149,6 +150,22 @@ def versions(found: Sequence[ModelVersion]) -> None:
             version.gate.sentence.replace("[", "\\["),
         )
     console.print(table if found else "No version has been registered yet.")
+
+
+def retraining(page: RetrainingPage, *, out: Path) -> None:
+    metric = page.evaluation.contender_score.metric.value
+    table = _table(
+        f"{page.version.model} {page.version.version}", "candidate", "rows", f"{metric} on validation", "interval", ""
+    )
+    for each in page.competitors:
+        score = each.score
+        value, interval = (
+            ("–", "–") if score is None else (f"{score.value:.4f}", f"{score.low:.4f} to {score.high:.4f}")
+        )
+        table.add_row(each.name, f"{each.rows:,}", value, interval, escape(each.told))
+    console.print(table)
+    console.print(f"the gate: {escape(page.version.gate.sentence)}")
+    console.print(f"the whole of it is in {out}")
 
 
 def rows(feed: str, table: "pa.Table", *, head: int, out: Path | None) -> None:

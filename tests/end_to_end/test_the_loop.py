@@ -544,6 +544,17 @@ def test_the_drift_of_what_has_landed_is_judged_from_the_command_line(loop: Loop
     assert of_batch is not None
     assert Sketch.from_bytes(of_batch).rows == batch.rows
     ran = evertrain(*options, status=None)
+def test_a_retraining_is_told_on_a_page(loop: Loop, tmp_path: Path) -> None:
+    first = loop.stage.registry.versions("flights")[-1]
+    page = tmp_path / "page.html"
+    told = evertrain("report", "flights", first.version, "--out", str(page)).stdout
+    assert first.gate.sentence in " ".join(told.split())
+    assert page.read_text().count("<circle") == 3  # two windows, and the contender on the gate slice
+    evaluation = json.loads(evertrain("report", "flights", "--out", str(page), "--json").stdout)
+    assert {each["candidate"]["name"] for each in evaluation["contenders"]} == {"14d", "28d"}
+    assert "flights has no version v9" in evertrain("report", "flights", "v9", status=1).stderr
+
+
     found = json.loads(ran.stdout)
     assert ran.returncode == status.get(DriftStatus(found["status"]), 0)
     assert found["rows"] >= batch.rows

@@ -1,0 +1,241 @@
+"""One retraining as a page: what competed, on which rows, what the gate said, and where it all came from."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from evertrain.domain.decisions import RecordedDecision
+from evertrain.domain.registry import ModelVersion
+from evertrain.domain.training import Contender, Evaluation, Interval, Score, TrainingPlan, Trial
+from evertrain.reports.templates import rendered
+
+WIDTH, ROW, LABELS, VALUES = 960, 26, 330, 190
+"""Pixels: of a chart, the height of a row in it, the columns left and right of what is drawn."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Competitor:
+    """A candidate at the furthest it came. `mark`: chosen, lost, or out before the last round."""
+
+    name: str
+    mark: str
+    rows: int
+    score: Score | None
+    told: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetrainingPage:
+    """`early`: trials of the rounds before the last one. `decision`: None where the log no longer has it."""
+
+    version: ModelVersion
+    plan: TrainingPlan
+    evaluation: Evaluation
+    early: Sequence[Trial] = ()
+    decision: RecordedDecision | None = None
+
+    @property
+    def title(self) -> str:
+        return f"{self.version.model} {self.version.version}: how it was trained and judged"
+
+    @property
+    def competitors(self) -> tuple[Competitor, ...]:
+        """In the plan's order: the shortest window first."""
+        evaluation = self.evaluation
+        last = {each.candidate.name: each for each in evaluation.contenders}
+        unusable = {each.candidate.name: each for each in evaluation.unusable}
+        out = {each.candidate.name: each for each in self.early}  # of several rounds, the latest
+        found = []
+        for candidate in self.plan.candidates:
+            name = candidate.name
+            if name in last:
+                chosen = name == evaluation.chosen.candidate.name
+                of: Contender | Trial = last[name]
+                mark, told = ("chosen", "chosen") if chosen else ("lost", "")
+            elif name in unusable or name in out:
+                of = trial = unusable.get(name) or out[name]
+                mark, told = "out", trial.unusable or f"out after round {trial.round.number}"
+            else:
+                continue
+            found.append(Competitor(name=str(candidate), mark=mark, rows=of.rows, score=of.validation, told=told))
+        return tuple(found)
+
+    def render(self) -> str:
+        return rendered(
+            "retraining_page.html.jinja",
+            page=self,
+            validation=_scores_drawn([(each.name, each.score, each.mark) for each in self.competitors]),
+            gate=_scores_drawn(list(_gated(self.evaluation))),
+            difference=_difference_drawn(self.evaluation, margin=self.plan.spec.gate.margin),
+            rows=_intervals_drawn(self.plan),
+            width=WIDTH,
+            labels=LABELS,
+            values=VALUES,
+        )
+
+
+# --- what is drawn: positions in pixels, y grows downwards ---------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tick:
+    x: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnScore:
+    name: str
+    mark: str
+    y: float
+    low: float
+    value: float
+    high: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnScores:
+    scores: Sequence[DrawnScore]
+    ticks: Sequence[Tick]
+    height: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnDifference:
+    """`zero`: no difference. `worst`: what the gate's margin allows; beyond it lies what it refuses."""
+
+    low: float
+    value: float
+    high: float
+    zero: float
+    worst: float
+    ticks: Sequence[Tick]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnInterval:
+    name: str
+    mark: str
+    y: float
+    x: float
+    width: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnIntervals:
+    intervals: Sequence[DrawnInterval]
+    ticks: Sequence[Tick]
+    height: float
+
+
+def _gated(evaluation: Evaluation) -> Iterator[tuple[str, Score | None, str]]:
+    if evaluation.champion_score is not None:
+        yield f"champion {evaluation.champion_version}", evaluation.champion_score, "lost"
+    yield "contender", evaluation.contender_score, "chosen"
+
+
+def _scores_drawn(scores: Sequence[tuple[str, Score | None, str]]) -> DrawnScores:
+    there = [(name, score, mark) for name, score, mark in scores if score is not None]
+    axis = _Axis.around([end for _, score, _ in there for end in (score.low, score.high)])
+    drawn = [
+        DrawnScore(
+            name=name,
+            mark=mark,
+            y=ROW * (place + 0.5),
+            low=axis.x(score.low),
+            value=axis.x(score.value),
+            high=axis.x(score.high),
+            text=f"{score.value:.4f} [{score.low:.4f}, {score.high:.4f}]",
+        )
+        for place, (name, score, mark) in enumerate(there)
+    ]
+    return DrawnScores(scores=drawn, ticks=axis.ticks(), height=ROW * len(drawn))
+
+
+def _difference_drawn(evaluation: Evaluation, *, margin: float) -> DrawnDifference | None:
+    value, low, high = evaluation.difference, evaluation.difference_low, evaluation.difference_high
+    if value is None or low is None or high is None:
+        return None
+    worst = -margin if evaluation.contender_score.metric.higher_is_better else margin
+    axis = _Axis.around([low, high, 0.0, worst])
+    return DrawnDifference(
+        low=axis.x(low),
+        value=axis.x(value),
+        high=axis.x(high),
+        zero=axis.x(0.0),
+        worst=axis.x(worst),
+        ticks=axis.ticks(signed=True),
+    )
+
+
+def _intervals_drawn(plan: TrainingPlan) -> DrawnIntervals:
+    windows = {each.window.name: each.window.rows for each in plan.candidates}
+    named = [
+        *((f"train: {name}", "train", rows) for name, rows in windows.items()),
+        ("validation: chooses among them", "validation", plan.validation),
+        ("gate: champion against contender", "gate", plan.gate),
+    ]
+    first = min(rows.start for _, _, rows in named)
+    scale = (WIDTH - LABELS - VALUES) / (plan.watermark - first).total_seconds()
+
+    def x(moment: datetime) -> float:
+        return LABELS + scale * (moment - first).total_seconds()
+
+    drawn = [
+        DrawnInterval(
+            name=name,
+            mark=mark,
+            y=ROW * place,
+            x=x(rows.start),
+            width=x(rows.end) - x(rows.start),
+            text=f"{_day(rows.start)} to {_day(rows.end)}, {_days(rows)}",
+        )
+        for place, (name, mark, rows) in enumerate(named)
+    ]
+    ticks = [Tick(x=x(moment), text=_day(moment)) for moment in (first, plan.watermark)]
+    return DrawnIntervals(intervals=drawn, ticks=ticks, height=ROW * len(drawn))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Axis:
+    low: float
+    high: float
+
+    @classmethod
+    def around(cls, values: Sequence[float]) -> "_Axis":
+        low, high = min(values, default=0.0), max(values, default=1.0)
+        room = 0.06 * (high - low) or 0.5
+        return cls(low=low - room, high=high + room)
+
+    def x(self, value: float) -> float:
+        return LABELS + (WIDTH - LABELS - VALUES) * (value - self.low) / (self.high - self.low)
+
+    def ticks(self, *, signed: bool = False, count: int = 5) -> list[Tick]:
+        """At round values: multiples of 1, 2 or 5 times a power of ten."""
+        step = _round_step((self.high - self.low) / count)
+        first = -(-self.low // step)
+        values = [step * (first + each) for each in range(int((self.high - first * step) // step) + 1)]
+        sign = "+" if signed else ""
+        return [
+            Tick(x=self.x(value), text="0" if abs(value) < step / 2 else format(value, f"{sign}.4g"))
+            for value in values
+        ]
+
+
+def _round_step(least: float) -> float:
+    """
+    >>> [_round_step(each) for each in (0.013, 0.2, 3.4, 60)]
+    [0.02, 0.2, 5.0, 100.0]
+    """
+    power = 10.0 ** int(f"{least:e}".partition("e")[2])
+    return next(power * each for each in (1, 2, 5, 10) if power * each >= least * 0.999)
+
+
+def _day(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d}"
+
+
+def _days(rows: Interval) -> str:
+    return f"{(rows.end - rows.start) / timedelta(days=1):.3g} days"
