@@ -171,20 +171,36 @@ class RetrainingMachine(Construct):
             max_concurrency_path="$.plan.concurrency",
             result_path=sfn.JsonPath.DISCARD,
         )
-        candidates.item_processor(
-            self._job(
-                "TrainContender",
-                "contender",
-                {"CANDIDATE": "$.candidate"},
-                may_take=Duration.seconds(TRAINING_MAY_TAKE.total_seconds()),
-            )
-        )
+        candidates.item_processor(self._train_one())
         return candidates
+
+    def _train_one(self) -> sfn.IChainable:
+        """On spot capacity at first, where the model allows it; on demand where there is none or it is taken away.
+
+        A container that ran to its own end, or that took too long, would do so again.
+        """
+        fields, may_take = {"CANDIDATE": "$.candidate"}, Duration.seconds(TRAINING_MAY_TAKE.total_seconds())
+        on_demand = self._job("TrainContender", "contender", fields, may_take=may_take)
+        on_spot = self._job("TrainOnSpot", "contender", fields, may_take=may_take, spot=True)
+        may_be_spot = sfn.Choice(self, "Spot?")
+        may_be_spot.when(sfn.Condition.boolean_equals("$.plan.spot", True), on_spot).otherwise(on_demand)
+        ended_by_itself = sfn.Choice(self, "EndedByItself?")
+        ended_by_itself.when(
+            sfn.Condition.or_(
+                sfn.Condition.string_equals("$.failure.Error", "States.Timeout"),
+                sfn.Condition.string_matches("$.failure.Cause", "*EssentialContainerExited*"),
+            ),
+            self._fail("TrainingFailed"),
+        ).otherwise(on_demand)
+        on_spot.add_catch(ended_by_itself, result_path="$.failure")
+        return may_be_spot
 
     def _evaluate(self) -> tasks.EcsRunTask:
         return self._job("Evaluate", "evaluate", {}, may_take=EVALUATION_MAY_TAKE)
 
-    def _job(self, name: str, job: str, fields: dict[str, str], *, may_take: Duration) -> tasks.EcsRunTask:
+    def _job(
+        self, name: str, job: str, fields: dict[str, str], *, may_take: Duration, spot: bool = False
+    ) -> tasks.EcsRunTask:
         environment = {"PLAN_URI": "$.plan.plan_uri", "ROUND": "$.plan.round.number"} | fields
         state = tasks.EcsRunTask(
             self,
@@ -192,7 +208,9 @@ class RetrainingMachine(Construct):
             integration_pattern=sfn.IntegrationPattern.RUN_JOB,
             cluster=self._cluster,
             task_definition=self._task_definition,
-            launch_target=tasks.EcsFargateLaunchTarget(platform_version=ecs.FargatePlatformVersion.LATEST),
+            launch_target=tasks.EcsFargateLaunchTarget(
+                platform_version=ecs.FargatePlatformVersion.LATEST, capacity_provider_options=_SPOT if spot else None
+            ),
             assign_public_ip=True,  # the way to the image registry, without a NAT gateway
             cpu=sfn.JsonPath.string_at("$.plan.cpu"),
             memory_mib=sfn.JsonPath.string_at("$.plan.memory"),
@@ -215,7 +233,7 @@ class RetrainingMachine(Construct):
         state.add_retry(
             errors=["ECS.AmazonECSException", "ECS.ServerException"],
             interval=Duration.seconds(30),
-            max_attempts=3,
+            max_attempts=1 if spot else 3,
             backoff_rate=2,
         )
         return state
@@ -238,6 +256,9 @@ def _snake_case(name: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
 
 
+_SPOT = tasks.CapacityProviderOptions.custom(
+    [ecs.CapacityProviderStrategy(capacity_provider="FARGATE_SPOT", weight=1)]
+)
 _MODEL = _at(model="$.model")
 _DECISION = _at(model="$.model", decision_id="$.decision_id")
 _PLAN_URI = _at(plan_uri="$.plan.plan_uri")

@@ -158,6 +158,7 @@ class _TrainingTable(Table):
     embargo: Duration
     minimum_rows: Count = 1_000
     search: _SearchTable = _SearchTable()
+    spot: bool = True
 
     def to_policy(self) -> TrainingPolicy:
         search = dict(self.search)
@@ -170,6 +171,7 @@ class _TrainingTable(Table):
             embargo=self.embargo,
             minimum_rows=self.minimum_rows,
             search=SearchSpace(parameters=parameters, **search),
+            spot=self.spot,
         )
 
 

@@ -210,7 +210,8 @@ class SearchSpace:
 class TrainingPolicy:
     """The windows that compete as a hyperparameter, and the slices on which they are chosen and judged.
 
-    With a label watermark W, rows are cut as: training | embargo | validation | gate | W.
+    With a label watermark W, rows are cut as: training | embargo | validation | gate | W. `spot`: containers try
+    spare capacity first, which is cheaper and may be taken away.
     """
 
     windows: tuple[timedelta, ...]
@@ -220,6 +221,7 @@ class TrainingPolicy:
     minimum_rows: int = 1_000
     moving_windows: tuple[MovingWindow, ...] = ()
     search: SearchSpace = field(default_factory=SearchSpace)
+    spot: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

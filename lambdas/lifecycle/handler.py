@@ -45,8 +45,9 @@ def make_plan(payload: Payload) -> dict[str, Any]:
         raise LeaseHeld(f"the retraining of {model} by decision {decision_id} has ended already")
     planned = wiring.plan_retraining().run(model, decision_id)
     plan = planned.plan
-    # The lease was taken for one wave of containers.
-    longer = LEASE + (waves_of(plan) - 1) * TRAINING_MAY_TAKE
+    # The lease was taken for one wave of containers. What spot capacity lost may take as long again.
+    spot = plan.spec.training.spot
+    longer = LEASE + (waves_of(plan) * (2 if spot else 1) - 1) * TRAINING_MAY_TAKE
     wiring.leases().acquire(model, decision_id=decision_id, execution=_field(payload, "execution"), duration=longer)
     logger.info(
         "planned model=%s decision=%s candidates=%s watermark=%s cpu=%d memory=%d",
@@ -61,6 +62,7 @@ def make_plan(payload: Payload) -> dict[str, Any]:
         "plan_uri": planned.plan_uri,
         "round": _round(planned.round),
         "concurrency": plan.spec.training.search.concurrency,
+        "spot": spot,
         "cpu": str(plan.task_size.cpu),
         "memory": str(plan.task_size.memory_mib),
     }

@@ -17,6 +17,7 @@ def restore_all() -> None:
     from localcloud.patches import containers, dynamodb, functions, objects, state, step_functions
 
     containers.run_tasks_as_processes()
+    containers.tell_how_a_stopped_task_died()
     step_functions.honour_exit_codes()
     step_functions.stop_the_task_of_an_ended_state()
     functions.run_on_their_own_python()

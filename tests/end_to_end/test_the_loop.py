@@ -192,6 +192,29 @@ def test_a_person_s_request_trains_a_contender_that_has_to_pass_the_gate(loop: L
     assert loop.stage.api.predict("flights", a_row(loop))["model_version"] == champion.version
 
 
+def test_what_spot_capacity_takes_away_is_trained_on_demand(loop: Loop) -> None:
+    asked = json.loads(evertrain("retrain", "air_time", "--reason", "another test asks", "--json").stdout)
+    decision = loop.stage.decisions.find("air_time", asked["decision_id"])
+    assert decision is not None
+    on_spot = loop.wait(lambda: next(running(loop, "FARGATE_SPOT"), None), for_what="a container on spot capacity")
+    client("ecs").stop_task(cluster=on_spot["clusterArn"], task=on_spot["taskArn"], reason="the capacity is needed")
+    again = loop.wait(lambda: next(running(loop, None), None), for_what="the same on demand")
+    assert again["overrides"]["containerOverrides"] == on_spot["overrides"]["containerOverrides"]
+    outcome = loop.outcome(decision)
+    assert outcome.name in (EventName.MODEL_PROMOTED, EventName.CONTENDER_REJECTED), outcome.sentence
+
+
+def running(loop: Loop, capacity_provider: str | None) -> Iterator[dict[str, Any]]:
+    """Contenders' containers."""
+    ecs = client("ecs")
+    for cluster in ecs.list_clusters()["clusterArns"]:
+        arns = ecs.list_tasks(cluster=cluster, desiredStatus="RUNNING")["taskArns"]
+        for task in ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []:
+            names = {each["name"] for each in task["overrides"]["containerOverrides"][0]["environment"]}
+            if task.get("capacityProviderName") == capacity_provider and "CANDIDATE" in names:
+                yield task
+
+
 def test_a_late_repeat_of_a_retraining_s_event_starts_nothing(loop: Loop) -> None:
     decision = next(
         entry
@@ -476,29 +499,6 @@ def test_labels_are_measured_as_they_come_in(loop: Loop) -> None:
     assert "labels are complete to" in evertrain("labels", "flights").stdout
 
 
-# --- the command line ---------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("command", "told"),
-    [
-        (["status"], "flights: Will a flight arrive more than 15 minutes late?"),
-        (["status", "air_time"], "champion"),
-        (["decisions", "flights"], "Decisions"),
-        (["versions", "flights"], "Versions"),
-    ],
-)
-def test_a_command_shows_what_is_there_to_people_and_to_scripts(loop: Loop, command: list[str], told: str) -> None:
-    assert " ".join(told.split()) in " ".join(evertrain(*command).stdout.split())
-    assert json.loads(evertrain(*command, "--json").stdout)
-
-
-def test_a_file_is_landed_and_judged_from_the_command_line(loop: Loop, tmp_path: Path) -> None:
-    file = tmp_path / "day.parquet"
-    file.write_bytes(loop.flights.features(loop.next_day()))
-    found = json.loads(evertrain("land", "flights", str(file), "--json").stdout)
-    assert found["batch"]["rows"] > 500
-    assert {verdict["model"] for verdict in found["verdicts"]} == {"flights", "air_time"}
 def test_what_the_endpoint_was_asked_is_trained_on_once_its_outcome_is_told(loop: Loop) -> None:
     loop.next_day()
     spec, row = loop.project.models["flights"], a_row(loop, "flights")
@@ -527,6 +527,40 @@ def state_since(loop: Loop, feed: Feed) -> TableState | None:
     return state if state is not None and state.event_time_max >= loop.now else None
 
 
+# --- the command line ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("command", "told"),
+    [
+        (["status"], "flights: Will a flight arrive more than 15 minutes late?"),
+        (["status", "air_time"], "champion"),
+        (["decisions", "flights"], "Decisions"),
+        (["versions", "flights"], "Versions"),
+    ],
+)
+def test_a_command_shows_what_is_there_to_people_and_to_scripts(loop: Loop, command: list[str], told: str) -> None:
+    assert " ".join(told.split()) in " ".join(evertrain(*command).stdout.split())
+    assert json.loads(evertrain(*command, "--json").stdout)
+
+
+def test_a_retraining_is_told_on_a_page(loop: Loop, tmp_path: Path) -> None:
+    first = loop.stage.registry.versions("flights")[-1]
+    page = tmp_path / "page.html"
+    told = evertrain("report", "flights", first.version, "--out", str(page)).stdout
+    assert first.gate.sentence in " ".join(told.split())
+    assert page.read_text().count("<circle") == 3  # two windows, and the contender on the gate slice
+    evaluation = json.loads(evertrain("report", "flights", "--out", str(page), "--json").stdout)
+    assert {each["candidate"]["name"] for each in evaluation["contenders"]} == {"14d", "28d"}
+    assert "flights has no version v9" in evertrain("report", "flights", "v9", status=1).stderr
+
+
+def test_a_file_is_landed_and_judged_from_the_command_line(loop: Loop, tmp_path: Path) -> None:
+    file = tmp_path / "day.parquet"
+    file.write_bytes(loop.flights.features(loop.next_day()))
+    found = json.loads(evertrain("land", "flights", str(file), "--json").stdout)
+    assert found["batch"]["rows"] > 500
+    assert {verdict["model"] for verdict in found["verdicts"]} == {"flights", "air_time"}
     file.write_bytes(b"no table")
     assert evertrain("land", "flights", str(file), status=2).stdout.startswith("quarantined")
 
@@ -544,17 +578,6 @@ def test_the_drift_of_what_has_landed_is_judged_from_the_command_line(loop: Loop
     assert of_batch is not None
     assert Sketch.from_bytes(of_batch).rows == batch.rows
     ran = evertrain(*options, status=None)
-def test_a_retraining_is_told_on_a_page(loop: Loop, tmp_path: Path) -> None:
-    first = loop.stage.registry.versions("flights")[-1]
-    page = tmp_path / "page.html"
-    told = evertrain("report", "flights", first.version, "--out", str(page)).stdout
-    assert first.gate.sentence in " ".join(told.split())
-    assert page.read_text().count("<circle") == 3  # two windows, and the contender on the gate slice
-    evaluation = json.loads(evertrain("report", "flights", "--out", str(page), "--json").stdout)
-    assert {each["candidate"]["name"] for each in evaluation["contenders"]} == {"14d", "28d"}
-    assert "flights has no version v9" in evertrain("report", "flights", "v9", status=1).stderr
-
-
     found = json.loads(ran.stdout)
     assert ran.returncode == status.get(DriftStatus(found["status"]), 0)
     assert found["rows"] >= batch.rows

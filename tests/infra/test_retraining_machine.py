@@ -29,12 +29,32 @@ def states(definition: dict[str, Any]) -> dict[str, State]:
 def test_every_task_has_a_timeout_a_retry_and_a_catch(states: dict[str, State]) -> None:
     inside = states["Train"]["ItemProcessor"]["States"]
     tasks = {name: state for name, state in (states | inside).items() if state["Type"] == "Task"}
-    assert len(tasks) == 17
+    assert len(tasks) == 18
     for name, task in tasks.items():
         assert task["TimeoutSeconds"] > 0, name
         assert task["Retry"], name
         # A contender that fails fails the Map, which has the catch.
         assert "States.ALL" in errors(task if name in states else states["Train"]), name
+
+
+def test_what_spot_capacity_lost_is_trained_on_demand(states: dict[str, State]) -> None:
+    inside = states["Train"]["ItemProcessor"]["States"]
+    assert states["Train"]["ItemProcessor"]["StartAt"] == "Spot?"
+    (spot,) = inside["Spot?"]["Choices"]
+    assert (spot["Variable"], spot["BooleanEquals"], spot["Next"]) == ("$.plan.spot", True, "TrainOnSpot")
+    assert inside["Spot?"]["Default"] == inside["EndedByItself?"]["Default"] == "TrainContender"
+    on_spot, on_demand = inside["TrainOnSpot"], inside["TrainContender"]
+    assert on_spot["Parameters"]["CapacityProviderStrategy"] == [{"CapacityProvider": "FARGATE_SPOT", "Weight": 1}]
+    assert "LaunchType" not in on_spot["Parameters"]
+    assert on_demand["Parameters"]["LaunchType"] == "FARGATE"
+    assert on_spot["Parameters"]["Overrides"] == on_demand["Parameters"]["Overrides"]
+    assert caught(on_spot) == ["EndedByItself?"]
+    (ended,) = inside["EndedByItself?"]["Choices"]
+    assert {each.get("StringEquals", each.get("StringMatches")) for each in ended["Or"]} == {
+        "States.Timeout",
+        "*EssentialContainerExited*",
+    }
+    assert inside[ended["Next"]]["Type"] == "Fail"
 
 
 def test_the_machine_has_no_timeout_that_would_end_it_without_an_outcome(definition: dict[str, Any]) -> None:
