@@ -1,20 +1,28 @@
-"""A feature store in a folder."""
+"""A feature store in a folder or a bucket."""
 
+import contextlib
 import io
+import os
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import BinaryIO
+from uuid import uuid4
 
 import pyarrow.parquet as pq
+from deltalake import DeltaTable
 
+from evertrain.adapters.delta_log import storage_options, table_uri
 from evertrain.adapters.delta_reader import DeltaReader
+from evertrain.adapters.delta_upkeep import DeltaUpkeep
 from evertrain.adapters.delta_writer import DeltaWriter
 from evertrain.adapters.landed_rows import LandedRowsReader
-from evertrain.domain.batches import Batch, BatchFile, Feed, TableState
-from evertrain.domain.feeds import all_feeds
+from evertrain.domain.batches import Batch, Feed, TableState
+from evertrain.domain.feeds import INGESTED_AT, all_feeds
 from evertrain.domain.model_spec import ModelSpec, Project
 from evertrain.domain.training import Interval, TrainingPlan
-from evertrain.use_cases.check_batch import batch_id_of
+from evertrain.ports.feature_store import BatchFiles, StoredFile, UnknownTable
+from evertrain.use_cases.check_batch import batch_id_of, store_rows
 from tests.builders.models import NOW, a_group, a_model, days
 
 PROJECT = Project(groups={"trips": a_group()}, models={"trips": a_model()})
@@ -22,12 +30,32 @@ PROJECT = Project(groups={"trips": a_group()}, models={"trips": a_model()})
 EVER = Interval(start=NOW - days(99), end=NOW + days(99))
 
 
-@dataclass
-class Store:
-    """A feature store in a folder, with what the monitor would do before ingest."""
+@dataclass(frozen=True)
+class FolderBatchFiles:
+    """Implements `ports.feature_store.BatchFiles` in a folder."""
 
     root: Path
+
+    def put_if_absent(self, feed: Feed, path: str, file: BinaryIO, *, ingested_at: datetime) -> StoredFile:
+        stored = self.root / str(feed) / path
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        whole = stored.with_name(f"{uuid4().hex}.part")
+        file.seek(0)
+        whole.write_bytes(file.read())
+        with contextlib.suppress(FileExistsError):
+            os.link(whole, stored)
+        whole.unlink()
+        kept: datetime = pq.read_table(stored, columns=[INGESTED_AT])[INGESTED_AT][0].as_py()
+        return StoredFile(size=stored.stat().st_size, ingested_at=kept)
+
+
+@dataclass
+class Store:
+    """A feature store in a folder or below `s3://`, with what the monitor does before ingest."""
+
+    root: Path | str
     project: Project = PROJECT
+    files: BatchFiles | None = None
 
     @property
     def writer(self) -> DeltaWriter:
@@ -37,33 +65,26 @@ class Store:
     def reader(self) -> DeltaReader:
         return DeltaReader(root=str(self.root))
 
+    def upkeep(self, **options: int) -> DeltaUpkeep:
+        return DeltaUpkeep(root=str(self.root), **options)
+
+    def table(self, feed: Feed) -> DeltaTable:
+        return DeltaTable(table_uri(str(self.root), feed), storage_options=storage_options(str(self.root)))
+
     def versions(self) -> dict[str, int]:
         """Of every table that has one."""
-        feeds = all_feeds(self.project)
-        return {
-            str(feed): self.reader.state(feed).version
-            for feed in feeds
-            if (self.root / str(feed) / "_delta_log").exists()
-        }
+        found = {}
+        for feed in all_feeds(self.project):
+            with contextlib.suppress(UnknownTable):
+                found[str(feed)] = self.reader.state(feed).version
+        return found
 
     def put(self, feed: Feed, body: bytes, *, ingested_at: datetime) -> Batch:
         batch_id = batch_id_of(feed, io.BytesIO(body))
-        path = self.root / str(feed) / f"batch-{batch_id}.parquet"
-        path.parent.mkdir(parents=True, exist_ok=True)
+        files = self.files or FolderBatchFiles(Path(self.root))
         reader = LandedRowsReader(project=self.project)
         with reader.read(io.BytesIO(body), name="x.parquet", feed=feed, now=ingested_at) as rows:
-            if not path.exists():
-                path.write_bytes(rows.file.read())
-        ingested_at = pq.read_table(path, columns=["ingested_at"])["ingested_at"][0].as_py()
-        first, last = rows.event_times
-        file = BatchFile(
-            path=path.name,
-            rows=rows.count,
-            bytes=path.stat().st_size,
-            event_time_min=first,
-            event_time_max=last,
-            ingested_at=ingested_at,
-        )
+            file = store_rows(files, feed, f"batch-{batch_id}.parquet", rows)
         return Batch.of([file], batch_id=batch_id, feed=feed, source_key="x.parquet")
 
     def add(self, feed: Feed, body: bytes, *, ingested_at: datetime) -> TableState:

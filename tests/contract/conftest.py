@@ -1,13 +1,22 @@
 """Contract suites: one set of tests for each port, run over the fake and over the real adapter."""
 
-from collections.abc import Iterator
+import socket
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import boto3
 import pytest
 from moto import mock_aws
 
 from evertrain.adapters.dynamodb import Table
+from evertrain.adapters.s3_landing import S3BatchFiles
+from localcloud.launcher import REPOSITORY, Cloud, environment
+from tests.builders.store import Store
+
+Client = Callable[[str], Any]
 
 
 @pytest.fixture
@@ -31,3 +40,58 @@ def table(aws: boto3.Session) -> Table:
         BillingMode="PAY_PER_REQUEST",
     )
     return Table(client=client, name="table")
+
+
+# --- an embedded cloud: a free port, an empty home, thrown away at the end --------------------------
+
+
+@pytest.fixture(scope="session")
+def task_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("tasks")
+
+
+@pytest.fixture(scope="session")
+def cloud(tmp_path_factory: pytest.TempPathFactory, task_directory: Path) -> Iterator[Cloud]:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    running = Cloud(
+        home=tmp_path_factory.mktemp("cloud"),
+        port=port,
+        cloud_python=REPOSITORY / ".venv-cloud/bin/python",
+        function_python=REPOSITORY / ".venv-lambda/bin/python",
+        task_python=Path(sys.executable),
+        task_directory=task_directory,
+        snapshot_seconds=1,
+    )
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def client(cloud: Cloud) -> Client:
+    def make(service: str) -> Any:
+        return boto3.client(  # type: ignore[call-overload]
+            service,
+            endpoint_url=cloud.endpoint,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+
+    return make
+
+
+@pytest.fixture(params=["in a folder", pytest.param("in a bucket", marks=pytest.mark.cloud)])
+def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Store:
+    """An empty feature store."""
+    return Store(root=tmp_path) if request.param == "in a folder" else store_in_bucket(request, monkeypatch)
+
+
+def store_in_bucket(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Store:
+    for name, value in environment(request.getfixturevalue("cloud").port).items():
+        monkeypatch.setenv(name, value)
+    s3, bucket = request.getfixturevalue("client")("s3"), f"store-{uuid4().hex[:8]}"
+    s3.create_bucket(Bucket=bucket)
+    return Store(root=f"s3://{bucket}/tables", files=S3BatchFiles(client=s3, bucket=bucket))

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -18,11 +17,6 @@ from tests.builders.models import NOW, a_model, days, label_tables, labels_table
 from tests.builders.store import EVER, Store
 from tests.fakes.batches import FakeLabelProgress
 from tests.fakes.messages import FakeClock
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(root=tmp_path)
 
 
 def measured(store: Store) -> LabelProgress | None:

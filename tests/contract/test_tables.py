@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from deltalake import DeltaTable
 
 from evertrain.adapters.delta_writer import SchemaConflict
 from evertrain.domain.batches import Feed, FeedKind
@@ -25,11 +24,6 @@ from tests.builders.store import EVER, Store
 FEATURES = Feed(kind=FeedKind.FEATURES, name="trips")
 LABELS = Feed(kind=FeedKind.LABELS, name="trips")
 ROOT = Path(__file__).parents[2]
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(root=tmp_path)
 
 
 def test_the_first_commit_makes_the_table_and_each_adds_its_rows(store: Store) -> None:
@@ -136,7 +130,7 @@ def test_what_was_ingested_later_was_not_known(store: Store) -> None:
 
 def test_the_table_has_the_types_that_are_declared_and_any_delta_reader_reads_it(store: Store) -> None:
     store.add(FEATURES, landed_features(day=1), ingested_at=NOW)
-    table = pa.table(DeltaTable(str(store.root / "features/trips")).to_pyarrow_table())
+    table = pa.table(store.table(FEATURES).to_pyarrow_table())
     types = {field.name: str(field.type) for field in table.schema}
     assert types == {
         "trip_id": "string",

@@ -3,15 +3,13 @@
 import threading
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from deltalake import DeltaTable
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evertrain.adapters.delta_upkeep import MANY_FILES, DeltaUpkeep
+from evertrain.adapters.delta_upkeep import MANY_FILES
 from evertrain.domain.training import Interval, TrainingPlan
 from evertrain.ports.feature_store import Upkeep
 from evertrain.use_cases.training_rows import StoredTrainingRows
@@ -24,17 +22,16 @@ EARLIER = NOW - timedelta(hours=1)
 
 
 def keep_up(store: Store, *, needed: tuple[int, ...] = (), recent_hours: int = 24) -> Upkeep:
-    done = DeltaUpkeep(root=str(store.root), recent_hours=recent_hours).keep_up(FEATURES, needed=needed)
+    done = store.upkeep(recent_hours=recent_hours).keep_up(FEATURES, needed=needed)
     assert done is not None
     return done
 
 
 def files(store: Store) -> list[str]:
-    return DeltaTable(str(store.root / str(FEATURES))).file_uris()
+    return store.table(FEATURES).file_uris()
 
 
-def filled(root: Path, *, batches: int = MANY_FILES) -> Store:
-    store = Store(root=root)
+def filled(store: Store, *, batches: int = MANY_FILES) -> Store:
     for number in range(batches):
         day = number % MANY_FILES
         store.add(
@@ -45,8 +42,8 @@ def filled(root: Path, *, batches: int = MANY_FILES) -> Store:
     return store
 
 
-def test_many_small_files_of_a_month_become_one_in_order_of_time(tmp_path: Path) -> None:
-    store = filled(tmp_path)
+def test_many_small_files_of_a_month_become_one_in_order_of_time(store: Store) -> None:
+    filled(store)
     before = store.reader.read(FEATURES, version=MANY_FILES - 1, rows=EVER, known_at=NOW)
     done = keep_up(store)
     assert (done.merged, done.written, done.removed) == (MANY_FILES, 1, 0)
@@ -59,14 +56,14 @@ def test_many_small_files_of_a_month_become_one_in_order_of_time(tmp_path: Path)
     assert after["event_time"].to_pylist() == sorted(after["event_time"].to_pylist())
 
 
-def test_few_files_or_none_are_left_alone(tmp_path: Path) -> None:
-    assert DeltaUpkeep(root=str(tmp_path)).keep_up(FEATURES, needed=()) is None
-    done = keep_up(filled(tmp_path, batches=MANY_FILES - 1))
+def test_few_files_or_none_are_left_alone(store: Store) -> None:
+    assert store.upkeep().keep_up(FEATURES, needed=()) is None
+    done = keep_up(filled(store, batches=MANY_FILES - 1))
     assert (done.merged, done.written, done.removed) == (0, 0, 0)
 
 
-def test_batches_are_still_committed_once_and_read_by_their_times(tmp_path: Path) -> None:
-    store = filled(tmp_path)
+def test_batches_are_still_committed_once_and_read_by_their_times(store: Store) -> None:
+    filled(store)
     again = store.put(
         FEATURES, landed_features(day=3, seed=3), ingested_at=NOW - timedelta(hours=1) + timedelta(seconds=3)
     )
@@ -78,8 +75,8 @@ def test_batches_are_still_committed_once_and_read_by_their_times(tmp_path: Path
     assert rows.num_rows == 20
 
 
-def test_a_needed_version_stays_readable_and_others_go(tmp_path: Path) -> None:
-    store = filled(tmp_path)
+def test_a_needed_version_stays_readable_and_others_go(store: Store) -> None:
+    filled(store)
     keep_up(store)
     for day in range(MANY_FILES):
         store.add(FEATURES, landed_features(day=day, seed=day + 500), ingested_at=NOW - timedelta(minutes=30))
@@ -91,8 +88,16 @@ def test_a_needed_version_stays_readable_and_others_go(tmp_path: Path) -> None:
         store.reader.read(FEATURES, version=9, rows=EVER, known_at=NOW)
 
 
-def test_appends_during_upkeep_lose_nothing(tmp_path: Path) -> None:
-    store = filled(tmp_path, batches=3 * MANY_FILES)
+def test_a_file_that_is_not_committed_yet_is_left_for_its_commit(store: Store) -> None:
+    batch = store.put(FEATURES, landed_features(day=25), ingested_at=NOW)
+    keep_up(filled(store), recent_hours=0)
+    version = store.writer.commit(batch).version
+    late = Interval(start=FIRST_DAY + days(25), end=FIRST_DAY + days(26))
+    assert store.reader.read(FEATURES, version=version, rows=late, known_at=NOW).num_rows == 20
+
+
+def test_appends_during_upkeep_lose_nothing(store: Store) -> None:
+    filled(store, batches=3 * MANY_FILES)
     late = [store.put(FEATURES, landed_features(day=day, seed=day + 900), ingested_at=NOW) for day in range(12)]
     threads = [threading.Thread(target=store.writer.commit, args=(batch,)) for batch in late]
     threads.insert(2, threading.Thread(target=keep_up, args=(store,)))
@@ -142,7 +147,7 @@ class World:
         kind, day, change = event
         self.now += timedelta(hours=1)
         if kind == "upkeep":
-            DeltaUpkeep(root=str(store.root), recent_hours=0, many_files=2).keep_up(FEATURES, needed=(needed,))
+            store.upkeep(recent_hours=0, many_files=2).keep_up(FEATURES, needed=(needed,))
         elif kind == "labels":
             store.add(LABELS, landed_labels(day=day, late=float(change)), ingested_at=self.now)
         else:
