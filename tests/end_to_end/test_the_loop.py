@@ -551,7 +551,7 @@ def test_a_retraining_is_told_on_a_page(loop: Loop, tmp_path: Path) -> None:
     assert first.gate.sentence in " ".join(told.split())
     assert page.read_text().count("<circle") == 3  # two windows, and the contender on the gate slice
     evaluation = json.loads(evertrain("report", "flights", "--out", str(page), "--json").stdout)
-    assert {each["candidate"]["name"] for each in evaluation["contenders"]} == {"14d", "28d"}
+    assert {each["candidate"]["name"] for each in evaluation["contenders"]} >= {"14d", "28d"}
     assert "flights has no version v9" in evertrain("report", "flights", "v9", status=1).stderr
 
 
