@@ -105,3 +105,25 @@ def test_an_execution_that_is_stopped_stays_aborted_and_its_task_ends(client: Cl
     time.sleep(5)
     assert functions.describe_execution(executionArn=execution)["status"] == "ABORTED"
     assert not marker.exists()
+
+
+def test_a_task_that_is_stopped_fails_its_state_as_one_that_was_ended(client: Client, task_directory: Path) -> None:
+    name = f"job{uuid4().hex[:8]}"
+    (task_directory / f"{name}.py").write_text("import time\ntime.sleep(20)")
+    functions, ecs = client("stepfunctions"), client("ecs")
+    machine = machine_of(client, name, timeout=30)
+    execution = functions.start_execution(stateMachineArn=machine, input="{}")["executionArn"]
+    ecs.stop_task(cluster=name, task=running_task(ecs, name), reason="the capacity is needed elsewhere")
+    ran = ended(functions, execution)
+    assert (ran["status"], ran["error"]) == ("FAILED", "States.TaskFailed")
+    cause = json.loads(ran["cause"])
+    assert cause["Containers"][0]["ExitCode"] == 143
+    assert cause["StopCode"] != "EssentialContainerExited"
+
+
+def running_task(ecs: Any, cluster: str) -> str:
+    for _ in range(100):
+        if arns := ecs.list_tasks(cluster=cluster, desiredStatus="RUNNING")["taskArns"]:
+            return str(arns[0])
+        time.sleep(0.1)
+    raise AssertionError("no task was started")
