@@ -9,7 +9,7 @@ LOCAL_OPTIONS := -c clock=replay
 # Bytecode beside the sources would get into what is deployed; without any, each process compiles its libraries anew.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.build/bytecode
 
-.PHONY: help setup lock demo down forget deploy test format lint types imports unit contract infra e2e test-localstack bench bench-store calibrate windows
+.PHONY: help setup lock demo down forget deploy test format lint types imports unit contract infra e2e test-localstack bench bench-store bench-jobs calibrate windows
 
 help: ## this list
 	@grep -hE '^[a-z-][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -100,6 +100,9 @@ bench: setup $(patsubst %,.venv-bench/%/.installed,evidently nannyml scouter ali
 
 bench-store: setup $(patsubst %,.venv-bench/%/.installed,duckdb feast) ## the feature store beside plain files, DuckDB and Feast
 	$(BIN)/python -m bench.store
+
+bench-jobs: setup ## memory and time of training containers, beside what their size is estimated from
+	$(BIN)/python -m bench.jobs
 
 calibrate: setup ## false alarms and power of the drift verdicts, simulated and on real days
 	$(BIN)/python -m bench.calibration

@@ -13,13 +13,13 @@ FARGATE_MEMORY_MIB = {
 }
 """The CPU units and memory sizes that Fargate offers together."""
 
-PROGRAM_MIB = 700
+PROGRAM_MIB = 600
 """Python, pyarrow, pandas and scikit-learn, before the first row."""
 
 BYTES_A_TRAINED_CELL = 60
 """A value of a training row: as Arrow, as a data frame, sorted for the reference, binned for the trees."""
 
-BYTES_A_JUDGED_CELL = 250
+BYTES_A_JUDGED_CELL = 150
 """A value of a validation or gate row: they are asked of the artifact as a caller would, in plain Python."""
 
 CELLS_A_CPU = 50_000_000
@@ -32,7 +32,7 @@ def estimated_task_size(*, trained_rows: float, judged_rows: float, columns: int
     >>> estimated_task_size(trained_rows=50_000, judged_rows=10_000, columns=16)
     TaskSize(cpu=1024, memory_mib=2048)
     >>> estimated_task_size(trained_rows=10_000_000, judged_rows=1_000_000, columns=40)
-    TaskSize(cpu=8192, memory_mib=36864)
+    TaskSize(cpu=8192, memory_mib=32768)
     """
     cells = trained_rows * columns
     needed = PROGRAM_MIB + (cells * BYTES_A_TRAINED_CELL + judged_rows * columns * BYTES_A_JUDGED_CELL) / 2**20

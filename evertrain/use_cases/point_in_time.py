@@ -16,6 +16,8 @@ from evertrain.domain.model_spec import KnownBy
 
 NONE = -1
 
+_PACKABLE = 1 << 62
+
 Integers = npt.NDArray[np.int64]
 
 
@@ -43,15 +45,18 @@ def valid_rows(
     available = np.maximum(event, ingested) if known_by is KnownBy.EVENT else event
 
     by_validity = np.lexsort((ingested, event))
-    order = by_validity[np.lexsort((available[by_validity], codes[by_validity]))]
-    best = by_validity[_running_maximum(codes[order], _ranks(by_validity)[order])]
+    moments, asked_moments = _moments(available, asked_at, codes=int(max(codes.max(), asking_codes.max())) + 1)
+    span = int(moments.max()) + 1
+    packed = codes * span + moments
+    order = by_validity[np.argsort(packed[by_validity], kind="stable")]
+    best = order
+    if known_by is KnownBy.EVENT:  # what was ingested last need not be what is valid
+        best = by_validity[_running_maximum(codes[order], _ranks(by_validity)[order])]
 
-    moments = np.unique(available)
-    place = _places(
-        codes[order], np.searchsorted(moments, available[order]),
-        asking_codes, np.searchsorted(moments, asked_at, side="right") - 1,
-    )  # fmt: skip
-    found = np.where(place == NONE, NONE, best[place])
+    place = _last_at_or_before(packed[order], asking_codes * span + asked_moments)
+    there = (asking_codes != NONE) & (asked_moments != NONE) & (place != NONE)
+    there &= codes[order][place] == asking_codes
+    found = np.where(there, best[place], NONE)
     if maximum_age is not None:
         too_old = asked_at - event[found] > _microseconds(maximum_age)
         found = np.where(too_old, NONE, found)
@@ -69,17 +74,16 @@ def latest_known(table: pa.Table, *, key: str) -> pa.Table:
     ordered = in_order(table, key=key)
     if not ordered.num_rows:
         return ordered
-    moments, codes = _instants(ordered[EVENT_TIME]), _codes(ordered[key], ordered[key])[0]
-    is_last = np.append((moments[1:] != moments[:-1]) | (codes[1:] != codes[:-1]), True)
-    return ordered.filter(pa.array(is_last))
+    return _where(np.append(_changes(ordered[EVENT_TIME]) | _changes(ordered[key]), True), ordered)
 
 
 def newest_known(table: pa.Table, *, key: str) -> pa.Table:
     """One row for each key, whatever its `event_time`: the last by `ingested_at`, `event_time` and content."""
     by_content = [name for name in table.column_names if name not in (EVENT_TIME, key, INGESTED_AT)]
     ordered = table.sort_by([(name, "ascending") for name in (key, INGESTED_AT, EVENT_TIME, *by_content)])
-    codes = _codes(ordered[key], ordered[key])[0]
-    return ordered.filter(pa.array(np.append(codes[1:] != codes[:-1], True)[: len(codes)]))
+    if not ordered.num_rows:
+        return ordered
+    return _where(np.append(_changes(ordered[key]), True), ordered)
 
 
 def take(table: pa.Table, rows: Integers) -> pa.Table:
@@ -99,22 +103,42 @@ def _running_maximum(codes: Integers, values: Integers) -> Integers:
     return np.asarray(raised - codes * len(values))
 
 
-def _places(codes: Integers, moments: Integers, asking_codes: Integers, asking_moments: Integers) -> Integers:
-    """The last place with the same code and a moment that is not later; codes and, within them, moments ascend."""
-    span = int(moments.max()) + 1
-    place = np.searchsorted(codes * span + moments, asking_codes * span + asking_moments, side="right") - 1
-    there = (asking_codes != NONE) & (asking_moments != NONE) & (place != NONE)
-    there &= codes[place] == asking_codes
-    return np.where(there, place, NONE)
+def _moments(instants: Integers, asked: Integers, *, codes: int) -> tuple[Integers, Integers]:
+    """Both as whole numbers from 0 on, in the same order, and so small that a code can be packed before them; what
+    asks before the first instant gets NONE."""
+    first, last = instants.min(), instants.max()
+    if codes * (int(last - first) + 1) < _PACKABLE:
+        return instants - first, np.clip(asked, first - 1, last) - first
+    ordered = np.sort(instants)
+    distinct = ordered[np.append(True, ordered[1:] != ordered[:-1])]
+    return np.searchsorted(distinct, instants), np.searchsorted(distinct, asked, side="right") - 1
+
+
+def _last_at_or_before(ascending: Integers, asked: Integers) -> Integers:
+    """For each that is asked, the last place whose value is not above it, or NONE."""
+    order = np.argsort(asked)  # neighbours are then looked up in the same part of memory
+    place = np.empty_like(asked)
+    place[order] = np.searchsorted(ascending, asked[order], side="right") - 1
+    return place
 
 
 def _codes(keys: Any, asking_keys: Any) -> tuple[Integers, Integers]:
-    """Equal keys get equal numbers; a key that the table lacks, or none, gets NONE."""
-    known = pc.unique(keys.drop_null())
-    return tuple(
-        pc.fill_null(pc.cast(pc.index_in(column, value_set=known), pa.int64()), NONE).to_numpy()
-        for column in (keys, asking_keys)
-    )
+    """Equal keys get equal numbers, none gets NONE."""
+    both = pa.chunked_array([*keys.chunks, *pc.cast(asking_keys, keys.type).chunks], keys.type)
+    encoded = both.dictionary_encode().unify_dictionaries()
+    indices = pa.chunked_array([chunk.indices for chunk in encoded.chunks], pa.int32())
+    codes = pc.cast(pc.fill_null(indices, NONE), pa.int64()).to_numpy()
+    return codes[: len(keys)], codes[len(keys) :]
+
+
+def _where(is_kept: npt.NDArray[np.bool_], table: pa.Table) -> pa.Table:
+    return table if is_kept.all() else table.filter(pa.array(is_kept))
+
+
+def _changes(column: Any) -> npt.NDArray[np.bool_]:
+    """Shape (rows - 1,): whether the next value is another. No value is another than any, and than none."""
+    changes = pc.fill_null(pc.not_equal(column.slice(1), column.slice(0, len(column) - 1)), True)
+    return np.asarray(changes.to_numpy(zero_copy_only=False))
 
 
 def _instants(times: Any) -> Integers:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from unittest.mock import patch
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evertrain.domain.model_spec import KnownBy
+from evertrain.use_cases import point_in_time
 from evertrain.use_cases.point_in_time import NONE, in_order, latest_known, take, valid_rows
 
 START = datetime(2013, 4, 1, tzinfo=UTC)
@@ -58,18 +60,20 @@ def by_trying_every_row(asked: Row, rows: list[Row], maximum_age: int | None, kn
     return best
 
 
-@given(asking_rows, table_rows, st.one_of(st.none(), hours), st.sampled_from(KnownBy))
+@given(asking_rows, table_rows, st.one_of(st.none(), hours), st.sampled_from(KnownBy), st.sampled_from([1, 1 << 62]))
 def test_each_row_gets_what_was_valid_then(
-    asking: list[Row], rows: list[Row], maximum_age: int | None, known_by: KnownBy
+    asking: list[Row], rows: list[Row], maximum_age: int | None, known_by: KnownBy, packable: int
 ) -> None:
-    found = valid_rows(
-        table(asking),
-        table(rows),
-        asking_key="key",
-        key="key",
-        maximum_age=None if maximum_age is None else timedelta(hours=maximum_age),
-        known_by=known_by,
-    )
+    """Also where so many keys over so long a time do not fit into one number."""
+    with patch.object(point_in_time, "_PACKABLE", packable):
+        found = valid_rows(
+            table(asking),
+            table(rows),
+            asking_key="key",
+            key="key",
+            maximum_age=None if maximum_age is None else timedelta(hours=maximum_age),
+            known_by=known_by,
+        )
     assert found.tolist() == [by_trying_every_row(asked, rows, maximum_age, known_by) for asked in asking]
 
 
