@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from localcloud.launcher import REPOSITORY
-from tests.contract.embedded_cloud.conftest import Client
+from tests.contract.conftest import Client
 
 
 def in_the_cloud(program: str, **environment: str) -> Any:
