@@ -1,7 +1,8 @@
 """What Delta writer and reader share: where tables are, how their store is reached, what their log tells."""
 
 import os
-from datetime import UTC
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from arro3.core import DataType
@@ -11,6 +12,8 @@ from deltalake.exceptions import TableNotFoundError
 from evertrain.domain.batches import Feed, TableState
 from evertrain.domain.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH
 from evertrain.domain.model_spec import FeatureKind
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 DELTA_TYPES = {
     FeatureKind.NUMERIC: "double",
@@ -48,13 +51,13 @@ def open_table(root: str, feed: Feed, *, version: int | None = None) -> DeltaTab
 
 def state_of(table: DeltaTable) -> TableState:
     """From the log's statistics alone: no data file is opened."""
-    actions = files_of(table)
+    actions = table.get_add_actions(flatten=True)
     return TableState(
         version=table.version(),
-        rows=sum(action["num_records"] for action in actions),
-        event_time_min=min(action["min.event_time"] for action in actions),
-        event_time_max=max(action["max.event_time"] for action in actions),
-        ingested_at_max=max(action["max.ingested_at"] for action in actions),
+        rows=sum(actions.column("num_records").to_pylist()),
+        event_time_min=_moment(min(_microseconds(actions, "min.event_time"))),
+        event_time_max=_moment(max(_microseconds(actions, "max.event_time"))),
+        ingested_at_max=_moment(max(_microseconds(actions, "max.ingested_at"))),
         columns=columns_of(table),
     )
 
@@ -68,12 +71,40 @@ def columns_of(table: DeltaTable) -> dict[str, FeatureKind]:
     return {field.name: kinds[field.type.type] for field in fields}
 
 
-def files_of(table: DeltaTable) -> list[dict[str, Any]]:
-    """One entry for each data file: `path`, `num_records`, `min.<column>` and `max.<column>` of both times."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataFile:
+    """What the log tells of a table's file. `size`: bytes. None of its rows is earlier or later than these times."""
+
+    path: str
+    size: int
+    rows: int
+    event_time_min: datetime
+    event_time_max: datetime
+    ingested_at_min: datetime
+    ingested_at_max: datetime
+
+
+def files_of(table: DeltaTable) -> list[DataFile]:
+    """In the order of their paths."""
     actions = table.get_add_actions(flatten=True)
-    columns: dict[str, list[Any]] = {name: list(actions.column(name).to_pylist()) for name in ("path", "num_records")}
-    for name in ("min.event_time", "max.event_time", "min.ingested_at", "max.ingested_at"):
-        # By way of a time without a zone: one with it needs a time zone database, which Lambda may lack.
-        plain = actions.column(name).cast(DataType.timestamp("us")).to_pylist()
-        columns[name] = [moment.replace(tzinfo=UTC) for moment in plain]
-    return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    columns: list[list[Any]] = [
+        list(actions.column(name).to_pylist()) for name in ("path", "size_bytes", "num_records")
+    ]
+    for name in (EVENT_TIME, INGESTED_AT):
+        columns.append([_moment(each) for each in _microseconds(actions, f"min.{name}")])
+        # Upkeep, like any other writer of Delta, cuts what is below a millisecond.
+        columns.append([_moment(each - each % 1000 + 999) for each in _microseconds(actions, f"max.{name}")])
+    names = [field.name for field in fields(DataFile)]
+    return sorted(
+        (DataFile(**dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)),
+        key=lambda file: file.path,
+    )
+
+
+def _microseconds(actions: Any, name: str) -> list[int]:
+    # As numbers: a time with a zone needs a time zone database, which Lambda may lack.
+    return list(actions.column(name).cast(DataType.int64()).to_pylist())
+
+
+def _moment(microseconds: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=microseconds)

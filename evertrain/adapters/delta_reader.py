@@ -1,6 +1,7 @@
 """Reads feature store tables as they were: at a version, of an interval, with what was known by then."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import pyarrow as pa
@@ -9,7 +10,8 @@ import pyarrow.dataset as pa_dataset
 import pyarrow.fs as pa_fs
 from deltalake.fs import DeltaStorageHandler
 
-from evertrain.adapters.delta_log import files_of, open_table, state_of, storage_options, table_uri
+from evertrain.adapters.delta_log import DataFile, files_of, open_table, state_of, storage_options, table_uri
+from evertrain.adapters.delta_parts import parts_of
 from evertrain.domain.batches import Feed, TableState
 from evertrain.domain.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH
 from evertrain.domain.training import Interval
@@ -22,47 +24,93 @@ class DeltaReader:
     """Implements `ports.feature_store.TableReader[pa.Table]`. `root`: as of the writer."""
 
     root: str
+    _opened: dict[tuple[Feed, int], "_Version"] = field(default_factory=dict, repr=False, compare=False)
+    """What was read of the log once: a version never changes."""
 
     def state(self, feed: Feed) -> TableState:
         table = open_table(self.root, feed)
         if table is None:
-            raise UnknownTable(f"nothing has been committed to {feed} yet")
+            raise _unknown(feed)
         return state_of(table)
 
     def read(
         self, feed: Feed, *, version: int, rows: Interval, known_at: datetime, columns: tuple[str, ...] | None = None
     ) -> pa.Table:
         """Every row that was known, corrected ones too; `columns` besides both times, by default all."""
-        table = open_table(self.root, feed, version=version)
-        if table is None:
-            raise UnknownTable(f"nothing has been committed to {feed} yet")
-        # The log knows each file's times: what cannot have a row of the interval is not opened.
-        paths = [
-            entry["path"]
-            for entry in files_of(table)
-            if _before(entry["min.event_time"], rows.end)
-            and not _before(entry["max.event_time"], rows.start)
-            and not _before(known_at, entry["min.ingested_at"])
-        ]
-        schema = pa.schema(table.schema().to_arrow())
-        schema = schema.remove(schema.get_field_index(INGESTED_MONTH))  # it is in the log, not in the files
-        files = pa_fs.PyFileSystem(DeltaStorageHandler(table_uri(self.root, feed), storage_options(self.root)))
-        dataset = pa_dataset.dataset(sorted(paths), schema=schema, format="parquet", filesystem=files)
-        wanted = dict.fromkeys(schema.names if columns is None else [EVENT_TIME, INGESTED_AT, *columns])
-        found = dataset.to_table(
-            columns=[name for name in wanted if name in schema.names],
-            filter=(pc.field(EVENT_TIME) >= _scalar(rows.start))
-            & (pc.field(EVENT_TIME) < _scalar(rows.end))
-            & (pc.field(INGESTED_AT) <= _scalar(known_at)),
+        table = self._version(feed, version)
+        wanted = dict.fromkeys(table.schema.names if columns is None else [EVENT_TIME, INGESTED_AT, *columns])
+        there = [name for name in wanted if name in table.schema.names]
+        # The log knows each file's times: what cannot have a row of the interval is not opened, and of what lies
+        # within it all rows are taken unasked.
+        files = [file for file in table.files if _may_have(file, rows, known_at)]
+        whole = [file for file in files if _has_only(file, rows, known_at)]
+        cut = [file for file in files if not _has_only(file, rows, known_at)]
+        found = pa.concat_tables(
+            [
+                table.dataset(whole).to_table(columns=there),
+                table.dataset(cut).to_table(
+                    columns=there,
+                    filter=(pc.field(EVENT_TIME) >= _scalar(rows.start))
+                    & (pc.field(EVENT_TIME) < _scalar(rows.end))
+                    & (pc.field(INGESTED_AT) <= _scalar(known_at)),
+                ),
+            ]
         )
         for name in wanted:
-            if name not in found.column_names:  # declared since
+            if name not in there:  # declared since
                 found = found.append_column(name, pa.nulls(found.num_rows))
         return found
 
+    def parts(self, feed: Feed, *, version: int, rows: Interval, most_rows: int) -> list[Interval]:
+        return parts_of(self._version(feed, version).files, rows, most_rows=most_rows)
 
-def _before(one: datetime, other: datetime) -> bool:
-    return one.timestamp() < other.timestamp()
+    def _version(self, feed: Feed, version: int) -> "_Version":
+        if (feed, version) not in self._opened:
+            table = open_table(self.root, feed, version=version)
+            if table is None:
+                raise _unknown(feed)
+            schema = pa.schema(table.schema().to_arrow())
+            files = tuple(files_of(table))
+            self._opened[feed, version] = _Version(
+                schema=schema.remove(schema.get_field_index(INGESTED_MONTH)),  # it is in the log, not in the files
+                files=files,
+                filesystem=_filesystem(self.root, feed, files),
+            )
+        return self._opened[feed, version]
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Version:
+    schema: pa.Schema
+    files: tuple[DataFile, ...]
+    filesystem: pa_fs.FileSystem
+
+    def dataset(self, files: Sequence[DataFile]) -> pa_dataset.Dataset:
+        paths = [file.path for file in files]
+        return pa_dataset.FileSystemDataset.from_paths(
+            paths, schema=self.schema, format=pa_dataset.ParquetFileFormat(), filesystem=self.filesystem
+        )
+
+
+def _filesystem(root: str, feed: Feed, files: Sequence[DataFile]) -> pa_fs.FileSystem:
+    uri = table_uri(root, feed)
+    if not root.startswith("s3://"):
+        return pa_fs.SubTreeFileSystem(uri, pa_fs.LocalFileSystem())
+    # Sizes are in the log: nobody has to ask for them first.
+    sizes = {file.path: file.size for file in files}
+    return pa_fs.PyFileSystem(DeltaStorageHandler(uri, storage_options(root), sizes))
+
+
+def _may_have(file: DataFile, rows: Interval, known_at: datetime) -> bool:
+    return file.event_time_min < rows.end and file.event_time_max >= rows.start and file.ingested_at_min <= known_at
+
+
+def _has_only(file: DataFile, rows: Interval, known_at: datetime) -> bool:
+    return file.event_time_min >= rows.start and file.event_time_max < rows.end and file.ingested_at_max <= known_at
+
+
+def _unknown(feed: Feed) -> UnknownTable:
+    return UnknownTable(f"nothing has been committed to {feed} yet")
 
 
 def _scalar(moment: datetime) -> pa.Scalar:

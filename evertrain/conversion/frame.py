@@ -35,7 +35,8 @@ def to_frame(
                 pc.cast(values, pa.int8()) if pa.types.is_boolean(values.type) else values, pa.float64()
             )
             columns[feature.name] = np.asarray(numbers.to_numpy(), dtype=np.float64)
-    return pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows))
+    # Not put together into one block: that would be a second copy of every column.
+    return pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows), copy=False)
 
 
 def _levels(values: pa.ChunkedArray) -> list[str]:

@@ -4,6 +4,7 @@ By DLPack and buffers, not by `to_numpy` and `pa.scalar`: these import pandas wh
 longer than a batch's drift.
 """
 
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,19 @@ def ages(times: Any, event_times: Any) -> Any:
     """
     microseconds = pc.cast(pc.subtract(event_times, times), pa.int64())
     return pc.divide(pc.cast(microseconds, pa.float64(), safe=False), _MICROSECONDS_A_DAY)
+
+
+def in_one_piece(parts: Iterable[pa.Table]) -> pa.Table:
+    """One below the other, each column in one chunk, unless it is text that is too long for one.
+
+    A column at a time: unless the parts are kept elsewhere, never is more than one column there twice.
+    """
+    rest = pa.concat_tables(parts)
+    columns = {}
+    for name in rest.column_names:
+        columns[name] = rest.select([name]).combine_chunks()[name]
+        rest = rest.drop_columns(name)
+    return pa.table(columns)
 
 
 def feature_column(table: Any, name: str, *, event_time: str) -> Column:

@@ -10,12 +10,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from evertrain.conversion import check_parity, to_flat
 from evertrain.conversion.frame import to_frame
 from evertrain.domain.model_spec import ModelSpec
-from evertrain.domain.training import Candidate, Contender, Round, SmokeTest, TrainingPlan, Trial
+from evertrain.domain.training import Candidate, Contender, Round, SmokeTest, TrainingPlan, TrainingSet, Trial
 from evertrain.ports.artifacts import Artifacts
 from evertrain.ports.runs import Runs
 from evertrain.scoring import FlatModel
@@ -53,75 +54,93 @@ class TrainContender:
         plan = self.runs.plan(plan_uri)
         candidate, tried = plan.candidate(candidate_name), self.runs.round(plan, round_number)
         try:
-            training, validation = self._read(plan, tried, candidate)
+            learnt = self._learn(plan, tried, candidate)
         except UnusableRows as unusable:
             trial = Trial(candidate=candidate, round=tried, rows=0, validation=None, unusable=str(unusable))
         else:
-            trial = self._try(plan, tried, candidate, training, validation)
+            trial = self._validate(plan, tried, candidate, learnt)
         self.runs.put_trial(plan, trial)
         return trial
 
-    def _read(self, plan: TrainingPlan, tried: Round, candidate: Candidate) -> tuple[LabelledRows, LabelledRows]:
-        """The round's rows of the window, and those of the validation slice. Raises UnusableRows."""
-        spec, window = plan.spec, candidate.window
-        training = LabelledRows(f"window {window.name}", self.rows.labelled(spec, plan, window.rows), spec)
-        training.require(minimum_rows=spec.training.minimum_rows)
-        training = training.every(tried.one_of)
-        training.require(minimum_rows=1)
-        validation = LabelledRows("the validation slice", self.rows.labelled(spec, plan, plan.validation), spec)
-        validation.require(minimum_rows=1)
-        logger.info(
-            "rows_read model=%s candidate=%s training=%d validation=%d",
-            spec.name,
-            candidate.name,
-            len(training),
-            len(validation),
-        )
-        return training, validation
+    def _validation_rows(self, plan: TrainingPlan) -> LabelledRows:
+        """Raises UnusableRows."""
+        rows = LabelledRows("the validation slice", self.rows.labelled(plan.spec, plan, plan.validation), plan.spec)
+        rows.require(minimum_rows=1)
+        return rows
 
-    def _try(
-        self, plan: TrainingPlan, tried: Round, candidate: Candidate, training: LabelledRows, validation: LabelledRows
-    ) -> Trial:
-        spec, rng = plan.spec, np.random.default_rng(plan.seed)
-        frame = to_frame(training.table, spec.features)
+    def _window_rows(self, plan: TrainingPlan, tried: Round, candidate: Candidate) -> LabelledRows:
+        """The round's rows of the window. Raises UnusableRows."""
+        spec, window = plan.spec, candidate.window
+        rows = LabelledRows(f"window {window.name}", self.rows.labelled(spec, plan, window.rows), spec)
+        rows.require(minimum_rows=spec.training.minimum_rows)
+        rows = rows.every(tried.one_of)
+        rows.require(minimum_rows=1)
+        logger.info("rows_read model=%s candidate=%s training=%d", spec.name, candidate.name, len(rows))
+        return rows
+
+    def _learn(self, plan: TrainingPlan, tried: Round, candidate: Candidate) -> "_Learnt":
+        """All that is wanted of the window. While the estimator is fitted its rows are there once, as the frame.
+
+        Raises UnusableRows.
+        """
+        spec, rows = plan.spec, self._window_rows(plan, tried, candidate)
+        validation = self._validation_rows(plan)
+        training_set = rows.training_set(plan, candidate.window.rows) if tried.is_last else None
+        reference = _reference_of(rows.table, spec, spec.feature_names) if tried.is_last else None
+        frame, truth = to_frame(rows.table, spec.features), rows.truth
+        del rows
+        pa.default_memory_pool().release_unused()  # or Arrow keeps it for what it may read next
         started = self.timer()
         estimator = self.make_estimator(plan, candidate)
-        estimator.fit(frame, training.truth)
+        estimator.fit(frame, truth)
         seconds = self.timer() - started
         logger.info(
             "fitted model=%s candidate=%s rows=%d seconds=%.2f", spec.name, candidate.name, len(frame), seconds
         )
+        sample = np.sort(np.random.default_rng(plan.seed).permutation(len(frame))[:PARITY_ROWS])
+        return _Learnt(
+            estimator=estimator,
+            validation=validation,
+            rows=len(frame),
+            sample=frame.iloc[sample],
+            seconds=seconds,
+            training_set=training_set,
+            reference=reference,
+        )
 
-        artifact = to_flat(estimator, spec)
+    def _validate(self, plan: TrainingPlan, tried: Round, candidate: Candidate, learnt: "_Learnt") -> Trial:
+        spec, validation = plan.spec, learnt.validation
+        artifact = to_flat(learnt.estimator, spec)
         flat = FlatModel.from_bytes(artifact)
         # The artifact is what will answer, so the artifact is what is scored.
         predictions = np.asarray(flat.predict(validation.values(spec.feature_names)))
         found = score(
-            spec.metric, validation.truth, predictions, validation.days, rng=rng, confidence=spec.gate.confidence
+            spec.metric,
+            validation.truth,
+            predictions,
+            validation.days,
+            rng=np.random.default_rng(plan.seed),
+            confidence=spec.gate.confidence,
         )
-        if tried.is_last:
-            sample = np.sort(rng.permutation(len(training))[:PARITY_ROWS])
+        if learnt.training_set is not None and learnt.reference is not None:
             stored = self.artifacts.put(artifact, prefix=f"models/{spec.name}", suffix=".json.gz")
             contender = Contender(
                 candidate=candidate,
-                training_set=training.training_set(plan, candidate.window.rows),
+                training_set=learnt.training_set,
                 validation_set=validation.training_set(plan, plan.validation),
                 validation=found,
                 artifact_uri=stored.uri,
                 artifact_sha256=stored.sha256,
                 reference_uri=self._put_reference(
-                    spec,
-                    training,
+                    plan,
+                    candidate,
+                    learnt.reference,
                     # Of the validation rows: predictions on training rows would be surer than any to come.
                     prediction=build_prediction_reference(predictions, blocks=validation.days),
-                    groups={
-                        group.name: self.rows.of_group(spec, group.name, plan, candidate.window.rows)
-                        for group in (spec.groups if spec.joined else ())
-                    },
                 ),
                 smoke_test_uri=self.runs.put_smoke_test(plan, _smoke_test(spec, validation, flat)),
-                parity=check_parity(estimator, frame.iloc[sample], flat),
-                training_seconds=seconds,
+                parity=check_parity(learnt.estimator, learnt.sample, flat),
+                training_seconds=learnt.seconds,
                 library_versions=self.library_versions,
                 code=self.code(spec.name),
             )
@@ -136,19 +155,35 @@ class TrainContender:
                 contender.artifact_uri,
                 " ".join(f"{name}={version}" for name, version in contender.library_versions.items()),
             )
-        return Trial(candidate=candidate, round=tried, rows=len(training), validation=found)
+        return Trial(candidate=candidate, round=tried, rows=learnt.rows, validation=found)
 
     def _put_reference(
-        self, spec: ModelSpec, training: LabelledRows, *, prediction: Reference, groups: Mapping[str, pa.Table]
+        self, plan: TrainingPlan, candidate: Candidate, reference: Reference, *, prediction: Reference
     ) -> str:
-        """`groups`: each feature group's own rows, where there are several."""
-        reference = replace(
-            _reference_of(training.table, spec, spec.feature_names),
-            prediction=prediction,
-            groups={name: _reference_of(rows, spec, spec.names_of(name)) for name, rows in groups.items()},
-        )
-        data = reference.to_bytes()
+        """With that of each feature group's own rows, where there are several."""
+        spec, rows = plan.spec, candidate.window.rows
+        of_groups = {
+            group.name: _reference_of(
+                self.rows.of_group(spec, group.name, plan, rows), spec, spec.names_of(group.name)
+            )
+            for group in (spec.groups if spec.joined else ())
+        }
+        data = replace(reference, prediction=prediction, groups=of_groups).to_bytes()
         return self.artifacts.put(data, prefix=f"references/{spec.name}", suffix=".reference").uri
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Learnt:
+    """What is kept of a window. `sample`: some of its rows. `training_set`, `reference`: in the last round only.
+    `validation`: the rows that it is to be scored on."""
+
+    estimator: Any
+    validation: LabelledRows
+    rows: int
+    sample: pd.DataFrame
+    seconds: float
+    training_set: TrainingSet | None
+    reference: Reference | None
 
 
 def _reference_of(rows: pa.Table, spec: ModelSpec, names: Sequence[str]) -> Reference:

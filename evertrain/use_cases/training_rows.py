@@ -24,10 +24,13 @@ from evertrain.domain.model_spec import FeatureKind, JoinedGroup, ModelSpec
 from evertrain.domain.predictions import PREDICTION_ID
 from evertrain.domain.training import Interval, TrainingPlan
 from evertrain.ports.feature_store import TableReader
-from evertrain.use_cases.arrow_columns import ARROW_TYPES, ages
+from evertrain.use_cases.arrow_columns import ARROW_TYPES, ages, in_one_piece
 from evertrain.use_cases.point_in_time import in_order, latest_known, newest_known, take, valid_rows
 
 SAME_TIME = timedelta(0)
+
+ROWS_AT_ONCE = 500_000
+"""So many are read, sorted and matched with their labels at a time: what that takes does not grow with the window."""
 
 CLOCK_SKEW = timedelta(minutes=5)
 """By which a label's time may be ahead of ours, as the monitor allows."""
@@ -38,6 +41,7 @@ class StoredTrainingRows:
     """Implements `labelled_rows.TrainingRows` on the feature store."""
 
     tables: TableReader[pa.Table]
+    rows_at_once: int = ROWS_AT_ONCE
 
     def labelled(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
         """One row for each key and event time of the model's own group that has a label of the same key and time.
@@ -53,18 +57,25 @@ class StoredTrainingRows:
             asked = _with_ages(self._request_rows(spec, plan, rows), spec).select(columns)
             both = pa.concat_tables([table, asked.cast(table.schema)])
             table = both.sort_by([(EVENT_TIME, "ascending"), (key, "ascending")])
-        return table.combine_chunks()
+        return table
 
     def _group_rows(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
+        version = plan.table_versions[str(own_feed(spec))]
+        parts = self.tables.parts(own_feed(spec), version=version, rows=rows, most_rows=self.rows_at_once)
+        table = in_one_piece(self._group_part(spec, plan, part) for part in parts)
+        for joined in spec.joined:
+            table = self._join(table, joined, spec, plan, rows)
+        return table
+
+    def _group_part(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
+        """A row, its corrections and its label have the same event time: no other part knows of them."""
         key, label = spec.group.entity_key, spec.label.name
         own = (key, *spec.names_of(spec.group.name), *(joined.key for joined in spec.joined))
         table = latest_known(self._read(own_feed(spec), plan, spec, rows, columns=own), key=key)
         labels = latest_known(self._read(label_feed(spec), plan, spec, rows, columns=(key, label)), key=key)
         of_row = valid_rows(table, labels, asking_key=key, key=key, maximum_age=SAME_TIME)
-        table = _with_truth(table, take(labels, of_row)[label], spec, may_be_absent=not spec.label.of_predictions)
-        for joined in spec.joined:
-            table = self._join(table, joined, spec, plan, rows)
-        return table
+        truth = take(labels, of_row)[label]
+        return _with_truth(table, truth, spec, may_be_absent=not spec.label.of_predictions)
 
     def _request_rows(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
         """As they were asked. A label that says that it is from before its prediction is none."""
