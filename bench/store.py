@@ -268,12 +268,12 @@ def main() -> None:
     at_once = concurrent_writers()
     asking, values = joined_tables()
     joins = {"Evertrain": our_join(asking, values)}
-    for told, name, environment in (
+    for told, name, its_environment in (
         ("pandas.merge_asof", "pandas_asof", ".venv"),
         ("DuckDB, ASOF JOIN", "duckdb_asof", ".venv-bench/duckdb"),
         ("Feast, file offline store", "feast_offline", ".venv-bench/feast"),
     ):
-        found = peer_join(name, environment, asking, values)
+        found = peer_join(name, its_environment, asking, values)
         if found is not None:
             joins[told] = found
             print(f"{told}: {found}", flush=True)
@@ -311,7 +311,8 @@ def _markdown(results: dict[str, Any]) -> str:
     lines = [
         "# The feature store",
         "",
-        f"`make bench-store`, local disk but for the bucket, which is of the embedded cloud: {APPENDS} batches of {ROWS_OF_APPEND:,} rows × {len(FEATURES)} features.",
+        f"`make bench-store`, on a local disk, and in a bucket of the embedded cloud: {APPENDS} batches of "
+        f"{ROWS_OF_APPEND:,} rows × {len(FEATURES)} features.",
         "",
         "| | |",
         "|---|---|",

@@ -14,6 +14,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from evertrain.domain.batches import LABEL_KINDS, FeedKind
 from evertrain.domain.model_spec import ModelSpec, Project
 from infra.bundles import BuiltBundle, Bundle
 from infra.data_stack import DataStack
@@ -101,7 +102,7 @@ class ServingStack(Stack):
             timeout=Duration.minutes(1),
             environment=data.settings(),
         )
-        may_write_objects(collect, data.landing, "predictions/")
+        may_write_objects(collect, data.landing, f"{FeedKind.PREDICTIONS}/")
         if self._options.clock == "replay":
             may_read_items(collect, data.decisions)  # the replayed present is kept there
         return WorkQueue(
@@ -129,7 +130,7 @@ class ServingStack(Stack):
             timeout=Duration.minutes(1),
             environment=data.settings(),
         )
-        may_write_objects(collect, data.landing, "labels/")
+        may_write_objects(collect, data.landing, *(f"{kind}/" for kind in LABEL_KINDS))
         reported = WorkQueue(
             self,
             "ReportedLabels",

@@ -59,7 +59,12 @@ def state_of(table: DeltaTable) -> TableState:
         event_time_max=_moment(max(_microseconds(actions, "max.event_time"))),
         ingested_at_max=_moment(max(_microseconds(actions, "max.ingested_at"))),
         columns=columns_of(table),
+        key=key_of(table),
     )
+
+
+def key_of(table: DeltaTable) -> str:
+    return table.schema().fields[0].name
 
 
 def columns_of(table: DeltaTable) -> dict[str, FeatureKind]:

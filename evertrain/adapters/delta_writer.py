@@ -13,7 +13,15 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.schema import PrimitiveType
 from deltalake.transaction import AddAction, create_table_with_add_actions
 
-from evertrain.adapters.delta_log import DELTA_TYPES, columns_of, open_table, state_of, storage_options, table_uri
+from evertrain.adapters.delta_log import (
+    DELTA_TYPES,
+    columns_of,
+    key_of,
+    open_table,
+    state_of,
+    storage_options,
+    table_uri,
+)
 from evertrain.domain.batches import Batch, BatchFile, Feed, TableState
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH, schema_faults, schema_of
@@ -30,7 +38,7 @@ _CONFIGURATION: dict[str, str | None] = {
 
 
 class SchemaConflict(EvertrainError):
-    """A column of the table is declared no longer, or with another type."""
+    """A column of the table is declared no longer, with another type, or another one as the key."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,7 +74,7 @@ class DeltaWriter:
     def _append(self, batch: Batch, table: DeltaTable) -> None:
         """Rows that were committed before a column was declared have none of it."""
         stored = columns_of(table)
-        faults = schema_faults(batch.feed, self.project, stored)
+        faults = schema_faults(batch.feed, self.project, stored, key=key_of(table))
         if faults:
             raise SchemaConflict("; ".join(fault.message for fault in faults))
         declared = schema_of(batch.feed, self.project).columns

@@ -18,6 +18,7 @@ from evertrain.ports.feature_store import StoredFile
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
     from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
 _CHUNK = 1 << 20
 _INGESTED_AT = "ingested-at"
@@ -35,12 +36,10 @@ class S3LandingZone:
         return file
 
     def size(self, landed: LandedObject) -> int:
-        try:
-            return self._client.head_object(Bucket=landed.bucket, Key=landed.key)["ContentLength"]
-        except ClientError as error:
-            if error.response["Error"]["Code"] not in ("404", "NoSuchKey"):
-                raise
-            raise _gone(landed) from error
+        return self._head(landed)["ContentLength"]
+
+    def landed_at(self, landed: LandedObject) -> datetime:
+        return self._head(landed)["LastModified"]
 
     def chunks(self, landed: LandedObject) -> Iterator[bytes]:
         yield from self._get(landed).iter_chunks(_CHUNK)
@@ -59,6 +58,14 @@ class S3LandingZone:
             file.close()
             raise
         return file
+
+    def _head(self, landed: LandedObject) -> "HeadObjectOutputTypeDef":
+        try:
+            return self._client.head_object(Bucket=landed.bucket, Key=landed.key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ("404", "NoSuchKey"):
+                raise
+            raise _gone(landed) from error
 
     def _get(self, landed: LandedObject, **options: Any) -> "StreamingBody":
         try:

@@ -17,6 +17,9 @@ class FeedKind(StrEnum):
     PREDICTION_LABELS = "prediction_labels"
 
 
+LABEL_KINDS = (FeedKind.LABELS, FeedKind.PREDICTION_LABELS)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feed:
     """Where a batch belongs: `features/flights` is of a feature group, `labels/flights` of a model."""
@@ -81,7 +84,8 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableState:
-    """A feed's whole table after a commit. `rows` counts corrections too. `columns`: besides key and times."""
+    """A feed's whole table after a commit. `rows` counts corrections too. `columns`: besides times and `key`, which
+    names the entity."""
 
     version: int
     rows: int
@@ -89,6 +93,7 @@ class TableState:
     event_time_max: datetime
     ingested_at_max: datetime
     columns: Mapping[str, FeatureKind] = field(default_factory=dict)
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

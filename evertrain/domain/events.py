@@ -31,6 +31,7 @@ class EventName(StrEnum):
     HUMAN_CALLED = "HumanCalled"
     MODEL_PROMOTED = "ModelPromoted"
     CONTENDER_REJECTED = "ContenderRejected"
+    RETRAIN_POSTPONED = "RetrainPostponed"
     RETRAIN_FAILED = "RetrainFailed"
     ROLLED_BACK = "RolledBack"
 
@@ -57,6 +58,7 @@ COMMITTED = {
 OUTCOMES = (
     EventName.MODEL_PROMOTED,
     EventName.CONTENDER_REJECTED,
+    EventName.RETRAIN_POSTPONED,
     EventName.RETRAIN_FAILED,
     EventName.ROLLED_BACK,
 )

@@ -120,14 +120,18 @@ def schema_of_predictions(spec: ModelSpec) -> FeedSchema:
     )
 
 
-def schema_faults(feed: Feed, project: Project, stored: Mapping[str, FeatureKind]) -> list[Fault]:
-    """What keeps rows as they are declared out of the feed's table. `stored`: its columns so far.
+def schema_faults(feed: Feed, project: Project, stored: Mapping[str, FeatureKind], *, key: str) -> list[Fault]:
+    """What keeps rows as they are declared out of the feed's table. `stored`: its columns so far, besides its `key`.
 
     A new column is no fault: earlier rows have none of it.
     """
-    declared = {column.name: column.kind for column in schema_of(feed, project).columns}
+    schema = schema_of(feed, project)
+    declared = {column.name: column.kind for column in schema.columns}
     file = f"features/{feed.name}.toml" if feed.kind is FeedKind.FEATURES else f"models/{feed.name}/model.toml"
     faults = []
+    if key not in ("", schema.key):  # unknown of a table that was last committed to by an earlier release
+        told = f"the table {feed} names its rows by {key}, not by {schema.key}; name them as before, or a new group"
+        faults.append(Fault(code="key_renamed", column=schema.key, message=f"{schema.key}: {told}"))
     for name, kind in stored.items():
         if name not in declared:
             # What was asked of an earlier version of the model stays in its log.

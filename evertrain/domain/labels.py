@@ -3,12 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from statistics import median
 
 from evertrain.domain.batches import Feed, TableState
 from evertrain.domain.feeds import label_feeds_of
 from evertrain.domain.model_spec import LabelSpec, ModelSpec
 
 DAY = timedelta(days=1)
+
+WORTH_COUNTING = 0.1
+"""Of a usual day's rows. The share of labels among fewer says nothing, and must not hold everything up."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +89,10 @@ def watermark(
     complete_to = _complete_to(labels, spec, now)
     if spec.minimum_coverage is None or progress is None:
         return complete_to
-    matured = (each for each in progress.days if each.day + DAY <= complete_to)
+    usual = median(each.rows for each in progress.days) if progress.days else 0
+    matured = (
+        each for each in progress.days if each.day + DAY <= complete_to and each.rows >= usual * WORTH_COUNTING
+    )
     uncovered = [each.day for each in matured if each.coverage < spec.minimum_coverage]
     # Of later labels nothing is known until they are measured.
     return min([complete_to, progress.measured_at - spec.latency, *uncovered[:1]])

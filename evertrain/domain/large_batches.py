@@ -31,15 +31,15 @@ class RowGroups:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Split:
-    """`batch_id`: made from the object's content. `started_at`: when its rows are ingested. `size` and
-    `footer_offset`: of the object, in bytes."""
+    """`batch_id`: made from the object's content. `known_at`: when it landed. `size` and `footer_offset`: of the
+    object, in bytes."""
 
     batch_id: str
     feed: Feed
     landed: LandedObject
     size: int
     footer_offset: int
-    started_at: datetime
+    known_at: datetime
     pinned: Mapping[str, Pinned]
     parts: tuple[RowGroups, ...]
 

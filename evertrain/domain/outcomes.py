@@ -5,6 +5,9 @@ from datetime import datetime
 
 from evertrain.domain.events import EventName
 
+ROWS_ARE_WANTING = ("NotEnoughHistory", "NothingToChoose", "UnusableRows")
+"""Errors that say that there are too few rows yet, or all of one class. Nothing failed: more rows will mend it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
@@ -16,3 +19,15 @@ class Outcome:
     ended_at: datetime
     sentence: str
     version: str = ""
+
+
+def outcome_of_failure(sentence: str) -> EventName:
+    """`sentence`: an error's name, and what it says.
+
+    >>> outcome_of_failure("UnusableRows: trips: the gate slice has 0 labelled rows, 1 are needed").value
+    'RetrainPostponed'
+    >>> outcome_of_failure("States.Timeout").value
+    'RetrainFailed'
+    """
+    error, _, _ = sentence.partition(":")
+    return EventName.RETRAIN_POSTPONED if error in ROWS_ARE_WANTING else EventName.RETRAIN_FAILED

@@ -24,8 +24,8 @@ class LoopState:
 
     `verdicts`: on batches of features, of each group the newest first. `requests`: on days of requests to the
     endpoint, with what it predicted. `outcomes`: of past retrainings. `consecutive_quarantines`: objects of the
-    model's feeds that were set aside since the last good one. `oldest_event_time`: of the rows of the model's own
-    group in the feature store, None while there are none. `newest_event_times`: of each of its groups that has rows.
+    model's feeds that were set aside since the last good one. `rows`, `oldest_event_time`: of the model's own group
+    in the feature store, None while there are none. `newest_event_times`: of each of its groups that has rows.
     `last_retraining_at`: when the last `retrain` was decided. `escalated_for`: reasons of which a human was
     already told and that have not passed since.
     """
@@ -35,6 +35,7 @@ class LoopState:
     requests: Sequence[DriftVerdict]
     labels: LabelTables | None
     label_progress: LabelProgress | None
+    rows: int
     oldest_event_time: datetime | None
     newest_event_times: Mapping[str, datetime]
     retraining_running: bool
@@ -250,13 +251,16 @@ def _contenders_rejected(case: _Case) -> Decision | None:
 
 
 def _labels_overdue(case: _Case) -> Decision | None:
-    if case.drift_onset is None:
+    # Where only exceptions are reported, silence looks like good news: then it is asked about without any drift.
+    only_exceptions = case.spec.label.absent is not None and case.state.labels is not None
+    if case.drift_onset is None and not only_exceptions:
         return None
     last = case.state.labels.ingested_at_max if case.state.labels else None
     if last is not None and case.now - last < case.spec.triggers.labels_overdue_after:
         return None
     since = f"since {last:%Y-%m-%d}" if last else "at all"
-    return case.call_human(Reason.LABELS_OVERDUE, f"{case.what_drifted} drifted, but no labels have landed {since}")
+    why = "a row without a label counts" if case.drift_onset is None else f"{case.what_drifted} drifted"
+    return case.call_human(Reason.LABELS_OVERDUE, f"{why}, but no labels have landed {since}")
 
 
 def _cooling_down(case: _Case) -> Decision | None:
@@ -279,12 +283,18 @@ def _labels_immature(case: _Case) -> Decision | None:
     if labels is None or oldest is None:
         return case.hold(Reason.LABELS_IMMATURE, "no labels have landed yet")
     complete_to = watermark(labels, spec=case.spec.label, now=case.now, progress=case.state.label_progress)
+    champion = case.state.champion
     try:
-        slices = cut_slices(case.spec.training, watermark=complete_to, oldest_event_time=oldest)
+        slices = cut_slices(
+            case.spec.training,
+            watermark=complete_to,
+            oldest_event_time=oldest,
+            learnt_until=champion.trained_until if champion else None,
+        )
     except NotEnoughHistory as short:
         return case.hold(Reason.LABELS_IMMATURE, str(short))
     trainable = slices.windows[0].rows
-    if case.state.champion is None:
+    if champion is None:
         return _first_window_too_short(case, trainable)
     if case.drift_onset is None or case.drift_onset < trainable.end or Trigger.MANUAL in case.triggers:
         return None
@@ -312,11 +322,13 @@ def _first_window_too_short(case: _Case, trainable: Interval) -> Decision | None
 
 
 def _too_few_rows(case: _Case) -> Decision | None:
-    rows = case.state.labels.rows if case.state.labels else 0
+    only_exceptions = case.spec.label.absent is not None
+    rows = case.state.rows if only_exceptions else case.state.labels.rows if case.state.labels else 0
     wanted = case.spec.training.minimum_rows
     if rows >= wanted:
         return None
-    return case.hold(Reason.TOO_FEW_ROWS, f"{rows} labelled rows have landed, {wanted} are asked for")
+    landed = "rows" if only_exceptions else "labelled rows"
+    return case.hold(Reason.TOO_FEW_ROWS, f"{rows} {landed} have landed, {wanted} are asked for")
 
 
 # --- what speaks for it -------------------------------------------------------------------------

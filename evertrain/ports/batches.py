@@ -20,6 +20,9 @@ class LandingZone(Protocol):
     def size(self, landed: LandedObject) -> int:
         """Bytes. Raises ObjectGone."""
 
+    def landed_at(self, landed: LandedObject) -> datetime:
+        """When what is there now was put there, to the second. Raises ObjectGone."""
+
     def chunks(self, landed: LandedObject) -> Iterator[bytes]:
         """The object from its beginning, some bytes at a time. Raises ObjectGone."""
 

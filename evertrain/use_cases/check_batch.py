@@ -5,6 +5,7 @@ Everything is keyed by the object's content, so landing or announcing it again h
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from hashlib import sha256
 from typing import BinaryIO
 
@@ -65,7 +66,8 @@ class CheckBatch:
         try:
             known = known_feed(self.project, feed, landed.key)
             require_schema(self.project, known, self.tables)
-            with self.reader.read(body, name=landed.key, feed=known, now=now) as rows:
+            known_at = when_known(self.landing, landed, now=now)
+            with self.reader.read(body, name=landed.key, feed=known, now=known_at) as rows:
                 if known.kind is FeedKind.PREDICTIONS:
                     self.requests.keep_sketches(self.project.models[known.name], batch_id, rows)
                 pinned = self.compare.pinned(known)
@@ -83,6 +85,15 @@ class CheckBatch:
                 now=now,
                 copy=lambda quarantine: self.quarantine.put(quarantine, body),
             )
+
+
+def when_known(landing: LandingZone, landed: LandedObject, *, now: datetime) -> datetime:
+    """When it landed, not when somebody came to look at it: a delivery that is repeated after the next one is still
+    the earlier one, and a correction stays one.
+
+    Asked once the object is being read: should another have taken its place, it counts as known later, never earlier.
+    """
+    return min(now, landing.landed_at(landed))
 
 
 def store_rows(files: BatchFiles, feed: Feed, path: str, rows: Rows) -> BatchFile:
@@ -111,7 +122,7 @@ def known_feed(project: Project, feed: Feed | None, key: str) -> Feed:
 def require_schema(project: Project, feed: Feed, tables: TableStates) -> None:
     """Raises BatchRejected where the feed's table has a column that is declared no longer, or otherwise."""
     state = tables.get(feed)
-    faults = schema_faults(feed, project, state.columns) if state is not None else []
+    faults = schema_faults(feed, project, state.columns, key=state.key) if state is not None else []
     if faults:
         raise BatchRejected(faults)
 

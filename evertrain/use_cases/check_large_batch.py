@@ -20,7 +20,7 @@ from evertrain.ports.clock import Clock
 from evertrain.ports.feature_store import BatchFiles, TableStates
 from evertrain.ports.parts import Parts
 from evertrain.statistics.sketch import Sketch, merge
-from evertrain.use_cases.check_batch import feed_of, known_feed, require_schema, store_rows
+from evertrain.use_cases.check_batch import feed_of, known_feed, require_schema, store_rows, when_known
 from evertrain.use_cases.compare_batch import CompareBatch
 from evertrain.use_cases.record_batch import RecordBatch
 
@@ -82,7 +82,7 @@ class CheckLargeBatch:
             landed=landed,
             size=size,
             footer_offset=footer_offset,
-            started_at=now,
+            known_at=when_known(self.landing, landed, now=now),
             pinned=self.compare.pinned(known),
             parts=parts,
         )
@@ -97,7 +97,7 @@ class CheckLargeBatch:
             with (
                 self.landing.read_spans(split.landed, *spans) as body,
                 self.reader.read_part(
-                    body, name=split.landed.key, feed=split.feed, now=split.started_at, groups=groups
+                    body, name=split.landed.key, feed=split.feed, now=split.known_at, groups=groups
                 ) as rows,
             ):
                 sketches = self.compare.sketches(split.feed, split.pinned, rows)
@@ -128,7 +128,7 @@ class CheckLargeBatch:
             self.record.require_no_fault(split.feed, split.batch_id, comparisons)
         except BatchRejected as rejected:
             return self._set_aside(split.landed, split.feed, split.batch_id, rejected)
-        return self.record.accept(split.landed, split.feed, split.batch_id, files, comparisons, now=split.started_at)
+        return self.record.accept(split.landed, split.feed, split.batch_id, files, comparisons, now=self.clock.now())
 
     def _require_good(self, split: Split, parts: list[CheckedPart]) -> None:
         """Raises BatchRejected: with the faults of the first part that has any, or with those of the whole."""

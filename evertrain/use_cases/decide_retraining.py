@@ -149,7 +149,8 @@ class DecideRetraining:
             requests=requests,
             labels=labels,
             label_progress=self.label_progress.progress(spec.name),
-            oldest_event_time=table.event_time_min if (table := tables[own_feed(spec)]) else None,
+            rows=table.rows if (table := tables[own_feed(spec)]) else 0,
+            oldest_event_time=table.event_time_min if table else None,
             newest_event_times={feed.name: table.event_time_max for feed in groups if (table := tables[feed])},
             retraining_running=self.leases.is_held(spec.name),
             last_retraining_at=max(

@@ -95,7 +95,7 @@ def _evaluate(
 ) -> Evaluation:
     rng = np.random.default_rng(plan.seed)
     confidence = spec.gate.confidence
-    new = _predict(contender, rows)
+    new = rows.predicted_by(contender)
     evaluation = Evaluation(
         decision_id=plan.decision_id,
         chosen=chosen,
@@ -110,7 +110,7 @@ def _evaluate(
     )
     if champion is None:
         return evaluation
-    old = _predict(champion, rows)
+    old = rows.predicted_by(champion)
     difference, low, high = compare(spec.metric, rows.truth, old, new, rows.days, rng=rng, confidence=confidence)
     return replace(
         evaluation,
@@ -130,7 +130,3 @@ def _slices(spec: ModelSpec, rows: LabelledRows, old: Predictions, new: Predicti
             spec.metric, rows.truth, old, new, column=entry.column, levels=rows.levels(entry.column)
         )
     )
-
-
-def _predict(model: FlatModel, rows: LabelledRows) -> Predictions:
-    return np.asarray(model.predict(rows.values(model.feature_names)), dtype=np.float64)

@@ -60,14 +60,15 @@ class PlanRetraining:
         features = states[own_feed(spec)]
         labels = LabelTables(of_rows=states[label_feed(spec)], of_predictions=states.get(prediction_label_feed(spec)))
         complete_to = watermark(labels, spec=spec.label, now=now, progress=self.label_progress.progress(model))
+        champion = self.registry.champion(model)
         # Cut as the policy did that decided on this retraining.
         slices = cut_slices(
             spec.training,
             watermark=complete_to,
             oldest_event_time=features.event_time_min,
+            learnt_until=champion.trained_until if champion else None,
             changed_at=self._changed_at(model, decision_id),
         )
-        champion = self.registry.champion(model)
         return TrainingPlan(
             decision_id=decision_id,
             spec=spec,

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from evertrain.conversion import check_parity, to_flat
 from evertrain.conversion.frame import to_frame
@@ -113,7 +114,7 @@ class TrainContender:
         artifact = to_flat(learnt.estimator, spec)
         flat = FlatModel.from_bytes(artifact)
         # The artifact is what will answer, so the artifact is what is scored.
-        predictions = np.asarray(flat.predict(validation.values(spec.feature_names)))
+        predictions = validation.predicted_by(flat)
         found = score(
             spec.metric,
             validation.truth,
@@ -195,8 +196,9 @@ def _reference_of(rows: pa.Table, spec: ModelSpec, names: Sequence[str]) -> Refe
 
 def _smoke_test(spec: ModelSpec, validation: LabelledRows, flat: FlatModel) -> SmokeTest:
     """Rows with missing values come first: they are what a broken encoder gets wrong."""
-    values = validation.values(spec.feature_names)
-    values.sort(key=lambda row: sum(value is None for value in row.values()), reverse=True)
-    half = SMOKE_TEST_ROWS // 2
-    chosen = values[:half] + values[half:][-half:]
+    columns = (validation.table[name] for name in spec.feature_names)
+    missing = sum(pc.cast(pc.is_null(column, nan_is_null=True), pa.int8()).to_numpy() for column in columns)
+    rows, half = np.argsort(-missing, kind="stable"), SMOKE_TEST_ROWS // 2
+    table = validation.table.take(np.append(rows[:half], rows[half:][-half:]))
+    chosen = replace(validation, table=table).values(spec.feature_names)
     return SmokeTest(rows=tuple(chosen), predictions=tuple(flat.predict(chosen)))

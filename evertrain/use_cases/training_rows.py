@@ -32,6 +32,9 @@ SAME_TIME = timedelta(0)
 ROWS_AT_ONCE = 500_000
 """So many are read, sorted and matched with their labels at a time: what that takes does not grow with the window."""
 
+WRONG_CLOCK = timedelta(days=30)
+"""By which a label may seem to be from before its prediction, and still be known not to be silence."""
+
 CLOCK_SKEW = timedelta(minutes=5)
 """By which a label's time may be ahead of ours, as the monitor allows."""
 
@@ -78,18 +81,21 @@ class StoredTrainingRows:
         return _with_truth(table, truth, spec, may_be_absent=not spec.label.of_predictions)
 
     def _request_rows(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
-        """As they were asked. A label that says that it is from before its prediction is none."""
+        """As they were asked. A label that says that it is from before its prediction is not used, and where there is
+        no other the row is not either: what it tells is no silence."""
         label = spec.label.name
         wanted = (PREDICTION_ID, *spec.feature_names)
         asked = newest_known(self._read(prediction_feed(spec), plan, spec, rows, columns=wanted), key=PREDICTION_ID)
-        # A label has the time at which it was observed: any time after its prediction.
-        since = Interval(start=rows.start, end=max(plan.known_at, rows.end) + CLOCK_SKEW)
+        # A label has the time at which it was observed: any time after its prediction, if its clock is right.
+        since = Interval(start=rows.start - WRONG_CLOCK, end=max(plan.known_at, rows.end) + CLOCK_SKEW)
         labels = self._read(prediction_label_feed(spec), plan, spec, since, columns=(PREDICTION_ID, label))
-        labels = newest_known(labels, key=PREDICTION_ID)
-        found = labels.take(pc.index_in(asked[PREDICTION_ID], value_set=labels[PREDICTION_ID].combine_chunks()))
-        is_later = pc.fill_null(pc.greater_equal(found[EVENT_TIME], asked[EVENT_TIME]), False)
-        truth = pc.if_else(is_later, found[label], pa.scalar(None, pa.float64()))
-        asked = _with_truth(asked, truth, spec, may_be_absent=True)
+        asked_at = asked[EVENT_TIME].take(_index_in(labels[PREDICTION_ID], asked[PREDICTION_ID]))
+        follows = pc.greater_equal(labels[EVENT_TIME], asked_at)  # none where it is of no row of the interval
+        premature = labels.filter(pc.invert(follows))
+        labels = newest_known(labels.filter(follows), key=PREDICTION_ID)
+        truth = labels[label].take(_index_in(asked[PREDICTION_ID], labels[PREDICTION_ID]))
+        is_told = pc.or_(pc.is_valid(truth), pc.invert(pc.is_in(asked[PREDICTION_ID], premature[PREDICTION_ID])))
+        asked = _with_truth(asked.filter(is_told), truth.filter(is_told), spec, may_be_absent=True)
         return asked.rename_columns({PREDICTION_ID: spec.group.entity_key})
 
     def of_group(self, spec: ModelSpec, group: str, plan: TrainingPlan, rows: Interval) -> pa.Table:
@@ -135,6 +141,10 @@ class StoredTrainingRows:
             if pa.types.is_null(table[name].type) and name in kinds:
                 table = table.set_column(index, name, table[name].cast(ARROW_TYPES[kinds[name]]))
         return table
+
+
+def _index_in(values: pa.ChunkedArray, among: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.index_in(values, value_set=among)
 
 
 def _with_truth(table: pa.Table, truth: pa.ChunkedArray, spec: ModelSpec, *, may_be_absent: bool) -> pa.Table:

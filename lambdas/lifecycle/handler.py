@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from evertrain.domain.errors import EvertrainError
+from evertrain.domain.events import EventName
+from evertrain.domain.outcomes import outcome_of_failure
 from evertrain.domain.training import TRAINING_MAY_TAKE, Round, waves_of
 from evertrain.ports.decisions import LeaseHeld
 from evertrain.use_cases.decide_retraining import LEASE
@@ -100,6 +102,7 @@ def finish(payload: Payload) -> dict[str, Any]:
     if error or cause:
         by_container = wiring.runs().failure(model, decision_id) if error == "States.TaskFailed" else None
         told = sentence_of_failure(*(("", by_container) if by_container else (error, cause)))
+        name = outcome_of_failure(told) if name == EventName.RETRAIN_FAILED else name
     outcome = wiring.finish_retraining().run(
         model=model,
         decision_id=decision_id,
@@ -115,7 +118,7 @@ def finish(payload: Payload) -> dict[str, Any]:
         outcome.version,
         outcome.sentence,
     )
-    return {}
+    return {"outcome": outcome.name.value}
 
 
 STEPS = {

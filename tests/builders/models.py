@@ -168,6 +168,7 @@ def a_state(
         requests=requests,
         labels=labels or label_tables(),
         label_progress=None,
+        rows=50_000,
         oldest_event_time=NOW - days(365),
         newest_event_times={"trips": NOW - days(1)},
         retraining_running=False,

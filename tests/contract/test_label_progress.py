@@ -92,6 +92,10 @@ def test_labels_are_complete_to_where_latency_arrival_and_coverage_allow() -> No
     covered = replace(spec, minimum_coverage=0.9)
     assert watermark(labels, spec=covered, now=NOW, progress=progress) == NOW - days(10)
     assert watermark(labels, spec=replace(spec, minimum_coverage=0.3), now=NOW, progress=progress) == NOW - days(3)
+    # A day of a few rows says nothing about how complete labels are.
+    hardly_any = replace(progress.days[2], rows=9, labelled=0)
+    usual = replace(progress, days=(*progress.days[:2], hardly_any, *progress.days[3:4]))
+    assert watermark(labels, spec=covered, now=NOW, progress=usual) == NOW - days(3)
     # Of what came after the measurement nothing is known.
     unmeasured = replace(progress, measured_at=NOW - days(1), days=progress.days[:2])
     assert watermark(labels, spec=covered, now=NOW, progress=unmeasured) == NOW - days(4)

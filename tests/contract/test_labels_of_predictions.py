@@ -14,6 +14,7 @@ from evertrain.domain.feeds import prediction_feed, prediction_label_feed
 from evertrain.domain.labels import LabelProgress
 from evertrain.domain.model_spec import Project
 from evertrain.domain.predictions import Answered
+from evertrain.domain.training import Interval
 from evertrain.use_cases.measure_labels import measured_labels
 from evertrain.use_cases.training_rows import StoredTrainingRows
 from tests.builders.batches import FEATURES, LABELS
@@ -97,10 +98,20 @@ def test_labels_of_nothing_and_from_before_their_prediction_are_kept_counted_and
     label(store, observed_at=ASKED_AT + days(1), p1=1.0, nobody=1.0)
     label(store, observed_at=ASKED_AT - days(1), p2=1.0)
     assert requests_of(store) == {"p1": (700.0, 1.0)}
+    # As a correction it corrects nothing, in whatever window; and what it tells is no silence.
+    label(store, observed_at=ASKED_AT + days(1), p3=1.0)
+    label(store, observed_at=ASKED_AT - days(1), known_at=ASKED_AT + days(5), p3=0.0)
+    reported = replace(SPEC, label=replace(SPEC.label, absent=0.0))
+    for since in (EVER.start, ASKED_AT - timedelta(hours=1)):
+        rows = Interval(start=since, end=EVER.end)
+        for spec in (SPEC, reported):
+            table = StoredTrainingRows(tables=store.reader).labelled(spec, store.plan(spec), rows)
+            found = [row for row in table.to_pylist() if row["trip_id"].startswith("p")]
+            assert [(row["trip_id"], row["late"]) for row in found] == [("p1", 1.0), ("p3", 1.0)]
     progress = measured(store)
     assert (progress.unmatched, progress.premature) == (1, 1)
     (day,) = progress.days
-    assert (day.day.date(), day.rows, day.labelled) == (ASKED_AT.date(), 3, 1)
+    assert (day.day.date(), day.rows, day.labelled) == (ASKED_AT.date(), 3, 2)
     ((_, p50), *_) = progress.latency
     assert p50 == days(1) + timedelta(minutes=1)
 

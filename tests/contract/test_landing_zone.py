@@ -68,9 +68,14 @@ def test_spans_of_an_object_lie_where_they_are_in_it(landing: LandingZone) -> No
         assert body.read() == b"\0o\0s"
 
 
+def test_when_an_object_landed_is_told(landing: LandingZone) -> None:
+    assert landing.landed_at(LANDED) == landing.landed_at(LANDED)
+    assert landing.landed_at(LANDED) > NOW
+
+
 def test_of_an_object_that_is_gone_there_is_neither_size_nor_span(landing: LandingZone) -> None:
     gone = LandedObject(bucket="landing", key="features/trips/other")
-    for ask in (landing.size, landing.read_spans, lambda landed: list(landing.chunks(landed))):
+    for ask in (landing.size, landing.landed_at, landing.read_spans, lambda landed: list(landing.chunks(landed))):
         with pytest.raises(ObjectGone, match="other"):
             ask(gone)
 

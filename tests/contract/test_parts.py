@@ -18,7 +18,7 @@ SPLIT = Split(
     landed=LandedObject(bucket="landing", key="features/trips/1.parquet"),
     size=1_000,
     footer_offset=900,
-    started_at=NOW,
+    known_at=NOW,
     pinned={"trips": Pinned(version="v1", reference_uri="s3://artifacts/references/1")},
     parts=(RowGroups(first=0, end=2, offset=4, length=600, rows_before=0),),
 )

@@ -13,11 +13,12 @@ import pytest
 
 from evertrain.adapters.delta_writer import SchemaConflict
 from evertrain.domain.batches import Feed, FeedKind
+from evertrain.domain.feeds import schema_faults
 from evertrain.domain.model_spec import Column, FeatureKind, Project
 from evertrain.domain.training import Interval, TrainingPlan
 from evertrain.ports.feature_store import UnknownTable
 from evertrain.use_cases.training_rows import StoredTrainingRows
-from tests.builders.landed import landed_features, landed_labels
+from tests.builders.landed import features_frame, landed_features, landed_labels, parquet
 from tests.builders.models import NOW, a_group, a_model, days
 from tests.builders.store import EVER, Store
 
@@ -111,6 +112,20 @@ def test_a_column_that_is_gone_or_of_another_type_is_refused_by_name(store: Stor
     with pytest.raises(SchemaConflict, match=r"wind: numeric in the table features/trips, categorical in"):
         declaring(store, distance, retyped, carrier, holiday).writer.commit(batch)
     assert store.writer.commit(batch).rows == 40
+
+
+def test_rows_that_are_named_by_another_key_are_refused_by_name(store: Store) -> None:
+    state = store.add(FEATURES, landed_features(day=1), ingested_at=NOW)
+    assert state.key == "trip_id"
+    renamed = replace(a_group(), entity_key="journey")
+    other = replace(store, project=Project(groups={"trips": renamed}, models={}))
+    frame = features_frame(day=2).rename(columns={"trip_id": "journey"})
+    batch = other.put(FEATURES, parquet(frame), ingested_at=NOW)
+    with pytest.raises(SchemaConflict, match="names its rows by trip_id, not by journey"):
+        other.writer.commit(batch)
+    (fault,) = schema_faults(FEATURES, other.project, state.columns, key=state.key)
+    assert (fault.code, fault.column) == ("key_renamed", "journey")
+    assert store.reader.state(FEATURES) == state
 
 
 def test_only_rows_of_the_interval_are_read(store: Store) -> None:

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import BinaryIO
 
 from evertrain.domain.batches import Batch, Feed, LandedObject, Quarantine, TableState
@@ -18,6 +18,8 @@ Key = tuple[Feed | None, str]
 @dataclass
 class FakeLandingZone:
     objects: dict[LandedObject, bytes] = field(default_factory=dict)
+    times: dict[LandedObject, datetime] = field(default_factory=dict)
+    """When it landed; by default after the present of every test, as where the clock is replayed."""
 
     def read(self, landed: LandedObject) -> BinaryIO:
         if landed not in self.objects:
@@ -26,6 +28,10 @@ class FakeLandingZone:
 
     def size(self, landed: LandedObject) -> int:
         return len(self.read(landed).read())
+
+    def landed_at(self, landed: LandedObject) -> datetime:
+        self.read(landed)
+        return self.times.get(landed, datetime(2099, 1, 1, tzinfo=UTC))
 
     def chunks(self, landed: LandedObject) -> Iterator[bytes]:
         body = self.read(landed)

@@ -140,6 +140,17 @@ def batched(parts: list[str]) -> list[tuple[str, str]]:
     return list(zip(parts[::2], parts[1::2], strict=True))
 
 
+def test_whoever_makes_files_of_what_callers_sent_may_land_each_of_them(assembly: Assembly) -> None:
+    """The embedded cloud asks nobody for permission, so no other test would miss one."""
+    landed: dict[str, set[str]] = {}
+    for name, properties in assembly.resources("AWS::IAM::Policy", "serving"):
+        for statement in properties["PolicyDocument"]["Statement"]:
+            if "s3:PutObject" in statement["Action"]:
+                landed[name] = set(re.findall(r"/([a-z_]+)/\*", json.dumps(statement["Resource"])))
+    assert sorted(landed.values(), key=len) == [{"predictions"}, {"labels", "prediction_labels"}]
+    assert set().union(*landed.values()) == {kind.value for kind in FeedKind if kind is not FeedKind.FEATURES}
+
+
 def test_callers_sign_their_requests(assembly: Assembly) -> None:
     routes = assembly.resources("AWS::ApiGatewayV2::Route")
     assert {properties["AuthorizationType"] for _, properties in routes} == {"AWS_IAM"}

@@ -5,6 +5,7 @@ from dataclasses import replace
 from evertrain.domain.decisions import Action, Reason, Trigger
 from evertrain.domain.drift import DriftStatus, DriftVerdict
 from evertrain.domain.events import EventName
+from evertrain.domain.labels import LabelledDay, LabelProgress
 from evertrain.domain.model_spec import DriftPolicy, TriggerPolicy
 from evertrain.domain.policy import decide
 from tests.builders.models import (
@@ -215,3 +216,39 @@ def test_an_earlier_drift_that_passed_is_not_the_onset_of_the_present_one() -> N
     decision = decide(state, a_model(), now=NOW)
     assert decision.action is Action.HOLD
     assert decision.reason is Reason.LABELS_IMMATURE
+
+
+def test_a_champion_is_not_judged_on_rows_that_it_has_learnt_from() -> None:
+    """Coverage that broke off long ago takes the watermark back."""
+    assert SPEC.label.minimum_coverage is None
+    spec = replace(SPEC, label=replace(SPEC.label, minimum_coverage=0.9))
+    bad_day = LabelledDay(day=NOW - days(60), rows=100, labelled=10)
+    progress = LabelProgress(measured_at=NOW, days=(bad_day,), latency=(), unmatched=0)
+    due = a_state(champion=a_champion(since=NOW - days(29)), last_retraining_at=None, label_progress=progress)
+    assert decide(due, SPEC, now=NOW).action is Action.RETRAIN
+    decision = decide(due, spec, now=NOW)
+    assert (decision.action, decision.reason) == (Action.HOLD, Reason.LABELS_IMMATURE)
+    assert "labels are complete to 2013-01-31 and the champion has learnt from rows up to 2013-02-16" in (
+        decision.sentence
+    )
+
+
+def where_only_exceptions_are_reported():
+    return replace(SPEC, label=replace(SPEC.label, absent=0.0))
+
+
+def test_where_only_exceptions_are_reported_silence_calls_a_human_before_it_is_trained_on() -> None:
+    silent = label_tables(newest_days_ago=20, last_landed_days_ago=15)
+    due = a_state(champion=a_champion(since=NOW - days(29)), last_retraining_at=None, labels=silent)
+    decision = decide(due, where_only_exceptions_are_reported(), now=NOW)
+    assert (decision.action, decision.reason) == (Action.ESCALATE, Reason.LABELS_OVERDUE)
+    assert decision.sentence == "a row without a label counts, but no labels have landed since 2013-03-17"
+    # Where every row gets a label, one that does not come is simply not used.
+    assert decide(due, SPEC, now=NOW).reason is Reason.PERIOD_ELAPSED
+
+
+def test_where_only_exceptions_are_reported_rows_are_counted_and_not_reports() -> None:
+    spec = where_only_exceptions_are_reported()
+    few = without_champion(labels=label_tables(rows=5))
+    assert decide(few, spec, now=NOW).action is Action.RETRAIN
+    assert decide(replace(few, rows=999), spec, now=NOW).sentence == "999 rows have landed, 1000 are asked for"

@@ -49,7 +49,7 @@ def test_a_retraining_is_led_step_by_step(loop: Retraining) -> None:
     assert registered == {"version": registered["version"], "expected_champion": None}
 
     ended = {"outcome": "ModelPromoted", "version": registered["version"], "sentence": gate["sentence"]}
-    assert handler.lambda_handler({"step": "finish", **named, **ended}, None) == {}
+    assert handler.lambda_handler({"step": "finish", **named, **ended}, None) == {"outcome": "ModelPromoted"}
     assert not loop.leases.is_held(MODEL)
     (outcome,) = loop.decisions.outcomes(MODEL, limit=5)
     assert (outcome.name, outcome.sentence) == (EventName.MODEL_PROMOTED, gate["sentence"])
@@ -105,9 +105,18 @@ def test_a_container_s_own_sentence_is_the_outcome_s(loop: Retraining) -> None:
     loop.runs.put_failure(plan, "NothingToChoose: no candidate could be trained")
     payload = {"step": "finish", "model": MODEL, "decision_id": "d-1", "outcome": "RetrainFailed"}
     cause = json.dumps({"Containers": [{"Name": "train", "ExitCode": 1}]})
-    handler.lambda_handler({**payload, "error": "States.TaskFailed", "cause": cause}, None)
+    answer = handler.lambda_handler({**payload, "error": "States.TaskFailed", "cause": cause}, None)
     (outcome,) = loop.decisions.outcomes(MODEL, limit=5)
     assert outcome.sentence == "NothingToChoose: no candidate could be trained"
+    # Rows are wanting, nothing failed.
+    assert answer == {"outcome": outcome.name} == {"outcome": "RetrainPostponed"}
+
+
+def test_a_container_that_broke_is_a_failure(loop: Retraining) -> None:
+    loop.runs.put_failure(loop.plan("d-1").plan, "ArtifactDigestMismatch: the bytes are others")
+    payload = {"step": "finish", "model": MODEL, "decision_id": "d-1", "outcome": "RetrainFailed"}
+    answer = handler.lambda_handler({**payload, "error": "States.TaskFailed", "cause": "{}"}, None)
+    assert answer == {"outcome": "RetrainFailed"}
 
 
 def test_a_failure_is_told_by_its_cause(loop: Retraining) -> None:
