@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -12,6 +12,7 @@ from deltalake.fs import DeltaStorageHandler
 
 from evertrain.adapters.delta_log import DataFile, files_of, open_table, state_of, storage_options, table_uri
 from evertrain.adapters.delta_parts import parts_of
+from evertrain.adapters.delta_upkeep import RECENT_HOURS
 from evertrain.domain.batches import Feed, TableState
 from evertrain.domain.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH
 from evertrain.domain.training import Interval
@@ -32,6 +33,26 @@ class DeltaReader:
         if table is None:
             raise _unknown(feed)
         return state_of(table)
+
+    def version_as_of(self, feed: Feed, known_at: datetime, *, now: datetime) -> int:
+        """The version that was the newest one then: what had landed and was still on its way is not in it.
+
+        To the second, and by the real clock, as the log has it. Of a time from so long ago that upkeep may have
+        removed its version's files, the version of now: what was on its way then counts as known.
+
+        Raises UnknownTable.
+        """
+        table = open_table(self.root, feed)
+        if table is None:
+            raise _unknown(feed)
+        if now - known_at > timedelta(hours=RECENT_HOURS):
+            return table.version()
+        table.load_as_version(known_at)
+        if table.version() == 0:  # also where there was none yet
+            *_, first = table.history()
+            if first["timestamp"] > known_at.timestamp() * 1000:
+                raise UnknownTable(f"nothing had been committed to {feed} by {known_at:%Y-%m-%d %H:%M:%S} UTC")
+        return table.version()
 
     def read(
         self, feed: Feed, *, version: int, rows: Interval, known_at: datetime, columns: tuple[str, ...] | None = None

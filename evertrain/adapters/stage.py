@@ -2,8 +2,9 @@
 
 import io
 import os
+import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -106,9 +107,18 @@ class Stage:
         return S3DriftRecords(artifacts=self.artifacts, root=f"s3://{self.output('ArtifactBucket')}")
 
     def rows(self, feed: Feed, rows: Interval, *, known_at: datetime) -> "pa.Table":
-        """Of the newest version of the feed's table, corrected rows too. Raises UnknownTable."""
+        """As they were known then, corrected rows too. Raises UnknownTable."""
+        (whole,) = self.rows_in_parts(feed, rows, known_at=known_at, most_rows=sys.maxsize)
+        return whole
+
+    def rows_in_parts(
+        self, feed: Feed, rows: Interval, *, known_at: datetime, most_rows: int
+    ) -> "Iterator[pa.Table]":
+        """The same in the order of time, about so many at once."""
         reader = self._reader()
-        return reader.read(feed, version=reader.state(feed).version, rows=rows, known_at=known_at)
+        version = reader.version_as_of(feed, known_at, now=SystemClock().now())
+        for part in reader.parts(feed, version=version, rows=rows, most_rows=most_rows):
+            yield reader.read(feed, version=version, rows=part, known_at=known_at)
 
     def training_rows(self, model: str, version: str = "") -> "tuple[ModelVersion, pa.Table]":
         """A version, by default the champion, and the rows that it was trained on. Raises UnknownVersion."""

@@ -23,6 +23,9 @@ from evertrain.use_cases.model_status import label_status
 if TYPE_CHECKING:
     import pyarrow as pa
 
+AT_ONCE = 200_000
+"""Rows that are read before it is asked whether there are enough."""
+
 BEGINNING, END = datetime(1900, 1, 1, tzinfo=UTC), datetime(2500, 1, 1, tzinfo=UTC)
 
 
@@ -42,9 +45,11 @@ def features(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="NAME", help="a feature group, labels/MODEL, predictions/MODEL or prediction_labels/MODEL"
+            metavar="[NAME]",
+            help="a feature group, labels/MODEL, predictions/MODEL or prediction_labels/MODEL; "
+            "without it, the groups that there are",
         ),
-    ],
+    ] = "",
     as_of: Annotated[
         str | None, typer.Option(help="What was known then: an ISO 8601 time, UTC. Default: now.")
     ] = None,
@@ -58,20 +63,54 @@ def features(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Read a table of the feature store as it was known at a time: of corrected rows, the last one known then."""
-    loaded, deployed = load_project(project), Stage.find(stage)
-    feed = _feed(loaded, name)
-    rows = Interval(start=_time("--since", since) or BEGINNING, end=_time("--until", until) or END)
-    table = deployed.rows(feed, rows, known_at=_time("--as-of", as_of) or deployed.now())
-    if not history:
-        from evertrain.use_cases.point_in_time import latest_known  # noqa: PLC0415
-
-        table = latest_known(table, key=key_of(feed, loaded))
+    loaded = load_project(project)
+    if not name:
+        _list_groups(loaded, as_json=as_json)
+        return
+    feed, deployed = _feed(loaded, name), Stage.find(stage)
+    parts = deployed.rows_in_parts(
+        feed,
+        Interval(start=_time("--since", since) or BEGINNING, end=_time("--until", until) or END),
+        known_at=_time("--as-of", as_of) or deployed.now(),
+        most_rows=AT_ONCE,
+    )
+    key = "" if history else key_of(feed, loaded)
+    table, is_all = _gathered(parts, key=key, enough=None if out is not None else head)
     if out is not None:
         _write(table, out)
     if as_json:
         print(json.dumps(list(_plain_rows(table.slice(0, head))), indent=2))
     else:
-        show.rows(str(feed), table, head=head, out=out)
+        show.rows(str(feed), table, head=head, is_all=is_all, out=out)
+
+
+def _gathered(parts: "Iterator[pa.Table]", *, key: str, enough: int | None) -> "tuple[pa.Table, bool]":
+    """Parts until there are enough rows, and whether these are all. `key`: of corrected rows only the last is wanted,
+    which have their time in common, and so their part."""
+    import pyarrow as pa  # noqa: PLC0415  # few commands need it
+
+    from evertrain.use_cases.point_in_time import latest_known  # noqa: PLC0415
+
+    found: list[pa.Table] = []
+    for part in parts:
+        if enough is not None and sum(table.num_rows for table in found) >= enough:
+            return pa.concat_tables(found), False
+        found.append(latest_known(part, key=key) if key else part)
+    return pa.concat_tables(found), True
+
+
+def _list_groups(project: Project, *, as_json: bool) -> None:
+    users = {
+        name: [spec.name for spec in project.models.values() if name in {group.name for group in spec.groups}]
+        for name in project.groups
+    }
+    if as_json:
+        from evertrain.adapters.documents import dump  # noqa: PLC0415
+
+        groups = [json.loads(dump(group)) | {"models": users[group.name]} for group in project.groups.values()]
+        print(json.dumps(groups, indent=2))
+    else:
+        show.groups(project.groups.values(), users)
 
 
 def training_set(

@@ -203,7 +203,8 @@ def _feed_stale(case: _Case) -> Decision | None:
         return case.call_human(
             Reason.FEED_STALE,
             f"the newest row of features/{group.name} is of {newest:%Y-%m-%d %H:%M} UTC, more than "
-            f"{duration_name(group.freshness)} ago: no drift can be seen in what does not come",
+            f"{duration_name(group.freshness)} ago: no drift can be seen in what does not come"
+            + (f" (its owner: {group.owner})" if group.owner else ""),
         )
     return None
 

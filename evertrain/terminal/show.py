@@ -1,6 +1,6 @@
 """What the commands print for people: tables and sentences by Rich. Values in, text out."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +11,7 @@ from rich.table import Table
 from evertrain.domain.batches import FAULTS_BY_COMPARISON, Batch, Quarantine, TableState
 from evertrain.domain.decisions import Action, RecordedDecision
 from evertrain.domain.drift import DriftStatus, DriftVerdict
-from evertrain.domain.model_spec import Project
+from evertrain.domain.model_spec import FeatureGroup, Project
 from evertrain.domain.registry import ModelVersion, VersionStatus
 from evertrain.domain.training import duration_name
 from evertrain.reports.retraining_page import RetrainingPage
@@ -168,8 +168,25 @@ def retraining(page: RetrainingPage, *, out: Path) -> None:
     console.print(f"the whole of it is in {out}")
 
 
-def rows(feed: str, table: "pa.Table", *, head: int, out: Path | None) -> None:
-    shown = _table(f"{feed}: {table.num_rows:,} rows", *table.column_names)
+def groups(groups: Iterable[FeatureGroup], users: Mapping[str, Sequence[str]]) -> None:
+    """`users`: by group, the models that draw from it."""
+    shown = _table("Feature groups", "group", "owner", "what it is", "rows are of", "columns", "fresh for", "models")
+    for group in groups:
+        shown.add_row(
+            escape(group.name),
+            escape(group.owner or "nobody"),
+            escape(group.description),
+            escape(f"{group.entity_key}, {group.event_time}"),
+            str(len(group.columns)),
+            duration_name(group.freshness) if group.freshness else "",
+            escape(", ".join(users[group.name])),
+        )
+    console.print(shown)
+
+
+def rows(feed: str, table: "pa.Table", *, head: int, is_all: bool, out: Path | None) -> None:
+    told = f"{table.num_rows:,} rows" if is_all else f"the first {head:,} rows"
+    shown = _table(f"{feed}: {told}", *table.column_names)
     for row in table.slice(0, head).to_pylist():
         shown.add_row(*(escape(_cell(value)) for value in row.values()))
     console.print(shown if table.num_rows else f"{feed}: no rows")

@@ -4,8 +4,10 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow as pa
@@ -141,6 +143,35 @@ def test_what_was_ingested_later_was_not_known(store: Store) -> None:
     store.add(FEATURES, landed_features(day=1), ingested_at=NOW - days(2))
     state = store.add(FEATURES, landed_features(day=2), ingested_at=NOW)
     assert read(store, FEATURES, version=state.version, known_at=NOW - days(1)).num_rows == 20
+
+
+def test_what_had_landed_and_was_on_its_way_at_a_time_was_not_known_then(store: Store) -> None:
+    """The rows of a time stay what they were when a batch that had landed before is committed at last."""
+    began = datetime.now(UTC).replace(microsecond=0)
+    first, late = (store.put(FEATURES, landed_features(day=day), ingested_at=began - days(1)) for day in (1, 2))
+    with pytest.raises(UnknownTable, match="features/trips"):
+        store.reader.version_as_of(FEATURES, began, now=began)
+    asked = [began, *(on_a_later_second(lambda batch=batch: store.writer.commit(batch)) for batch in (first, late))]
+    store.upkeep(recent_hours=24, many_files=2).keep_up(FEATURES, needed=())
+
+    def rows_as_of(moment: datetime) -> int:
+        version = store.reader.version_as_of(FEATURES, moment, now=datetime.now(UTC))
+        return read(store, FEATURES, version=version, known_at=moment).num_rows
+
+    with pytest.raises(UnknownTable, match="nothing had been committed to features/trips by"):
+        rows_as_of(asked[0])
+    assert [rows_as_of(moment) for moment in asked[1:]] == [20, 40]
+    # Of a time whose version may be gone, by the rows' own times in the newest one.
+    newest = store.reader.state(FEATURES).version
+    assert store.reader.version_as_of(FEATURES, asked[1], now=datetime.now(UTC) + days(8)) == newest
+
+
+def on_a_later_second(work: Callable[[], object]) -> datetime:
+    """Does it at least a second after what came before, and answers a time before whatever comes after."""
+    time.sleep(1.1)
+    work()
+    time.sleep(1.1)
+    return datetime.now(UTC)
 
 
 def test_the_table_has_the_types_that_are_declared_and_any_delta_reader_reads_it(store: Store) -> None:

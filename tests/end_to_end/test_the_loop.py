@@ -461,6 +461,14 @@ def test_the_store_tells_what_was_known_at_a_time(loop: Loop) -> None:
     assert rows
     assert max(row["ingested_at"] for row in rows) <= earlier
     assert len({(row["flight_id"], row["event_time"]) for row in rows}) == len(rows)
+    first = json.loads(evertrain("features", "flights", "--as-of", earlier, "--head", "3", "--json").stdout)
+    assert first == rows[:3]
+    (group,) = json.loads(evertrain("features", "--json").stdout)
+    assert (group["name"], group["owner"], group["models"]) == (
+        "flights",
+        "flight-operations",
+        ["air_time", "flights"],
+    )
     wrong = evertrain("features", "boats", status=1)
     assert "there is no table boats; there are flights, labels/air_time, labels/flights" in wrong.stderr
 
