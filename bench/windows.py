@@ -24,7 +24,7 @@ from evertrain.adapters.project_files import load_project
 from evertrain.conversion.frame import to_frame
 from evertrain.demo.flights import load_flights
 from evertrain.domain.model_spec import ModelSpec, MovingWindow, Task, TrainingPolicy
-from evertrain.domain.training import Interval, NotEnoughHistory, Window, cut_slices
+from evertrain.domain.training import Candidate, Interval, NotEnoughHistory, Window, badness, cut_slices
 from evertrain.statistics.comparison import score
 from evertrain.statistics.metrics import metric_value
 
@@ -72,12 +72,24 @@ def retrained(rows: Rows, now: datetime) -> dict[str, Any]:
     later = Interval(start=now, end=now + LATER)
     tried = [_tried(rows, window, slices.validation, later) for window in slices.windows]
     sign = -1 if rows.spec.metric.higher_is_better else 1
-    picked = min(tried, key=lambda each: (sign * each["validation"], each["days"]))
-    best = min(tried, key=lambda each: sign * each["later"])
-    return {"at": f"{now:%Y-%m-%d}", "picked": picked["window"], "best": best["window"], "windows": tried}
+    picked, _ = min(tried, key=lambda each: badness(Candidate(name=each[0].name, window=each[0]), each[1]["score"]))
+    best, _ = min(tried, key=lambda each: sign * each[1]["later"])
+    windows = [
+        {
+            "window": window.name,
+            "days": (window.rows.end - window.rows.start).days,
+            "rows": found["rows"],
+            "validation": found["score"].value,
+            "low": found["score"].low,
+            "high": found["score"].high,
+            "later": found["later"],
+        }
+        for window, found in tried
+    ]
+    return {"at": f"{now:%Y-%m-%d}", "picked": picked.name, "best": best.name, "windows": windows}
 
 
-def _tried(rows: Rows, window: Window, validation: Interval, later: Interval) -> dict[str, Any]:
+def _tried(rows: Rows, window: Window, validation: Interval, later: Interval) -> tuple[Window, dict[str, Any]]:
     spec = rows.spec
     estimator = load_estimator(ROOT, spec.name, seed=0)
     frame = rows.frame(window.rows)
@@ -95,15 +107,8 @@ def _tried(rows: Rows, window: Window, validation: Interval, later: Interval) ->
     found = score(
         spec.metric, rows.truth(validation), predicted(validation), rows.days(validation), rng=rng, confidence=0.9
     )
-    return {
-        "window": window.name,
-        "days": (window.rows.end - window.rows.start).days,
-        "rows": len(frame),
-        "validation": found.value,
-        "low": found.low,
-        "high": found.high,
-        "later": metric_value(spec.metric, rows.truth(later), predicted(later)),
-    }
+    metric = metric_value(spec.metric, rows.truth(later), predicted(later))
+    return window, {"rows": len(frame), "score": found, "later": metric}
 
 
 def main() -> None:

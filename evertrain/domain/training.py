@@ -326,7 +326,7 @@ def next_round(trials: Sequence[Trial]) -> Round:
     if not scored:
         raise NothingToChoose(_all_unusable(trials))
     kept = max(1, len(tried.candidates) // ONE_OF_SO_MANY_GOES_ON)
-    best = sorted(scored, key=lambda each: _badness(*each))[:kept]
+    best = sorted(scored, key=lambda each: badness(*each))[:kept]
     names = {candidate.name for candidate, _ in best}
     return Round(
         number=tried.number + 1,
@@ -342,10 +342,11 @@ def choose_contender(contenders: Sequence[Contender], unusable: Sequence[Trial] 
     """
     if not contenders:
         raise NothingToChoose(_all_unusable(unusable))
-    return min(contenders, key=lambda contender: _badness(contender.candidate, contender.validation))
+    return min(contenders, key=lambda contender: badness(contender.candidate, contender.validation))
 
 
-def _badness(candidate: Candidate, score: Score) -> tuple[float, timedelta, str]:
+def badness(candidate: Candidate, score: Score) -> tuple[float, timedelta, str]:
+    """The least of it is chosen: the best score, and of equals the shortest window."""
     value = -score.value if score.metric.higher_is_better else score.value
     return value, candidate.window.rows.end - candidate.window.rows.start, candidate.name
 

@@ -15,8 +15,8 @@ from evertrain.domain.training import Candidate, TrainingPlan
 from evertrain.use_cases.train_contender import TrainContender
 from jobs.train import wiring
 
-_LIBRARIES = ("scikit-learn", "numpy", "pandas")
-"""What a model's numbers depend on."""
+_LIBRARIES = ("scikit-learn", "numpy", "pandas", "pyarrow", "deltalake")
+"""What a model's numbers and its rows depend on."""
 
 
 @cache
