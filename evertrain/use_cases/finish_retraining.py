@@ -14,6 +14,10 @@ LONGEST_SENTENCE = 500
 """Characters. A cause may be a whole stack trace; the log group has it."""
 
 
+KILLED = 137
+"""The exit code of what was ended by the kernel."""
+
+
 class UnknownOutcome(EvertrainError):
     """Not one of the ways in which a retraining ends."""
 
@@ -54,6 +58,8 @@ def sentence_of_failure(error: str, cause: str) -> str:
     'NotEnoughHistory: no labels of trips yet'
     >>> sentence_of_failure("States.TaskFailed", '{"Containers": [{"Name": "train", "ExitCode": 1}]}')
     'States.TaskFailed: container train ended with exit code 1'
+    >>> sentence_of_failure("States.TaskFailed", '{"Containers": [{"Name": "train", "ExitCode": 137}]}')
+    'States.TaskFailed: container train was ended from outside, as when its memory is full: declare [task_size]'
     >>> sentence_of_failure("States.Timeout", "")
     'States.Timeout'
     """
@@ -79,6 +85,9 @@ def _told_of_task(task: dict[str, object]) -> str:
     containers = task.get("Containers")
     for container in containers if isinstance(containers, list) else ():
         code = container.get("ExitCode")
+        if code == KILLED:
+            name = container.get("Name", "")
+            return f"container {name} was ended from outside, as when its memory is full: declare [task_size]"
         if code:
             reason = f" ({container['Reason']})" if container.get("Reason") else ""
             return f"container {container.get('Name', '')} ended with exit code {code}{reason}"
