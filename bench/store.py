@@ -29,6 +29,7 @@ import pyarrow.parquet as pq
 from evertrain.adapters.delta_reader import DeltaReader
 from evertrain.adapters.delta_upkeep import DeltaUpkeep
 from evertrain.adapters.delta_writer import DeltaWriter
+from evertrain.adapters.table_files import FolderTableFiles
 from evertrain.domain.batches import Batch, BatchFile
 from evertrain.domain.feeds import group_feed
 from evertrain.domain.model_spec import Column, FeatureGroup, FeatureKind, Project
@@ -105,6 +106,9 @@ class Store:
     def writer(self) -> DeltaWriter:
         return DeltaWriter(root=str(self.root), project=PROJECT)
 
+    def upkeep(self) -> DeltaUpkeep:
+        return DeltaUpkeep(root=str(self.root), files=FolderTableFiles(root=self.root))
+
     def files_within(self, window: Interval) -> list[str]:
         """Of the first writer's batches. The window begins and ends with one."""
         first, last = (round((moment - BEGIN) / timedelta(days=0.1)) for moment in (window.start, window.end))
@@ -121,7 +125,7 @@ def commits(*, with_upkeep: bool) -> tuple[Store, list[float]]:
         writer.commit(batch)
         seconds.append(time.perf_counter() - began)
         if with_upkeep and (number + 1) % KEEP_UP_EVERY == 0:
-            DeltaUpkeep(root=str(store.root)).keep_up(FEED, needed=())
+            store.upkeep().keep_up(FEED, needed=())
     return store, seconds
 
 

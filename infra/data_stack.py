@@ -75,6 +75,8 @@ class DataStack(Stack):
                     abort_incomplete_multipart_upload_after=Duration.days(7),
                     noncurrent_version_expiration=Duration.days(30),
                     expiration=expires_after,
+                    # Or the markers of removed files pile up, and listing goes through them. Expiry has it built in.
+                    expired_object_delete_marker=None if expires_after else True,
                     transitions=transitions,
                 )
             ],

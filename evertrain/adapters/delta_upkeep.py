@@ -9,7 +9,7 @@ from deltalake import DeltaTable, WriterProperties
 from evertrain.adapters.delta_log import open_table, state_of
 from evertrain.domain.batches import Feed
 from evertrain.domain.feeds import EVENT_TIME, INGESTED_MONTH
-from evertrain.ports.feature_store import Upkeep
+from evertrain.ports.feature_store import TableFiles, Upkeep
 
 MANY_FILES = 20
 """Of a month: fewer are not worth writing their rows again."""
@@ -27,6 +27,7 @@ class DeltaUpkeep:
     """Implements `ports.feature_store.TableUpkeep`. `root`: as of the writer."""
 
     root: str
+    files: TableFiles
     recent_hours: int = RECENT_HOURS
     many_files: int = MANY_FILES
 
@@ -49,14 +50,17 @@ class DeltaUpkeep:
             merged += done["numFilesRemoved"]
             written += done["numFilesAdded"]
         table.create_checkpoint()
-        versions = sorted({*needed, table.version()})
-        removed = table.vacuum(
+        removed = self.files.remove(feed, self._unneeded(table, needed))
+        return Upkeep(state=state_of(table), merged=merged, written=written, removed=removed)
+
+    def _unneeded(self, table: DeltaTable, needed: Sequence[int]) -> list[str]:
+        """What the log still knows to have been replaced. What it never knew may be about to be committed."""
+        return table.vacuum(
             retention_hours=self.recent_hours,
-            dry_run=False,
+            dry_run=True,
             enforce_retention_duration=False,  # a test does not wait for a week
-            keep_versions=versions,
+            keep_versions=sorted({*needed, table.version()}),
         )
-        return Upkeep(state=state_of(table), merged=merged, written=written, removed=len(removed))
 
     def _crowded_months(self, table: DeltaTable) -> list[str]:
         actions = table.get_add_actions(flatten=True)

@@ -33,7 +33,8 @@ _CONFIGURATION: dict[str, str | None] = {
     "delta.logRetentionDuration": "interval 3650 days",
     # A commit a batch: whoever opens the table reads at most so many since the last checkpoint.
     "delta.checkpointInterval": "20",
-    "delta.deletedFileRetentionDuration": "interval 3650 days",
+    # Replaced files are remembered so long, for upkeep to remove them. What a model needs until then is left lying.
+    "delta.deletedFileRetentionDuration": "interval 30 days",
 }
 
 

@@ -77,6 +77,11 @@ class TableUpkeep(Protocol):
         """
 
 
+class TableFiles(Protocol):
+    def remove(self, feed: Feed, paths: Sequence[str]) -> int:
+        """Removes those of a table's files, named as in its log, that are still there. Answers how many they were."""
+
+
 class LabelMeasures(Protocol):
     def measure(
         self,

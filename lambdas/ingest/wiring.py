@@ -14,6 +14,7 @@ from evertrain.adapters.dynamodb_registry import DynamoDBModelRegistry
 from evertrain.adapters.event_bus import EventBridgeBus
 from evertrain.adapters.project_files import load_project
 from evertrain.adapters.settings import Settings
+from evertrain.adapters.table_files import S3TableFiles
 from evertrain.domain.model_spec import Project
 from evertrain.use_cases.commit_batch import CommitBatch
 from evertrain.use_cases.maintain_store import MaintainStore
@@ -36,7 +37,9 @@ def maintain_store() -> MaintainStore:
     settings = Settings.from_environment()
     return MaintainStore(
         project=project(),
-        tables=DeltaUpkeep(root=_root()),
+        tables=DeltaUpkeep(
+            root=_root(), files=S3TableFiles(client=client("s3"), bucket=settings.feature_store_bucket)
+        ),
         states=DynamoDBTableStates(table=_batches()),
         registry=DynamoDBModelRegistry(table=Table(client=client("dynamodb"), name=settings.registry_table)),
         labels=MeasureLabels(

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import BinaryIO
 from uuid import uuid4
 
+import boto3
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
@@ -17,11 +18,12 @@ from evertrain.adapters.delta_reader import DeltaReader
 from evertrain.adapters.delta_upkeep import DeltaUpkeep
 from evertrain.adapters.delta_writer import DeltaWriter
 from evertrain.adapters.landed_rows import LandedRowsReader
+from evertrain.adapters.table_files import FolderTableFiles, S3TableFiles
 from evertrain.domain.batches import Batch, Feed, TableState
 from evertrain.domain.feeds import INGESTED_AT, all_feeds
 from evertrain.domain.model_spec import ModelSpec, Project
 from evertrain.domain.training import Interval, TrainingPlan
-from evertrain.ports.feature_store import BatchFiles, StoredFile, UnknownTable
+from evertrain.ports.feature_store import BatchFiles, StoredFile, TableFiles, UnknownTable
 from evertrain.use_cases.check_batch import batch_id_of, store_rows
 from tests.builders.models import NOW, a_group, a_model, days
 
@@ -66,7 +68,14 @@ class Store:
         return DeltaReader(root=str(self.root))
 
     def upkeep(self, **options: int) -> DeltaUpkeep:
-        return DeltaUpkeep(root=str(self.root), **options)
+        return DeltaUpkeep(root=str(self.root), files=self.table_files, **options)
+
+    @property
+    def table_files(self) -> TableFiles:
+        scheme, _, rest = str(self.root).partition("s3://")
+        if scheme:
+            return FolderTableFiles(root=Path(scheme))
+        return S3TableFiles(client=boto3.client("s3"), bucket=rest.partition("/")[0])
 
     def table(self, feed: Feed) -> DeltaTable:
         return DeltaTable(table_uri(str(self.root), feed), storage_options=storage_options(str(self.root)))

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from evertrain.adapters import delta_writer
 from evertrain.adapters.delta_upkeep import MANY_FILES
 from evertrain.domain.training import Interval, TrainingPlan
 from evertrain.ports.feature_store import Upkeep
@@ -112,6 +113,34 @@ def test_a_needed_version_stays_readable_and_others_go(store: Store) -> None:
     assert done.state.rows == 40 * MANY_FILES
     with pytest.raises(OSError, match=r"not found|No such file"):
         store.reader.read(FEATURES, version=9, rows=EVER, known_at=NOW)
+
+
+def test_what_was_removed_is_not_removed_again(store: Store) -> None:
+    keep_up(filled(store))
+    assert keep_up(store, recent_hours=0).removed == MANY_FILES
+    assert keep_up(store, recent_hours=0).removed == 0
+
+
+def test_a_file_that_no_version_needs_any_more_is_removed_then(store: Store) -> None:
+    keep_up(filled(store))
+    assert keep_up(store, needed=(4,), recent_hours=0).removed == MANY_FILES - 5
+    assert keep_up(store, recent_hours=0).removed == 5
+
+
+def test_what_was_needed_for_longer_than_the_log_remembers_is_left_lying_and_readable(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(delta_writer._CONFIGURATION, "delta.deletedFileRetentionDuration", "interval 0 seconds")
+    keep_up(filled(store), needed=(4,))
+    store.add(FEATURES, landed_features(day=25), ingested_at=NOW)
+    # The next checkpoint forgets what was replaced.
+    assert keep_up(store, needed=(4,)).removed == 0
+    assert keep_up(store, recent_hours=0).removed == 0
+    assert store.reader.read(FEATURES, version=4, rows=EVER, known_at=NOW).num_rows == 100
+    assert (
+        store.reader.read(FEATURES, version=store.reader.state(FEATURES).version, rows=EVER, known_at=NOW).num_rows
+        == 420
+    )
 
 
 def test_a_file_that_is_not_committed_yet_is_left_for_its_commit(store: Store) -> None:

@@ -57,6 +57,15 @@ def test_data_outlives_its_stack(assembly: Assembly) -> None:
             assert resource["UpdateReplacePolicy"] == "Retain"
 
 
+def test_what_was_deleted_leaves_nothing_after_a_month(assembly: Assembly) -> None:
+    for name, properties in assembly.resources("AWS::S3::Bucket"):
+        rules = properties["LifecycleConfiguration"]["Rules"]
+        (tidy,) = [rule for rule in rules if rule["Id"] == "KeepTidy"]
+        assert tidy["NoncurrentVersionExpiration"] == {"NoncurrentDays": 30}
+        # S3 takes one of both, and the first does what the second does.
+        assert ("ExpirationInDays" in tidy) != tidy.get("ExpiredObjectDeleteMarker", False), name
+
+
 def test_data_goes_with_its_stack_where_asked(synthesise: Synthesise) -> None:
     template = synthesise(removal="destroy").templates["data"]
     policies = {
