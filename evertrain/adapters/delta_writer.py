@@ -1,9 +1,11 @@
 """Commits batches to Delta tables: the monitor's files are added by a transaction in the log, nothing is copied.
 
-Needs no pyarrow. A batch's id is the transaction's application id, so that a batch is added once.
+Needs no pyarrow. A batch's id is the transaction's application id, so that a batch is added once while the table
+remembers it; who commits older ones has to know.
 """
 
 import json
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -35,6 +37,9 @@ _CONFIGURATION: dict[str, str | None] = {
     "delta.checkpointInterval": "20",
     # Replaced files are remembered so long, for upkeep to remove them. What a model needs until then is left lying.
     "delta.deletedFileRetentionDuration": "interval 30 days",
+    # Whoever opens the table reads each batch's id that it remembers. A queue keeps an event for 14 days, and its
+    # dead letters, sent back, for as many again; of what comes later the batch log knows.
+    "delta.setTransactionRetentionDuration": "interval 30 days",
 }
 
 
@@ -150,7 +155,8 @@ def _add(file: BatchFile) -> AddAction:
 
 
 def _once(batch: Batch) -> CommitProperties:
-    return CommitProperties(app_transactions=[Transaction(batch.batch_id, 1)])
+    # By the real clock, whatever is replayed: that is what the table's retention goes by.
+    return CommitProperties(app_transactions=[Transaction(batch.batch_id, 1, last_updated=int(1000 * time.time()))])
 
 
 def _stamp(moment: datetime) -> str:

@@ -78,6 +78,15 @@ class DynamoDBBatchLog:
             _feed_key(feed), f"batch#{batch_id}", "SET published = :yes", "attribute_exists(pk)", yes={"BOOL": True}
         )
 
+    def is_committed(self, feed: Feed, batch_id: str) -> bool:
+        item = self._item(feed, batch_id)
+        return item is not None and "committed" in item
+
+    def mark_committed(self, feed: Feed, batch_id: str) -> None:
+        self._table.update(
+            _feed_key(feed), f"batch#{batch_id}", "SET committed = :yes", "attribute_exists(pk)", yes={"BOOL": True}
+        )
+
     def verdicts(self, model: str, group: str, *, limit: int) -> Sequence[DriftVerdict]:
         return [_verdict(item) for item in self._table.query(_verdicts_pk(model, group), "verdict#", limit=limit)]
 

@@ -65,6 +65,11 @@ class BatchLog(Protocol):
     def mark_published(self, feed: Feed | None, batch_id: str) -> None:
         """The batch's events are on the bus: a repeated delivery need not publish them again."""
 
+    def is_committed(self, feed: Feed, batch_id: str) -> bool: ...
+
+    def mark_committed(self, feed: Feed, batch_id: str) -> None:
+        """The batch is in its table, which itself remembers that for some weeks only."""
+
     def verdicts(self, model: str, group: str, *, limit: int) -> Sequence[DriftVerdict]:
         """On batches of one feature group, the newest by event time first."""
 

@@ -26,8 +26,16 @@ class CommitBatch:
         batch = self.batches.find(feed, batch_id)
         if not isinstance(batch, Batch):
             raise UnknownBatch(f"no batch {batch_id} of {feed} was accepted")
-        state = self.tables.commit(batch)
-        self.states.put(feed, state)
+        state = self.states.get(feed) if self.batches.is_committed(feed, batch_id) else None
+        if state is None:
+            state = self._commit(batch)
         detail = {"feed": str(feed), "batch_id": batch_id, "table_version": state.version, "rows": batch.rows}
         self.bus.publish([Event(name=COMMITTED[feed.kind], detail=detail)])
+        return state
+
+    def _commit(self, batch: Batch) -> TableState:
+        """Marked last: who fails before commits it again, which the table prevents for some weeks."""
+        state = self.tables.commit(batch)
+        self.states.put(batch.feed, state)
+        self.batches.mark_committed(batch.feed, batch.batch_id)
         return state

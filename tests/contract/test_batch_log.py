@@ -148,10 +148,20 @@ def test_a_batch_is_published_when_it_is_marked(log: BatchLog) -> None:
     assert log.is_published(None, "q1")
 
 
+def test_a_batch_is_committed_when_it_is_marked(log: BatchLog) -> None:
+    log.record(a_batch("b1"), [])
+    assert not log.is_committed(FEATURES, "b1")
+    log.mark_committed(FEATURES, "b1")
+    assert log.is_committed(FEATURES, "b1")
+    assert log.find(FEATURES, "b1") == a_batch("b1")
+
+
 def test_marking_what_was_never_recorded_records_nothing(log: BatchLog) -> None:
     log.mark_published(FEATURES, "b1")
+    log.mark_committed(FEATURES, "b1")
     assert log.find(FEATURES, "b1") is None
     assert not log.is_published(FEATURES, "b1")
+    assert not log.is_committed(FEATURES, "b1")
 
 
 def test_a_released_batch_is_found_no_more_and_may_be_recorded(log: BatchLog) -> None:

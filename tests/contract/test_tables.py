@@ -13,6 +13,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from evertrain.adapters import delta_writer
 from evertrain.adapters.delta_writer import SchemaConflict
 from evertrain.domain.batches import Feed, FeedKind
 from evertrain.domain.feeds import schema_faults
@@ -45,6 +46,18 @@ def test_a_batch_is_added_once_however_often_it_is_committed(store: Store) -> No
     batch = store.put(FEATURES, landed_features(day=1), ingested_at=NOW)
     assert [store.writer.commit(batch) for _ in range(3)] == [store.writer.commit(batch)] * 3
     assert store.reader.state(FEATURES).rows == 20
+
+
+def test_a_table_remembers_its_batches_by_the_real_clock_and_not_for_ever(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch = store.put(FEATURES, landed_features(), ingested_at=NOW)  # which is years ago
+    store.writer.commit(batch)
+    assert store.table(FEATURES).transaction_version(batch.batch_id) == 1
+    monkeypatch.setitem(delta_writer._CONFIGURATION, "delta.setTransactionRetentionDuration", "interval 0 seconds")
+    labels = store.put(LABELS, landed_labels(), ingested_at=NOW)
+    store.writer.commit(labels)
+    assert store.table(LABELS).transaction_version(labels.batch_id) is None
 
 
 def test_commits_at_the_same_time_are_all_kept_once(store: Store) -> None:

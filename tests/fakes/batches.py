@@ -77,6 +77,7 @@ class FakeBatchLog:
     _found: dict[Key, Batch | Quarantine] = field(default_factory=dict)
     _verdicts: dict[Key, Sequence[DriftVerdict]] = field(default_factory=dict)
     _published: set[Key] = field(default_factory=set)
+    _committed: set[Key] = field(default_factory=set)
     _in_a_row: dict[Feed, int] = field(default_factory=dict)
     _released: set[Key] = field(default_factory=set)
     _requests: dict[Key, DriftVerdict] = field(default_factory=dict)
@@ -119,6 +120,13 @@ class FakeBatchLog:
     def mark_published(self, feed: Feed | None, batch_id: str) -> None:
         if (feed, batch_id) in self._found or (feed, batch_id) in self._requests:
             self._published.add((feed, batch_id))
+
+    def is_committed(self, feed: Feed, batch_id: str) -> bool:
+        return (feed, batch_id) in self._committed
+
+    def mark_committed(self, feed: Feed, batch_id: str) -> None:
+        if (feed, batch_id) in self._found:
+            self._committed.add((feed, batch_id))
 
     def verdicts(self, model: str, group: str, *, limit: int) -> Sequence[DriftVerdict]:
         found = [

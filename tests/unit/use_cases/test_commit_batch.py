@@ -65,6 +65,23 @@ def test_a_repeat_commits_nothing_new_and_is_told_again(ingest: Ingest) -> None:
     assert ingest.bus.published[0] == ingest.bus.published[1]
 
 
+def test_a_repeat_commits_nothing_long_after_the_table_has_forgotten_the_batch(ingest: Ingest) -> None:
+    ingest.batches.record(a_batch("b1"), [])
+    state = ingest.run("b1")
+    ingest.tables.committed.clear()
+    assert ingest.run("b1") == state
+    assert ingest.tables.committed == []
+    assert ingest.bus.names() == ["FeaturesCommitted", "FeaturesCommitted"]
+
+
+def test_a_batch_whose_mark_was_not_set_is_left_to_the_table(ingest: Ingest) -> None:
+    ingest.batches.record(a_batch("b1"), [])
+    ingest.tables.commit(a_batch("b1"))
+    ingest.run("b1")
+    assert ingest.tables.committed == [a_batch("b1")]
+    assert ingest.batches.is_committed(FEATURES, "b1")
+
+
 def test_an_unknown_or_quarantined_batch_is_refused_and_nothing_changes(ingest: Ingest) -> None:
     ingest.batches.record_quarantine(a_quarantine("q1"))
     for batch_id in ("q1", "b1"):
