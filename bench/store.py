@@ -125,7 +125,7 @@ def commits(*, with_upkeep: bool) -> tuple[Store, list[float]]:
         writer.commit(batch)
         seconds.append(time.perf_counter() - began)
         if with_upkeep and (number + 1) % KEEP_UP_EVERY == 0:
-            store.upkeep().keep_up(FEED, needed=())
+            store.upkeep().keep_up(FEED, needed=(), now=batch.ingested_at)
     return store, seconds
 
 

@@ -101,7 +101,7 @@ class MonitoringStack(Stack):
             "Upkeep",
             bundle=ingest_bundle,
             handler="lambdas.ingest.upkeep.lambda_handler",
-            description="Puts small files of the feature store in order of time into larger ones",
+            description="Merges small files of the feature store, and puts months that are over in order",
             memory_mib=3538,  # a month of a table is sorted in memory
             timeout=Duration.minutes(15),
             environment=data.settings(),

@@ -61,8 +61,8 @@ class TableReader(Protocol[Rows_co]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Upkeep:
-    """What was done to a table. `merged`: small files that became `written` larger ones; `removed`: files that no
-    version needs any more."""
+    """What was done to a table. `merged`: files that became `written` others; `removed`: files that no version
+    needs any more."""
 
     state: TableState
     merged: int
@@ -71,9 +71,10 @@ class Upkeep:
 
 
 class TableUpkeep(Protocol):
-    def keep_up(self, feed: Feed, *, needed: Sequence[int]) -> Upkeep | None:
-        """Puts small files in order of time into larger ones, and forgets those that no version needs which is
-        recent, or among `needed`. Rows stay what they are at every such version. None where there is no table.
+    def keep_up(self, feed: Feed, *, needed: Sequence[int], now: datetime) -> Upkeep | None:
+        """Puts small files into larger ones, in order of time where their month is over, and forgets those that no
+        version needs which is recent, or among `needed`. Rows stay what they are at every such version. None where
+        there is no table.
         """
 
 

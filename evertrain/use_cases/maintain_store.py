@@ -9,6 +9,7 @@ from evertrain.domain.batches import Feed
 from evertrain.domain.feeds import all_feeds
 from evertrain.domain.labels import LabelProgress
 from evertrain.domain.model_spec import Project
+from evertrain.ports.clock import Clock
 from evertrain.ports.feature_store import TableStates, TableUpkeep, Upkeep
 from evertrain.ports.registry import ModelRegistry
 from evertrain.use_cases.measure_labels import MeasureLabels
@@ -31,15 +32,16 @@ class MaintainStore:
     states: TableStates
     registry: ModelRegistry
     labels: MeasureLabels
+    clock: Clock
 
     def run(self) -> Maintained:
         """One table's failure holds up no other; the first one is raised at the end."""
-        needed = self._needed()
+        needed, now = self._needed(), self.clock.now()
         upkeeps, measured = {}, {}
         failures: list[Exception] = []
         for feed in all_feeds(self.project):
             with _gathering(failures, f"the upkeep of {feed}"):
-                found = self.tables.keep_up(feed, needed=needed.get(str(feed), ()))
+                found = self.tables.keep_up(feed, needed=needed.get(str(feed), ()), now=now)
                 if found is not None:
                     self.states.put(feed, found.state)
                     upkeeps[feed] = found

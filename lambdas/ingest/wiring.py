@@ -35,6 +35,7 @@ def commit_batch() -> CommitBatch:
 @cache
 def maintain_store() -> MaintainStore:
     settings = Settings.from_environment()
+    clock = clock_of(settings.clock, decisions=_decisions)
     return MaintainStore(
         project=project(),
         tables=DeltaUpkeep(
@@ -45,8 +46,9 @@ def maintain_store() -> MaintainStore:
         labels=MeasureLabels(
             tables=DeltaLabelMeasures(root=_root()),
             log=DynamoDBLabelProgress(table=_batches()),
-            clock=clock_of(settings.clock, decisions=_decisions),
+            clock=clock,
         ),
+        clock=clock,
     )
 
 

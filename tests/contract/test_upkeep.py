@@ -1,15 +1,16 @@
 """Maintenance changes no row of any version that is needed, whatever goes on meanwhile."""
 
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evertrain.adapters import delta_writer
+from evertrain.adapters import delta_upkeep, delta_writer
 from evertrain.adapters.delta_upkeep import MANY_FILES
 from evertrain.domain.training import Interval, TrainingPlan
 from evertrain.ports.feature_store import Upkeep
@@ -23,8 +24,12 @@ from tests.builders.store import EVER, Store
 EARLIER = NOW - timedelta(hours=1)
 
 
-def keep_up(store: Store, *, needed: tuple[int, ...] = (), recent_hours: int = 24) -> Upkeep:
-    done = store.upkeep(recent_hours=recent_hours).keep_up(FEATURES, needed=needed)
+LATER = NOW + timedelta(hours=1)
+"""When the month of EARLIER is over."""
+
+
+def keep_up(store: Store, *, now: datetime = LATER, needed: tuple[int, ...] = (), recent_hours: int = 24) -> Upkeep:
+    done = store.upkeep(recent_hours=recent_hours).keep_up(FEATURES, needed=needed, now=now)
     assert done is not None
     return done
 
@@ -33,21 +38,22 @@ def files(store: Store) -> list[str]:
     return store.table(FEATURES).file_uris()
 
 
-def filled(store: Store, *, batches: int = MANY_FILES) -> Store:
+def filled(store: Store, *, batches: int = MANY_FILES, seed: int = 0) -> Store:
     for number in range(batches):
         day = number % MANY_FILES
         store.add(
             FEATURES,
-            landed_features(day=day, seed=number),
+            landed_features(day=day, seed=seed + number),
             ingested_at=NOW - timedelta(hours=1) + timedelta(seconds=number),
         )
     return store
 
 
-def test_many_small_files_of_a_month_become_one_in_order_of_time(store: Store) -> None:
+@pytest.mark.parametrize("now", [EARLIER, LATER], ids=["a month that goes on", "a month that is over"])
+def test_many_small_files_of_a_month_become_one(store: Store, now: datetime) -> None:
     filled(store)
     before = store.reader.read(FEATURES, version=MANY_FILES - 1, rows=EVER, known_at=NOW)
-    done = keep_up(store)
+    done = keep_up(store, now=now)
     assert (done.merged, done.written, done.removed) == (MANY_FILES, 1, 0)
     assert len(files(store)) == 1
     assert done.state == store.reader.state(FEATURES)
@@ -55,12 +61,39 @@ def test_many_small_files_of_a_month_become_one_in_order_of_time(store: Store) -
     after = store.reader.read(FEATURES, version=done.state.version, rows=EVER, known_at=NOW)
     order = [("event_time", "ascending"), ("trip_id", "ascending")]
     assert after.sort_by(order).equals(before.sort_by(order))
-    assert after["event_time"].to_pylist() == sorted(after["event_time"].to_pylist())
+
+
+def test_a_month_that_is_over_is_put_in_order_of_time_once(store: Store) -> None:
+    filled(store)
+    keep_up(store, now=EARLIER)
+    done = keep_up(store)
+    assert (done.merged, done.written) == (1, 1)
+    rows = store.reader.read(FEATURES, version=done.state.version, rows=EVER, known_at=NOW)
+    assert rows["event_time"].to_pylist() == sorted(rows["event_time"].to_pylist())
+    assert keep_up(store).state.version == done.state.version
+    late = filled(store, batches=MANY_FILES - 2, seed=500)
+    assert keep_up(late).merged == 0
+    store.add(FEATURES, landed_features(day=3, seed=900), ingested_at=EARLIER)
+    assert (keep_up(store).merged, keep_up(store).merged) == (MANY_FILES, 0)
+
+
+def test_a_merged_file_that_is_large_enough_is_left_alone_while_its_month_goes_on(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep_up(filled(store), now=EARLIER)
+    (merged,) = files(store)
+    (size,) = store.table(FEATURES).get_add_actions()["size_bytes"].to_pylist()
+    filled(store, seed=500)
+    monkeypatch.setattr(delta_upkeep, "MERGED_BYTES", size)
+    done = keep_up(store, now=EARLIER)
+    assert done.merged == MANY_FILES
+    assert merged in files(store)
+    assert len(files(store)) == 1 + done.written
 
 
 def test_few_files_or_none_are_left_alone(store: Store) -> None:
-    assert store.upkeep().keep_up(FEATURES, needed=()) is None
-    done = keep_up(filled(store, batches=MANY_FILES - 1))
+    assert store.upkeep().keep_up(FEATURES, needed=(), now=EARLIER) is None
+    done = keep_up(filled(store, batches=MANY_FILES - 1), now=EARLIER)
     assert (done.merged, done.written, done.removed) == (0, 0, 0)
 
 
@@ -170,6 +203,7 @@ events = st.one_of(
     st.tuples(st.just("correction"), st.integers(1, 6), st.integers(0, 99)),
     st.tuples(st.just("labels"), st.integers(1, 6), st.integers(0, 1)),
     st.tuples(st.just("upkeep"), st.just(0), st.just(0)),
+    st.tuples(st.just("a new month"), st.just(0), st.just(0)),
 )
 
 
@@ -185,7 +219,7 @@ def test_the_same_plan_gives_the_same_rows_whatever_comes_in_between(
     rows = StoredTrainingRows(tables=store.reader)
     planned = rows.labelled(a_model(), plan, EVER)
     for event in after:
-        world.happens(store, event, needed=plan.table_versions[str(FEATURES)])
+        world.happens(store, event, needed=plan.table_versions)
     assert rows.labelled(a_model(), plan, EVER).equals(planned)
     # As known then, the newest version tells the same.
     newest = replace(plan, table_versions=store.versions())
@@ -197,22 +231,30 @@ def test_the_same_plan_gives_the_same_rows_whatever_comes_in_between(
 
 
 class World:
-    """Time goes on with each event."""
+    """Time goes on with each event. Upkeep finds a month that goes on, or one that is over since a new one began."""
 
     def __init__(self) -> None:
         self.now = NOW
 
-    def happens(self, store: Store, event: tuple[str, int, int], *, needed: int = 0) -> None:
+    def happens(self, store: Store, event: tuple[str, int, int], *, needed: Mapping[str, int] | None = None) -> None:
         kind, day, change = event
         self.now += timedelta(hours=1)
         if kind == "upkeep":
-            store.upkeep(recent_hours=0, many_files=2).keep_up(FEATURES, needed=(needed,))
+            self.keep_up(store, needed or {})
+        elif kind == "a new month":
+            self.now += days(31)
         elif kind == "labels":
             store.add(LABELS, landed_labels(day=day, late=float(change)), ingested_at=self.now)
         else:
             frame = features_frame(day=day, wind=float(change))
             part = frame.iloc[::3] if kind == "correction" else frame
             store.add(FEATURES, parquet(part), ingested_at=self.now)
+
+    def keep_up(self, store: Store, needed: Mapping[str, int]) -> None:
+        for feed in (FEATURES, LABELS):
+            versions = [needed[str(feed)]] if needed else []
+            done = store.upkeep(recent_hours=0, many_files=2).keep_up(feed, needed=versions, now=self.now)
+            assert done is not None
 
     def plan(self, store: Store) -> TrainingPlan:
         return store.plan(a_model(), known_at=self.now)

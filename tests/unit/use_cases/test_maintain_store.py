@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -25,7 +26,8 @@ class FakeUpkeep:
     broken: Feed | None = None
     asked: dict[Feed, list[int]] = field(default_factory=dict)
 
-    def keep_up(self, feed: Feed, *, needed: Sequence[int]) -> Upkeep | None:
+    def keep_up(self, feed: Feed, *, needed: Sequence[int], now: datetime) -> Upkeep | None:
+        assert now == NOW
         if feed == self.broken:
             raise OSError("the store does not answer")
         self.asked[feed] = list(needed)
@@ -50,6 +52,7 @@ class Maintenance:
             states=self.states,
             registry=self.registry,
             labels=MeasureLabels(tables=self, log=self.progress, clock=FakeClock(NOW)),
+            clock=FakeClock(NOW),
         ).run()
 
     def measure(self, features: Feed, labels: Feed, **asked: Any) -> LabelProgress:
