@@ -19,10 +19,16 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Maintained:
-    """`tables`: of feeds that have one. `labels`: by model, how its labels come in."""
+    """`tables`: of feeds that have one. `labels`: by model, how its labels come in. `failures`: what was not done."""
 
     tables: Mapping[Feed, Upkeep]
     labels: Mapping[str, LabelProgress]
+    failures: tuple[Exception, ...] = ()
+
+    def require_whole(self) -> None:
+        """Raises the failures, if there are any: after what was done has been told."""
+        if self.failures:
+            raise ExceptionGroup("the feature store was kept up in part", self.failures)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +41,7 @@ class MaintainStore:
     clock: Clock
 
     def run(self) -> Maintained:
-        """One table's failure holds up no other; the first one is raised at the end."""
+        """One table's failure holds up no other, and no measurement."""
         needed, now = self._needed(), self.clock.now()
         upkeeps, measured = {}, {}
         failures: list[Exception] = []
@@ -51,9 +57,7 @@ class MaintainStore:
                 progress = self.labels.run(spec)
                 if progress is not None:
                     measured[spec.name] = progress
-        if failures:
-            raise failures[0]
-        return Maintained(tables=upkeeps, labels=measured)
+        return Maintained(tables=upkeeps, labels=measured, failures=tuple(failures))
 
     def _needed(self) -> dict[str, Sequence[int]]:
         """By feed, the table versions that registered models, rejected ones too, were trained on."""

@@ -28,3 +28,4 @@ def _maintain(_: Envelope) -> None:
         )
     for model, progress in done.labels.items():
         print(label_line(progress, label=project().models[model].label, model=model, stage=stage()))
+    done.require_whole()

@@ -25,14 +25,12 @@ PROGRESS = LabelProgress(
 
 
 class Store:
-    def __init__(self, failure: Exception | None = None) -> None:
-        self.failure = failure
+    def __init__(self, *failures: Exception) -> None:
+        self.failures = failures
 
     def run(self) -> Maintained:
-        if self.failure is not None:
-            raise self.failure
         done = Upkeep(state=a_table_state(version=50), merged=30, written=1, removed=4)
-        return Maintained(tables={FEATURES: done}, labels={"trips": PROGRESS})
+        return Maintained(tables={FEATURES: done}, labels={"trips": PROGRESS}, failures=self.failures)
 
 
 @pytest.fixture(autouse=True)
@@ -52,7 +50,14 @@ def test_what_was_done_is_told(caplog: pytest.LogCaptureFixture, capsys: pytest.
     assert (told["LabelLatencyP50"], told["LabelLatencyP95"]) == (6, 48)
 
 
-def test_a_failure_goes_back_to_the_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_goes_back_to_the_queue_after_the_rest_was_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+) -> None:
+    caplog.set_level(logging.INFO)
     monkeypatch.setattr(upkeep, "maintain_store", lambda: Store(OSError("the store does not answer")))
     answer = upkeep.lambda_handler(delivery(one={"detail-type": "UpkeepTick"}), None)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "one"}]}
+    told, failed = caplog.messages
+    assert told.startswith("table_kept_up feed=features/trips")
+    assert failed == "record_failed message=one"
+    assert "LabelCoverage" in capsys.readouterr().out

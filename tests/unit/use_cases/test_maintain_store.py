@@ -80,11 +80,30 @@ def test_the_new_state_is_noted() -> None:
 
 def test_one_broken_table_holds_up_no_other_and_is_told() -> None:
     maintenance = Maintenance(tables=FakeUpkeep(broken=FEATURES))
-    with pytest.raises(OSError, match="does not answer"):
-        maintenance.run()
-    assert maintenance.progress.progress("trips") is not None
+    done = maintenance.run()
+    assert set(done.tables) == {LABELS}
+    assert done.labels["trips"] == maintenance.progress.progress("trips")
     assert maintenance.states.get(LABELS) is not None
     assert maintenance.states.get(FEATURES) is None
+    with pytest.RaisesGroup(pytest.RaisesExc(OSError, match="does not answer")):
+        done.require_whole()
+
+
+def test_labels_that_cannot_be_measured_hold_up_no_table(monkeypatch: pytest.MonkeyPatch) -> None:
+    maintenance = Maintenance()
+    monkeypatch.setattr(maintenance.progress, "put_progress", unreachable)
+    done = maintenance.run()
+    assert (set(done.tables), done.labels) == ({FEATURES, LABELS}, {})
+    with pytest.RaisesGroup(OSError):
+        done.require_whole()
+
+
+def unreachable(*_: object) -> None:
+    raise OSError("the store does not answer")
+
+
+def test_what_was_done_wholly_raises_nothing() -> None:
+    Maintenance().run().require_whole()
 
 
 def test_labels_are_measured_and_remembered() -> None:
