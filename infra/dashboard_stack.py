@@ -1,4 +1,4 @@
-"""What the monitor tells CloudWatch, to look at: two rows of graphs and one alarm for each model.
+"""What the monitor and the upkeep tell CloudWatch, to look at: three rows of graphs and one alarm for each model.
 
 A stack of its own: nothing depends on it, and LocalStack has no dashboards.
 """
@@ -14,6 +14,7 @@ from evertrain.domain.predictions import PREDICTION
 from infra.options import Options
 
 PERIOD = Duration.hours(1)
+OF_UPKEEP = Duration.days(1)
 
 
 class DashboardStack(Stack):
@@ -23,7 +24,10 @@ class DashboardStack(Stack):
         self, scope: Construct, *, options: Options, project: Project, synthesizer: StackSynthesizer | None
     ) -> None:
         super().__init__(
-            scope, f"{options.prefix}-dashboard", synthesizer=synthesizer, description="Evertrain: drift to look at"
+            scope,
+            f"{options.prefix}-dashboard",
+            synthesizer=synthesizer,
+            description="Evertrain: drift and labels to look at",
         )
         self._stage = options.stage
         dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=f"{options.prefix}-drift")
@@ -35,6 +39,12 @@ class DashboardStack(Stack):
                 cloudwatch.AlarmStatusWidget(title=f"{model}: drift", alarms=[self._alarm(spec)], width=6, height=6),
             )
             dashboard.add_widgets(self._of_requests(spec), self._not_kept(spec))
+            least, most = cloudwatch.Stats.MINIMUM, cloudwatch.Stats.MAXIMUM
+            dashboard.add_widgets(
+                self._of_labels(spec, "LabelCoverage", "share of matured rows with a label", least),
+                self._of_labels(spec, "LabelLatencyP95", "95% of labels came within (hours)", most),
+                self._of_labels(spec, "LabelWatermarkAge", "age of what labels are complete to (hours)", most),
+            )
 
     def _of_features(self, spec: ModelSpec, metric: str, unit: str) -> cloudwatch.GraphWidget:
         return cloudwatch.GraphWidget(
@@ -62,6 +72,16 @@ class DashboardStack(Stack):
             period=PERIOD,
         )
         return cloudwatch.GraphWidget(title=f"{spec.name}: answers not kept", width=6, height=6, left=[lost])
+
+    def _of_labels(self, spec: ModelSpec, metric: str, title: str, statistic: str) -> cloudwatch.GraphWidget:
+        measured = cloudwatch.Metric(
+            namespace=NAMESPACE,
+            metric_name=metric,
+            dimensions_map=dict(zip(OF_MODEL, (self._stage, spec.name), strict=True)),
+            statistic=statistic,
+            period=OF_UPKEEP,
+        )
+        return cloudwatch.GraphWidget(title=f"{spec.name}: {title}", width=8, height=6, left=[measured])
 
     def _metric(self, spec: ModelSpec, source: FeedKind, metric: str, feature: str) -> cloudwatch.Metric:
         return cloudwatch.Metric(

@@ -6,7 +6,7 @@ No call, no permission, and nothing to lose. One line for each model and batch, 
 import json
 import time
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from evertrain.domain.batches import FeedKind
@@ -15,6 +15,7 @@ from evertrain.domain.labels import LabelProgress
 from evertrain.domain.model_spec import LabelSpec
 
 NAMESPACE = "Evertrain"
+HOUR = timedelta(hours=1)
 
 OF_MODEL = ("Stage", "Model")
 OF_BATCH = (*OF_MODEL, "Source")
@@ -42,14 +43,18 @@ def metric_lines(verdict: DriftVerdict, *, stage: str, source: FeedKind) -> Iter
         yield _line(milliseconds, OF_FEATURE, dimensions | {"Feature": feature.feature}, _of(feature))
 
 
-def label_line(progress: LabelProgress, *, label: LabelSpec, model: str, stage: str) -> str:
-    """How complete and how late a model's labels are. Ages in hours."""
-    complete_to = progress.measured_at - label.latency
+def label_line(
+    progress: LabelProgress, *, complete_to: datetime | None, label: LabelSpec, model: str, stage: str
+) -> str:
+    """How complete and how late a model's labels are. Ages in hours: `complete_to` is the watermark."""
+    matured_to = progress.measured_at - label.latency
     values = {"UnmatchedLabels": float(progress.unmatched), "PrematureLabels": float(progress.premature)}
-    coverage = progress.coverage(before=complete_to)
+    coverage = progress.coverage(before=matured_to)
     if coverage is not None:
         values["LabelCoverage"] = coverage
-    values |= {f"LabelLatencyP{100 * each:g}": late / timedelta(hours=1) for each, late in progress.latency}
+    if complete_to is not None:
+        values["LabelWatermarkAge"] = (progress.measured_at - complete_to) / HOUR
+    values |= {f"LabelLatencyP{100 * each:g}": late / HOUR for each, late in progress.latency}
     milliseconds = int(progress.measured_at.timestamp() * 1000)
     return _line(milliseconds, OF_MODEL, {"Stage": stage, "Model": model}, values)
 

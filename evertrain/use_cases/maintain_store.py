@@ -3,12 +3,13 @@
 import logging
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from evertrain.domain.batches import Feed
-from evertrain.domain.feeds import all_feeds
-from evertrain.domain.labels import LabelProgress
-from evertrain.domain.model_spec import Project
+from evertrain.domain.feeds import all_feeds, label_feeds_of
+from evertrain.domain.labels import LabelProgress, LabelTables, label_tables, watermark
+from evertrain.domain.model_spec import ModelSpec, Project
 from evertrain.ports.clock import Clock
 from evertrain.ports.feature_store import TableStates, TableUpkeep, Upkeep
 from evertrain.ports.registry import ModelRegistry
@@ -19,10 +20,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Maintained:
-    """`tables`: of feeds that have one. `labels`: by model, how its labels come in. `failures`: what was not done."""
+    """`tables`: of feeds that have one. `labels`: by model, how its labels come in; `complete_to`: the event time
+    before which they count as complete, where some have come. `failures`: what was not done."""
 
     tables: Mapping[Feed, Upkeep]
     labels: Mapping[str, LabelProgress]
+    complete_to: Mapping[str, datetime] = field(default_factory=dict)
     failures: tuple[Exception, ...] = ()
 
     def require_whole(self) -> None:
@@ -43,7 +46,7 @@ class MaintainStore:
     def run(self) -> Maintained:
         """One table's failure holds up no other, and no measurement."""
         needed, now = self._needed(), self.clock.now()
-        upkeeps, measured = {}, {}
+        upkeeps, measured, complete_to = {}, {}, {}
         failures: list[Exception] = []
         for feed in all_feeds(self.project):
             with _gathering(failures, f"the upkeep of {feed}"):
@@ -57,7 +60,12 @@ class MaintainStore:
                 progress = self.labels.run(spec)
                 if progress is not None:
                     measured[spec.name] = progress
-        return Maintained(tables=upkeeps, labels=measured, failures=tuple(failures))
+                    if (labels := self._labels(spec)) is not None:
+                        complete_to[spec.name] = watermark(labels, spec=spec.label, now=now, progress=progress)
+        return Maintained(tables=upkeeps, labels=measured, complete_to=complete_to, failures=tuple(failures))
+
+    def _labels(self, spec: ModelSpec) -> LabelTables | None:
+        return label_tables(spec, {feed: self.states.get(feed) for feed in label_feeds_of(spec)})
 
     def _needed(self) -> dict[str, Sequence[int]]:
         """By feed, the table versions that registered models, rejected ones too, were trained on."""

@@ -27,5 +27,6 @@ def _maintain(_: Envelope) -> None:
             upkeep.removed,
         )
     for model, progress in done.labels.items():
-        print(label_line(progress, label=project().models[model].label, model=model, stage=stage()))
+        label, complete_to = project().models[model].label, done.complete_to.get(model)
+        print(label_line(progress, complete_to=complete_to, label=label, model=model, stage=stage()))
     done.require_whole()

@@ -4,9 +4,10 @@ import json
 import re
 from dataclasses import replace
 
-from evertrain.adapters.cloudwatch_metrics import OF_BATCH, OF_FEATURE, metric_lines
+from evertrain.adapters.cloudwatch_metrics import OF_BATCH, OF_FEATURE, OF_MODEL, label_line, metric_lines
 from evertrain.domain.batches import FeedKind
-from tests.builders.models import a_feature_drift, a_verdict
+from evertrain.domain.labels import LabelledDay, LabelProgress
+from tests.builders.models import NOW, a_feature_drift, a_model, a_verdict, days
 from tests.infra.conftest import Assembly, Synthesise
 
 STACKS = ("data", "monitoring", "training", "serving", "dashboard")
@@ -128,16 +129,11 @@ def test_every_dead_letter_queue_calls_a_person(assembly: Assembly) -> None:
 
 
 def test_each_model_s_drift_is_on_the_dashboard_under_the_names_that_the_monitor_tells(assembly: Assembly) -> None:
-    ((_, dashboard),) = assembly.resources("AWS::CloudWatch::Dashboard", "dashboard")
-    shown = json.dumps(dashboard["DashboardBody"])
     verdict = replace(a_verdict(days_ago=1), model="flights", features=(a_feature_drift("wind_speed"),))
     told = [json.loads(line) for line in metric_lines(verdict, stage="dev", source=FeedKind.FEATURES)]
     for name in ("PSI", "WassersteinNormalised"):
-        dimensions = ["Evertrain", name, *(part for key in OF_FEATURE for part in (key, told[1][key]))]
         assert name in told[1]
-        # CloudWatch takes dimensions in any order, the CDK writes them in the alphabet's.
-        ordered = [*dimensions[:2], *(p for pair in sorted(batched(dimensions[2:])) for p in pair)]
-        assert json.dumps(json.dumps(ordered, separators=(",", ":")))[1:-2] in shown
+        assert on_dashboard(assembly, name, {key: told[1][key] for key in OF_FEATURE})
     alarms = [properties for _, properties in assembly.resources("AWS::CloudWatch::Alarm", "dashboard")]
     assert len(alarms) == 2
     for alarm in alarms:
@@ -145,8 +141,36 @@ def test_each_model_s_drift_is_on_the_dashboard_under_the_names_that_the_monitor
         assert {entry["Name"] for entry in alarm["Dimensions"]} == set(OF_BATCH)
 
 
-def batched(parts: list[str]) -> list[tuple[str, str]]:
-    return list(zip(parts[::2], parts[1::2], strict=True))
+def test_how_each_model_s_labels_come_in_is_on_the_dashboard_under_the_names_that_upkeep_tells(
+    assembly: Assembly,
+) -> None:
+    progress = LabelProgress(
+        measured_at=NOW,
+        days=(LabelledDay(day=NOW - days(9), rows=100, labelled=97),),
+        latency=((0.95, days(2)),),
+        unmatched=0,
+    )
+    label = a_model().label
+    told = json.loads(label_line(progress, complete_to=NOW, label=label, model="flights", stage="dev"))
+    for name, title in (
+        ("LabelCoverage", "flights: share of matured rows with a label"),
+        ("LabelLatencyP95", "flights: 95% of labels came within (hours)"),
+        ("LabelWatermarkAge", "flights: age of what labels are complete to (hours)"),
+    ):
+        assert name in told
+        assert on_dashboard(assembly, name, {key: told[key] for key in OF_MODEL})
+        assert title in shown(assembly)
+
+
+def shown(assembly: Assembly) -> str:
+    ((_, dashboard),) = assembly.resources("AWS::CloudWatch::Dashboard", "dashboard")
+    return json.dumps(dashboard["DashboardBody"])
+
+
+def on_dashboard(assembly: Assembly, name: str, dimensions: dict[str, str]) -> bool:
+    # CloudWatch takes dimensions in any order, the CDK writes them in the alphabet's.
+    ordered = ["Evertrain", name, *(part for pair in sorted(dimensions.items()) for part in pair)]
+    return json.dumps(json.dumps(ordered, separators=(",", ":")))[1:-2] in shown(assembly)
 
 
 def test_whoever_makes_files_of_what_callers_sent_may_land_each_of_them(assembly: Assembly) -> None:

@@ -30,7 +30,12 @@ class Store:
 
     def run(self) -> Maintained:
         done = Upkeep(state=a_table_state(version=50), merged=30, written=1, removed=4)
-        return Maintained(tables={FEATURES: done}, labels={"trips": PROGRESS}, failures=self.failures)
+        return Maintained(
+            tables={FEATURES: done},
+            labels={"trips": PROGRESS},
+            complete_to={"trips": NOW - days(4)},
+            failures=self.failures,
+        )
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +52,18 @@ def test_what_was_done_is_told(caplog: pytest.LogCaptureFixture, capsys: pytest.
     told = json.loads(capsys.readouterr().out)
     assert (told["Stage"], told["Model"]) == ("dev", "trips")
     assert (told["LabelCoverage"], told["UnmatchedLabels"], told["PrematureLabels"]) == (0.97, 1, 2)
-    assert (told["LabelLatencyP50"], told["LabelLatencyP95"]) == (6, 48)
+    assert (told["LabelLatencyP50"], told["LabelLatencyP95"], told["LabelWatermarkAge"]) == (6, 48, 96)
+
+
+def test_before_there_are_labels_no_age_of_theirs_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done = Maintained(tables={}, labels={"trips": PROGRESS})
+    monkeypatch.setattr(Store, "run", lambda self: done)
+    upkeep.lambda_handler(delivery(one={"detail-type": "UpkeepTick"}), None)
+    told = json.loads(capsys.readouterr().out)
+    assert "LabelWatermarkAge" not in told
+    assert told["LabelCoverage"] == 0.97
 
 
 def test_a_failure_goes_back_to_the_queue_after_the_rest_was_told(

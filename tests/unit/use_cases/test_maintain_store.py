@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from evertrain.domain.batches import Feed
-from evertrain.domain.labels import LabelProgress
+from evertrain.domain.labels import LabelProgress, LabelTables, watermark
 from evertrain.domain.model_spec import Project
 from evertrain.ports.feature_store import Upkeep
 from evertrain.use_cases.maintain_store import Maintained, MaintainStore
@@ -113,3 +113,15 @@ def test_labels_are_measured_and_remembered() -> None:
     assert (asked["features"], asked["labels"], asked["key"], asked["label"]) == (FEATURES, LABELS, "trip_id", "late")
     assert (asked["now"], asked["matured_before"]) == (NOW, NOW - days(3))
     assert maintenance.progress.progress("trips") == maintenance.run().labels["trips"]
+
+
+def test_to_when_labels_are_complete_is_told_as_a_retraining_takes_it() -> None:
+    maintenance = Maintenance()
+    complete_to = maintenance.run().complete_to
+    labels = maintenance.states.get(LABELS)
+    assert labels is not None
+    assert complete_to == {"trips": watermark(LabelTables(of_rows=labels), spec=a_model().label, now=NOW)}
+
+
+def test_before_labels_have_landed_nothing_is_complete() -> None:
+    assert Maintenance(tables=FakeUpkeep(broken=LABELS)).run().complete_to == {}
