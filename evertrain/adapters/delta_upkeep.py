@@ -38,9 +38,9 @@ class DeltaUpkeep:
     many_files: int = MANY_FILES
 
     def keep_up(self, feed: Feed, *, needed: Sequence[int], now: datetime) -> Upkeep | None:
-        """Of a month that rows still come to, many small files are merged, and what was merged is left alone: a day
-        costs what came that day. A month that is over is put in order of event time once, and again only when many
-        small files came late.
+        """Of a month that rows still come to, many small files are merged, and larger ones left alone: a day writes
+        what came that day, and at most one merged file again. A month that is over is put in order of event time
+        once, and again only when many small files came late.
 
         Appends may go on meanwhile: they never conflict with a rewriting.
         """
