@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 import pyarrow as pa
@@ -11,15 +11,9 @@ import pyarrow.compute as pc
 
 from evertrain.adapters.arrow_schema import PLAIN_TIMESTAMP
 from evertrain.domain.batches import Fault
-from evertrain.domain.feeds import EVENT_TIME, FeedSchema
+from evertrain.domain.feeds import CLOCK_SKEW, EARLIEST, EVENT_TIME, FeedSchema
 from evertrain.domain.model_spec import Column, FeatureKind
 from evertrain.use_cases.arrow_columns import TIMESTAMP
-
-CLOCK_SKEW = timedelta(minutes=5)
-"""A sender's clock may be ahead of ours by so much."""
-
-EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
-"""What is older was never set, or read with the wrong unit. Nanoseconds would not reach much further either."""
 
 _LONGEST_MESSAGE = 240
 """Characters. One stray quote makes a cell of half a file, and faults travel in events of at most 256 KB."""
@@ -87,7 +81,7 @@ class Checker:
         try:
             values = convert(raw[name])
         except _WrongType as wrong:
-            _fault(checked, "wrong_type", name, f"{name}: {wrong}")
+            _fault(checked, wrong.code, name, f"{name}: {wrong}")
             return
         if not nullable and values.null_count:
             _fault(checked, "null", name, f"{name}: {values.null_count} of {len(values)} rows have none")
@@ -132,15 +126,28 @@ class Checker:
     def _as_time(self, values: Values) -> Values:
         if self.is_text:
             # Data frames write nanoseconds, with a zone or without.
-            read = _read(values, pa.timestamp("ns", tz="UTC"), "an ISO 8601 time", or_else=pa.timestamp("ns"))
-            return pc.cast(read, TIMESTAMP, safe=False)
+            values = _read(values, pa.timestamp("ns", tz="UTC"), "an ISO 8601 time", or_else=pa.timestamp("ns"))
         if not (pa.types.is_timestamp(values.type) or pa.types.is_null(values.type)):
             raise _WrongType(f"must be a timestamp, not {values.type}")
-        # A time without a zone is cast as UTC. Fractions of a microsecond are cut, an overflow is not wrapped round.
+        # Fractions of a microsecond are cut, an overflow is not wrapped round.
         try:
+            if pa.types.is_timestamp(values.type) and values.type.tz is None:
+                values = self._in_utc(values)
             return pc.cast(values, options=pc.CastOptions(TIMESTAMP, allow_time_truncate=True))
         except pa.ArrowInvalid as error:
             raise _WrongType("must be times that microseconds can count") from error
+
+    def _in_utc(self, values: Values) -> Values:
+        """Of times without a zone. A column without any value has none that could be misread."""
+        offset = self.schema.utc_offset
+        if offset is None and values.null_count < len(values):
+            example = _seconds_as_text(values.drop_null().slice(0, 1))[0].as_py()
+            remedy = "write them with one"
+            if self.schema.group:
+                remedy += f", or declare time_zone in features/{self.schema.group}.toml"
+            raise _ZoneMissing(f"times without a zone, such as {example}; {remedy}")
+        times = pc.cast(values, options=pc.CastOptions(PLAIN_TIMESTAMP, allow_time_truncate=True))
+        return pc.subtract_checked(times, pa.scalar(offset, pa.duration("us"))) if offset else times
 
     # --- what values must hold to ---------------------------------------------------------------
 
@@ -158,7 +165,8 @@ class Checker:
             told = f"are above the maximum {column.maximum:g}"
             self._where(checked, column.name, "out_of_range", pc.greater(values, column.maximum), told)
         if self.schema.binary:
-            other = pc.invert(pc.is_in(values, pa.array([0.0, 1.0, None])))
+            # Not `is_in`: to it -0.0 is another number than 0.0.
+            other = pc.and_(pc.not_equal(values, 0.0), pc.not_equal(values, 1.0))
             self._where(checked, column.name, "out_of_range", other, "are neither 0 nor 1")
 
     def _times(self, checked: Checked) -> None:
@@ -233,12 +241,20 @@ def missing_faults(missing: Mapping[str, int], rows: int, schema: FeedSchema) ->
 class _WrongType(Exception):
     """The column's values are of another kind than declared."""
 
+    code = "wrong_type"
+
+
+class _ZoneMissing(_WrongType):
+    """Nobody says of which clock the column's times are."""
+
+    code = "time_zone_missing"
+
 
 def _read(values: Values, wanted: Any, told: str, *, or_else: Any = None) -> Values:
-    """Text as the wanted type (or read as another one first). Names a value that cannot be read."""
+    """Text as the wanted type, or else as another one. Names a value that cannot be read."""
     for reading in filter(None, (wanted, or_else)):
         with suppress(pa.ArrowInvalid):
-            return pc.cast(pc.cast(values, reading), wanted)
+            return pc.cast(values, reading)
     for value in values.drop_null().unique().to_pylist():
         if not _reads(value, wanted, or_else):
             raise _WrongType(f"must be {told}, not {value!r}")

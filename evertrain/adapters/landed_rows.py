@@ -1,8 +1,8 @@
 """Landed Parquet or CSV files as valid, normalised rows: everything that is wrong is found before anything is kept.
 
 Some rows at a time are in memory, however large the file. Parquet is taken by its types. CSV has a header, UTF-8, ISO
-8601 times, true/false, and empty for missing; both may be gzip-compressed. Times without a zone are UTC. Columns that
-the feed does not declare are left out.
+8601 times, true/false, and empty for missing; both may be gzip-compressed. Times without a zone are refused, unless
+the feed's group says what they mean. Columns that the feed does not declare are left out.
 """
 
 import gzip

@@ -1,5 +1,6 @@
 """`features/<group>.toml` and `models/<name>/model.toml` as they are written: keys, types, bounds and defaults."""
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated
@@ -39,7 +40,23 @@ def _duration(value: object) -> timedelta:
     return parse_duration(value)
 
 
+def _utc_offset(value: object) -> timedelta:
+    if value == "UTC":
+        return timedelta()
+    text = value if isinstance(value, str) else ""
+    matched = re.fullmatch(r"([+-])(0\d|1[0-4]):([0-5]\d)", text)
+    if matched is not None:
+        size = timedelta(hours=int(matched[2]), minutes=int(matched[3]))
+        return -size if matched[1] == "-" else size
+    allowed = '"UTC" or a fixed offset such as "+01:00"'
+    if any(character.isalpha() for character in text):
+        told = "with daylight saving an hour of each autumn is ambiguous, and Lambda has no zone database"
+        raise ValueError(f"{told}: write the times with their offsets, or declare {allowed}")
+    raise ValueError(f"what times without a zone mean is {allowed}")
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
+UtcOffset = Annotated[timedelta, BeforeValidator(_utc_offset)]
 Count = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -69,6 +86,7 @@ class GroupFile(Table):
     owner: str = ""
     description: str = ""
     freshness: Duration | None = None
+    time_zone: UtcOffset | None = None
     batch: _BatchTable = _BatchTable()
 
     def to_group(self, name: str) -> FeatureGroup:
@@ -80,6 +98,7 @@ class GroupFile(Table):
             owner=self.owner,
             description=self.description,
             freshness=self.freshness,
+            utc_offset=self.time_zone,
             batch=BatchSize(**dict(self.batch)),
         )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from evertrain.domain.batches import Fault, Feed, FeedKind
 from evertrain.domain.model_spec import BatchSize, Column, FeatureKind, ModelSpec, Project, Task
@@ -11,6 +12,12 @@ EVENT_TIME, INGESTED_AT = "event_time", "ingested_at"
 
 INGESTED_MONTH = "ingested_month"
 """Tables are partitioned by it: a batch's file is of one month, and a month that has passed is put in order once."""
+
+CLOCK_SKEW = timedelta(minutes=5)
+"""A sender's clock may be ahead of ours by so much."""
+
+EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
+"""A time from before was never set, or read with the wrong unit. Nanoseconds would not reach much further either."""
 
 
 def group_feed(group: str) -> Feed:
@@ -77,6 +84,10 @@ class FeedSchema:
     """The only column is a label that is 0 or 1."""
     label: str = ""
     """The column that is the label, of a feed of labels."""
+    group: str = ""
+    """The group that says what times without a zone mean; none for predictions, whose times we write ourselves."""
+    utc_offset: timedelta | None = None
+    """As the group declares it."""
 
 
 def schema_of(feed: Feed, project: Project) -> FeedSchema:
@@ -89,6 +100,8 @@ def schema_of(feed: Feed, project: Project) -> FeedSchema:
             columns=group.columns,
             batch=group.batch,
             binary=False,
+            group=group.name,
+            utc_offset=group.utc_offset,
         )
     spec = project.models[feed.name]
     if feed.kind is FeedKind.PREDICTIONS:
@@ -101,6 +114,8 @@ def schema_of(feed: Feed, project: Project) -> FeedSchema:
         batch=BatchSize(),
         binary=spec.task is Task.CLASSIFICATION,
         label=spec.label.name,
+        group=spec.group.name,
+        utc_offset=spec.group.utc_offset,
     )
 
 

@@ -79,6 +79,8 @@ class FeatureGroup:
     """A table of the feature store that any model of the organisation may draw from.
 
     `freshness`: how old its newest row may be before a human is told. `batch`: how many rows a good batch has.
+    `utc_offset`: how far ahead of UTC the clock is that times without a zone were read from; None where such times
+    are refused.
     """
 
     name: str
@@ -89,6 +91,7 @@ class FeatureGroup:
     description: str = ""
     freshness: timedelta | None = None
     batch: BatchSize = BatchSize()
+    utc_offset: timedelta | None = None
 
     def has(self, name: str) -> bool:
         return any(column.name == name for column in self.columns)

@@ -3,7 +3,8 @@
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, timezone
+from typing import TypeGuard
 
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.model_spec import FeatureKind
@@ -35,13 +36,30 @@ class Feature:
     example: float | str | bool
 
 
-def read_time(value: object) -> datetime | None:
-    """Of ISO 8601 text; without a zone it is UTC. None for anything else."""
+def read_time(value: object, *, utc_offset: timedelta = timedelta()) -> datetime | None:
+    """Of ISO 8601 text, in UTC; a time without a zone was read from a clock so far ahead. None for anything else.
+
+    >>> read_time("2013-04-01T02:00"), read_time("2013-04-01T02:00", utc_offset=timedelta(hours=2)).hour
+    (datetime.datetime(2013, 4, 1, 2, 0, tzinfo=datetime.timezone.utc), 0)
+    """
     try:
         time = datetime.fromisoformat(value) if isinstance(value, str) else None
-        return time if time is None else time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        return time and (time if time.tzinfo else time.replace(tzinfo=timezone(utc_offset))).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def has_zone(time: str) -> bool:
+    """Of ISO 8601 text."""
+    return datetime.fromisoformat(time).tzinfo is not None
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    # Python's bool is an int, and its JSON reader takes NaN, Infinity and integers that no float holds.
+    try:
+        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def validate_rows(rows: object, features: Sequence[Feature], *, asked_at: datetime | None = None) -> Sequence[Row]:
@@ -92,15 +110,7 @@ def _fits(value: object, feature: Feature, *, aged: bool) -> bool:
         return isinstance(value, bool)
     if feature.kind is FeatureKind.TIMESTAMP and not aged:
         return read_time(value) is not None
-    # Python's bool is an int, and its JSON reader takes NaN, Infinity and integers that no float holds.
-    return isinstance(value, int | float) and not isinstance(value, bool) and _is_finite(value)
-
-
-def _is_finite(value: float) -> bool:
-    try:
-        return math.isfinite(value)
-    except OverflowError:
-        return False
+    return is_number(value)
 
 
 def _or_null(feature: Feature) -> str:

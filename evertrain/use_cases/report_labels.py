@@ -1,6 +1,5 @@
 """Takes labels from callers: every fault is told before anything is kept, and what is kept lands like any batch."""
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,17 +7,16 @@ from hashlib import sha256
 
 from evertrain.domain.batches import Feed
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.feeds import EVENT_TIME, label_feed, prediction_label_feed
+from evertrain.domain.feeds import CLOCK_SKEW, EARLIEST, EVENT_TIME, label_feed, prediction_label_feed
 from evertrain.domain.label_reports import LabelReport, ReportedLabel
 from evertrain.domain.model_spec import ModelSpec, Project, Task
 from evertrain.domain.predictions import PREDICTION_ID
 from evertrain.ports.batches import Landing
 from evertrain.ports.clock import Clock
 from evertrain.ports.messages import LabelReports
-from evertrain.scoring.rows import read_time
+from evertrain.scoring.rows import has_zone, is_number, read_time
 
 MOST_LABELS = 1_000
-CLOCK_SKEW = timedelta(minutes=5)
 
 
 class UnknownModel(EvertrainError):
@@ -61,17 +59,41 @@ def _read(row: object, spec: ModelSpec, now: datetime, where: str) -> ReportedLa
     named, value = row[key], row[label]
     if isinstance(named, bool) or not isinstance(named, str | int) or named == "":
         raise InvalidReport(f"{where}{key}: must be text or a whole number, which names the row")
-    event_time = read_time(row[time]) if time in row else now
-    if event_time is None:
-        raise InvalidReport(f"{where}{time}: must be an ISO 8601 time")
-    if event_time > now + CLOCK_SKEW:
-        told = f"{event_time:%Y-%m-%d %H:%M} is in the future; it is {now:%Y-%m-%d %H:%M} UTC"
-        raise InvalidReport(f"{where}{time}: {told}, and a label follows its event")
-    if not isinstance(value, int | float) or not math.isfinite(value):
+    if not _is_utf_8(str(named)):
+        raise InvalidReport(f"{where}{key}: must be text that UTF-8 can write; it has half of a surrogate pair")
+    event_time = _event_time(row[time], spec, now, where + time) if time in row else now
+    is_flag = isinstance(value, bool) and spec.task is Task.CLASSIFICATION
+    if not is_flag and not is_number(value):
         raise InvalidReport(f"{where}{label}: must be a number")
     if spec.task is Task.CLASSIFICATION and value not in (0, 1):
         raise InvalidReport(f"{where}{label}: must be 0 or 1, not {value:g}")
     return ReportedLabel(key=str(named), event_time=event_time, value=float(value), of_prediction=of_prediction)
+
+
+def _event_time(value: object, spec: ModelSpec, now: datetime, where: str) -> datetime:
+    """Within the bounds of a landed batch: there a single time outside would set everybody's labels aside."""
+    offset = spec.group.utc_offset
+    time = read_time(value, utc_offset=offset or timedelta())
+    if time is None:
+        raise InvalidReport(f"{where}: must be an ISO 8601 time")
+    if offset is None and not has_zone(str(value)):
+        remedy = f"end it with Z or an offset such as +01:00, or declare time_zone in features/{spec.group.name}.toml"
+        raise InvalidReport(f"{where}: has no time zone; {remedy}")
+    if time < EARLIEST:
+        raise InvalidReport(f"{where}: {time.isoformat()} is before {EARLIEST.year}")
+    if time > now + CLOCK_SKEW:
+        told = f"{time:%Y-%m-%d %H:%M} is in the future; it is {now:%Y-%m-%d %H:%M} UTC"
+        raise InvalidReport(f"{where}: {told}, and a label follows its event")
+    return time
+
+
+def _is_utf_8(text: str) -> bool:
+    """JSON may carry half of a surrogate pair, Parquet may not."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _shape(spec: ModelSpec) -> str:

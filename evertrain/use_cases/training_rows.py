@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 
 from evertrain.domain.batches import Feed
 from evertrain.domain.feeds import (
+    CLOCK_SKEW,
     EVENT_TIME,
     group_feed,
     label_feed,
@@ -34,9 +35,6 @@ ROWS_AT_ONCE = 500_000
 
 WRONG_CLOCK = timedelta(days=30)
 """By which a label may seem to be from before its prediction, and still be known not to be silence."""
-
-CLOCK_SKEW = timedelta(minutes=5)
-"""By which a label's time may be ahead of ours, as the monitor allows."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -15,7 +15,7 @@ import pytest
 from evertrain.adapters import landed_rows
 from evertrain.adapters.landed_rows import LandedRows, LandedRowsReader
 from evertrain.domain.batches import Fault, Feed
-from evertrain.domain.model_spec import BatchSize, Project
+from evertrain.domain.model_spec import BatchSize, Column, FeatureKind, Project
 from evertrain.ports.batch_reader import BatchRejected
 from evertrain.statistics.layouts import Categories
 from evertrain.statistics.reference import build_reference
@@ -90,11 +90,30 @@ def test_columns_for_the_statistics_are_numbers_with_nan_and_text_as_levels() ->
     assert len(columns["carrier"]) == 100
 
 
-@pytest.mark.parametrize("zone", [UTC, timezone(timedelta(hours=-5)), None])
-def test_times_of_any_zone_are_the_same_instants_and_without_one_they_are_utc(zone: timezone | None) -> None:
-    frame = features_frame()
-    times = frame["departed_at"].dt.tz_convert(zone) if zone else frame["departed_at"].dt.tz_localize(None)
-    assert read(parquet(frame.assign(departed_at=times))).event_times == read(parquet(frame)).event_times
+@pytest.mark.parametrize("zone", [UTC, timezone(timedelta(hours=-5))])
+@pytest.mark.parametrize("declared", [None, timedelta(hours=9)])
+def test_times_of_any_zone_are_the_same_instants_whatever_is_declared(
+    zone: timezone, declared: timedelta | None
+) -> None:
+    frame, reader = features_frame(), with_group(utc_offset=declared)
+    shifted = frame.assign(departed_at=frame["departed_at"].dt.tz_convert(zone))
+    for body, name in ((parquet(shifted), "1.parquet"), (csv(shifted), "1.csv")):
+        assert read(body, name=name, reader=reader).first.equals(read(parquet(frame)).first)
+
+
+@pytest.mark.parametrize(
+    ("declared", "ahead"), [(timedelta(), 0), (timedelta(hours=5, minutes=30), 5.5), (timedelta(hours=-4), -4)]
+)
+def test_times_without_a_zone_mean_what_the_group_declares(declared: timedelta, ahead: float) -> None:
+    frame, local = features_frame(), without_zone(features_frame(), hours_ahead=ahead)
+    for body, name in ((parquet(local), "1.parquet"), (csv(local), "1.csv")):
+        assert read(body, name=name, reader=with_group(utc_offset=declared)).first.equals(read(parquet(frame)).first)
+
+
+def test_a_column_of_times_without_any_value_needs_no_zone() -> None:
+    reader = with_group(columns=(*a_group().columns, Column(name="at", kind=FeatureKind.TIMESTAMP, nullable=True)))
+    empty = pd.Series([pd.NaT] * 20, dtype="datetime64[ns]")
+    assert read(parquet(features_frame(at=empty)), reader=reader).first["at"].null_count == 20
 
 
 def test_integer_keys_categories_and_columns_more_than_declared_are_taken() -> None:
@@ -134,6 +153,35 @@ def test_a_wrong_type_is_named(column: str, values: Any, told: str) -> None:
     code, message = fault(parquet(features_frame(**{column: values})))
     assert code == "wrong_type"
     assert message.startswith(told)
+
+
+@pytest.mark.parametrize("name", ["1.parquet", "1.csv"])
+def test_times_without_a_zone_are_refused_by_column_with_the_remedy(name: str) -> None:
+    as_file = parquet if name == "1.parquet" else csv
+    remedy = "write them with one, or declare time_zone in features/trips.toml"
+    told = f"departed_at: times without a zone, such as 2013-03-03 00:00:00; {remedy}"
+    assert fault(as_file(without_zone(features_frame())), name=name) == ("time_zone_missing", told)
+    at = Column(name="at", kind=FeatureKind.TIMESTAMP)
+    frame = features_frame(at=pd.Timestamp("2013-01-01"))
+    with pytest.raises(BatchRejected, match="at: times without a zone, such as 2013-01-01 00:00:00; write"):
+        read(as_file(frame), name=name, reader=with_group(columns=(*a_group().columns, at)))
+
+
+def test_labels_without_a_zone_are_refused_unless_the_model_s_own_group_says_what_they_mean() -> None:
+    labels = without_zone(features_frame(), hours_ahead=2)[["trip_id", "departed_at"]].assign(late=0.0)
+    assert fault(parquet(labels), feed=LABELS)[0] == "time_zone_missing"
+    group = replace(a_group(), utc_offset=timedelta(hours=2))
+    project = Project(groups={"trips": group}, models={"trips": replace(a_model(), group=group)})
+    rows = read(parquet(labels), feed=LABELS, reader=LandedRowsReader(project=project))
+    assert rows.event_times == read(landed_labels(), feed=LABELS).event_times
+
+
+def test_an_offset_does_not_wrap_a_time_round() -> None:
+    at = Column(name="at", kind=FeatureKind.TIMESTAMP)
+    reader = with_group(columns=(*a_group().columns, at), utc_offset=timedelta(hours=1))
+    earliest = pa.array([-(2**63) + 1] * 20, pa.timestamp("us"))
+    with pytest.raises(BatchRejected, match="at: must be times that microseconds can count"):
+        read(arrow_parquet(features_table().append_column("at", earliest)), reader=reader)
 
 
 @pytest.mark.parametrize(
@@ -250,10 +298,11 @@ def test_a_time_far_off_the_calendar_is_named(times: int, unit: str, code: str, 
     assert found[1].startswith(told)
 
 
-def test_times_of_which_only_some_have_a_zone_are_named() -> None:
+@pytest.mark.parametrize("declared", [None, timedelta()])
+def test_times_of_which_only_some_have_a_zone_are_named(declared: timedelta | None) -> None:
     body = csv(features_frame()).replace(b"+00:00", b"", 1)
     told = "departed_at: must be an ISO 8601 time in one form, but some rows have a time zone and some have none"
-    assert fault(body, name="1.csv") == ("wrong_type", told)
+    assert fault(body, name="1.csv", reader=with_group(utc_offset=declared)) == ("wrong_type", told)
 
 
 def test_a_column_that_is_there_twice_is_named_if_it_is_declared() -> None:
@@ -310,10 +359,39 @@ def test_all_faults_are_found_at_once() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("key", "code", "told"),
+    [
+        (["1"] * 19 + [None], "null", "trip_id: 1 of 20 rows have none"),
+        ([1.5] * 20, "wrong_type", "trip_id: must be text, not double"),
+        ([True] * 20, "wrong_type", "trip_id: must be text, not bool"),
+    ],
+)
+def test_a_label_that_names_no_row_is_named(key: list[Any], code: str, told: str) -> None:
+    labels = features_frame()[["departed_at"]].assign(trip_id=key, late=0.0)
+    assert fault(parquet(labels), feed=LABELS) == (code, told)
+
+
+def test_a_label_from_the_future_is_named() -> None:
+    code, message = fault(landed_labels(day=30), feed=LABELS)
+    assert code == "future_event_time"
+    assert message.startswith("event_time: 19 of 20 values are in the future; it is 2013-04-01 00:00 UTC")
+
+
+def test_zero_is_a_label_with_either_sign() -> None:
+    assert read(landed_labels(late=[-0.0, 1.0] * 10), feed=LABELS).count == 20
+
+
 def test_a_label_column_of_another_type_is_named() -> None:
     table = pa.table({"trip_id": ["1"], "departed_at": [NOW - days(1)], "late": ["yes"]})
     code, message = fault(arrow_parquet(table), feed=LABELS)
     assert (code, message) == ("wrong_type", "late: must be a number, not string")
+
+
+def without_zone(frame: pd.DataFrame, *, hours_ahead: float = 0) -> pd.DataFrame:
+    """As read from a clock that is so far ahead of UTC."""
+    local = frame["departed_at"] + pd.Timedelta(hours=hours_ahead)
+    return frame.assign(departed_at=local.dt.tz_localize(None))
 
 
 def features_table(**columns: pa.Array) -> pa.Table:

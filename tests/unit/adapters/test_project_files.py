@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from evertrain.adapters.documents import dump, load
 from evertrain.adapters.project_files import InvalidProject, load_project
-from evertrain.domain.model_spec import FeatureKind, KnownBy, Metric
+from evertrain.domain.model_spec import FeatureKind, KnownBy, Metric, ModelSpec
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -135,6 +136,18 @@ def test_a_fault_in_a_model_is_told_by_file_key_and_remedy(tmp_path: Path, old: 
         ("[columns]", "freshness = 3\n[columns]", "freshness: a duration is text such as"),
         (
             "[columns]",
+            'time_zone = "Europe/Berlin"\n[columns]',
+            "time_zone: with daylight saving an hour of each autumn is ambiguous, and Lambda has no zone database: "
+            'write the times with their offsets, or declare "UTC" or a fixed offset such as "+01:00", not \'Eur',
+        ),
+        (
+            "[columns]",
+            "time_zone = 1\n[columns]",
+            'time_zone: what times without a zone mean is "UTC" or a fixed offset such as "+01:00", not 1',
+        ),
+        ("[columns]", 'time_zone = "+15:00"\n[columns]', "time_zone: what times without a zone mean is"),
+        (
+            "[columns]",
             "[batch]\nminimum_rows = 5\nmaximum_rows = 4\n[columns]",
             "batch.minimum_rows: 5 is above maximum_rows 4",
         ),
@@ -143,6 +156,22 @@ def test_a_fault_in_a_model_is_told_by_file_key_and_remedy(tmp_path: Path, old: 
 def test_a_fault_in_a_feature_group_is_told(tmp_path: Path, old: str, new: str, fault: str) -> None:
     assert old in GROUP
     assert f"features/trips.toml: {fault}" in faults_of(a_project(tmp_path, group=GROUP.replace(old, new)))[0]
+
+
+@pytest.mark.parametrize(
+    ("declared", "ahead"),
+    [
+        ("", None),
+        ('time_zone = "UTC"', timedelta()),
+        ('time_zone = "+05:30"', timedelta(hours=5.5)),
+        ('time_zone = "-04:00"', timedelta(hours=-4)),
+    ],
+)
+def test_a_group_says_what_times_without_a_zone_mean(tmp_path: Path, declared: str, ahead: timedelta | None) -> None:
+    root = a_project(tmp_path, group=GROUP.replace("[columns]", f"{declared}\n[columns]"))
+    model = load_project(root).models["late_trips"]
+    assert model.group.utc_offset == ahead
+    assert load(ModelSpec, dump(model)) == model  # as a training plan keeps it
 
 
 def test_a_name_that_no_bucket_key_could_carry_is_refused(tmp_path: Path) -> None:

@@ -3,19 +3,23 @@
 import base64
 import io
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import UTC, timedelta, timezone
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from evertrain.adapters.documents import dump
-from evertrain.adapters.label_reports import label_file
+from evertrain.adapters.label_reports import label_file, read_report
 from evertrain.adapters.landed_rows import LandedRowsReader
-from evertrain.domain.feeds import prediction_label_feed, schema_of
+from evertrain.domain.feeds import CLOCK_SKEW, EARLIEST, prediction_label_feed, schema_of
 from evertrain.domain.label_reports import LabelReport
 from evertrain.domain.model_spec import Metric, Project, Task
-from evertrain.use_cases.report_labels import MOST_LABELS, LandLabels, ReportLabels
+from evertrain.use_cases.check_batch import feed_of
+from evertrain.use_cases.report_labels import MOST_LABELS, InvalidReport, LandLabels, ReportLabels
 from lambdas.collect import labels
 from tests.builders.batches import LABELS
 from tests.builders.events import delivery
@@ -24,7 +28,11 @@ from tests.fakes.messages import FakeClock
 
 REGRESSION = replace(a_model("lengths"), task=Task.REGRESSION, metric=Metric.MEAN_ABSOLUTE_ERROR)
 ASKED = replace(a_model("asked"), label=replace(a_model().label, of_predictions=True))
-PROJECT = Project(groups={"trips": a_group()}, models={"trips": a_model(), "lengths": REGRESSION, "asked": ASKED})
+LOCAL = replace(a_model("local"), group=replace(a_group(), name="local", utc_offset=timedelta(hours=1)))
+PROJECT = Project(
+    groups={"trips": a_group(), "local": LOCAL.group},
+    models={"trips": a_model(), "lengths": REGRESSION, "asked": ASKED, "local": LOCAL},
+)
 LABEL = {"trip_id": "t-1", "departed_at": "2013-03-31T10:00:00Z", "late": 1}
 
 
@@ -102,7 +110,15 @@ def test_many_labels_are_kept_together(reports: Reports) -> None:
         (LABEL | {"trip_id": None}, "trip_id: must be text or a whole number"),
         (LABEL | {"trip_id": True}, "trip_id: must be text or a whole number"),
         (LABEL | {"departed_at": "soon"}, "departed_at: must be an ISO 8601 time"),
-        (LABEL | {"departed_at": "2013-04-02"}, "departed_at: 2013-04-02 00:00 is in the future; it is 2013-04-01"),
+        (LABEL | {"trip_id": "\ud800"}, "trip_id: must be text that UTF-8 can write"),
+        (LABEL | {"departed_at": 1364774400}, "departed_at: must be an ISO 8601 time"),
+        (LABEL | {"departed_at": "2013-03-31T10:00:00"}, "departed_at: has no time zone; end it with Z or an offset"),
+        (LABEL | {"departed_at": "2013-03-31"}, "or declare time_zone in features/trips.toml"),
+        (LABEL | {"departed_at": "2013-04-02T00:00Z"}, "departed_at: 2013-04-02 00:00 is in the future; it is 2013-"),
+        (LABEL | {"departed_at": "1899-12-31T23:59:59Z"}, "departed_at: 1899-12-31T23:59:59+00:00 is before 1900"),
+        (LABEL | {"departed_at": "0001-01-01T00:00:00+05:00"}, "departed_at: must be an ISO 8601 time"),
+        (LABEL | {"late": 10**400}, "late: must be a number"),
+        (LABEL | {"late": float("inf")}, "late: must be a number"),
         (LABEL | {"late": 0.5}, "late: must be 0 or 1, not 0.5"),
         (LABEL | {"late": "yes"}, "late: must be a number"),
         (LABEL | {"late": None}, "late: must be a number"),
@@ -114,6 +130,18 @@ def test_what_is_no_label_is_told_by_name_and_nothing_is_kept(reports: Reports, 
     assert status == 400
     assert told in answer["error"]
     assert not reports.kept
+
+
+def test_true_and_false_are_classes_but_no_numbers(reports: Reports) -> None:
+    assert post(LABEL | {"late": True})[0] == 202
+    status, answer = post(LABEL | {"late": True}, model="lengths")
+    assert (status, answer["error"]) == (400, "late: must be a number")
+
+
+def test_a_time_without_a_zone_means_what_the_model_s_own_group_declares(reports: Reports) -> None:
+    assert post(LABEL | {"departed_at": "2013-03-31T11:00:00"}, model="local")[0] == 202
+    assert post(LABEL, model="local")[0] == 202
+    assert {report.labels[0].event_time for report in reports.kept} == {NOW - timedelta(hours=14)}
 
 
 def test_a_label_may_name_a_prediction_where_the_model_says_so(reports: Reports) -> None:
@@ -136,9 +164,14 @@ def test_a_label_may_name_a_prediction_where_the_model_says_so(reports: Reports)
         ({"prediction_id": "p-1", "late": 1, "trip_id": "t-1"}, "asked", "or with prediction_id and late"),
         ({"prediction_id": None, "late": 1}, "asked", "prediction_id: must be text"),
         (
-            {"prediction_id": "p", "late": 1, "event_time": "2014-01-01"},
+            {"prediction_id": "p", "late": 1, "event_time": "2014-01-01T00:00Z"},
             "asked",
             "event_time: 2014-01-01 00:00 is in",
+        ),
+        (
+            {"prediction_id": "p", "late": 1, "event_time": "2013-03-31"},
+            "asked",
+            "event_time: has no time zone; end it with Z or an offset such as +01:00, or declare time_zone in fea",
         ),
     ],
 )
@@ -163,7 +196,7 @@ def test_a_body_that_cannot_be_read_is_told(reports: Reports) -> None:
 def test_a_model_that_is_not_there_is_told_with_those_that_are(reports: Reports) -> None:
     assert post(LABEL, model="boats") == (
         404,
-        {"error": "there is no model 'boats'; known models: asked, lengths, trips"},
+        {"error": "there is no model 'boats'; known models: asked, lengths, local, trips"},
     )
 
 
@@ -173,6 +206,45 @@ def test_what_could_not_be_kept_is_not_accepted(reports: Reports) -> None:
 
 
 # --- from the queue to files ----------------------------------------------------------------------
+
+
+KEYS = st.one_of(st.sampled_from(["t-1", "1", 1, "\ud800", "NaN"]), st.text(), st.integers())
+MOMENTS = st.one_of(
+    st.datetimes(NOW.replace(tzinfo=None) - days(1), NOW.replace(tzinfo=None) + timedelta(minutes=10)),
+    st.datetimes(timezones=st.sampled_from([None, UTC, timezone(timedelta(hours=-5, minutes=-30))])),
+    st.sampled_from([EARLIEST, EARLIEST - timedelta(microseconds=1), NOW, NOW + CLOCK_SKEW, NOW + days(1)]),
+)
+TIMES = st.builds(
+    lambda moment, zone: moment.isoformat() + zone * (not moment.tzinfo), MOMENTS, st.sampled_from(["Z", ""])
+)
+VALUES = st.one_of(st.sampled_from([0, 1, True, 0.0, -0.0, 2.5, 10**400]), st.floats())
+ROWS = st.one_of(
+    st.fixed_dictionaries({"trip_id": KEYS, "departed_at": TIMES, "late": VALUES}),
+    st.fixed_dictionaries({"prediction_id": KEYS, "late": VALUES}, optional={"event_time": TIMES}),
+)
+
+
+@given(
+    model=st.sampled_from(["trips", "lengths", "asked", "local"]),
+    rows=st.lists(ROWS, max_size=20),
+)
+@settings(max_examples=100, deadline=None)
+def test_what_is_answered_202_is_never_set_aside(model: str, rows: list[dict[str, Any]]) -> None:
+    reports, landing = Reports(), FakeLanding()
+    report = ReportLabels(project=PROJECT, reports=reports, clock=FakeClock(NOW))
+    for i, row in enumerate(rows):
+        with suppress(InvalidReport):
+            report.run(model, row, report_id=f"r-{i}")
+    kept = [read_report(dump(each).decode()) for each in reports.kept]
+    land = LandLabels(
+        project=PROJECT, as_file=lambda feed, labels: label_file(schema_of(feed, PROJECT), labels), landing=landing
+    )
+    for landed in land.run(kept):
+        feed = feed_of(landed.key)
+        assert feed is not None
+        body = io.BytesIO(landing.objects[landed.key])
+        with LandedRowsReader(project=PROJECT).read(body, name=landed.key, feed=feed, now=NOW) as found:
+            assert found.count == landed.rows
 
 
 def messages(reports: Reports) -> dict[str, Any]:
