@@ -195,30 +195,40 @@ class Checker:
         if self.schema.key not in checked.columns or EVENT_TIME not in checked.columns:
             return
         keys = pa.table({name: checked.columns[name] for name in (self.schema.key, EVENT_TIME)})
-        counted = keys.group_by(keys.column_names).aggregate([([], "count_all")])
-        twice = counted.filter(pc.greater(counted["count_all"], 1))
-        if twice.num_rows:
-            example = twice[self.schema.key][0].as_py()
-            fault = duplicate_fault(self.schema.key, twice.num_rows)
-            _fault(checked, fault.code, fault.column, f"{fault.message}, such as {example}")
-            self._contradictions(checked, keys)
+        twice = _several(keys, keys.column_names)
+        if not twice.num_rows:
+            return
+        if self.schema.label:
+            self._labels_again(checked, keys)
+            return
+        fault = duplicate_fault(self.schema.key, twice.num_rows)
+        example = twice[self.schema.key][0].as_py()
+        _fault(checked, fault.code, fault.column, f"{fault.message}, such as {example}")
 
-    def _contradictions(self, checked: Checked, keys: pa.Table) -> None:
-        """Which of two labels is meant, nobody can tell; later files correct earlier ones."""
+    def _labels_again(self, checked: Checked, keys: pa.Table) -> None:
+        """The same label again is one label: one is kept. Which of two others is meant, nobody can tell; later files
+        correct earlier ones."""
         label = self.schema.label
         if label not in checked.columns:
             return
         labelled = keys.append_column(label, checked.columns[label])
-        counted = labelled.group_by(keys.column_names).aggregate([(label, "count_distinct")])
-        several = counted.filter(pc.greater(counted[f"{label}_count_distinct"], 1))
+        different = labelled.group_by(labelled.column_names).aggregate([])
+        several = _several(different, keys.column_names)
         if several.num_rows:
+            fault = contradiction_fault(label, several.num_rows)
             example = several[self.schema.key][0].as_py()
-            message = f"{label}: {several.num_rows} rows are labelled in several ways, such as {example}"
-            _fault(checked, "contradicting_labels", label, message)
+            _fault(checked, fault.code, fault.column, f"{fault.message}, such as {example}")
+        else:
+            checked.columns = {name: different[name] for name in different.column_names}
 
 
 def duplicate_fault(key: str, rows: int) -> Fault:
     return Fault(code="duplicate_rows", column=key, message=f"{key}: {rows} rows are there more than once")
+
+
+def contradiction_fault(label: str, rows: int) -> Fault:
+    message = f"{label}: {rows} rows are labelled in several ways"
+    return Fault(code="contradicting_labels", column=label, message=message)
 
 
 def volume_faults(rows: int, schema: FeedSchema) -> Iterator[Fault]:
@@ -236,6 +246,12 @@ def missing_faults(missing: Mapping[str, int], rows: int, schema: FeedSchema) ->
         if column.maximum_missing is not None and share > column.maximum_missing:
             told = f"{share:.1%} of the values are missing, {column.maximum_missing:.1%} may be"
             yield Fault(code="too_many_missing", column=column.name, message=f"{column.name}: {told}")
+
+
+def _several(rows: pa.Table, names: list[str]) -> pa.Table:
+    """The values of these columns that are there more than once."""
+    counted = rows.group_by(names).aggregate([([], "count_all")])
+    return counted.filter(pc.greater(counted["count_all"], 1))
 
 
 class _WrongType(Exception):

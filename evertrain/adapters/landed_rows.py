@@ -22,9 +22,15 @@ import pyarrow.csv as pc_csv
 import pyarrow.parquet as pq
 
 from evertrain.adapters.arrow_schema import PLAIN_TIMESTAMP, stored_schema
-from evertrain.adapters.column_checks import Checker, duplicate_fault, missing_faults, volume_faults
+from evertrain.adapters.column_checks import (
+    Checker,
+    contradiction_fault,
+    duplicate_fault,
+    missing_faults,
+    volume_faults,
+)
 from evertrain.adapters.row_groups import cut_row_groups
-from evertrain.adapters.row_keys import Keys, keys_of, rows_twice
+from evertrain.adapters.row_keys import Keys, keys_of, labels_contradicting, rows_twice
 from evertrain.adapters.temporary_files import temporary_file
 from evertrain.domain.batches import Fault, Feed
 from evertrain.domain.feeds import EVENT_TIME, INGESTED_AT, FeedSchema, schema_of
@@ -97,13 +103,12 @@ class LandedRowsReader:
             return cut_row_groups(file.metadata, part_bytes=part_bytes)
 
     def faults_of_whole(self, feed: Feed, *, count: int, missing: Mapping[str, int], keys: Keys) -> Sequence[Fault]:
-        """What no single part can show. `keys`: of all rows; sorted afterwards."""
+        """What no single part can show. `keys`: of all rows; may be sorted afterwards."""
         schema = schema_of(feed, self.project)
-        twice = rows_twice(keys)
         return [
             *volume_faults(count, schema),
             *missing_faults(missing, count, schema),
-            *([duplicate_fault(schema.key, twice)] if twice else []),
+            *(_label_faults(schema, keys) if schema.label else _row_faults(schema, keys)),
         ]
 
     @contextmanager
@@ -141,7 +146,7 @@ class _Kept:
             self._add(raw, checker, first_row=rows_before + self._count)
         self.close()
         if with_keys and self._first is not None and not self._keys:
-            self._keys.append(keys_of(self._first, self._schema.key))
+            self._keys.append(self._keys_of(self._first))
 
     def close(self) -> None:
         """Writes the file's end; a second time nothing."""
@@ -158,13 +163,16 @@ class _Kept:
         if self._first is not None:
             # Only of several parts: a single one was compared by itself.
             earlier = [] if self._keys else [self._first]
-            self._keys += [keys_of(each, self._schema.key) for each in (*earlier, table)]
+            self._keys += [self._keys_of(each) for each in (*earlier, table)]
         self._times.append(_earliest_and_latest(table))
         self._count += table.num_rows
         self._first = table if self._first is None else self._first
         stamps = pa.repeat(pa.scalar(self._ingested_at, self._stored.field(INGESTED_AT).type), table.num_rows)
         stored = table.append_column(INGESTED_AT, stamps).select(self._stored.names)
         self._writer.write_table(stored.cast(self._stored), row_group_size=ROWS_AT_A_TIME)
+
+    def _keys_of(self, table: pa.Table) -> Keys:
+        return keys_of(table, self._schema.key, label=self._schema.label)
 
     def rows(self, name: str, file: BinaryIO) -> LandedRows:
         """All of them, once all parts were added. Raises BatchRejected."""
@@ -210,6 +218,19 @@ class _Unclosed(io.RawIOBase):
 
     def seekable(self) -> bool:
         return True
+
+
+def _row_faults(schema: FeedSchema, keys: Keys) -> Iterator[Fault]:
+    twice = rows_twice(keys)
+    if twice:
+        yield duplicate_fault(schema.key, twice)
+
+
+def _label_faults(schema: FeedSchema, keys: Keys) -> Iterator[Fault]:
+    # The same label in two parts stays there twice: readers take one row of each key and time.
+    several = labels_contradicting(keys) if len(keys) else 0
+    if several:
+        yield contradiction_fault(schema.label, several)
 
 
 def _features(table: pa.Table, names: Sequence[str]) -> Mapping[str, Any]:

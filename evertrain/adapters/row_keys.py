@@ -1,4 +1,7 @@
-"""Rows by what must not be there twice: 64 bits of entity key and event time, the same in every process."""
+"""Rows by what must not be there twice: 64 bits of entity key and event time, the same in every process.
+
+Of labels also 64 bits that tell the label too: the same one may be there again, another one may not.
+"""
 
 import numpy as np
 import numpy.typing as npt
@@ -14,16 +17,26 @@ _BASE = np.uint64(0x9E3779B97F4A7C15)
 """Odd, so that its powers never vanish."""
 
 
-def keys_of(table: pa.Table, key: str) -> Keys:
-    """Shape (rows,). Two different rows are alike with a chance of about 2⁻⁶⁴."""
+def keys_of(table: pa.Table, key: str, *, label: str = "") -> Keys:
+    """Shape (rows,), or with a label (rows, 2). Two different rows are alike with a chance of about 2⁻⁶⁴."""
     times = pc.cast(pc.cast(table[EVENT_TIME], PLAIN_TIMESTAMP), pa.int64()).combine_chunks()
-    return _mixed(_text_hashes(table[key]) ^ _mixed(np.from_dlpack(times).view(np.uint64)))
+    rows = _mixed(_text_hashes(table[key]) ^ _mixed(np.from_dlpack(times).view(np.uint64)))
+    if not label:
+        return rows
+    values = np.from_dlpack(table[label].combine_chunks()).view(np.uint64)
+    return np.column_stack([rows, _mixed(rows ^ _mixed(values))])
 
 
 def rows_twice(keys: Keys) -> int:
     """How many rows were there before. Sorts in place."""
     keys.sort()
     return int(np.count_nonzero(keys[1:] == keys[:-1]))
+
+
+def labels_contradicting(keys: Keys) -> int:
+    """Shape (rows, 2): how many labels are of a row that another label was of before."""
+    rows, labels = (np.array(column) for column in keys.T)
+    return rows_twice(rows) - rows_twice(labels)
 
 
 def _text_hashes(values: pa.ChunkedArray) -> Keys:

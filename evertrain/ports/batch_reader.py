@@ -41,7 +41,8 @@ class Rows(Protocol):
 
     @property
     def keys(self) -> Any:
-        """Shape (rows,), unsigned 64 bits: what must not be there twice. Empty where rows were compared already."""
+        """Shape (rows,), or of labels (rows, 2), unsigned 64 bits: what must not be there twice, and by what the same
+        label is known. Empty where rows were compared already."""
 
     @property
     def file(self) -> BinaryIO:

@@ -2,6 +2,7 @@
 
 import gzip
 import io
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import UTC, timedelta, timezone
 from typing import Any
@@ -388,6 +389,23 @@ def test_a_label_column_of_another_type_is_named() -> None:
     assert (code, message) == ("wrong_type", "late: must be a number, not string")
 
 
+def test_the_same_label_again_is_one_label() -> None:
+    rows = read(again(range(20), late=0.0), feed=LABELS)
+    assert rows.first.equals(read(landed_labels(late=0.0), feed=LABELS).first)
+
+
+def test_two_labels_of_a_row_are_named() -> None:
+    code, message = fault(again(range(3), late=1.0), feed=LABELS)
+    assert code == "contradicting_labels"
+    assert message.startswith("late: 3 rows are labelled in several ways, such as 1-")
+
+
+def again(rows: Iterable[int], *, late: float, count: int = 20) -> bytes:
+    """Labels of 0, and some once more with this label."""
+    labels = features_frame(rows=count)[["trip_id", "departed_at"]].assign(late=0.0)
+    return parquet(pd.concat([labels, labels.iloc[list(rows)].assign(late=late)]))
+
+
 def without_zone(frame: pd.DataFrame, *, hours_ahead: float = 0) -> pd.DataFrame:
     """As read from a clock that is so far ahead of UTC."""
     local = frame["departed_at"] + pd.Timedelta(hours=hours_ahead)
@@ -442,6 +460,13 @@ def test_rows_that_are_there_twice_are_found_across_parts() -> None:
     frame = features_frame(rows=100)
     code, message = fault(parquet(pd.concat([frame, frame.head(7)])))
     assert (code, message) == ("duplicate_rows", "trip_id: 7 rows are there more than once")
+
+
+@pytest.mark.usefixtures("in_parts")
+def test_the_same_label_again_is_borne_across_parts_and_another_one_is_named() -> None:
+    assert read(again(range(7), late=0.0, count=100), feed=LABELS).count >= 100
+    code, message = fault(again(range(7), late=1.0, count=100), feed=LABELS)
+    assert (code, message) == ("contradicting_labels", "late: 7 rows are labelled in several ways")
 
 
 @pytest.mark.usefixtures("in_parts")

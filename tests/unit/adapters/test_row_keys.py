@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evertrain.adapters.row_keys import keys_of, rows_twice
+from evertrain.adapters.row_keys import keys_of, labels_contradicting, rows_twice
 
 ROWS = st.lists(st.tuples(st.text(max_size=12), st.integers(-(2**62), 2**62)), max_size=60)
 
@@ -29,6 +29,15 @@ def test_rows_are_alike_exactly_where_key_and_time_are(rows: list[tuple[str, int
     keys = keys_of(table(rows), "trip")
     assert rows_twice(keys.copy()) == len(rows) - len(set(rows))
     assert [int(key) for key in keys] == [int(keys_of(table([row]), "trip")[0]) for row in rows]
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 2), st.sampled_from([0.0, 1.0, 2.5])), max_size=30))
+@settings(deadline=None)
+def test_labels_contradict_exactly_where_a_row_has_different_ones(labels: list[tuple[str, int, float]]) -> None:
+    rows = [(key, time) for key, time, _ in labels]
+    labelled = table(rows).append_column("late", pa.chunked_array([[late for *_, late in labels]], pa.float64()))
+    keys = keys_of(labelled, "trip", label="late")
+    assert labels_contradicting(keys) == len(set(labels)) - len(set(rows))
 
 
 @given(ROWS, st.integers(1, 5))

@@ -166,6 +166,15 @@ def test_rows_that_are_there_twice_in_different_parts_are_found(loop: Loop) -> N
     assert codes(loop.land_in_parts(grouped(frame))) == [("duplicate_rows", "trip_id")]
 
 
+def test_the_same_label_in_different_parts_is_borne_and_another_one_is_found(loop: Loop) -> None:
+    labels = features_frame(rows=ROWS)[["trip_id", "departed_at"]].assign(late=0.0)
+    key = "labels/trips/1.parquet"
+    repeated = pd.concat([labels, labels.head(9)], ignore_index=True)
+    assert isinstance(loop.land_in_parts(grouped(repeated), key=key), Batch)
+    repeated.loc[ROWS:, "late"] = 1.0
+    assert codes(loop.land_in_parts(grouped(repeated), key=key)) == [("contradicting_labels", "late")]
+
+
 def test_what_only_the_whole_shows_is_looked_at(loop: Loop) -> None:
     group = replace(a_group(), batch=BatchSize(minimum_rows=ROWS + 1))
     loop.project = Project(groups={"trips": group}, models={"trips": replace(a_model(), group=group)})
