@@ -15,6 +15,7 @@ from evertrain.domain.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH
 from evertrain.domain.model_spec import FeatureGroup, FeatureKind, Metric, ModelSpec, Project, Task
 from evertrain.domain.predictions import MODEL_VERSION, PREDICTION, PREDICTION_ID
 from evertrain.domain.task_sizes import FARGATE_MEMORY_MIB
+from evertrain.domain.training import duration_name
 
 RESERVED_COLUMNS = (EVENT_TIME, INGESTED_AT, INGESTED_MONTH, PREDICTION_ID, MODEL_VERSION, PREDICTION)
 """Tables of the feature store have columns of these names besides the group's own."""
@@ -95,6 +96,11 @@ def _model_faults(file: ModelFile, groups: Mapping[str, FeatureGroup], broken: S
     drift = file.triggers.drift
     if drift.drifted_batches > drift.of_last:
         yield f"triggers.drift.drifted_batches: {drift.drifted_batches} of the last {drift.of_last} can never be"
+    if file.training.embargo < file.label.latency:
+        embargo, latency = duration_name(file.training.embargo), duration_name(file.label.latency)
+        told = f"{embargo} is shorter than label.latency {latency}"
+        why = "labels of the last rows before validation would not have been known yet"
+        yield f"training.embargo: {told}: {why}; declare at least {latency}"
     lengths = file.training.windows
     if len(set(lengths)) < len(lengths):
         yield "training.windows: a window is named twice"

@@ -213,8 +213,9 @@ class SearchSpace:
 class TrainingPolicy:
     """The windows that compete as a hyperparameter, and the slices on which they are chosen and judged.
 
-    With a label watermark W, rows are cut as: training | embargo | validation | gate | W. `spot`: containers try
-    spare capacity first, which is cheaper and may be taken away.
+    With a label watermark W, rows are cut as: training | embargo | validation | gate | W. `embargo`: at least the
+    label's latency, so that what is trained on was known when the validation's first row was asked for. `spot`:
+    containers try spare capacity first, which is cheaper and may be taken away.
     """
 
     windows: tuple[timedelta, ...]

@@ -89,6 +89,12 @@ def test_the_repository_s_own_models_are_valid() -> None:
         ("trips = [", "rides = [", "features.rides: there is no features/rides.toml; known groups: trips"),
         ('name = "late"', 'name = "carrier"', "label.name: 'carrier' is a column of features/trips.toml already"),
         ('windows = ["28d", "14d"]', 'windows = ["28d", "28d"]', "training.windows: a window is named twice"),
+        (
+            'embargo = "3d"',
+            'embargo = "36h"',
+            "training.embargo: 36h is shorter than label.latency 3d: labels of the last rows before validation would "
+            "not have been known yet; declare at least 3d",
+        ),
         ('windows = ["28d", "14d"]', "windows = []", "training.windows: list should have at least 1 item"),
         (
             "[gate]",
