@@ -36,10 +36,11 @@ def label_file(schema: FeedSchema, labels: Sequence[tuple[LabelReport, ReportedL
     """With the report's id beside each label: the same label reported anew, after another one, is another batch."""
     table = pa.table(
         {
+            # First: where a group's key has this name, the key is meant.
+            "report_id": pa.array([report.report_id for report, _ in labels], pa.string()),
             schema.key: pa.array([label.key for _, label in labels], pa.string()),
             schema.landed_event_time: pa.array([label.event_time for _, label in labels], TIMESTAMP),
             schema.label: pa.array([label.value for _, label in labels], pa.float64()),
-            "report_id": pa.array([report.report_id for report, _ in labels], pa.string()),
         }
     )
     file = io.BytesIO()

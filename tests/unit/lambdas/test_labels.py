@@ -292,6 +292,15 @@ def test_the_same_label_reported_anew_is_another_batch(landing: FakeLanding) -> 
     assert len(landing.objects) == 2
 
 
+def test_a_group_s_key_may_be_called_report_id() -> None:
+    group = replace(a_group(), entity_key="report_id")
+    project = Project(groups={"trips": group}, models={"trips": replace(a_model(), group=group)})
+    report = a_report("r-1", late=1.0)
+    body = io.BytesIO(label_file(schema_of(LABELS, project), [(report, report.labels[0])]))
+    with LandedRowsReader(project=project).read(body, name="1.parquet", feed=LABELS, now=NOW) as rows:
+        assert rows.first["report_id"].to_pylist() == ["t-1"]
+
+
 def test_a_message_that_cannot_be_read_goes_back_alone(landing: FakeLanding) -> None:
     answer = labels.queue_handler(delivery(bad={"no": 1}, good=json.loads(dump(a_report("r-1", late=1.0)))), None)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "bad"}]}
