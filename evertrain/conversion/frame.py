@@ -1,8 +1,9 @@
 """The data frame that estimators are fitted on: one column for each feature, in the model's order."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
-import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,15 +29,20 @@ def to_frame(
             # By position, so that what the categories do not hold is missing: pandas will not do it in silence.
             codes = pc.index_in(values, value_set=pa.array(levels, pa.string()))
             columns[feature.name] = pd.Categorical.from_codes(
-                pc.fill_null(codes, -1).to_numpy(), categories=pd.Index(levels, dtype="str")
+                _writable(pc.fill_null(codes, -1).to_numpy()), categories=pd.Index(levels, dtype="str")
             )
         else:
             numbers = pc.cast(
                 pc.cast(values, pa.int8()) if pa.types.is_boolean(values.type) else values, pa.float64()
             )
-            columns[feature.name] = np.asarray(numbers.to_numpy(), dtype=np.float64)
+            columns[feature.name] = _writable(numbers.to_numpy())
     # Not put together into one block: that would be a second copy of every column.
     return pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows), copy=False)
+
+
+def _writable(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """An estimator may change its frame; what Arrow keeps may not be changed."""
+    return values if values.flags.writeable else values.copy()
 
 
 def _levels(values: pa.ChunkedArray) -> list[str]:

@@ -59,7 +59,7 @@ def sentence_of_failure(error: str, cause: str) -> str:
     >>> sentence_of_failure("States.TaskFailed", '{"Containers": [{"Name": "train", "ExitCode": 1}]}')
     'States.TaskFailed: container train ended with exit code 1'
     >>> sentence_of_failure("States.TaskFailed", '{"Containers": [{"Name": "train", "ExitCode": 137}]}')
-    'States.TaskFailed: container train was ended from outside, as when its memory is full: declare [task_size]'
+    'States.TaskFailed: container train ended with exit code 137; declare a larger [task_size], where memory was full'
     >>> sentence_of_failure("States.Timeout", "")
     'States.Timeout'
     """
@@ -85,10 +85,8 @@ def _told_of_task(task: dict[str, object]) -> str:
     containers = task.get("Containers")
     for container in containers if isinstance(containers, list) else ():
         code = container.get("ExitCode")
-        if code == KILLED:
-            name = container.get("Name", "")
-            return f"container {name} was ended from outside, as when its memory is full: declare [task_size]"
         if code:
             reason = f" ({container['Reason']})" if container.get("Reason") else ""
-            return f"container {container.get('Name', '')} ended with exit code {code}{reason}"
+            remedy = "; declare a larger [task_size], where memory was full" if code == KILLED else ""
+            return f"container {container.get('Name', '')} ended with exit code {code}{reason}{remedy}"
     return str(task.get("StoppedReason") or "")

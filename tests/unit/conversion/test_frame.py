@@ -20,6 +20,15 @@ def test_numbers_and_booleans_are_floats_with_nan_for_missing() -> None:
     assert [str(dtype) for dtype in frame.dtypes] == ["float64", "float64"]
 
 
+def test_an_estimator_may_change_its_frame_and_the_rows_stay_what_they_are() -> None:
+    table = pa.table({"wind": [1.5, 2.5], "carrier": ["AA", "UA"]})
+    frame = to_frame(table, [WIND, CARRIER])
+    frame.loc[0, "wind"] = 0.0
+    frame.loc[0, "carrier"] = "UA"
+    assert table.to_pydict() == {"wind": [1.5, 2.5], "carrier": ["AA", "UA"]}
+    assert frame["wind"].tolist() == [0.0, 2.5]
+
+
 def test_columns_come_in_the_model_s_order_and_others_are_left_out() -> None:
     table = pa.table({"trip_id": ["1"], "carrier": ["AA"], "wind": [1.0]})
     assert list(to_frame(table, [WIND, CARRIER]).columns) == ["wind", "carrier"]

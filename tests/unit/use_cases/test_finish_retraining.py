@@ -19,6 +19,7 @@ def test_a_failed_container_is_told_from_those_that_ended_well() -> None:
     cause = json.dumps({"Containers": containers, "StoppedReason": "Essential container in task exited"})
     assert sentence_of_failure("States.TaskFailed", cause) == (
         "States.TaskFailed: container train ended with exit code 137 (OutOfMemoryError)"
+        "; declare a larger [task_size], where memory was full"
     )
 
 
