@@ -33,6 +33,8 @@ _ATTEMPTS = 10
 _CONFIGURATION: dict[str, str | None] = {
     # A version that a model was trained on must stay readable: history is cut by a person, if ever.
     "delta.logRetentionDuration": "interval 3650 days",
+    # Nor is there anything to look for with each commit, which would list the whole log.
+    "delta.enableExpiredLogCleanup": "false",
     # A commit a batch: whoever opens the table reads at most so many since the last checkpoint.
     "delta.checkpointInterval": "20",
     # Replaced files are remembered so long, for upkeep to remove them. What a model needs until then is left lying.

@@ -19,16 +19,17 @@ import pytest
 
 from evertrain.adapters.clients import client
 from evertrain.adapters.delta_reader import DeltaReader
+from evertrain.adapters.event_bus import EventBridgeBus
 from evertrain.adapters.prediction_api import PredictionRefused
 from evertrain.adapters.run_documents import RunDocuments
 from evertrain.demo.story import as_json_rows
 from evertrain.domain.batches import Batch, Feed, FeedKind, Quarantine, TableState
 from evertrain.domain.decisions import Action, Reason
 from evertrain.domain.drift import DriftStatus
-from evertrain.domain.events import EventName
+from evertrain.domain.events import Event, EventName
 from evertrain.domain.feeds import request_feeds_of
 from evertrain.domain.registry import VersionStatus
-from evertrain.domain.training import Interval
+from evertrain.domain.training import Candidate, Interval, Window
 from evertrain.statistics.reference import Reference
 from evertrain.statistics.sketch import Sketch
 from evertrain.use_cases.training_rows import StoredTrainingRows
@@ -213,6 +214,42 @@ def running(loop: Loop, capacity_provider: str | None) -> Iterator[dict[str, Any
             names = {each["name"] for each in task["overrides"]["containerOverrides"][0]["environment"]}
             if task.get("capacityProviderName") == capacity_provider and "CANDIDATE" in names:
                 yield task
+
+
+def test_a_retraining_for_which_rows_are_wanting_is_postponed_and_not_a_failure(loop: Loop) -> None:
+    """Its plan's only window lies where nobody flew."""
+    runs = RunDocuments(artifacts=loop.stage.artifacts, root=f"s3://{loop.stage.output('ArtifactBucket')}")
+    champion = loop.stage.registry.champion("air_time")
+    assert champion is not None
+    plan = runs.plan(loop.stage.registry.version("air_time", champion.version).plan_uri)
+    nobody_flew = Interval(start=datetime(2012, 1, 1, tzinfo=UTC), end=datetime(2012, 2, 1, tzinfo=UTC))
+    candidate = Candidate(name="14d", window=Window(name="14d", rows=nobody_flew))
+    runs.put_plan(replace(plan, decision_id="rows-are-wanting", candidates=(candidate,)))
+    asked = {"model": "air_time", "decision_id": "rows-are-wanting"}
+    bus = EventBridgeBus(client=client("events"), bus_name=loop.stage.output("EventBusName"))
+    bus.publish([Event(name=EventName.RETRAIN_REQUESTED, detail=asked)])
+
+    outcome = loop.wait(
+        lambda: loop.stage.decisions.outcome_of("air_time", "rows-are-wanting"), for_what="the retraining's end"
+    )
+    assert outcome.name is EventName.RETRAIN_POSTPONED, outcome.sentence
+    assert outcome.sentence.startswith(
+        "NothingToChoose: no candidate could be trained: air_time: window 14d has 0 labelled rows"
+    )
+    execution = loop.wait(lambda: ended_execution_of("rows-are-wanting"), for_what="the execution's end")
+    assert execution["status"] == "SUCCEEDED"
+    assert not loop.stage.leases.is_held("air_time")
+    assert loop.stage.registry.champion("air_time") == champion
+
+
+def ended_execution_of(decision_id: str) -> dict[str, Any] | None:
+    states = client("stepfunctions")
+    for machine in states.list_state_machines()["stateMachines"]:
+        for each in states.list_executions(stateMachineArn=machine["stateMachineArn"])["executions"]:
+            execution = states.describe_execution(executionArn=each["executionArn"])
+            if decision_id in execution["input"] and execution["status"] != "RUNNING":
+                return dict(execution)
+    return None
 
 
 def test_a_late_repeat_of_a_retraining_s_event_starts_nothing(loop: Loop) -> None:
