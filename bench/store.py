@@ -13,12 +13,14 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from typing import Any
+from uuid import uuid4
 
 import boto3
 import numpy as np
@@ -29,7 +31,7 @@ import pyarrow.parquet as pq
 from evertrain.adapters.delta_reader import DeltaReader
 from evertrain.adapters.delta_upkeep import DeltaUpkeep
 from evertrain.adapters.delta_writer import DeltaWriter
-from evertrain.adapters.table_files import FolderTableFiles
+from evertrain.adapters.table_files import FolderTableFiles, S3TableFiles
 from evertrain.domain.batches import Batch, BatchFile
 from evertrain.domain.feeds import group_feed
 from evertrain.domain.model_spec import Column, FeatureGroup, FeatureKind, Project
@@ -66,16 +68,25 @@ PROJECT = Project(
 
 @dataclass(frozen=True)
 class Store:
-    """A store in a folder, and the batches as the monitor would have put them there."""
+    """A store in a folder, and the batches as the monitor would have put them there; or the same in a bucket."""
 
     root: Path
+    bucket: str = ""
 
     @classmethod
-    def empty(cls, name: str) -> "Store":
+    def empty(cls, name: str, *, in_bucket: bool = False) -> "Store":
         root = PLACE / name
         shutil.rmtree(root, ignore_errors=True)
         (root / str(FEED)).mkdir(parents=True)
-        return cls(root)
+        if not in_bucket:
+            return cls(root)
+        bucket = f"{name}-{uuid4().hex[:8]}"
+        boto3.client("s3").create_bucket(Bucket=bucket)
+        return cls(root, bucket)
+
+    @property
+    def uri(self) -> str:
+        return f"s3://{self.bucket}/tables" if self.bucket else str(self.root)
 
     def batch(self, number: int, *, writer: int = 0) -> Batch:
         """Two hours and 24 minutes of readings: 300 of them are 30 days."""
@@ -101,23 +112,27 @@ class Store:
             event_time_max=times[-1],
             ingested_at=start + timedelta(hours=3),
         )
+        if self.bucket:
+            boto3.client("s3").upload_file(str(path), self.bucket, f"tables/{FEED}/{path.name}")
         return Batch.of([file], batch_id=f"{writer}-{number}", feed=FEED, source_key=path.name)
 
     def writer(self) -> DeltaWriter:
-        return DeltaWriter(root=str(self.root), project=PROJECT)
+        return DeltaWriter(root=self.uri, project=PROJECT)
 
     def upkeep(self) -> DeltaUpkeep:
-        return DeltaUpkeep(root=str(self.root), files=FolderTableFiles(root=self.root))
+        in_bucket = S3TableFiles(client=boto3.client("s3"), bucket=self.bucket) if self.bucket else None
+        return DeltaUpkeep(root=self.uri, files=in_bucket or FolderTableFiles(root=self.root))
 
     def files_within(self, window: Interval) -> list[str]:
         """Of the first writer's batches. The window begins and ends with one."""
         first, last = (round((moment - BEGIN) / timedelta(days=0.1)) for moment in (window.start, window.end))
-        return [str(self.root / str(FEED) / f"batch-0-{number}.parquet") for number in range(first, last)]
+        folder = f"{self.uri.removeprefix('s3://')}/{FEED}"
+        return [f"{folder}/batch-0-{number}.parquet" for number in range(first, last)]
 
 
-def commits(*, with_upkeep: bool) -> tuple[Store, list[float]]:
+def commits(*, with_upkeep: bool, in_bucket: bool = False) -> tuple[Store, list[float]]:
     """Seconds of each of 300 commits, one after the other."""
-    store = Store.empty("kept-up" if with_upkeep else "as-it-came")
+    store = Store.empty("kept-up" if with_upkeep else "as-it-came", in_bucket=in_bucket)
     writer, seconds = store.writer(), []
     for number in range(APPENDS):
         batch = store.batch(number)
@@ -129,9 +144,13 @@ def commits(*, with_upkeep: bool) -> tuple[Store, list[float]]:
     return store, seconds
 
 
-def reads(root: str, plain_files: Sequence[str], filesystem: pa_fs.FileSystem) -> dict[str, float]:
+def reads(store: Store) -> dict[str, float]:
     """Seconds to read all features of ten days: by our reader, which opens the table each time, and as plain Parquet
     files. Whoever keeps these knows by their names which are needed, so the list is given."""
+    root, plain_files = store.uri, store.files_within(WINDOW)
+    filesystem = pa_fs.LocalFileSystem()
+    if store.bucket:
+        filesystem = pa_fs.S3FileSystem(endpoint_override=f"localhost:{PORT}", scheme="http", region="us-east-1")
     version = DeltaReader(root=root).state(FEED).version
     known_at = BEGIN + timedelta(days=99)
 
@@ -158,8 +177,8 @@ def in_turn(works: dict[str, Callable[[], object]], *, runs: int = 11) -> dict[s
     return {name: median(each) for name, each in seconds.items()}
 
 
-def reads_in_a_bucket(store: Store) -> dict[str, float]:
-    """The same files in S3, as the embedded cloud has it."""
+@contextmanager
+def embedded_cloud() -> Iterator[None]:
     home = PLACE / "cloud"
     cloud = Cloud(
         home=home,
@@ -170,16 +189,9 @@ def reads_in_a_bucket(store: Store) -> dict[str, float]:
         task_directory=home,
     )
     cloud.start()
+    os.environ |= environment(PORT)
     try:
-        os.environ |= environment(PORT)
-        s3 = boto3.client("s3")
-        s3.create_bucket(Bucket="bench")
-        for path in store.root.rglob("*"):
-            if path.is_file():
-                s3.upload_file(str(path), "bench", f"tables/{path.relative_to(store.root)}")
-        files = [f"bench/tables/{FEED}/{Path(path).name}" for path in store.files_within(WINDOW)]
-        filesystem = pa_fs.S3FileSystem(endpoint_override=f"localhost:{PORT}", scheme="http", region="us-east-1")
-        return reads("s3://bench/tables", files, filesystem)
+        yield
     finally:
         cloud.stop()
         cloud.forget()
@@ -264,11 +276,12 @@ def _timed(work: Callable[[], object], *, runs: int = 7) -> float:
 
 
 def main() -> None:
-    store, _ = commits(with_upkeep=False)
-    as_it_came = reads(str(store.root), store.files_within(WINDOW), pa_fs.LocalFileSystem())
-    in_a_bucket = reads_in_a_bucket(store)
+    as_it_came = reads(commits(with_upkeep=False)[0])
     kept_up, seconds = commits(with_upkeep=True)
-    after_upkeep = reads(str(kept_up.root), store.files_within(WINDOW), pa_fs.LocalFileSystem())
+    after_upkeep = reads(kept_up)
+    with embedded_cloud():
+        in_a_bucket = reads(commits(with_upkeep=False, in_bucket=True)[0])
+        commits_in_a_bucket = last_over_first(with_upkeep=True, in_bucket=True)
     at_once = concurrent_writers()
     asking, values = joined_tables()
     joins = {"Evertrain": our_join(asking, values)}
@@ -289,6 +302,7 @@ def main() -> None:
         "window_read_ratio_plain_parquet_in_a_bucket": _ratio(in_a_bucket),
         "window_read_ratio_plain_parquet_after_upkeep": _ratio(after_upkeep),
         "commit_last_over_first_300": last_over_first(with_upkeep=True),
+        "commit_last_over_first_300_in_a_bucket": commits_in_a_bucket,
         "commit_last_over_first_300_without_upkeep": last_over_first(with_upkeep=False),
         "commit_ms": round(1000 * median(seconds), 1),
         "rows_lost_4_writers": at_once["rows_lost"],
@@ -306,7 +320,7 @@ def _ratio(read: dict[str, float]) -> float:
     return round(read["ours_s"] / read["plain_s"], 2)
 
 
-def last_over_first(*, with_upkeep: bool, runs: int = 5) -> float:
+def last_over_first(*, with_upkeep: bool, in_bucket: bool = False, runs: int = 5) -> float:
     """How much longer the last twenty of 300 commits take than the first: the median of several tables.
 
     Of twenty, the faster half counts, since the machine is shared; the very first makes the table, and is left out.
@@ -317,7 +331,7 @@ def last_over_first(*, with_upkeep: bool, runs: int = 5) -> float:
 
     ratios = []
     for _ in range(runs):
-        _, seconds = commits(with_upkeep=with_upkeep)
+        _, seconds = commits(with_upkeep=with_upkeep, in_bucket=in_bucket)
         ratios.append(fast(seconds[-20:]) / fast(seconds[1:21]))
     return round(median(ratios), 2)
 

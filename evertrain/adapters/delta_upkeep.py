@@ -21,6 +21,9 @@ MERGED_BYTES = 16 * 1024 * 1024
 """A file of a running month grows to this size and is not written again before the month is over."""
 
 FILE_BYTES = 64 * 1024 * 1024
+MOST_ORDERED_BYTES = 512 * 1024 * 1024
+"""Of a month, compressed. More does not fit into a function's memory while it is sorted: 477 MB took 1 GB."""
+
 ROWS_IN_GROUP = 1 << 17
 """A reader skips groups outside its interval."""
 
@@ -36,11 +39,12 @@ class DeltaUpkeep:
     files: TableFiles
     recent_hours: int = RECENT_HOURS
     many_files: int = MANY_FILES
+    most_ordered_bytes: int = MOST_ORDERED_BYTES
 
     def keep_up(self, feed: Feed, *, needed: Sequence[int], now: datetime) -> Upkeep | None:
         """Of a month that rows still come to, many small files are merged, and larger ones left alone: a day writes
         what came that day, and at most one merged file again. A month that is over is put in order of event time
-        once, and again only when many small files came late.
+        once, and again only when many small files came late; one too large to be sorted is merged only.
 
         Appends may go on meanwhile: they never conflict with a rewriting.
         """
@@ -71,6 +75,8 @@ class DeltaUpkeep:
         was_ordered = table.transaction_version(ordered.app_id) is not None
         if was_ordered and not self._crowded(sizes, FILE_BYTES):
             return 0, 0
+        if sum(sizes) > self.most_ordered_bytes:
+            return self._merge(table, month, sizes)
         of_month = [(INGESTED_MONTH, "=", month)]
         done = table.optimize.z_order(
             [EVENT_TIME], partition_filters=of_month, target_size=FILE_BYTES, writer_properties=_WRITTEN

@@ -71,10 +71,12 @@ class LandedRowsReader:
     project: Project
 
     @contextmanager
-    def read(self, body: BinaryIO, *, name: str, feed: Feed, now: datetime) -> Iterator[LandedRows]:
+    def read(
+        self, body: BinaryIO, *, name: str, feed: Feed, now: datetime, known_at: datetime | None = None
+    ) -> Iterator[LandedRows]:
         """Raises BatchRejected: with every fault of the first part of the file that has any."""
         schema = schema_of(feed, self.project)
-        with temporary_file() as unzipped, self._normalised(schema, now=now) as (kept, file):
+        with temporary_file() as unzipped, self._normalised(schema, known_at=known_at or now) as (kept, file):
             with _readable(name):
                 parts, is_text = _parts(body, name, unzipped)
                 kept.add_all(parts, Checker(schema=schema, is_text=is_text, now=now))
@@ -86,11 +88,18 @@ class LandedRowsReader:
 
     @contextmanager
     def read_part(
-        self, body: BinaryIO, *, name: str, feed: Feed, now: datetime, groups: RowGroups
+        self,
+        body: BinaryIO,
+        *,
+        name: str,
+        feed: Feed,
+        now: datetime,
+        known_at: datetime | None = None,
+        groups: RowGroups,
     ) -> Iterator[LandedRows]:
         """Raises BatchRejected for what the part shows; the whole has to be looked at when all parts are there."""
         schema = schema_of(feed, self.project)
-        with self._normalised(schema, now=now) as (kept, file):
+        with self._normalised(schema, known_at=known_at or now) as (kept, file):
             with _readable(name):
                 parts = _parquet_parts(body, range(groups.first, groups.end))
                 checker = Checker(schema=schema, is_text=False, now=now)
@@ -112,9 +121,9 @@ class LandedRowsReader:
         ]
 
     @contextmanager
-    def _normalised(self, schema: FeedSchema, *, now: datetime) -> Iterator[tuple["_Kept", BinaryIO]]:
+    def _normalised(self, schema: FeedSchema, *, known_at: datetime) -> Iterator[tuple["_Kept", BinaryIO]]:
         with temporary_file() as file:
-            kept = _Kept(schema, file, ingested_at=now)
+            kept = _Kept(schema, file, ingested_at=known_at)
             try:
                 yield kept, file
             finally:

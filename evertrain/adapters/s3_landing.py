@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _CHUNK = 1 << 20
 _INGESTED_AT = "ingested-at"
 
+LANDED_AT = "landed-at"
+"""Metadata of an object that is landed again: it is known from when it landed first."""
+
 
 class S3LandingZone:
     def __init__(self, *, client: "S3Client") -> None:
@@ -39,7 +42,9 @@ class S3LandingZone:
         return self._head(landed)["ContentLength"]
 
     def landed_at(self, landed: LandedObject) -> datetime:
-        return self._head(landed)["LastModified"]
+        found = self._head(landed)
+        earlier = found["Metadata"].get(LANDED_AT)
+        return min(found["LastModified"], datetime.fromisoformat(earlier)) if earlier else found["LastModified"]
 
     def chunks(self, landed: LandedObject) -> Iterator[bytes]:
         yield from self._get(landed).iter_chunks(_CHUNK)

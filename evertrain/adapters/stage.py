@@ -25,6 +25,7 @@ from evertrain.adapters.prediction_api import PredictionApi
 from evertrain.adapters.run_documents import RunDocuments
 from evertrain.adapters.s3_artifacts import S3Artifacts
 from evertrain.adapters.s3_drift_records import S3DriftRecords
+from evertrain.adapters.s3_landing import LANDED_AT
 from evertrain.domain.batches import Batch, Feed, Quarantine
 from evertrain.domain.decisions import RecordedDecision
 from evertrain.domain.errors import EvertrainError
@@ -207,12 +208,14 @@ class Stage:
         return f"s3://{bucket}/{key}"
 
     def land_again(self, quarantine: Quarantine) -> None:
-        """Copies a quarantined object to where it had landed."""
+        """Copies a quarantined object to where it had landed. What was landed after it stays the later one."""
         bucket, _, key = quarantine.object_uri.removeprefix("s3://").partition("/")
         self._client("s3").copy_object(
             Bucket=self.output("LandingBucket"),
             Key=quarantine.source_key,
             CopySource={"Bucket": bucket, "Key": key},
+            Metadata={LANDED_AT: quarantine.quarantined_at.isoformat()},
+            MetadataDirective="REPLACE",
         )
 
     def ask_for_retraining(self, model: str, *, reason: str) -> Cause:

@@ -11,6 +11,14 @@ from evertrain.domain.outcomes import Outcome
 from evertrain.domain.training import Evaluation
 from evertrain.terminal.waiting import wait_until
 
+TOLD_AS = {
+    EventName.MODEL_PROMOTED: "promoted",
+    EventName.CONTENDER_REJECTED: "rejected",
+    EventName.RETRAIN_POSTPONED: "postponed",
+    EventName.RETRAIN_FAILED: "failed",
+    EventName.ROLLED_BACK: "rolled back",
+}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
@@ -38,12 +46,7 @@ class RetrainingProgress:
             return outcome
 
         outcome = wait_until(ask, seconds=seconds, for_what=f"the retraining of {decision.model}")
-        name = {
-            EventName.MODEL_PROMOTED: "promoted",
-            EventName.CONTENDER_REJECTED: "rejected",
-            EventName.ROLLED_BACK: "rolled back",
-        }.get(outcome.name, "failed")
-        self._tell_once(decision.model, name, outcome.sentence)
+        self._tell_once(decision.model, TOLD_AS[outcome.name], outcome.sentence)
         return outcome
 
     def _tell_documents(self, decision: RecordedDecision) -> None:

@@ -124,7 +124,9 @@ class _Case:
             return (*asked, Trigger.FIRST_MODEL)
         drift = (Trigger.DRIFT,) if self.batches.onset is not None else ()
         of_predictions = (Trigger.PREDICTION_DRIFT,) if self.predictions.onset is not None else ()
-        last_training = max(champion.since, self.state.last_retraining_at or champion.since)
+        outcomes = self.state.outcomes
+        in_vain = bool(outcomes) and outcomes[0].name is EventName.RETRAIN_POSTPONED
+        last_training = max(champion.since, (not in_vain and self.state.last_retraining_at) or champion.since)
         periodic = (Trigger.PERIODIC,) if self.now - last_training >= self.spec.triggers.every else ()
         return (*asked, *drift, *of_predictions, *periodic)
 
@@ -254,7 +256,7 @@ def _contenders_rejected(case: _Case) -> Decision | None:
 def _labels_overdue(case: _Case) -> Decision | None:
     # Where only exceptions are reported, silence looks like good news: then it is asked about without any drift.
     only_exceptions = case.spec.label.absent is not None and case.state.labels is not None
-    if case.drift_onset is None and not only_exceptions:
+    if case.drift_onset is None and (Trigger.MANUAL in case.triggers or not only_exceptions):
         return None
     last = case.state.labels.ingested_at_max if case.state.labels else None
     if last is not None and case.now - last < case.spec.triggers.labels_overdue_after:

@@ -50,14 +50,24 @@ class Rows(Protocol):
 
 
 class BatchReader(Protocol):
-    def read(self, body: BinaryIO, *, name: str, feed: Feed, now: datetime) -> AbstractContextManager[Rows]:
-        """Rows for as long as the context lasts. `now`: when they are ingested. Raises BatchRejected."""
+    def read(
+        self, body: BinaryIO, *, name: str, feed: Feed, now: datetime, known_at: datetime | None = None
+    ) -> AbstractContextManager[Rows]:
+        """Rows for as long as the context lasts. `known_at`: when they are ingested, by default `now`, after which no
+        event can be. Raises BatchRejected."""
 
     def cut(self, body: BinaryIO, *, name: str, part_bytes: int) -> tuple[RowGroups, ...]:
         """Parts of a Parquet file of which only the footer need be there. Raises BatchRejected."""
 
     def read_part(
-        self, body: BinaryIO, *, name: str, feed: Feed, now: datetime, groups: RowGroups
+        self,
+        body: BinaryIO,
+        *,
+        name: str,
+        feed: Feed,
+        now: datetime,
+        known_at: datetime | None = None,
+        groups: RowGroups,
     ) -> AbstractContextManager[Rows]:
         """As `read`, of a part, with `keys`. What only the whole shows is not looked at. Raises BatchRejected."""
 

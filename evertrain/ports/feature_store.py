@@ -35,7 +35,8 @@ class BatchFiles(Protocol):
 
 class TableWriter(Protocol):
     def commit(self, batch: Batch) -> TableState:
-        """Adds the batch's file to its table, once, however often it is called. Creates the table when needed."""
+        """Adds the batch's file to its table, once, however often it is called within some weeks. Creates the table
+        when needed."""
 
 
 class TableReader(Protocol[Rows_co]):

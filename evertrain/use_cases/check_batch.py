@@ -67,7 +67,7 @@ class CheckBatch:
             known = known_feed(self.project, feed, landed.key)
             require_schema(self.project, known, self.tables)
             known_at = when_known(self.landing, landed, now=now)
-            with self.reader.read(body, name=landed.key, feed=known, now=known_at) as rows:
+            with self.reader.read(body, name=landed.key, feed=known, now=now, known_at=known_at) as rows:
                 if known.kind is FeedKind.PREDICTIONS:
                     self.requests.keep_sketches(self.project.models[known.name], batch_id, rows)
                 pinned = self.compare.pinned(known)

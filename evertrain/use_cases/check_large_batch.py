@@ -97,7 +97,12 @@ class CheckLargeBatch:
             with (
                 self.landing.read_spans(split.landed, *spans) as body,
                 self.reader.read_part(
-                    body, name=split.landed.key, feed=split.feed, now=split.known_at, groups=groups
+                    body,
+                    name=split.landed.key,
+                    feed=split.feed,
+                    now=self.clock.now(),
+                    known_at=split.known_at,
+                    groups=groups,
                 ) as rows,
             ):
                 sketches = self.compare.sketches(split.feed, split.pinned, rows)

@@ -90,20 +90,19 @@ class TrainContender:
         reference = _reference_of(rows.table, spec, spec.feature_names) if tried.is_last else None
         frame, truth = to_frame(rows.table, spec.features), rows.truth
         del rows
+        chosen = np.sort(np.random.default_rng(plan.seed).permutation(len(frame))[:PARITY_ROWS])
+        count, sample = len(frame), frame.iloc[chosen].copy()  # before an estimator may change its frame
         pa.default_memory_pool().release_unused()  # or Arrow keeps it for what it may read next
         started = self.timer()
         estimator = self.make_estimator(plan, candidate)
         estimator.fit(frame, truth)
         seconds = self.timer() - started
-        logger.info(
-            "fitted model=%s candidate=%s rows=%d seconds=%.2f", spec.name, candidate.name, len(frame), seconds
-        )
-        sample = np.sort(np.random.default_rng(plan.seed).permutation(len(frame))[:PARITY_ROWS])
+        logger.info("fitted model=%s candidate=%s rows=%d seconds=%.2f", spec.name, candidate.name, count, seconds)
         return _Learnt(
             estimator=estimator,
             validation=validation,
-            rows=len(frame),
-            sample=frame.iloc[sample],
+            rows=count,
+            sample=sample,
             seconds=seconds,
             training_set=training_set,
             reference=reference,

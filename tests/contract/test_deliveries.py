@@ -78,7 +78,7 @@ def in_order(tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
     return rows
 
 
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.permutations(LANDED), st.lists(st.sampled_from(LANDED), max_size=3))
 def test_the_order_of_deliveries_makes_no_difference(
     tmp_path_factory: pytest.TempPathFactory, in_order: pa.Table, deliveries: list[Landed], again: list[Landed]

@@ -8,7 +8,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from evertrain.adapters.s3_landing import S3BatchFiles, S3LandingZone, S3QuarantineStore
+from evertrain.adapters.s3_landing import LANDED_AT, S3BatchFiles, S3LandingZone, S3QuarantineStore
 from evertrain.domain.batches import LandedObject
 from evertrain.ports.batches import LandingZone, ObjectGone, QuarantineStore
 from evertrain.ports.feature_store import BatchFiles, StoredFile
@@ -71,6 +71,13 @@ def test_spans_of_an_object_lie_where_they_are_in_it(landing: LandingZone) -> No
 def test_when_an_object_landed_is_told(landing: LandingZone) -> None:
     assert landing.landed_at(LANDED) == landing.landed_at(LANDED)
     assert landing.landed_at(LANDED) > NOW
+
+
+def test_what_is_landed_again_landed_when_it_did_at_first(s3: Any) -> None:
+    for told, expected in ((NOW, NOW), (NOW + days(99_999), None)):
+        s3.put_object(Bucket=LANDED.bucket, Key=LANDED.key, Body=b"rows", Metadata={LANDED_AT: told.isoformat()})
+        last_modified = s3.head_object(Bucket=LANDED.bucket, Key=LANDED.key)["LastModified"]
+        assert S3LandingZone(client=s3).landed_at(LANDED) == (expected or last_modified)
 
 
 def test_of_an_object_that_is_gone_there_is_neither_size_nor_span(landing: LandingZone) -> None:

@@ -77,6 +77,16 @@ def test_a_month_that_is_over_is_put_in_order_of_time_once(store: Store) -> None
     assert (keep_up(store).merged, keep_up(store).merged) == (MANY_FILES, 0)
 
 
+def test_a_month_that_is_too_large_to_be_sorted_is_merged_only(store: Store) -> None:
+    filled(store)
+    large = store.upkeep(recent_hours=24, most_ordered_bytes=1)
+    done = large.keep_up(FEATURES, needed=(), now=LATER)
+    assert done is not None
+    assert (done.merged, done.written) == (MANY_FILES, 1)
+    assert large.keep_up(FEATURES, needed=(), now=LATER) == replace(done, merged=0, written=0)
+    assert (keep_up(store).merged, keep_up(store).merged) == (1, 0)  # in order, once there is memory for it
+
+
 def test_a_merged_file_that_is_large_enough_is_left_alone_while_its_month_goes_on(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -207,7 +217,7 @@ events = st.one_of(
 )
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(before=st.lists(events, max_size=8), after=st.lists(events, max_size=8))
 def test_the_same_plan_gives_the_same_rows_whatever_comes_in_between(
     tmp_path_factory: pytest.TempPathFactory, before: list[Any], after: list[Any]

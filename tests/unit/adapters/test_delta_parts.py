@@ -4,7 +4,7 @@ from bisect import bisect_left
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from evertrain.adapters.delta_log import DataFile
@@ -58,7 +58,6 @@ def test_parts_follow_each_other_and_are_the_interval_together(
     assert all(one.end == other.start for one, other in pairwise(parts))
 
 
-@settings(deadline=None)
 @given(st.lists(data_files(), min_size=1, max_size=4), st.integers(100, 1_000))
 def test_no_part_has_many_more_rows_than_asked_for(files: list[DataFile], most_rows: int) -> None:
     parts = parts_of(files, Interval(start=LONG_BEFORE, end=LONG_AFTER), most_rows=most_rows)

@@ -32,7 +32,6 @@ def test_rows_are_alike_exactly_where_key_and_time_are(rows: list[tuple[str, int
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 2), st.sampled_from([0.0, 1.0, 2.5])), max_size=30))
-@settings(deadline=None)
 def test_labels_contradict_exactly_where_a_row_has_different_ones(labels: list[tuple[str, int, float]]) -> None:
     rows = [(key, time) for key, time, _ in labels]
     labelled = table(rows).append_column("late", pa.chunked_array([[late for *_, late in labels]], pa.float64()))

@@ -111,7 +111,7 @@ def strange_rows(frame: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     seed=st.integers(0, 10_000),
     rows=st.integers(40, 400),

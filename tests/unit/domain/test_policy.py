@@ -243,7 +243,9 @@ def test_where_only_exceptions_are_reported_silence_calls_a_human_before_it_is_t
     decision = decide(due, where_only_exceptions_are_reported(), now=NOW)
     assert (decision.action, decision.reason) == (Action.ESCALATE, Reason.LABELS_OVERDUE)
     assert decision.sentence == "a row without a label counts, but no labels have landed since 2013-03-17"
-    # Where every row gets a label, one that does not come is simply not used.
+    # Where every row gets a label, one that does not come is simply not used. A person may know that there were none.
+    asked = replace(due, asked_by="it was quiet")
+    assert decide(asked, where_only_exceptions_are_reported(), now=NOW).action is Action.RETRAIN
     assert decide(due, SPEC, now=NOW).reason is Reason.PERIOD_ELAPSED
 
 
@@ -252,3 +254,12 @@ def test_where_only_exceptions_are_reported_rows_are_counted_and_not_reports() -
     few = without_champion(labels=label_tables(rows=5))
     assert decide(few, spec, now=NOW).action is Action.RETRAIN
     assert decide(replace(few, rows=999), spec, now=NOW).sentence == "999 rows have landed, 1000 are asked for"
+
+
+def test_a_retraining_that_waited_for_rows_is_tried_again_after_the_cooldown_and_not_a_period_later() -> None:
+    due = a_state(champion=a_champion(since=NOW - days(36)), last_retraining_at=NOW - days(8))
+    assert decide(due, SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
+    postponed = replace(due, outcomes=(an_outcome(EventName.RETRAIN_POSTPONED, days_ago=8),))
+    assert decide(postponed, SPEC, now=NOW).reason is Reason.PERIOD_ELAPSED
+    recently = replace(postponed, last_retraining_at=NOW - days(6))
+    assert decide(recently, SPEC, now=NOW).reason is Reason.COOLDOWN

@@ -228,7 +228,7 @@ ROWS = st.one_of(
     model=st.sampled_from(["trips", "lengths", "asked", "local"]),
     rows=st.lists(ROWS, max_size=20),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_what_is_answered_202_is_never_set_aside(model: str, rows: list[dict[str, Any]]) -> None:
     reports, landing = Reports(), FakeLanding()
     report = ReportLabels(project=PROJECT, reports=reports, clock=FakeClock(NOW))

@@ -23,7 +23,7 @@ def judged(rows: int = 3000, *, days: int = 10, seed: int = 0, skill: float = 1.
     return truth, prediction, np.repeat(np.arange(days), rows // days)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 9999), rows=st.integers(5, 60), distinct=st.integers(1, 8))
 @pytest.mark.parametrize("metric", CLASSIFICATION)
 def test_a_classification_metric_is_scikit_learn_s_also_with_ties_and_weights(

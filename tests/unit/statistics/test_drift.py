@@ -58,7 +58,7 @@ def test_identical_counts_have_no_distance_and_others_a_positive_one(counts: lis
     assert kl_divergence(same, other) == pytest.approx(stats.entropy(other, same), abs=1e-12)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(seed=st.integers(0, 9999), shift=st.floats(-3, 3), scale=st.floats(0.1, 4))
 def test_the_distances_are_scipy_s_to_the_promised_digits(seed: int, shift: float, scale: float) -> None:
     rng = np.random.default_rng(seed)

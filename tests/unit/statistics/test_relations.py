@@ -92,7 +92,7 @@ def test_days_that_always_lie_apart_are_allowed_for() -> None:
     assert found_in(usual, build_reference(rows, columns, blocks=days)).drifted_relations == ()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(cuts=st.lists(st.integers(0, 600), min_size=1, max_size=4), order=st.randoms())
 def test_moments_of_parts_add_to_those_of_the_whole_in_any_order(cuts: list[int], order: object) -> None:
     whole = weather(600, seed=3)

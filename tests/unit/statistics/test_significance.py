@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy import special, stats
 
@@ -39,7 +39,6 @@ def test_the_p_value_of_a_distance_is_near_the_exact_one(before: int, after: int
     assert ours == pytest.approx(exact.pvalue, abs=0.015)
 
 
-@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(5, 500), st.integers(5, 500)), min_size=2, max_size=12))
 def test_the_contingency_test_is_scipy_s_where_each_cell_has_enough(cells: list[tuple[int, int]]) -> None:
     before, after = np.array(cells).T * 2

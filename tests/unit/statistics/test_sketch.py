@@ -174,7 +174,7 @@ def a_sketch(rows: list[float]) -> Sketch:
     return REFERENCE.sketch({"x": np.asarray(rows, dtype=float), "c": Categories.of(levels)})
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(numbers, numbers, numbers)
 def test_adding_is_associative_and_commutative_and_the_same_as_sketching_all_rows(
     one: list[float], two: list[float], three: list[float]
@@ -183,7 +183,7 @@ def test_adding_is_associative_and_commutative_and_the_same_as_sketching_all_row
     assert (a + b) + c == a + (b + c) == merge([c, b, a]) == a_sketch(one + two + three)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(numbers)
 def test_a_sketch_survives_being_stored(rows: list[float]) -> None:
     sketch = a_sketch(rows)

@@ -21,7 +21,7 @@ from evertrain.use_cases import compare_batch
 from evertrain.use_cases.release_batch import NotReleasable, ReleaseBatch
 from tests.builders.batches import FEATURES, LABELS
 from tests.builders.landed import features_frame, landed_features, landed_labels, parquet
-from tests.builders.models import NOW, a_champion, a_group, a_model, labels_table
+from tests.builders.models import NOW, a_champion, a_group, a_model, days, labels_table
 from tests.builders.monitoring import Monitor
 from tests.builders.predictions import answered
 from tests.builders.registry import a_version
@@ -365,3 +365,15 @@ def test_a_unit_is_compared_with_the_batch_before(loop: Loop, monkeypatch: pytes
     loop.registry.promote(a_champion(version="v2"), expected_champion="v1")
     loop.land(landed_features(day=4, rows=204))
     assert asked[-1] is None
+
+
+def test_an_event_may_follow_the_beginning_of_its_object_s_upload_and_not_the_present(loop: Loop) -> None:
+    """S3 tells when an upload began, which may take hours."""
+    landed = loop.put(landed_features(rows=300, day=29), key="features/trips/slow.parquet")
+    loop.landing.times[landed] = NOW - days(1)
+    found = loop.announce(landed)
+    assert isinstance(found, Batch)
+    assert found.event_time_max > found.ingested_at == NOW - days(1)
+    too_early = loop.land(landed_features(rows=300, day=31))
+    assert isinstance(too_early, Quarantine)
+    assert [fault.code for fault in too_early.faults] == ["future_event_time"]
