@@ -17,10 +17,11 @@ PROGRAM_MIB = 600
 """Python, pyarrow, pandas and scikit-learn, before the first row."""
 
 BYTES_A_TRAINED_CELL = 60
-"""A value of a training row: as Arrow, as a data frame, sorted for the reference, binned for the trees."""
+"""A value of a training row: in the data frame, and in what an estimator makes of it. Boosted trees take 25
+(`make bench-jobs`), one-hot columns more."""
 
-BYTES_A_JUDGED_CELL = 150
-"""A value of a validation or gate row: they are asked of the artifact as a caller would, in plain Python."""
+BYTES_A_JUDGED_CELL = 40
+"""A value of a validation or gate row: as Arrow, put in order. It takes 17 (`make bench-jobs`)."""
 
 CELLS_A_CPU = 50_000_000
 """More than so many values are worth another processor."""
@@ -32,7 +33,7 @@ def estimated_task_size(*, trained_rows: float, judged_rows: float, columns: int
     >>> estimated_task_size(trained_rows=50_000, judged_rows=10_000, columns=16)
     TaskSize(cpu=1024, memory_mib=2048)
     >>> estimated_task_size(trained_rows=10_000_000, judged_rows=1_000_000, columns=40)
-    TaskSize(cpu=8192, memory_mib=32768)
+    TaskSize(cpu=8192, memory_mib=28672)
     """
     cells = trained_rows * columns
     needed = PROGRAM_MIB + (cells * BYTES_A_TRAINED_CELL + judged_rows * columns * BYTES_A_JUDGED_CELL) / 2**20
