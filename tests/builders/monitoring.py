@@ -1,24 +1,36 @@
 """The monitor's use cases over everything in memory, with the real reader."""
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from evertrain.adapters.landed_rows import LandedRowsReader
 from evertrain.domain.batches import Batch, LandedObject, Quarantine
 from evertrain.domain.model_spec import Project
-from evertrain.statistics.reference import Reference
+from evertrain.statistics.reference import Reference, build_reference
 from evertrain.use_cases.check_batch import CheckBatch
 from evertrain.use_cases.check_large_batch import CheckLargeBatch
 from evertrain.use_cases.compare_batch import CompareBatch
 from evertrain.use_cases.record_batch import RecordBatch
 from evertrain.use_cases.watch_requests import WatchRequests
-from tests.builders.models import NOW, a_champion
+from tests.builders.batches import FEATURES
+from tests.builders.landed import landed_features
+from tests.builders.models import NOW, a_champion, a_group
 from tests.builders.registry import a_version
 from tests.fakes.batches import FakeBatchFiles, FakeBatchLog, FakeLandingZone, FakeQuarantineStore, FakeTableStates
 from tests.fakes.drift_records import FakeDriftRecords
 from tests.fakes.messages import FakeClock, FakeEventBus
 from tests.fakes.parts import FakeParts
 from tests.fakes.registry import FakeModelRegistry
+
+
+def a_reference(*, rows: int = 2_000) -> Reference:
+    """Of a day of trips, read as the monitor reads them."""
+    project = Project(groups={"trips": a_group()}, models={})
+    body = io.BytesIO(landed_features(rows=rows, seed=1))
+    with LandedRowsReader(project=project).read(body, name="1.parquet", feed=FEATURES, now=NOW) as landed:
+        (columns,) = landed.parts([column.name for column in a_group().columns])
+        return build_reference(columns, a_group().columns)
 
 
 @dataclass

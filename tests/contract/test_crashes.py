@@ -3,7 +3,6 @@
 The store is a real one; queues deliver again whatever was not handled, and everything else is in memory.
 """
 
-import io
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -13,17 +12,16 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from evertrain.adapters.landed_rows import LandedRowsReader
 from evertrain.domain.batches import Batch, Feed, Quarantine
 from evertrain.domain.events import ACCEPTED, Event
 from evertrain.domain.model_spec import Column, FeatureKind, Project
-from evertrain.statistics.reference import Reference, build_reference
+from evertrain.statistics.reference import Reference
 from evertrain.use_cases.commit_batch import CommitBatch
 from tests.builders.batches import FEATURES, LABELS
 from tests.builders.crashing import Crash, Fuse, until_done
 from tests.builders.landed import features_frame, landed_features, landed_labels
 from tests.builders.models import NOW, a_group
-from tests.builders.monitoring import Monitor
+from tests.builders.monitoring import Monitor, a_reference
 from tests.builders.store import EVER, PROJECT, FolderBatchFiles, Store
 from tests.fakes.batches import FakeBatchLog, FakeLandingZone, FakeQuarantineStore, FakeTableStates
 from tests.fakes.drift_records import FakeDriftRecords
@@ -37,13 +35,6 @@ LANDED = {
     "features/trips/3.parquet": b"half a file",
 }
 RAIN = Column(name="rain", kind=FeatureKind.NUMERIC, nullable=True)
-
-
-def a_reference() -> Reference:
-    body = io.BytesIO(landed_features(rows=2000, seed=1))
-    with LandedRowsReader(project=PROJECT).read(body, name="1.parquet", feed=FEATURES, now=NOW) as rows:
-        (columns,) = rows.parts([column.name for column in a_group().columns])
-        return build_reference(columns, a_group().columns)
 
 
 @dataclass

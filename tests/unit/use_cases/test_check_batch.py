@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evertrain.adapters.landed_rows import LandedRowsReader
 from evertrain.adapters.prediction_files import prediction_file
 from evertrain.domain.batches import Batch, Feed, FeedKind, LandedObject, Quarantine
 from evertrain.domain.drift import DriftStatus
@@ -22,7 +21,7 @@ from evertrain.use_cases.release_batch import NotReleasable, ReleaseBatch
 from tests.builders.batches import FEATURES, LABELS
 from tests.builders.landed import features_frame, landed_features, landed_labels, parquet
 from tests.builders.models import NOW, a_champion, a_group, a_model, days, labels_table
-from tests.builders.monitoring import Monitor
+from tests.builders.monitoring import Monitor, a_reference
 from tests.builders.predictions import answered
 from tests.builders.registry import a_version
 from tests.fakes.batches import FakeBatchLog
@@ -36,13 +35,6 @@ def twice(body: bytes, **changes: object) -> bytes:
     """The rows, and all of them once more with other values."""
     frame = pd.read_parquet(io.BytesIO(body))
     return parquet(pd.concat([frame, frame.assign(**changes)]))
-
-
-def a_reference() -> Reference:
-    body = io.BytesIO(landed_features(rows=2000, seed=1))
-    with LandedRowsReader(project=PROJECT).read(body, name="1.parquet", feed=FEATURES, now=NOW) as rows:
-        (columns,) = rows.parts([column.name for column in a_group().columns])
-        return build_reference(columns, a_group().columns)
 
 
 @dataclass

@@ -10,17 +10,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from evertrain.adapters.landed_rows import LandedRowsReader
 from evertrain.domain.batches import Batch, LandedObject, Quarantine
 from evertrain.domain.drift import DriftStatus, DriftVerdict
 from evertrain.domain.model_spec import BatchSize, Project
 from evertrain.ports.batches import ObjectGone
 from evertrain.ports.parts import PartMissing
-from evertrain.statistics.reference import Reference, build_reference
+from evertrain.statistics.reference import Reference
 from tests.builders.batches import FEATURES
-from tests.builders.landed import features_frame, landed_features
-from tests.builders.models import NOW, a_group, a_model
-from tests.builders.monitoring import Monitor
+from tests.builders.landed import features_frame
+from tests.builders.models import a_group, a_model
+from tests.builders.monitoring import Monitor, a_reference
 
 PROJECT = Project(groups={"trips": a_group()}, models={"trips": a_model()})
 ROWS, GROUP = 3_000, 400
@@ -29,10 +28,7 @@ ROWS, GROUP = 3_000, 400
 
 @pytest.fixture(scope="module")
 def reference() -> Reference:
-    body = io.BytesIO(landed_features(rows=5000, seed=1))
-    with LandedRowsReader(project=PROJECT).read(body, name="1.parquet", feed=FEATURES, now=NOW) as rows:
-        (columns,) = rows.parts([column.name for column in a_group().columns])
-        return build_reference(columns, a_group().columns)
+    return a_reference(rows=5_000)
 
 
 @dataclass
