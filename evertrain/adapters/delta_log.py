@@ -23,6 +23,10 @@ DELTA_TYPES = {
 }
 
 
+RECENT_HOURS = 7 * 24
+"""Upkeep leaves every version of this age whole: a training under way may read it, or who asks what was known."""
+
+
 def table_uri(root: str, feed: Feed) -> str:
     return f"{root}/{feed}"
 

@@ -10,9 +10,16 @@ import pyarrow.dataset as pa_dataset
 import pyarrow.fs as pa_fs
 from deltalake.fs import DeltaStorageHandler
 
-from evertrain.adapters.delta_log import DataFile, files_of, open_table, state_of, storage_options, table_uri
+from evertrain.adapters.delta_log import (
+    RECENT_HOURS,
+    DataFile,
+    files_of,
+    open_table,
+    state_of,
+    storage_options,
+    table_uri,
+)
 from evertrain.adapters.delta_parts import parts_of
-from evertrain.adapters.delta_upkeep import RECENT_HOURS
 from evertrain.domain.batches import Feed, TableState
 from evertrain.domain.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH
 from evertrain.domain.training import Interval

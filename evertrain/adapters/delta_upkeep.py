@@ -9,7 +9,7 @@ from typing import Any
 
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties
 
-from evertrain.adapters.delta_log import open_table, state_of
+from evertrain.adapters.delta_log import RECENT_HOURS, open_table, state_of
 from evertrain.domain.batches import Feed
 from evertrain.domain.feeds import EVENT_TIME, INGESTED_MONTH
 from evertrain.ports.feature_store import TableFiles, Upkeep
@@ -26,9 +26,6 @@ MOST_ORDERED_BYTES = 512 * 1024 * 1024
 
 ROWS_IN_GROUP = 1 << 17
 """A reader skips groups outside its interval."""
-
-RECENT_HOURS = 7 * 24
-"""A version of this age may be read by a training that is under way, registered or not."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -32,9 +32,7 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 def acquire_lease(payload: Payload) -> dict[str, Any]:
     model, decision_id = _field(payload, "model"), _field(payload, "decision_id")
-    if wiring.decisions().outcome_of(model, decision_id) is not None:
-        # The event came once more after the retraining had ended and its lease was free again.
-        raise LeaseHeld(f"the retraining of {model} by decision {decision_id} has ended already")
+    _require_unfinished(model, decision_id)
     wiring.leases().acquire(model, decision_id=decision_id, execution=_field(payload, "execution"), duration=LEASE)
     logger.info("lease_acquired model=%s decision=%s", model, decision_id)
     return {}
@@ -42,9 +40,7 @@ def acquire_lease(payload: Payload) -> dict[str, Any]:
 
 def make_plan(payload: Payload) -> dict[str, Any]:
     model, decision_id = _field(payload, "model"), _field(payload, "decision_id")
-    if wiring.decisions().outcome_of(model, decision_id) is not None:
-        # The event came once more after the retraining had ended and its lease was free again.
-        raise LeaseHeld(f"the retraining of {model} by decision {decision_id} has ended already")
+    _require_unfinished(model, decision_id)
     planned = wiring.plan_retraining().run(model, decision_id)
     plan = planned.plan
     # The lease was taken for one wave of containers. What spot capacity lost may take as long again.
@@ -129,6 +125,12 @@ STEPS = {
     "register": register,
     "finish": finish,
 }
+
+
+def _require_unfinished(model: str, decision_id: str) -> None:
+    """The event may come once more after the retraining has ended and its lease is free again. Raises LeaseHeld."""
+    if wiring.decisions().outcome_of(model, decision_id) is not None:
+        raise LeaseHeld(f"the retraining of {model} by decision {decision_id} has ended already")
 
 
 def _field(payload: Payload, name: str) -> Any:

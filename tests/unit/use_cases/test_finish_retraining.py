@@ -4,7 +4,10 @@ import json
 
 import pytest
 
+from evertrain.domain.outcomes import ROWS_ARE_WANTING
+from evertrain.domain.training import NotEnoughHistory, NothingToChoose
 from evertrain.use_cases.finish_retraining import LONGEST_SENTENCE, sentence_of_failure
+from evertrain.use_cases.labelled_rows import UnusableRows
 
 
 def test_a_lambda_s_error_message_is_told() -> None:
@@ -38,3 +41,8 @@ def test_a_long_cause_is_cut() -> None:
     told = sentence_of_failure("Custom", "x" * 10_000)
     assert len(told) == LONGEST_SENTENCE
     assert told.endswith("…")
+
+
+def test_errors_that_only_ask_for_rows_are_called_what_they_are_called() -> None:
+    """They come from containers as text."""
+    assert {error.__name__ for error in (NotEnoughHistory, NothingToChoose, UnusableRows)} == set(ROWS_ARE_WANTING)
