@@ -19,13 +19,13 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from evertrain.adapters.project_files import load_project
+from evertrain.adapters.project.files import load_project
 from evertrain.demo.flights import Flights, load_flights
 from evertrain.domain.model_spec import DriftPolicy, ModelSpec
 from evertrain.statistics.layouts import Categories, Column
 from evertrain.statistics.reference import Reference, build_reference
 from evertrain.statistics.verdict import judge
-from evertrain.use_cases.arrow_columns import as_column
+from evertrain.tables.columns import as_column
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results"

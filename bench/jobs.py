@@ -23,11 +23,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from evertrain.adapters.delta_reader import DeltaReader
-from evertrain.adapters.delta_writer import DeltaWriter
-from evertrain.adapters.estimators import load_estimator
-from evertrain.adapters.project_files import load_project
-from evertrain.adapters.run_documents import RunDocuments
+from evertrain.adapters.project.files import load_project
+from evertrain.adapters.store.delta.reader import DeltaReader
+from evertrain.adapters.store.delta.writer import DeltaWriter
+from evertrain.adapters.training.estimators import load_estimator
+from evertrain.adapters.training.runs import RunDocuments
 from evertrain.domain.batches import Batch, BatchFile, Feed
 from evertrain.domain.feeds import EVENT_TIME, INGESTED_AT, label_feed, own_feed
 from evertrain.domain.model_spec import FeatureKind, ModelSpec, Project
@@ -39,9 +39,9 @@ from evertrain.domain.task_sizes import (
 )
 from evertrain.domain.training import Candidate, Interval, TrainingPlan, Window
 from evertrain.ports.artifacts import ArtifactDigestMismatch, StoredArtifact
-from evertrain.use_cases.arrow_columns import ARROW_TYPES
-from evertrain.use_cases.train_contender import TrainContender
-from evertrain.use_cases.training_rows import StoredTrainingRows
+from evertrain.tables.columns import ARROW_TYPES
+from evertrain.use_cases.training.train_contender import TrainContender
+from evertrain.use_cases.training.training_rows import StoredTrainingRows
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results"

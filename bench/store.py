@@ -28,15 +28,15 @@ import pyarrow as pa
 import pyarrow.fs as pa_fs
 import pyarrow.parquet as pq
 
-from evertrain.adapters.delta_reader import DeltaReader
-from evertrain.adapters.delta_upkeep import DeltaUpkeep
-from evertrain.adapters.delta_writer import DeltaWriter
-from evertrain.adapters.table_files import FolderTableFiles, S3TableFiles
+from evertrain.adapters.store.delta.maintenance import DeltaUpkeep
+from evertrain.adapters.store.delta.reader import DeltaReader
+from evertrain.adapters.store.delta.writer import DeltaWriter
+from evertrain.adapters.store.table_files import FolderTableFiles, S3TableFiles
 from evertrain.domain.batches import Batch, BatchFile
 from evertrain.domain.feeds import group_feed
 from evertrain.domain.model_spec import Column, FeatureGroup, FeatureKind, Project
 from evertrain.domain.training import Interval
-from evertrain.use_cases.point_in_time import NONE, take, valid_rows
+from evertrain.tables.point_in_time import NONE, take, valid_rows
 from localcloud.launcher import Cloud, environment
 
 ROOT = Path(__file__).parents[1]

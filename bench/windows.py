@@ -19,8 +19,8 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from evertrain.adapters.estimators import load_estimator
-from evertrain.adapters.project_files import load_project
+from evertrain.adapters.project.files import load_project
+from evertrain.adapters.training.estimators import load_estimator
 from evertrain.conversion.frame import to_frame
 from evertrain.demo.flights import load_flights
 from evertrain.domain.model_spec import ModelSpec, MovingWindow, Task, TrainingPolicy

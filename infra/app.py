@@ -7,7 +7,7 @@ from pathlib import Path
 
 import aws_cdk as cdk
 
-from evertrain.adapters.project_files import load_project
+from evertrain.adapters.project.files import load_project
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.model_spec import Project
 from infra.bundles import BuiltBundle, Bundle, Target, build_function, stage_training_image

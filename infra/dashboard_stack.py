@@ -7,7 +7,7 @@ from aws_cdk import Duration, Stack, StackSynthesizer
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from evertrain.adapters.cloudwatch_metrics import NAMESPACE, OF_BATCH, OF_FEATURE, OF_MODEL
+from evertrain.adapters.monitoring.metrics import NAMESPACE, OF_BATCH, OF_FEATURE, OF_MODEL
 from evertrain.domain.batches import FeedKind
 from evertrain.domain.model_spec import ModelSpec, Project
 from evertrain.domain.predictions import PREDICTION

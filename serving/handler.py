@@ -16,7 +16,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from evertrain.adapters.cloudwatch_metrics import count_line
+from evertrain.adapters.monitoring.metrics import count_line
 from evertrain.domain.predictions import Answered, is_logged
 from evertrain.scoring import InvalidRow, validate_rows
 from serving import wiring

@@ -4,9 +4,9 @@ import os
 from dataclasses import dataclass
 from functools import cache
 
-from evertrain.adapters.clients import client, hurried_client
-from evertrain.adapters.prediction_log import SqsPredictionLog
-from evertrain.adapters.s3_artifacts import S3Artifacts
+from evertrain.adapters.aws.artifacts import S3Artifacts
+from evertrain.adapters.aws.clients import client, hurried_client
+from evertrain.adapters.landing.prediction_log import SqsPredictionLog
 from evertrain.scoring import FlatModel
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from timing import report
 
-from evertrain.adapters.tabular_files import TabularFile
+from evertrain.adapters.monitoring.tabular_files import TabularFile
 from evertrain.domain.model_spec import DriftPolicy
 from evertrain.statistics.reference import build_reference
 from evertrain.statistics.sketch import Sketch, merge

@@ -13,19 +13,19 @@ from uuid import uuid4
 
 import boto3
 
-from evertrain.adapters.clients import client
-from evertrain.adapters.clocks import NoReplayedPresent, ReplayClock, SystemClock
-from evertrain.adapters.deployed_stage import stage_outputs
-from evertrain.adapters.dynamodb import Table
-from evertrain.adapters.dynamodb_batches import DynamoDBBatchLog, DynamoDBTableStates
-from evertrain.adapters.dynamodb_decisions import DynamoDBDecisionLog, DynamoDBLeases
-from evertrain.adapters.dynamodb_registry import DynamoDBModelRegistry
-from evertrain.adapters.event_bus import EventBridgeBus
-from evertrain.adapters.prediction_api import PredictionApi
-from evertrain.adapters.run_documents import RunDocuments
-from evertrain.adapters.s3_artifacts import S3Artifacts
-from evertrain.adapters.s3_drift_records import S3DriftRecords
-from evertrain.adapters.s3_landing import LANDED_AT
+from evertrain.adapters.aws.artifacts import S3Artifacts
+from evertrain.adapters.aws.clients import client
+from evertrain.adapters.aws.clocks import NoReplayedPresent, ReplayClock, SystemClock
+from evertrain.adapters.aws.dynamodb import Table
+from evertrain.adapters.aws.event_bus import EventBridgeBus
+from evertrain.adapters.aws.stack_outputs import stage_outputs
+from evertrain.adapters.deciding.decision_log import DynamoDBDecisionLog, DynamoDBLeases
+from evertrain.adapters.landing.batch_log import DynamoDBBatchLog, DynamoDBTableStates
+from evertrain.adapters.landing.objects import LANDED_AT
+from evertrain.adapters.monitoring.drift_records import S3DriftRecords
+from evertrain.adapters.release.prediction_api import PredictionApi
+from evertrain.adapters.release.registry import DynamoDBModelRegistry
+from evertrain.adapters.training.runs import RunDocuments
 from evertrain.domain.batches import Batch, Feed, Quarantine
 from evertrain.domain.decisions import RecordedDecision
 from evertrain.domain.errors import EvertrainError
@@ -37,15 +37,15 @@ from evertrain.domain.registry import ModelVersion, UnknownVersion
 from evertrain.domain.training import Contender, Evaluation, Interval
 from evertrain.ports.artifacts import ArtifactNotFound
 from evertrain.reports.retraining_page import RetrainingPage
-from evertrain.use_cases.check_batch import batch_id_of
-from evertrain.use_cases.decide_retraining import Cause, decision_id_of
-from evertrain.use_cases.measure_labels import measured_labels
-from evertrain.use_cases.read_retraining import ReadRetraining
+from evertrain.use_cases.deciding.decide_retraining import Cause, decision_id_of
+from evertrain.use_cases.landing.check_batch import batch_id_of
+from evertrain.use_cases.store.measure_labels import measured_labels
+from evertrain.use_cases.training.read_retraining import ReadRetraining
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from evertrain.adapters.delta_reader import DeltaReader
+    from evertrain.adapters.store.delta.reader import DeltaReader
 
 Fate = Batch | Quarantine
 
@@ -123,7 +123,7 @@ class Stage:
 
     def training_rows(self, model: str, version: str = "") -> "tuple[ModelVersion, pa.Table]":
         """A version, by default the champion, and the rows that it was trained on. Raises UnknownVersion."""
-        from evertrain.use_cases.training_rows import StoredTrainingRows  # noqa: PLC0415  # as `_reader`
+        from evertrain.use_cases.training.training_rows import StoredTrainingRows  # noqa: PLC0415  # as `_reader`
 
         champion = self.registry.champion(model)
         if not version and champion is None:
@@ -143,7 +143,7 @@ class Stage:
         return RunDocuments(artifacts=self.artifacts, root=f"s3://{self.output('ArtifactBucket')}")
 
     def measured_labels(self, spec: ModelSpec, *, now: datetime) -> LabelProgress | None:
-        from evertrain.adapters.delta_labels import DeltaLabelMeasures  # noqa: PLC0415  # as `_reader`
+        from evertrain.adapters.store.delta.label_measures import DeltaLabelMeasures  # noqa: PLC0415  # as `_reader`
 
         return measured_labels(DeltaLabelMeasures(root=self._tables_root), spec, now=now)
 
@@ -152,7 +152,7 @@ class Stage:
         return f"s3://{self.output('FeatureStoreBucket')}/tables"
 
     def _reader(self) -> "DeltaReader":
-        from evertrain.adapters.delta_reader import DeltaReader  # noqa: PLC0415  # few commands need pyarrow
+        from evertrain.adapters.store.delta.reader import DeltaReader  # noqa: PLC0415  # few commands need pyarrow
 
         return DeltaReader(root=self._tables_root)
 

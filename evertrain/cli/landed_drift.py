@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from evertrain.adapters.project_files import load_project
+from evertrain.adapters.project.files import load_project
 from evertrain.adapters.stage import Stage
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.model_spec import ModelSpec
 from evertrain.domain.training import parse_duration
 from evertrain.reports.drift_page import DriftPage
 from evertrain.statistics.reference import Reference
-from evertrain.use_cases.judge_window import JudgeWindow
+from evertrain.use_cases.monitoring.judge_window import JudgeWindow
 
 
 class WrongWindow(EvertrainError):

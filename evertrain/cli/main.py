@@ -6,11 +6,11 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from evertrain.adapters.account import account_id
+from evertrain.adapters.aws.account import account_id
 from evertrain.adapters.documents import dump
-from evertrain.adapters.estimators import load_estimator
-from evertrain.adapters.project_files import load_project
+from evertrain.adapters.project.files import load_project
 from evertrain.adapters.stage import Fate, Stage
+from evertrain.adapters.training.estimators import load_estimator
 from evertrain.cli.drift import drift
 from evertrain.cli.landed_drift import group_of
 from evertrain.cli.store import features, labels, training_set
@@ -20,8 +20,8 @@ from evertrain.domain.model_spec import ModelSpec
 from evertrain.domain.training import combinations_of
 from evertrain.terminal import show
 from evertrain.terminal.waiting import wait_until
-from evertrain.use_cases.model_status import ReadModelStatus
-from evertrain.use_cases.release_batch import ReleaseBatch
+from evertrain.use_cases.deciding.model_status import ReadModelStatus
+from evertrain.use_cases.landing.release_batch import ReleaseBatch
 
 app = typer.Typer(
     help="Keeps models right after deployment: watches features, retrains on drift, rolls out what is not worse.",

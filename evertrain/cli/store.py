@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from evertrain.adapters.project_files import load_project
+from evertrain.adapters.project.files import load_project
 from evertrain.adapters.stage import Stage
 from evertrain.domain.batches import Feed, FeedKind
 from evertrain.domain.errors import EvertrainError
@@ -18,7 +18,7 @@ from evertrain.domain.model_spec import ModelSpec, Project
 from evertrain.domain.training import Interval
 from evertrain.scoring.rows import read_time
 from evertrain.terminal import show
-from evertrain.use_cases.model_status import label_status
+from evertrain.use_cases.deciding.model_status import label_status
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -89,7 +89,7 @@ def _gathered(parts: "Iterator[pa.Table]", *, key: str, enough: int | None) -> "
     which have their time in common, and so their part."""
     import pyarrow as pa  # noqa: PLC0415  # few commands need it
 
-    from evertrain.use_cases.point_in_time import latest_known  # noqa: PLC0415
+    from evertrain.tables.point_in_time import latest_known  # noqa: PLC0415
 
     found: list[pa.Table] = []
     for part in parts:
@@ -121,7 +121,7 @@ def training_set(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Read the rows that a version was trained on again, and prove by their digest that they are the same."""
-    from evertrain.use_cases.table_digest import digest_of  # noqa: PLC0415
+    from evertrain.tables.digest import digest_of  # noqa: PLC0415
 
     deployed = Stage.find(stage)
     registered, table = deployed.training_rows(model, version)

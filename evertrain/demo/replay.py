@@ -18,7 +18,7 @@ from evertrain.domain.errors import EvertrainError
 from evertrain.domain.feeds import label_feed, own_feed
 from evertrain.domain.model_spec import ModelSpec
 from evertrain.terminal.waiting import wait_until
-from evertrain.use_cases.decide_retraining import Cause
+from evertrain.use_cases.deciding.decide_retraining import Cause
 
 LABEL_DELAY = timedelta(days=3)
 """How long the airlines take to report arrivals, in this replay."""

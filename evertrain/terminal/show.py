@@ -16,7 +16,7 @@ from evertrain.domain.registry import ModelVersion, VersionStatus
 from evertrain.domain.training import duration_name
 from evertrain.reports.retraining_page import RetrainingPage
 from evertrain.terminal.console import console
-from evertrain.use_cases.model_status import LabelStatus, ModelStatus
+from evertrain.use_cases.deciding.model_status import LabelStatus, ModelStatus
 
 if TYPE_CHECKING:
     import pyarrow as pa

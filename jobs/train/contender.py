@@ -9,10 +9,10 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from evertrain.adapters.estimators import load_estimator
-from evertrain.adapters.running_code import running_code
+from evertrain.adapters.training.estimators import load_estimator
+from evertrain.adapters.training.running_code import running_code
 from evertrain.domain.training import Candidate, TrainingPlan
-from evertrain.use_cases.train_contender import TrainContender
+from evertrain.use_cases.training.train_contender import TrainContender
 from jobs.train import wiring
 
 _LIBRARIES = ("scikit-learn", "numpy", "pandas", "pyarrow", "deltalake")

@@ -2,10 +2,10 @@
 
 from functools import cache
 
-from evertrain.adapters.clients import client
-from evertrain.adapters.dynamodb import Table
-from evertrain.adapters.dynamodb_registry import DynamoDBModelRegistry
-from evertrain.use_cases.evaluate_contenders import EvaluateContenders
+from evertrain.adapters.aws.clients import client
+from evertrain.adapters.aws.dynamodb import Table
+from evertrain.adapters.release.registry import DynamoDBModelRegistry
+from evertrain.use_cases.training.evaluate_contenders import EvaluateContenders
 from jobs.train import wiring
 
 

@@ -3,12 +3,12 @@
 from functools import cache
 from pathlib import Path
 
-from evertrain.adapters.clients import client
-from evertrain.adapters.delta_reader import DeltaReader
-from evertrain.adapters.run_documents import RunDocuments
-from evertrain.adapters.s3_artifacts import S3Artifacts
-from evertrain.adapters.settings import Settings
-from evertrain.use_cases.training_rows import StoredTrainingRows
+from evertrain.adapters.aws.artifacts import S3Artifacts
+from evertrain.adapters.aws.clients import client
+from evertrain.adapters.project.settings import Settings
+from evertrain.adapters.store.delta.reader import DeltaReader
+from evertrain.adapters.training.runs import RunDocuments
+from evertrain.use_cases.training.training_rows import StoredTrainingRows
 
 
 @cache

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from evertrain.adapters.prediction_log import UnreadableMessage, unpacked
+from evertrain.adapters.landing.prediction_log import UnreadableMessage, unpacked
 from evertrain.domain.predictions import Answered
 from lambdas.collect.wiring import land_predictions
 

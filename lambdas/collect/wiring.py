@@ -4,17 +4,17 @@ import os
 from functools import cache
 from pathlib import Path
 
-from evertrain.adapters.clients import client
-from evertrain.adapters.clocks import clock_of
-from evertrain.adapters.dynamodb import Table
-from evertrain.adapters.label_reports import SqsLabelReports, label_file
-from evertrain.adapters.prediction_files import prediction_file
-from evertrain.adapters.project_files import load_project
-from evertrain.adapters.s3_landing import S3Landing
-from evertrain.adapters.settings import Settings
+from evertrain.adapters.aws.clients import client
+from evertrain.adapters.aws.clocks import clock_of
+from evertrain.adapters.aws.dynamodb import Table
+from evertrain.adapters.landing.label_reports import SqsLabelReports, label_file
+from evertrain.adapters.landing.objects import S3Landing
+from evertrain.adapters.landing.prediction_files import prediction_file
+from evertrain.adapters.project.files import load_project
+from evertrain.adapters.project.settings import Settings
 from evertrain.domain.feeds import schema_of
-from evertrain.use_cases.land_predictions import LandPredictions
-from evertrain.use_cases.report_labels import LandLabels, ReportLabels
+from evertrain.use_cases.landing.land_predictions import LandPredictions
+from evertrain.use_cases.landing.report_labels import LandLabels, ReportLabels
 
 
 @cache

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from evertrain.adapters.sqs_events import Envelope, each_event, field
+from evertrain.adapters.aws.sqs_events import Envelope, each_event, field
 from evertrain.domain.batches import Feed, FeedKind
 from lambdas.ingest.wiring import commit_batch
 

@@ -3,8 +3,8 @@
 import logging
 from typing import Any
 
-from evertrain.adapters.cloudwatch_metrics import label_line
-from evertrain.adapters.sqs_events import Envelope, each_event
+from evertrain.adapters.aws.sqs_events import Envelope, each_event
+from evertrain.adapters.monitoring.metrics import label_line
 from lambdas.ingest.wiring import maintain_store, project, stage
 
 logger = logging.getLogger(__name__)

@@ -3,22 +3,22 @@
 from functools import cache
 from pathlib import Path
 
-from evertrain.adapters.clients import client
-from evertrain.adapters.clocks import clock_of
-from evertrain.adapters.delta_labels import DeltaLabelMeasures
-from evertrain.adapters.delta_upkeep import DeltaUpkeep
-from evertrain.adapters.delta_writer import DeltaWriter
-from evertrain.adapters.dynamodb import Table
-from evertrain.adapters.dynamodb_batches import DynamoDBBatchLog, DynamoDBLabelProgress, DynamoDBTableStates
-from evertrain.adapters.dynamodb_registry import DynamoDBModelRegistry
-from evertrain.adapters.event_bus import EventBridgeBus
-from evertrain.adapters.project_files import load_project
-from evertrain.adapters.settings import Settings
-from evertrain.adapters.table_files import S3TableFiles
+from evertrain.adapters.aws.clients import client
+from evertrain.adapters.aws.clocks import clock_of
+from evertrain.adapters.aws.dynamodb import Table
+from evertrain.adapters.aws.event_bus import EventBridgeBus
+from evertrain.adapters.landing.batch_log import DynamoDBBatchLog, DynamoDBLabelProgress, DynamoDBTableStates
+from evertrain.adapters.project.files import load_project
+from evertrain.adapters.project.settings import Settings
+from evertrain.adapters.release.registry import DynamoDBModelRegistry
+from evertrain.adapters.store.delta.label_measures import DeltaLabelMeasures
+from evertrain.adapters.store.delta.maintenance import DeltaUpkeep
+from evertrain.adapters.store.delta.writer import DeltaWriter
+from evertrain.adapters.store.table_files import S3TableFiles
 from evertrain.domain.model_spec import Project
-from evertrain.use_cases.commit_batch import CommitBatch
-from evertrain.use_cases.maintain_store import MaintainStore
-from evertrain.use_cases.measure_labels import MeasureLabels
+from evertrain.use_cases.store.commit_batch import CommitBatch
+from evertrain.use_cases.store.maintain_store import MaintainStore
+from evertrain.use_cases.store.measure_labels import MeasureLabels
 
 
 @cache

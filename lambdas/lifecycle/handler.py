@@ -9,8 +9,8 @@ from evertrain.domain.events import EventName
 from evertrain.domain.outcomes import outcome_of_failure
 from evertrain.domain.training import TRAINING_MAY_TAKE, Round, waves_of
 from evertrain.ports.decisions import LeaseHeld
-from evertrain.use_cases.decide_retraining import LEASE
-from evertrain.use_cases.finish_retraining import sentence_of_failure
+from evertrain.use_cases.deciding.decide_retraining import LEASE
+from evertrain.use_cases.training.finish_retraining import sentence_of_failure
 from lambdas.lifecycle import wiring
 
 logger = logging.getLogger(__name__)

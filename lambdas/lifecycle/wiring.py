@@ -4,27 +4,27 @@ import time
 from functools import cache
 from pathlib import Path
 
-from evertrain.adapters.clients import client
-from evertrain.adapters.clocks import clock_of
-from evertrain.adapters.dynamodb import Table
-from evertrain.adapters.dynamodb_batches import DynamoDBLabelProgress, DynamoDBTableStates
-from evertrain.adapters.dynamodb_decisions import DynamoDBDecisionLog, DynamoDBLeases
-from evertrain.adapters.dynamodb_registry import DynamoDBModelRegistry
-from evertrain.adapters.event_bus import EventBridgeBus
-from evertrain.adapters.project_files import load_project
-from evertrain.adapters.run_documents import RunDocuments
-from evertrain.adapters.s3_artifacts import S3Artifacts
-from evertrain.adapters.settings import Settings
+from evertrain.adapters.aws.artifacts import S3Artifacts
+from evertrain.adapters.aws.clients import client
+from evertrain.adapters.aws.clocks import clock_of
+from evertrain.adapters.aws.dynamodb import Table
+from evertrain.adapters.aws.event_bus import EventBridgeBus
+from evertrain.adapters.deciding.decision_log import DynamoDBDecisionLog, DynamoDBLeases
+from evertrain.adapters.landing.batch_log import DynamoDBLabelProgress, DynamoDBTableStates
+from evertrain.adapters.project.files import load_project
+from evertrain.adapters.project.settings import Settings
+from evertrain.adapters.release.registry import DynamoDBModelRegistry
+from evertrain.adapters.training.runs import RunDocuments
 from evertrain.domain.model_spec import Project
 from evertrain.ports.clock import Clock
 from evertrain.ports.decisions import DecisionLog, Leases
 from evertrain.ports.registry import ModelRegistry
 from evertrain.ports.runs import Runs
-from evertrain.use_cases.finish_retraining import FinishRetraining
-from evertrain.use_cases.gate_contender import GateContender
-from evertrain.use_cases.narrow_candidates import NarrowCandidates
-from evertrain.use_cases.plan_retraining import PlanRetraining
-from evertrain.use_cases.register_version import RegisterVersion
+from evertrain.use_cases.release.register_version import RegisterVersion
+from evertrain.use_cases.training.finish_retraining import FinishRetraining
+from evertrain.use_cases.training.gate_contender import GateContender
+from evertrain.use_cases.training.narrow_candidates import NarrowCandidates
+from evertrain.use_cases.training.plan_retraining import PlanRetraining
 
 
 @cache

@@ -3,8 +3,8 @@
 import logging
 from typing import Any
 
-from evertrain.adapters.cloudwatch_metrics import metric_lines
-from evertrain.adapters.sqs_events import Envelope, each_event, field
+from evertrain.adapters.aws.sqs_events import Envelope, each_event, field
+from evertrain.adapters.monitoring.metrics import metric_lines
 from evertrain.domain.batches import Batch, FeedKind, LandedObject, Quarantine
 from evertrain.domain.drift import DriftVerdict
 from evertrain.ports.batches import ObjectGone

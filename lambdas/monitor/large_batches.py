@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from evertrain.adapters.sqs_events import InvalidEvent, field
+from evertrain.adapters.aws.sqs_events import InvalidEvent, field
 from evertrain.domain.batches import LandedObject
 from lambdas.monitor.handler import report
 from lambdas.monitor.wiring import check_large_batch

@@ -4,28 +4,28 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
-from evertrain.adapters.clients import client
-from evertrain.adapters.clocks import clock_of
-from evertrain.adapters.dynamodb import Table
-from evertrain.adapters.dynamodb_batches import DynamoDBBatchLog, DynamoDBTableStates
-from evertrain.adapters.dynamodb_registry import DynamoDBModelRegistry
-from evertrain.adapters.event_bus import EventBridgeBus
-from evertrain.adapters.landed_rows import LandedRowsReader
-from evertrain.adapters.large_checks import LargeChecks
-from evertrain.adapters.project_files import load_project
-from evertrain.adapters.s3_artifacts import S3Artifacts
-from evertrain.adapters.s3_drift_records import S3DriftRecords
-from evertrain.adapters.s3_landing import S3BatchFiles, S3LandingZone, S3QuarantineStore
-from evertrain.adapters.s3_parts import S3Parts
-from evertrain.adapters.settings import Settings
+from evertrain.adapters.aws.artifacts import S3Artifacts
+from evertrain.adapters.aws.clients import client
+from evertrain.adapters.aws.clocks import clock_of
+from evertrain.adapters.aws.dynamodb import Table
+from evertrain.adapters.aws.event_bus import EventBridgeBus
+from evertrain.adapters.landing.batch_log import DynamoDBBatchLog, DynamoDBTableStates
+from evertrain.adapters.landing.large_checks import LargeChecks
+from evertrain.adapters.landing.objects import S3BatchFiles, S3LandingZone, S3QuarantineStore
+from evertrain.adapters.landing.parts import S3Parts
+from evertrain.adapters.landing.rows import LandedRowsReader
+from evertrain.adapters.monitoring.drift_records import S3DriftRecords
+from evertrain.adapters.project.files import load_project
+from evertrain.adapters.project.settings import Settings
+from evertrain.adapters.release.registry import DynamoDBModelRegistry
 from evertrain.domain.model_spec import Project
 from evertrain.ports.clock import Clock
 from evertrain.statistics.reference import Reference
-from evertrain.use_cases.check_batch import CheckBatch
-from evertrain.use_cases.check_large_batch import CheckLargeBatch
-from evertrain.use_cases.compare_batch import CompareBatch
-from evertrain.use_cases.record_batch import RecordBatch
-from evertrain.use_cases.watch_requests import WatchRequests
+from evertrain.use_cases.landing.check_batch import CheckBatch
+from evertrain.use_cases.landing.check_large_batch import CheckLargeBatch
+from evertrain.use_cases.landing.record_batch import RecordBatch
+from evertrain.use_cases.monitoring.compare_batch import CompareBatch
+from evertrain.use_cases.monitoring.watch_requests import WatchRequests
 
 PARTS_OF_THE_SMALLEST = 4
 """Into how many parts an object is cut that is just too large for one function."""

@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from evertrain.adapters.sqs_events import InvalidEvent, field
+from evertrain.adapters.aws.sqs_events import InvalidEvent, field
 from evertrain.domain.batches import FeedKind
 from evertrain.domain.events import EventName
 from evertrain.domain.model_spec import Project
-from evertrain.use_cases.decide_retraining import Cause
+from evertrain.use_cases.deciding.decide_retraining import Cause
 
 
 def causes_of(envelope: Mapping[str, Any], project: Project) -> Iterator[Cause]:

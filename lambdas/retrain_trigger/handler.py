@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from evertrain.adapters.sqs_events import Envelope, each_event
+from evertrain.adapters.aws.sqs_events import Envelope, each_event
 from lambdas.retrain_trigger.causes import causes_of
 from lambdas.retrain_trigger.wiring import decide_retraining, project
 

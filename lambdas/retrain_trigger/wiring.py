@@ -4,18 +4,18 @@ import time
 from functools import cache
 from pathlib import Path
 
-from evertrain.adapters.clients import client
-from evertrain.adapters.clocks import clock_of
-from evertrain.adapters.dynamodb import Table
-from evertrain.adapters.dynamodb_batches import DynamoDBBatchLog, DynamoDBLabelProgress, DynamoDBTableStates
-from evertrain.adapters.dynamodb_decisions import DynamoDBDecisionLog, DynamoDBLeases
-from evertrain.adapters.dynamodb_registry import DynamoDBModelRegistry
-from evertrain.adapters.event_bus import EventBridgeBus
-from evertrain.adapters.human_channel import SnsHumanChannel
-from evertrain.adapters.project_files import load_project
-from evertrain.adapters.settings import Settings
+from evertrain.adapters.aws.clients import client
+from evertrain.adapters.aws.clocks import clock_of
+from evertrain.adapters.aws.dynamodb import Table
+from evertrain.adapters.aws.event_bus import EventBridgeBus
+from evertrain.adapters.aws.human_channel import SnsHumanChannel
+from evertrain.adapters.deciding.decision_log import DynamoDBDecisionLog, DynamoDBLeases
+from evertrain.adapters.landing.batch_log import DynamoDBBatchLog, DynamoDBLabelProgress, DynamoDBTableStates
+from evertrain.adapters.project.files import load_project
+from evertrain.adapters.project.settings import Settings
+from evertrain.adapters.release.registry import DynamoDBModelRegistry
 from evertrain.domain.model_spec import Project
-from evertrain.use_cases.decide_retraining import DecideRetraining
+from evertrain.use_cases.deciding.decide_retraining import DecideRetraining
 
 
 @cache

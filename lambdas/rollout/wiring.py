@@ -2,15 +2,15 @@
 
 from functools import cache
 
-from evertrain.adapters.clients import client
-from evertrain.adapters.clocks import clock_of
-from evertrain.adapters.dynamodb import Table
-from evertrain.adapters.dynamodb_registry import DynamoDBModelRegistry
-from evertrain.adapters.lambda_endpoint import LambdaEndpoint
-from evertrain.adapters.run_documents import RunDocuments
-from evertrain.adapters.s3_artifacts import S3Artifacts
-from evertrain.adapters.settings import Settings
-from evertrain.use_cases.roll_out import RollOut
+from evertrain.adapters.aws.artifacts import S3Artifacts
+from evertrain.adapters.aws.clients import client
+from evertrain.adapters.aws.clocks import clock_of
+from evertrain.adapters.aws.dynamodb import Table
+from evertrain.adapters.project.settings import Settings
+from evertrain.adapters.release.endpoint import LambdaEndpoint
+from evertrain.adapters.release.registry import DynamoDBModelRegistry
+from evertrain.adapters.training.runs import RunDocuments
+from evertrain.use_cases.release.roll_out import RollOut
 
 
 @cache

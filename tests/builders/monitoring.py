@@ -4,15 +4,15 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from evertrain.adapters.landed_rows import LandedRowsReader
+from evertrain.adapters.landing.rows import LandedRowsReader
 from evertrain.domain.batches import Batch, LandedObject, Quarantine
 from evertrain.domain.model_spec import Project
 from evertrain.statistics.reference import Reference, build_reference
-from evertrain.use_cases.check_batch import CheckBatch
-from evertrain.use_cases.check_large_batch import CheckLargeBatch
-from evertrain.use_cases.compare_batch import CompareBatch
-from evertrain.use_cases.record_batch import RecordBatch
-from evertrain.use_cases.watch_requests import WatchRequests
+from evertrain.use_cases.landing.check_batch import CheckBatch
+from evertrain.use_cases.landing.check_large_batch import CheckLargeBatch
+from evertrain.use_cases.landing.record_batch import RecordBatch
+from evertrain.use_cases.monitoring.compare_batch import CompareBatch
+from evertrain.use_cases.monitoring.watch_requests import WatchRequests
 from tests.builders.batches import FEATURES
 from tests.builders.landed import landed_features
 from tests.builders.models import NOW, a_champion, a_group

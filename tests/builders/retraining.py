@@ -9,20 +9,20 @@ import pyarrow as pa
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from evertrain.adapters.run_documents import RunDocuments
+from evertrain.adapters.training.runs import RunDocuments
 from evertrain.domain.batches import Feed, FeedKind, TableState
 from evertrain.domain.events import EventName
 from evertrain.domain.gate import GateVerdict
 from evertrain.domain.model_spec import GatePolicy, ModelSpec, Project, SliceSpec
 from evertrain.domain.training import Candidate, Contender, Evaluation, Round, TrainingPlan, Trial
-from evertrain.use_cases.evaluate_contenders import EvaluateContenders
-from evertrain.use_cases.finish_retraining import FinishRetraining
-from evertrain.use_cases.gate_contender import GateContender
-from evertrain.use_cases.narrow_candidates import NarrowCandidates
-from evertrain.use_cases.plan_retraining import Planned, PlanRetraining
-from evertrain.use_cases.register_version import Registered, RegisterVersion
-from evertrain.use_cases.roll_out import Published, RollOut
-from evertrain.use_cases.train_contender import TrainContender
+from evertrain.use_cases.release.register_version import Registered, RegisterVersion
+from evertrain.use_cases.release.roll_out import Published, RollOut
+from evertrain.use_cases.training.evaluate_contenders import EvaluateContenders
+from evertrain.use_cases.training.finish_retraining import FinishRetraining
+from evertrain.use_cases.training.gate_contender import GateContender
+from evertrain.use_cases.training.narrow_candidates import NarrowCandidates
+from evertrain.use_cases.training.plan_retraining import Planned, PlanRetraining
+from evertrain.use_cases.training.train_contender import TrainContender
 from tests.builders.labelled_rows import RowsOf, labelled_trips
 from tests.builders.models import NOW, a_model, days
 from tests.fakes.artifacts import FakeArtifacts

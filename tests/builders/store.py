@@ -13,18 +13,18 @@ import boto3
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
-from evertrain.adapters.delta_log import storage_options, table_uri
-from evertrain.adapters.delta_reader import DeltaReader
-from evertrain.adapters.delta_upkeep import DeltaUpkeep
-from evertrain.adapters.delta_writer import DeltaWriter
-from evertrain.adapters.landed_rows import LandedRowsReader
-from evertrain.adapters.table_files import FolderTableFiles, S3TableFiles
+from evertrain.adapters.landing.rows import LandedRowsReader
+from evertrain.adapters.store.delta.log import storage_options, table_uri
+from evertrain.adapters.store.delta.maintenance import DeltaUpkeep
+from evertrain.adapters.store.delta.reader import DeltaReader
+from evertrain.adapters.store.delta.writer import DeltaWriter
+from evertrain.adapters.store.table_files import FolderTableFiles, S3TableFiles
 from evertrain.domain.batches import Batch, Feed, TableState
 from evertrain.domain.feeds import INGESTED_AT, all_feeds
 from evertrain.domain.model_spec import ModelSpec, Project
 from evertrain.domain.training import Interval, TrainingPlan
 from evertrain.ports.feature_store import BatchFiles, StoredFile, TableFiles, UnknownTable
-from evertrain.use_cases.check_batch import batch_id_of, store_rows
+from evertrain.use_cases.landing.check_batch import batch_id_of, store_rows
 from tests.builders.models import NOW, a_group, a_model, days
 
 PROJECT = Project(groups={"trips": a_group()}, models={"trips": a_model()})

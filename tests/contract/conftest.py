@@ -11,8 +11,8 @@ import boto3
 import pytest
 from moto import mock_aws
 
-from evertrain.adapters.dynamodb import Table
-from evertrain.adapters.s3_landing import S3BatchFiles
+from evertrain.adapters.aws.dynamodb import Table
+from evertrain.adapters.landing.objects import S3BatchFiles
 from localcloud.launcher import REPOSITORY, Cloud, environment
 from tests.builders.store import Store
 

@@ -3,7 +3,7 @@
 import boto3
 import pytest
 
-from evertrain.adapters.s3_artifacts import S3Artifacts
+from evertrain.adapters.aws.artifacts import S3Artifacts
 from evertrain.ports.artifacts import ArtifactDigestMismatch, ArtifactNotFound, Artifacts
 from tests.fakes.artifacts import FakeArtifacts
 

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from botocore.exceptions import ClientError
 
-from evertrain.adapters.dynamodb import Table
-from evertrain.adapters.dynamodb_batches import DynamoDBBatchLog
+from evertrain.adapters.aws.dynamodb import Table
+from evertrain.adapters.landing.batch_log import DynamoDBBatchLog
 from evertrain.ports.batches import BatchLog
 from tests.builders.batches import FEATURES, LABELS, PREDICTIONS, a_batch, a_quarantine
 from tests.builders.models import NOW, a_verdict, days

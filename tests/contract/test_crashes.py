@@ -16,7 +16,7 @@ from evertrain.domain.batches import Batch, Feed, Quarantine
 from evertrain.domain.events import ACCEPTED, Event
 from evertrain.domain.model_spec import Column, FeatureKind, Project
 from evertrain.statistics.reference import Reference
-from evertrain.use_cases.commit_batch import CommitBatch
+from evertrain.use_cases.store.commit_batch import CommitBatch
 from tests.builders.batches import FEATURES, LABELS
 from tests.builders.crashing import Crash, Fuse, until_done
 from tests.builders.landed import features_frame, landed_features, landed_labels

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from evertrain.domain.batches import Batch, LandedObject
 from evertrain.statistics.reference import Reference
-from evertrain.use_cases.commit_batch import CommitBatch
-from evertrain.use_cases.training_rows import StoredTrainingRows
+from evertrain.use_cases.store.commit_batch import CommitBatch
+from evertrain.use_cases.training.training_rows import StoredTrainingRows
 from tests.builders.landed import features_frame, parquet
 from tests.builders.models import NOW, a_model
 from tests.builders.monitoring import Monitor

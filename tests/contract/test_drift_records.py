@@ -6,8 +6,8 @@ from dataclasses import replace
 import boto3
 import pytest
 
-from evertrain.adapters.s3_artifacts import S3Artifacts
-from evertrain.adapters.s3_drift_records import S3DriftRecords
+from evertrain.adapters.aws.artifacts import S3Artifacts
+from evertrain.adapters.monitoring.drift_records import S3DriftRecords
 from evertrain.domain.drift import DriftVerdict
 from evertrain.ports.drift_records import DriftRecords
 from tests.builders.models import a_verdict

@@ -8,10 +8,10 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from evertrain.adapters.dynamodb import ABSENT, Table, key
-from evertrain.adapters.dynamodb_batches import DynamoDBBatchLog
-from evertrain.adapters.dynamodb_decisions import DynamoDBLeases
-from evertrain.adapters.dynamodb_registry import DynamoDBModelRegistry
+from evertrain.adapters.aws.dynamodb import ABSENT, Table, key
+from evertrain.adapters.deciding.decision_log import DynamoDBLeases
+from evertrain.adapters.landing.batch_log import DynamoDBBatchLog
+from evertrain.adapters.release.registry import DynamoDBModelRegistry
 from evertrain.domain.registry import RegistryConflict, VersionStatus
 from evertrain.ports.decisions import LeaseHeld
 from tests.builders.batches import FEATURES, a_batch

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 import boto3
 import pytest
 
-from evertrain.adapters.lambda_endpoint import LambdaEndpoint
+from evertrain.adapters.release.endpoint import LambdaEndpoint
 from evertrain.ports.endpoint import Endpoint, EndpointError
 from tests.fakes.artifacts import FakeArtifacts
 from tests.fakes.endpoint import FakeEndpoint

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evertrain.adapters.run_documents import RunDocuments
+from evertrain.adapters.training.runs import RunDocuments
 from evertrain.domain.batches import Batch, Feed, FeedKind
 from evertrain.domain.decisions import Reason
 from evertrain.domain.drift import DriftStatus, DriftVerdict
@@ -17,8 +17,8 @@ from evertrain.domain.model_spec import Column, FeatureGroup, FeatureKind, Joine
 from evertrain.domain.policy import decide
 from evertrain.domain.training import Candidate, Interval, TrainingPlan, Window
 from evertrain.statistics.reference import Reference
-from evertrain.use_cases.train_contender import TrainContender
-from evertrain.use_cases.training_rows import StoredTrainingRows
+from evertrain.use_cases.training.train_contender import TrainContender
+from evertrain.use_cases.training.training_rows import StoredTrainingRows
 from tests.builders.batches import FEATURES, LABELS
 from tests.builders.landed import FIRST_DAY, features_frame, landed_labels, parquet
 from tests.builders.models import NOW, a_model, a_state, days

@@ -5,12 +5,12 @@ from datetime import timedelta
 
 import pytest
 
-from evertrain.adapters.delta_labels import DeltaLabelMeasures
-from evertrain.adapters.dynamodb_batches import DynamoDBLabelProgress
+from evertrain.adapters.landing.batch_log import DynamoDBLabelProgress
+from evertrain.adapters.store.delta.label_measures import DeltaLabelMeasures
 from evertrain.domain.labels import LabelledDay, LabelProgress, watermark
 from evertrain.ports.feature_store import LabelProgressLog
-from evertrain.use_cases.measure_labels import MeasureLabels
-from evertrain.use_cases.training_rows import StoredTrainingRows
+from evertrain.use_cases.store.measure_labels import MeasureLabels
+from evertrain.use_cases.training.training_rows import StoredTrainingRows
 from tests.builders.batches import FEATURES, LABELS
 from tests.builders.landed import FIRST_DAY, features_frame, landed_features, parquet
 from tests.builders.models import NOW, a_model, days, label_tables, labels_table

@@ -8,15 +8,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from evertrain.adapters.delta_labels import DeltaLabelMeasures
-from evertrain.adapters.prediction_files import prediction_file
+from evertrain.adapters.landing.prediction_files import prediction_file
+from evertrain.adapters.store.delta.label_measures import DeltaLabelMeasures
 from evertrain.domain.feeds import prediction_feed, prediction_label_feed
 from evertrain.domain.labels import LabelProgress
 from evertrain.domain.model_spec import Project
 from evertrain.domain.predictions import Answered
 from evertrain.domain.training import Interval
-from evertrain.use_cases.measure_labels import measured_labels
-from evertrain.use_cases.training_rows import StoredTrainingRows
+from evertrain.use_cases.store.measure_labels import measured_labels
+from evertrain.use_cases.training.training_rows import StoredTrainingRows
 from tests.builders.batches import FEATURES, LABELS
 from tests.builders.landed import landed_features, landed_labels, parquet
 from tests.builders.models import NOW, a_group, a_model, days

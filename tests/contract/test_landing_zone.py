@@ -8,7 +8,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from evertrain.adapters.s3_landing import LANDED_AT, S3BatchFiles, S3LandingZone, S3QuarantineStore
+from evertrain.adapters.landing.objects import LANDED_AT, S3BatchFiles, S3LandingZone, S3QuarantineStore
 from evertrain.domain.batches import LandedObject
 from evertrain.ports.batches import LandingZone, ObjectGone, QuarantineStore
 from evertrain.ports.feature_store import BatchFiles, StoredFile

@@ -5,7 +5,7 @@ import json
 import boto3
 import pytest
 
-from evertrain.adapters.large_checks import LargeChecks
+from evertrain.adapters.landing.large_checks import LargeChecks
 from evertrain.domain.batches import LandedObject
 
 LANDED = LandedObject(bucket="landing", key="features/trips/1.parquet")

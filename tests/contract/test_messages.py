@@ -9,10 +9,10 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from evertrain.adapters.clocks import NoReplayedPresent, ReplayClock, clock_of
-from evertrain.adapters.dynamodb import Table
-from evertrain.adapters.event_bus import EventBridgeBus, EventsNotPublished
-from evertrain.adapters.human_channel import SnsHumanChannel
+from evertrain.adapters.aws.clocks import NoReplayedPresent, ReplayClock, clock_of
+from evertrain.adapters.aws.dynamodb import Table
+from evertrain.adapters.aws.event_bus import EventBridgeBus, EventsNotPublished
+from evertrain.adapters.aws.human_channel import SnsHumanChannel
 from evertrain.domain.events import Event, EventName
 from evertrain.ports.clock import Clock
 from evertrain.ports.messages import EventBus, HumanChannel

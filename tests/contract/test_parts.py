@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from evertrain.adapters.s3_artifacts import S3Artifacts
-from evertrain.adapters.s3_parts import S3Parts
+from evertrain.adapters.aws.artifacts import S3Artifacts
+from evertrain.adapters.landing.parts import S3Parts
 from evertrain.domain.batches import LandedObject
 from evertrain.domain.large_batches import CheckedPart, Pinned, RowGroups, Split
 from evertrain.ports.parts import PartMissing, Parts

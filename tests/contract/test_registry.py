@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from evertrain.adapters.dynamodb_registry import DynamoDBModelRegistry
+from evertrain.adapters.release.registry import DynamoDBModelRegistry
 from evertrain.domain.registry import RegistryConflict, UnknownVersion, VersionStatus
 from evertrain.ports.registry import ModelRegistry
 from tests.builders.models import NOW, days

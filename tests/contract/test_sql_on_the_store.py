@@ -11,12 +11,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from evertrain.adapters.project_files import load_project
+from evertrain.adapters.project.files import load_project
 from evertrain.demo.flights import after, load_flights
 from evertrain.domain.feeds import label_feed, own_feed
 from evertrain.domain.training import Interval
-from evertrain.use_cases.point_in_time import latest_known
-from evertrain.use_cases.training_rows import StoredTrainingRows
+from evertrain.tables.point_in_time import latest_known
+from evertrain.use_cases.training.training_rows import StoredTrainingRows
 from tests.builders.store import EVER, Store
 
 ROOT = Path(__file__).parents[2]

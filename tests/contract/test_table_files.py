@@ -8,7 +8,7 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from evertrain.adapters.table_files import FilesNotRemoved, FolderTableFiles, S3TableFiles
+from evertrain.adapters.store.table_files import FilesNotRemoved, FolderTableFiles, S3TableFiles
 from evertrain.ports.feature_store import TableFiles
 from tests.builders.batches import FEATURES, LABELS
 

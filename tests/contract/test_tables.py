@@ -13,14 +13,14 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-from evertrain.adapters import delta_writer
-from evertrain.adapters.delta_writer import SchemaConflict
+from evertrain.adapters.store.delta import writer as delta_writer
+from evertrain.adapters.store.delta.writer import SchemaConflict
 from evertrain.domain.batches import Feed, FeedKind
 from evertrain.domain.feeds import schema_faults
 from evertrain.domain.model_spec import Column, FeatureKind, Project
 from evertrain.domain.training import Interval, TrainingPlan
 from evertrain.ports.feature_store import UnknownTable
-from evertrain.use_cases.training_rows import StoredTrainingRows
+from evertrain.use_cases.training.training_rows import StoredTrainingRows
 from tests.builders.landed import features_frame, landed_features, landed_labels, parquet
 from tests.builders.models import NOW, a_group, a_model, days
 from tests.builders.store import EVER, Store
@@ -209,7 +209,7 @@ def test_a_commit_needs_no_time_zone_database(store: Store) -> None:
     script = f"""
 import sys
 sys.modules["tzdata"] = None
-from evertrain.adapters.delta_log import open_table, state_of
+from evertrain.adapters.store.delta.log import open_table, state_of
 from evertrain.domain.batches import Feed, FeedKind
 print(state_of(open_table({str(store.root)!r}, Feed(kind=FeedKind.FEATURES, name="trips"))))
 """

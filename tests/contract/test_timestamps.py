@@ -12,9 +12,9 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from evertrain.adapters import landed_rows
-from evertrain.adapters.landed_rows import LandedRowsReader
-from evertrain.adapters.prediction_files import prediction_file
+from evertrain.adapters.landing import rows as landed_rows
+from evertrain.adapters.landing.prediction_files import prediction_file
+from evertrain.adapters.landing.rows import LandedRowsReader
 from evertrain.conversion import check_parity, to_flat
 from evertrain.conversion.frame import to_frame
 from evertrain.domain.model_spec import Column, DriftPolicy, FeatureKind, ModelSpec, Project
@@ -23,8 +23,8 @@ from evertrain.scoring import FlatModel, InvalidRow, validate_rows
 from evertrain.statistics.reference import Reference, build_reference
 from evertrain.statistics.sketch import merge
 from evertrain.statistics.verdict import judge
-from evertrain.use_cases.labelled_rows import LabelledRows
-from evertrain.use_cases.training_rows import StoredTrainingRows
+from evertrain.tables.labelled_rows import LabelledRows
+from evertrain.use_cases.training.training_rows import StoredTrainingRows
 from tests.builders.batches import FEATURES, LABELS
 from tests.builders.landed import csv, features_frame, landed_labels, parquet
 from tests.builders.models import NOW, a_group, a_model

@@ -10,12 +10,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evertrain.adapters import delta_upkeep, delta_writer
-from evertrain.adapters.delta_upkeep import MANY_FILES
+from evertrain.adapters.store.delta import maintenance as delta_upkeep
+from evertrain.adapters.store.delta import writer as delta_writer
+from evertrain.adapters.store.delta.maintenance import MANY_FILES
 from evertrain.domain.training import Interval, TrainingPlan
 from evertrain.ports.feature_store import Upkeep
-from evertrain.use_cases.table_digest import digest_of
-from evertrain.use_cases.training_rows import StoredTrainingRows
+from evertrain.tables.digest import digest_of
+from evertrain.use_cases.training.training_rows import StoredTrainingRows
 from tests.builders.batches import FEATURES, LABELS
 from tests.builders.landed import FIRST_DAY, features_frame, landed_features, landed_labels, parquet
 from tests.builders.models import NOW, a_model, days

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from evertrain.adapters import clients
-from evertrain.adapters.project_files import load_project
+from evertrain.adapters.aws import clients
+from evertrain.adapters.project.files import load_project
 from evertrain.adapters.stage import Stage
 from evertrain.demo.flights import Flights, load_flights
 from evertrain.domain.model_spec import Project

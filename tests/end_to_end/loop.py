@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import uuid4
 
-from evertrain.adapters.clients import client
+from evertrain.adapters.aws.clients import client
 from evertrain.adapters.stage import Stage
 from evertrain.demo.flights import Flights, after
 from evertrain.demo.replay import Replay
@@ -17,7 +17,7 @@ from evertrain.domain.decisions import RecordedDecision
 from evertrain.domain.model_spec import Project
 from evertrain.domain.outcomes import Outcome
 from evertrain.terminal.waiting import WaitedTooLong, wait_until
-from evertrain.use_cases.decide_retraining import Cause
+from evertrain.use_cases.deciding.decide_retraining import Cause
 
 T = TypeVar("T")
 FEATURES = Feed(kind=FeedKind.FEATURES, name="flights")

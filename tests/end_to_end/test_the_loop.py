@@ -17,11 +17,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from evertrain.adapters.clients import client
-from evertrain.adapters.delta_reader import DeltaReader
-from evertrain.adapters.event_bus import EventBridgeBus
-from evertrain.adapters.prediction_api import PredictionRefused
-from evertrain.adapters.run_documents import RunDocuments
+from evertrain.adapters.aws.clients import client
+from evertrain.adapters.aws.event_bus import EventBridgeBus
+from evertrain.adapters.release.prediction_api import PredictionRefused
+from evertrain.adapters.store.delta.reader import DeltaReader
+from evertrain.adapters.training.runs import RunDocuments
 from evertrain.demo.story import as_json_rows
 from evertrain.domain.batches import Batch, Feed, FeedKind, Quarantine, TableState
 from evertrain.domain.decisions import Action, Reason
@@ -32,7 +32,7 @@ from evertrain.domain.registry import VersionStatus
 from evertrain.domain.training import Candidate, Interval, Window
 from evertrain.statistics.reference import Reference
 from evertrain.statistics.sketch import Sketch
-from evertrain.use_cases.training_rows import StoredTrainingRows
+from evertrain.use_cases.training.training_rows import StoredTrainingRows
 from tests.end_to_end.conftest import LARGE
 from tests.end_to_end.loop import FEATURES, Loop
 from tests.end_to_end.real_resources import assert_every_resource_exists

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import infra  # noqa: F401  # names the Node to run on, before the construct library starts one
-from evertrain.adapters.project_files import load_project
+from evertrain.adapters.project.files import load_project
 from infra.bundles import BuiltBundle, Bundle
 from infra.options import Options
 

@@ -154,7 +154,7 @@ from evertrain.domain.model_spec import Column, DriftPolicy, FeatureKind
 from evertrain.reports.drift_page import DriftPage
 from evertrain.statistics.reference import build_reference
 from evertrain.statistics.verdict import judge
-from evertrain.use_cases.arrow_columns import as_column
+from evertrain.tables.columns import as_column
 column = as_column(pyarrow.array(numpy.random.default_rng(0).normal(size=500)))
 reference = build_reference({{"x": column}}, [Column(name="x", kind=FeatureKind.NUMERIC)])
 sketch = reference.sketch({{"x": column}})

@@ -4,7 +4,7 @@ import json
 import re
 from dataclasses import replace
 
-from evertrain.adapters.cloudwatch_metrics import OF_BATCH, OF_FEATURE, OF_MODEL, label_line, metric_lines
+from evertrain.adapters.monitoring.metrics import OF_BATCH, OF_FEATURE, OF_MODEL, label_line, metric_lines
 from evertrain.domain.batches import FeedKind
 from evertrain.domain.labels import LabelledDay, LabelProgress
 from tests.builders.models import NOW, a_feature_drift, a_model, a_verdict, days

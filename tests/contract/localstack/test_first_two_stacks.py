@@ -12,8 +12,8 @@ import boto3
 import numpy as np
 import pytest
 
-from evertrain.adapters.clients import client
-from evertrain.adapters.project_files import load_project
+from evertrain.adapters.aws.clients import client
+from evertrain.adapters.project.files import load_project
 from evertrain.adapters.stage import Stage
 from evertrain.demo.flights import Flights, after, load_flights
 from evertrain.domain.batches import Batch, Feed, FeedKind, Quarantine

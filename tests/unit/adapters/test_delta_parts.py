@@ -7,8 +7,8 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evertrain.adapters.delta_log import DataFile
-from evertrain.adapters.delta_parts import parts_of
+from evertrain.adapters.store.delta.log import DataFile
+from evertrain.adapters.store.delta.parts import parts_of
 from evertrain.domain.training import Interval
 
 START = datetime(2013, 4, 1, tzinfo=UTC)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from evertrain.adapters.estimators import InvalidEstimator, load_estimator
+from evertrain.adapters.training.estimators import InvalidEstimator, load_estimator
 
 
 def a_project(root: Path, code: str | None) -> Path:

@@ -13,7 +13,7 @@ import pytest
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
-from evertrain.adapters.lambda_endpoint import LambdaEndpoint
+from evertrain.adapters.release.endpoint import LambdaEndpoint
 from evertrain.ports.endpoint import Answer, EndpointError
 
 if TYPE_CHECKING:

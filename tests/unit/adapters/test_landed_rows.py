@@ -13,8 +13,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from evertrain.adapters import landed_rows
-from evertrain.adapters.landed_rows import LandedRows, LandedRowsReader
+from evertrain.adapters.landing import rows as landed_rows
+from evertrain.adapters.landing.rows import LandedRows, LandedRowsReader
 from evertrain.domain.batches import Fault, Feed
 from evertrain.domain.model_spec import BatchSize, Column, FeatureKind, Project
 from evertrain.ports.batch_reader import BatchRejected

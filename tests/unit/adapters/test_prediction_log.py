@@ -7,9 +7,15 @@ from datetime import timedelta
 import pyarrow.parquet as pq
 import pytest
 
-from evertrain.adapters.landed_rows import LandedRowsReader
-from evertrain.adapters.prediction_files import prediction_file
-from evertrain.adapters.prediction_log import LARGEST_MESSAGE, RowTooLarge, UnreadableMessage, packed, unpacked
+from evertrain.adapters.landing.prediction_files import prediction_file
+from evertrain.adapters.landing.prediction_log import (
+    LARGEST_MESSAGE,
+    RowTooLarge,
+    UnreadableMessage,
+    packed,
+    unpacked,
+)
+from evertrain.adapters.landing.rows import LandedRowsReader
 from evertrain.domain.model_spec import Project
 from evertrain.domain.predictions import is_logged
 from tests.builders.batches import PREDICTIONS

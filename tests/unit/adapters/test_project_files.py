@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from evertrain.adapters.documents import dump, load
-from evertrain.adapters.project_files import InvalidProject, load_project
+from evertrain.adapters.project.files import InvalidProject, load_project
 from evertrain.domain.model_spec import FeatureKind, KnownBy, Metric, ModelSpec
 
 REPOSITORY = Path(__file__).parents[3]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evertrain.adapters.row_keys import keys_of, labels_contradicting, rows_twice
+from evertrain.adapters.landing.row_keys import keys_of, labels_contradicting, rows_twice
 
 ROWS = st.lists(st.tuples(st.text(max_size=12), st.integers(-(2**62), 2**62)), max_size=60)
 
@@ -55,7 +55,7 @@ def test_many_rows_that_differ_a_little_are_all_apart() -> None:
 @pytest.mark.parametrize("seed", ["1", "2"])
 def test_every_process_makes_the_same(seed: str) -> None:
     code = (
-        "import pyarrow as pa; from evertrain.adapters.row_keys import keys_of;"
+        "import pyarrow as pa; from evertrain.adapters.landing.row_keys import keys_of;"
         "t = pa.table({'trip': ['a', 'ü', ''], 'event_time': pa.array([1, 2, 3], pa.timestamp('us', tz='UTC'))});"
         "print(keys_of(t, 'trip').tolist())"
     )

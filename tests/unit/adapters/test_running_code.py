@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from evertrain.adapters.running_code import running_code
+from evertrain.adapters.training.running_code import running_code
 
 DIGEST = "sha256:" + "5" * 64
 

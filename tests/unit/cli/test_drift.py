@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from evertrain.adapters import tabular_files
+from evertrain.adapters.monitoring import tabular_files
 from evertrain.cli.main import app
 
 

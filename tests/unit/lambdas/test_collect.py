@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from evertrain.adapters.prediction_files import prediction_file
-from evertrain.adapters.prediction_log import packed
+from evertrain.adapters.landing.prediction_files import prediction_file
+from evertrain.adapters.landing.prediction_log import packed
 from evertrain.domain.model_spec import Project
-from evertrain.use_cases.land_predictions import LandPredictions
+from evertrain.use_cases.landing.land_predictions import LandPredictions
 from lambdas.collect import handler
 from tests.builders.events import delivery
 from tests.builders.models import NOW, a_group, a_model, days

@@ -13,13 +13,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evertrain.adapters.documents import dump
-from evertrain.adapters.label_reports import label_file, read_report
-from evertrain.adapters.landed_rows import LandedRowsReader
+from evertrain.adapters.landing.label_reports import label_file, read_report
+from evertrain.adapters.landing.rows import LandedRowsReader
 from evertrain.domain.feeds import CLOCK_SKEW, EARLIEST, prediction_label_feed, schema_of
 from evertrain.domain.label_reports import LabelReport
 from evertrain.domain.model_spec import Metric, Project, Task
-from evertrain.use_cases.check_batch import feed_of
-from evertrain.use_cases.report_labels import MOST_LABELS, InvalidReport, LandLabels, ReportLabels
+from evertrain.use_cases.landing.check_batch import feed_of
+from evertrain.use_cases.landing.report_labels import MOST_LABELS, InvalidReport, LandLabels, ReportLabels
 from lambdas.collect import labels
 from tests.builders.batches import LABELS
 from tests.builders.events import delivery

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from evertrain.adapters.sqs_events import InvalidEvent
+from evertrain.adapters.aws.sqs_events import InvalidEvent
 from evertrain.domain.model_spec import Project
 from lambdas.monitor import handler, large_batches
 from tests.builders.landed import features_frame

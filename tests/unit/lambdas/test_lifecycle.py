@@ -8,7 +8,7 @@ import pytest
 from evertrain.domain.events import EventName
 from evertrain.domain.model_spec import SearchMethod, SearchSpace
 from evertrain.ports.decisions import LeaseHeld
-from evertrain.use_cases.finish_retraining import UnknownOutcome
+from evertrain.use_cases.training.finish_retraining import UnknownOutcome
 from lambdas.lifecycle import handler, wiring
 from tests.builders.retraining import MODEL, Retraining, a_trainable_model
 

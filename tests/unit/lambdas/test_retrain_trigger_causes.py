@@ -2,9 +2,9 @@
 
 import pytest
 
-from evertrain.adapters.sqs_events import InvalidEvent
+from evertrain.adapters.aws.sqs_events import InvalidEvent
 from evertrain.domain.model_spec import Project
-from evertrain.use_cases.decide_retraining import Cause, decision_id_of
+from evertrain.use_cases.deciding.decide_retraining import Cause, decision_id_of
 from lambdas.retrain_trigger.causes import causes_of
 from tests.builders.models import a_group, a_model
 

@@ -9,7 +9,7 @@ import pytest
 from evertrain.domain.labels import LabelledDay, LabelProgress
 from evertrain.domain.model_spec import Project
 from evertrain.ports.feature_store import Upkeep
-from evertrain.use_cases.maintain_store import Maintained
+from evertrain.use_cases.store.maintain_store import Maintained
 from lambdas.ingest import upkeep
 from tests.builders.batches import FEATURES, a_table_state
 from tests.builders.events import delivery

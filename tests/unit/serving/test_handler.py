@@ -18,8 +18,8 @@ import pytest
 from moto import mock_aws
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from evertrain.adapters import clients
-from evertrain.adapters.prediction_log import unpacked
+from evertrain.adapters.aws import clients
+from evertrain.adapters.landing.prediction_log import unpacked
 from evertrain.conversion import to_flat
 from evertrain.domain.predictions import Answered
 from serving import handler, wiring

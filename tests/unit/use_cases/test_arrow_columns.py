@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from evertrain.statistics.layouts import Categories
-from evertrain.use_cases.arrow_columns import as_column
+from evertrain.tables.columns import as_column
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_pandas_is_not_imported(tmp_path: Path) -> None:
     file = tmp_path / "rows.parquet"
     pq.write_table(pa.table({"x": [1.0, None], "c": ["a", None], "b": [True, None], "n": [1, 2]}), file)
     program = (
-        "import sys; from pathlib import Path; from evertrain.adapters.tabular_files import TabularFile;"
+        "import sys; from pathlib import Path; from evertrain.adapters.monitoring.tabular_files import TabularFile;"
         "file = TabularFile(Path(sys.argv[1])); features, _ = file.features(like=file);"
         "[file.column(feature) for feature in features]; list(file.parts(features));"
         "sys.exit('pandas' in sys.modules)"

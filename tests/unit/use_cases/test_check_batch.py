@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evertrain.adapters.prediction_files import prediction_file
+from evertrain.adapters.landing.prediction_files import prediction_file
 from evertrain.domain.batches import Batch, Feed, FeedKind, LandedObject, Quarantine
 from evertrain.domain.drift import DriftStatus
 from evertrain.domain.events import Event, EventName
@@ -16,8 +16,8 @@ from evertrain.domain.model_spec import Column, FeatureKind, Project
 from evertrain.ports.batches import ObjectGone
 from evertrain.statistics.reference import InvalidReference, Reference, build_reference
 from evertrain.statistics.sketch import Sketch
-from evertrain.use_cases import compare_batch
-from evertrain.use_cases.release_batch import NotReleasable, ReleaseBatch
+from evertrain.use_cases.landing.release_batch import NotReleasable, ReleaseBatch
+from evertrain.use_cases.monitoring import compare_batch
 from tests.builders.batches import FEATURES, LABELS
 from tests.builders.landed import features_frame, landed_features, landed_labels, parquet
 from tests.builders.models import NOW, a_champion, a_group, a_model, days, labels_table

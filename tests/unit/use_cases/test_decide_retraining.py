@@ -10,7 +10,7 @@ from evertrain.domain.decisions import Action, Reason, RecordedDecision
 from evertrain.domain.drift import DriftStatus
 from evertrain.domain.events import EventName
 from evertrain.domain.model_spec import Project
-from evertrain.use_cases.decide_retraining import Cause, DecideRetraining
+from evertrain.use_cases.deciding.decide_retraining import Cause, DecideRetraining
 from tests.builders.batches import FEATURES, LABELS, a_batch, a_quarantine
 from tests.builders.models import NOW, a_group, a_model, a_verdict, an_outcome, days
 from tests.builders.registry import a_version, champion_of

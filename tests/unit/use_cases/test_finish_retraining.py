@@ -6,8 +6,8 @@ import pytest
 
 from evertrain.domain.outcomes import ROWS_ARE_WANTING
 from evertrain.domain.training import NotEnoughHistory, NothingToChoose
-from evertrain.use_cases.finish_retraining import LONGEST_SENTENCE, sentence_of_failure
-from evertrain.use_cases.labelled_rows import UnusableRows
+from evertrain.tables.labelled_rows import UnusableRows
+from evertrain.use_cases.training.finish_retraining import LONGEST_SENTENCE, sentence_of_failure
 
 
 def test_a_lambda_s_error_message_is_told() -> None:

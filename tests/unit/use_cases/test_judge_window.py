@@ -9,7 +9,7 @@ import pytest
 from evertrain.domain.drift import DriftStatus, DriftVerdict
 from evertrain.domain.model_spec import Column, FeatureKind
 from evertrain.statistics.reference import build_reference
-from evertrain.use_cases.judge_window import JudgeWindow, NothingInWindow, WindowDrift
+from evertrain.use_cases.monitoring.judge_window import JudgeWindow, NothingInWindow, WindowDrift
 from tests.builders.batches import PREDICTIONS, a_batch
 from tests.builders.models import NOW, a_champion, a_model, a_verdict
 from tests.builders.registry import a_version

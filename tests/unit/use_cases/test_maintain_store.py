@@ -11,8 +11,8 @@ from evertrain.domain.batches import Feed
 from evertrain.domain.labels import LabelProgress, LabelTables, watermark
 from evertrain.domain.model_spec import Project
 from evertrain.ports.feature_store import Upkeep
-from evertrain.use_cases.maintain_store import Maintained, MaintainStore
-from evertrain.use_cases.measure_labels import MeasureLabels
+from evertrain.use_cases.store.maintain_store import Maintained, MaintainStore
+from evertrain.use_cases.store.measure_labels import MeasureLabels
 from tests.builders.batches import FEATURES, LABELS, a_table_state
 from tests.builders.models import NOW, a_group, a_model, days
 from tests.builders.registry import a_version

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evertrain.domain.model_spec import KnownBy
-from evertrain.use_cases import point_in_time
-from evertrain.use_cases.point_in_time import NONE, in_order, latest_known, take, valid_rows
+from evertrain.tables import point_in_time
+from evertrain.tables.point_in_time import NONE, in_order, latest_known, take, valid_rows
 
 START = datetime(2013, 4, 1, tzinfo=UTC)
 TIME = pa.timestamp("us", tz="UTC")

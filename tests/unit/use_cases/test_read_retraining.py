@@ -9,7 +9,7 @@ import pytest
 from evertrain.domain.model_spec import SearchMethod, SearchSpace
 from evertrain.domain.registry import UnknownVersion
 from evertrain.reports.retraining_page import RetrainingPage
-from evertrain.use_cases.read_retraining import ReadRetraining
+from evertrain.use_cases.training.read_retraining import ReadRetraining
 from tests.builders.models import days
 from tests.builders.retraining import MODEL, Retraining, a_trainable_model
 

@@ -12,8 +12,8 @@ from evertrain.domain.model_spec import GatePolicy, MovingWindow, SearchMethod, 
 from evertrain.domain.registry import RegistryConflict, VersionStatus
 from evertrain.domain.training import NotEnoughHistory, NothingToChoose, UnknownCandidate
 from evertrain.ports.endpoint import EndpointError
-from evertrain.use_cases.evaluate_contenders import ChampionNotComparable
-from evertrain.use_cases.roll_out import AlreadyPromoted
+from evertrain.use_cases.release.roll_out import AlreadyPromoted
+from evertrain.use_cases.training.evaluate_contenders import ChampionNotComparable
 from tests.builders.models import NOW, a_group, days
 from tests.builders.retraining import MODEL, Retraining, a_trainable_model
 

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
-from evertrain.use_cases.table_digest import digest_of
+from evertrain.tables.digest import digest_of
 
 NOON, SECOND = datetime(2013, 4, 1, 12, tzinfo=UTC), datetime(2013, 4, 2, tzinfo=UTC)
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 
-from evertrain.adapters.landed_rows import LandedRowsReader
-from evertrain.adapters.prediction_files import prediction_file
+from evertrain.adapters.landing.prediction_files import prediction_file
+from evertrain.adapters.landing.rows import LandedRowsReader
 from evertrain.domain.batches import Batch
 from evertrain.domain.drift import DriftStatus, DriftVerdict
 from evertrain.domain.model_spec import Project

@@ -1,0 +1,44 @@
+"""The present: the machine's, or the replayed one of a stage that goes through history."""
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from evertrain.adapters.aws.dynamodb import Table, sortable, text
+from evertrain.domain.errors import EvertrainError
+
+_PK, _SK = "clock", "replay"
+
+
+class NoReplayedPresent(EvertrainError):
+    """The stage's clock is a replayed one, and nobody has set it."""
+
+
+class SystemClock:
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+class ReplayClock:
+    """Reads the replayed present from the decisions table, each time: whoever drives the replay moves it."""
+
+    def __init__(self, *, table: Table) -> None:
+        self._table = table
+
+    def now(self) -> datetime:
+        """Raises NoReplayedPresent."""
+        item = self._table.get(_PK, _SK)
+        if item is None:
+            raise NoReplayedPresent("this stage replays history, but its present has not been set: `evertrain demo`")
+        return datetime.fromisoformat(item["moment"]["S"])
+
+    def set(self, now: datetime) -> None:
+        """Never back: an earlier present than the one that is set is passed over."""
+        moment = text(sortable(now))
+        self._table.update(
+            _PK, _SK, "SET moment = :now", "attribute_not_exists(moment) OR moment <= :now", now=moment
+        )
+
+
+def clock_of(name: str, *, decisions: Callable[[], Table]) -> SystemClock | ReplayClock:
+    """The clock of a stage, as its setting names it. Only a replayed one asks for the decisions table."""
+    return ReplayClock(table=decisions()) if name == "replay" else SystemClock()

@@ -1,0 +1,220 @@
+"""The batch log and the tables' states in DynamoDB. Layout: docs/architecture.md."""
+
+import zlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from evertrain.adapters.aws.dynamodb import ABSENT, LAST, Item, Table, key, number, sortable, text
+from evertrain.adapters.documents import dump, load
+from evertrain.domain.batches import Batch, Feed, FeedKind, Quarantine, TableState
+from evertrain.domain.drift import DriftVerdict
+from evertrain.domain.labels import LabelProgress
+
+_STATE = "state"
+_PROGRESS = "progress"
+
+
+class DynamoDBBatchLog:
+    """Quarantines in a row are counted in the order of recording, which need not be that of landing.
+
+    A batch and its verdicts are one transaction, so a feed may be judged for 97 models.
+    """
+
+    def __init__(self, *, table: Table) -> None:
+        self._table = table
+
+    def find(self, feed: Feed | None, batch_id: str) -> Batch | Quarantine | None:
+        item = self._item(feed, batch_id)
+        return None if item is None or "released" in item else _recorded(item)
+
+    def record(self, batch: Batch, verdicts: Sequence[DriftVerdict]) -> bool:
+        pk, models = _feed_key(batch.feed), [verdict.model for verdict in verdicts]
+        refused = self._table.transact(
+            self._table.put_of(
+                _batch_item(pk, batch.batch_id, "batch", batch, models),
+                f"{ABSENT} OR released = :yes",
+                yes={"BOOL": True},
+            ),
+            self._table.put_of(_pointer(pk, batch.event_time_min, pk, batch.batch_id)),
+            self._table.update_of(pk, _STATE, "SET quarantined_in_a_row = :zero", zero=number(0)),
+            *(
+                self._table.put_of(_verdict_key(verdict.model, batch) | {"document": _packed(verdict)})
+                for verdict in verdicts
+            ),
+        )
+        return refused is None
+
+    def record_quarantine(self, quarantine: Quarantine) -> bool:
+        pk, batch_id = _feed_key(quarantine.feed), quarantine.batch_id
+        writes = [
+            self._table.put_of(_batch_item(pk, batch_id, "quarantine", quarantine), ABSENT),
+            self._table.put_of(_pointer("quarantine", quarantine.quarantined_at, pk, batch_id)),
+        ]
+        if quarantine.feed is not None:
+            writes.append(self._table.update_of(pk, _STATE, "ADD quarantined_in_a_row :one", one=number(1)))
+        return self._table.transact(*writes) is None
+
+    def release(self, quarantine: Quarantine) -> bool:
+        return self._table.update(
+            _feed_key(quarantine.feed),
+            f"batch#{quarantine.batch_id}",
+            "SET released = :yes",
+            "kind = :quarantine",
+            yes={"BOOL": True},
+            quarantine=text("quarantine"),
+        )
+
+    def is_released(self, feed: Feed | None, batch_id: str) -> bool:
+        item = self._item(feed, batch_id)
+        return item is not None and "released" in item
+
+    def is_published(self, feed: Feed | None, batch_id: str) -> bool:
+        item = self._item(feed, batch_id)
+        return item is not None and bool(item["published"]["BOOL"])
+
+    def mark_published(self, feed: Feed | None, batch_id: str) -> None:
+        self._table.update(
+            _feed_key(feed), f"batch#{batch_id}", "SET published = :yes", "attribute_exists(pk)", yes={"BOOL": True}
+        )
+
+    def is_committed(self, feed: Feed, batch_id: str) -> bool:
+        item = self._item(feed, batch_id)
+        return item is not None and "committed" in item
+
+    def mark_committed(self, feed: Feed, batch_id: str) -> None:
+        self._table.update(
+            _feed_key(feed), f"batch#{batch_id}", "SET committed = :yes", "attribute_exists(pk)", yes={"BOOL": True}
+        )
+
+    def verdicts(self, model: str, group: str, *, limit: int) -> Sequence[DriftVerdict]:
+        return [_verdict(item) for item in self._table.query(_verdicts_pk(model, group), "verdict#", limit=limit)]
+
+    def verdicts_of(self, feed: Feed, batch_id: str) -> Sequence[DriftVerdict]:
+        item = self._item(feed, batch_id)
+        batch = _recorded(item) if item else None
+        if item is None or not isinstance(batch, Batch):
+            return []
+        keys = [_verdict_key(model["S"], batch) for model in item["models"]["L"]]
+        found = [self._table.get(each["pk"]["S"], each["sk"]["S"]) for each in keys]
+        return [_verdict(entry) for entry in found if entry is not None]
+
+    def batches(
+        self, feed: Feed, *, limit: int, since: datetime | None = None, before: datetime | None = None
+    ) -> Sequence[Batch]:
+        pointers = self._table.query(
+            _feed_key(feed),
+            "time#",
+            limit=limit,
+            since=sortable(since) if since else "",
+            # No key is a time alone, so the end itself is never met.
+            before=sortable(before) if before else LAST,
+        )
+        found = [self._pointed(item) for item in pointers]
+        return [batch for batch in found if isinstance(batch, Batch)]
+
+    def record_requests(self, verdict: DriftVerdict, *, feed: Feed) -> bool:
+        pk, model = _feed_key(feed), f"model#{verdict.model}"
+        item = key(pk, f"batch#{verdict.batch_id}") | {"kind": text("requests"), "published": {"BOOL": False}}
+        listed = key(model, f"requests#{sortable(verdict.event_time_max)}#{verdict.batch_id}")
+        refused = self._table.transact(
+            self._table.put_of(item, ABSENT), self._table.put_of(listed | {"document": _packed(verdict)})
+        )
+        return refused is None
+
+    def requests(self, model: str, *, limit: int) -> Sequence[DriftVerdict]:
+        return [_verdict(item) for item in self._table.query(f"model#{model}", "requests#", limit=limit)]
+
+    def quarantines(self, *, limit: int) -> Sequence[Quarantine]:
+        found = [self._pointed(item) for item in self._table.query("quarantine", "time#", limit=limit)]
+        return [quarantine for quarantine in found if isinstance(quarantine, Quarantine)]
+
+    def consecutive_quarantines(self, feed: Feed) -> int:
+        item = self._table.get(_feed_key(feed), _STATE)
+        return int(item["quarantined_in_a_row"]["N"]) if item and "quarantined_in_a_row" in item else 0
+
+    def _item(self, feed: Feed | None, batch_id: str) -> Item | None:
+        return self._table.get(_feed_key(feed), f"batch#{batch_id}")
+
+    def _pointed(self, pointer: Item) -> Batch | Quarantine | None:
+        item = self._table.get(pointer["of_pk"]["S"], pointer["of_sk"]["S"])
+        return _recorded(item) if item else None
+
+
+class DynamoDBTableStates:
+    def __init__(self, *, table: Table) -> None:
+        self._table = table
+
+    def get(self, feed: Feed) -> TableState | None:
+        item = self._table.get(_feed_key(feed), _STATE)
+        return load(TableState, item["table_state"]["S"]) if item and "table_state" in item else None
+
+    def put(self, feed: Feed, state: TableState) -> None:
+        self._table.update(
+            _feed_key(feed),
+            _STATE,
+            "SET table_state = :state, table_version = :version",
+            "attribute_not_exists(table_version) OR table_version < :version",
+            state=text(dump(state)),
+            version=number(state.version),
+        )
+
+
+class DynamoDBLabelProgress:
+    def __init__(self, *, table: Table) -> None:
+        self._table = table
+
+    def progress(self, model: str) -> LabelProgress | None:
+        item = self._table.get(_feed_key(Feed(kind=FeedKind.LABELS, name=model)), _PROGRESS)
+        return load(LabelProgress, item["document"]["S"]) if item else None
+
+    def put_progress(self, model: str, progress: LabelProgress) -> None:
+        self._table.update(
+            _feed_key(Feed(kind=FeedKind.LABELS, name=model)),
+            _PROGRESS,
+            "SET document = :document, measured_at = :at",
+            "attribute_not_exists(measured_at) OR measured_at < :at",
+            document=text(dump(progress)),
+            at=text(sortable(progress.measured_at)),
+        )
+
+
+def _feed_key(feed: Feed | None) -> str:
+    """Objects outside every feed are kept together."""
+    return f"feed#{feed}" if feed else "feed#unknown"
+
+
+def _batch_item(pk: str, batch_id: str, kind: str, value: Batch | Quarantine, models: Sequence[str] = ()) -> Item:
+    return key(pk, f"batch#{batch_id}") | {
+        "kind": text(kind),
+        "document": text(dump(value)),
+        "models": {"L": [text(model) for model in models]},
+        "published": {"BOOL": False},
+    }
+
+
+def _pointer(pk: str, moment: datetime, of_pk: str, batch_id: str) -> Item:
+    """Orders what is stored by content by time; the value itself has one place."""
+    return key(pk, f"time#{sortable(moment)}#{batch_id}") | {"of_pk": text(of_pk), "of_sk": text(f"batch#{batch_id}")}
+
+
+def _verdicts_pk(model: str, group: str) -> str:
+    return f"model#{model}#{group}"
+
+
+def _verdict_key(model: str, batch: Batch) -> dict[str, Any]:
+    return key(_verdicts_pk(model, batch.feed.name), f"verdict#{sortable(batch.event_time_min)}#{batch.batch_id}")
+
+
+def _recorded(item: Item) -> Batch | Quarantine:
+    document = item["document"]["S"]
+    return load(Batch, document) if item["kind"]["S"] == "batch" else load(Quarantine, document)
+
+
+def _packed(verdict: DriftVerdict) -> dict[str, Any]:
+    """Compressed, about ten times smaller: an item holds 400 KB, and a verdict on 500 features would not fit."""
+    return {"B": zlib.compress(dump(verdict), 6)}
+
+
+def _verdict(item: Item) -> DriftVerdict:
+    return load(DriftVerdict, zlib.decompress(item["document"]["B"]))

@@ -1,0 +1,301 @@
+"""Each column of a landed batch against what its feed declares: cast to the stored type, and every fault named."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from evertrain.adapters.store.schema import PLAIN_TIMESTAMP
+from evertrain.domain.batches import Fault
+from evertrain.domain.feeds import CLOCK_SKEW, EARLIEST, EVENT_TIME, FeedSchema
+from evertrain.domain.model_spec import Column, FeatureKind
+from evertrain.tables.columns import TIMESTAMP
+
+_LONGEST_MESSAGE = 240
+"""Characters. One stray quote makes a cell of half a file, and faults travel in events of at most 256 KB."""
+
+_TRUE, _FALSE = ["true", "True", "TRUE", "1"], ["false", "False", "FALSE", "0"]
+
+Values = Any
+"""A pyarrow column; pyarrow has no types of its own to check by."""
+
+
+@dataclass
+class Checked:
+    """The columns that could be cast, by the names that the store uses, and everything that is wrong."""
+
+    columns: dict[str, Values] = field(default_factory=dict)
+    faults: list[Fault] = field(default_factory=list)
+    place: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Checker:
+    """`is_text`: the cells are those of a CSV file, still to be read."""
+
+    schema: FeedSchema
+    is_text: bool
+    now: datetime
+
+    def check(self, raw: pa.Table, *, first_row: int = 0) -> Checked:
+        """Of a part of a batch; `first_row`: how many rows came before it."""
+        checked = Checked(place=f" (rows from {first_row + 1:,} on)" if first_row else "")
+        self._column(raw, checked, self.schema.key, self._as_key, stored_as=self.schema.key)
+        self._column(raw, checked, self.schema.landed_event_time, self._as_time, stored_as=EVENT_TIME)
+        for column in self.schema.columns:
+            convert = {
+                FeatureKind.NUMERIC: self._as_number,
+                FeatureKind.BOOLEAN: self._as_flag,
+                FeatureKind.CATEGORICAL: self._as_text,
+                FeatureKind.TIMESTAMP: self._as_time,
+            }[column.kind]
+            self._column(raw, checked, column.name, convert, stored_as=column.name, nullable=column.nullable)
+            if column.name in checked.columns:
+                self._values(checked, column)
+        self._times(checked)
+        self._duplicates(checked)
+        return checked
+
+    def _column(
+        self,
+        raw: pa.Table,
+        checked: Checked,
+        name: str,
+        convert: Callable[[Values], Values],
+        *,
+        stored_as: str,
+        nullable: bool = False,
+    ) -> None:
+        times = raw.column_names.count(name)
+        if not times:
+            there = ", ".join(raw.column_names[:20])
+            _fault(checked, "missing_column", name, f"{name}: the column is missing; there are {there}")
+            return
+        if times > 1:
+            _fault(checked, "duplicate_column", name, f"{name}: the column is there {times} times")
+            return
+        try:
+            values = convert(raw[name])
+        except _WrongType as wrong:
+            _fault(checked, wrong.code, name, f"{name}: {wrong}")
+            return
+        if not nullable and values.null_count:
+            _fault(checked, "null", name, f"{name}: {values.null_count} of {len(values)} rows have none")
+        checked.columns[stored_as] = values
+
+    # --- what a column's kind takes -------------------------------------------------------------
+
+    def _as_key(self, values: Values) -> Values:
+        if pa.types.is_integer(values.type):
+            return pc.cast(values, pa.string())
+        return self._as_text(values)
+
+    def _as_text(self, values: Values) -> Values:
+        if pa.types.is_dictionary(values.type):
+            values = pc.cast(values, values.type.value_type)
+        if pa.types.is_null(values.type) or pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+            return pc.cast(values, pa.string())
+        raise _WrongType(f"must be text, not {values.type}")
+
+    def _as_number(self, values: Values) -> Values:
+        if self.is_text or pa.types.is_null(values.type):
+            return _read(values, pa.float64(), "a number")
+        if self.schema.binary and pa.types.is_boolean(values.type):
+            return pc.cast(pc.cast(values, pa.int8()), pa.float64())
+        if not (
+            pa.types.is_integer(values.type) or pa.types.is_floating(values.type) or pa.types.is_decimal(values.type)
+        ):
+            raise _WrongType(f"must be a number, not {values.type}")
+        numbers = pc.cast(values, pa.float64(), safe=False)
+        # NaN is how data frames write what is missing.
+        return pc.if_else(pc.is_nan(numbers), pa.scalar(None, pa.float64()), numbers)
+
+    def _as_flag(self, values: Values) -> Values:
+        if not self.is_text:
+            if pa.types.is_boolean(values.type) or pa.types.is_null(values.type):
+                return pc.cast(values, pa.bool_())
+            raise _WrongType(f"must be true or false, not {values.type}")
+        known = pc.is_in(values, pa.array([*_TRUE, *_FALSE]))
+        _refuse_others(values, known, "true or false")
+        return pc.if_else(pc.is_valid(values), pc.is_in(values, pa.array(_TRUE)), pa.scalar(None, pa.bool_()))
+
+    def _as_time(self, values: Values) -> Values:
+        if self.is_text:
+            # Data frames write nanoseconds, with a zone or without.
+            values = _read(values, pa.timestamp("ns", tz="UTC"), "an ISO 8601 time", or_else=pa.timestamp("ns"))
+        if not (pa.types.is_timestamp(values.type) or pa.types.is_null(values.type)):
+            raise _WrongType(f"must be a timestamp, not {values.type}")
+        # Fractions of a microsecond are cut, an overflow is not wrapped round.
+        try:
+            if pa.types.is_timestamp(values.type) and values.type.tz is None:
+                values = self._in_utc(values)
+            return pc.cast(values, options=pc.CastOptions(TIMESTAMP, allow_time_truncate=True))
+        except pa.ArrowInvalid as error:
+            raise _WrongType("must be times that microseconds can count") from error
+
+    def _in_utc(self, values: Values) -> Values:
+        """Of times without a zone. A column without any value has none that could be misread."""
+        offset = self.schema.utc_offset
+        if offset is None and values.null_count < len(values):
+            example = _seconds_as_text(values.drop_null().slice(0, 1))[0].as_py()
+            remedy = "write them with one"
+            if self.schema.group:
+                remedy += f", or declare time_zone in features/{self.schema.group}.toml"
+            raise _ZoneMissing(f"times without a zone, such as {example}; {remedy}")
+        times = pc.cast(values, options=pc.CastOptions(PLAIN_TIMESTAMP, allow_time_truncate=True))
+        return pc.subtract_checked(times, pa.scalar(offset, pa.duration("us"))) if offset else times
+
+    # --- what values must hold to ---------------------------------------------------------------
+
+    def _values(self, checked: Checked, column: Column) -> None:
+        values = checked.columns[column.name]
+        if column.kind is FeatureKind.TIMESTAMP:
+            self._not_too_early(checked, column.name)
+        if not pa.types.is_floating(values.type):
+            return
+        self._where(checked, column.name, "not_finite", pc.invert(pc.is_finite(values)), "are not finite")
+        if column.minimum is not None:
+            told = f"are below the minimum {column.minimum:g}"
+            self._where(checked, column.name, "out_of_range", pc.less(values, column.minimum), told)
+        if column.maximum is not None:
+            told = f"are above the maximum {column.maximum:g}"
+            self._where(checked, column.name, "out_of_range", pc.greater(values, column.maximum), told)
+        if self.schema.binary:
+            # Not `is_in`: to it -0.0 is another number than 0.0.
+            other = pc.and_(pc.not_equal(values, 0.0), pc.not_equal(values, 1.0))
+            self._where(checked, column.name, "out_of_range", other, "are neither 0 nor 1")
+
+    def _times(self, checked: Checked) -> None:
+        if EVENT_TIME in checked.columns:
+            self._not_too_early(checked, EVENT_TIME)
+            latest = pa.scalar(self.now + CLOCK_SKEW, TIMESTAMP)
+            late = pc.greater(checked.columns[EVENT_TIME], latest)
+            told = f"are in the future; it is {self.now:%Y-%m-%d %H:%M} UTC"
+            self._where(checked, EVENT_TIME, "future_event_time", late, told)
+
+    def _not_too_early(self, checked: Checked, name: str) -> None:
+        early = pc.less(checked.columns[name], pa.scalar(EARLIEST, TIMESTAMP))
+        self._where(checked, name, "out_of_range", early, f"are before {EARLIEST.year}")
+
+    def _where(self, checked: Checked, name: str, code: str, bad: Values, told: str) -> None:
+        count = pc.sum(bad).as_py() or 0
+        if count:
+            values = checked.columns[name].filter(pc.fill_null(bad, False))
+            # Times as text by Arrow: Python's own end at the year 9999.
+            is_time = pa.types.is_timestamp(values.type)
+            example = (_seconds_as_text(values) if is_time else values)[0].as_py()
+            message = f"{name}: {count} of {len(bad)} values {told}, such as {example}"
+            _fault(checked, code, name, message)
+
+    def _duplicates(self, checked: Checked) -> None:
+        if self.schema.key not in checked.columns or EVENT_TIME not in checked.columns:
+            return
+        keys = pa.table({name: checked.columns[name] for name in (self.schema.key, EVENT_TIME)})
+        twice = _several(keys, keys.column_names)
+        if not twice.num_rows:
+            return
+        if self.schema.label:
+            self._labels_again(checked, keys)
+            return
+        fault = duplicate_fault(self.schema.key, twice.num_rows)
+        example = twice[self.schema.key][0].as_py()
+        _fault(checked, fault.code, fault.column, f"{fault.message}, such as {example}")
+
+    def _labels_again(self, checked: Checked, keys: pa.Table) -> None:
+        """The same label again is one label: one is kept. Which of two others is meant, nobody can tell; later files
+        correct earlier ones."""
+        label = self.schema.label
+        if label not in checked.columns:
+            return
+        labelled = keys.append_column(label, checked.columns[label])
+        different = labelled.group_by(labelled.column_names).aggregate([])
+        several = _several(different, keys.column_names)
+        if several.num_rows:
+            fault = contradiction_fault(label, several.num_rows)
+            example = several[self.schema.key][0].as_py()
+            _fault(checked, fault.code, fault.column, f"{fault.message}, such as {example}")
+        else:
+            checked.columns = {name: different[name] for name in different.column_names}
+
+
+def duplicate_fault(key: str, rows: int) -> Fault:
+    return Fault(code="duplicate_rows", column=key, message=f"{key}: {rows} rows are there more than once")
+
+
+def contradiction_fault(label: str, rows: int) -> Fault:
+    message = f"{label}: {rows} rows are labelled in several ways"
+    return Fault(code="contradicting_labels", column=label, message=message)
+
+
+def volume_faults(rows: int, schema: FeedSchema) -> Iterator[Fault]:
+    least, most = schema.batch.minimum_rows, schema.batch.maximum_rows
+    if rows < least:
+        yield Fault(code="too_few_rows", message=f"the batch has {rows:,} rows, {least:,} are the least")
+    if most is not None and rows > most:
+        yield Fault(code="too_many_rows", message=f"the batch has {rows:,} rows, {most:,} are the most")
+
+
+def missing_faults(missing: Mapping[str, int], rows: int, schema: FeedSchema) -> Iterator[Fault]:
+    """`missing`: by column, how many of the rows have no value."""
+    for column in schema.columns:
+        share = missing[column.name] / rows
+        if column.maximum_missing is not None and share > column.maximum_missing:
+            told = f"{share:.1%} of the values are missing, {column.maximum_missing:.1%} may be"
+            yield Fault(code="too_many_missing", column=column.name, message=f"{column.name}: {told}")
+
+
+def _several(rows: pa.Table, names: list[str]) -> pa.Table:
+    """The values of these columns that are there more than once."""
+    counted = rows.group_by(names).aggregate([([], "count_all")])
+    return counted.filter(pc.greater(counted["count_all"], 1))
+
+
+class _WrongType(Exception):
+    """The column's values are of another kind than declared."""
+
+    code = "wrong_type"
+
+
+class _ZoneMissing(_WrongType):
+    """Nobody says of which clock the column's times are."""
+
+    code = "time_zone_missing"
+
+
+def _read(values: Values, wanted: Any, told: str, *, or_else: Any = None) -> Values:
+    """Text as the wanted type, or else as another one. Names a value that cannot be read."""
+    for reading in filter(None, (wanted, or_else)):
+        with suppress(pa.ArrowInvalid):
+            return pc.cast(values, reading)
+    for value in values.drop_null().unique().to_pylist():
+        if not _reads(value, wanted, or_else):
+            raise _WrongType(f"must be {told}, not {value!r}")
+    raise _WrongType(f"must be {told} in one form, but some rows have a time zone and some have none")
+
+
+def _reads(value: str, *readings: Any) -> bool:
+    for reading in filter(None, readings):
+        with suppress(pa.ArrowInvalid):
+            pc.cast(pa.array([value]), reading)
+            return True
+    return False
+
+
+def _refuse_others(values: Values, known: Values, told: str) -> None:
+    others = values.filter(pc.and_(pc.is_valid(values), pc.invert(known)))
+    if len(others):
+        raise _WrongType(f"must be {told}, not {others[0].as_py()!r}")
+
+
+def _seconds_as_text(times: Values) -> Values:
+    return pc.cast(pc.cast(pc.cast(times, PLAIN_TIMESTAMP), pa.timestamp("s"), safe=False), pa.string())
+
+
+def _fault(checked: Checked, code: str, column: str, message: str) -> None:
+    message += checked.place
+    shown = message if len(message) <= _LONGEST_MESSAGE else f"{message[: _LONGEST_MESSAGE - 1]}…"
+    checked.faults.append(Fault(code=code, column=column, message=shown))

@@ -1,0 +1,140 @@
+"""Landed objects, their copies in quarantine, and normalised batch files, in S3."""
+
+import io
+import shutil
+from collections.abc import Iterator
+from datetime import datetime
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
+
+from botocore.exceptions import ClientError
+
+from evertrain.adapters.documents import dump
+from evertrain.adapters.landing.temporary_files import temporary_file
+from evertrain.domain.batches import Feed, LandedObject, Quarantine
+from evertrain.ports.batches import ObjectGone
+from evertrain.ports.feature_store import StoredFile
+
+if TYPE_CHECKING:
+    from botocore.response import StreamingBody
+    from mypy_boto3_s3 import S3Client
+    from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
+
+_CHUNK = 1 << 20
+_INGESTED_AT = "ingested-at"
+
+LANDED_AT = "landed-at"
+"""Metadata of an object that is landed again: it is known from when it landed first."""
+
+
+class S3LandingZone:
+    def __init__(self, *, client: "S3Client") -> None:
+        self._client = client
+
+    def read(self, landed: LandedObject) -> BinaryIO:
+        body = self._get(landed)
+        file = temporary_file()
+        shutil.copyfileobj(body, file, _CHUNK)
+        file.seek(0)
+        return file
+
+    def size(self, landed: LandedObject) -> int:
+        return self._head(landed)["ContentLength"]
+
+    def landed_at(self, landed: LandedObject) -> datetime:
+        found = self._head(landed)
+        earlier = found["Metadata"].get(LANDED_AT)
+        return min(found["LastModified"], datetime.fromisoformat(earlier)) if earlier else found["LastModified"]
+
+    def chunks(self, landed: LandedObject) -> Iterator[bytes]:
+        yield from self._get(landed).iter_chunks(_CHUNK)
+
+    def read_spans(self, landed: LandedObject, *spans: tuple[int, int]) -> BinaryIO:
+        size = self.size(landed)
+        # Never spooled: what is not written takes no space on a disk.
+        file = cast("BinaryIO", TemporaryFile())  # noqa: SIM115  # its user closes it
+        try:
+            file.truncate(size)
+            for offset, length in spans:
+                file.seek(offset)
+                shutil.copyfileobj(self._get(landed, Range=f"bytes={offset}-{offset + length - 1}"), file, _CHUNK)
+            file.seek(0)
+        except BaseException:
+            file.close()
+            raise
+        return file
+
+    def _head(self, landed: LandedObject) -> "HeadObjectOutputTypeDef":
+        try:
+            return self._client.head_object(Bucket=landed.bucket, Key=landed.key)
+        except ClientError as error:
+            if error.response["Error"]["Code"] not in ("404", "NoSuchKey"):
+                raise
+            raise _gone(landed) from error
+
+    def _get(self, landed: LandedObject, **options: Any) -> "StreamingBody":
+        try:
+            return self._client.get_object(Bucket=landed.bucket, Key=landed.key, **options)["Body"]
+        except self._client.exceptions.NoSuchKey as error:
+            raise _gone(landed) from error
+
+
+class S3Landing:
+    def __init__(self, *, client: "S3Client", bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def put(self, key: str, body: bytes) -> None:
+        self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
+
+
+class S3QuarantineStore:
+    def __init__(self, *, client: "S3Client", bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def put(self, quarantine: Quarantine, body: BinaryIO) -> str:
+        body.seek(0)
+        self._client.put_object(Bucket=self._bucket, Key=f"{_folder(quarantine)}/object", Body=body)
+        return self._with_reasons(quarantine)
+
+    def copy(self, quarantine: Quarantine, landed: LandedObject) -> str:
+        source: Any = {"Bucket": landed.bucket, "Key": landed.key}
+        # In parts where it must: a single copy takes 5 GB.
+        self._client.copy(source, self._bucket, f"{_folder(quarantine)}/object")
+        return self._with_reasons(quarantine)
+
+    def _with_reasons(self, quarantine: Quarantine) -> str:
+        folder = _folder(quarantine)
+        self._client.put_object(
+            Bucket=self._bucket, Key=f"{folder}/reasons.json", Body=dump(quarantine), ContentType="application/json"
+        )
+        return f"s3://{self._bucket}/{folder}/object"
+
+
+class S3BatchFiles:
+    def __init__(self, *, client: "S3Client", bucket: str) -> None:
+        self._client = client
+        self._bucket = bucket
+
+    def put_if_absent(self, feed: Feed, path: str, file: BinaryIO, *, ingested_at: datetime) -> StoredFile:
+        key, stamp = f"tables/{feed}/{path}", {_INGESTED_AT: ingested_at.isoformat()}
+        size = file.seek(0, io.SEEK_END)
+        file.seek(0)
+        try:
+            self._client.put_object(Bucket=self._bucket, Key=key, Body=file, Metadata=stamp, IfNoneMatch="*")
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "PreconditionFailed":
+                raise
+            there = self._client.head_object(Bucket=self._bucket, Key=key)
+            earlier = datetime.fromisoformat(there["Metadata"][_INGESTED_AT])
+            return StoredFile(size=there["ContentLength"], ingested_at=earlier)
+        return StoredFile(size=size, ingested_at=ingested_at)
+
+
+def _folder(quarantine: Quarantine) -> str:
+    return f"{quarantine.source_key}/{quarantine.batch_id}"
+
+
+def _gone(landed: LandedObject) -> ObjectGone:
+    return ObjectGone(f"s3://{landed.bucket}/{landed.key} is gone")

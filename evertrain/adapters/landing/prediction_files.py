@@ -1,0 +1,44 @@
+"""Requests and answers as a Parquet file of the feed `predictions/<model>`."""
+
+import io
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from evertrain.adapters.store.schema import stored_schema
+from evertrain.domain.feeds import EVENT_TIME, INGESTED_AT, schema_of_predictions
+from evertrain.domain.model_spec import FeatureKind, ModelSpec
+from evertrain.domain.predictions import MODEL_VERSION, PREDICTION, PREDICTION_ID, Answered
+from evertrain.scoring.rows import read_time
+
+
+def prediction_file(spec: ModelSpec, answered: Sequence[Answered]) -> bytes:
+    """Equal requests give equal bytes. A feature that a request's version did not have is missing."""
+    stored = stored_schema(schema_of_predictions(spec))
+    schema = stored.remove(stored.get_field_index(INGESTED_AT))
+    columns = {
+        PREDICTION_ID: [name for each in answered for name in each.row_ids],
+        EVENT_TIME: [each.answered_at for each in answered for _ in each.rows],
+        MODEL_VERSION: [each.model_version for each in answered for _ in each.rows],
+        PREDICTION: [float(prediction) for each in answered for prediction in each.predictions],
+        **{
+            feature.name: [_value(row.get(feature.name), feature.kind) for each in answered for row in each.rows]
+            for feature in spec.features
+        },
+    }
+    file = io.BytesIO()
+    pq.write_table(pa.table(columns, schema=schema), file, compression="zstd")
+    return file.getvalue()
+
+
+def _value(value: object, kind: FeatureKind) -> object:
+    """None where a version of the model took another kind than is declared now."""
+    if kind is FeatureKind.CATEGORICAL:
+        # JSON may carry half of a surrogate pair, Parquet may not.
+        return value.encode("utf-8", "replace").decode() if isinstance(value, str) else None
+    if kind is FeatureKind.TIMESTAMP:
+        return read_time(value)
+    if kind is FeatureKind.BOOLEAN:
+        return value if isinstance(value, bool) else None
+    return float(value) if isinstance(value, int | float) else None

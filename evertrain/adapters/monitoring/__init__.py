@@ -1,0 +1,1 @@
+"""Metrics, drift records, and files compared without a stage."""

@@ -1,0 +1,1 @@
+"""Model folders as they are written, and a deployable's settings."""

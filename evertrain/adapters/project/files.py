@@ -1,0 +1,241 @@
+"""Reads a project's TOML files into a `Project`. Every fault is named with its file, its key and what is allowed."""
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from math import prod
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from evertrain.adapters.project.schema import FeaturesTable, GroupFile, ModelFile, Table
+from evertrain.domain.errors import EvertrainError
+from evertrain.domain.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH
+from evertrain.domain.model_spec import FeatureGroup, FeatureKind, Metric, ModelSpec, Project, Task
+from evertrain.domain.predictions import MODEL_VERSION, PREDICTION, PREDICTION_ID
+from evertrain.domain.task_sizes import FARGATE_MEMORY_MIB
+from evertrain.domain.training import duration_name
+
+RESERVED_COLUMNS = (EVENT_TIME, INGESTED_AT, INGESTED_MONTH, PREDICTION_ID, MODEL_VERSION, PREDICTION)
+"""Tables of the feature store have columns of these names besides the group's own."""
+
+MOST_CANDIDATES = 100
+"""Of a retraining: each is a container."""
+
+
+class InvalidProject(EvertrainError):
+    """Something in the project's TOML files is not right. Lines of `file: key: what, what is allowed`."""
+
+    def __init__(self, faults: Sequence[str]) -> None:
+        super().__init__("\n".join(faults))
+        self.faults = tuple(faults)
+
+
+def load_project(root: Path) -> Project:
+    """Every feature group and model below `root`. Raises InvalidProject with all faults of all files."""
+    faults: list[str] = []
+    groups: dict[str, FeatureGroup] = {}
+    for path in sorted((root / "features").glob("*.toml")):
+        file = path.relative_to(root)
+        read = _read(path, file, GroupFile, faults)
+        if read is not None and not _collect(faults, file, _name_faults(path.stem), _group_faults(read)):
+            groups[path.stem] = read.to_group(path.stem)
+    broken = {path.stem for path in (root / "features").glob("*.toml")} - groups.keys()
+    models: dict[str, ModelSpec] = {}
+    for path in sorted((root / "models").glob("*/model.toml")):
+        file, name = path.relative_to(root), path.parent.name
+        declared = _read(path, file, ModelFile, faults)
+        if declared is None or _collect(faults, file, _name_faults(name), _model_faults(declared, groups, broken)):
+            continue
+        if not broken:
+            models[name] = declared.to_model(name, groups)
+    if not faults and not models:
+        faults.append("models/: no models/<name>/model.toml there; run this in the project's folder")
+    if faults:
+        raise InvalidProject(faults)
+    return Project(groups=groups, models=models)
+
+
+# --- what a single key cannot know ----------------------------------------------------------------
+
+
+def _name_faults(name: str) -> Iterator[str]:
+    # The name becomes part of bucket keys, function names and routes.
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,30}", name):
+        yield f"the name {name!r} is not allowed: lower-case letters, digits and _, at most 31, a letter first"
+
+
+def _group_faults(file: GroupFile) -> Iterator[str]:
+    for key in ("entity_key", "event_time"):
+        column = getattr(file, key)
+        if column in file.columns:
+            yield f"{key}: {column!r} is declared in [columns] too; a key or a time is not a feature"
+    if file.batch.maximum_rows is not None and file.batch.maximum_rows < file.batch.minimum_rows:
+        yield f"batch.minimum_rows: {file.batch.minimum_rows} is above maximum_rows {file.batch.maximum_rows}"
+    if file.entity_key == file.event_time:
+        yield f"entity_key: {file.entity_key!r} is the event_time too; they are two columns"
+    for name, column in file.columns.items():
+        if name in RESERVED_COLUMNS and name != file.event_time:
+            yield f"columns.{name}: the name is reserved by the feature store; choose another"
+        bounded = column.minimum is not None or column.maximum is not None
+        if bounded and column.kind is not FeatureKind.NUMERIC:
+            yield f"columns.{name}: minimum and maximum are for numeric columns, this one is {column.kind}"
+        if column.maximum_missing is not None and not column.nullable:
+            yield f"columns.{name}.maximum_missing: the column is not nullable, none may be missing"
+        if column.minimum is not None and column.maximum is not None and column.minimum > column.maximum:
+            yield f"columns.{name}.minimum: {column.minimum:g} is above the maximum {column.maximum:g}"
+
+
+def _model_faults(file: ModelFile, groups: Mapping[str, FeatureGroup], broken: Set[str]) -> Iterator[str]:
+    if file.metric.task is not file.task:
+        allowed = ", ".join(metric for metric in Metric if metric.task is file.task)
+        yield f"metric: {file.metric} is not a metric of {file.task}; allowed: {allowed}"
+    yield from _feature_faults(file, groups, broken)
+    yield from _label_faults(file)
+    drift = file.triggers.drift
+    if drift.drifted_batches > drift.of_last:
+        yield f"triggers.drift.drifted_batches: {drift.drifted_batches} of the last {drift.of_last} can never be"
+    if file.training.embargo < file.label.latency:
+        embargo, latency = duration_name(file.training.embargo), duration_name(file.label.latency)
+        told = f"{embargo} is shorter than label.latency {latency}"
+        why = "labels of the last rows before validation would not have been known yet"
+        yield f"training.embargo: {told}: {why}; declare at least {latency}"
+    lengths = file.training.windows
+    if len(set(lengths)) < len(lengths):
+        yield "training.windows: a window is named twice"
+    tried = len(lengths) * prod(len(values) for values in file.training.search.parameters.values())
+    if tried > MOST_CANDIDATES:
+        yield f"training.search.parameters: {tried} candidates with the windows, {MOST_CANDIDATES} are allowed"
+    if file.task_size is not None:
+        yield from _task_size_faults(file.task_size.cpu, file.task_size.memory_mib)
+
+
+def _label_faults(file: ModelFile) -> Iterator[str]:
+    absent = file.label.absent
+    if absent is None:
+        return
+    if file.task is Task.CLASSIFICATION and absent not in (0, 1):
+        yield f"label.absent: {absent:g} is no class; allowed: 0, 1"
+    if file.label.minimum_coverage is not None:
+        yield "label.minimum_coverage: where a label may be absent, coverage says nothing; leave out one of the two"
+
+
+def _task_size_faults(cpu: int, memory_mib: int) -> Iterator[str]:
+    if cpu not in FARGATE_MEMORY_MIB:
+        yield f"task_size.cpu: {cpu} is not offered by Fargate; allowed: {_listed(FARGATE_MEMORY_MIB)}"
+    elif memory_mib not in FARGATE_MEMORY_MIB[cpu]:
+        allowed = _listed(FARGATE_MEMORY_MIB[cpu])
+        yield f"task_size.memory_mib: not {memory_mib} with cpu {cpu}; allowed: {allowed}"
+
+
+def _feature_faults(file: ModelFile, groups: Mapping[str, FeatureGroup], broken: Set[str]) -> Iterator[str]:
+    unknown = [name for name in file.features if name not in groups]
+    for name in unknown:
+        if name not in broken:  # whose own faults are told already
+            yield f"features.{name}: there is no features/{name}.toml; known groups: {_listed(groups) or 'none'}"
+    if unknown:
+        return
+    own = groups[next(iter(file.features))]
+    for name, table in file.features.items():
+        yield from _column_faults(table, groups[name])
+        yield from _join_faults(table, groups[name], own=own)
+    named = [column for table in file.features.values() for column in table.columns]
+    for column in sorted({column for column in named if named.count(column) > 1}):
+        yield f"features: {column!r} is named twice"
+    if file.label.name in (*named, *(column.name for column in own.columns), *_not_features(own)):
+        told = f"{file.label.name!r} is a column of features/{own.name}.toml already; a label has its own name"
+        yield f"label.name: {told}"
+    kinds = {
+        column.name: column.kind
+        for name, table in file.features.items()
+        for column in groups[name].columns
+        if column.name in table.columns
+    }
+    for index, entry in enumerate(file.gate.slices):
+        allowed = [column for column in named if column in kinds and not kinds[column].is_quantity]
+        if entry.column not in allowed:
+            told = f"{entry.column!r} cannot be sliced by; allowed: {_listed(allowed) or 'none'}"
+            yield f"gate.slices.{index}.column: {told}"
+
+
+def _column_faults(table: FeaturesTable, group: FeatureGroup) -> Iterator[str]:
+    known, file = [column.name for column in group.columns], f"features/{group.name}.toml"
+    for column in table.columns:
+        if column not in known:
+            yield f"features.{group.name}: {column!r} is no column of {file}; allowed: {_listed(known)}"
+
+
+def _join_faults(table: FeaturesTable, group: FeatureGroup, *, own: FeatureGroup) -> Iterator[str]:
+    where = f"features.{group.name}"
+    if group is own:
+        for key in ("key", "maximum_age", "known_by"):
+            if getattr(table, key) is not None:
+                yield f"{where}.{key}: not for the first group, whose rows are predicted; others are joined to it"
+        return
+    for key in ("key", "maximum_age"):
+        if getattr(table, key) is None:
+            yield f"{where}.{key}: missing; a group that is joined to {own.name} needs it"
+    texts = [column.name for column in own.columns if column.kind is FeatureKind.CATEGORICAL]
+    if table.key is not None and table.key not in (own.entity_key, *texts):
+        told = f"{table.key!r} is no key of features/{own.name}.toml; allowed: {_listed([own.entity_key, *texts])}"
+        yield f"{where}.key: {told}"
+
+
+def _not_features(group: FeatureGroup) -> Iterator[str]:
+    yield from (group.entity_key, group.event_time, *RESERVED_COLUMNS)
+
+
+# --- reading --------------------------------------------------------------------------------------
+
+Read = TypeVar("Read", bound=Table)
+
+
+def _read(path: Path, file: Path, cls: type[Read], faults: list[str]) -> Read | None:
+    try:
+        return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        faults.append(f"{file}: not TOML: {error}")
+    except ValidationError as error:
+        faults.extend(f"{file}: {_sentence(entry, cls)}" for entry in error.errors(include_url=False))
+    return None
+
+
+def _sentence(entry: Mapping[str, Any], cls: type[Table]) -> str:
+    location: tuple[int | str, ...] = entry["loc"]
+    key = ".".join(str(part) for part in location)
+    match entry["type"]:
+        case "extra_forbidden":
+            return f"{key}: unknown key; allowed here: {_listed(_keys_at(cls, location[:-1]))}"
+        case "missing":
+            return f"{key}: missing"
+        case "value_error":
+            return f"{key}: {entry['ctx']['error']}, not {entry['input']!r}"
+    return f"{key}: {entry['msg'][0].lower()}{entry['msg'][1:]}, not {entry['input']!r}"
+
+
+def _keys_at(cls: type[Table], location: Sequence[int | str]) -> Iterator[str]:
+    """The keys of the table at this place: walks the declared types along the location."""
+    for part in location:
+        if isinstance(part, str) and part in cls.model_fields:
+            inner = _table_in(cls.model_fields[part].annotation)
+            if inner is not None:
+                cls = inner
+    yield from cls.model_fields
+
+
+def _table_in(annotation: Any) -> type[Table] | None:
+    if isinstance(annotation, type) and issubclass(annotation, Table):
+        return annotation
+    return next((found for part in getattr(annotation, "__args__", ()) if (found := _table_in(part))), None)
+
+
+def _collect(faults: list[str], file: Path, *found: Iterator[str]) -> bool:
+    """True where there was a fault."""
+    before = len(faults)
+    faults.extend(f"{file}: {fault}" for several in found for fault in several)
+    return len(faults) > before
+
+
+def _listed(names: Iterable[object]) -> str:
+    return ", ".join(str(name) for name in names)

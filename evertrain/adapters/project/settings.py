@@ -1,0 +1,93 @@
+"""What a deployable is told by its environment. Nothing is read before it is asked for."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from evertrain.domain.errors import EvertrainError
+
+
+class MissingSetting(EvertrainError):
+    """An environment variable that this deployable needs is not set."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Names of the deployed resources.
+
+    >>> Settings({"LANDING_BUCKET": "landing-1"}).landing_bucket
+    'landing-1'
+    >>> Settings({}).landing_bucket  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    evertrain...MissingSetting: LANDING_BUCKET is not set; the CDK app sets it on each function
+    """
+
+    environment: Mapping[str, str]
+
+    @classmethod
+    def from_environment(cls) -> "Settings":
+        return cls(os.environ)
+
+    def _get(self, name: str) -> str:
+        value = self.environment.get(name)
+        if not value:
+            raise MissingSetting(f"{name} is not set; the CDK app sets it on each function")
+        return value
+
+    @property
+    def stage(self) -> str:
+        return self.environment.get("EVERTRAIN_STAGE", "dev")
+
+    @property
+    def clock(self) -> str:
+        """`system`, or `replay` where the present is replayed history."""
+        return self.environment.get("EVERTRAIN_CLOCK", "system")
+
+    @property
+    def landing_bucket(self) -> str:
+        return self._get("LANDING_BUCKET")
+
+    @property
+    def feature_store_bucket(self) -> str:
+        return self._get("FEATURE_STORE_BUCKET")
+
+    @property
+    def artifact_bucket(self) -> str:
+        return self._get("ARTIFACT_BUCKET")
+
+    @property
+    def quarantine_bucket(self) -> str:
+        return self._get("QUARANTINE_BUCKET")
+
+    @property
+    def batches_table(self) -> str:
+        return self._get("BATCHES_TABLE")
+
+    @property
+    def decisions_table(self) -> str:
+        return self._get("DECISIONS_TABLE")
+
+    @property
+    def registry_table(self) -> str:
+        return self._get("REGISTRY_TABLE")
+
+    @property
+    def event_bus_name(self) -> str:
+        return self._get("EVENT_BUS_NAME")
+
+    @property
+    def escalation_topic_arn(self) -> str:
+        return self._get("ESCALATION_TOPIC_ARN")
+
+    @property
+    def large_object_bytes(self) -> int:
+        """What is larger is checked in parts."""
+        return int(self._get("LARGE_OBJECT_BYTES"))
+
+    @property
+    def large_batches_arn(self) -> str:
+        return self._get("LARGE_BATCHES_ARN")
+
+    @property
+    def serving_function_prefix(self) -> str:
+        return self._get("SERVING_FUNCTION_PREFIX")

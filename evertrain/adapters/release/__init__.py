@@ -1,0 +1,1 @@
+"""The registry, and the endpoint as the rollout and callers reach it."""

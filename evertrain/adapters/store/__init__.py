@@ -1,0 +1,1 @@
+"""The feature store's schema, files and table states; the table format is a folder of its own."""

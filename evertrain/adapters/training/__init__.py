@@ -1,0 +1,1 @@
+"""A model's estimator, and the documents that a retraining leaves behind."""

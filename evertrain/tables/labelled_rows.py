@@ -1,0 +1,119 @@
+"""Rows with their ground truth, in the shapes that training, scoring and the statistics want."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from evertrain.domain.errors import EvertrainError
+from evertrain.domain.model_spec import ModelSpec, Task
+from evertrain.domain.training import Interval, TrainingPlan, TrainingSet
+from evertrain.scoring import FlatModel
+from evertrain.statistics.layouts import Column
+from evertrain.tables.columns import as_column
+from evertrain.tables.digest import digest_of
+
+Value = bool | float | str | None
+
+ROWS_ASKED_AT_ONCE = 50_000
+
+
+class UnusableRows(EvertrainError):
+    """The rows of a slice cannot be trained or judged on: too few, or all with the same label."""
+
+
+class TrainingRows(Protocol):
+    """What a plan's table versions held when the plan was made. Times among the features are ages."""
+
+    def labelled(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
+        """Entity key, `event_time`, the spec's features and its label, for the rows that have one."""
+
+    def of_group(self, spec: ModelSpec, group: str, plan: TrainingPlan, rows: Interval) -> pa.Table:
+        """A feature group's own rows, labelled or not: `event_time`, and what the spec draws from it."""
+
+
+@dataclass(frozen=True)
+class LabelledRows:
+    """One slice of a plan. `name` is what an error calls it, such as `window 28d`."""
+
+    name: str
+    table: pa.Table
+    spec: ModelSpec
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    @cached_property
+    def truth(self) -> npt.NDArray[np.float64]:
+        """Shape (rows,): 0 or 1 where a class is predicted, else the number."""
+        labels = pc.cast(self.table[self.spec.label.name], pa.float64())
+        return np.asarray(labels.to_numpy(), dtype=np.float64)
+
+    @cached_property
+    def days(self) -> npt.NDArray[np.int64]:
+        """Shape (rows,): the UTC day of each row. Rows of one day share weather and delays, so they are resampled
+        together."""
+        return days_of(self.table)
+
+    def training_set(self, plan: TrainingPlan, rows: Interval) -> TrainingSet:
+        return TrainingSet(
+            rows=rows,
+            known_at=plan.known_at,
+            table_versions=plan.table_versions,
+            count=len(self),
+            sha256=digest_of(self.table),
+        )
+
+    def every(self, nth: int) -> "LabelledRows":
+        """The first of each `nth` rows, in their order of time."""
+        return self if nth == 1 else replace(self, table=self.table.take(np.arange(0, len(self), nth)))
+
+    def values(self, names: Sequence[str]) -> list[dict[str, Value]]:
+        """As a caller of the endpoint would send them: plain values, None for what is missing."""
+        columns = [_without_nan(self.table[name]).to_pylist() for name in names]
+        return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+    def predicted_by(self, model: FlatModel) -> npt.NDArray[np.float64]:
+        """Shape (rows,): what the artifact answers. Some rows at a time: as a caller would send them, they take ten
+        times the memory."""
+        starts = range(0, len(self), ROWS_ASKED_AT_ONCE)
+        parts = (replace(self, table=self.table.slice(start, ROWS_ASKED_AT_ONCE)) for start in starts)
+        asked = (part.values(model.feature_names) for part in parts)
+        return np.array([answer for rows in asked for answer in model.predict(rows)], dtype=np.float64)
+
+    def column(self, name: str) -> Column:
+        """As the statistics want it."""
+        return as_column(self.table[name])
+
+    def levels(self, column: str) -> npt.NDArray[np.object_]:
+        """Shape (rows,): the column's values as text, to group by."""
+        return np.array([str(value) for value in self.table[column].to_pylist()], dtype=object)
+
+    def require(self, *, minimum_rows: int) -> None:
+        """Raises UnusableRows."""
+        if len(self) < minimum_rows:
+            raise UnusableRows(
+                f"{self.spec.name}: {self.name} has {len(self)} labelled rows, {minimum_rows} are needed"
+            )
+        if self.spec.task is Task.CLASSIFICATION and len(np.unique(self.truth)) < 2:
+            raise UnusableRows(
+                f"{self.spec.name}: all {len(self)} rows of {self.name} have the label "
+                f"{self.spec.label.name}={self.truth[0]:g}, nothing can be told apart"
+            )
+
+
+def days_of(table: pa.Table) -> npt.NDArray[np.int64]:
+    """Shape (rows,): the UTC day of each row's `event_time`, counted from 1970."""
+    times = table["event_time"].to_numpy().astype("datetime64[D]")
+    return np.asarray(times.astype(np.int64))
+
+
+def _without_nan(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    if not pa.types.is_floating(column.type):
+        return column
+    return pc.if_else(pc.is_nan(column), pa.scalar(None, column.type), column)

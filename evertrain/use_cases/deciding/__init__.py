@@ -1,0 +1,1 @@
+"""Whether to retrain, and how a model's loop stands."""

@@ -1,0 +1,1 @@
+"""What lands: checked, accepted or set aside; requests and reported labels, which land too."""

@@ -1,0 +1,199 @@
+"""A landed object too large for one function: cut between row groups, checked in parts by many, judged as one.
+
+Three steps, each of which may be repeated: `split`, `check_part` for each part, `finish`. The batch is the same as if
+one function had checked it: its id comes from the content, and it is accepted as a whole or not at all.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from hashlib import sha256
+
+import numpy as np
+
+from evertrain.domain.batches import Batch, Fault, Feed, FeedKind, LandedObject, Quarantine
+from evertrain.domain.large_batches import CheckedPart, Split
+from evertrain.domain.model_spec import Project
+from evertrain.ports.batch_reader import BatchReader, BatchRejected
+from evertrain.ports.batches import BatchLog, LandingZone, QuarantineStore
+from evertrain.ports.clock import Clock
+from evertrain.ports.feature_store import BatchFiles, TableStates
+from evertrain.ports.parts import Parts
+from evertrain.statistics.sketch import Sketch, merge
+from evertrain.use_cases.landing.check_batch import feed_of, known_feed, require_schema, store_rows, when_known
+from evertrain.use_cases.landing.record_batch import RecordBatch
+from evertrain.use_cases.monitoring.compare_batch import CompareBatch
+
+_TRAILER = 8
+"""Bytes at the end of a Parquet file: the length of its footer, and a mark."""
+
+SPLIT_KINDS = (FeedKind.FEATURES, FeedKind.LABELS)
+"""Files of predictions are made by the minute: they are small."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckLargeBatch:
+    """`most_bytes`: what one function checks alone. `part_bytes`: what a part of a larger object has, about."""
+
+    project: Project
+    landing: LandingZone
+    reader: BatchReader
+    files: BatchFiles
+    quarantine: QuarantineStore
+    batches: BatchLog
+    tables: TableStates
+    parts: Parts
+    compare: CompareBatch
+    record: RecordBatch
+    clock: Clock
+    most_bytes: int
+    part_bytes: int
+
+    def takes(self, landed: LandedObject) -> bool:
+        """Whether the object is to be checked in parts: large, and a Parquet file. Raises ObjectGone."""
+        feed = feed_of(landed.key)
+        if feed is None or feed.kind not in SPLIT_KINDS or self.landing.size(landed) <= self.most_bytes:
+            return False
+        with self.landing.read_spans(landed, (0, 4)) as body:
+            return body.read(4) == b"PAR1"
+
+    def split(self, landed: LandedObject) -> tuple[str, Split] | Batch | Quarantine:
+        """Where the split is written down; or what became of the object, where that is known already."""
+        feed = feed_of(landed.key)
+        batch_id = self._batch_id(feed, landed)
+        found = self.batches.find(feed, batch_id)
+        if found is not None:
+            self.record.tell(found)
+            return found
+        now = self.clock.now()
+        try:
+            known = known_feed(self.project, feed, landed.key)
+            require_schema(self.project, known, self.tables)
+            size, footer_offset = self._footer(landed)
+            with self.landing.read_spans(landed, (footer_offset, size - footer_offset)) as body:
+                parts = self.reader.cut(body, name=landed.key, part_bytes=self.part_bytes)
+            if not parts:
+                raise BatchRejected([Fault(code="no_rows", message=f"{landed.key} has no rows")])
+        except BatchRejected as rejected:
+            return self._set_aside(landed, feed, batch_id, rejected)
+        split = Split(
+            batch_id=batch_id,
+            feed=known,
+            landed=landed,
+            size=size,
+            footer_offset=footer_offset,
+            known_at=when_known(self.landing, landed, now=now),
+            pinned=self.compare.pinned(known),
+            parts=parts,
+        )
+        return self.parts.put_split(split), split
+
+    def check_part(self, uri: str, index: int) -> CheckedPart:
+        """A part is normalised and sketched like a batch of its own, and its file waits for the others."""
+        split = self.parts.split(uri)
+        groups = split.parts[index]
+        spans = ((groups.offset, groups.length), (split.footer_offset, split.size - split.footer_offset))
+        try:
+            with (
+                self.landing.read_spans(split.landed, *spans) as body,
+                self.reader.read_part(
+                    body,
+                    name=split.landed.key,
+                    feed=split.feed,
+                    now=self.clock.now(),
+                    known_at=split.known_at,
+                    groups=groups,
+                ) as rows,
+            ):
+                sketches = self.compare.sketches(split.feed, split.pinned, rows)
+                file = store_rows(self.files, split.feed, f"batch-{split.batch_id}-{index:05d}.parquet", rows)
+                part = CheckedPart(file=file, missing=dict(rows.missing))
+                of_models = {model: sketch.to_bytes() for model, sketch in sketches.items()}
+                self.parts.put(split, index, part, sketches=of_models, keys=rows.keys)
+        except BatchRejected as rejected:
+            part = CheckedPart(file=None, faults=rejected.faults)
+            self.parts.put(split, index, part, sketches={}, keys=np.empty(0, dtype=np.uint64))
+        return part
+
+    def finish(self, uri: str) -> Batch | Quarantine:
+        """Once every part was checked. Raises PartMissing."""
+        split = self.parts.split(uri)
+        found = self.batches.find(split.feed, split.batch_id) or self._finish(split)
+        self.record.tell(found)
+        return found
+
+    def _finish(self, split: Split) -> Batch | Quarantine:
+        parts = [self.parts.part(split, index) for index in range(len(split.parts))]
+        try:
+            self._require_good(split, parts)
+            files = [part.file for part in parts if part.file is not None]
+            sketches = self._sketches(split)
+            begins = min(file.event_time_min for file in files)
+            comparisons = self.compare.compare(split.feed, split.pinned, sketches, begins=begins)
+            self.record.require_no_fault(split.feed, split.batch_id, comparisons)
+        except BatchRejected as rejected:
+            return self._set_aside(split.landed, split.feed, split.batch_id, rejected)
+        return self.record.accept(split.landed, split.feed, split.batch_id, files, comparisons, now=self.clock.now())
+
+    def _require_good(self, split: Split, parts: list[CheckedPart]) -> None:
+        """Raises BatchRejected: with the faults of the first part that has any, or with those of the whole."""
+        faults = next((part.faults for part in parts if part.faults), ())
+        if not faults:
+            missing = _added(part.missing for part in parts)
+            faults = tuple(
+                self.reader.faults_of_whole(
+                    split.feed,
+                    count=sum(part.file.rows for part in parts if part.file is not None),
+                    missing=missing,
+                    keys=np.concatenate([self.parts.keys(split, index) for index in range(len(parts))]),
+                )
+            )
+        if faults:
+            raise BatchRejected(faults)
+
+    def _sketches(self, split: Split) -> Mapping[str, Sketch]:
+        """By model, of all parts; none for a model of which a part has none."""
+        found = {}
+        for model in split.pinned:
+            kept = [self.parts.sketch(split, index, model) for index in range(len(split.parts))]
+            whole = [Sketch.from_bytes(data) for data in kept if data is not None]
+            if len(whole) == len(kept):
+                found[model] = merge(whole)
+        return found
+
+    def _set_aside(
+        self, landed: LandedObject, feed: Feed | None, batch_id: str, rejected: BatchRejected
+    ) -> Quarantine:
+        quarantine = self.record.set_aside(
+            landed,
+            feed,
+            batch_id,
+            rejected.faults,
+            now=self.clock.now(),
+            copy=lambda quarantine: self.quarantine.copy(quarantine, landed),
+        )
+        self.record.tell(quarantine)
+        return quarantine
+
+    def _batch_id(self, feed: Feed | None, landed: LandedObject) -> str:
+        """As `batch_id_of` makes it."""
+        digest = sha256(f"{feed or ''}\n".encode())
+        for chunk in self.landing.chunks(landed):
+            digest.update(chunk)
+        return digest.hexdigest()[:32]
+
+    def _footer(self, landed: LandedObject) -> tuple[int, int]:
+        """The object's size, and where the footer begins."""
+        size = self.landing.size(landed)
+        with self.landing.read_spans(landed, (size - _TRAILER, _TRAILER)) as body:
+            body.seek(size - _TRAILER)
+            length = int.from_bytes(body.read(4), "little")
+        # A file that ends in its middle has any number there: whoever reads the footer says so.
+        return size, max(0, size - _TRAILER - length)
+
+
+def _added(counts: Iterable[Mapping[str, int]]) -> Counter[str]:
+    total: Counter[str] = Counter()
+    for each in counts:
+        total.update(each)
+    return total

@@ -1,0 +1,1 @@
+"""How far what came lies from what a model was trained on."""

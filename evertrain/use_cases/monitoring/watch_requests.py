@@ -1,0 +1,186 @@
+"""Do requests to the endpoint, and its answers, look like the training rows? A day of them is judged at a time.
+
+Requests land in many small batches, which say little by themselves and follow the hours of the day. So each batch
+only leaves sketches, one for every model version that answered, and a day is judged from their sum.
+"""
+
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from evertrain.domain.batches import Batch, Feed, FeedKind
+from evertrain.domain.drift import DriftStatus, DriftVerdict, Findings
+from evertrain.domain.events import Event, EventName
+from evertrain.domain.model_spec import ModelSpec
+from evertrain.domain.predictions import MODEL_VERSION, PREDICTION
+from evertrain.domain.registry import UnknownVersion
+from evertrain.ports.batch_reader import Rows
+from evertrain.ports.batches import BatchLog
+from evertrain.ports.clock import Clock
+from evertrain.ports.drift_records import DriftRecords
+from evertrain.ports.messages import EventBus
+from evertrain.ports.registry import ModelRegistry
+from evertrain.reports.drift_page import DriftPage
+from evertrain.statistics.layouts import Categories
+from evertrain.statistics.reference import InvalidReference, Reference
+from evertrain.statistics.sketch import InvalidSketch, Sketch, UnfitColumn, merge
+from evertrain.statistics.slicing import taken
+from evertrain.statistics.verdict import judge
+from evertrain.use_cases.monitoring.drift_events import events_of_verdict
+
+logger = logging.getLogger(__name__)
+
+DAY = timedelta(days=1)
+LATE = timedelta(minutes=10)
+"""A day is judged when a request of this much later has landed: its last ones may still be on their way."""
+
+GATHERED = timedelta(days=7)
+"""Days with too few requests are judged together with the next one, back to this long ago."""
+
+MOST_BATCHES = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchRequests:
+    """`load_reference` answers the reference at a URI; it may keep those that it has loaded."""
+
+    batches: BatchLog
+    registry: ModelRegistry
+    load_reference: Callable[[str], Reference]
+    records: DriftRecords
+    bus: EventBus
+    clock: Clock
+
+    def keep_sketches(self, spec: ModelSpec, batch_id: str, rows: Rows) -> None:
+        """Of a batch of requests. Answers of versions that cannot be compared leave none."""
+        names = [MODEL_VERSION, PREDICTION, *spec.feature_names]
+        references: dict[str, Reference | None] = {}
+        sketches: dict[str, list[Sketch]] = {}
+        for part in rows.parts(names):
+            versions = part[MODEL_VERSION]
+            assert isinstance(versions, Categories)  # noqa: S101  # the feed's schema says so
+            for code in np.unique(versions.codes):
+                version = versions.levels[code]
+                if version not in references:
+                    references[version] = self._reference(spec, version)
+                reference = references[version]
+                if reference is None:
+                    continue
+                try:
+                    sketch = reference.sketch(taken(part, versions.codes == code))
+                except UnfitColumn:
+                    references[version] = None  # its columns are declared otherwise now
+                else:
+                    sketches.setdefault(version, []).append(sketch)
+        for version, parts in sketches.items():
+            self.records.keep_sketch(merge(parts).to_bytes(), model=spec.name, version=version, batch_id=batch_id)
+
+    def judge_closed_days(self, spec: ModelSpec, batch: Batch) -> Sequence[DriftVerdict]:
+        """Verdicts on the days of requests that are over now that this batch of them has landed, the oldest first.
+
+        A day is judged once, after those before it, and told at least once; answered are those that are told now.
+        """
+        champion = self.registry.champion(spec.name)
+        if champion is None:
+            return []
+        last = next(iter(self.batches.requests(spec.name, limit=1)), None)
+        told = [] if last is None else self._tell(batch.feed, last)
+        since = None if last is None else _day_of(last.event_time_max) + DAY
+        waiting = self.batches.batches(
+            batch.feed, limit=MOST_BATCHES, since=since, before=_day_of(batch.event_time_max - LATE)
+        )
+        for day in sorted({_day_of(each.event_time_min) for each in waiting}):
+            last = self._judge(spec, batch.feed, day, champion.version, last)
+            self.batches.record_requests(last, feed=batch.feed)
+            told += self._tell(batch.feed, last)
+        return told
+
+    def _tell(self, feed: Feed, verdict: DriftVerdict) -> list[DriftVerdict]:
+        if self.batches.is_published(feed, verdict.batch_id):
+            return []
+        self.bus.publish(_events_of(feed, verdict))
+        self.batches.mark_published(feed, verdict.batch_id)
+        return [verdict]
+
+    def _judge(
+        self, spec: ModelSpec, feed: Feed, day: datetime, version: str, earlier: DriftVerdict | None
+    ) -> DriftVerdict:
+        """`earlier`: the last verdict before this day."""
+        if earlier is not None and earlier.reference_version != version:
+            earlier = None
+        since = day
+        if earlier is not None and earlier.status is DriftStatus.TOO_FEW_ROWS:
+            since = max(_day_of(earlier.event_time_min), day - GATHERED)
+        inside = self.batches.batches(feed, limit=MOST_BATCHES, since=since, before=day + DAY)
+        reference, sketches = self._reference(spec, version), list(self._sketches(spec, version, inside))
+        findings = Findings(status=DriftStatus.NO_REFERENCE)
+        sketch = merge(sketches) if sketches else None
+        if reference is not None and sketch is not None:
+            before = None if earlier is None else self._kept(spec, version, earlier.batch_id)
+            findings = judge(reference, sketch, policy=spec.triggers.drift, before=before)
+        verdict = DriftVerdict.of(
+            findings,
+            model=spec.name,
+            batch_id=_name_of(day),
+            reference_version=version,
+            rows=0 if sketch is None else sketch.rows,
+            event_time_min=min(each.event_time_min for each in inside),
+            # Of the day, even where a batch reaches into the next one: days are counted by it.
+            event_time_max=min(max(each.event_time_max for each in inside), day + DAY - timedelta(microseconds=1)),
+            checked_at=self.clock.now(),
+        )
+        if reference is not None and sketch is not None:
+            page = DriftPage(
+                title=f"Requests to {spec.name}",
+                before=f"training rows of {version}",
+                after=f"{verdict.rows:,} rows asked from {since:%Y-%m-%d} to {day:%Y-%m-%d}",
+                findings=verdict,
+                reference=reference,
+                sketch=sketch,
+            )
+            self.records.keep(verdict, sketch=sketch.to_bytes(), page=page.render())
+        return verdict
+
+    def _reference(self, spec: ModelSpec, version: str) -> Reference | None:
+        """None for a version that is unknown, or whose reference is of a format before this code's."""
+        try:
+            return self.load_reference(self.registry.version(spec.name, version).reference_uri).of_requests
+        except (UnknownVersion, InvalidReference):
+            logger.exception("reference_unreadable model=%s version=%s", spec.name, version)
+            return None
+
+    def _sketches(self, spec: ModelSpec, version: str, batches: Sequence[Batch]) -> Iterator[Sketch]:
+        for each in batches:
+            sketch = self._kept(spec, version, each.batch_id)
+            if sketch is not None:
+                yield sketch
+
+    def _kept(self, spec: ModelSpec, version: str, batch_id: str) -> Sketch | None:
+        """None where none was kept, or one of a format before this code's."""
+        data = self.records.find_sketch(model=spec.name, version=version, batch_id=batch_id)
+        try:
+            return None if data is None else Sketch.from_bytes(data)
+        except InvalidSketch:
+            return None
+
+
+def feed_of_requests(model: str) -> Feed:
+    return Feed(kind=FeedKind.PREDICTIONS, name=model)
+
+
+def _day_of(moment: datetime) -> datetime:
+    """Its beginning, UTC."""
+    return moment.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _name_of(day: datetime) -> str:
+    return f"requests-{day:%Y-%m-%d}"
+
+
+def _events_of(feed: Feed, verdict: DriftVerdict) -> list[Event]:
+    return events_of_verdict(
+        feed, verdict, checked=EventName.REQUESTS_CHECKED, detected=EventName.REQUEST_DRIFT_DETECTED
+    )

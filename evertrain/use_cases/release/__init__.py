@@ -1,0 +1,1 @@
+"""From a judged contender to the champion that answers."""

@@ -1,0 +1,1 @@
+"""The feature store: commits, maintenance, how labels come in."""

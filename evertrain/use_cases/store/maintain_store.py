@@ -1,0 +1,86 @@
+"""Keeps the feature store's tables fast to read and to commit to, and no version goes that a model came from."""
+
+import logging
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from evertrain.domain.batches import Feed
+from evertrain.domain.feeds import all_feeds, label_feeds_of
+from evertrain.domain.labels import LabelProgress, LabelTables, label_tables, watermark
+from evertrain.domain.model_spec import ModelSpec, Project
+from evertrain.ports.clock import Clock
+from evertrain.ports.feature_store import TableStates, TableUpkeep, Upkeep
+from evertrain.ports.registry import ModelRegistry
+from evertrain.use_cases.store.measure_labels import MeasureLabels
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maintained:
+    """`tables`: of feeds that have one. `labels`: by model, how its labels come in; `complete_to`: the event time
+    before which they count as complete, where some have come. `failures`: what was not done."""
+
+    tables: Mapping[Feed, Upkeep]
+    labels: Mapping[str, LabelProgress]
+    complete_to: Mapping[str, datetime] = field(default_factory=dict)
+    failures: tuple[Exception, ...] = ()
+
+    def require_whole(self) -> None:
+        """Raises the failures, if there are any: after what was done has been told."""
+        if self.failures:
+            raise ExceptionGroup("the feature store was kept up in part", self.failures)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MaintainStore:
+    project: Project
+    tables: TableUpkeep
+    states: TableStates
+    registry: ModelRegistry
+    labels: MeasureLabels
+    clock: Clock
+
+    def run(self) -> Maintained:
+        """One table's failure holds up no other, and no measurement."""
+        needed, now = self._needed(), self.clock.now()
+        upkeeps, measured, complete_to = {}, {}, {}
+        failures: list[Exception] = []
+        for feed in all_feeds(self.project):
+            with _gathering(failures, f"the upkeep of {feed}"):
+                found = self.tables.keep_up(feed, needed=needed.get(str(feed), ()), now=now)
+                if found is not None:
+                    self.states.put(feed, found.state)
+                    upkeeps[feed] = found
+        # Now that there are few files to read.
+        for spec in self.project.models.values():
+            with _gathering(failures, f"measuring the labels of {spec.name}"):
+                progress = self.labels.run(spec)
+                if progress is not None:
+                    measured[spec.name] = progress
+                    if (labels := self._labels(spec)) is not None:
+                        complete_to[spec.name] = watermark(labels, spec=spec.label, now=now, progress=progress)
+        return Maintained(tables=upkeeps, labels=measured, complete_to=complete_to, failures=tuple(failures))
+
+    def _labels(self, spec: ModelSpec) -> LabelTables | None:
+        return label_tables(spec, {feed: self.states.get(feed) for feed in label_feeds_of(spec)})
+
+    def _needed(self) -> dict[str, Sequence[int]]:
+        """By feed, the table versions that registered models, rejected ones too, were trained on."""
+        needed: dict[str, set[int]] = {}
+        for model in self.registry.models():
+            for version in self.registry.versions(model):
+                for feed, number in version.table_versions.items():
+                    needed.setdefault(feed, set()).add(number)
+        return {feed: sorted(numbers) for feed, numbers in needed.items()}
+
+
+@contextmanager
+def _gathering(failures: list[Exception], what: str) -> Iterator[None]:
+    try:
+        yield
+    except Exception as failure:
+        logger.exception("failed what=%r", what)
+        failures.append(failure)

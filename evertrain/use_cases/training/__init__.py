@@ -1,0 +1,1 @@
+"""One retraining from its plan to its outcome."""

@@ -1,0 +1,132 @@
+"""The best contender against the champion: both artifacts on the same matured rows, which neither has seen."""
+
+import logging
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+
+from evertrain.domain.errors import EvertrainError
+from evertrain.domain.model_spec import ModelSpec
+from evertrain.domain.training import Contender, Evaluation, SliceComparison, TrainingPlan, choose_contender
+from evertrain.ports.artifacts import Artifacts
+from evertrain.ports.registry import ModelRegistry
+from evertrain.ports.runs import Runs
+from evertrain.scoring import FlatModel
+from evertrain.statistics.comparison import compare, score, slice_scores
+from evertrain.tables.labelled_rows import LabelledRows, TrainingRows
+
+logger = logging.getLogger(__name__)
+
+Predictions = npt.NDArray[np.float64]
+
+
+class ChampionNotComparable(EvertrainError):
+    """The champion needs a feature that the feature group no longer has."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateContenders:
+    rows: TrainingRows
+    runs: Runs
+    artifacts: Artifacts
+    registry: ModelRegistry
+
+    def run(self, plan_uri: str, round_number: int) -> Evaluation:
+        """`round_number`: of the last round.
+
+        Raises NothingToChoose, ChampionNotComparable, UnusableRows, ArtifactNotFound, ArtifactDigestMismatch.
+        """
+        plan = self.runs.plan(plan_uri)
+        spec = plan.spec
+        trials = self.runs.trials(plan, self.runs.round(plan, round_number))
+        unusable = tuple(trial for trial in trials if trial.unusable)
+        contenders = tuple(self.runs.contenders(plan))
+        chosen = choose_contender(contenders, unusable)
+        champion = self._champion(plan)
+        rows = self._gate_rows(plan, spec, champion)
+        contender = self._load(chosen.artifact_uri, chosen.artifact_sha256)
+        logger.info(
+            "contender_chosen model=%s candidate=%s of=%d gate_rows=%d",
+            spec.name,
+            chosen.candidate.name,
+            len(contenders),
+            len(rows),
+        )
+        evaluation = _evaluate(plan, spec, rows, chosen, contenders, contender=contender, champion=champion)
+        evaluation = replace(evaluation, unusable=unusable)
+        self.runs.put_evaluation(plan, evaluation)
+        return evaluation
+
+    def _champion(self, plan: TrainingPlan) -> FlatModel | None:
+        """The one of the plan, also if another has been promoted since: promotion will refuse that."""
+        if plan.champion_version is None:
+            return None
+        version = self.registry.version(plan.model, plan.champion_version)
+        return self._load(version.artifact_uri, version.artifact_sha256)
+
+    def _load(self, uri: str, sha256: str) -> FlatModel:
+        return FlatModel.from_bytes(self.artifacts.get(uri, expected_sha256=sha256))
+
+    def _gate_rows(self, plan: TrainingPlan, spec: ModelSpec, champion: FlatModel | None) -> LabelledRows:
+        """With the champion's features too: a model may have got or lost some since it was trained."""
+        needed = () if champion is None else champion.feature_names
+        wider = spec.with_features(needed)
+        gone = [name for name in needed if name not in wider.feature_names]
+        if gone:
+            files = " or ".join(f"features/{group.name}.toml" for group in spec.groups)
+            raise ChampionNotComparable(
+                f"{spec.name}: champion {plan.champion_version} needs {', '.join(gone)}, which {files} no longer has"
+            )
+        rows = LabelledRows("the gate slice", self.rows.labelled(wider, plan, plan.gate), wider)
+        rows.require(minimum_rows=1)
+        return rows
+
+
+def _evaluate(
+    plan: TrainingPlan,
+    spec: ModelSpec,
+    rows: LabelledRows,
+    chosen: Contender,
+    contenders: tuple[Contender, ...],
+    *,
+    contender: FlatModel,
+    champion: FlatModel | None,
+) -> Evaluation:
+    rng = np.random.default_rng(plan.seed)
+    confidence = spec.gate.confidence
+    new = rows.predicted_by(contender)
+    evaluation = Evaluation(
+        decision_id=plan.decision_id,
+        chosen=chosen,
+        contenders=contenders,
+        gate_set=rows.training_set(plan, plan.gate),
+        contender_score=score(spec.metric, rows.truth, new, rows.days, rng=rng, confidence=confidence),
+        champion_version=plan.champion_version,
+        champion_score=None,
+        difference=None,
+        difference_low=None,
+        difference_high=None,
+    )
+    if champion is None:
+        return evaluation
+    old = rows.predicted_by(champion)
+    difference, low, high = compare(spec.metric, rows.truth, old, new, rows.days, rng=rng, confidence=confidence)
+    return replace(
+        evaluation,
+        champion_score=score(spec.metric, rows.truth, old, rows.days, rng=rng, confidence=confidence),
+        difference=difference,
+        difference_low=low,
+        difference_high=high,
+        slices=_slices(spec, rows, old, new),
+    )
+
+
+def _slices(spec: ModelSpec, rows: LabelledRows, old: Predictions, new: Predictions) -> tuple[SliceComparison, ...]:
+    return tuple(
+        comparison
+        for entry in spec.gate.slices
+        for comparison in slice_scores(
+            spec.metric, rows.truth, old, new, column=entry.column, levels=rows.levels(entry.column)
+        )
+    )

@@ -1,0 +1,203 @@
+"""Tries one candidate: reads its window, fits, converts, scores it on the validation slice. In the last round a
+contender is left behind, once the conversion is proven.
+
+What it leaves behind is named by its content or by the decision, so training again replaces nothing but itself.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from evertrain.conversion import check_parity, to_flat
+from evertrain.conversion.frame import to_frame
+from evertrain.domain.model_spec import ModelSpec
+from evertrain.domain.training import Candidate, Contender, Round, SmokeTest, TrainingPlan, TrainingSet, Trial
+from evertrain.ports.artifacts import Artifacts
+from evertrain.ports.runs import Runs
+from evertrain.scoring import FlatModel
+from evertrain.statistics.comparison import score
+from evertrain.statistics.reference import Reference, build_prediction_reference, build_reference
+from evertrain.tables.columns import as_column
+from evertrain.tables.labelled_rows import LabelledRows, TrainingRows, UnusableRows, days_of
+
+logger = logging.getLogger(__name__)
+
+PARITY_ROWS = 2_000
+"""How many training rows the artifact is compared with the estimator on. More would find nothing new in a tree."""
+
+SMOKE_TEST_ROWS = 8
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainContender:
+    """`timer` counts seconds; `make_estimator` answers a new, unfitted estimator for a plan and a candidate. `code`:
+    what runs here for a model."""
+
+    rows: TrainingRows
+    runs: Runs
+    artifacts: Artifacts
+    make_estimator: Callable[[TrainingPlan, Candidate], Any]
+    library_versions: Mapping[str, str]
+    code: Callable[[str], Mapping[str, str]]
+    timer: Callable[[], float]
+
+    def run(self, plan_uri: str, candidate_name: str, round_number: int) -> Trial:
+        """What came of it. Too few rows, or all of one class, are an answer, not a failure: others may be better off.
+
+        Raises UnknownCandidate, ArtifactNotFound.
+        """
+        plan = self.runs.plan(plan_uri)
+        candidate, tried = plan.candidate(candidate_name), self.runs.round(plan, round_number)
+        try:
+            learnt = self._learn(plan, tried, candidate)
+        except UnusableRows as unusable:
+            trial = Trial(candidate=candidate, round=tried, rows=0, validation=None, unusable=str(unusable))
+        else:
+            trial = self._validate(plan, tried, candidate, learnt)
+        self.runs.put_trial(plan, trial)
+        return trial
+
+    def _validation_rows(self, plan: TrainingPlan) -> LabelledRows:
+        """Raises UnusableRows."""
+        rows = LabelledRows("the validation slice", self.rows.labelled(plan.spec, plan, plan.validation), plan.spec)
+        rows.require(minimum_rows=1)
+        return rows
+
+    def _window_rows(self, plan: TrainingPlan, tried: Round, candidate: Candidate) -> LabelledRows:
+        """The round's rows of the window. Raises UnusableRows."""
+        spec, window = plan.spec, candidate.window
+        rows = LabelledRows(f"window {window.name}", self.rows.labelled(spec, plan, window.rows), spec)
+        rows.require(minimum_rows=spec.training.minimum_rows)
+        rows = rows.every(tried.one_of)
+        rows.require(minimum_rows=1)
+        logger.info("rows_read model=%s candidate=%s training=%d", spec.name, candidate.name, len(rows))
+        return rows
+
+    def _learn(self, plan: TrainingPlan, tried: Round, candidate: Candidate) -> "_Learnt":
+        """All that is wanted of the window. While the estimator is fitted its rows are there once, as the frame.
+
+        Raises UnusableRows.
+        """
+        spec, rows = plan.spec, self._window_rows(plan, tried, candidate)
+        validation = self._validation_rows(plan)
+        training_set = rows.training_set(plan, candidate.window.rows) if tried.is_last else None
+        reference = _reference_of(rows.table, spec, spec.feature_names) if tried.is_last else None
+        frame, truth = to_frame(rows.table, spec.features), rows.truth
+        del rows
+        chosen = np.sort(np.random.default_rng(plan.seed).permutation(len(frame))[:PARITY_ROWS])
+        count, sample = len(frame), frame.iloc[chosen].copy()  # before an estimator may change its frame
+        pa.default_memory_pool().release_unused()  # or Arrow keeps it for what it may read next
+        started = self.timer()
+        estimator = self.make_estimator(plan, candidate)
+        estimator.fit(frame, truth)
+        seconds = self.timer() - started
+        logger.info("fitted model=%s candidate=%s rows=%d seconds=%.2f", spec.name, candidate.name, count, seconds)
+        return _Learnt(
+            estimator=estimator,
+            validation=validation,
+            rows=count,
+            sample=sample,
+            seconds=seconds,
+            training_set=training_set,
+            reference=reference,
+        )
+
+    def _validate(self, plan: TrainingPlan, tried: Round, candidate: Candidate, learnt: "_Learnt") -> Trial:
+        spec, validation = plan.spec, learnt.validation
+        artifact = to_flat(learnt.estimator, spec)
+        flat = FlatModel.from_bytes(artifact)
+        # The artifact is what will answer, so the artifact is what is scored.
+        predictions = validation.predicted_by(flat)
+        found = score(
+            spec.metric,
+            validation.truth,
+            predictions,
+            validation.days,
+            rng=np.random.default_rng(plan.seed),
+            confidence=spec.gate.confidence,
+        )
+        if learnt.training_set is not None and learnt.reference is not None:
+            stored = self.artifacts.put(artifact, prefix=f"models/{spec.name}", suffix=".json.gz")
+            contender = Contender(
+                candidate=candidate,
+                training_set=learnt.training_set,
+                validation_set=validation.training_set(plan, plan.validation),
+                validation=found,
+                artifact_uri=stored.uri,
+                artifact_sha256=stored.sha256,
+                reference_uri=self._put_reference(
+                    plan,
+                    candidate,
+                    learnt.reference,
+                    # Of the validation rows: predictions on training rows would be surer than any to come.
+                    prediction=build_prediction_reference(predictions, blocks=validation.days),
+                ),
+                smoke_test_uri=self.runs.put_smoke_test(plan, _smoke_test(spec, validation, flat)),
+                parity=check_parity(learnt.estimator, learnt.sample, flat),
+                training_seconds=learnt.seconds,
+                library_versions=self.library_versions,
+                code=self.code(spec.name),
+            )
+            self.runs.put_contender(plan, contender)
+            logger.info(
+                "contender_trained model=%s candidate=%s rows=%d sha256=%s parity=%.1e artifact=%s %s",
+                spec.name,
+                candidate.name,
+                contender.rows,
+                contender.training_set.sha256[:12],
+                contender.parity,
+                contender.artifact_uri,
+                " ".join(f"{name}={version}" for name, version in contender.library_versions.items()),
+            )
+        return Trial(candidate=candidate, round=tried, rows=learnt.rows, validation=found)
+
+    def _put_reference(
+        self, plan: TrainingPlan, candidate: Candidate, reference: Reference, *, prediction: Reference
+    ) -> str:
+        """With that of each feature group's own rows, where there are several."""
+        spec, rows = plan.spec, candidate.window.rows
+        of_groups = {
+            group.name: _reference_of(
+                self.rows.of_group(spec, group.name, plan, rows), spec, spec.names_of(group.name)
+            )
+            for group in (spec.groups if spec.joined else ())
+        }
+        data = replace(reference, prediction=prediction, groups=of_groups).to_bytes()
+        return self.artifacts.put(data, prefix=f"references/{spec.name}", suffix=".reference").uri
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Learnt:
+    """What is kept of a window. `sample`: some of its rows. `training_set`, `reference`: in the last round only.
+    `validation`: the rows that it is to be scored on."""
+
+    estimator: Any
+    validation: LabelledRows
+    rows: int
+    sample: pd.DataFrame
+    seconds: float
+    training_set: TrainingSet | None
+    reference: Reference | None
+
+
+def _reference_of(rows: pa.Table, spec: ModelSpec, names: Sequence[str]) -> Reference:
+    features = [feature for feature in spec.features if feature.name in names]
+    columns = {feature.name: as_column(rows[feature.name]) for feature in features}
+    slices = [each.column for each in spec.gate.slices if each.column in columns]
+    return build_reference(columns, features, blocks=days_of(rows), slices=slices)
+
+
+def _smoke_test(spec: ModelSpec, validation: LabelledRows, flat: FlatModel) -> SmokeTest:
+    """Rows with missing values come first: they are what a broken encoder gets wrong."""
+    columns = (validation.table[name] for name in spec.feature_names)
+    missing = sum(pc.cast(pc.is_null(column, nan_is_null=True), pa.int8()).to_numpy() for column in columns)
+    rows, half = np.argsort(-missing, kind="stable"), SMOKE_TEST_ROWS // 2
+    table = validation.table.take(np.append(rows[:half], rows[half:][-half:]))
+    chosen = replace(validation, table=table).values(spec.feature_names)
+    return SmokeTest(rows=tuple(chosen), predictions=tuple(flat.predict(chosen)))

@@ -1,0 +1,160 @@
+"""The rows that a plan trains and judges on: features as they were valid at each row's time, with their labels.
+
+All of it is read at the plan's table versions and as it was known when the plan was made, so the same plan gives the
+same rows tomorrow, whatever lands, is corrected or compacted in between.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from evertrain.domain.batches import Feed
+from evertrain.domain.feeds import (
+    CLOCK_SKEW,
+    EVENT_TIME,
+    group_feed,
+    label_feed,
+    own_feed,
+    prediction_feed,
+    prediction_label_feed,
+    request_feeds_of,
+)
+from evertrain.domain.model_spec import FeatureKind, JoinedGroup, ModelSpec
+from evertrain.domain.predictions import PREDICTION_ID
+from evertrain.domain.training import Interval, TrainingPlan
+from evertrain.ports.feature_store import TableReader
+from evertrain.tables.columns import ARROW_TYPES, ages, in_one_piece
+from evertrain.tables.point_in_time import in_order, latest_known, newest_known, take, valid_rows
+
+SAME_TIME = timedelta(0)
+
+ROWS_AT_ONCE = 500_000
+"""So many are read, sorted and matched with their labels at a time: what that takes does not grow with the window."""
+
+WRONG_CLOCK = timedelta(days=30)
+"""By which a label may seem to be from before its prediction, and still be known not to be silence."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoredTrainingRows:
+    """Implements `labelled_rows.TrainingRows` on the feature store."""
+
+    tables: TableReader[pa.Table]
+    rows_at_once: int = ROWS_AT_ONCE
+
+    def labelled(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
+        """One row for each key and event time of the model's own group that has a label of the same key and time.
+
+        Where labels may name predictions, also one for each labelled row that the endpoint was asked, whose key is
+        the prediction's id. Of what was corrected, what was known last. Ordered by time and key.
+        """
+        key = spec.group.entity_key
+        columns = [key, EVENT_TIME, *spec.feature_names, spec.label.name]
+        table = _with_ages(self._group_rows(spec, plan, rows), spec).select(columns)
+        requests = request_feeds_of(spec)
+        if requests and all(str(feed) in plan.table_versions for feed in requests):
+            asked = _with_ages(self._request_rows(spec, plan, rows), spec).select(columns)
+            both = pa.concat_tables([table, asked.cast(table.schema)])
+            table = both.sort_by([(EVENT_TIME, "ascending"), (key, "ascending")])
+        return table
+
+    def _group_rows(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
+        version = plan.table_versions[str(own_feed(spec))]
+        parts = self.tables.parts(own_feed(spec), version=version, rows=rows, most_rows=self.rows_at_once)
+        table = in_one_piece(self._group_part(spec, plan, part) for part in parts)
+        for joined in spec.joined:
+            table = self._join(table, joined, spec, plan, rows)
+        return table
+
+    def _group_part(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
+        """A row, its corrections and its label have the same event time: no other part knows of them."""
+        key, label = spec.group.entity_key, spec.label.name
+        own = (key, *spec.names_of(spec.group.name), *(joined.key for joined in spec.joined))
+        table = latest_known(self._read(own_feed(spec), plan, spec, rows, columns=own), key=key)
+        labels = latest_known(self._read(label_feed(spec), plan, spec, rows, columns=(key, label)), key=key)
+        of_row = valid_rows(table, labels, asking_key=key, key=key, maximum_age=SAME_TIME)
+        truth = take(labels, of_row)[label]
+        return _with_truth(table, truth, spec, may_be_absent=not spec.label.of_predictions)
+
+    def _request_rows(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
+        """As they were asked. A label that says that it is from before its prediction is not used, and where there is
+        no other the row is not either: what it tells is no silence."""
+        label = spec.label.name
+        wanted = (PREDICTION_ID, *spec.feature_names)
+        asked = newest_known(self._read(prediction_feed(spec), plan, spec, rows, columns=wanted), key=PREDICTION_ID)
+        # A label has the time at which it was observed: any time after its prediction, if its clock is right.
+        since = Interval(start=rows.start - WRONG_CLOCK, end=max(plan.known_at, rows.end) + CLOCK_SKEW)
+        labels = self._read(prediction_label_feed(spec), plan, spec, since, columns=(PREDICTION_ID, label))
+        asked_at = asked[EVENT_TIME].take(_index_in(labels[PREDICTION_ID], asked[PREDICTION_ID]))
+        follows = pc.greater_equal(labels[EVENT_TIME], asked_at)  # none where it is of no row of the interval
+        premature = labels.filter(pc.invert(follows))
+        labels = newest_known(labels.filter(follows), key=PREDICTION_ID)
+        truth = labels[label].take(_index_in(asked[PREDICTION_ID], labels[PREDICTION_ID]))
+        is_told = pc.or_(pc.is_valid(truth), pc.invert(pc.is_in(asked[PREDICTION_ID], premature[PREDICTION_ID])))
+        asked = _with_truth(asked.filter(is_told), truth.filter(is_told), spec, may_be_absent=True)
+        return asked.rename_columns({PREDICTION_ID: spec.group.entity_key})
+
+    def of_group(self, spec: ModelSpec, group: str, plan: TrainingPlan, rows: Interval) -> pa.Table:
+        """What was known last of each key and event time."""
+        key = next(each.entity_key for each in spec.groups if each.name == group)
+        names = spec.names_of(group)
+        table = latest_known(self._read(group_feed(group), plan, spec, rows, columns=(key, *names)), key=key)
+        return _with_ages(table, spec).select([EVENT_TIME, *names])
+
+    def _join(
+        self, table: pa.Table, joined: JoinedGroup, spec: ModelSpec, plan: TrainingPlan, rows: Interval
+    ) -> pa.Table:
+        key = joined.group.entity_key
+        reaching_back = Interval(start=rows.start - joined.maximum_age, end=rows.end)
+        feed, columns = group_feed(joined.group.name), (key, *joined.feature_names)
+        values = self._read(feed, plan, spec, reaching_back, columns=columns)
+        values = in_order(values, key=key)
+        of_row = valid_rows(
+            table,
+            values,
+            asking_key=joined.key,
+            key=key,
+            maximum_age=joined.maximum_age,
+            known_by=joined.known_by,
+        )
+        valid = take(values, of_row)
+        for name in joined.feature_names:
+            table = table.append_column(name, valid[name])
+        return table
+
+    def _read(
+        self, feed: Feed, plan: TrainingPlan, spec: ModelSpec, rows: Interval, *, columns: tuple[str, ...]
+    ) -> pa.Table:
+        table = self.tables.read(
+            feed,
+            version=plan.table_versions[str(feed)],
+            rows=rows,
+            known_at=plan.known_at,
+            columns=tuple(dict.fromkeys(columns)),
+        )
+        kinds = {feature.name: feature.kind for feature in spec.features}
+        for index, name in enumerate(table.column_names):
+            if pa.types.is_null(table[name].type) and name in kinds:
+                table = table.set_column(index, name, table[name].cast(ARROW_TYPES[kinds[name]]))
+        return table
+
+
+def _index_in(values: pa.ChunkedArray, among: pa.ChunkedArray) -> pa.ChunkedArray:
+    return pc.index_in(values, value_set=among)
+
+
+def _with_truth(table: pa.Table, truth: pa.ChunkedArray, spec: ModelSpec, *, may_be_absent: bool) -> pa.Table:
+    """Every row of a plan is older than the latency: what was to be reported has been."""
+    if may_be_absent and spec.label.absent is not None:
+        truth = pc.fill_null(truth, spec.label.absent)
+    return table.append_column(spec.label.name, truth).filter(pc.is_valid(truth))
+
+
+def _with_ages(table: pa.Table, spec: ModelSpec) -> pa.Table:
+    for feature in spec.features:
+        if feature.kind is FeatureKind.TIMESTAMP and feature.name in table.column_names:
+            values = ages(table[feature.name], table[EVENT_TIME])
+            table = table.set_column(table.column_names.index(feature.name), feature.name, values)
+    return table
