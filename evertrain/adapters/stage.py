@@ -20,11 +20,12 @@ from evertrain.adapters.aws.dynamodb import Table
 from evertrain.adapters.aws.event_bus import EventBridgeBus
 from evertrain.adapters.aws.stack_outputs import stage_outputs
 from evertrain.adapters.deciding.decision_log import DynamoDBDecisionLog, DynamoDBLeases
-from evertrain.adapters.landing.batch_log import DynamoDBBatchLog, DynamoDBTableStates
+from evertrain.adapters.landing.batch_log import DynamoDBBatchLog
 from evertrain.adapters.landing.objects import LANDED_AT
 from evertrain.adapters.monitoring.drift_records import S3DriftRecords
 from evertrain.adapters.release.prediction_api import PredictionApi
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
+from evertrain.adapters.store.table_states import DynamoDBTableStates
 from evertrain.adapters.training.runs import RunDocuments
 from evertrain.domain.batches import Batch, Feed, Quarantine
 from evertrain.domain.decisions import RecordedDecision

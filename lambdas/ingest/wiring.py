@@ -7,14 +7,16 @@ from evertrain.adapters.aws.clients import client
 from evertrain.adapters.aws.clocks import clock_of
 from evertrain.adapters.aws.dynamodb import Table
 from evertrain.adapters.aws.event_bus import EventBridgeBus
-from evertrain.adapters.landing.batch_log import DynamoDBBatchLog, DynamoDBLabelProgress, DynamoDBTableStates
+from evertrain.adapters.landing.batch_log import DynamoDBBatchLog
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.project.settings import Settings
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
 from evertrain.adapters.store.delta.label_measures import DeltaLabelMeasures
 from evertrain.adapters.store.delta.maintenance import DeltaUpkeep
 from evertrain.adapters.store.delta.writer import DeltaWriter
+from evertrain.adapters.store.label_progress import DynamoDBLabelProgress
 from evertrain.adapters.store.table_files import S3TableFiles
+from evertrain.adapters.store.table_states import DynamoDBTableStates
 from evertrain.domain.model_spec import Project
 from evertrain.use_cases.store.commit_batch import CommitBatch
 from evertrain.use_cases.store.maintain_store import MaintainStore

@@ -10,10 +10,11 @@ from evertrain.adapters.aws.clocks import clock_of
 from evertrain.adapters.aws.dynamodb import Table
 from evertrain.adapters.aws.event_bus import EventBridgeBus
 from evertrain.adapters.deciding.decision_log import DynamoDBDecisionLog, DynamoDBLeases
-from evertrain.adapters.landing.batch_log import DynamoDBLabelProgress, DynamoDBTableStates
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.project.settings import Settings
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
+from evertrain.adapters.store.label_progress import DynamoDBLabelProgress
+from evertrain.adapters.store.table_states import DynamoDBTableStates
 from evertrain.adapters.training.runs import RunDocuments
 from evertrain.domain.model_spec import Project
 from evertrain.ports.clock import Clock

@@ -9,15 +9,18 @@ from evertrain.adapters.aws.clients import client
 from evertrain.adapters.aws.clocks import clock_of
 from evertrain.adapters.aws.dynamodb import Table
 from evertrain.adapters.aws.event_bus import EventBridgeBus
-from evertrain.adapters.landing.batch_log import DynamoDBBatchLog, DynamoDBTableStates
+from evertrain.adapters.landing.batch_log import DynamoDBBatchLog
 from evertrain.adapters.landing.large_checks import LargeChecks
-from evertrain.adapters.landing.objects import S3BatchFiles, S3LandingZone, S3QuarantineStore
+from evertrain.adapters.landing.objects import S3LandingZone
 from evertrain.adapters.landing.parts import S3Parts
+from evertrain.adapters.landing.quarantine import S3QuarantineStore
 from evertrain.adapters.landing.rows import LandedRowsReader
 from evertrain.adapters.monitoring.drift_records import S3DriftRecords
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.project.settings import Settings
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
+from evertrain.adapters.store.batch_files import S3BatchFiles
+from evertrain.adapters.store.table_states import DynamoDBTableStates
 from evertrain.domain.model_spec import Project
 from evertrain.ports.clock import Clock
 from evertrain.statistics.reference import Reference

@@ -10,10 +10,12 @@ from evertrain.adapters.aws.dynamodb import Table
 from evertrain.adapters.aws.event_bus import EventBridgeBus
 from evertrain.adapters.aws.human_channel import SnsHumanChannel
 from evertrain.adapters.deciding.decision_log import DynamoDBDecisionLog, DynamoDBLeases
-from evertrain.adapters.landing.batch_log import DynamoDBBatchLog, DynamoDBLabelProgress, DynamoDBTableStates
+from evertrain.adapters.landing.batch_log import DynamoDBBatchLog
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.project.settings import Settings
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
+from evertrain.adapters.store.label_progress import DynamoDBLabelProgress
+from evertrain.adapters.store.table_states import DynamoDBTableStates
 from evertrain.domain.model_spec import Project
 from evertrain.use_cases.deciding.decide_retraining import DecideRetraining
 

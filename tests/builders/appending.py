@@ -14,7 +14,7 @@ from itertools import count
 import boto3
 from deltalake.exceptions import DeltaError
 
-from evertrain.adapters.landing.objects import S3BatchFiles
+from evertrain.adapters.store.batch_files import S3BatchFiles
 from tests.builders.batches import FEATURES
 from tests.builders.landed import features_frame, parquet
 from tests.builders.models import NOW

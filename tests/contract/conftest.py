@@ -12,7 +12,7 @@ import pytest
 from moto import mock_aws
 
 from evertrain.adapters.aws.dynamodb import Table
-from evertrain.adapters.landing.objects import S3BatchFiles
+from evertrain.adapters.store.batch_files import S3BatchFiles
 from localcloud.launcher import REPOSITORY, Cloud, environment
 from tests.builders.store import Store
 

@@ -3,10 +3,9 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from evertrain.adapters.aws.dynamodb import Table, sortable, text
+from evertrain.adapters.aws.dynamodb import Table, text
+from evertrain.adapters.aws.item_keys import REPLAY_CLOCK, sortable
 from evertrain.domain.errors import EvertrainError
-
-_PK, _SK = "clock", "replay"
 
 
 class NoReplayedPresent(EvertrainError):
@@ -26,7 +25,7 @@ class ReplayClock:
 
     def now(self) -> datetime:
         """Raises NoReplayedPresent."""
-        item = self._table.get(_PK, _SK)
+        item = self._table.get(*REPLAY_CLOCK)
         if item is None:
             raise NoReplayedPresent("this stage replays history, but its present has not been set: `evertrain demo`")
         return datetime.fromisoformat(item["moment"]["S"])
@@ -35,7 +34,7 @@ class ReplayClock:
         """Never back: an earlier present than the one that is set is passed over."""
         moment = text(sortable(now))
         self._table.update(
-            _PK, _SK, "SET moment = :now", "attribute_not_exists(moment) OR moment <= :now", now=moment
+            *REPLAY_CLOCK, "SET moment = :now", "attribute_not_exists(moment) OR moment <= :now", now=moment
         )
 
 

@@ -3,10 +3,11 @@
 import random
 import time
 from collections.abc import Callable, Iterator, Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
+
+from evertrain.adapters.aws.item_keys import PARTITION_KEY, SORT_KEY
 
 if TYPE_CHECKING:
     from mypy_boto3_dynamodb import DynamoDBClient
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 Item = Mapping[str, Any]
 """An item in DynamoDB's own notation, `{"name": {"S": "value"}}`."""
 
-ABSENT = "attribute_not_exists(pk)"
+ABSENT, PRESENT = f"attribute_not_exists({PARTITION_KEY})", f"attribute_exists({PARTITION_KEY})"
 
 LAST = "\uffff"
 """After every text that keys are made of."""
@@ -29,7 +30,7 @@ def _pause(longest: float) -> None:
 
 
 class Table:
-    """One table with string keys `pk` and `sk`; a value is kept as JSON in `document`. All reads are consistent."""
+    """One table with the keys of `item_keys`; a value is kept as JSON in `document`. All reads are consistent."""
 
     def __init__(self, *, client: "DynamoDBClient", name: str, pause: Callable[[float], None] = _pause) -> None:
         self._client = client
@@ -46,7 +47,7 @@ class Table:
         follows the prefix is not less than the one, and less than the other."""
         pages = self._client.get_paginator("query").paginate(
             TableName=self.name,
-            KeyConditionExpression="pk = :pk AND sk BETWEEN :since AND :before",
+            KeyConditionExpression=f"{PARTITION_KEY} = :pk AND {SORT_KEY} BETWEEN :since AND :before",
             ExpressionAttributeValues={
                 ":pk": text(pk),
                 ":since": text(f"{prefix}{since}"),
@@ -134,7 +135,7 @@ def _met_a_transaction(error: ClientError) -> bool:
 
 
 def key(pk: str, sk: str) -> dict[str, Any]:
-    return {"pk": {"S": pk}, "sk": {"S": sk}}
+    return {PARTITION_KEY: {"S": pk}, SORT_KEY: {"S": sk}}
 
 
 def text(value: str | bytes) -> dict[str, str]:
@@ -143,12 +144,3 @@ def text(value: str | bytes) -> dict[str, str]:
 
 def number(value: float) -> dict[str, str]:
     return {"N": str(value)}
-
-
-def sortable(moment: datetime) -> str:
-    """Text that sorts as the times do.
-
-    >>> sortable(datetime(2013, 4, 1, tzinfo=UTC))
-    '2013-04-01T00:00:00.000000+00:00'
-    """
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")

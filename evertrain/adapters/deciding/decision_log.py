@@ -1,16 +1,25 @@
-"""The decision log, outcomes and leases in DynamoDB. Layout: docs/architecture.md."""
+"""The decision log, outcomes and leases in DynamoDB."""
 
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from evertrain.adapters.aws.dynamodb import ABSENT, Table, key, number, sortable, text
+from evertrain.adapters.aws.dynamodb import ABSENT, Table, key, number, text
+from evertrain.adapters.aws.item_keys import (
+    DECISION,
+    DECISION_BY_ID,
+    LEASE,
+    OUTCOME,
+    OUTCOME_OF_DECISION,
+    QUIET_DECISION,
+    model_partition,
+    timed,
+)
 from evertrain.adapters.documents import dump, load
 from evertrain.domain.decisions import Reason, RecordedDecision
 from evertrain.domain.outcomes import Outcome
 from evertrain.ports.decisions import LeaseHeld
 
-_LEASE = "lease"
-_FREE = "attribute_not_exists(pk) OR expires_at <= :now OR decision_id = :decision"
+_FREE = f"{ABSENT} OR expires_at <= :now OR decision_id = :decision"
 
 
 class DynamoDBDecisionLog:
@@ -21,16 +30,16 @@ class DynamoDBDecisionLog:
         self._real_time = real_time
 
     def find(self, model: str, decision_id: str) -> RecordedDecision | None:
-        item = self._table.get(_model_key(model), f"id#{decision_id}")
+        item = self._table.get(model_partition(model), f"{DECISION_BY_ID}{decision_id}")
         return load(RecordedDecision, item["document"]["S"]) if item else None
 
     def record(self, decision: RecordedDecision, *, lease: timedelta | None = None) -> bool:
-        pk, document = _model_key(decision.model), {"document": text(dump(decision))}
+        pk, document = model_partition(decision.model), {"document": text(dump(decision))}
         quiet = decision.decision.reason is Reason.NOTHING_TO_DO
-        kind = "quiet" if quiet else "decision"
+        prefix = QUIET_DECISION if quiet else DECISION
         writes = [
-            self._table.put_of(key(pk, f"id#{decision.decision_id}") | document, ABSENT),
-            self._table.put_of(key(pk, f"{kind}#{sortable(decision.decided_at)}#{decision.decision_id}") | document),
+            self._table.put_of(key(pk, f"{DECISION_BY_ID}{decision.decision_id}") | document, ABSENT),
+            self._table.put_of(key(pk, timed(prefix, decision.decided_at, decision.decision_id)) | document),
         ]
         if lease is not None:
             writes.append(self._lease_write(decision, lease))
@@ -42,33 +51,33 @@ class DynamoDBDecisionLog:
         return False
 
     def decisions(self, model: str, *, limit: int, with_quiet: bool = False) -> Sequence[RecordedDecision]:
-        kinds = ("decision", "quiet") if with_quiet else ("decision",)
+        prefixes = (DECISION, QUIET_DECISION) if with_quiet else (DECISION,)
         found = [
             load(RecordedDecision, item["document"]["S"])
-            for kind in kinds
-            for item in self._table.query(_model_key(model), f"{kind}#", limit=limit)
+            for prefix in prefixes
+            for item in self._table.query(model_partition(model), prefix, limit=limit)
         ]
         return sorted(found, key=lambda entry: entry.decided_at, reverse=True)[:limit]
 
     def record_outcome(self, outcome: Outcome) -> bool:
-        pk, document = _model_key(outcome.model), {"document": text(dump(outcome))}
+        pk, document = model_partition(outcome.model), {"document": text(dump(outcome))}
         refused = self._table.transact(
-            self._table.put_of(key(pk, f"outcome-of#{outcome.decision_id}") | document, ABSENT),
-            self._table.put_of(key(pk, f"outcome#{sortable(outcome.ended_at)}#{outcome.decision_id}") | document),
+            self._table.put_of(key(pk, f"{OUTCOME_OF_DECISION}{outcome.decision_id}") | document, ABSENT),
+            self._table.put_of(key(pk, timed(OUTCOME, outcome.ended_at, outcome.decision_id)) | document),
         )
         return refused is None
 
     def outcome_of(self, model: str, decision_id: str) -> Outcome | None:
-        item = self._table.get(_model_key(model), f"outcome-of#{decision_id}")
+        item = self._table.get(model_partition(model), f"{OUTCOME_OF_DECISION}{decision_id}")
         return load(Outcome, item["document"]["S"]) if item else None
 
     def outcomes(self, model: str, *, limit: int) -> Sequence[Outcome]:
-        found = self._table.query(_model_key(model), "outcome#", limit=limit)
+        found = self._table.query(model_partition(model), OUTCOME, limit=limit)
         return [load(Outcome, item["document"]["S"]) for item in found]
 
     def _lease_write(self, decision: RecordedDecision, lease: timedelta) -> dict[str, object]:
         now = self._real_time()
-        item = key(_model_key(decision.model), _LEASE) | {
+        item = key(model_partition(decision.model), LEASE) | {
             "decision_id": text(decision.decision_id),
             "execution": text(""),  # the execution that the decision starts takes it over
             "expires_at": number(now + lease.total_seconds()),
@@ -84,11 +93,10 @@ class DynamoDBLeases:
     def acquire(self, model: str, *, decision_id: str, execution: str, duration: timedelta) -> None:
         now = self._real_time()
         acquired = self._table.update(
-            _model_key(model),
-            _LEASE,
+            model_partition(model),
+            LEASE,
             "SET decision_id = :decision, execution = :execution, expires_at = :expires",
-            "attribute_not_exists(pk) OR expires_at <= :now"
-            " OR (decision_id = :decision AND execution IN (:nobody, :execution))",
+            f"{ABSENT} OR expires_at <= :now OR (decision_id = :decision AND execution IN (:nobody, :execution))",
             decision=text(decision_id),
             execution=text(execution),
             nobody=text(""),
@@ -101,12 +109,8 @@ class DynamoDBLeases:
             )
 
     def release(self, model: str, *, decision_id: str) -> None:
-        self._table.delete(_model_key(model), _LEASE, "decision_id = :decision", decision=text(decision_id))
+        self._table.delete(model_partition(model), LEASE, "decision_id = :decision", decision=text(decision_id))
 
     def is_held(self, model: str) -> bool:
-        item = self._table.get(_model_key(model), _LEASE)
+        item = self._table.get(model_partition(model), LEASE)
         return item is not None and float(item["expires_at"]["N"]) > self._real_time()
-
-
-def _model_key(model: str) -> str:
-    return f"model#{model}"

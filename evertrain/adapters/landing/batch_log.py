@@ -1,18 +1,29 @@
-"""The batch log and the tables' states in DynamoDB. Layout: docs/architecture.md."""
+"""The batch log in DynamoDB: what became of each landed object, and every verdict."""
 
 import zlib
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from evertrain.adapters.aws.dynamodb import ABSENT, LAST, Item, Table, key, number, sortable, text
+from evertrain.adapters.aws.dynamodb import ABSENT, LAST, PRESENT, Item, Table, key, number, text
+from evertrain.adapters.aws.item_keys import (
+    BATCH,
+    PARTITION_KEY,
+    QUARANTINE,
+    REQUESTS,
+    SORT_KEY,
+    STATE,
+    TIME,
+    VERDICT,
+    feed_partition,
+    group_partition,
+    model_partition,
+    sortable,
+    timed,
+)
 from evertrain.adapters.documents import dump, load
-from evertrain.domain.batches import Batch, Feed, FeedKind, Quarantine, TableState
+from evertrain.domain.batches import Batch, Feed, Quarantine
 from evertrain.domain.drift import DriftVerdict
-from evertrain.domain.labels import LabelProgress
-
-_STATE = "state"
-_PROGRESS = "progress"
 
 
 class DynamoDBBatchLog:
@@ -29,7 +40,7 @@ class DynamoDBBatchLog:
         return None if item is None or "released" in item else _recorded(item)
 
     def record(self, batch: Batch, verdicts: Sequence[DriftVerdict]) -> bool:
-        pk, models = _feed_key(batch.feed), [verdict.model for verdict in verdicts]
+        pk, models = feed_partition(batch.feed), [verdict.model for verdict in verdicts]
         refused = self._table.transact(
             self._table.put_of(
                 _batch_item(pk, batch.batch_id, "batch", batch, models),
@@ -37,7 +48,7 @@ class DynamoDBBatchLog:
                 yes={"BOOL": True},
             ),
             self._table.put_of(_pointer(pk, batch.event_time_min, pk, batch.batch_id)),
-            self._table.update_of(pk, _STATE, "SET quarantined_in_a_row = :zero", zero=number(0)),
+            self._table.update_of(pk, STATE, "SET quarantined_in_a_row = :zero", zero=number(0)),
             *(
                 self._table.put_of(_verdict_key(verdict.model, batch) | {"document": _packed(verdict)})
                 for verdict in verdicts
@@ -46,19 +57,19 @@ class DynamoDBBatchLog:
         return refused is None
 
     def record_quarantine(self, quarantine: Quarantine) -> bool:
-        pk, batch_id = _feed_key(quarantine.feed), quarantine.batch_id
+        pk, batch_id = feed_partition(quarantine.feed), quarantine.batch_id
         writes = [
             self._table.put_of(_batch_item(pk, batch_id, "quarantine", quarantine), ABSENT),
-            self._table.put_of(_pointer("quarantine", quarantine.quarantined_at, pk, batch_id)),
+            self._table.put_of(_pointer(QUARANTINE, quarantine.quarantined_at, pk, batch_id)),
         ]
         if quarantine.feed is not None:
-            writes.append(self._table.update_of(pk, _STATE, "ADD quarantined_in_a_row :one", one=number(1)))
+            writes.append(self._table.update_of(pk, STATE, "ADD quarantined_in_a_row :one", one=number(1)))
         return self._table.transact(*writes) is None
 
     def release(self, quarantine: Quarantine) -> bool:
         return self._table.update(
-            _feed_key(quarantine.feed),
-            f"batch#{quarantine.batch_id}",
+            feed_partition(quarantine.feed),
+            f"{BATCH}{quarantine.batch_id}",
             "SET released = :yes",
             "kind = :quarantine",
             yes={"BOOL": True},
@@ -75,7 +86,11 @@ class DynamoDBBatchLog:
 
     def mark_published(self, feed: Feed | None, batch_id: str) -> None:
         self._table.update(
-            _feed_key(feed), f"batch#{batch_id}", "SET published = :yes", "attribute_exists(pk)", yes={"BOOL": True}
+            feed_partition(feed),
+            f"{BATCH}{batch_id}",
+            "SET published = :yes",
+            PRESENT,
+            yes={"BOOL": True},
         )
 
     def is_committed(self, feed: Feed, batch_id: str) -> bool:
@@ -84,11 +99,15 @@ class DynamoDBBatchLog:
 
     def mark_committed(self, feed: Feed, batch_id: str) -> None:
         self._table.update(
-            _feed_key(feed), f"batch#{batch_id}", "SET committed = :yes", "attribute_exists(pk)", yes={"BOOL": True}
+            feed_partition(feed),
+            f"{BATCH}{batch_id}",
+            "SET committed = :yes",
+            PRESENT,
+            yes={"BOOL": True},
         )
 
     def verdicts(self, model: str, group: str, *, limit: int) -> Sequence[DriftVerdict]:
-        return [_verdict(item) for item in self._table.query(_verdicts_pk(model, group), "verdict#", limit=limit)]
+        return [_verdict(item) for item in self._table.query(group_partition(model, group), VERDICT, limit=limit)]
 
     def verdicts_of(self, feed: Feed, batch_id: str) -> Sequence[DriftVerdict]:
         item = self._item(feed, batch_id)
@@ -96,15 +115,15 @@ class DynamoDBBatchLog:
         if item is None or not isinstance(batch, Batch):
             return []
         keys = [_verdict_key(model["S"], batch) for model in item["models"]["L"]]
-        found = [self._table.get(each["pk"]["S"], each["sk"]["S"]) for each in keys]
+        found = [self._table.get(each[PARTITION_KEY]["S"], each[SORT_KEY]["S"]) for each in keys]
         return [_verdict(entry) for entry in found if entry is not None]
 
     def batches(
         self, feed: Feed, *, limit: int, since: datetime | None = None, before: datetime | None = None
     ) -> Sequence[Batch]:
         pointers = self._table.query(
-            _feed_key(feed),
-            "time#",
+            feed_partition(feed),
+            TIME,
             limit=limit,
             since=sortable(since) if since else "",
             # No key is a time alone, so the end itself is never met.
@@ -114,78 +133,38 @@ class DynamoDBBatchLog:
         return [batch for batch in found if isinstance(batch, Batch)]
 
     def record_requests(self, verdict: DriftVerdict, *, feed: Feed) -> bool:
-        pk, model = _feed_key(feed), f"model#{verdict.model}"
-        item = key(pk, f"batch#{verdict.batch_id}") | {"kind": text("requests"), "published": {"BOOL": False}}
-        listed = key(model, f"requests#{sortable(verdict.event_time_max)}#{verdict.batch_id}")
+        pk, model = feed_partition(feed), model_partition(verdict.model)
+        item = key(pk, f"{BATCH}{verdict.batch_id}") | {
+            "kind": text("requests"),
+            "published": {"BOOL": False},
+        }
+        listed = key(model, timed(REQUESTS, verdict.event_time_max, verdict.batch_id))
         refused = self._table.transact(
             self._table.put_of(item, ABSENT), self._table.put_of(listed | {"document": _packed(verdict)})
         )
         return refused is None
 
     def requests(self, model: str, *, limit: int) -> Sequence[DriftVerdict]:
-        return [_verdict(item) for item in self._table.query(f"model#{model}", "requests#", limit=limit)]
+        return [_verdict(item) for item in self._table.query(model_partition(model), REQUESTS, limit=limit)]
 
     def quarantines(self, *, limit: int) -> Sequence[Quarantine]:
-        found = [self._pointed(item) for item in self._table.query("quarantine", "time#", limit=limit)]
+        found = [self._pointed(item) for item in self._table.query(QUARANTINE, TIME, limit=limit)]
         return [quarantine for quarantine in found if isinstance(quarantine, Quarantine)]
 
     def consecutive_quarantines(self, feed: Feed) -> int:
-        item = self._table.get(_feed_key(feed), _STATE)
+        item = self._table.get(feed_partition(feed), STATE)
         return int(item["quarantined_in_a_row"]["N"]) if item and "quarantined_in_a_row" in item else 0
 
     def _item(self, feed: Feed | None, batch_id: str) -> Item | None:
-        return self._table.get(_feed_key(feed), f"batch#{batch_id}")
+        return self._table.get(feed_partition(feed), f"{BATCH}{batch_id}")
 
     def _pointed(self, pointer: Item) -> Batch | Quarantine | None:
         item = self._table.get(pointer["of_pk"]["S"], pointer["of_sk"]["S"])
         return _recorded(item) if item else None
 
 
-class DynamoDBTableStates:
-    def __init__(self, *, table: Table) -> None:
-        self._table = table
-
-    def get(self, feed: Feed) -> TableState | None:
-        item = self._table.get(_feed_key(feed), _STATE)
-        return load(TableState, item["table_state"]["S"]) if item and "table_state" in item else None
-
-    def put(self, feed: Feed, state: TableState) -> None:
-        self._table.update(
-            _feed_key(feed),
-            _STATE,
-            "SET table_state = :state, table_version = :version",
-            "attribute_not_exists(table_version) OR table_version < :version",
-            state=text(dump(state)),
-            version=number(state.version),
-        )
-
-
-class DynamoDBLabelProgress:
-    def __init__(self, *, table: Table) -> None:
-        self._table = table
-
-    def progress(self, model: str) -> LabelProgress | None:
-        item = self._table.get(_feed_key(Feed(kind=FeedKind.LABELS, name=model)), _PROGRESS)
-        return load(LabelProgress, item["document"]["S"]) if item else None
-
-    def put_progress(self, model: str, progress: LabelProgress) -> None:
-        self._table.update(
-            _feed_key(Feed(kind=FeedKind.LABELS, name=model)),
-            _PROGRESS,
-            "SET document = :document, measured_at = :at",
-            "attribute_not_exists(measured_at) OR measured_at < :at",
-            document=text(dump(progress)),
-            at=text(sortable(progress.measured_at)),
-        )
-
-
-def _feed_key(feed: Feed | None) -> str:
-    """Objects outside every feed are kept together."""
-    return f"feed#{feed}" if feed else "feed#unknown"
-
-
 def _batch_item(pk: str, batch_id: str, kind: str, value: Batch | Quarantine, models: Sequence[str] = ()) -> Item:
-    return key(pk, f"batch#{batch_id}") | {
+    return key(pk, f"{BATCH}{batch_id}") | {
         "kind": text(kind),
         "document": text(dump(value)),
         "models": {"L": [text(model) for model in models]},
@@ -195,15 +174,17 @@ def _batch_item(pk: str, batch_id: str, kind: str, value: Batch | Quarantine, mo
 
 def _pointer(pk: str, moment: datetime, of_pk: str, batch_id: str) -> Item:
     """Orders what is stored by content by time; the value itself has one place."""
-    return key(pk, f"time#{sortable(moment)}#{batch_id}") | {"of_pk": text(of_pk), "of_sk": text(f"batch#{batch_id}")}
-
-
-def _verdicts_pk(model: str, group: str) -> str:
-    return f"model#{model}#{group}"
+    return key(pk, timed(TIME, moment, batch_id)) | {
+        "of_pk": text(of_pk),
+        "of_sk": text(f"{BATCH}{batch_id}"),
+    }
 
 
 def _verdict_key(model: str, batch: Batch) -> dict[str, Any]:
-    return key(_verdicts_pk(model, batch.feed.name), f"verdict#{sortable(batch.event_time_min)}#{batch.batch_id}")
+    return key(
+        group_partition(model, batch.feed.name),
+        timed(VERDICT, batch.event_time_min, batch.batch_id),
+    )
 
 
 def _recorded(item: Item) -> Batch | Quarantine:

@@ -1,6 +1,5 @@
-"""Landed objects, their copies in quarantine, and normalised batch files, in S3."""
+"""Landed objects in S3: as they are read, and as anyone may land them."""
 
-import io
 import shutil
 from collections.abc import Iterator
 from datetime import datetime
@@ -9,11 +8,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from botocore.exceptions import ClientError
 
-from evertrain.adapters.documents import dump
 from evertrain.adapters.landing.temporary_files import temporary_file
-from evertrain.domain.batches import Feed, LandedObject, Quarantine
+from evertrain.domain.batches import LandedObject
 from evertrain.ports.batches import ObjectGone
-from evertrain.ports.feature_store import StoredFile
 
 if TYPE_CHECKING:
     from botocore.response import StreamingBody
@@ -21,7 +18,6 @@ if TYPE_CHECKING:
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
 _CHUNK = 1 << 20
-_INGESTED_AT = "ingested-at"
 
 LANDED_AT = "landed-at"
 """Metadata of an object that is landed again: it is known from when it landed first."""
@@ -86,54 +82,6 @@ class S3Landing:
 
     def put(self, key: str, body: bytes) -> None:
         self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
-
-
-class S3QuarantineStore:
-    def __init__(self, *, client: "S3Client", bucket: str) -> None:
-        self._client = client
-        self._bucket = bucket
-
-    def put(self, quarantine: Quarantine, body: BinaryIO) -> str:
-        body.seek(0)
-        self._client.put_object(Bucket=self._bucket, Key=f"{_folder(quarantine)}/object", Body=body)
-        return self._with_reasons(quarantine)
-
-    def copy(self, quarantine: Quarantine, landed: LandedObject) -> str:
-        source: Any = {"Bucket": landed.bucket, "Key": landed.key}
-        # In parts where it must: a single copy takes 5 GB.
-        self._client.copy(source, self._bucket, f"{_folder(quarantine)}/object")
-        return self._with_reasons(quarantine)
-
-    def _with_reasons(self, quarantine: Quarantine) -> str:
-        folder = _folder(quarantine)
-        self._client.put_object(
-            Bucket=self._bucket, Key=f"{folder}/reasons.json", Body=dump(quarantine), ContentType="application/json"
-        )
-        return f"s3://{self._bucket}/{folder}/object"
-
-
-class S3BatchFiles:
-    def __init__(self, *, client: "S3Client", bucket: str) -> None:
-        self._client = client
-        self._bucket = bucket
-
-    def put_if_absent(self, feed: Feed, path: str, file: BinaryIO, *, ingested_at: datetime) -> StoredFile:
-        key, stamp = f"tables/{feed}/{path}", {_INGESTED_AT: ingested_at.isoformat()}
-        size = file.seek(0, io.SEEK_END)
-        file.seek(0)
-        try:
-            self._client.put_object(Bucket=self._bucket, Key=key, Body=file, Metadata=stamp, IfNoneMatch="*")
-        except ClientError as error:
-            if error.response["Error"]["Code"] != "PreconditionFailed":
-                raise
-            there = self._client.head_object(Bucket=self._bucket, Key=key)
-            earlier = datetime.fromisoformat(there["Metadata"][_INGESTED_AT])
-            return StoredFile(size=there["ContentLength"], ingested_at=earlier)
-        return StoredFile(size=size, ingested_at=ingested_at)
-
-
-def _folder(quarantine: Quarantine) -> str:
-    return f"{quarantine.source_key}/{quarantine.batch_id}"
 
 
 def _gone(landed: LandedObject) -> ObjectGone:

@@ -1,15 +1,23 @@
-"""Model versions, the champion and its history in DynamoDB. Layout: docs/architecture.md."""
+"""Model versions, the champion and its history in DynamoDB."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from evertrain.adapters.aws.dynamodb import ABSENT, Item, Table, key, sortable, text
+from evertrain.adapters.aws.dynamodb import ABSENT, PRESENT, Item, Table, key, text
+from evertrain.adapters.aws.item_keys import (
+    CHAMPION,
+    HISTORY,
+    MODEL,
+    MODELS,
+    SORT_KEY,
+    VERSION,
+    model_partition,
+    timed,
+)
 from evertrain.adapters.documents import dump, load
 from evertrain.domain.registry import Champion, ModelVersion, RegistryConflict, UnknownVersion, VersionStatus
 
-_CHAMPION = "champion"
-_MODELS = "models"
 _REPLACEABLE = "version = :expected AND NOT (version = :version AND function_version = :function_version)"
 """By the second half a repeat leaves no second entry in the history."""
 
@@ -22,11 +30,11 @@ class DynamoDBModelRegistry:
 
     def register(self, version: ModelVersion) -> None:
         """Raises RegistryConflict where the name stands for other content already."""
-        item = key(_model_key(version.model), f"version#{version.version}") | {
+        item = key(model_partition(version.model), f"{VERSION}{version.version}") | {
             "document": text(dump(version)),
             "version_status": text(version.status.value),
         }
-        listed = self._table.put_of(key(_MODELS, f"model#{version.model}"))
+        listed = self._table.put_of(key(MODELS, f"{MODEL}{version.model}"))
         if self._table.transact(self._table.put_of(item, ABSENT), listed) is None:
             return
         earlier = self.version(version.model, version.version)
@@ -34,30 +42,30 @@ class DynamoDBModelRegistry:
             raise RegistryConflict(f"{version.model} {version.version} is registered already, with other content")
 
     def version(self, model: str, version: str) -> ModelVersion:
-        item = self._table.get(_model_key(model), f"version#{version}")
+        item = self._table.get(model_partition(model), f"{VERSION}{version}")
         if item is None:
             raise UnknownVersion(f"{model} has no version {version}")
         return _version(item)
 
     def versions(self, model: str) -> Sequence[ModelVersion]:
-        return [_version(item) for item in self._table.query(_model_key(model), "version#")]
+        return [_version(item) for item in self._table.query(model_partition(model), VERSION)]
 
     def models(self) -> Sequence[str]:
-        return [item["sk"]["S"].removeprefix("model#") for item in self._table.query(_MODELS, "model#")]
+        return [item[SORT_KEY]["S"].removeprefix(MODEL) for item in self._table.query(MODELS, MODEL)]
 
     def set_status(self, model: str, version: str, status: VersionStatus) -> None:
         """Raises UnknownVersion."""
         if not self._table.update(
-            _model_key(model),
-            f"version#{version}",
+            model_partition(model),
+            f"{VERSION}{version}",
             "SET version_status = :status",
-            "attribute_exists(pk)",
+            PRESENT,
             status=text(status.value),
         ):
             raise UnknownVersion(f"{model} has no version {version}")
 
     def champion(self, model: str) -> Champion | None:
-        item = self._table.get(_model_key(model), _CHAMPION)
+        item = self._table.get(model_partition(model), CHAMPION)
         return _champion(item) if item else None
 
     def promote(self, champion: Champion, *, expected_champion: str | None) -> None:
@@ -65,14 +73,14 @@ class DynamoDBModelRegistry:
 
         The champion itself may be promoted again with another function version: new serving code, same model.
         """
-        pk, document = _model_key(champion.model), {"document": text(dump(champion))}
+        pk, document = model_partition(champion.model), {"document": text(dump(champion))}
         answering = {"version": text(champion.version), "function_version": text(champion.function_version)}
-        champion_item = key(pk, _CHAMPION) | document | answering
+        champion_item = key(pk, CHAMPION) | document | answering
         writes = [
             self._table.put_of(champion_item, _REPLACEABLE, expected=text(expected_champion), **answering)
             if expected_champion
             else self._table.put_of(champion_item, ABSENT),
-            self._table.put_of(key(pk, f"history#{sortable(champion.since)}#{champion.version}") | document),
+            self._table.put_of(key(pk, timed(HISTORY, champion.since, champion.version)) | document),
             self._status_write(champion.model, champion.version, VersionStatus.CHAMPION),
         ]
         if expected_champion and expected_champion != champion.version:
@@ -95,23 +103,19 @@ class DynamoDBModelRegistry:
         raise UnknownVersion(f"{champion.model} has no version {champion.version}")
 
     def history(self, model: str) -> Sequence[Champion]:
-        return [_champion(item) for item in self._table.query(_model_key(model), "history#")]
+        return [_champion(item) for item in self._table.query(model_partition(model), HISTORY)]
 
     def champion_at(self, model: str, moment: datetime) -> Champion | None:
         return next((champion for champion in self.history(model) if champion.since <= moment), None)
 
     def _status_write(self, model: str, version: str, status: VersionStatus) -> dict[str, object]:
         return self._table.update_of(
-            _model_key(model),
-            f"version#{version}",
+            model_partition(model),
+            f"{VERSION}{version}",
             "SET version_status = :status",
-            "attribute_exists(pk)",
+            PRESENT,
             status=text(status.value),
         )
-
-
-def _model_key(model: str) -> str:
-    return f"model#{model}"
 
 
 def _version(item: Item) -> ModelVersion:

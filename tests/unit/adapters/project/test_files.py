@@ -9,7 +9,7 @@ from evertrain.adapters.documents import dump, load
 from evertrain.adapters.project.files import InvalidProject, load_project
 from evertrain.domain.model_spec import FeatureKind, KnownBy, Metric, ModelSpec
 
-REPOSITORY = Path(__file__).parents[3]
+REPOSITORY = Path(__file__).parents[4]
 
 GROUP = """
 entity_key = "trip_id"

@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from evertrain.adapters.landing.batch_log import DynamoDBLabelProgress
 from evertrain.adapters.store.delta.label_measures import DeltaLabelMeasures
+from evertrain.adapters.store.label_progress import DynamoDBLabelProgress
 from evertrain.domain.labels import LabelledDay, LabelProgress, watermark
 from evertrain.ports.feature_store import LabelProgressLog
 from evertrain.use_cases.store.measure_labels import MeasureLabels

@@ -8,7 +8,9 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from evertrain.adapters.landing.objects import LANDED_AT, S3BatchFiles, S3LandingZone, S3QuarantineStore
+from evertrain.adapters.landing.objects import LANDED_AT, S3LandingZone
+from evertrain.adapters.landing.quarantine import S3QuarantineStore
+from evertrain.adapters.store.batch_files import S3BatchFiles
 from evertrain.domain.batches import LandedObject
 from evertrain.ports.batches import LandingZone, ObjectGone, QuarantineStore
 from evertrain.ports.feature_store import BatchFiles, StoredFile

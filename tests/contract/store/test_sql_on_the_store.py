@@ -19,7 +19,7 @@ from evertrain.tables.point_in_time import latest_known
 from evertrain.use_cases.training.training_rows import StoredTrainingRows
 from tests.builders.store import EVER, Store
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 KNOWN_AT = datetime(2013, 1, 9, tzinfo=UTC)
 WINDOW = Interval(start=datetime(2013, 1, 2, tzinfo=UTC), end=datetime(2013, 1, 6, tzinfo=UTC))
 

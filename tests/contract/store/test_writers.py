@@ -16,7 +16,7 @@ from tests.builders.batches import FEATURES
 from tests.builders.models import NOW, days
 from tests.builders.store import EVER, Store
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def start(store: Store, *work: object) -> subprocess.Popen[str]:

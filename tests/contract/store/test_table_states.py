@@ -2,7 +2,8 @@
 
 import pytest
 
-from evertrain.adapters.landing.batch_log import DynamoDBBatchLog, DynamoDBTableStates
+from evertrain.adapters.landing.batch_log import DynamoDBBatchLog
+from evertrain.adapters.store.table_states import DynamoDBTableStates
 from evertrain.ports.feature_store import TableStates
 from tests.builders.batches import FEATURES, LABELS, a_quarantine, a_table_state
 from tests.fakes.batches import FakeTableStates

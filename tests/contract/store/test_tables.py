@@ -27,7 +27,7 @@ from tests.builders.store import EVER, Store
 
 FEATURES = Feed(kind=FeedKind.FEATURES, name="trips")
 LABELS = Feed(kind=FeedKind.LABELS, name="trips")
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def test_the_first_commit_makes_the_table_and_each_adds_its_rows(store: Store) -> None:

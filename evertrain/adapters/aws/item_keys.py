@@ -1,0 +1,52 @@
+"""The key of every item in the three DynamoDB tables. What lies where: docs/architecture.md."""
+
+from datetime import UTC, datetime
+
+from evertrain.domain.batches import Feed
+
+PARTITION_KEY, SORT_KEY = "pk", "sk"
+"""The tables' key attributes, both strings."""
+
+# Sort keys, or what they begin with.
+BATCH, TIME, STATE, PROGRESS = "batch#", "time#", "state", "progress"
+VERDICT, REQUESTS = "verdict#", "requests#"
+DECISION, QUIET_DECISION, DECISION_BY_ID = "decision#", "quiet#", "id#"
+OUTCOME, OUTCOME_OF_DECISION, LEASE = "outcome#", "outcome-of#", "lease"
+VERSION, CHAMPION, HISTORY, MODEL = "version#", "champion", "history#", "model#"
+
+# Partition keys of what belongs to no feed and no model.
+QUARANTINE, MODELS = "quarantine", "models"
+REPLAY_CLOCK = ("clock", "replay")
+
+
+def feed_partition(feed: Feed | None) -> str:
+    """Objects outside every feed are kept together.
+
+    >>> from evertrain.domain.batches import FeedKind
+    >>> feed_partition(Feed(kind=FeedKind.LABELS, name="flights")), feed_partition(None)
+    ('feed#labels/flights', 'feed#unknown')
+    """
+    return f"feed#{feed or 'unknown'}"
+
+
+def model_partition(model: str) -> str:
+    return f"model#{model}"
+
+
+def group_partition(model: str, group: str) -> str:
+    """Of what a model's batches of one feature group are judged by."""
+    return f"model#{model}#{group}"
+
+
+def sortable(moment: datetime) -> str:
+    """Text that sorts as the times do.
+
+    >>> sortable(datetime(2013, 4, 1, tzinfo=UTC))
+    '2013-04-01T00:00:00.000000+00:00'
+    """
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def timed(prefix: str, moment: datetime, name: str) -> str:
+    """A sort key by which items come in the order of time; the name keeps those of one instant apart."""
+    return f"{prefix}{sortable(moment)}#{name}"
