@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from scipy import stats
 
-from evertrain.domain.model_spec import Column, DriftPolicy, FeatureKind
+from evertrain.domain.project.feature_group import Column, FeatureKind
+from evertrain.domain.project.policies import DriftPolicy
 from evertrain.statistics.reference import Reference, build_reference
 from evertrain.statistics.significance import benjamini_hochberg
 from evertrain.statistics.verdict import judge

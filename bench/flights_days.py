@@ -21,7 +21,8 @@ import pyarrow as pa
 
 from evertrain.adapters.project.files import load_project
 from evertrain.demo.flights import Flights, load_flights
-from evertrain.domain.model_spec import DriftPolicy, ModelSpec
+from evertrain.domain.project.model import ModelSpec
+from evertrain.domain.project.policies import DriftPolicy
 from evertrain.statistics.layouts import Categories, Column
 from evertrain.statistics.reference import Reference, build_reference
 from evertrain.statistics.verdict import judge

@@ -28,16 +28,19 @@ from evertrain.adapters.store.delta.reader import DeltaReader
 from evertrain.adapters.store.delta.writer import DeltaWriter
 from evertrain.adapters.training.estimators import load_estimator
 from evertrain.adapters.training.runs import RunDocuments
-from evertrain.domain.batches import Batch, BatchFile, Feed
-from evertrain.domain.feeds import EVENT_TIME, INGESTED_AT, label_feed, own_feed
-from evertrain.domain.model_spec import FeatureKind, ModelSpec, Project
-from evertrain.domain.task_sizes import (
+from evertrain.domain.landing.batches import Batch, BatchFile, Feed
+from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_AT, label_feed, own_feed
+from evertrain.domain.project.feature_group import FeatureKind
+from evertrain.domain.project.model import ModelSpec, Project
+from evertrain.domain.training.candidates import Candidate
+from evertrain.domain.training.plan import TrainingPlan
+from evertrain.domain.training.task_sizes import (
     BYTES_A_JUDGED_CELL,
     BYTES_A_TRAINED_CELL,
     PROGRAM_MIB,
     estimated_task_size,
 )
-from evertrain.domain.training import Candidate, Interval, TrainingPlan, Window
+from evertrain.domain.training.windows import Interval, Window
 from evertrain.ports.artifacts import ArtifactDigestMismatch, StoredArtifact
 from evertrain.tables.columns import ARROW_TYPES
 from evertrain.use_cases.training.train_contender import TrainContender

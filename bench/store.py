@@ -32,10 +32,11 @@ from evertrain.adapters.store.delta.maintenance import DeltaUpkeep
 from evertrain.adapters.store.delta.reader import DeltaReader
 from evertrain.adapters.store.delta.writer import DeltaWriter
 from evertrain.adapters.store.table_files import FolderTableFiles, S3TableFiles
-from evertrain.domain.batches import Batch, BatchFile
-from evertrain.domain.feeds import group_feed
-from evertrain.domain.model_spec import Column, FeatureGroup, FeatureKind, Project
-from evertrain.domain.training import Interval
+from evertrain.domain.landing.batches import Batch, BatchFile
+from evertrain.domain.landing.feeds import group_feed
+from evertrain.domain.project.feature_group import Column, FeatureGroup, FeatureKind
+from evertrain.domain.project.model import Project
+from evertrain.domain.training.windows import Interval
 from evertrain.tables.point_in_time import NONE, take, valid_rows
 from localcloud.launcher import Cloud, environment
 

@@ -23,8 +23,12 @@ from evertrain.adapters.project.files import load_project
 from evertrain.adapters.training.estimators import load_estimator
 from evertrain.conversion.frame import to_frame
 from evertrain.demo.flights import load_flights
-from evertrain.domain.model_spec import ModelSpec, MovingWindow, Task, TrainingPolicy
-from evertrain.domain.training import Candidate, Interval, NotEnoughHistory, Window, badness, cut_slices
+from evertrain.domain.project.metric import Task
+from evertrain.domain.project.model import ModelSpec
+from evertrain.domain.project.policies import MovingWindow, TrainingPolicy
+from evertrain.domain.training.candidates import Candidate
+from evertrain.domain.training.rounds import badness
+from evertrain.domain.training.windows import Interval, NotEnoughHistory, Window, cut_slices
 from evertrain.statistics.comparison import score
 from evertrain.statistics.metrics import metric_value
 

@@ -9,7 +9,7 @@ import aws_cdk as cdk
 
 from evertrain.adapters.project.files import load_project
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.model_spec import Project
+from evertrain.domain.project.model import Project
 from infra.bundles import BuiltBundle, Bundle, Target, build_function, stage_training_image
 from infra.dashboard_stack import DashboardStack
 from infra.data_stack import DataStack

@@ -8,9 +8,9 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from evertrain.adapters.monitoring.metrics import NAMESPACE, OF_BATCH, OF_FEATURE, OF_MODEL
-from evertrain.domain.batches import FeedKind
-from evertrain.domain.model_spec import ModelSpec, Project
-from evertrain.domain.predictions import PREDICTION
+from evertrain.domain.landing.batches import FeedKind
+from evertrain.domain.landing.predictions import PREDICTION
+from evertrain.domain.project.model import ModelSpec, Project
 from infra.options import Options
 
 PERIOD = Duration.hours(1)

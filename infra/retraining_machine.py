@@ -14,7 +14,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from evertrain.domain.events import EventName
-from evertrain.domain.training import TRAINING_MAY_TAKE
+from evertrain.domain.training.rounds import TRAINING_MAY_TAKE
 
 FINAL_ERRORS = ["LeaseHeld", "NotEnoughHistory", "NothingToChoose", "RegistryConflict", "AlreadyPromoted"]
 """Answers, not accidents: asking again would not change them."""

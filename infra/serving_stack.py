@@ -14,8 +14,8 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from evertrain.domain.batches import LABEL_KINDS, FeedKind
-from evertrain.domain.model_spec import ModelSpec, Project
+from evertrain.domain.landing.batches import LABEL_KINDS, FeedKind
+from evertrain.domain.project.model import ModelSpec, Project
 from infra.bundles import BuiltBundle, Bundle
 from infra.data_stack import DataStack
 from infra.grants import may, may_read_items, may_read_objects, may_write_objects

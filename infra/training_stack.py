@@ -17,7 +17,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from evertrain.domain.events import SOURCE, EventName
-from evertrain.domain.model_spec import TaskSize
+from evertrain.domain.project.policies import TaskSize
 from infra.bundles import BuiltBundle, Bundle
 from infra.data_stack import DataStack
 from infra.grants import (

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from evertrain.adapters.monitoring.metrics import count_line
-from evertrain.domain.predictions import Answered, is_logged
+from evertrain.domain.landing.predictions import Answered, is_logged
 from evertrain.scoring import InvalidRow, validate_rows
 from serving import wiring
 from serving.responses import Refusal, answer, refuse

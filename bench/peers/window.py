@@ -6,7 +6,7 @@ from typing import Any
 from timing import report
 
 from evertrain.adapters.monitoring.tabular_files import TabularFile
-from evertrain.domain.model_spec import DriftPolicy
+from evertrain.domain.project.policies import DriftPolicy
 from evertrain.statistics.reference import build_reference
 from evertrain.statistics.sketch import Sketch, merge
 from evertrain.statistics.verdict import judge

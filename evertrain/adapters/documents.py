@@ -18,7 +18,7 @@ class InvalidDocument(EvertrainError):
 def dump(value: object) -> bytes:
     """UTF-8 JSON; datetimes and durations are ISO 8601. Equal values give equal bytes.
 
-    >>> from evertrain.domain.batches import Feed, FeedKind
+    >>> from evertrain.domain.landing.batches import Feed, FeedKind
     >>> dump(Feed(kind=FeedKind.LABELS, name="flights"))
     b'{"kind":"labels","name":"flights"}'
     """
@@ -28,7 +28,7 @@ def dump(value: object) -> bytes:
 def load(cls: type[T], data: bytes | str) -> T:
     """Raises InvalidDocument naming the field.
 
-    >>> from evertrain.domain.batches import Feed
+    >>> from evertrain.domain.landing.batches import Feed
     >>> load(Feed, '{"kind":"labels","name":"flights"}').name
     'flights'
     >>> load(Feed, '{"kind":"labels"}')

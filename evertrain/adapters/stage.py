@@ -27,15 +27,16 @@ from evertrain.adapters.release.prediction_api import PredictionApi
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
 from evertrain.adapters.store.table_states import DynamoDBTableStates
 from evertrain.adapters.training.runs import RunDocuments
-from evertrain.domain.batches import Batch, Feed, Quarantine
-from evertrain.domain.decisions import RecordedDecision
+from evertrain.domain.deciding.decisions import RecordedDecision
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.events import Event, EventName
-from evertrain.domain.labels import LabelProgress
-from evertrain.domain.model_spec import ModelSpec
-from evertrain.domain.outcomes import Outcome
-from evertrain.domain.registry import ModelVersion, UnknownVersion
-from evertrain.domain.training import Contender, Evaluation, Interval
+from evertrain.domain.landing.batches import Batch, Feed, Quarantine
+from evertrain.domain.project.model import ModelSpec
+from evertrain.domain.release.registry import ModelVersion, UnknownVersion
+from evertrain.domain.store.labels import LabelProgress
+from evertrain.domain.training.evaluation import Contender, Evaluation
+from evertrain.domain.training.outcomes import Outcome
+from evertrain.domain.training.windows import Interval
 from evertrain.ports.artifacts import ArtifactNotFound
 from evertrain.reports.retraining_page import RetrainingPage
 from evertrain.use_cases.deciding.decide_retraining import Cause, decision_id_of

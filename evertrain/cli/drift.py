@@ -12,9 +12,9 @@ from typing import Annotated
 import typer
 
 from evertrain.adapters.monitoring.tabular_files import TabularFile
-from evertrain.domain.drift import DriftStatus
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.model_spec import DriftPolicy, DriftRule
+from evertrain.domain.monitoring.drift import DriftStatus
+from evertrain.domain.project.policies import DriftPolicy, DriftRule
 from evertrain.reports.drift_page import DriftPage
 from evertrain.terminal.drift_table import show_drift
 from evertrain.use_cases.monitoring.compare_tables import compare_tables

@@ -5,8 +5,8 @@ from pathlib import Path
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.stage import Stage
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.model_spec import ModelSpec
-from evertrain.domain.training import parse_duration
+from evertrain.domain.project.duration import parse_duration
+from evertrain.domain.project.model import ModelSpec
 from evertrain.reports.drift_page import DriftPage
 from evertrain.statistics.reference import Reference
 from evertrain.use_cases.monitoring.judge_window import JudgeWindow

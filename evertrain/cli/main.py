@@ -14,10 +14,10 @@ from evertrain.adapters.training.estimators import load_estimator
 from evertrain.cli.drift import drift
 from evertrain.cli.landed_drift import group_of
 from evertrain.cli.store import features, labels, training_set
-from evertrain.domain.batches import Feed, FeedKind, Quarantine
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.model_spec import ModelSpec
-from evertrain.domain.training import combinations_of
+from evertrain.domain.landing.batches import Feed, FeedKind, Quarantine
+from evertrain.domain.project.model import ModelSpec
+from evertrain.domain.training.candidates import combinations_of
 from evertrain.terminal import show
 from evertrain.terminal.waiting import wait_until
 from evertrain.use_cases.deciding.model_status import ReadModelStatus

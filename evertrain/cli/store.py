@@ -10,12 +10,12 @@ import typer
 
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.stage import Stage
-from evertrain.domain.batches import Feed, FeedKind
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.feeds import all_feeds, key_of, label_feeds_of
-from evertrain.domain.labels import label_tables
-from evertrain.domain.model_spec import ModelSpec, Project
-from evertrain.domain.training import Interval
+from evertrain.domain.landing.batches import Feed, FeedKind
+from evertrain.domain.landing.feeds import all_feeds, key_of, label_feeds_of
+from evertrain.domain.project.model import ModelSpec, Project
+from evertrain.domain.store.labels import label_tables
+from evertrain.domain.training.windows import Interval
 from evertrain.scoring.rows import read_time
 from evertrain.terminal import show
 from evertrain.use_cases.deciding.model_status import label_status

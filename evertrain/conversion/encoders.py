@@ -10,7 +10,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.model_spec import Column, FeatureKind
+from evertrain.domain.project.feature_group import Column, FeatureKind
 
 Document = dict[str, Any]
 

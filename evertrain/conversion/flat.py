@@ -12,7 +12,8 @@ from sklearn.pipeline import Pipeline
 
 from evertrain.conversion.boosting import boosted_trees
 from evertrain.conversion.encoders import Document, UnsupportedEstimator, encoders_of, passthrough
-from evertrain.domain.model_spec import ModelSpec, Task
+from evertrain.domain.project.metric import Task
+from evertrain.domain.project.model import ModelSpec
 from evertrain.scoring.flat_model import FORMAT, VERSION
 
 __all__ = ["UnsupportedEstimator", "to_flat"]

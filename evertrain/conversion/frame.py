@@ -8,7 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evertrain.domain.model_spec import Column, FeatureKind
+from evertrain.domain.project.feature_group import Column, FeatureKind
 
 
 def to_frame(

@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.model_spec import FeatureKind, Task
+from evertrain.domain.project.feature_group import FeatureKind
+from evertrain.domain.project.metric import Task
 from evertrain.scoring import FlatModel
 
 TOLERANCE = 1e-9

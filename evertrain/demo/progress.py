@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from datetime import date
 
 from evertrain.adapters.stage import Stage
-from evertrain.domain.decisions import RecordedDecision
+from evertrain.domain.deciding.decisions import RecordedDecision
 from evertrain.domain.events import EventName
-from evertrain.domain.outcomes import Outcome
-from evertrain.domain.training import Evaluation
+from evertrain.domain.training.evaluation import Evaluation
+from evertrain.domain.training.outcomes import Outcome
 from evertrain.terminal.waiting import wait_until
 
 TOLD_AS = {

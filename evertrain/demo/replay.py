@@ -11,12 +11,12 @@ from typing import cast
 from evertrain.adapters.stage import Fate, Stage
 from evertrain.demo.flights import Flights, after
 from evertrain.demo.progress import RetrainingProgress, Step
-from evertrain.domain.batches import Batch, Feed, Quarantine
-from evertrain.domain.decisions import Action, Reason, RecordedDecision
-from evertrain.domain.drift import DriftStatus
+from evertrain.domain.deciding.decisions import Action, Reason, RecordedDecision
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.feeds import label_feed, own_feed
-from evertrain.domain.model_spec import ModelSpec
+from evertrain.domain.landing.batches import Batch, Feed, Quarantine
+from evertrain.domain.landing.feeds import label_feed, own_feed
+from evertrain.domain.monitoring.drift import DriftStatus
+from evertrain.domain.project.model import ModelSpec
 from evertrain.terminal.waiting import wait_until
 from evertrain.use_cases.deciding.decide_retraining import Cause
 

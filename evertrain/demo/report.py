@@ -11,11 +11,11 @@ import plotly.graph_objects as go
 import plotly.io
 from markupsafe import Markup
 
-from evertrain.domain.batches import Quarantine
-from evertrain.domain.decisions import RecordedDecision
-from evertrain.domain.drift import DriftVerdict
-from evertrain.domain.model_spec import ModelSpec
-from evertrain.domain.registry import Champion, ModelVersion
+from evertrain.domain.deciding.decisions import RecordedDecision
+from evertrain.domain.landing.batches import Quarantine
+from evertrain.domain.monitoring.drift import DriftVerdict
+from evertrain.domain.project.model import ModelSpec
+from evertrain.domain.release.registry import Champion, ModelVersion
 
 INK, MUTED, GRID = "#1c2733", "#6b7a8c", "#e4e9ef"
 KEPT, FROZEN, ALARM = "#0b6e4f", "#b4552d", "#b3261e"

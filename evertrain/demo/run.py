@@ -18,8 +18,8 @@ from evertrain.demo.progress import Step
 from evertrain.demo.replay import Replay
 from evertrain.demo.report import ModelStory, render
 from evertrain.demo.story import as_json_rows, tell_story
-from evertrain.domain.drift import DriftStatus
-from evertrain.domain.model_spec import ModelSpec, Project
+from evertrain.domain.monitoring.drift import DriftStatus
+from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.terminal import show
 from evertrain.terminal.console import console as terminal
 

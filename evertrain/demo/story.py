@@ -10,8 +10,9 @@ import pandas as pd
 from evertrain.adapters.stage import Stage
 from evertrain.demo.flights import Flights
 from evertrain.demo.report import MetricPoint, ModelStory
-from evertrain.domain.model_spec import FeatureKind, ModelSpec
-from evertrain.domain.registry import Champion
+from evertrain.domain.project.feature_group import FeatureKind
+from evertrain.domain.project.model import ModelSpec
+from evertrain.domain.release.registry import Champion
 from evertrain.scoring import FlatModel
 from evertrain.statistics.metrics import metric_value
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from evertrain.domain.batches import FeedKind
+from evertrain.domain.landing.batches import FeedKind
 
 SOURCE = "evertrain"
 

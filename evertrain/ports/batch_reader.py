@@ -5,9 +5,9 @@ from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any, BinaryIO, Protocol
 
-from evertrain.domain.batches import Fault, Feed
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.large_batches import RowGroups
+from evertrain.domain.landing.batches import Fault, Feed
+from evertrain.domain.landing.large_batches import RowGroups
 
 
 class BatchRejected(EvertrainError):

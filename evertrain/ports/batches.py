@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import BinaryIO, Protocol
 
-from evertrain.domain.batches import Batch, Feed, LandedObject, Quarantine
-from evertrain.domain.drift import DriftVerdict
 from evertrain.domain.errors import EvertrainError
+from evertrain.domain.landing.batches import Batch, Feed, LandedObject, Quarantine
+from evertrain.domain.monitoring.drift import DriftVerdict
 
 
 class ObjectGone(EvertrainError):

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Protocol
 
-from evertrain.domain.decisions import RecordedDecision
+from evertrain.domain.deciding.decisions import RecordedDecision
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.outcomes import Outcome
+from evertrain.domain.training.outcomes import Outcome
 
 
 class LeaseHeld(EvertrainError):

@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from evertrain.domain.drift import DriftVerdict
+from evertrain.domain.monitoring.drift import DriftVerdict
 
 
 class DriftRecords(Protocol):

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, Protocol, TypeVar
 
-from evertrain.domain.batches import Batch, Feed, TableState
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.labels import LabelProgress
-from evertrain.domain.training import Interval
+from evertrain.domain.landing.batches import Batch, Feed, TableState
+from evertrain.domain.store.labels import LabelProgress
+from evertrain.domain.training.windows import Interval
 
 Rows_co = TypeVar("Rows_co", covariant=True)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from evertrain.domain.events import Event
-from evertrain.domain.label_reports import LabelReport
+from evertrain.domain.landing.label_reports import LabelReport
 
 
 class EventBus(Protocol):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.large_batches import CheckedPart, Split
+from evertrain.domain.landing.large_batches import CheckedPart, Split
 
 
 class PartMissing(EvertrainError):

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Protocol
 
-from evertrain.domain.registry import Champion, ModelVersion, VersionStatus
+from evertrain.domain.release.registry import Champion, ModelVersion, VersionStatus
 
 
 class ModelRegistry(Protocol):

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from evertrain.domain.training import Contender, Evaluation, Round, SmokeTest, TrainingPlan, Trial
+from evertrain.domain.training.candidates import Round
+from evertrain.domain.training.evaluation import Contender, Evaluation, SmokeTest, Trial
+from evertrain.domain.training.plan import TrainingPlan
 
 
 class Runs(Protocol):

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from evertrain.domain.drift import Findings
+from evertrain.domain.monitoring.drift import Findings
 from evertrain.reports.templates import rendered
 from evertrain.statistics.histogram import Bar, bars_of
 from evertrain.statistics.reference import Reference

@@ -4,9 +4,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from evertrain.domain.decisions import RecordedDecision
-from evertrain.domain.registry import ModelVersion
-from evertrain.domain.training import Contender, Evaluation, Interval, Score, TrainingPlan, Trial
+from evertrain.domain.deciding.decisions import RecordedDecision
+from evertrain.domain.release.registry import ModelVersion
+from evertrain.domain.training.evaluation import Contender, Evaluation, Score, Trial
+from evertrain.domain.training.plan import TrainingPlan
+from evertrain.domain.training.windows import Interval
 from evertrain.reports.templates import rendered
 
 WIDTH, ROW, LABELS, VALUES = 960, 26, 330, 190

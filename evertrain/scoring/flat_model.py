@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.model_spec import FeatureKind, Task
+from evertrain.domain.project.feature_group import FeatureKind
+from evertrain.domain.project.metric import Task
 from evertrain.scoring.rows import Feature, Row
 
 FORMAT, VERSION = "evertrain-flat", 1

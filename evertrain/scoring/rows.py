@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import TypeGuard
 
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.model_spec import FeatureKind
+from evertrain.domain.project.feature_group import FeatureKind
 
 Row = Mapping[str, object]
 

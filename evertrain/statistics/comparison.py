@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.model_spec import Metric
-from evertrain.domain.training import Score, SliceComparison
+from evertrain.domain.project.metric import Metric
+from evertrain.domain.training.evaluation import Score, SliceComparison
 from evertrain.statistics.metrics import Array, metric_value, prepared
 
 RESAMPLES = 1000

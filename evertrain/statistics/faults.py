@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from evertrain.domain.batches import Fault
+from evertrain.domain.landing.batches import Fault
 from evertrain.statistics.layouts import CategoryLayout, Counts, NumericLayout
 from evertrain.statistics.measures import wasserstein
 from evertrain.statistics.reference import FeatureReference, Reference

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 import numpy.typing as npt
 
-from evertrain.domain.model_spec import Metric
+from evertrain.domain.project.metric import Metric
 
 Array = npt.NDArray[np.float64]
 Weighted = Callable[[Array], float]

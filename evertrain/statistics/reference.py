@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evertrain.domain.drift import Slice
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.model_spec import Column, FeatureKind
-from evertrain.domain.predictions import PREDICTION
+from evertrain.domain.landing.predictions import PREDICTION
+from evertrain.domain.monitoring.drift import Slice
+from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.statistics.control_limits import control_limit, family_sigmas
 from evertrain.statistics.distances import Baseline, distances_between, wasserstein_between
 from evertrain.statistics.layouts import (

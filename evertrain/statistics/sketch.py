@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evertrain.domain.drift import Slice
 from evertrain.domain.errors import EvertrainError
+from evertrain.domain.monitoring.drift import Slice
 from evertrain.statistics.layouts import Categories, Column, Counts, Layout, NumericLayout
 from evertrain.statistics.moments import Moments
 from evertrain.statistics.packed import Unreadable, pack, unpack

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from evertrain.domain.drift import Slice
+from evertrain.domain.monitoring.drift import Slice
 from evertrain.statistics.layouts import Categories, Column
 
 Rows = npt.NDArray[np.bool_]

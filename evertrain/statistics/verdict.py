@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from evertrain.domain.drift import DriftStatus, FeatureDrift, Findings, RelationDrift, Slice, SliceDrift
-from evertrain.domain.model_spec import DriftPolicy, DriftRule
+from evertrain.domain.monitoring.drift import DriftStatus, FeatureDrift, Findings, RelationDrift, Slice, SliceDrift
+from evertrain.domain.project.policies import DriftPolicy, DriftRule
 from evertrain.statistics.distances import Distances, distances_between
 from evertrain.statistics.faults import find_faults
 from evertrain.statistics.measures import shares

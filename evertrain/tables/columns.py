@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evertrain.domain.model_spec import FeatureKind
+from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.statistics.layouts import Categories, Column
 
 TIMESTAMP = pa.timestamp("us", tz="UTC")

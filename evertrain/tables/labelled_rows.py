@@ -11,8 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.model_spec import ModelSpec, Task
-from evertrain.domain.training import Interval, TrainingPlan, TrainingSet
+from evertrain.domain.project.metric import Task
+from evertrain.domain.project.model import ModelSpec
+from evertrain.domain.training.evaluation import TrainingSet
+from evertrain.domain.training.plan import TrainingPlan
+from evertrain.domain.training.windows import Interval
 from evertrain.scoring import FlatModel
 from evertrain.statistics.layouts import Column
 from evertrain.tables.columns import as_column

@@ -11,8 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evertrain.domain.feeds import EVENT_TIME, INGESTED_AT
-from evertrain.domain.model_spec import KnownBy
+from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_AT
+from evertrain.domain.project.feature_group import KnownBy
 
 NONE = -1
 

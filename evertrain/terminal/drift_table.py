@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 
-from evertrain.domain.drift import DriftStatus, Findings
+from evertrain.domain.monitoring.drift import DriftStatus, Findings
 from evertrain.reports.drift_page import DriftPage
 from evertrain.terminal.console import console
 

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
-from evertrain.domain.batches import FAULTS_BY_COMPARISON, Batch, Quarantine, TableState
-from evertrain.domain.decisions import Action, RecordedDecision
-from evertrain.domain.drift import DriftStatus, DriftVerdict
-from evertrain.domain.model_spec import FeatureGroup, Project
-from evertrain.domain.registry import ModelVersion, VersionStatus
-from evertrain.domain.training import duration_name
+from evertrain.domain.deciding.decisions import Action, RecordedDecision
+from evertrain.domain.landing.batches import FAULTS_BY_COMPARISON, Batch, Quarantine, TableState
+from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
+from evertrain.domain.project.duration import duration_name
+from evertrain.domain.project.feature_group import FeatureGroup
+from evertrain.domain.project.model import Project
+from evertrain.domain.release.registry import ModelVersion, VersionStatus
 from evertrain.reports.retraining_page import RetrainingPage
 from evertrain.terminal.console import console
 from evertrain.use_cases.deciding.model_status import LabelStatus, ModelStatus

@@ -11,7 +11,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from evertrain.adapters.training.estimators import load_estimator
 from evertrain.adapters.training.running_code import running_code
-from evertrain.domain.training import Candidate, TrainingPlan
+from evertrain.domain.training.candidates import Candidate
+from evertrain.domain.training.plan import TrainingPlan
 from evertrain.use_cases.training.train_contender import TrainContender
 from jobs.train import wiring
 

@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from evertrain.adapters.landing.prediction_log import UnreadableMessage, unpacked
-from evertrain.domain.predictions import Answered
+from evertrain.domain.landing.predictions import Answered
 from lambdas.collect.wiring import land_predictions
 
 logger = logging.getLogger(__name__)

@@ -12,7 +12,7 @@ from typing import Any
 
 from evertrain.adapters.documents import InvalidDocument
 from evertrain.adapters.landing.label_reports import read_report
-from evertrain.domain.label_reports import LabelReport
+from evertrain.domain.landing.label_reports import LabelReport
 from evertrain.use_cases.landing.report_labels import InvalidReport, UnknownModel
 from lambdas.collect.wiring import land_labels, report_labels
 

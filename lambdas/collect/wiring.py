@@ -12,7 +12,7 @@ from evertrain.adapters.landing.objects import S3Landing
 from evertrain.adapters.landing.prediction_files import prediction_file
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.project.settings import Settings
-from evertrain.domain.feeds import schema_of
+from evertrain.domain.landing.feeds import schema_of
 from evertrain.use_cases.landing.land_predictions import LandPredictions
 from evertrain.use_cases.landing.report_labels import LandLabels, ReportLabels
 

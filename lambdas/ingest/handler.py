@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from evertrain.adapters.aws.sqs_events import Envelope, each_event, field
-from evertrain.domain.batches import Feed, FeedKind
+from evertrain.domain.landing.batches import Feed, FeedKind
 from lambdas.ingest.wiring import commit_batch
 
 logger = logging.getLogger(__name__)

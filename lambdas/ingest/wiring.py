@@ -17,7 +17,7 @@ from evertrain.adapters.store.delta.writer import DeltaWriter
 from evertrain.adapters.store.label_progress import DynamoDBLabelProgress
 from evertrain.adapters.store.table_files import S3TableFiles
 from evertrain.adapters.store.table_states import DynamoDBTableStates
-from evertrain.domain.model_spec import Project
+from evertrain.domain.project.model import Project
 from evertrain.use_cases.store.commit_batch import CommitBatch
 from evertrain.use_cases.store.maintain_store import MaintainStore
 from evertrain.use_cases.store.measure_labels import MeasureLabels

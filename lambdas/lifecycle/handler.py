@@ -6,8 +6,9 @@ from typing import Any
 
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.events import EventName
-from evertrain.domain.outcomes import outcome_of_failure
-from evertrain.domain.training import TRAINING_MAY_TAKE, Round, waves_of
+from evertrain.domain.training.candidates import Round
+from evertrain.domain.training.outcomes import outcome_of_failure
+from evertrain.domain.training.rounds import TRAINING_MAY_TAKE, waves_of
 from evertrain.ports.decisions import LeaseHeld
 from evertrain.use_cases.deciding.decide_retraining import LEASE
 from evertrain.use_cases.training.finish_retraining import sentence_of_failure

@@ -16,7 +16,7 @@ from evertrain.adapters.release.registry import DynamoDBModelRegistry
 from evertrain.adapters.store.label_progress import DynamoDBLabelProgress
 from evertrain.adapters.store.table_states import DynamoDBTableStates
 from evertrain.adapters.training.runs import RunDocuments
-from evertrain.domain.model_spec import Project
+from evertrain.domain.project.model import Project
 from evertrain.ports.clock import Clock
 from evertrain.ports.decisions import DecisionLog, Leases
 from evertrain.ports.registry import ModelRegistry

@@ -5,8 +5,8 @@ from typing import Any
 
 from evertrain.adapters.aws.sqs_events import Envelope, each_event, field
 from evertrain.adapters.monitoring.metrics import metric_lines
-from evertrain.domain.batches import Batch, FeedKind, LandedObject, Quarantine
-from evertrain.domain.drift import DriftVerdict
+from evertrain.domain.landing.batches import Batch, FeedKind, LandedObject, Quarantine
+from evertrain.domain.monitoring.drift import DriftVerdict
 from evertrain.ports.batches import ObjectGone
 from lambdas.monitor.wiring import check_batch, check_large_batch, large_checks, stage
 

@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from evertrain.adapters.aws.sqs_events import InvalidEvent, field
-from evertrain.domain.batches import LandedObject
+from evertrain.domain.landing.batches import LandedObject
 from lambdas.monitor.handler import report
 from lambdas.monitor.wiring import check_large_batch
 

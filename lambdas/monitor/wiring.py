@@ -21,7 +21,7 @@ from evertrain.adapters.project.settings import Settings
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
 from evertrain.adapters.store.batch_files import S3BatchFiles
 from evertrain.adapters.store.table_states import DynamoDBTableStates
-from evertrain.domain.model_spec import Project
+from evertrain.domain.project.model import Project
 from evertrain.ports.clock import Clock
 from evertrain.statistics.reference import Reference
 from evertrain.use_cases.landing.check_batch import CheckBatch

@@ -4,9 +4,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from evertrain.adapters.aws.sqs_events import InvalidEvent, field
-from evertrain.domain.batches import FeedKind
 from evertrain.domain.events import EventName
-from evertrain.domain.model_spec import Project
+from evertrain.domain.landing.batches import FeedKind
+from evertrain.domain.project.model import Project
 from evertrain.use_cases.deciding.decide_retraining import Cause
 
 

@@ -16,7 +16,7 @@ from evertrain.adapters.project.settings import Settings
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
 from evertrain.adapters.store.label_progress import DynamoDBLabelProgress
 from evertrain.adapters.store.table_states import DynamoDBTableStates
-from evertrain.domain.model_spec import Project
+from evertrain.domain.project.model import Project
 from evertrain.use_cases.deciding.decide_retraining import DecideRetraining
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from evertrain.domain.batches import Batch, BatchFile, Fault, Feed, FeedKind, Quarantine, TableState
+from evertrain.domain.landing.batches import Batch, BatchFile, Fault, Feed, FeedKind, Quarantine, TableState
 from tests.builders.models import NOW, days
 
 FEATURES = Feed(kind=FeedKind.FEATURES, name="trips")

@@ -6,8 +6,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evertrain.domain.model_spec import ModelSpec
-from evertrain.domain.training import Interval, TrainingPlan
+from evertrain.domain.project.model import ModelSpec
+from evertrain.domain.training.plan import TrainingPlan
+from evertrain.domain.training.windows import Interval
 from tests.builders.models import NOW, days
 
 

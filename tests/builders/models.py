@@ -4,26 +4,18 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from evertrain.domain.batches import TableState
-from evertrain.domain.decisions import Reason
-from evertrain.domain.drift import DriftStatus, DriftVerdict, FeatureDrift
+from evertrain.domain.deciding.decisions import Reason
+from evertrain.domain.deciding.loop_state import LoopState
 from evertrain.domain.events import EventName
-from evertrain.domain.labels import LabelTables
-from evertrain.domain.model_spec import (
-    Column,
-    FeatureGroup,
-    FeatureKind,
-    GatePolicy,
-    LabelSpec,
-    Metric,
-    ModelSpec,
-    Task,
-    TrainingPolicy,
-    TriggerPolicy,
-)
-from evertrain.domain.outcomes import Outcome
-from evertrain.domain.policy import LoopState
-from evertrain.domain.registry import Champion
+from evertrain.domain.landing.batches import TableState
+from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict, FeatureDrift
+from evertrain.domain.project.feature_group import Column, FeatureGroup, FeatureKind
+from evertrain.domain.project.metric import Metric, Task
+from evertrain.domain.project.model import LabelSpec, ModelSpec
+from evertrain.domain.project.policies import GatePolicy, TrainingPolicy, TriggerPolicy
+from evertrain.domain.release.registry import Champion
+from evertrain.domain.store.labels import LabelTables
+from evertrain.domain.training.outcomes import Outcome
 
 NOW = datetime(2013, 4, 1, tzinfo=UTC)
 """The present of most tests."""

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from evertrain.adapters.landing.rows import LandedRowsReader
-from evertrain.domain.batches import Batch, LandedObject, Quarantine
-from evertrain.domain.model_spec import Project
+from evertrain.domain.landing.batches import Batch, LandedObject, Quarantine
+from evertrain.domain.project.model import Project
 from evertrain.statistics.reference import Reference, build_reference
 from evertrain.use_cases.landing.check_batch import CheckBatch
 from evertrain.use_cases.landing.check_large_batch import CheckLargeBatch

@@ -4,7 +4,7 @@ from datetime import datetime
 
 import numpy as np
 
-from evertrain.domain.predictions import Answered
+from evertrain.domain.landing.predictions import Answered
 from tests.builders.landed import features_frame
 from tests.builders.models import NOW
 

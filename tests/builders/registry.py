@@ -2,10 +2,12 @@
 
 from datetime import datetime
 
-from evertrain.domain.gate import GateReason, GateVerdict
-from evertrain.domain.model_spec import Metric
-from evertrain.domain.registry import Champion, ModelVersion, VersionStatus
-from evertrain.domain.training import Candidate, Interval, Score, TrainingSet, Window
+from evertrain.domain.project.metric import Metric
+from evertrain.domain.release.registry import Champion, ModelVersion, VersionStatus
+from evertrain.domain.training.candidates import Candidate
+from evertrain.domain.training.evaluation import Score, TrainingSet
+from evertrain.domain.training.gate import GateReason, GateVerdict
+from evertrain.domain.training.windows import Interval, Window
 from tests.builders.models import NOW, a_champion, days
 
 ROWS = Interval(start=NOW - days(43), end=NOW - days(15))

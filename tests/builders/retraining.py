@@ -10,11 +10,14 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from evertrain.adapters.training.runs import RunDocuments
-from evertrain.domain.batches import Feed, FeedKind, TableState
 from evertrain.domain.events import EventName
-from evertrain.domain.gate import GateVerdict
-from evertrain.domain.model_spec import GatePolicy, ModelSpec, Project, SliceSpec
-from evertrain.domain.training import Candidate, Contender, Evaluation, Round, TrainingPlan, Trial
+from evertrain.domain.landing.batches import Feed, FeedKind, TableState
+from evertrain.domain.project.model import ModelSpec, Project
+from evertrain.domain.project.policies import GatePolicy, SliceSpec
+from evertrain.domain.training.candidates import Candidate, Round
+from evertrain.domain.training.evaluation import Contender, Evaluation, Trial
+from evertrain.domain.training.gate import GateVerdict
+from evertrain.domain.training.plan import TrainingPlan
 from evertrain.use_cases.release.register_version import Registered, RegisterVersion
 from evertrain.use_cases.release.roll_out import Published, RollOut
 from evertrain.use_cases.training.evaluate_contenders import EvaluateContenders

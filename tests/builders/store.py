@@ -19,10 +19,11 @@ from evertrain.adapters.store.delta.maintenance import DeltaUpkeep
 from evertrain.adapters.store.delta.reader import DeltaReader
 from evertrain.adapters.store.delta.writer import DeltaWriter
 from evertrain.adapters.store.table_files import FolderTableFiles, S3TableFiles
-from evertrain.domain.batches import Batch, Feed, TableState
-from evertrain.domain.feeds import INGESTED_AT, all_feeds
-from evertrain.domain.model_spec import ModelSpec, Project
-from evertrain.domain.training import Interval, TrainingPlan
+from evertrain.domain.landing.batches import Batch, Feed, TableState
+from evertrain.domain.landing.feeds import INGESTED_AT, all_feeds
+from evertrain.domain.project.model import ModelSpec, Project
+from evertrain.domain.training.plan import TrainingPlan
+from evertrain.domain.training.windows import Interval
 from evertrain.ports.feature_store import BatchFiles, StoredFile, TableFiles, UnknownTable
 from evertrain.use_cases.landing.check_batch import batch_id_of, store_rows
 from tests.builders.models import NOW, a_group, a_model, days

@@ -13,7 +13,7 @@ from evertrain.adapters.aws import clients
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.stage import Stage
 from evertrain.demo.flights import Flights, load_flights
-from evertrain.domain.model_spec import Project
+from evertrain.domain.project.model import Project
 from localcloud.launcher import Cloud, environment
 from tests.end_to_end.loop import Loop
 

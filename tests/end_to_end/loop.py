@@ -12,10 +12,10 @@ from evertrain.adapters.aws.clients import client
 from evertrain.adapters.stage import Stage
 from evertrain.demo.flights import Flights, after
 from evertrain.demo.replay import Replay
-from evertrain.domain.batches import Batch, Feed, FeedKind, Quarantine, TableState
-from evertrain.domain.decisions import RecordedDecision
-from evertrain.domain.model_spec import Project
-from evertrain.domain.outcomes import Outcome
+from evertrain.domain.deciding.decisions import RecordedDecision
+from evertrain.domain.landing.batches import Batch, Feed, FeedKind, Quarantine, TableState
+from evertrain.domain.project.model import Project
+from evertrain.domain.training.outcomes import Outcome
 from evertrain.terminal.waiting import WaitedTooLong, wait_until
 from evertrain.use_cases.deciding.decide_retraining import Cause
 

@@ -23,13 +23,14 @@ from evertrain.adapters.release.prediction_api import PredictionRefused
 from evertrain.adapters.store.delta.reader import DeltaReader
 from evertrain.adapters.training.runs import RunDocuments
 from evertrain.demo.story import as_json_rows
-from evertrain.domain.batches import Batch, Feed, FeedKind, Quarantine, TableState
-from evertrain.domain.decisions import Action, Reason
-from evertrain.domain.drift import DriftStatus
+from evertrain.domain.deciding.decisions import Action, Reason
 from evertrain.domain.events import Event, EventName
-from evertrain.domain.feeds import request_feeds_of
-from evertrain.domain.registry import VersionStatus
-from evertrain.domain.training import Candidate, Interval, Window
+from evertrain.domain.landing.batches import Batch, Feed, FeedKind, Quarantine, TableState
+from evertrain.domain.landing.feeds import request_feeds_of
+from evertrain.domain.monitoring.drift import DriftStatus
+from evertrain.domain.release.registry import VersionStatus
+from evertrain.domain.training.candidates import Candidate
+from evertrain.domain.training.windows import Interval, Window
 from evertrain.statistics.reference import Reference
 from evertrain.statistics.sketch import Sketch
 from evertrain.use_cases.training.training_rows import StoredTrainingRows

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import BinaryIO
 
-from evertrain.domain.batches import Batch, Feed, LandedObject, Quarantine, TableState
-from evertrain.domain.drift import DriftVerdict
-from evertrain.domain.labels import LabelProgress
+from evertrain.domain.landing.batches import Batch, Feed, LandedObject, Quarantine, TableState
+from evertrain.domain.monitoring.drift import DriftVerdict
+from evertrain.domain.store.labels import LabelProgress
 from evertrain.ports.batches import ObjectGone
 from evertrain.ports.feature_store import StoredFile
 

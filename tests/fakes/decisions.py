@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from evertrain.domain.decisions import Reason, RecordedDecision
-from evertrain.domain.outcomes import Outcome
+from evertrain.domain.deciding.decisions import Reason, RecordedDecision
+from evertrain.domain.training.outcomes import Outcome
 from evertrain.ports.decisions import LeaseHeld
 
 

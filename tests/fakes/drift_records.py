@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from evertrain.domain.drift import DriftVerdict
+from evertrain.domain.monitoring.drift import DriftVerdict
 
 
 @dataclass

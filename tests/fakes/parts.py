@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from evertrain.domain.large_batches import CheckedPart, Split
+from evertrain.domain.landing.large_batches import CheckedPart, Split
 from evertrain.ports.parts import PartMissing
 
 Name = tuple[str, int]

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from evertrain.domain.registry import Champion, ModelVersion, RegistryConflict, UnknownVersion, VersionStatus
+from evertrain.domain.release.registry import Champion, ModelVersion, RegistryConflict, UnknownVersion, VersionStatus
 
 
 @dataclass

@@ -23,7 +23,7 @@ def root(tmp_path: Path) -> Path:
 def a_repository(root: Path) -> Path:
     for path, text in {
         "evertrain/__init__.py": "",
-        "evertrain/domain/policy.py": "LIMIT = 1\n",
+        "evertrain/domain/deciding/policy.py": "LIMIT = 1\n",
         "evertrain/cli/main.py": "",
         "evertrain/demo/flights.py": "",
         "evertrain/demo/report.html.jinja": "",
@@ -57,7 +57,7 @@ def sources(folder: Path) -> set[str]:
 def test_a_function_carries_its_folder_the_package_and_the_project(root: Path) -> None:
     assert sources(built(root).path) == {
         "evertrain/__init__.py",
-        "evertrain/domain/policy.py",
+        "evertrain/domain/deciding/policy.py",
         "evertrain/reports/page.html.jinja",
         "features/trips.toml",
         "models/trips/model.toml",
@@ -69,7 +69,7 @@ def test_the_training_image_carries_estimators_too(root: Path) -> None:
     assert sources(stage_training_image(root=root)) == {
         "Dockerfile",
         "evertrain/__init__.py",
-        "evertrain/domain/policy.py",
+        "evertrain/domain/deciding/policy.py",
         "evertrain/reports/page.html.jinja",
         "features/trips.toml",
         "jobs/__init__.py",
@@ -98,10 +98,10 @@ def test_equal_sources_make_equal_bundles_to_the_byte(
 
 def test_a_changed_source_makes_another_bundle(root: Path) -> None:
     before = built(root)
-    (root / "evertrain/domain/policy.py").write_text("LIMIT = 2\n")
+    (root / "evertrain/domain/deciding/policy.py").write_text("LIMIT = 2\n")
     after = built(root)
     assert after.digest != before.digest
-    assert (after.path / "evertrain/domain/policy.py").read_text() == "LIMIT = 2\n"
+    assert (after.path / "evertrain/domain/deciding/policy.py").read_text() == "LIMIT = 2\n"
 
 
 def test_an_unchanged_bundle_is_left_alone(root: Path) -> None:
@@ -150,7 +150,7 @@ pyarrow.parquet.write_table(pyarrow.table({{"x": [1.5, None]}}), buffer, compres
 assert pyarrow.parquet.read_table(pyarrow.BufferReader(buffer.getvalue()))["x"].null_count == 1
 assert pyarrow.csv.read_csv(io.BytesIO(b"x\\n2\\n"))["x"].to_pylist() == [2]
 assert pyarrow.compute.sum(pyarrow.array([1, 2])).as_py() == 3
-from evertrain.domain.model_spec import Column, DriftPolicy, FeatureKind
+from evertrain.domain.project.model import Column, DriftPolicy, FeatureKind
 from evertrain.reports.drift_page import DriftPage
 from evertrain.statistics.reference import build_reference
 from evertrain.statistics.verdict import judge

@@ -5,8 +5,8 @@ import re
 from dataclasses import replace
 
 from evertrain.adapters.monitoring.metrics import OF_BATCH, OF_FEATURE, OF_MODEL, label_line, metric_lines
-from evertrain.domain.batches import FeedKind
-from evertrain.domain.labels import LabelledDay, LabelProgress
+from evertrain.domain.landing.batches import FeedKind
+from evertrain.domain.store.labels import LabelledDay, LabelProgress
 from tests.builders.models import NOW, a_feature_drift, a_model, a_verdict, days
 from tests.infra.conftest import Assembly, Synthesise
 

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from evertrain.domain.batches import Feed
+from evertrain.domain.landing.batches import Feed
 
 PARTITION_KEY, SORT_KEY = "pk", "sk"
 """The tables' key attributes, both strings."""
@@ -22,7 +22,7 @@ REPLAY_CLOCK = ("clock", "replay")
 def feed_partition(feed: Feed | None) -> str:
     """Objects outside every feed are kept together.
 
-    >>> from evertrain.domain.batches import FeedKind
+    >>> from evertrain.domain.landing.batches import FeedKind
     >>> feed_partition(Feed(kind=FeedKind.LABELS, name="flights")), feed_partition(None)
     ('feed#labels/flights', 'feed#unknown')
     """

@@ -15,8 +15,8 @@ from evertrain.adapters.aws.item_keys import (
     timed,
 )
 from evertrain.adapters.documents import dump, load
-from evertrain.domain.decisions import Reason, RecordedDecision
-from evertrain.domain.outcomes import Outcome
+from evertrain.domain.deciding.decisions import Reason, RecordedDecision
+from evertrain.domain.training.outcomes import Outcome
 from evertrain.ports.decisions import LeaseHeld
 
 _FREE = f"{ABSENT} OR expires_at <= :now OR decision_id = :decision"

@@ -22,8 +22,8 @@ from evertrain.adapters.aws.item_keys import (
     timed,
 )
 from evertrain.adapters.documents import dump, load
-from evertrain.domain.batches import Batch, Feed, Quarantine
-from evertrain.domain.drift import DriftVerdict
+from evertrain.domain.landing.batches import Batch, Feed, Quarantine
+from evertrain.domain.monitoring.drift import DriftVerdict
 
 
 class DynamoDBBatchLog:

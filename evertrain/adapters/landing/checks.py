@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evertrain.adapters.store.schema import PLAIN_TIMESTAMP
-from evertrain.domain.batches import Fault
-from evertrain.domain.feeds import CLOCK_SKEW, EARLIEST, EVENT_TIME, FeedSchema
-from evertrain.domain.model_spec import Column, FeatureKind
+from evertrain.domain.landing.batches import Fault
+from evertrain.domain.landing.feeds import CLOCK_SKEW, EARLIEST, EVENT_TIME, FeedSchema
+from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.tables.columns import TIMESTAMP
 
 _LONGEST_MESSAGE = 240

@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evertrain.adapters.documents import dump, load
-from evertrain.domain.feeds import FeedSchema
-from evertrain.domain.label_reports import LabelReport, ReportedLabel
+from evertrain.domain.landing.feeds import FeedSchema
+from evertrain.domain.landing.label_reports import LabelReport, ReportedLabel
 from evertrain.tables.columns import TIMESTAMP
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ import json
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
-from evertrain.domain.batches import LandedObject
+from evertrain.domain.landing.batches import LandedObject
 
 if TYPE_CHECKING:
     from mypy_boto3_stepfunctions import SFNClient

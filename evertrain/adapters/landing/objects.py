@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from botocore.exceptions import ClientError
 
 from evertrain.adapters.landing.temporary_files import temporary_file
-from evertrain.domain.batches import LandedObject
+from evertrain.domain.landing.batches import LandedObject
 from evertrain.ports.batches import ObjectGone
 
 if TYPE_CHECKING:

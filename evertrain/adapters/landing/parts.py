@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from evertrain.adapters.documents import dump, load
-from evertrain.domain.large_batches import CheckedPart, Split
+from evertrain.domain.landing.large_batches import CheckedPart, Split
 from evertrain.ports.artifacts import ArtifactNotFound, Artifacts
 from evertrain.ports.parts import PartMissing
 

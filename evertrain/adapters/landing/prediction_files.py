@@ -7,9 +7,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evertrain.adapters.store.schema import stored_schema
-from evertrain.domain.feeds import EVENT_TIME, INGESTED_AT, schema_of_predictions
-from evertrain.domain.model_spec import FeatureKind, ModelSpec
-from evertrain.domain.predictions import MODEL_VERSION, PREDICTION, PREDICTION_ID, Answered
+from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_AT, schema_of_predictions
+from evertrain.domain.landing.predictions import MODEL_VERSION, PREDICTION, PREDICTION_ID, Answered
+from evertrain.domain.project.feature_group import FeatureKind
+from evertrain.domain.project.model import ModelSpec
 from evertrain.scoring.rows import read_time
 
 

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.predictions import Answered
+from evertrain.domain.landing.predictions import Answered
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient

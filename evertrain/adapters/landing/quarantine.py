@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from evertrain.adapters.documents import dump
-from evertrain.domain.batches import LandedObject, Quarantine
+from evertrain.domain.landing.batches import LandedObject, Quarantine
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -2,7 +2,7 @@
 
 import pyarrow.parquet as pq
 
-from evertrain.domain.large_batches import RowGroups
+from evertrain.domain.landing.large_batches import RowGroups
 
 
 def cut_row_groups(footer: pq.FileMetaData, *, part_bytes: int) -> tuple[RowGroups, ...]:

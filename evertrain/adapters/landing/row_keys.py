@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evertrain.adapters.store.schema import PLAIN_TIMESTAMP
-from evertrain.domain.feeds import EVENT_TIME
+from evertrain.domain.landing.feeds import EVENT_TIME
 
 Keys = npt.NDArray[np.uint64]
 

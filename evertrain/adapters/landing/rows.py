@@ -32,10 +32,10 @@ from evertrain.adapters.landing.row_groups import cut_row_groups
 from evertrain.adapters.landing.row_keys import Keys, keys_of, labels_contradicting, rows_twice
 from evertrain.adapters.landing.temporary_files import temporary_file
 from evertrain.adapters.store.schema import PLAIN_TIMESTAMP, stored_schema
-from evertrain.domain.batches import Fault, Feed
-from evertrain.domain.feeds import EVENT_TIME, INGESTED_AT, FeedSchema, schema_of
-from evertrain.domain.large_batches import RowGroups
-from evertrain.domain.model_spec import Project
+from evertrain.domain.landing.batches import Fault, Feed
+from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_AT, FeedSchema, schema_of
+from evertrain.domain.landing.large_batches import RowGroups
+from evertrain.domain.project.model import Project
 from evertrain.ports.batch_reader import BatchRejected
 from evertrain.tables.columns import feature_column
 

@@ -1,7 +1,7 @@
 """Drift records in S3: `drift/<model>/<version>/<batch>` with .sketch, .json and .html."""
 
 from evertrain.adapters.documents import dump
-from evertrain.domain.drift import DriftVerdict
+from evertrain.domain.monitoring.drift import DriftVerdict
 from evertrain.ports.artifacts import ArtifactNotFound, Artifacts
 
 PREFIX = "drift/"

@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from datetime import datetime, timedelta
 from typing import Any
 
-from evertrain.domain.batches import FeedKind
-from evertrain.domain.drift import DriftStatus, DriftVerdict, FeatureDrift
-from evertrain.domain.labels import LabelProgress
-from evertrain.domain.model_spec import LabelSpec
+from evertrain.domain.landing.batches import FeedKind
+from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict, FeatureDrift
+from evertrain.domain.project.model import LabelSpec
+from evertrain.domain.store.labels import LabelProgress
 
 NAMESPACE = "Evertrain"
 HOUR = timedelta(hours=1)

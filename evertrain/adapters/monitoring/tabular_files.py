@@ -16,7 +16,7 @@ import pyarrow.csv as pc_csv
 import pyarrow.parquet as pq
 
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.model_spec import Column, FeatureKind
+from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.statistics.layouts import Column as Values
 from evertrain.tables.columns import ages, as_column
 

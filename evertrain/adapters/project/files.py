@@ -11,11 +11,13 @@ from pydantic import ValidationError
 
 from evertrain.adapters.project.schema import FeaturesTable, GroupFile, ModelFile, Table
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH
-from evertrain.domain.model_spec import FeatureGroup, FeatureKind, Metric, ModelSpec, Project, Task
-from evertrain.domain.predictions import MODEL_VERSION, PREDICTION, PREDICTION_ID
-from evertrain.domain.task_sizes import FARGATE_MEMORY_MIB
-from evertrain.domain.training import duration_name
+from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH
+from evertrain.domain.landing.predictions import MODEL_VERSION, PREDICTION, PREDICTION_ID
+from evertrain.domain.project.duration import duration_name
+from evertrain.domain.project.feature_group import FeatureGroup, FeatureKind
+from evertrain.domain.project.metric import Metric, Task
+from evertrain.domain.project.model import ModelSpec, Project
+from evertrain.domain.training.task_sizes import FARGATE_MEMORY_MIB
 
 RESERVED_COLUMNS = (EVENT_TIME, INGESTED_AT, INGESTED_MONTH, PREDICTION_ID, MODEL_VERSION, PREDICTION)
 """Tables of the feature store have columns of these names besides the group's own."""

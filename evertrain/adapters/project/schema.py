@@ -7,31 +7,24 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from evertrain.domain.model_spec import (
-    BatchSize,
-    Column,
+from evertrain.domain.project.duration import parse_duration
+from evertrain.domain.project.feature_group import BatchSize, Column, FeatureGroup, FeatureKind, JoinedGroup, KnownBy
+from evertrain.domain.project.metric import Metric, Task
+from evertrain.domain.project.model import LabelSpec, ModelSpec
+from evertrain.domain.project.policies import (
     DriftPolicy,
     DriftRule,
     EndpointPolicy,
-    FeatureGroup,
-    FeatureKind,
     GatePolicy,
-    JoinedGroup,
-    KnownBy,
-    LabelSpec,
-    Metric,
-    ModelSpec,
     MovingWindow,
     Parameter,
     SearchMethod,
     SearchSpace,
     SliceSpec,
-    Task,
     TaskSize,
     TrainingPolicy,
     TriggerPolicy,
 )
-from evertrain.domain.training import parse_duration
 
 
 def _duration(value: object) -> timedelta:

@@ -16,7 +16,7 @@ from evertrain.adapters.aws.item_keys import (
     timed,
 )
 from evertrain.adapters.documents import dump, load
-from evertrain.domain.registry import Champion, ModelVersion, RegistryConflict, UnknownVersion, VersionStatus
+from evertrain.domain.release.registry import Champion, ModelVersion, RegistryConflict, UnknownVersion, VersionStatus
 
 _REPLACEABLE = "version = :expected AND NOT (version = :version AND function_version = :function_version)"
 """By the second half a repeat leaves no second entry in the history."""

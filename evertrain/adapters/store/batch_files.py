@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from botocore.exceptions import ClientError
 
-from evertrain.domain.batches import Feed
+from evertrain.domain.landing.batches import Feed
 from evertrain.ports.feature_store import StoredFile
 
 if TYPE_CHECKING:

@@ -3,8 +3,8 @@
 from evertrain.adapters.aws.dynamodb import Table, text
 from evertrain.adapters.aws.item_keys import PROGRESS, feed_partition, sortable
 from evertrain.adapters.documents import dump, load
-from evertrain.domain.batches import Feed, FeedKind
-from evertrain.domain.labels import LabelProgress
+from evertrain.domain.landing.batches import Feed, FeedKind
+from evertrain.domain.store.labels import LabelProgress
 
 
 class DynamoDBLabelProgress:

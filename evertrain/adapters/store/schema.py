@@ -2,7 +2,7 @@
 
 import pyarrow as pa
 
-from evertrain.domain.feeds import EVENT_TIME, INGESTED_AT, FeedSchema
+from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_AT, FeedSchema
 from evertrain.tables.columns import ARROW_TYPES, TIMESTAMP
 
 PLAIN_TIMESTAMP = pa.timestamp("us")

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evertrain.domain.batches import Feed
 from evertrain.domain.errors import EvertrainError
+from evertrain.domain.landing.batches import Feed
 
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client

@@ -3,7 +3,7 @@
 from evertrain.adapters.aws.dynamodb import Table, number, text
 from evertrain.adapters.aws.item_keys import STATE, feed_partition
 from evertrain.adapters.documents import dump, load
-from evertrain.domain.batches import Feed, TableState
+from evertrain.domain.landing.batches import Feed, TableState
 
 
 class DynamoDBTableStates:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.model_spec import Parameter
+from evertrain.domain.project.policies import Parameter
 
 
 class InvalidEstimator(EvertrainError):

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from evertrain.adapters.documents import dump, load
-from evertrain.domain.training import Contender, Evaluation, Round, SmokeTest, TrainingPlan, Trial, first_round
+from evertrain.domain.training.candidates import Round
+from evertrain.domain.training.evaluation import Contender, Evaluation, SmokeTest, Trial
+from evertrain.domain.training.plan import TrainingPlan
+from evertrain.domain.training.rounds import first_round
 from evertrain.ports.artifacts import ArtifactNotFound, Artifacts
 
 

@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from evertrain.domain.decisions import Action, Reason, RecordedDecision
-from evertrain.domain.drift import DriftStatus
+from evertrain.domain.deciding.decisions import Action, Reason, RecordedDecision
+from evertrain.domain.deciding.loop_state import LoopState
+from evertrain.domain.deciding.policy import decide
 from evertrain.domain.events import Event, EventName
-from evertrain.domain.feeds import group_feed, label_feeds_of, own_feed
-from evertrain.domain.labels import label_tables
-from evertrain.domain.model_spec import ModelSpec, Project
-from evertrain.domain.policy import LoopState, decide
+from evertrain.domain.landing.feeds import group_feed, label_feeds_of, own_feed
+from evertrain.domain.monitoring.drift import DriftStatus
+from evertrain.domain.project.model import ModelSpec, Project
+from evertrain.domain.store.labels import label_tables
 from evertrain.ports.batches import BatchLog
 from evertrain.ports.clock import Clock
 from evertrain.ports.decisions import DecisionLog, LeaseHeld, Leases

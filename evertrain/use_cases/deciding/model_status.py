@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from evertrain.domain.batches import TableState
-from evertrain.domain.decisions import RecordedDecision
-from evertrain.domain.drift import DriftVerdict
-from evertrain.domain.feeds import label_feed, label_feeds_of, own_feed
-from evertrain.domain.labels import LabelProgress, LabelTables, watermark
-from evertrain.domain.model_spec import ModelSpec
-from evertrain.domain.outcomes import Outcome
-from evertrain.domain.registry import Champion
+from evertrain.domain.deciding.decisions import RecordedDecision
+from evertrain.domain.landing.batches import TableState
+from evertrain.domain.landing.feeds import label_feed, label_feeds_of, own_feed
+from evertrain.domain.monitoring.drift import DriftVerdict
+from evertrain.domain.project.model import ModelSpec
+from evertrain.domain.release.registry import Champion
+from evertrain.domain.store.labels import LabelProgress, LabelTables, watermark
+from evertrain.domain.training.outcomes import Outcome
 from evertrain.ports.batches import BatchLog
 from evertrain.ports.decisions import DecisionLog, Leases
 from evertrain.ports.feature_store import TableStates

@@ -9,10 +9,10 @@ from datetime import datetime
 from hashlib import sha256
 from typing import BinaryIO
 
-from evertrain.domain.batches import Batch, BatchFile, Fault, Feed, FeedKind, LandedObject, Quarantine
-from evertrain.domain.drift import DriftVerdict
-from evertrain.domain.feeds import all_feeds, schema_faults
-from evertrain.domain.model_spec import Project
+from evertrain.domain.landing.batches import Batch, BatchFile, Fault, Feed, FeedKind, LandedObject, Quarantine
+from evertrain.domain.landing.feeds import all_feeds, schema_faults
+from evertrain.domain.monitoring.drift import DriftVerdict
+from evertrain.domain.project.model import Project
 from evertrain.ports.batch_reader import BatchReader, BatchRejected, Rows
 from evertrain.ports.batches import BatchLog, LandingZone, QuarantineStore
 from evertrain.ports.clock import Clock

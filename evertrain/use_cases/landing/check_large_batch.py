@@ -11,9 +11,9 @@ from hashlib import sha256
 
 import numpy as np
 
-from evertrain.domain.batches import Batch, Fault, Feed, FeedKind, LandedObject, Quarantine
-from evertrain.domain.large_batches import CheckedPart, Split
-from evertrain.domain.model_spec import Project
+from evertrain.domain.landing.batches import Batch, Fault, Feed, FeedKind, LandedObject, Quarantine
+from evertrain.domain.landing.large_batches import CheckedPart, Split
+from evertrain.domain.project.model import Project
 from evertrain.ports.batch_reader import BatchReader, BatchRejected
 from evertrain.ports.batches import BatchLog, LandingZone, QuarantineStore
 from evertrain.ports.clock import Clock

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import groupby
 
-from evertrain.domain.feeds import prediction_feed
-from evertrain.domain.model_spec import ModelSpec, Project
-from evertrain.domain.predictions import Answered
+from evertrain.domain.landing.feeds import prediction_feed
+from evertrain.domain.landing.predictions import Answered
+from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.ports.batches import Landing
 from evertrain.ports.clock import Clock
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from evertrain.domain.batches import Batch, BatchFile, Fault, Feed, FeedKind, LandedObject, Quarantine
-from evertrain.domain.drift import DriftVerdict
 from evertrain.domain.events import ACCEPTED, QUARANTINED, Event, EventName
+from evertrain.domain.landing.batches import Batch, BatchFile, Fault, Feed, FeedKind, LandedObject, Quarantine
+from evertrain.domain.monitoring.drift import DriftVerdict
 from evertrain.ports.batch_reader import BatchRejected
 from evertrain.ports.batches import BatchLog
 from evertrain.ports.messages import EventBus

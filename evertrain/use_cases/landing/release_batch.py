@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from evertrain.domain.batches import FAULTS_BY_COMPARISON, Quarantine
 from evertrain.domain.errors import EvertrainError
+from evertrain.domain.landing.batches import FAULTS_BY_COMPARISON, Quarantine
 from evertrain.ports.batches import BatchLog
 
 MOST_QUARANTINES = 1_000

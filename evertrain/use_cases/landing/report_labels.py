@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from evertrain.domain.batches import Feed
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.feeds import CLOCK_SKEW, EARLIEST, EVENT_TIME, label_feed, prediction_label_feed
-from evertrain.domain.label_reports import LabelReport, ReportedLabel
-from evertrain.domain.model_spec import ModelSpec, Project, Task
-from evertrain.domain.predictions import PREDICTION_ID
+from evertrain.domain.landing.batches import Feed
+from evertrain.domain.landing.feeds import CLOCK_SKEW, EARLIEST, EVENT_TIME, label_feed, prediction_label_feed
+from evertrain.domain.landing.label_reports import LabelReport, ReportedLabel
+from evertrain.domain.landing.predictions import PREDICTION_ID
+from evertrain.domain.project.metric import Task
+from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.ports.batches import Landing
 from evertrain.ports.clock import Clock
 from evertrain.ports.messages import LabelReports

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from evertrain.domain.batches import Batch, Fault, Feed, FeedKind
-from evertrain.domain.drift import DriftStatus, DriftVerdict, Findings
-from evertrain.domain.large_batches import Pinned
-from evertrain.domain.model_spec import ModelSpec, Project
+from evertrain.domain.landing.batches import Batch, Fault, Feed, FeedKind
+from evertrain.domain.landing.large_batches import Pinned
+from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict, Findings
+from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.ports.batch_reader import Rows
 from evertrain.ports.batches import BatchLog
 from evertrain.ports.drift_records import DriftRecords

@@ -4,9 +4,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from evertrain.domain.drift import Findings
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.model_spec import Column, DriftPolicy
+from evertrain.domain.monitoring.drift import Findings
+from evertrain.domain.project.feature_group import Column
+from evertrain.domain.project.policies import DriftPolicy
 from evertrain.statistics.layouts import Column as Values
 from evertrain.statistics.reference import Reference, build_reference
 from evertrain.statistics.sketch import Sketch, merge

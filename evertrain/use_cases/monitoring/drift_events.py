@@ -1,8 +1,8 @@
 """What the bus is told of a verdict."""
 
-from evertrain.domain.batches import Feed
-from evertrain.domain.drift import DriftStatus, DriftVerdict
 from evertrain.domain.events import Event, EventName
+from evertrain.domain.landing.batches import Feed
+from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
 
 
 def events_of_verdict(feed: Feed, verdict: DriftVerdict, *, checked: EventName, detected: EventName) -> list[Event]:

@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from evertrain.domain.drift import Findings
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.feeds import prediction_feed
-from evertrain.domain.model_spec import ModelSpec
-from evertrain.domain.registry import Champion
+from evertrain.domain.landing.feeds import prediction_feed
+from evertrain.domain.monitoring.drift import Findings
+from evertrain.domain.project.model import ModelSpec
+from evertrain.domain.release.registry import Champion
 from evertrain.ports.batches import BatchLog
 from evertrain.ports.drift_records import DriftRecords
 from evertrain.ports.registry import ModelRegistry

@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from evertrain.domain.batches import Batch, Feed, FeedKind
-from evertrain.domain.drift import DriftStatus, DriftVerdict, Findings
 from evertrain.domain.events import Event, EventName
-from evertrain.domain.model_spec import ModelSpec
-from evertrain.domain.predictions import MODEL_VERSION, PREDICTION
-from evertrain.domain.registry import UnknownVersion
+from evertrain.domain.landing.batches import Batch, Feed, FeedKind
+from evertrain.domain.landing.predictions import MODEL_VERSION, PREDICTION
+from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict, Findings
+from evertrain.domain.project.model import ModelSpec
+from evertrain.domain.release.registry import UnknownVersion
 from evertrain.ports.batch_reader import Rows
 from evertrain.ports.batches import BatchLog
 from evertrain.ports.clock import Clock

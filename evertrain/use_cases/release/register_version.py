@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from evertrain.domain.gate import judge
-from evertrain.domain.registry import ModelVersion, UnknownVersion, VersionStatus, version_name
+from evertrain.domain.release.registry import ModelVersion, UnknownVersion, VersionStatus, version_name
+from evertrain.domain.training.gate import judge
 from evertrain.ports.clock import Clock
 from evertrain.ports.registry import ModelRegistry
 from evertrain.ports.runs import Runs

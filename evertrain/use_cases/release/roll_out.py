@@ -6,7 +6,7 @@ The order of the steps, and what leads to a rollback, is the state machine's. Ev
 from dataclasses import dataclass
 
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.registry import Champion, VersionStatus
+from evertrain.domain.release.registry import Champion, VersionStatus
 from evertrain.ports.clock import Clock
 from evertrain.ports.endpoint import Endpoint, EndpointError
 from evertrain.ports.registry import ModelRegistry

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from evertrain.domain.batches import Batch, Feed, TableState
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.events import COMMITTED, Event
+from evertrain.domain.landing.batches import Batch, Feed, TableState
 from evertrain.ports.batches import BatchLog
 from evertrain.ports.feature_store import TableStates, TableWriter
 from evertrain.ports.messages import EventBus

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from evertrain.domain.batches import Feed
-from evertrain.domain.feeds import all_feeds, label_feeds_of
-from evertrain.domain.labels import LabelProgress, LabelTables, label_tables, watermark
-from evertrain.domain.model_spec import ModelSpec, Project
+from evertrain.domain.landing.batches import Feed
+from evertrain.domain.landing.feeds import all_feeds, label_feeds_of
+from evertrain.domain.project.model import ModelSpec, Project
+from evertrain.domain.store.labels import LabelProgress, LabelTables, label_tables, watermark
 from evertrain.ports.clock import Clock
 from evertrain.ports.feature_store import TableStates, TableUpkeep, Upkeep
 from evertrain.ports.registry import ModelRegistry

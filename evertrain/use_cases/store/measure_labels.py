@@ -3,10 +3,10 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from evertrain.domain.feeds import label_feed, own_feed, prediction_feed, prediction_label_feed
-from evertrain.domain.labels import LabelProgress
-from evertrain.domain.model_spec import ModelSpec
-from evertrain.domain.predictions import PREDICTION_ID
+from evertrain.domain.landing.feeds import label_feed, own_feed, prediction_feed, prediction_label_feed
+from evertrain.domain.landing.predictions import PREDICTION_ID
+from evertrain.domain.project.model import ModelSpec
+from evertrain.domain.store.labels import LabelProgress
 from evertrain.ports.clock import Clock
 from evertrain.ports.feature_store import LabelMeasures, LabelProgressLog
 

@@ -7,8 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.model_spec import ModelSpec
-from evertrain.domain.training import Contender, Evaluation, SliceComparison, TrainingPlan, choose_contender
+from evertrain.domain.project.model import ModelSpec
+from evertrain.domain.training.evaluation import Contender, Evaluation, SliceComparison
+from evertrain.domain.training.plan import TrainingPlan
+from evertrain.domain.training.rounds import choose_contender
 from evertrain.ports.artifacts import Artifacts
 from evertrain.ports.registry import ModelRegistry
 from evertrain.ports.runs import Runs

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.events import OUTCOMES, Event, EventName
-from evertrain.domain.outcomes import Outcome
+from evertrain.domain.training.outcomes import Outcome
 from evertrain.ports.clock import Clock
 from evertrain.ports.decisions import DecisionLog, Leases
 from evertrain.ports.messages import EventBus

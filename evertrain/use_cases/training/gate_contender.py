@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from evertrain.domain.gate import GateVerdict, judge
+from evertrain.domain.training.gate import GateVerdict, judge
 from evertrain.ports.runs import Runs
 
 

@@ -3,7 +3,8 @@
 import logging
 from dataclasses import dataclass
 
-from evertrain.domain.training import Round, next_round
+from evertrain.domain.training.candidates import Round
+from evertrain.domain.training.rounds import next_round
 from evertrain.ports.runs import Runs
 
 logger = logging.getLogger(__name__)

@@ -5,20 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from evertrain.domain.batches import Feed, TableState
-from evertrain.domain.feeds import feeds_of, label_feed, own_feed, prediction_label_feed, request_feeds_of
-from evertrain.domain.labels import LabelTables, watermark
-from evertrain.domain.model_spec import ModelSpec, Project, TaskSize
-from evertrain.domain.task_sizes import estimated_task_size
-from evertrain.domain.training import (
-    NotEnoughHistory,
-    Round,
-    Slices,
-    TrainingPlan,
-    candidates_of,
-    cut_slices,
-    first_round,
-)
+from evertrain.domain.landing.batches import Feed, TableState
+from evertrain.domain.landing.feeds import feeds_of, label_feed, own_feed, prediction_label_feed, request_feeds_of
+from evertrain.domain.project.model import ModelSpec, Project
+from evertrain.domain.project.policies import TaskSize
+from evertrain.domain.store.labels import LabelTables, watermark
+from evertrain.domain.training.candidates import Round, candidates_of
+from evertrain.domain.training.plan import TrainingPlan
+from evertrain.domain.training.rounds import first_round
+from evertrain.domain.training.task_sizes import estimated_task_size
+from evertrain.domain.training.windows import NotEnoughHistory, Slices, cut_slices
 from evertrain.ports.clock import Clock
 from evertrain.ports.decisions import DecisionLog
 from evertrain.ports.feature_store import LabelProgressLog, TableStates

@@ -3,8 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from evertrain.domain.registry import UnknownVersion
-from evertrain.domain.training import TrainingPlan, Trial
+from evertrain.domain.release.registry import UnknownVersion
+from evertrain.domain.training.evaluation import Trial
+from evertrain.domain.training.plan import TrainingPlan
 from evertrain.ports.decisions import DecisionLog
 from evertrain.ports.registry import ModelRegistry
 from evertrain.ports.runs import Runs

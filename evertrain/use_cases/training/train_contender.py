@@ -16,8 +16,10 @@ import pyarrow.compute as pc
 
 from evertrain.conversion import check_parity, to_flat
 from evertrain.conversion.frame import to_frame
-from evertrain.domain.model_spec import ModelSpec
-from evertrain.domain.training import Candidate, Contender, Round, SmokeTest, TrainingPlan, TrainingSet, Trial
+from evertrain.domain.project.model import ModelSpec
+from evertrain.domain.training.candidates import Candidate, Round
+from evertrain.domain.training.evaluation import Contender, SmokeTest, TrainingSet, Trial
+from evertrain.domain.training.plan import TrainingPlan
 from evertrain.ports.artifacts import Artifacts
 from evertrain.ports.runs import Runs
 from evertrain.scoring import FlatModel

@@ -10,8 +10,8 @@ from datetime import timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evertrain.domain.batches import Feed
-from evertrain.domain.feeds import (
+from evertrain.domain.landing.batches import Feed
+from evertrain.domain.landing.feeds import (
     CLOCK_SKEW,
     EVENT_TIME,
     group_feed,
@@ -21,9 +21,11 @@ from evertrain.domain.feeds import (
     prediction_label_feed,
     request_feeds_of,
 )
-from evertrain.domain.model_spec import FeatureKind, JoinedGroup, ModelSpec
-from evertrain.domain.predictions import PREDICTION_ID
-from evertrain.domain.training import Interval, TrainingPlan
+from evertrain.domain.landing.predictions import PREDICTION_ID
+from evertrain.domain.project.feature_group import FeatureKind, JoinedGroup
+from evertrain.domain.project.model import ModelSpec
+from evertrain.domain.training.plan import TrainingPlan
+from evertrain.domain.training.windows import Interval
 from evertrain.ports.feature_store import TableReader
 from evertrain.tables.columns import ARROW_TYPES, ages, in_one_piece
 from evertrain.tables.point_in_time import in_order, latest_known, newest_known, take, valid_rows

@@ -12,7 +12,7 @@ from evertrain.adapters.aws.dynamodb import ABSENT, Table, key
 from evertrain.adapters.deciding.decision_log import DynamoDBLeases
 from evertrain.adapters.landing.batch_log import DynamoDBBatchLog
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
-from evertrain.domain.registry import RegistryConflict, VersionStatus
+from evertrain.domain.release.registry import RegistryConflict, VersionStatus
 from evertrain.ports.decisions import LeaseHeld
 from tests.builders.batches import FEATURES, a_batch
 from tests.builders.models import days

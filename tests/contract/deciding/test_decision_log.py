@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import pytest
 
 from evertrain.adapters.deciding.decision_log import DynamoDBDecisionLog, DynamoDBLeases
-from evertrain.domain.decisions import Action, Decision, Reason, RecordedDecision
+from evertrain.domain.deciding.decisions import Action, Decision, Reason, RecordedDecision
 from evertrain.domain.events import EventName
 from evertrain.ports.decisions import DecisionLog, LeaseHeld, Leases
 from tests.builders.models import NOW, an_outcome, days

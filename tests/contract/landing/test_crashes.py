@@ -12,9 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from evertrain.domain.batches import Batch, Feed, Quarantine
 from evertrain.domain.events import ACCEPTED, Event
-from evertrain.domain.model_spec import Column, FeatureKind, Project
+from evertrain.domain.landing.batches import Batch, Feed, Quarantine
+from evertrain.domain.project.feature_group import Column, FeatureKind
+from evertrain.domain.project.model import Project
 from evertrain.statistics.reference import Reference
 from evertrain.use_cases.store.commit_batch import CommitBatch
 from tests.builders.batches import FEATURES, LABELS

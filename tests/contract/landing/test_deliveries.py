@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evertrain.domain.batches import Batch, LandedObject
+from evertrain.domain.landing.batches import Batch, LandedObject
 from evertrain.statistics.reference import Reference
 from evertrain.use_cases.store.commit_batch import CommitBatch
 from evertrain.use_cases.training.training_rows import StoredTrainingRows

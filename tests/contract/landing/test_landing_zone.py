@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 from evertrain.adapters.landing.objects import LANDED_AT, S3LandingZone
 from evertrain.adapters.landing.quarantine import S3QuarantineStore
 from evertrain.adapters.store.batch_files import S3BatchFiles
-from evertrain.domain.batches import LandedObject
+from evertrain.domain.landing.batches import LandedObject
 from evertrain.ports.batches import LandingZone, ObjectGone, QuarantineStore
 from evertrain.ports.feature_store import BatchFiles, StoredFile
 from tests.builders.batches import FEATURES, LABELS, a_quarantine

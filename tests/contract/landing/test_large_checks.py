@@ -6,7 +6,7 @@ import boto3
 import pytest
 
 from evertrain.adapters.landing.large_checks import LargeChecks
-from evertrain.domain.batches import LandedObject
+from evertrain.domain.landing.batches import LandedObject
 
 LANDED = LandedObject(bucket="landing", key="features/trips/1.parquet")
 ROLE = "arn:aws:iam::123456789012:role/anyone"

@@ -5,8 +5,8 @@ import pytest
 
 from evertrain.adapters.aws.artifacts import S3Artifacts
 from evertrain.adapters.landing.parts import S3Parts
-from evertrain.domain.batches import LandedObject
-from evertrain.domain.large_batches import CheckedPart, Pinned, RowGroups, Split
+from evertrain.domain.landing.batches import LandedObject
+from evertrain.domain.landing.large_batches import CheckedPart, Pinned, RowGroups, Split
 from evertrain.ports.parts import PartMissing, Parts
 from tests.builders.batches import FEATURES, a_batch
 from tests.builders.models import NOW

@@ -16,10 +16,10 @@ from evertrain.adapters.aws.clients import client
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.stage import Stage
 from evertrain.demo.flights import Flights, after, load_flights
-from evertrain.domain.batches import Batch, Feed, FeedKind, Quarantine
-from evertrain.domain.decisions import Action, Reason
-from evertrain.domain.drift import DriftStatus
-from evertrain.domain.model_spec import FeatureKind
+from evertrain.domain.deciding.decisions import Action, Reason
+from evertrain.domain.landing.batches import Batch, Feed, FeedKind, Quarantine
+from evertrain.domain.monitoring.drift import DriftStatus
+from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.statistics.layouts import Categories
 from evertrain.statistics.reference import build_reference
 from evertrain.terminal.waiting import wait_until

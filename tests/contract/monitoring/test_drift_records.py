@@ -8,7 +8,7 @@ import pytest
 
 from evertrain.adapters.aws.artifacts import S3Artifacts
 from evertrain.adapters.monitoring.drift_records import S3DriftRecords
-from evertrain.domain.drift import DriftVerdict
+from evertrain.domain.monitoring.drift import DriftVerdict
 from evertrain.ports.drift_records import DriftRecords
 from tests.builders.models import a_verdict
 from tests.fakes.drift_records import FakeDriftRecords

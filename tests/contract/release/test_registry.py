@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
-from evertrain.domain.registry import RegistryConflict, UnknownVersion, VersionStatus
+from evertrain.domain.release.registry import RegistryConflict, UnknownVersion, VersionStatus
 from evertrain.ports.registry import ModelRegistry
 from tests.builders.models import NOW, days
 from tests.builders.registry import a_version, champion_of

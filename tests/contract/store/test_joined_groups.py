@@ -10,12 +10,15 @@ import pandas as pd
 import pytest
 
 from evertrain.adapters.training.runs import RunDocuments
-from evertrain.domain.batches import Batch, Feed, FeedKind
-from evertrain.domain.decisions import Reason
-from evertrain.domain.drift import DriftStatus, DriftVerdict
-from evertrain.domain.model_spec import Column, FeatureGroup, FeatureKind, JoinedGroup, KnownBy, ModelSpec, Project
-from evertrain.domain.policy import decide
-from evertrain.domain.training import Candidate, Interval, TrainingPlan, Window
+from evertrain.domain.deciding.decisions import Reason
+from evertrain.domain.deciding.policy import decide
+from evertrain.domain.landing.batches import Batch, Feed, FeedKind
+from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
+from evertrain.domain.project.feature_group import Column, FeatureGroup, FeatureKind, JoinedGroup, KnownBy
+from evertrain.domain.project.model import ModelSpec, Project
+from evertrain.domain.training.candidates import Candidate
+from evertrain.domain.training.plan import TrainingPlan
+from evertrain.domain.training.windows import Interval, Window
 from evertrain.statistics.reference import Reference
 from evertrain.use_cases.training.train_contender import TrainContender
 from evertrain.use_cases.training.training_rows import StoredTrainingRows

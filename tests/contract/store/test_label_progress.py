@@ -7,7 +7,7 @@ import pytest
 
 from evertrain.adapters.store.delta.label_measures import DeltaLabelMeasures
 from evertrain.adapters.store.label_progress import DynamoDBLabelProgress
-from evertrain.domain.labels import LabelledDay, LabelProgress, watermark
+from evertrain.domain.store.labels import LabelledDay, LabelProgress, watermark
 from evertrain.ports.feature_store import LabelProgressLog
 from evertrain.use_cases.store.measure_labels import MeasureLabels
 from evertrain.use_cases.training.training_rows import StoredTrainingRows

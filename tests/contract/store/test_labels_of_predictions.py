@@ -10,11 +10,11 @@ import pytest
 
 from evertrain.adapters.landing.prediction_files import prediction_file
 from evertrain.adapters.store.delta.label_measures import DeltaLabelMeasures
-from evertrain.domain.feeds import prediction_feed, prediction_label_feed
-from evertrain.domain.labels import LabelProgress
-from evertrain.domain.model_spec import Project
-from evertrain.domain.predictions import Answered
-from evertrain.domain.training import Interval
+from evertrain.domain.landing.feeds import prediction_feed, prediction_label_feed
+from evertrain.domain.landing.predictions import Answered
+from evertrain.domain.project.model import Project
+from evertrain.domain.store.labels import LabelProgress
+from evertrain.domain.training.windows import Interval
 from evertrain.use_cases.store.measure_labels import measured_labels
 from evertrain.use_cases.training.training_rows import StoredTrainingRows
 from tests.builders.batches import FEATURES, LABELS

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from evertrain.adapters.store.delta import maintenance as delta_upkeep
 from evertrain.adapters.store.delta import writer as delta_writer
 from evertrain.adapters.store.delta.maintenance import MANY_FILES
-from evertrain.domain.training import Interval, TrainingPlan
+from evertrain.domain.training.plan import TrainingPlan
+from evertrain.domain.training.windows import Interval
 from evertrain.ports.feature_store import Upkeep
 from evertrain.tables.digest import digest_of
 from evertrain.use_cases.training.training_rows import StoredTrainingRows

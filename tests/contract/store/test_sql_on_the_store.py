@@ -13,8 +13,8 @@ import pytest
 
 from evertrain.adapters.project.files import load_project
 from evertrain.demo.flights import after, load_flights
-from evertrain.domain.feeds import label_feed, own_feed
-from evertrain.domain.training import Interval
+from evertrain.domain.landing.feeds import label_feed, own_feed
+from evertrain.domain.training.windows import Interval
 from evertrain.tables.point_in_time import latest_known
 from evertrain.use_cases.training.training_rows import StoredTrainingRows
 from tests.builders.store import EVER, Store

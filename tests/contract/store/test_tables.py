@@ -15,10 +15,12 @@ import pytest
 
 from evertrain.adapters.store.delta import writer as delta_writer
 from evertrain.adapters.store.delta.writer import SchemaConflict
-from evertrain.domain.batches import Feed, FeedKind
-from evertrain.domain.feeds import schema_faults
-from evertrain.domain.model_spec import Column, FeatureKind, Project
-from evertrain.domain.training import Interval, TrainingPlan
+from evertrain.domain.landing.batches import Feed, FeedKind
+from evertrain.domain.landing.feeds import schema_faults
+from evertrain.domain.project.feature_group import Column, FeatureKind
+from evertrain.domain.project.model import Project
+from evertrain.domain.training.plan import TrainingPlan
+from evertrain.domain.training.windows import Interval
 from evertrain.ports.feature_store import UnknownTable
 from evertrain.use_cases.training.training_rows import StoredTrainingRows
 from tests.builders.landed import features_frame, landed_features, landed_labels, parquet
@@ -210,7 +212,7 @@ def test_a_commit_needs_no_time_zone_database(store: Store) -> None:
 import sys
 sys.modules["tzdata"] = None
 from evertrain.adapters.store.delta.log import open_table, state_of
-from evertrain.domain.batches import Feed, FeedKind
+from evertrain.domain.landing.batches import Feed, FeedKind
 print(state_of(open_table({str(store.root)!r}, Feed(kind=FeedKind.FEATURES, name="trips"))))
 """
     environment = os.environ | {"PYTHONTZPATH": ""}

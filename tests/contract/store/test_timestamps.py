@@ -17,7 +17,9 @@ from evertrain.adapters.landing.prediction_files import prediction_file
 from evertrain.adapters.landing.rows import LandedRowsReader
 from evertrain.conversion import check_parity, to_flat
 from evertrain.conversion.frame import to_frame
-from evertrain.domain.model_spec import Column, DriftPolicy, FeatureKind, ModelSpec, Project
+from evertrain.domain.project.feature_group import Column, FeatureKind
+from evertrain.domain.project.model import ModelSpec, Project
+from evertrain.domain.project.policies import DriftPolicy
 from evertrain.ports.batch_reader import BatchRejected
 from evertrain.scoring import FlatModel, InvalidRow, validate_rows
 from evertrain.statistics.reference import Reference, build_reference

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from evertrain.domain.batches import Feed
+from evertrain.domain.landing.batches import Feed
 from tests.builders.appending import ROWS
 from tests.builders.batches import FEATURES
 from tests.builders.models import NOW, days

@@ -22,7 +22,8 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, PolynomialFeatures, StandardScaler
 
 from evertrain.conversion import ParityError, UnsupportedEstimator, check_parity, to_flat
-from evertrain.domain.model_spec import Metric, ModelSpec, Task
+from evertrain.domain.project.metric import Metric, Task
+from evertrain.domain.project.model import ModelSpec
 from evertrain.scoring import FlatModel
 from tests.builders.models import a_model
 from tests.builders.training_frames import CARRIERS, delay, late, training_frame

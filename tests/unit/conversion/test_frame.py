@@ -5,7 +5,7 @@ import pyarrow as pa
 import pytest
 
 from evertrain.conversion.frame import to_frame
-from evertrain.domain.model_spec import Column, FeatureKind
+from evertrain.domain.project.feature_group import Column, FeatureKind
 
 WIND = Column(name="wind", kind=FeatureKind.NUMERIC, nullable=True)
 HOLIDAY = Column(name="holiday", kind=FeatureKind.BOOLEAN, nullable=True)

@@ -4,8 +4,8 @@ from dataclasses import replace
 from datetime import timedelta
 
 from evertrain.demo.report import MetricPoint, ModelStory, render
-from evertrain.domain.decisions import Action, Decision, Reason, RecordedDecision
-from evertrain.domain.drift import DriftStatus
+from evertrain.domain.deciding.decisions import Action, Decision, Reason, RecordedDecision
+from evertrain.domain.monitoring.drift import DriftStatus
 from tests.builders.batches import a_quarantine
 from tests.builders.models import NOW, a_model, a_verdict, days
 from tests.builders.registry import a_version, champion_of

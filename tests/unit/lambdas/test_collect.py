@@ -8,7 +8,7 @@ import pytest
 
 from evertrain.adapters.landing.prediction_files import prediction_file
 from evertrain.adapters.landing.prediction_log import packed
-from evertrain.domain.model_spec import Project
+from evertrain.domain.project.model import Project
 from evertrain.use_cases.landing.land_predictions import LandPredictions
 from lambdas.collect import handler
 from tests.builders.events import delivery

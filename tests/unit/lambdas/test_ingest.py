@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from evertrain.domain.batches import Feed, TableState
+from evertrain.domain.landing.batches import Feed, TableState
 from evertrain.use_cases.store.commit_batch import UnknownBatch
 from lambdas.ingest import handler
 from tests.builders.batches import FEATURES, LABELS, a_table_state

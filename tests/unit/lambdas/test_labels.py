@@ -15,9 +15,10 @@ from hypothesis import strategies as st
 from evertrain.adapters.documents import dump
 from evertrain.adapters.landing.label_reports import label_file, read_report
 from evertrain.adapters.landing.rows import LandedRowsReader
-from evertrain.domain.feeds import CLOCK_SKEW, EARLIEST, prediction_label_feed, schema_of
-from evertrain.domain.label_reports import LabelReport
-from evertrain.domain.model_spec import Metric, Project, Task
+from evertrain.domain.landing.feeds import CLOCK_SKEW, EARLIEST, prediction_label_feed, schema_of
+from evertrain.domain.landing.label_reports import LabelReport
+from evertrain.domain.project.metric import Metric, Task
+from evertrain.domain.project.model import Project
 from evertrain.use_cases.landing.check_batch import feed_of
 from evertrain.use_cases.landing.report_labels import MOST_LABELS, InvalidReport, LandLabels, ReportLabels
 from lambdas.collect import labels

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from evertrain.adapters.aws.sqs_events import InvalidEvent
-from evertrain.domain.model_spec import Project
+from evertrain.domain.project.model import Project
 from lambdas.monitor import handler, large_batches
 from tests.builders.landed import features_frame
 from tests.builders.models import a_group, a_model

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from evertrain.domain.events import EventName
-from evertrain.domain.model_spec import SearchMethod, SearchSpace
+from evertrain.domain.project.policies import SearchMethod, SearchSpace
 from evertrain.ports.decisions import LeaseHeld
 from evertrain.use_cases.training.finish_retraining import UnknownOutcome
 from lambdas.lifecycle import handler, wiring

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from evertrain.domain.batches import Batch, LandedObject, Quarantine
-from evertrain.domain.drift import DriftStatus, DriftVerdict
+from evertrain.domain.landing.batches import Batch, LandedObject, Quarantine
+from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
 from evertrain.ports.batches import ObjectGone
 from lambdas.monitor import handler
 from tests.builders.batches import PREDICTIONS, a_batch, a_quarantine

@@ -3,7 +3,7 @@
 import pytest
 
 from evertrain.adapters.aws.sqs_events import InvalidEvent
-from evertrain.domain.model_spec import Project
+from evertrain.domain.project.model import Project
 from evertrain.use_cases.deciding.decide_retraining import Cause, decision_id_of
 from lambdas.retrain_trigger.causes import causes_of
 from tests.builders.models import a_group, a_model

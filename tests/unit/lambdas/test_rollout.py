@@ -2,7 +2,7 @@
 
 import pytest
 
-from evertrain.domain.registry import RegistryConflict
+from evertrain.domain.release.registry import RegistryConflict
 from lambdas.rollout import handler
 from tests.builders.retraining import MODEL, Retraining
 

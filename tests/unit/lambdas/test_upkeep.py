@@ -6,8 +6,8 @@ from datetime import timedelta
 
 import pytest
 
-from evertrain.domain.labels import LabelledDay, LabelProgress
-from evertrain.domain.model_spec import Project
+from evertrain.domain.project.model import Project
+from evertrain.domain.store.labels import LabelledDay, LabelProgress
 from evertrain.ports.feature_store import Upkeep
 from evertrain.use_cases.store.maintain_store import Maintained
 from lambdas.ingest import upkeep

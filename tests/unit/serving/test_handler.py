@@ -21,7 +21,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from evertrain.adapters.aws import clients
 from evertrain.adapters.landing.prediction_log import unpacked
 from evertrain.conversion import to_flat
-from evertrain.domain.predictions import Answered
+from evertrain.domain.landing.predictions import Answered
 from serving import handler, wiring
 from tests.builders.models import a_model
 from tests.builders.training_frames import CARRIERS, late, training_frame

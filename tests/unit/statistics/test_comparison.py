@@ -6,7 +6,7 @@ import sklearn.metrics as sk
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evertrain.domain.model_spec import Metric, Task
+from evertrain.domain.project.metric import Metric, Task
 from evertrain.statistics.comparison import UndefinedMetric, compare, score, slice_scores
 from evertrain.statistics.metrics import metric_value, prepared
 

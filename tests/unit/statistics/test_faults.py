@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from evertrain.domain.batches import FAULTS_BY_COMPARISON, Fault
-from evertrain.domain.model_spec import Column, DriftPolicy, FeatureKind
+from evertrain.domain.landing.batches import FAULTS_BY_COMPARISON, Fault
+from evertrain.domain.project.feature_group import Column, FeatureKind
+from evertrain.domain.project.policies import DriftPolicy
 from evertrain.statistics.faults import CONVERSIONS, FEWEST_ROWS, Conversion, find_faults
 from evertrain.statistics.layouts import Categories
 from evertrain.statistics.reference import build_reference

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evertrain.domain.drift import DriftStatus, Findings
-from evertrain.domain.model_spec import Column, DriftPolicy, FeatureKind
+from evertrain.domain.monitoring.drift import DriftStatus, Findings
+from evertrain.domain.project.feature_group import Column, FeatureKind
+from evertrain.domain.project.policies import DriftPolicy
 from evertrain.statistics.layouts import Categories
 from evertrain.statistics.reference import Reference, build_reference
 from evertrain.statistics.relations import ENOUGH_ROWS, MOST_COLUMNS

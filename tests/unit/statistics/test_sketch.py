@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from evertrain.domain.model_spec import Column, DriftPolicy, FeatureKind
+from evertrain.domain.project.feature_group import Column, FeatureKind
+from evertrain.domain.project.policies import DriftPolicy
 from evertrain.statistics import float_cells
 from evertrain.statistics.distances import distances_between
 from evertrain.statistics.layouts import Categories, NumericLayout, layout_of

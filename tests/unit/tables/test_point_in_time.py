@@ -9,7 +9,7 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evertrain.domain.model_spec import KnownBy
+from evertrain.domain.project.feature_group import KnownBy
 from evertrain.tables import point_in_time
 from evertrain.tables.point_in_time import NONE, in_order, latest_known, take, valid_rows
 

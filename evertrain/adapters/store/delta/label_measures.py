@@ -8,8 +8,8 @@ from typing import Any
 from deltalake import DeltaTable, QueryBuilder
 
 from evertrain.adapters.store.delta.log import open_table
-from evertrain.domain.batches import Feed, FeedKind
-from evertrain.domain.labels import LabelledDay, LabelProgress
+from evertrain.domain.landing.batches import Feed, FeedKind
+from evertrain.domain.store.labels import LabelledDay, LabelProgress
 
 _OF_ROWS = """
 WITH rows AS (

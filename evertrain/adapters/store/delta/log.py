@@ -9,9 +9,9 @@ from arro3.core import DataType
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
-from evertrain.domain.batches import Feed, TableState
-from evertrain.domain.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH
-from evertrain.domain.model_spec import FeatureKind
+from evertrain.domain.landing.batches import Feed, TableState
+from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH
+from evertrain.domain.project.feature_group import FeatureKind
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

@@ -10,8 +10,8 @@ from typing import Any
 from deltalake import CommitProperties, DeltaTable, Transaction, WriterProperties
 
 from evertrain.adapters.store.delta.log import RECENT_HOURS, open_table, state_of
-from evertrain.domain.batches import Feed
-from evertrain.domain.feeds import EVENT_TIME, INGESTED_MONTH
+from evertrain.domain.landing.batches import Feed
+from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_MONTH
 from evertrain.ports.feature_store import TableFiles, Upkeep
 
 MANY_FILES = 20

@@ -20,9 +20,9 @@ from evertrain.adapters.store.delta.log import (
     table_uri,
 )
 from evertrain.adapters.store.delta.parts import parts_of
-from evertrain.domain.batches import Feed, TableState
-from evertrain.domain.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH
-from evertrain.domain.training import Interval
+from evertrain.domain.landing.batches import Feed, TableState
+from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH
+from evertrain.domain.training.windows import Interval
 from evertrain.ports.feature_store import UnknownTable
 from evertrain.tables.columns import TIMESTAMP
 

@@ -24,10 +24,11 @@ from evertrain.adapters.store.delta.log import (
     storage_options,
     table_uri,
 )
-from evertrain.domain.batches import Batch, BatchFile, Feed, TableState
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH, schema_faults, schema_of
-from evertrain.domain.model_spec import Column, Project
+from evertrain.domain.landing.batches import Batch, BatchFile, Feed, TableState
+from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH, schema_faults, schema_of
+from evertrain.domain.project.feature_group import Column
+from evertrain.domain.project.model import Project
 
 _ATTEMPTS = 10
 _CONFIGURATION: dict[str, str | None] = {

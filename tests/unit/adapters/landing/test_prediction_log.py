@@ -16,8 +16,8 @@ from evertrain.adapters.landing.prediction_log import (
     unpacked,
 )
 from evertrain.adapters.landing.rows import LandedRowsReader
-from evertrain.domain.model_spec import Project
-from evertrain.domain.predictions import is_logged
+from evertrain.domain.landing.predictions import is_logged
+from evertrain.domain.project.model import Project
 from tests.builders.batches import PREDICTIONS
 from tests.builders.models import NOW, a_group, a_model
 from tests.builders.predictions import answered

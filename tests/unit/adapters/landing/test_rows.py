@@ -15,8 +15,9 @@ import pytest
 
 from evertrain.adapters.landing import rows as landed_rows
 from evertrain.adapters.landing.rows import LandedRows, LandedRowsReader
-from evertrain.domain.batches import Fault, Feed
-from evertrain.domain.model_spec import BatchSize, Column, FeatureKind, Project
+from evertrain.domain.landing.batches import Fault, Feed
+from evertrain.domain.project.feature_group import BatchSize, Column, FeatureKind
+from evertrain.domain.project.model import Project
 from evertrain.ports.batch_reader import BatchRejected
 from evertrain.statistics.layouts import Categories
 from evertrain.statistics.reference import build_reference

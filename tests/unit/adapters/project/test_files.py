@@ -7,7 +7,9 @@ import pytest
 
 from evertrain.adapters.documents import dump, load
 from evertrain.adapters.project.files import InvalidProject, load_project
-from evertrain.domain.model_spec import FeatureKind, KnownBy, Metric, ModelSpec
+from evertrain.domain.project.feature_group import FeatureKind, KnownBy
+from evertrain.domain.project.metric import Metric
+from evertrain.domain.project.model import ModelSpec
 
 REPOSITORY = Path(__file__).parents[4]
 

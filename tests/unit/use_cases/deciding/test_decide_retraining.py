@@ -5,11 +5,11 @@ from datetime import datetime
 
 import pytest
 
-from evertrain.domain.batches import TableState
-from evertrain.domain.decisions import Action, Reason, RecordedDecision
-from evertrain.domain.drift import DriftStatus
+from evertrain.domain.deciding.decisions import Action, Reason, RecordedDecision
 from evertrain.domain.events import EventName
-from evertrain.domain.model_spec import Project
+from evertrain.domain.landing.batches import TableState
+from evertrain.domain.monitoring.drift import DriftStatus
+from evertrain.domain.project.model import Project
 from evertrain.use_cases.deciding.decide_retraining import Cause, DecideRetraining
 from tests.builders.batches import FEATURES, LABELS, a_batch, a_quarantine
 from tests.builders.models import NOW, a_group, a_model, a_verdict, an_outcome, days

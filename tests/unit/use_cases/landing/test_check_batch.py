@@ -9,10 +9,11 @@ import pandas as pd
 import pytest
 
 from evertrain.adapters.landing.prediction_files import prediction_file
-from evertrain.domain.batches import Batch, Feed, FeedKind, LandedObject, Quarantine
-from evertrain.domain.drift import DriftStatus
 from evertrain.domain.events import Event, EventName
-from evertrain.domain.model_spec import Column, FeatureKind, Project
+from evertrain.domain.landing.batches import Batch, Feed, FeedKind, LandedObject, Quarantine
+from evertrain.domain.monitoring.drift import DriftStatus
+from evertrain.domain.project.feature_group import Column, FeatureKind
+from evertrain.domain.project.model import Project
 from evertrain.ports.batches import ObjectGone
 from evertrain.statistics.reference import InvalidReference, Reference, build_reference
 from evertrain.statistics.sketch import Sketch

@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from evertrain.domain.batches import Batch, LandedObject, Quarantine
-from evertrain.domain.drift import DriftStatus, DriftVerdict
-from evertrain.domain.model_spec import BatchSize, Project
+from evertrain.domain.landing.batches import Batch, LandedObject, Quarantine
+from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
+from evertrain.domain.project.feature_group import BatchSize
+from evertrain.domain.project.model import Project
 from evertrain.ports.batches import ObjectGone
 from evertrain.ports.parts import PartMissing
 from evertrain.statistics.reference import Reference

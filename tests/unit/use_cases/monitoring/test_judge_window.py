@@ -6,8 +6,8 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
-from evertrain.domain.drift import DriftStatus, DriftVerdict
-from evertrain.domain.model_spec import Column, FeatureKind
+from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
+from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.statistics.reference import build_reference
 from evertrain.use_cases.monitoring.judge_window import JudgeWindow, NothingInWindow, WindowDrift
 from tests.builders.batches import PREDICTIONS, a_batch

@@ -9,9 +9,9 @@ import pytest
 
 from evertrain.adapters.landing.prediction_files import prediction_file
 from evertrain.adapters.landing.rows import LandedRowsReader
-from evertrain.domain.batches import Batch
-from evertrain.domain.drift import DriftStatus, DriftVerdict
-from evertrain.domain.model_spec import Project
+from evertrain.domain.landing.batches import Batch
+from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
+from evertrain.domain.project.model import Project
 from evertrain.statistics.reference import Reference, build_prediction_reference, build_reference
 from tests.builders.batches import FEATURES
 from tests.builders.landed import landed_features

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from evertrain.domain.batches import Batch, Feed, TableState
+from evertrain.domain.landing.batches import Batch, Feed, TableState
 from evertrain.use_cases.store.commit_batch import CommitBatch, UnknownBatch
 from tests.builders.batches import FEATURES, LABELS, a_batch, a_quarantine, a_table_state
 from tests.fakes.batches import FakeBatchLog, FakeTableStates

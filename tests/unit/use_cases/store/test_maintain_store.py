@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from evertrain.domain.batches import Feed
-from evertrain.domain.labels import LabelProgress, LabelTables, watermark
-from evertrain.domain.model_spec import Project
+from evertrain.domain.landing.batches import Feed
+from evertrain.domain.project.model import Project
+from evertrain.domain.store.labels import LabelProgress, LabelTables, watermark
 from evertrain.ports.feature_store import Upkeep
 from evertrain.use_cases.store.maintain_store import Maintained, MaintainStore
 from evertrain.use_cases.store.measure_labels import MeasureLabels

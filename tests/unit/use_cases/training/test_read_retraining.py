@@ -6,8 +6,8 @@ from xml.etree import ElementTree
 
 import pytest
 
-from evertrain.domain.model_spec import SearchMethod, SearchSpace
-from evertrain.domain.registry import UnknownVersion
+from evertrain.domain.project.policies import SearchMethod, SearchSpace
+from evertrain.domain.release.registry import UnknownVersion
 from evertrain.reports.retraining_page import RetrainingPage
 from evertrain.use_cases.training.read_retraining import ReadRetraining
 from tests.builders.models import days

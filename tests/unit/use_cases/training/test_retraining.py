@@ -5,12 +5,14 @@ from datetime import datetime
 
 import pytest
 
-from evertrain.domain.decisions import Action, Decision, Reason, RecordedDecision
+from evertrain.domain.deciding.decisions import Action, Decision, Reason, RecordedDecision
 from evertrain.domain.events import EventName
-from evertrain.domain.gate import GateReason
-from evertrain.domain.model_spec import GatePolicy, MovingWindow, SearchMethod, SearchSpace, TaskSize
-from evertrain.domain.registry import RegistryConflict, VersionStatus
-from evertrain.domain.training import NotEnoughHistory, NothingToChoose, UnknownCandidate
+from evertrain.domain.project.policies import GatePolicy, MovingWindow, SearchMethod, SearchSpace, TaskSize
+from evertrain.domain.release.registry import RegistryConflict, VersionStatus
+from evertrain.domain.training.candidates import UnknownCandidate
+from evertrain.domain.training.gate import GateReason
+from evertrain.domain.training.rounds import NothingToChoose
+from evertrain.domain.training.windows import NotEnoughHistory
 from evertrain.ports.endpoint import EndpointError
 from evertrain.use_cases.release.roll_out import AlreadyPromoted
 from evertrain.use_cases.training.evaluate_contenders import ChampionNotComparable

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median
 
-from evertrain.domain.batches import Feed, TableState
-from evertrain.domain.feeds import label_feeds_of
-from evertrain.domain.model_spec import LabelSpec, ModelSpec
+from evertrain.domain.landing.batches import Feed, TableState
+from evertrain.domain.landing.feeds import label_feeds_of
+from evertrain.domain.project.model import LabelSpec, ModelSpec
 
 DAY = timedelta(days=1)
 

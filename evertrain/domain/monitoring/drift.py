@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
-from evertrain.domain.batches import Fault
+from evertrain.domain.landing.batches import Fault
 
 
 class DriftStatus(StrEnum):

@@ -1,6 +1,6 @@
 """How large a training container has to be. What Fargate offers, and what rows and columns ask for."""
 
-from evertrain.domain.model_spec import TaskSize
+from evertrain.domain.project.policies import TaskSize
 
 FARGATE_MEMORY_MIB = {
     256: (512, 1024, 2048),

@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from evertrain.domain.decisions import Action, Reason, Trigger
-from evertrain.domain.drift import DriftStatus, DriftVerdict
+from evertrain.domain.deciding.decisions import Action, Reason, Trigger
+from evertrain.domain.deciding.policy import decide
 from evertrain.domain.events import EventName
-from evertrain.domain.labels import LabelledDay, LabelProgress
-from evertrain.domain.model_spec import DriftPolicy, TriggerPolicy
-from evertrain.domain.policy import decide
+from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
+from evertrain.domain.project.policies import DriftPolicy, TriggerPolicy
+from evertrain.domain.store.labels import LabelledDay, LabelProgress
 from tests.builders.models import (
     NOW,
     a_champion,

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from evertrain.domain.model_spec import GatePolicy, SliceSpec
-from evertrain.domain.training import Evaluation, SliceComparison
+from evertrain.domain.project.policies import GatePolicy, SliceSpec
+from evertrain.domain.training.evaluation import Evaluation, SliceComparison
 
 
 class GateReason(StrEnum):

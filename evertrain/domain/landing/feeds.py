@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from evertrain.domain.batches import Fault, Feed, FeedKind
-from evertrain.domain.model_spec import BatchSize, Column, FeatureKind, ModelSpec, Project, Task
-from evertrain.domain.predictions import MODEL_VERSION, PREDICTION, PREDICTION_ID
+from evertrain.domain.landing.batches import Fault, Feed, FeedKind
+from evertrain.domain.landing.predictions import MODEL_VERSION, PREDICTION, PREDICTION_ID
+from evertrain.domain.project.feature_group import BatchSize, Column, FeatureKind
+from evertrain.domain.project.metric import Task
+from evertrain.domain.project.model import ModelSpec, Project
 
 EVENT_TIME, INGESTED_AT = "event_time", "ingested_at"
 

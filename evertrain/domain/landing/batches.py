@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-from evertrain.domain.model_spec import FeatureKind
+from evertrain.domain.project.feature_group import FeatureKind
 
 
 class FeedKind(StrEnum):

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from evertrain.domain.batches import BatchFile, Fault, Feed, LandedObject
+from evertrain.domain.landing.batches import BatchFile, Fault, Feed, LandedObject
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,1 @@
+"""Whether to retrain: the policy, and decisions as values with their reasons."""

@@ -1,0 +1,39 @@
+"""What the policy looks at: how a model's loop stands, read afresh for every decision."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from evertrain.domain.deciding.decisions import Reason
+from evertrain.domain.monitoring.drift import DriftVerdict
+from evertrain.domain.release.registry import Champion
+from evertrain.domain.store.labels import LabelProgress, LabelTables
+from evertrain.domain.training.outcomes import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoopState:
+    """How a model's loop stands. Sequences are newest first.
+
+    `verdicts`: on batches of features, of each group the newest first. `requests`: on days of requests to the
+    endpoint, with what it predicted. `outcomes`: of past retrainings. `consecutive_quarantines`: objects of the
+    model's feeds that were set aside since the last good one. `rows`, `oldest_event_time`: of the model's own group
+    in the feature store, None while there are none. `newest_event_times`: of each of its groups that has rows.
+    `last_retraining_at`: when the last `retrain` was decided. `escalated_for`: reasons of which a human was
+    already told and that have not passed since.
+    """
+
+    champion: Champion | None
+    verdicts: Sequence[DriftVerdict]
+    requests: Sequence[DriftVerdict]
+    labels: LabelTables | None
+    label_progress: LabelProgress | None
+    rows: int
+    oldest_event_time: datetime | None
+    newest_event_times: Mapping[str, datetime]
+    retraining_running: bool
+    last_retraining_at: datetime | None
+    outcomes: Sequence[Outcome]
+    consecutive_quarantines: int
+    escalated_for: frozenset[Reason] = frozenset()
+    asked_by: str = ""

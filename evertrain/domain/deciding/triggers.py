@@ -1,0 +1,189 @@
+"""What speaks for a retraining. Pure, and from the loop's state alone.
+
+To add a trigger: its name and its reason in `decisions`, and a rule in `RULES`.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+
+from evertrain.domain.deciding.decisions import Reason, Trigger
+from evertrain.domain.deciding.loop_state import LoopState
+from evertrain.domain.events import EventName
+from evertrain.domain.landing.predictions import PREDICTION
+from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
+from evertrain.domain.project.model import ModelSpec
+from evertrain.domain.project.policies import DriftPolicy
+
+
+@dataclass(frozen=True, kw_only=True)
+class DriftHistory:
+    """Verdicts of one kind, the newest first, and which of them count as drifted."""
+
+    verdicts: Sequence[DriftVerdict]
+    has_drifted: Callable[[DriftVerdict], bool]
+    policy: DriftPolicy
+
+    @cached_property
+    def recent(self) -> Sequence[DriftVerdict]:
+        """The last n, of which k have to have drifted."""
+        return self.verdicts[: self.policy.of_last]
+
+    @cached_property
+    def drifted(self) -> list[DriftVerdict]:
+        return [verdict for verdict in self.recent if self.has_drifted(verdict)]
+
+    @cached_property
+    def onset(self) -> datetime | None:
+        """Where in event time the persistent drift began; None while k of the last n have not drifted.
+
+        Goes back for as long as k of n had drifted then too: an onset that moved on with the newest batches would
+        always be ahead of the labels.
+        """
+        onset = None
+        for newest in range(len(self.verdicts)):
+            window = self.verdicts[newest : newest + self.policy.of_last]
+            drifted = [verdict.event_time_min for verdict in window if self.has_drifted(verdict)]
+            if len(drifted) < self.policy.drifted_batches:
+                break
+            onset = min(drifted)
+        return onset
+
+
+@dataclass(frozen=True, kw_only=True)
+class Case:
+    """The state with what follows from it, derived once."""
+
+    state: LoopState
+    spec: ModelSpec
+    now: datetime
+
+    @cached_property
+    def feature_drift(self) -> DriftHistory:
+        """Of the feature group that began to drift first; of the model's own where none drifts persistently."""
+        own, *joined = (self._group_drift(group.name) for group in self.spec.groups)
+        first = own
+        for each in joined:
+            if each.onset is not None and (first.onset is None or each.onset < first.onset):
+                first = each
+        return first
+
+    @cached_property
+    def request_drift(self) -> DriftHistory:
+        """Of requests in which something other than the predictions alone is unlike training."""
+        return self._history(
+            self.state.requests,
+            lambda requests: requests.status is DriftStatus.DRIFTED and requests.drifted != (PREDICTION,),
+        )
+
+    @cached_property
+    def prediction_drift(self) -> DriftHistory:
+        return self._history(self.state.requests, lambda requests: requests.drifted_features == (PREDICTION,))
+
+    @cached_property
+    def drift_onset(self) -> datetime | None:
+        """Where in event time the persistent drift began, be it of features or of predictions."""
+        onsets = (self.feature_drift.onset, self.prediction_drift.onset)
+        return min((onset for onset in onsets if onset is not None), default=None)
+
+    @property
+    def what_drifted(self) -> str:
+        return "features" if self.feature_drift.onset is not None else "predictions"
+
+    @cached_property
+    def last_training(self) -> datetime | None:
+        """From when the period counts; None before the first champion. A retraining that was postponed trained
+        nothing."""
+        champion, outcomes = self.state.champion, self.state.outcomes
+        if champion is None:
+            return None
+        was_postponed = bool(outcomes) and outcomes[0].name is EventName.RETRAIN_POSTPONED
+        decided = None if was_postponed else self.state.last_retraining_at
+        return max(champion.since, decided or champion.since)
+
+    @cached_property
+    def triggers(self) -> tuple[Trigger, ...]:
+        """What speaks for a retraining, the strongest first."""
+        return tuple(trigger for trigger, rule in RULES.items() if rule.applies(self))
+
+    def _group_drift(self, name: str) -> DriftHistory:
+        verdicts = [verdict for verdict in self.state.verdicts if verdict.group == name]
+        return self._history(verdicts, lambda verdict: verdict.status is DriftStatus.DRIFTED)
+
+    def _history(self, verdicts: Sequence[DriftVerdict], has_drifted: Callable[[DriftVerdict], bool]) -> DriftHistory:
+        """Of the verdicts that could be reached, those against the present champion."""
+        champion = self.state.champion
+        usable = [
+            verdict
+            for verdict in verdicts
+            if champion is not None
+            and verdict.reference_version == champion.version
+            and verdict.status in (DriftStatus.STABLE, DriftStatus.DRIFTED)
+        ]
+        return DriftHistory(verdicts=usable, has_drifted=has_drifted, policy=self.spec.triggers.drift)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerRule:
+    """When a trigger applies, and how a retraining that it calls for is explained."""
+
+    applies: Callable[[Case], bool]
+    reason: Reason
+    sentence: Callable[[Case], str]
+
+
+def _period_has_passed(case: Case) -> bool:
+    return case.last_training is not None and case.now - case.last_training >= case.spec.triggers.every
+
+
+RULES: Mapping[Trigger, TriggerRule] = {
+    Trigger.MANUAL: TriggerRule(
+        applies=lambda case: bool(case.state.asked_by),
+        reason=Reason.ASKED_BY_A_PERSON,
+        sentence=lambda case: f"asked by a person: {case.state.asked_by}",
+    ),
+    Trigger.FIRST_MODEL: TriggerRule(
+        applies=lambda case: case.state.champion is None,
+        reason=Reason.NO_CHAMPION_YET,
+        sentence=lambda _: "there is no champion yet, and enough labels have matured",
+    ),
+    Trigger.DRIFT: TriggerRule(
+        applies=lambda case: case.feature_drift.onset is not None,
+        reason=Reason.FEATURES_DRIFTED,
+        sentence=lambda case: (
+            f"{len(case.feature_drift.drifted)} of the last {len(case.feature_drift.recent)} batches drifted "
+            f"({drifted_names(case.feature_drift)})"
+        ),
+    ),
+    Trigger.PREDICTION_DRIFT: TriggerRule(
+        applies=lambda case: case.prediction_drift.onset is not None,
+        reason=Reason.PREDICTIONS_DRIFTED,
+        sentence=lambda case: (
+            f"predictions drifted on {len(case.prediction_drift.drifted)} of the last "
+            f"{len(case.prediction_drift.recent)} days, though no feature did"
+        ),
+    ),
+    Trigger.PERIODIC: TriggerRule(
+        applies=_period_has_passed,
+        reason=Reason.PERIOD_ELAPSED,
+        sentence=lambda case: f"{case.spec.triggers.every.days} days have passed since the last training",
+    ),
+}
+"""The strongest first: the first that applies explains the retraining."""
+
+
+def drifted_names(history: DriftHistory, *, without: Sequence[str] = ()) -> str:
+    """What drifted in the recent verdicts, the most frequent first."""
+    return _most_frequent([name for verdict in history.drifted for name in verdict.drifted if name not in without])
+
+
+def _most_frequent(names: Sequence[str], *, most: int = 6) -> str:
+    """
+    >>> _most_frequent(["wind", "rain", "wind"], most=1)
+    'wind, and 1 more'
+    """
+    counted = [name for name, _ in Counter(sorted(names)).most_common()]
+    more = [f"and {len(counted) - most} more"] if len(counted) > most else []
+    return ", ".join([*counted[:most], *more])

@@ -1,0 +1,1 @@
+"""What lands: objects, batches, feeds with their columns, predictions, reported labels."""

@@ -1,0 +1,1 @@
+"""What a comparison with the reference found."""

@@ -1,0 +1,1 @@
+"""What a project declares: feature groups, models, metrics and policies."""

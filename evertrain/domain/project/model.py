@@ -1,0 +1,93 @@
+"""What a model folder declares, and all of them as a project. Values only: reading TOML is an adapter's work."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+
+from evertrain.domain.project.feature_group import Column, FeatureGroup, JoinedGroup
+from evertrain.domain.project.metric import Metric, Task
+from evertrain.domain.project.policies import EndpointPolicy, GatePolicy, TaskSize, TrainingPolicy, TriggerPolicy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelSpec:
+    """The ground truth: its column, and how long after the event it is known for nearly every row.
+
+    `absent`: what a row without a label counts as once its latency has passed, such as 0 where only the exceptions
+    are reported; by default it is unknown, and not used. `minimum_coverage`: the share of a day's rows that must have
+    a label for the day to count as complete. `of_predictions`: labels may also name a prediction; what the endpoint
+    was asked is then a row to train on, as it was asked.
+    """
+
+    name: str
+    latency: timedelta
+    absent: float | None = None
+    minimum_coverage: float | None = None
+    of_predictions: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelSpec:
+    """One model folder: everything that Evertrain knows of a model besides its estimator.
+
+    `group`: whose rows are predicted. `feature_names`: all of them, those of joined groups too.
+    """
+
+    name: str
+    title: str
+    task: Task
+    metric: Metric
+    group: FeatureGroup
+    feature_names: tuple[str, ...]
+    label: LabelSpec
+    triggers: TriggerPolicy
+    training: TrainingPolicy
+    gate: GatePolicy
+    task_size: TaskSize | None = None
+    """None where it is to be estimated from rows and columns."""
+    endpoint: EndpointPolicy = field(default_factory=EndpointPolicy)
+    joined: tuple[JoinedGroup, ...] = ()
+
+    @property
+    def groups(self) -> tuple[FeatureGroup, ...]:
+        return (self.group, *(joined.group for joined in self.joined))
+
+    @property
+    def features(self) -> tuple[Column, ...]:
+        homes = {name: joined.group for joined in self.joined for name in joined.feature_names}
+        return tuple(homes.get(name, self.group).column(name) for name in self.feature_names)
+
+    def names_of(self, group: str) -> tuple[str, ...]:
+        """The features that are drawn from this group."""
+        joined = {each.group.name: each.feature_names for each in self.joined}
+        if group != self.group.name:
+            return joined[group]
+        foreign = {name for names in joined.values() for name in names}
+        return tuple(name for name in self.feature_names if name not in foreign)
+
+    def with_features(self, names: Sequence[str]) -> "ModelSpec":
+        """With these features too, as far as a group of the model has them."""
+        homes = {
+            name: group.name
+            for group in reversed(self.groups)  # the model's own group comes first, and last here
+            for name in names
+            if group.has(name) and name not in self.feature_names
+        }
+        joined = []
+        for each in self.joined:
+            found = [name for name, home in homes.items() if home == each.group.name]
+            joined.append(replace(each, feature_names=(*each.feature_names, *found)))
+        return replace(self, feature_names=(*self.feature_names, *homes), joined=tuple(joined))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """Every feature group and every model of an organisation, by name."""
+
+    groups: Mapping[str, FeatureGroup]
+    models: Mapping[str, ModelSpec]
+
+    def models_on(self, group: str) -> tuple[ModelSpec, ...]:
+        """The models that draw features from this group, by name."""
+        named = (self.models[name] for name in sorted(self.models))
+        return tuple(spec for spec in named if group in (each.name for each in spec.groups))

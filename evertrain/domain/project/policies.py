@@ -1,0 +1,129 @@
+"""What a model declares of how it is watched, retrained, judged and served, with the defaults."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+
+
+class DriftRule(StrEnum):
+    """`calibrated`: what chance, and the days of training, do not explain. `conventional`: a PSI above the threshold,
+    whatever the number of rows."""
+
+    CALIBRATED = "calibrated"
+    CONVENTIONAL = "conventional"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftPolicy:
+    """When a batch counts as drifted, and how many drifted batches of the last few call for retraining.
+
+    `quarantine_faults`: set a batch aside that looks like the feed's fault, such as a column of zeros.
+    """
+
+    drifted_batches: int = 3
+    of_last: int = 5
+    rule: DriftRule = DriftRule.CALIBRATED
+    psi_threshold: float = 0.2
+    minimum_rows: int = 200
+    minimum_features: int = 1
+    quarantine_faults: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerPolicy:
+    """What may start a retraining, and what holds it back."""
+
+    drift: DriftPolicy = field(default_factory=DriftPolicy)
+    every: timedelta = timedelta(days=28)
+    cooldown: timedelta = timedelta(days=7)
+    labels_overdue_after: timedelta = timedelta(days=14)
+    rejections_before_escalation: int = 2
+    quarantines_before_escalation: int = 1
+
+
+class MovingWindow(StrEnum):
+    """Windows whose length is not declared: all rows there are, or those since the world changed."""
+
+    EXPANDING = "expanding"
+    SINCE_CHANGE = "since_change"
+
+
+class SearchMethod(StrEnum):
+    """`grid`: every candidate on all of its rows. `halving`: all on few rows, the better third on three times as
+    many, and so on: the hopeless ones cost little."""
+
+    GRID = "grid"
+    HALVING = "halving"
+
+
+Parameter = bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchSpace:
+    """What is tried beside the windows. `parameters`: by name, the values that `make_estimator` is given.
+
+    `concurrency`: how many candidates are trained at once.
+    """
+
+    parameters: Mapping[str, tuple[Parameter, ...]] = field(default_factory=dict)
+    method: SearchMethod = SearchMethod.GRID
+    concurrency: int = 8
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingPolicy:
+    """The windows that compete as a hyperparameter, and the slices on which they are chosen and judged.
+
+    With a label watermark W, rows are cut as: training | embargo | validation | gate | W. `embargo`: at least the
+    label's latency, so that what is trained on was known when the validation's first row was asked for. `spot`:
+    containers try spare capacity first, which is cheaper and may be taken away.
+    """
+
+    windows: tuple[timedelta, ...]
+    validation: timedelta
+    gate: timedelta
+    embargo: timedelta
+    minimum_rows: int = 1_000
+    moving_windows: tuple[MovingWindow, ...] = ()
+    search: SearchSpace = field(default_factory=SearchSpace)
+    spot: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceSpec:
+    """A group of rows on which a contender must not get worse by more than `margin`."""
+
+    column: str
+    margin: float
+    minimum_rows: int = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatePolicy:
+    """May the contender replace the champion? `margin` is in units of the metric, `confidence` is two-sided.
+
+    `floor` is what the very first model must reach: a lower bound for a score, an upper bound for a loss.
+    """
+
+    margin: float
+    floor: float
+    confidence: float = 0.9
+    superiority: bool = False
+    slices: tuple[SliceSpec, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskSize:
+    """What the training container gets: Fargate CPU units (1024 = 1 vCPU) and MiB of memory."""
+
+    cpu: int = 1024
+    memory_mib: int = 4096
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointPolicy:
+    """`log_share`: the share of requests that is kept with their answers, to be watched and labelled."""
+
+    log_share: float = 1.0

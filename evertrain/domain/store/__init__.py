@@ -1,0 +1,1 @@
+"""Labels that come late, and up to when they are complete."""

@@ -1,0 +1,118 @@
+"""What was trained and how it was scored: contenders, and the chosen one beside the champion."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from evertrain.domain.project.metric import Metric
+from evertrain.domain.training.candidates import Candidate, Round
+from evertrain.domain.training.windows import Interval, Window
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Score:
+    """A metric with its interval and the number of rows that it rests on."""
+
+    metric: Metric
+    value: float
+    low: float
+    high: float
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrainingSet:
+    """Which rows these were. The same plan gives them again, byte for byte: the digest proves it.
+
+    `table_versions`, `known_at`: as in the plan. `sha256`: of the rows, whatever library keeps them.
+    """
+
+    rows: Interval
+    known_at: datetime
+    table_versions: Mapping[str, int]
+    count: int
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """How a candidate did in a round. `unusable`: why it could not be tried; then there is no score."""
+
+    candidate: Candidate
+    round: Round
+    rows: int
+    validation: Score | None
+    unusable: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """What the training of a candidate left behind in the last round. URIs name content-addressed objects."""
+
+    candidate: Candidate
+    training_set: TrainingSet
+    validation_set: TrainingSet
+    validation: Score
+    artifact_uri: str
+    artifact_sha256: str
+    reference_uri: str
+    smoke_test_uri: str
+    parity: float
+    """Largest absolute difference between scikit-learn's prediction and the artifact's."""
+    training_seconds: float
+    library_versions: Mapping[str, str] = field(default_factory=dict)
+    code: Mapping[str, str] = field(default_factory=dict)
+    """What ran: digests of the model's estimator and of the program, and the container image."""
+
+    @property
+    def window(self) -> Window:
+        return self.candidate.window
+
+    @property
+    def rows(self) -> int:
+        return self.training_set.count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SliceComparison:
+    """Contender minus champion within one group of rows, for example `origin=JFK`; NaN-free by construction."""
+
+    column: str
+    level: str
+    rows: int
+    champion: float
+    contender: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """Champion and the chosen contender on identical matured rows that neither has seen.
+
+    `difference_low/high` bound contender minus champion in units of the metric (paired bootstrap by day);
+    None where there is no champion. `unusable`: candidates that could not be trained, and why.
+    """
+
+    decision_id: str
+    chosen: Contender
+    contenders: tuple[Contender, ...]
+    gate_set: TrainingSet
+    contender_score: Score
+    champion_version: str | None
+    champion_score: Score | None
+    difference: float | None
+    difference_low: float | None
+    difference_high: float | None
+    unusable: tuple[Trial, ...] = ()
+    slices: tuple[SliceComparison, ...] = ()
+
+    @property
+    def gate_rows(self) -> int:
+        return self.gate_set.count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmokeTest:
+    """A handful of real rows and what the artifact predicts for them, wherever it is loaded."""
+
+    rows: tuple[Mapping[str, bool | float | str | None], ...]
+    predictions: tuple[float, ...]

@@ -1,0 +1,77 @@
+"""Rounds in which candidates are tried: one for a grid, several by successive halving; and who of them is chosen."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from evertrain.domain.errors import EvertrainError
+from evertrain.domain.project.policies import SearchMethod
+from evertrain.domain.training.candidates import Candidate, Round
+from evertrain.domain.training.evaluation import Contender, Score, Trial
+from evertrain.domain.training.plan import TrainingPlan
+
+
+class NothingToChoose(EvertrainError):
+    """No candidate of a round could be trained."""
+
+
+ONE_OF_SO_MANY_GOES_ON = 3
+
+
+TRAINING_MAY_TAKE = timedelta(minutes=100)
+"""One container. As many as the model allows at once are a wave."""
+
+
+def first_round(plan: TrainingPlan) -> Round:
+    """A grid has one round. By successive halving many candidates are tried on few rows, and few on all of them."""
+    candidates = tuple(candidate.name for candidate in plan.candidates)
+    one_of = 1
+    if plan.spec.training.search.method is SearchMethod.HALVING:
+        while one_of * ONE_OF_SO_MANY_GOES_ON <= len(candidates):
+            one_of *= ONE_OF_SO_MANY_GOES_ON
+    return Round(number=1, one_of=one_of, candidates=candidates)
+
+
+def waves_of(plan: TrainingPlan) -> int:
+    """How many waves of containers the plan's rounds take."""
+    first = first_round(plan)
+    candidates, one_of, waves = len(first.candidates), first.one_of, 0
+    while one_of:
+        waves += -(-candidates // plan.spec.training.search.concurrency)
+        candidates, one_of = max(1, candidates // ONE_OF_SO_MANY_GOES_ON), one_of // ONE_OF_SO_MANY_GOES_ON
+    return waves
+
+
+def next_round(trials: Sequence[Trial]) -> Round:
+    """The better third of a round, on three times as many rows. Raises NothingToChoose."""
+    tried = trials[0].round
+    scored = [(trial.candidate, trial.validation) for trial in trials if trial.validation is not None]
+    if not scored:
+        raise NothingToChoose(_all_unusable(trials))
+    kept = max(1, len(tried.candidates) // ONE_OF_SO_MANY_GOES_ON)
+    best = sorted(scored, key=lambda each: badness(*each))[:kept]
+    names = {candidate.name for candidate, _ in best}
+    return Round(
+        number=tried.number + 1,
+        one_of=tried.one_of // ONE_OF_SO_MANY_GOES_ON,
+        candidates=tuple(name for name in tried.candidates if name in names),
+    )
+
+
+def choose_contender(contenders: Sequence[Contender], unusable: Sequence[Trial] = ()) -> Contender:
+    """The best on the validation slice; of equals, the one with the shortest window, which is the cheapest.
+
+    `unusable`: the trials that gave no contender. Raises NothingToChoose where no other is left.
+    """
+    if not contenders:
+        raise NothingToChoose(_all_unusable(unusable))
+    return min(contenders, key=lambda contender: badness(contender.candidate, contender.validation))
+
+
+def badness(candidate: Candidate, score: Score) -> tuple[float, timedelta, str]:
+    """The least of it is chosen: the best score, and of equals the shortest window."""
+    value = -score.value if score.metric.higher_is_better else score.value
+    return value, candidate.window.rows.end - candidate.window.rows.start, candidate.name
+
+
+def _all_unusable(trials: Sequence[Trial]) -> str:
+    return "no candidate could be trained: " + "; ".join(dict.fromkeys(trial.unusable for trial in trials))

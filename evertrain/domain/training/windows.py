@@ -1,0 +1,82 @@
+"""How the rows below a label watermark are cut: training windows, the embargo, the validation and the gate slice."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from evertrain.domain.errors import EvertrainError
+from evertrain.domain.project.duration import duration_name
+from evertrain.domain.project.policies import MovingWindow, TrainingPolicy
+
+
+class NotEnoughHistory(EvertrainError):
+    """The matured rows do not reach back far enough for even the shortest window."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Interval:
+    """Half-open in event time: `start <= t < end`."""
+
+    start: datetime
+    end: datetime
+
+    def __post_init__(self) -> None:
+        if self.end <= self.start:
+            raise ValueError(f"interval ends at {self.end}, which is not after its start {self.start}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Rows that contenders are trained on. `name`: as declared, such as `28d` or `expanding`."""
+
+    name: str
+    rows: Interval
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Slices:
+    """training | embargo | validation | gate | watermark"""
+
+    windows: tuple[Window, ...]
+    validation: Interval
+    gate: Interval
+
+
+def cut_slices(
+    policy: TrainingPolicy,
+    *,
+    watermark: datetime,
+    oldest_event_time: datetime,
+    learnt_until: datetime | None = None,
+    changed_at: datetime | None = None,
+) -> Slices:
+    """Windows, validation slice and gate slice below a label watermark.
+
+    A window that reaches back before the oldest row is shortened to it, and windows that thereby become equal are
+    trained once. `learnt_until`: where the champion's training rows end. `changed_at`: since when the world is
+    another one; where nothing is known of a change, or it lies too late, there is no window since then. Raises
+    NotEnoughHistory where nothing is left to train on, or the champion would be judged on what it has learnt from.
+    """
+    gate = Interval(start=watermark - policy.gate, end=watermark)
+    if learnt_until is not None and gate.start < learnt_until + policy.embargo:
+        raise NotEnoughHistory(
+            f"labels are complete to {watermark:%Y-%m-%d} and the champion has learnt from rows up to "
+            f"{learnt_until:%Y-%m-%d}: the {policy.gate.days} days that both are judged on would begin before the "
+            "embargo after that is over"
+        )
+    validation = Interval(start=gate.start - policy.validation, end=gate.start)
+    end = validation.start - policy.embargo
+    if end <= oldest_event_time:
+        needed = policy.gate + policy.validation + policy.embargo
+        raise NotEnoughHistory(
+            f"labels are complete from {oldest_event_time:%Y-%m-%d} to {watermark:%Y-%m-%d}, "
+            f"but gate, validation and embargo alone take {needed.days} days"
+        )
+    begins = {duration_name(length): max(end - length, oldest_event_time) for length in sorted(policy.windows)}
+    if MovingWindow.SINCE_CHANGE in policy.moving_windows and changed_at is not None and changed_at < end:
+        begins[MovingWindow.SINCE_CHANGE.value] = max(changed_at, oldest_event_time)
+    if MovingWindow.EXPANDING in policy.moving_windows or not begins:
+        begins[MovingWindow.EXPANDING.value] = oldest_event_time
+    windows: dict[datetime, Window] = {}
+    for name, start in begins.items():
+        windows.setdefault(start, Window(name=name, rows=Interval(start=start, end=end)))
+    return Slices(windows=tuple(windows.values()), validation=validation, gate=gate)
