@@ -277,7 +277,7 @@ def _ranks(counts: Counts) -> Array:
     return np.asarray(scores)
 
 
-def limits_of(relations: Relations, days: Sequence[Moments], *, alarm_rate: float) -> dict[str, float]:
+def limits_of(relations: Relations, days: Sequence[Moments], *, false_alarm_rate: float) -> dict[str, float]:
     """By feature: the spread that is beyond those of single days, on this share of new days for any feature."""
     found = [relations.residuals(day) for day in days]
     # Of a ratio of variances, a factor down is as much as a factor up.
@@ -285,6 +285,6 @@ def limits_of(relations: Relations, days: Sequence[Moments], *, alarm_rate: floa
         feature: np.array([math.log(max(day[feature].spread, _SMALLEST_SPREAD)) for day in found])
         for feature in (found[0] if found else {})
     }
-    sigmas = family_sigmas(list(logs.values()), alarm_rate=alarm_rate)
+    sigmas = family_sigmas(list(logs.values()), false_alarm_rate=false_alarm_rate)
     limits = {feature: control_limit(values, sigmas=sigmas) for feature, values in logs.items()}
     return {feature: math.exp(limit) for feature, limit in limits.items() if limit is not None}

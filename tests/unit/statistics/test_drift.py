@@ -10,13 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
+from evertrain.domain.landing.predictions import PREDICTION
 from evertrain.domain.monitoring.drift import DriftStatus, FeatureDrift
 from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.domain.project.policies import DriftPolicy, DriftRule
 from evertrain.statistics.layouts import Categories, NumericLayout, layout_of
 from evertrain.statistics.measures import js_divergence, kl_divergence, psi, shares
 from evertrain.statistics.reference import (
-    PREDICTION,
     InvalidReference,
     Reference,
     build_prediction_reference,

@@ -1,0 +1,131 @@
+"""Makes the reference of a version's training rows, one column at a time."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from evertrain.domain.landing.predictions import PREDICTION
+from evertrain.domain.project.feature_group import Column, FeatureKind
+from evertrain.statistics.control_limits import MIN_BLOCKS, BlockDistances, Blocks, each_block, family_sigmas
+from evertrain.statistics.distances import Baseline
+from evertrain.statistics.layouts import Categories, Layout, evenly_chosen, layout_of
+from evertrain.statistics.layouts import Column as Values
+from evertrain.statistics.reference.features import FeatureReference
+from evertrain.statistics.reference.reference import Columns, Reference
+from evertrain.statistics.relations import Relations, Scores, limits_of, scores_of
+from evertrain.statistics.sketch import UnfitColumn, sketch_column
+from evertrain.statistics.slicing import levels_of, rows_of, taken
+
+FEATURE_FALSE_ALARM_RATE, RELATION_FALSE_ALARM_RATE, SLICE_FALSE_ALARM_RATE = 0.03, 0.01, 0.01
+"""Share of days like those of training on which any feature, relation or slice lies beyond its control limit."""
+
+ROWS_FOR_RELATIONS = 100_000
+"""Of the training rows, evenly chosen: enough to know how features go together, and all columns fit in memory."""
+
+
+def build_reference(
+    columns: Columns, features: Sequence[Column], *, blocks: Blocks | None = None, slices: Sequence[str] = ()
+) -> Reference:
+    """The reference of these rows. `blocks`: without them there are no control limits. `slices`: columns whose levels
+    are compared by themselves too. Raises UnfitColumn.
+    """
+    parts = {each: rows_of(each, columns[name]) for name in slices for each in levels_of(name, columns[name])}
+    whole = _Rows(features, blocks, false_alarm_rate=FEATURE_FALSE_ALARM_RATE)
+    # As many families of tests as there are slices: each gets its part of the rate.
+    slice_rate = SLICE_FALSE_ALARM_RATE / max(1, len(parts))
+    by_slice = {
+        each: _Rows(features, None if blocks is None else blocks[inside], false_alarm_rate=slice_rate)
+        for each, inside in parts.items()
+    }
+    some: dict[str, Values] = {}
+    # One column at a time: a mapping may read each when it is asked for.
+    for feature in features:
+        values = columns[feature.name]
+        _require_kind(values, feature)
+        layout = layout_of(values)
+        whole.add(values, feature, layout)
+        for each, inside in parts.items():
+            by_slice[each].add(values[inside], feature, layout)
+        some[feature.name] = values[evenly_chosen(len(values), ROWS_FOR_RELATIONS)]
+    reference = whole.reference()
+    if not reference.rows:
+        return reference
+    some_blocks = None if blocks is None else blocks[evenly_chosen(reference.rows, ROWS_FOR_RELATIONS)]
+    baselines = {feature.name: feature.baseline for feature in reference.features}
+    return replace(
+        reference,
+        relations=_relations(baselines, some, some_blocks),
+        slices={each: rows.reference() for each, rows in by_slice.items()},
+    )
+
+
+def build_prediction_reference(predictions: npt.NDArray[np.float64], *, blocks: Blocks) -> Reference:
+    """Shapes (rows,): a model's answers on rows that it did not learn from, and the day of each."""
+    feature = Column(name=PREDICTION, kind=FeatureKind.NUMERIC)
+    return build_reference({PREDICTION: predictions}, [feature], blocks=blocks)
+
+
+def _require_kind(values: Values, feature: Column) -> None:
+    if isinstance(values, Categories) != (feature.kind is FeatureKind.CATEGORICAL):
+        raise UnfitColumn(f"{feature.name}: it is declared {feature.kind.value}, its values are not")
+
+
+class _Rows:
+    """Builds the reference of some rows, one column at a time."""
+
+    def __init__(self, features: Sequence[Column], blocks: Blocks | None, *, false_alarm_rate: float) -> None:
+        self._features = features
+        self._blocks = blocks
+        self._false_alarm_rate = false_alarm_rate
+        self._baselines: list[Baseline] = []
+        self._days: list[BlockDistances] = []
+
+    def add(self, values: Values, feature: Column, layout: Layout) -> None:
+        baseline = _baseline(values, feature, layout)
+        self._baselines.append(baseline)
+        blocks = [] if self._blocks is None else each_block(self._blocks)
+        self._days.append(
+            BlockDistances.of(baseline, [sketch_column(feature.name, layout, values[rows]) for rows in blocks])
+        )
+
+    def reference(self) -> Reference:
+        sigmas = family_sigmas([days.judged_by for days in self._days], false_alarm_rate=self._false_alarm_rate)
+        features = tuple(
+            FeatureReference(
+                name=feature.name, kind=feature.kind, baseline=baseline, limits=days.limits(sigmas=sigmas)
+            )
+            for feature, baseline, days in zip(self._features, self._baselines, self._days, strict=True)
+        )
+        return Reference(rows=features[0].baseline.rows if features else 0, features=features)
+
+
+def _baseline(values: Values, feature: Column, layout: Layout) -> Baseline:
+    mean = deviation = None
+    if feature.kind.is_quantity and not isinstance(values, Categories):
+        finite = values[np.isfinite(values)]
+        if len(finite):
+            with np.errstate(over="ignore", invalid="ignore"):
+                mean, deviation = _finite(finite.mean()), _finite(finite.std())
+    return Baseline(layout=layout, sketch=sketch_column(feature.name, layout, values), mean=mean, deviation=deviation)
+
+
+def _finite(value: np.floating[Any]) -> float:
+    """Beyond the largest number there is: the largest number."""
+    return float(np.nan_to_num(value))
+
+
+def _relations(baselines: Mapping[str, Baseline], columns: Columns, blocks: Blocks | None) -> Relations | None:
+    """None where fewer than two features vary."""
+    scores = Scores(baselines=baselines, scores=scores_of(baselines))
+    if len({each.feature for each in scores.scores}) < 2:
+        return None
+    relations = Relations(
+        scores=scores.scores, moments=scores.moments(columns, most_rows=ROWS_FOR_RELATIONS), limits={}
+    )
+    days = [] if blocks is None else [scores.moments(taken(columns, rows)) for rows in each_block(blocks)]
+    if len(days) < MIN_BLOCKS:
+        return relations
+    return replace(relations, limits=limits_of(relations, days, false_alarm_rate=RELATION_FALSE_ALARM_RATE))

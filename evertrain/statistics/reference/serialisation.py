@@ -1,0 +1,96 @@
+"""The parts of a reference as JSON documents beside arrays, and back.
+
+Arrays are appended, and taken again, in the order of the document.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from evertrain.domain.project.feature_group import FeatureKind
+from evertrain.statistics.control_limits import ControlLimits
+from evertrain.statistics.distances import Baseline
+from evertrain.statistics.layouts import CategoryLayout, Layout, NumericLayout
+from evertrain.statistics.moments import Moments
+from evertrain.statistics.reference.features import FeatureReference
+from evertrain.statistics.relations import Relations, Score
+from evertrain.statistics.sketch import packed_feature, unpacked_feature
+
+Arrays = list[npt.NDArray[Any]]
+
+
+def packed_layout(feature: FeatureReference, arrays: Arrays) -> dict[str, Any]:
+    layout = feature.baseline.layout
+    document: dict[str, Any] = {"name": feature.name, "kind": feature.kind.value}
+    if isinstance(layout, CategoryLayout):
+        return document | {"levels": list(layout.levels), "rare": layout.rare, "is_partial": layout.is_partial}
+    arrays += [layout.used, layout.steps]
+    document |= {"centre": layout.centre, "scale": layout.scale, "atoms": list(layout.atoms)}
+    return document | {"bins": list(layout.bins)}
+
+
+def unpacked_layout(entry: Mapping[str, Any], arrays: Iterator[npt.NDArray[Any]]) -> Layout:
+    if "levels" in entry:
+        return CategoryLayout(levels=tuple(entry["levels"]), rare=entry["rare"], is_partial=entry["is_partial"])
+    return NumericLayout(
+        centre=entry["centre"],
+        scale=entry["scale"],
+        atoms=tuple(entry["atoms"]),
+        bins=tuple(entry["bins"]),
+        used=next(arrays).astype(np.uint16),
+        steps=next(arrays).astype(np.uint8),
+    )
+
+
+def packed_rows(rows: int, features: Sequence[FeatureReference], arrays: Arrays) -> dict[str, Any]:
+    """All but the layouts, which slices share with the whole."""
+    return {
+        "rows": rows,
+        "features": [
+            {
+                "sketch": packed_feature(feature.baseline.sketch, arrays),
+                "mean": feature.baseline.mean,
+                "deviation": feature.baseline.deviation,
+                "limits": None if feature.limits is None else asdict(feature.limits),
+            }
+            for feature in features
+        ],
+    }
+
+
+def unpacked_rows(
+    document: Mapping[str, Any], layouts: Mapping[str, tuple[FeatureKind, Layout]], arrays: Iterator[npt.NDArray[Any]]
+) -> tuple[FeatureReference, ...]:
+    return tuple(
+        FeatureReference(
+            name=name,
+            kind=kind,
+            baseline=Baseline(
+                layout=layout,
+                sketch=unpacked_feature(entry["sketch"], arrays),
+                mean=entry["mean"],
+                deviation=entry["deviation"],
+            ),
+            limits=None if entry["limits"] is None else ControlLimits(**entry["limits"]),
+        )
+        for (name, (kind, layout)), entry in zip(layouts.items(), document["features"], strict=True)
+    )
+
+
+def packed_relations(relations: Relations, arrays: Arrays) -> dict[str, Any]:
+    arrays.append(relations.moments.packed())
+    return {
+        "scores": [[each.feature, each.level] for each in relations.scores],
+        "limits": dict(relations.limits),
+    }
+
+
+def unpacked_relations(entry: Mapping[str, Any], arrays: Iterator[npt.NDArray[Any]]) -> Relations:
+    return Relations(
+        scores=tuple(Score(feature, level) for feature, level in entry["scores"]),
+        moments=Moments.unpacked(next(arrays)),
+        limits=entry["limits"],
+    )
