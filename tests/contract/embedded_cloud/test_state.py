@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,27 @@ pytestmark = pytest.mark.cloud
 Client = Callable[[str], Any]
 
 
-def test_starting_what_runs_already_is_harmless(cloud: Cloud) -> None:
-    pid = cloud.running_pid()
-    assert cloud.start() is None
-    assert cloud.running_pid() == pid
-    assert 0 < cloud.memory_mb() < 300
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
+@pytest.fixture
+def new_cloud(cloud: Cloud, tmp_path: Path) -> Iterator[Cloud]:
+    """Of which nobody has asked anything yet."""
+    running = replace(cloud, home=tmp_path, port=free_port())
+    running.start()
+    yield running
+    running.stop()
+
+
+def test_starting_what_runs_already_is_harmless(new_cloud: Cloud) -> None:
+    pid = new_cloud.running_pid()
+    assert new_cloud.start() is None
+    assert new_cloud.running_pid() == pid
+    assert 0 < new_cloud.memory_mb() < 300
 
 
 def test_a_port_that_another_holds_is_told(cloud: Cloud, tmp_path: Path) -> None:
@@ -35,11 +51,8 @@ def test_a_port_that_another_holds_is_told(cloud: Cloud, tmp_path: Path) -> None
 
 
 def test_a_missing_environment_is_told_with_its_remedy(cloud: Cloud, tmp_path: Path) -> None:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
     with pytest.raises(CloudError, match="make setup"):
-        replace(cloud, home=tmp_path, port=port, cloud_python=tmp_path / "python").start()
+        replace(cloud, home=tmp_path, port=free_port(), cloud_python=tmp_path / "python").start()
 
 
 def test_stopping_what_does_not_run_is_harmless(cloud: Cloud, tmp_path: Path) -> None:
