@@ -150,7 +150,8 @@ pyarrow.parquet.write_table(pyarrow.table({{"x": [1.5, None]}}), buffer, compres
 assert pyarrow.parquet.read_table(pyarrow.BufferReader(buffer.getvalue()))["x"].null_count == 1
 assert pyarrow.csv.read_csv(io.BytesIO(b"x\\n2\\n"))["x"].to_pylist() == [2]
 assert pyarrow.compute.sum(pyarrow.array([1, 2])).as_py() == 3
-from evertrain.domain.project.model import Column, DriftPolicy, FeatureKind
+from evertrain.domain.project.feature_group import Column, FeatureKind
+from evertrain.domain.project.policies import DriftPolicy
 from evertrain.reports.drift_page import DriftPage
 from evertrain.statistics.reference import build_reference
 from evertrain.statistics.verdict import judge
