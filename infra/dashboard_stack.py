@@ -3,31 +3,30 @@
 A stack of its own: nothing depends on it, and LocalStack has no dashboards.
 """
 
-from aws_cdk import Duration, Stack, StackSynthesizer
+from aws_cdk import Duration, StackSynthesizer
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
 from evertrain.adapters.monitoring.metrics import NAMESPACE, OF_BATCH, OF_FEATURE, OF_MODEL
+from evertrain.domain.deployment.stacks import StackName
 from evertrain.domain.landing.batches import FeedKind
 from evertrain.domain.landing.predictions import PREDICTION
 from evertrain.domain.project.model import ModelSpec, Project
 from infra.options import Options
+from infra.stage_stack import StageStack
 
 PERIOD = Duration.hours(1)
 OF_UPKEEP = Duration.days(1)
 
 
-class DashboardStack(Stack):
+class DashboardStack(StageStack):
     """The alarms call nobody: the policy answers drift, and escalates what it cannot. They are there to be seen."""
 
     def __init__(
         self, scope: Construct, *, options: Options, project: Project, synthesizer: StackSynthesizer | None
     ) -> None:
         super().__init__(
-            scope,
-            f"{options.prefix}-dashboard",
-            synthesizer=synthesizer,
-            description="Evertrain: drift and labels to look at",
+            scope, StackName.DASHBOARD, options=options, synthesizer=synthesizer, about="drift and labels to look at"
         )
         self._stage = options.stage
         dashboard = cloudwatch.Dashboard(self, "Dashboard", dashboard_name=f"{options.prefix}-drift")

@@ -1,6 +1,6 @@
 """What must outlive everything else: buckets, tables, the event bus and the topic on which people are called."""
 
-from aws_cdk import Acknowledgment, CfnOutput, Duration, RemovalPolicy, Stack, StackSynthesizer, Validations
+from aws_cdk import Acknowledgment, Duration, RemovalPolicy, StackSynthesizer, Validations
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
@@ -8,14 +8,17 @@ from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from evertrain.adapters.aws.item_keys import PARTITION_KEY, SORT_KEY
+from evertrain.domain.deployment.prefixes import ArtifactPrefix
+from evertrain.domain.deployment.stacks import Output, StackName, serving_function_prefix
+from evertrain.domain.deployment.variables import Variable
 from infra.options import Options
+from infra.stage_stack import StageStack
 
 
-class DataStack(Stack):
+class DataStack(StageStack):
     def __init__(self, scope: Construct, *, options: Options, synthesizer: StackSynthesizer | None) -> None:
-        super().__init__(
-            scope, f"{options.prefix}-data", synthesizer=synthesizer, description="Evertrain: data, state, events"
-        )
+        super().__init__(scope, StackName.DATA, options=options, synthesizer=synthesizer, about="data, state, events")
         self._removal = RemovalPolicy.DESTROY if options.removal == "destroy" else RemovalPolicy.RETAIN
         self._options = options
 
@@ -25,7 +28,9 @@ class DataStack(Stack):
         # Both are append-only; what is overwritten or deleted by accident can be brought back for a month.
         self.feature_store = self._bucket("FeatureStore")
         self.artifacts = self._bucket("Artifacts")
-        self.artifacts.add_lifecycle_rule(id="PartsOfLargeBatches", prefix="parts/", expiration=Duration.days(30))
+        self.artifacts.add_lifecycle_rule(
+            id="PartsOfLargeBatches", prefix=f"{ArtifactPrefix.PARTS}/", expiration=Duration.days(30)
+        )
         # Copies for whoever looks into a broken feed; the original stays in the landing bucket.
         self.quarantine = self._bucket("Quarantine", expires_after=Duration.days(180))
 
@@ -39,20 +44,21 @@ class DataStack(Stack):
 
     def settings(self) -> dict[str, str]:
         """One for every deployable: a name is no permission, grants are."""
-        return {
-            "EVERTRAIN_STAGE": self._options.stage,
-            "EVERTRAIN_CLOCK": self._options.clock,
-            "LANDING_BUCKET": self.landing.bucket_name,
-            "FEATURE_STORE_BUCKET": self.feature_store.bucket_name,
-            "ARTIFACT_BUCKET": self.artifacts.bucket_name,
-            "QUARANTINE_BUCKET": self.quarantine.bucket_name,
-            "BATCHES_TABLE": self.batches.table_name,
-            "DECISIONS_TABLE": self.decisions.table_name,
-            "REGISTRY_TABLE": self.registry.table_name,
-            "EVENT_BUS_NAME": self.bus.event_bus_name,
-            "ESCALATION_TOPIC_ARN": self.escalations.topic_arn,
-            "SERVING_FUNCTION_PREFIX": f"{self._options.prefix}-serving-",
+        values = {
+            Variable.STAGE: self._options.stage,
+            Variable.CLOCK: self._options.clock,
+            Variable.LANDING_BUCKET: self.landing.bucket_name,
+            Variable.FEATURE_STORE_BUCKET: self.feature_store.bucket_name,
+            Variable.ARTIFACT_BUCKET: self.artifacts.bucket_name,
+            Variable.QUARANTINE_BUCKET: self.quarantine.bucket_name,
+            Variable.BATCHES_TABLE: self.batches.table_name,
+            Variable.DECISIONS_TABLE: self.decisions.table_name,
+            Variable.REGISTRY_TABLE: self.registry.table_name,
+            Variable.EVENT_BUS_NAME: self.bus.event_bus_name,
+            Variable.ESCALATION_TOPIC_ARN: self.escalations.topic_arn,
+            Variable.SERVING_FUNCTION_PREFIX: serving_function_prefix(self._options.stage),
         }
+        return {str(name): value for name, value in values.items()}
 
     def _bucket(
         self, name: str, *, expires_after: Duration | None = None, cheaper_after: Duration | None = None
@@ -95,8 +101,8 @@ class DataStack(Stack):
         return dynamodb.Table(
             self,
             name,
-            partition_key=dynamodb.Attribute(name="pk", type=dynamodb.AttributeType.STRING),
-            sort_key=dynamodb.Attribute(name="sk", type=dynamodb.AttributeType.STRING),
+            partition_key=dynamodb.Attribute(name=PARTITION_KEY, type=dynamodb.AttributeType.STRING),
+            sort_key=dynamodb.Attribute(name=SORT_KEY, type=dynamodb.AttributeType.STRING),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
@@ -118,18 +124,19 @@ class DataStack(Stack):
         return topic
 
     def _outputs(self) -> None:
-        for key, value in {
-            "LandingBucket": self.landing.bucket_name,
-            "FeatureStoreBucket": self.feature_store.bucket_name,
-            "ArtifactBucket": self.artifacts.bucket_name,
-            "QuarantineBucket": self.quarantine.bucket_name,
-            "BatchesTable": self.batches.table_name,
-            "DecisionsTable": self.decisions.table_name,
-            "RegistryTable": self.registry.table_name,
-            "EventBusName": self.bus.event_bus_name,
-            "EscalationTopicArn": self.escalations.topic_arn,
-        }.items():
-            CfnOutput(self, key, value=value)
+        self.add_outputs(
+            {
+                Output.LANDING_BUCKET: self.landing.bucket_name,
+                Output.FEATURE_STORE_BUCKET: self.feature_store.bucket_name,
+                Output.ARTIFACT_BUCKET: self.artifacts.bucket_name,
+                Output.QUARANTINE_BUCKET: self.quarantine.bucket_name,
+                Output.BATCHES_TABLE: self.batches.table_name,
+                Output.DECISIONS_TABLE: self.decisions.table_name,
+                Output.REGISTRY_TABLE: self.registry.table_name,
+                Output.EVENT_BUS_NAME: self.bus.event_bus_name,
+                Output.ESCALATION_TOPIC_ARN: self.escalations.topic_arn,
+            }
+        )
 
 
 def _announce_objects(bucket: s3.Bucket) -> None:

@@ -1,4 +1,7 @@
-"""Permissions by what they let a deployable do. Each stack calls these at its end, function by function."""
+"""Permissions by what they let a deployable do. Each stack calls these at its end, function by function.
+
+`prefixes`: folders of the bucket; the whole of it where none is named.
+"""
 
 from aws_cdk import Acknowledgment, Validations
 from aws_cdk import aws_dynamodb as dynamodb
@@ -38,7 +41,7 @@ def may(who: iam.IGrantable, *actions: str, on: list[str]) -> None:
 
 
 def _objects(bucket: s3.IBucket, prefixes: tuple[str, ...]) -> list[str]:
-    return [bucket.arn_for_objects(f"{prefix}*") for prefix in prefixes or ("",)]
+    return [bucket.arn_for_objects(f"{prefix}/*") for prefix in prefixes] or [bucket.arn_for_objects("*")]
 
 
 def _allow(who: iam.IGrantable, actions: list[str], resources: list[str]) -> None:

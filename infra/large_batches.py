@@ -4,42 +4,34 @@ Input: `bucket`, `key`, `event_id`. Every step may be repeated. An object that c
 letters of its queue as the event that it came with, which calls a person, who may send it back.
 """
 
-from aws_cdk import Duration, RemovalPolicy
+from collections.abc import Mapping
+
+from aws_cdk import Duration
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sqs as sqs
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
-from infra.retraining_machine import function_timeout
+from evertrain.domain.deployment.steps import LargeBatchStep
+from evertrain.domain.events import OBJECT_CREATED, S3_SOURCE
+from evertrain.ports.batches import ObjectGone
+from infra.state_machines import function_step, logged_state_machine
 
 PARTS_AT_ONCE = 50
+
+FINAL_ERRORS = (ObjectGone.__name__,)
+"""Whoever deleted the object decided; asking again would not bring it back."""
 
 
 class LargeBatches(Construct):
     def __init__(self, scope: Construct, name: str, *, function: lambda_.IFunction, dead: sqs.IQueue) -> None:
         super().__init__(scope, name)
         self._function = function
-        self.state_machine = sfn.StateMachine(
-            self,
-            "Machine",
-            definition_body=sfn.DefinitionBody.from_chainable(self._definition(dead)),
-            tracing_enabled=True,
-            logs=sfn.LogOptions(
-                destination=logs.LogGroup(
-                    self,
-                    "Logs",
-                    retention=logs.RetentionDays.THREE_MONTHS,
-                    removal_policy=RemovalPolicy.DESTROY,
-                ),
-                level=sfn.LogLevel.ALL,
-                include_execution_data=True,
-            ),
-        )
+        self.state_machine = logged_state_machine(self, self._definition(dead))
 
     def _definition(self, dead: sqs.IQueue) -> sfn.IChainable:
-        split = self._step("Split", {"bucket": "$.bucket", "key": "$.key"}, result="$.split")
+        split = self._step(LargeBatchStep.SPLIT, _at(bucket="$.bucket", key="$.key"), result="$.split")
         # Distributed: an execution of its own for each part, so there may be more than a history has events.
         parts = sfn.DistributedMap(
             self,
@@ -53,9 +45,11 @@ class LargeBatches(Construct):
             map_execution_type=sfn.StateMachineType.STANDARD,
             result_path=sfn.JsonPath.DISCARD,
         )
-        part = self._step("CheckPart", {"split_uri": "$.split_uri"})
+        part = self._step(
+            LargeBatchStep.CHECK_PART, _at(split_uri="$.split_uri") | {"part": sfn.JsonPath.number_at("$.part")}
+        )
         parts.item_processor(part)
-        finish = self._step("Finish", {"split_uri": "$.split.split_uri"})
+        finish = self._step(LargeBatchStep.FINISH, _at(split_uri="$.split.split_uri"))
         failed = self._to_dead_letters(dead).next(
             sfn.Fail(self, "Failed", error_path="$.failure.Error", cause_path="$.failure.Cause")
         )
@@ -66,31 +60,24 @@ class LargeBatches(Construct):
         known.otherwise(parts.next(finish).next(sfn.Succeed(self, "Checked")))
         return split.next(known)
 
-    def _step(self, name: str, fields: dict[str, str], *, result: str | None = None) -> tasks.LambdaInvoke:
-        payload: dict[str, object] = {key: sfn.JsonPath.string_at(path) for key, path in fields.items()}
-        steps = {"Split": "split", "CheckPart": "check_part", "Finish": "finish"}
-        if name == "CheckPart":
-            payload["part"] = sfn.JsonPath.number_at("$.part")
-        state = tasks.LambdaInvoke(
+    def _step(
+        self, step: LargeBatchStep, fields: Mapping[str, object], *, result: str | None = None
+    ) -> tasks.LambdaInvoke:
+        return function_step(
             self,
-            name,
-            lambda_function=self._function,
-            payload=sfn.TaskInput.from_object({"step": steps[name]} | payload),
-            payload_response_only=True,
-            result_path=result or sfn.JsonPath.DISCARD,
-            task_timeout=sfn.Timeout.duration(function_timeout(self._function).plus(Duration.seconds(15))),
-            retry_on_service_exceptions=False,  # the retries below are for those too
+            step,
+            function=self._function,
+            payload=fields,
+            result_path=result,
+            final_errors=FINAL_ERRORS,
+            max_attempts=3,
         )
-        # Whoever deleted the object decided; asking again would not bring it back.
-        state.add_retry(errors=["ObjectGone"], max_attempts=0)
-        state.add_retry(errors=["States.ALL"], interval=Duration.seconds(2), max_attempts=3, backoff_rate=3)
-        return state
 
     def _to_dead_letters(self, dead: sqs.IQueue) -> tasks.SqsSendMessage:
         event = {
             "id": sfn.JsonPath.string_at("$.event_id"),
-            "source": "aws.s3",
-            "detail-type": "Object Created",
+            "source": S3_SOURCE,
+            "detail-type": OBJECT_CREATED,
             "detail": {
                 "bucket": {"name": sfn.JsonPath.string_at("$.bucket")},
                 "object": {"key": sfn.JsonPath.string_at("$.key")},
@@ -104,3 +91,7 @@ class LargeBatches(Construct):
             result_path=sfn.JsonPath.DISCARD,
             task_timeout=sfn.Timeout.duration(Duration.minutes(1)),
         )
+
+
+def _at(**fields: str) -> dict[str, object]:
+    return {name: sfn.JsonPath.string_at(path) for name, path in fields.items()}

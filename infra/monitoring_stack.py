@@ -5,7 +5,7 @@ Needs nothing of training or serving, and deploys without them.
 
 from collections.abc import Callable
 
-from aws_cdk import ArnFormat, CfnOutput, Duration, Size, Stack, StackSynthesizer
+from aws_cdk import ArnFormat, Duration, Size, Stack, StackSynthesizer
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_scheduler as scheduler
@@ -13,7 +13,10 @@ from aws_cdk import aws_scheduler_targets as scheduler_targets
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from evertrain.domain.events import ACCEPTED, SOURCE, EventName
+from evertrain.domain.deployment.prefixes import TABLES, ArtifactPrefix
+from evertrain.domain.deployment.stacks import Output, StackName
+from evertrain.domain.deployment.variables import Variable
+from evertrain.domain.events import ACCEPTED, OBJECT_CREATED, S3_SOURCE, SOURCE, EventName, Tick
 from infra.bundles import BuiltBundle, Bundle
 from infra.data_stack import DataStack
 from infra.grants import (
@@ -28,6 +31,7 @@ from infra.grants import (
 from infra.large_batches import LargeBatches
 from infra.options import Options
 from infra.python_function import python_function
+from infra.stage_stack import StageStack
 from infra.work_queue import WorkQueue
 
 MONITOR = Bundle(folder="lambdas/monitor", lock="monitor.txt")
@@ -44,7 +48,7 @@ WORTH_A_DECISION = (
 )
 
 
-class MonitoringStack(Stack):
+class MonitoringStack(StageStack):
     def __init__(
         self,
         scope: Construct,
@@ -55,10 +59,7 @@ class MonitoringStack(Stack):
         synthesizer: StackSynthesizer | None,
     ) -> None:
         super().__init__(
-            scope,
-            f"{options.prefix}-monitoring",
-            synthesizer=synthesizer,
-            description="Evertrain: monitoring and deciding",
+            scope, StackName.MONITORING, options=options, synthesizer=synthesizer, about="monitoring and deciding"
         )
         self._data = data
 
@@ -72,7 +73,7 @@ class MonitoringStack(Stack):
             memory_mib=1769,  # the smallest size with one whole processor: this is arithmetic
             timeout=Duration.minutes(5),
             disk=Size.gibibytes(4),  # a large object and its normalised copy; memory holds a part of their rows
-            environment=data.settings() | {"LARGE_OBJECT_BYTES": str(options.large_object_bytes)},
+            environment=data.settings() | {Variable.LARGE_OBJECT_BYTES: str(options.large_object_bytes)},
         )
         monitor_parts = python_function(
             self,
@@ -83,7 +84,7 @@ class MonitoringStack(Stack):
             memory_mib=3538,  # two whole processors
             timeout=Duration.minutes(15),
             disk=Size.gibibytes(4),
-            environment=data.settings() | {"LARGE_OBJECT_BYTES": str(options.large_object_bytes)},
+            environment=data.settings() | {Variable.LARGE_OBJECT_BYTES: str(options.large_object_bytes)},
         )
         ingest_bundle = build(INGEST)
         ingest = python_function(
@@ -158,48 +159,49 @@ class MonitoringStack(Stack):
         landed.receive(
             "ObjectLanded",
             pattern=events.EventPattern(
-                source=["aws.s3"],
-                detail_type=["Object Created"],
+                source=[S3_SOURCE],
+                detail_type=[OBJECT_CREATED],
                 detail={"bucket": {"name": [data.landing.bucket_name]}},
             ),
         )
         large = LargeBatches(self, "LargeBatches", function=monitor_parts, dead=landed.dead)
-        monitor.add_environment("LARGE_BATCHES_ARN", large.state_machine.state_machine_arn)
+        monitor.add_environment(str(Variable.LARGE_BATCHES_ARN), large.state_machine.state_machine_arn)
         may(monitor, "states:StartExecution", on=[large.state_machine.state_machine_arn])
         may(monitor, "states:DescribeExecution", on=[f"{_executions_of(large.state_machine)}:*"])
         accepted.receive("BatchAccepted", pattern=_named(tuple(ACCEPTED.values())), bus=data.bus)
         undecided.receive("WorthADecision", pattern=_named(WORTH_A_DECISION), bus=data.bus)
         schedule = self._tick(
-            "Tick", options.tick, undecided, message="ScheduledTick", told="Asks the retraining policy of every model"
+            "Tick", options.tick, undecided, message=Tick.DECIDE, told="Asks the retraining policy of every model"
         )
-        self._tick("UpkeepTick", options.upkeep, due, message="UpkeepTick", told="Keeps up the tables")
+        self._tick("UpkeepTick", options.upkeep, due, message=Tick.MAINTAIN, told="Keeps up the tables")
 
         self._grant_monitor(monitor, options)
         self._grant_monitor(monitor_parts, options)
         self._acknowledge_grants_on_executions(large.state_machine, starter=monitor, function=monitor_parts)
-        may_read_objects(monitor_parts, data.artifacts, "parts/")
-        may_write_objects(monitor_parts, data.artifacts, "parts/")
+        may_read_objects(monitor_parts, data.artifacts, ArtifactPrefix.PARTS)
+        may_write_objects(monitor_parts, data.artifacts, ArtifactPrefix.PARTS)
         self._grant_ingest(ingest)
         self._grant_upkeep(upkeep, options)
         self._grant_trigger(trigger)
 
-        for key, value in {
-            "LandedQueueUrl": landed.queue.queue_url,
-            "LandedDeadQueueUrl": landed.dead.queue_url,
-            "AcceptedQueueUrl": accepted.queue.queue_url,
-            "AcceptedDeadQueueUrl": accepted.dead.queue_url,
-            "UndecidedQueueUrl": undecided.queue.queue_url,
-            "UndecidedDeadQueueUrl": undecided.dead.queue_url,
-            "DueQueueUrl": due.queue.queue_url,
-            "DueDeadQueueUrl": due.dead.queue_url,
-            "ScheduleName": schedule.schedule_name,
-            "LargeBatchesArn": large.state_machine.state_machine_arn,
-        }.items():
-            CfnOutput(self, key, value=value)
+        self.add_outputs(
+            {
+                Output.LANDED_QUEUE_URL: landed.queue.queue_url,
+                Output.LANDED_DEAD_QUEUE_URL: landed.dead.queue_url,
+                Output.ACCEPTED_QUEUE_URL: accepted.queue.queue_url,
+                Output.ACCEPTED_DEAD_QUEUE_URL: accepted.dead.queue_url,
+                Output.UNDECIDED_QUEUE_URL: undecided.queue.queue_url,
+                Output.UNDECIDED_DEAD_QUEUE_URL: undecided.dead.queue_url,
+                Output.DUE_QUEUE_URL: due.queue.queue_url,
+                Output.DUE_DEAD_QUEUE_URL: due.dead.queue_url,
+                Output.SCHEDULE_NAME: schedule.schedule_name,
+                Output.LARGE_BATCHES_ARN: large.state_machine.state_machine_arn,
+            }
+        )
 
-    def _tick(self, name: str, expression: str, work: WorkQueue, *, message: str, told: str) -> scheduler.Schedule:
+    def _tick(self, name: str, expression: str, work: WorkQueue, *, message: Tick, told: str) -> scheduler.Schedule:
         """By way of the queue: a repeat, a failure or a slow run is its business."""
-        body = {"detail-type": message, "detail": {"scheduled_time": scheduler.ContextAttribute.scheduled_time}}
+        body = {"detail-type": str(message), "detail": {"scheduled_time": scheduler.ContextAttribute.scheduled_time}}
         return scheduler.Schedule(
             self,
             name,
@@ -219,10 +221,10 @@ class MonitoringStack(Stack):
     def _grant_monitor(self, function: lambda_.Function, options: Options) -> None:
         data = self._data
         may_read_objects(function, data.landing)
-        may_read_objects(function, data.feature_store, "tables/")
-        may_write_objects(function, data.feature_store, "tables/")
-        may_read_objects(function, data.artifacts, "references/")
-        may_write_objects(function, data.artifacts, "drift/")
+        may_read_objects(function, data.feature_store, TABLES)
+        may_write_objects(function, data.feature_store, TABLES)
+        may_read_objects(function, data.artifacts, ArtifactPrefix.REFERENCES)
+        may_write_objects(function, data.artifacts, ArtifactPrefix.DRIFT)
         may_write_objects(function, data.quarantine)
         may_change_items(function, data.batches)
         may_read_items(function, data.registry)
@@ -250,8 +252,8 @@ class MonitoringStack(Stack):
 
     def _grant_ingest(self, function: lambda_.Function) -> None:
         data = self._data
-        may_read_objects(function, data.feature_store, "tables/")
-        may_write_objects(function, data.feature_store, "tables/")
+        may_read_objects(function, data.feature_store, TABLES)
+        may_write_objects(function, data.feature_store, TABLES)
         may_change_items(function, data.batches)
         may(function, "events:PutEvents", on=[data.bus.event_bus_arn])
 
@@ -259,9 +261,9 @@ class MonitoringStack(Stack):
         data = self._data
         if options.clock == "replay":
             may_read_items(function, data.decisions)  # as the monitor
-        may_read_objects(function, data.feature_store, "tables/")
-        may_write_objects(function, data.feature_store, "tables/")
-        may_delete_objects(function, data.feature_store, "tables/")
+        may_read_objects(function, data.feature_store, TABLES)
+        may_write_objects(function, data.feature_store, TABLES)
+        may_delete_objects(function, data.feature_store, TABLES)
         may_change_items(function, data.batches)
         may_read_items(function, data.registry)
 

@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from evertrain.domain.deployment.stacks import stage_prefix
 from evertrain.domain.errors import EvertrainError
 
 
@@ -53,7 +54,7 @@ class Options:
 
     @property
     def prefix(self) -> str:
-        return f"evertrain-{self.stage}"
+        return stage_prefix(self.stage)
 
 
 def _matching(key: str, value: str) -> str:

@@ -8,6 +8,7 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from evertrain.domain.deployment.variables import Variable
 from infra.bundles import BuiltBundle
 
 
@@ -20,7 +21,7 @@ def python_function(
     description: str,
     memory_mib: int,
     timeout: Duration,
-    environment: Mapping[str, str],
+    environment: Mapping[str, str] | Mapping[Variable, str],
     function_name: str | None = None,
     disk: Size | None = None,
 ) -> lambda_.Function:
@@ -48,7 +49,7 @@ def python_function(
         memory_size=memory_mib,
         timeout=timeout,
         ephemeral_storage_size=disk,
-        environment=dict(environment),
+        environment={str(name): value for name, value in environment.items()},
         log_group=log_group,
         role=role,
         # Batch and decision ids in the logs tell the story; traces would be paid for with each request.

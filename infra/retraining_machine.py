@@ -5,18 +5,27 @@ outcome and frees the model. So the machine as a whole has no timeout, which wou
 and together they stay below the lease, which Plan makes longer where containers come in several waves.
 """
 
-from aws_cdk import Duration, RemovalPolicy
+from collections.abc import Mapping
+
+from aws_cdk import Duration
 from aws_cdk import aws_ecs as ecs
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
+from evertrain.domain.deployment.steps import LifecycleStep, RolloutStep, TrainingJob
+from evertrain.domain.deployment.variables import Variable
 from evertrain.domain.events import EventName
-from evertrain.domain.training.rounds import TRAINING_MAY_TAKE
+from evertrain.domain.release.registry import AlreadyPromoted, RegistryConflict
+from evertrain.domain.training.rounds import TRAINING_MAY_TAKE, NothingToChoose
+from evertrain.domain.training.windows import NotEnoughHistory
+from evertrain.ports.decisions import LeaseHeld
+from infra.state_machines import function_step, logged_state_machine
 
-FINAL_ERRORS = ["LeaseHeld", "NotEnoughHistory", "NothingToChoose", "RegistryConflict", "AlreadyPromoted"]
+FINAL_ERRORS = tuple(
+    error.__name__ for error in (LeaseHeld, NotEnoughHistory, NothingToChoose, RegistryConflict, AlreadyPromoted)
+)
 """Answers, not accidents: asking again would not change them."""
 
 EVALUATION_MAY_TAKE = Duration.minutes(30)
@@ -42,23 +51,7 @@ class RetrainingMachine(Construct):
         self._cluster = cluster
         self._task_definition = task_definition
         self._container = container
-        self.state_machine = sfn.StateMachine(
-            self,
-            "Machine",
-            definition_body=sfn.DefinitionBody.from_chainable(self._definition()),
-            # A retraining is rare and its story worth keeping: every transition is logged and traced.
-            tracing_enabled=True,
-            logs=sfn.LogOptions(
-                destination=logs.LogGroup(
-                    self,
-                    "Logs",
-                    retention=logs.RetentionDays.THREE_MONTHS,
-                    removal_policy=RemovalPolicy.DESTROY,
-                ),
-                level=sfn.LogLevel.ALL,
-                include_execution_data=True,
-            ),
-        )
+        self.state_machine = logged_state_machine(self, self._definition())
 
     def _definition(self) -> sfn.IChainable:
         begin = sfn.Pass(
@@ -69,21 +62,21 @@ class RetrainingMachine(Construct):
             result_path="$.registered",
         )
         execution = {"execution": sfn.JsonPath.execution_id}
-        acquire_lease = self._leading("AcquireLease", execution, of_decision=True)
-        plan = self._leading("Plan", execution, of_decision=True, result="$.plan")
+        acquire_lease = self._lifecycle_step(LifecycleStep.ACQUIRE_LEASE, _DECISION | execution)
+        plan = self._lifecycle_step(LifecycleStep.PLAN, _DECISION | execution, result="$.plan")
         train = self._train()
         last_round = sfn.Choice(self, "LastRound?")
-        narrow = self._leading("Narrow", _PLAN_URI | _ROUND, result="$.plan.round")
+        narrow = self._lifecycle_step(LifecycleStep.NARROW, _PLAN_URI | _ROUND, result="$.plan.round")
         evaluate = self._evaluate()
-        gate = self._leading("Gate", _PLAN_URI, result="$.gate")
-        register = self._leading("Register", _PLAN_URI, result="$.registered")
+        gate = self._lifecycle_step(LifecycleStep.GATE, _PLAN_URI, result="$.gate")
+        register = self._lifecycle_step(LifecycleStep.REGISTER, _PLAN_URI, result="$.registered")
         passed = sfn.Choice(self, "Passed?")
-        publish = self._rolling("Publish", _VERSION, result="$.published")
-        smoke_test = self._rolling("SmokeTest", _VERSION | _FUNCTION_VERSION)
-        shift_alias = self._rolling("ShiftAlias", _FUNCTION_VERSION)
-        health_check = self._rolling("HealthCheck", _VERSION)
-        promote = self._rolling("Promote", _VERSION | _FUNCTION_VERSION | _EXPECTED_CHAMPION)
-        rollback = self._rolling("Rollback", _VERSION | _PREVIOUS_FUNCTION_VERSION)
+        publish = self._rollout_step(RolloutStep.PUBLISH, _VERSION, result="$.published")
+        smoke_test = self._rollout_step(RolloutStep.SMOKE_TEST, _VERSION | _FUNCTION_VERSION)
+        shift_alias = self._rollout_step(RolloutStep.SHIFT_ALIAS, _FUNCTION_VERSION)
+        health_check = self._rollout_step(RolloutStep.HEALTH_CHECK, _VERSION)
+        promote = self._rollout_step(RolloutStep.PROMOTE, _VERSION | _FUNCTION_VERSION | _EXPECTED_CHAMPION)
+        rollback = self._rollout_step(RolloutStep.ROLLBACK, _VERSION | _PREVIOUS_FUNCTION_VERSION)
 
         promoted = self._finish(EventName.MODEL_PROMOTED, _VERDICT).next(sfn.Succeed(self, "Promoted"))
         rejected = self._finish(EventName.CONTENDER_REJECTED, _VERDICT).next(sfn.Succeed(self, "Rejected"))
@@ -99,14 +92,14 @@ class RetrainingMachine(Construct):
 
         # The lease's holder finishes this decision, or has: a second delivery of the event must not.
         acquire_lease.add_catch(
-            sfn.Succeed(self, "LeftToTheHolder"), errors=["LeaseHeld"], result_path=sfn.JsonPath.DISCARD
+            sfn.Succeed(self, "LeftToTheHolder"), errors=[LeaseHeld.__name__], result_path=sfn.JsonPath.DISCARD
         )
         for state in (acquire_lease, plan, train, narrow, evaluate, gate, register, publish, smoke_test):
             state.add_catch(failed, result_path="$.failure")
         for state in (shift_alias, health_check, promote):
             state.add_catch(rollback, result_path="$.failure")
         # The promotion was made although its answer was lost.
-        rollback.add_catch(promoted, errors=["AlreadyPromoted"], result_path=sfn.JsonPath.DISCARD)
+        rollback.add_catch(promoted, errors=[AlreadyPromoted.__name__], result_path=sfn.JsonPath.DISCARD)
         rollback.add_catch(failed, result_path="$.failure")
         rollback.next(rolled_back)
 
@@ -119,17 +112,21 @@ class RetrainingMachine(Construct):
 
     # --- functions --------------------------------------------------------------------------------
 
-    def _leading(
-        self, name: str, fields: dict[str, str], *, of_decision: bool = False, result: str | None = None
+    def _lifecycle_step(
+        self, step: LifecycleStep, fields: Mapping[str, str], *, result: str | None = None
     ) -> tasks.LambdaInvoke:
-        return self._step(self._lifecycle, name, (_DECISION if of_decision else {}) | fields, result=result)
+        return self._step(self._lifecycle, step, fields, result=result)
 
-    def _rolling(self, name: str, fields: dict[str, str], *, result: str | None = None) -> tasks.LambdaInvoke:
-        return self._step(self._rollout, name, _MODEL | fields, result=result)
+    def _rollout_step(
+        self, step: RolloutStep, fields: Mapping[str, str], *, result: str | None = None
+    ) -> tasks.LambdaInvoke:
+        return self._step(self._rollout, step, {**_MODEL, **fields}, result=result)
 
-    def _finish(self, outcome: EventName, fields: dict[str, str], *, result: str | None = None) -> tasks.LambdaInvoke:
-        told = _DECISION | _VERSION | fields | {"outcome": str(outcome)}
-        state = self._step(self._lifecycle, f"Finish{outcome}", told, step="finish", result=result)
+    def _finish(
+        self, outcome: EventName, fields: Mapping[str, str], *, result: str | None = None
+    ) -> tasks.LambdaInvoke:
+        payload = {**_DECISION, **_VERSION, **fields, "outcome": str(outcome)}
+        state = self._step(self._lifecycle, LifecycleStep.FINISH, payload, result=result, name=f"Finish{outcome}")
         # Nobody was told: the execution fails, which is an alarm, and the lease expires.
         state.add_catch(self._fail(f"{outcome}Untold"), result_path="$.failure")
         return state
@@ -137,26 +134,22 @@ class RetrainingMachine(Construct):
     def _step(
         self,
         function: lambda_.IFunction,
-        name: str,
-        fields: dict[str, str],
+        step: LifecycleStep | RolloutStep,
+        fields: Mapping[str, str],
         *,
-        result: str | None = None,
-        step: str | None = None,
+        result: str | None,
+        name: str = "",
     ) -> tasks.LambdaInvoke:
-        state = tasks.LambdaInvoke(
+        return function_step(
             self,
-            name,
-            lambda_function=function,
-            payload=sfn.TaskInput.from_object({"step": step or _snake_case(name)} | fields),
-            payload_response_only=True,
-            result_path=result or sfn.JsonPath.DISCARD,
-            # A little more than the function's own, which gives the better message.
-            task_timeout=sfn.Timeout.duration((function_timeout(function)).plus(Duration.seconds(15))),
-            retry_on_service_exceptions=False,  # the retries below are for those too
+            step,
+            function=function,
+            payload=fields,
+            result_path=result,
+            final_errors=FINAL_ERRORS,
+            max_attempts=2,
+            name=name,
         )
-        state.add_retry(errors=FINAL_ERRORS, max_attempts=0)
-        state.add_retry(errors=["States.ALL"], interval=Duration.seconds(2), max_attempts=2, backoff_rate=3)
-        return state
 
     def _fail(self, name: str) -> sfn.Fail:
         return sfn.Fail(self, name, error_path="$.failure.Error", cause_path="$.failure.Cause")
@@ -184,9 +177,9 @@ class RetrainingMachine(Construct):
 
         A container that ran to its own end, or that took too long, would do so again.
         """
-        fields, may_take = {"CANDIDATE": "$.candidate"}, Duration.seconds(TRAINING_MAY_TAKE.total_seconds())
-        on_demand = self._job("TrainContender", "contender", fields, may_take=may_take)
-        on_spot = self._job("TrainOnSpot", "contender", fields, may_take=may_take, spot=True)
+        fields, may_take = {Variable.CANDIDATE: "$.candidate"}, Duration.seconds(TRAINING_MAY_TAKE.total_seconds())
+        on_demand = self._job("TrainContender", TrainingJob.CONTENDER, fields, may_take=may_take)
+        on_spot = self._job("TrainOnSpot", TrainingJob.CONTENDER, fields, may_take=may_take, spot=True)
         may_be_spot = sfn.Choice(self, "Spot?")
         may_be_spot.when(sfn.Condition.boolean_equals("$.plan.spot", True), on_spot).otherwise(on_demand)
         ended_by_itself = sfn.Choice(self, "EndedByItself?")
@@ -201,12 +194,12 @@ class RetrainingMachine(Construct):
         return may_be_spot
 
     def _evaluate(self) -> tasks.EcsRunTask:
-        return self._job("Evaluate", "evaluate", {}, may_take=EVALUATION_MAY_TAKE)
+        return self._job("Evaluate", TrainingJob.EVALUATE, {}, may_take=EVALUATION_MAY_TAKE)
 
     def _job(
-        self, name: str, job: str, fields: dict[str, str], *, may_take: Duration, spot: bool = False
+        self, name: str, job: TrainingJob, fields: Mapping[Variable, str], *, may_take: Duration, spot: bool = False
     ) -> tasks.EcsRunTask:
-        environment = {"PLAN_URI": "$.plan.plan_uri", "ROUND": "$.plan.round.number"} | fields
+        environment = {Variable.PLAN_URI: "$.plan.plan_uri", Variable.ROUND: "$.plan.round.number", **fields}
         state = tasks.EcsRunTask(
             self,
             name,
@@ -223,9 +216,9 @@ class RetrainingMachine(Construct):
                 tasks.ContainerOverride(
                     container_definition=self._container,
                     environment=[
-                        tasks.TaskEnvironmentVariable(name="EVERTRAIN_JOB", value=job),
+                        tasks.TaskEnvironmentVariable(name=str(Variable.JOB), value=str(job)),
                         *(
-                            tasks.TaskEnvironmentVariable(name=key, value=sfn.JsonPath.string_at(path))
+                            tasks.TaskEnvironmentVariable(name=str(key), value=sfn.JsonPath.string_at(path))
                             for key, path in environment.items()
                         ),
                     ],
@@ -244,21 +237,8 @@ class RetrainingMachine(Construct):
         return state
 
 
-def function_timeout(function: lambda_.IFunction) -> Duration:
-    timeout = function.timeout if isinstance(function, lambda_.Function) else None
-    return timeout or Duration.minutes(1)
-
-
 def _at(**fields: str) -> dict[str, str]:
     return {name: sfn.JsonPath.string_at(path) for name, path in fields.items()}
-
-
-def _snake_case(name: str) -> str:
-    """
-    >>> _snake_case("AcquireLease")
-    'acquire_lease'
-    """
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name).lstrip("_")
 
 
 _SPOT = tasks.CapacityProviderOptions.custom(

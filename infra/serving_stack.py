@@ -4,9 +4,9 @@ What the alias points at is the rollout's business: a deployment changes `$LATES
 """
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from aws_cdk import CfnOutput, Duration, RemovalPolicy, Stack, StackSynthesizer
+from aws_cdk import Duration, RemovalPolicy, StackSynthesizer
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
@@ -14,6 +14,10 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from evertrain.domain.deployment.prefixes import ArtifactPrefix
+from evertrain.domain.deployment.stacks import Output, StackName, serving_function_prefix
+from evertrain.domain.deployment.steps import LIVE_ALIAS
+from evertrain.domain.deployment.variables import Variable
 from evertrain.domain.landing.batches import LABEL_KINDS, FeedKind
 from evertrain.domain.project.model import ModelSpec, Project
 from infra.bundles import BuiltBundle, Bundle
@@ -21,6 +25,7 @@ from infra.data_stack import DataStack
 from infra.grants import may, may_read_items, may_read_objects, may_write_objects
 from infra.options import Options
 from infra.python_function import python_function
+from infra.stage_stack import StageStack
 from infra.work_queue import WorkQueue
 
 SERVING = Bundle(folder="serving")
@@ -41,7 +46,7 @@ ACCESS_LOG_LINE = {
 }
 
 
-class ServingStack(Stack):
+class ServingStack(StageStack):
     def __init__(
         self,
         scope: Construct,
@@ -52,13 +57,13 @@ class ServingStack(Stack):
         build: Callable[[Bundle], BuiltBundle],
         synthesizer: StackSynthesizer | None,
     ) -> None:
-        super().__init__(
-            scope, f"{options.prefix}-serving", synthesizer=synthesizer, description="Evertrain: serving"
-        )
+        super().__init__(scope, StackName.SERVING, options=options, synthesizer=synthesizer, about="serving")
+        self._data = data
         self._options = options
         self._bundle = build(SERVING)
         models = sorted(project.models)
-        self._predictions = self._prediction_queue(data, build(COLLECT))
+        collect_bundle = build(COLLECT)
+        self._predictions = self._prediction_queue(collect_bundle)
 
         unknown = python_function(
             self,
@@ -68,11 +73,11 @@ class ServingStack(Stack):
             description="Answers whoever asks for a model that is not there",
             memory_mib=128,
             timeout=Duration.seconds(5),
-            environment={"EVERTRAIN_STAGE": options.stage, "KNOWN_MODELS": ",".join(models)},
+            environment={Variable.STAGE: options.stage, Variable.KNOWN_MODELS: ",".join(models)},
         )
         api = self._api(unknown)
         for model in models:
-            function = self._function(project.models[model], data)
+            function = self._function(project.models[model])
             alias = self._live_alias(model, function)
             integration = integrations.HttpLambdaIntegration(f"{_pascal_case(model)}Live", alias)
             for path, method in (
@@ -80,65 +85,81 @@ class ServingStack(Stack):
                 (f"/models/{model}", apigateway.HttpMethod.GET),
             ):
                 api.add_routes(path=path, methods=[method], integration=integration)
-            may_read_objects(function, data.artifacts, f"models/{model}/")
+            may_read_objects(function, data.artifacts, f"{ArtifactPrefix.MODELS}/{model}")
             may(function, "sqs:SendMessage", on=[self._predictions.queue.queue_arn])
 
-        self._label_reports(data, api, models, build(COLLECT))
+        reported = self._label_reports(api, models, collect_bundle)
+        self.add_outputs(
+            {
+                Output.PREDICTIONS_QUEUE_URL: self._predictions.queue.queue_url,
+                Output.PREDICTIONS_DEAD_QUEUE_URL: self._predictions.dead.queue_url,
+                Output.REPORTED_LABELS_DEAD_QUEUE_URL: reported.dead.queue_url,
+                Output.API_ID: api.api_id,
+                Output.API_URL: api.api_endpoint,
+            }
+        )
 
-        CfnOutput(self, "PredictionsQueueUrl", value=self._predictions.queue.queue_url)
-        CfnOutput(self, "PredictionsDeadQueueUrl", value=self._predictions.dead.queue_url)
-        CfnOutput(self, "ApiId", value=api.api_id)
-        CfnOutput(self, "ApiUrl", value=api.api_endpoint)
-
-    def _prediction_queue(self, data: DataStack, bundle: BuiltBundle) -> WorkQueue:
-        """What was asked and answered becomes a file a minute at most, which lands as any other batch does."""
+    def _collector(
+        self,
+        name: str,
+        *,
+        function_name: str,
+        handler: str,
+        description: str,
+        bundle: BuiltBundle,
+        max_concurrency: int,
+        kinds: Sequence[FeedKind],
+    ) -> tuple[WorkQueue, lambda_.Function]:
+        """A queue whose messages become files, a minute's at most in each, which land as any other batch does."""
+        data = self._data
         collect = python_function(
             self,
-            "Collect",
+            function_name,
             bundle=bundle,
-            handler="lambdas.collect.handler.lambda_handler",
-            description="Lands what the endpoint was asked and what it answered",
+            handler=handler,
+            description=description,
             memory_mib=1024,
             timeout=Duration.minutes(1),
             environment=data.settings(),
         )
-        may_write_objects(collect, data.landing, f"{FeedKind.PREDICTIONS}/")
-        if self._options.clock == "replay":
-            may_read_items(collect, data.decisions)  # the replayed present is kept there
-        return WorkQueue(
+        may_write_objects(collect, data.landing, *kinds)
+        queue = WorkQueue(
             self,
-            "Predictions",
+            name,
             function=collect,
             # A delivery is at most 6 MB of messages; the window makes few files of many requests.
             batch_size=1000,
             batching_window=Duration.minutes(1),
-            max_concurrency=5,
+            max_concurrency=max_concurrency,
             alarm_topic=data.escalations,
         )
+        return queue, collect
 
-    def _label_reports(
-        self, data: DataStack, api: apigateway.HttpApi, models: list[str], bundle: BuiltBundle
-    ) -> None:
-        """Labels are taken by one function for all models, and land as files of a minute."""
-        collect = python_function(
-            self,
-            "CollectLabels",
+    def _prediction_queue(self, bundle: BuiltBundle) -> WorkQueue:
+        """What was asked and answered."""
+        queue, collect = self._collector(
+            "Predictions",
+            function_name="Collect",
+            handler="lambdas.collect.handler.lambda_handler",
+            description="Lands what the endpoint was asked and what it answered",
             bundle=bundle,
+            max_concurrency=5,
+            kinds=(FeedKind.PREDICTIONS,),
+        )
+        if self._options.clock == "replay":
+            may_read_items(collect, self._data.decisions)  # the replayed present is kept there
+        return queue
+
+    def _label_reports(self, api: apigateway.HttpApi, models: list[str], bundle: BuiltBundle) -> WorkQueue:
+        """Labels are taken from callers by one function for all models."""
+        reported, _ = self._collector(
+            "ReportedLabels",
+            function_name="CollectLabels",
             handler="lambdas.collect.labels.queue_handler",
             description="Lands labels that callers reported",
-            memory_mib=1024,
-            timeout=Duration.minutes(1),
-            environment=data.settings(),
-        )
-        may_write_objects(collect, data.landing, *(f"{kind}/" for kind in LABEL_KINDS))
-        reported = WorkQueue(
-            self,
-            "ReportedLabels",
-            function=collect,
-            batch_size=1000,
-            batching_window=Duration.minutes(1),
+            bundle=bundle,
             max_concurrency=2,
-            alarm_topic=data.escalations,
+            kinds=LABEL_KINDS,
         )
         report = python_function(
             self,
@@ -148,36 +169,36 @@ class ServingStack(Stack):
             description="Takes labels from callers",
             memory_mib=1024,
             timeout=Duration.seconds(15),
-            environment=data.settings() | {"LABELS_QUEUE_URL": reported.queue.queue_url},
+            environment=self._data.settings() | {Variable.LABELS_QUEUE_URL: reported.queue.queue_url},
         )
         may(report, "sqs:SendMessage", on=[reported.queue.queue_arn])
         if self._options.clock == "replay":
-            may_read_items(report, data.decisions)  # the replayed present is kept there
+            may_read_items(report, self._data.decisions)  # the replayed present is kept there
         integration = integrations.HttpLambdaIntegration("ReportLabels", report)
         for model in models:
             api.add_routes(
                 path=f"/models/{model}/labels", methods=[apigateway.HttpMethod.POST], integration=integration
             )
-        CfnOutput(self, "ReportedLabelsDeadQueueUrl", value=reported.dead.queue_url)
+        return reported
 
-    def _function(self, spec: ModelSpec, data: DataStack) -> lambda_.Function:
+    def _function(self, spec: ModelSpec) -> lambda_.Function:
         model = spec.name
         return python_function(
             self,
             _pascal_case(model),
             bundle=self._bundle,
             # The rollout finds it by this name.
-            function_name=f"{self._options.prefix}-serving-{model}",
+            function_name=f"{serving_function_prefix(self._options.stage)}{model}",
             handler="serving.handler.lambda_handler",
             description=f"Predictions of {model}",
             memory_mib=1024,  # more processor rather than more memory: a cold start is the slowest answer
             timeout=Duration.seconds(15),  # the HTTP API gives up after 30
             environment={
-                "EVERTRAIN_STAGE": self._options.stage,
-                "MODEL_NAME": model,
-                "ARTIFACT_BUCKET": data.artifacts.bucket_name,
-                "PREDICTIONS_QUEUE_URL": self._predictions.queue.queue_url,
-                "LOG_SHARE": f"{spec.endpoint.log_share:g}",
+                Variable.STAGE: self._options.stage,
+                Variable.MODEL_NAME: model,
+                Variable.ARTIFACT_BUCKET: self._data.artifacts.bucket_name,
+                Variable.PREDICTIONS_QUEUE_URL: self._predictions.queue.queue_url,
+                Variable.LOG_SHARE: f"{spec.endpoint.log_share:g}",
             },
         )
 
@@ -186,10 +207,10 @@ class ServingStack(Stack):
         # Constant on purpose: CloudFormation writes the alias only when this text changes, so it never takes back
         # what a rollout has put there.
         resource = lambda_.CfnAlias(
-            self, name, function_name=function.function_name, function_version="$LATEST", name="live"
+            self, name, function_name=function.function_name, function_version="$LATEST", name=LIVE_ALIAS
         )
         alias = lambda_.Alias.from_alias_attributes(
-            self, f"{name}Live", alias_name="live", alias_version=function.latest_version
+            self, f"{name}Live", alias_name=LIVE_ALIAS, alias_version=function.latest_version
         )
         alias.node.add_dependency(resource)
         return alias

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from aws_cdk import Acknowledgment, CfnOutput, Duration, RemovalPolicy, Stack, StackSynthesizer, Validations
+from aws_cdk import Acknowledgment, Duration, RemovalPolicy, StackSynthesizer, Validations
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
 from aws_cdk import aws_ec2 as ec2
@@ -16,6 +16,8 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from evertrain.domain.deployment.prefixes import TABLES, ArtifactPrefix
+from evertrain.domain.deployment.stacks import Output, StackName, serving_function_prefix
 from evertrain.domain.events import SOURCE, EventName
 from evertrain.domain.project.policies import TaskSize
 from infra.bundles import BuiltBundle, Bundle
@@ -31,13 +33,14 @@ from infra.grants import (
 from infra.options import Options
 from infra.python_function import python_function
 from infra.retraining_machine import RetrainingMachine
+from infra.stage_stack import StageStack
 from infra.work_queue import dead_letters
 
 LIFECYCLE = Bundle(folder="lambdas/lifecycle", lock="control.txt")
 ROLLOUT = Bundle(folder="lambdas/rollout", lock="control.txt")
 
 
-class TrainingStack(Stack):
+class TrainingStack(StageStack):
     def __init__(
         self,
         scope: Construct,
@@ -48,9 +51,7 @@ class TrainingStack(Stack):
         image: Path,
         synthesizer: StackSynthesizer | None,
     ) -> None:
-        super().__init__(
-            scope, f"{options.prefix}-training", synthesizer=synthesizer, description="Evertrain: training"
-        )
+        super().__init__(scope, StackName.TRAINING, options=options, synthesizer=synthesizer, about="training")
         self._data = data
 
         lifecycle = python_function(
@@ -112,8 +113,9 @@ class TrainingStack(Stack):
         self._grant_job(task_definition, options)
         self._acknowledge_what_the_construct_library_grants(machine, task_definition, (lifecycle, rollout))
 
-        CfnOutput(self, "StateMachineArn", value=machine.state_machine_arn)
-        CfnOutput(self, "UnstartedQueueUrl", value=unstarted.queue_url)
+        self.add_outputs(
+            {Output.STATE_MACHINE_ARN: machine.state_machine_arn, Output.UNSTARTED_QUEUE_URL: unstarted.queue_url}
+        )
 
     def _network(self) -> ec2.Vpc:
         """Public subnets without a way in, and no NAT gateway: a job's only talk is with AWS."""
@@ -186,18 +188,19 @@ class TrainingStack(Stack):
         data = self._data
         may_read_items(function, data.batches)
         may_change_items(function, data.decisions, data.registry)
-        may_read_objects(function, data.artifacts, "runs/")
-        may_write_objects(function, data.artifacts, "runs/")
+        may_read_objects(function, data.artifacts, ArtifactPrefix.RUNS)
+        may_write_objects(function, data.artifacts, ArtifactPrefix.RUNS)
         may(function, "events:PutEvents", on=[data.bus.event_bus_arn])
 
     def _grant_rollout(self, function: lambda_.Function, options: Options) -> None:
         data = self._data
-        may_read_objects(function, data.artifacts, "smoke-tests/", "runs/")
+        may_read_objects(function, data.artifacts, ArtifactPrefix.SMOKE_TESTS, ArtifactPrefix.RUNS)
         may_change_items(function, data.registry)
         if options.clock == "replay":
             may_read_items(function, data.decisions)  # the replayed present is kept there
         # By name: the endpoint is a stack of its own, and a model may be added later.
-        serving = f"arn:{self.partition}:lambda:{self.region}:{self.account}:function:{options.prefix}-serving-*"
+        functions = f"{serving_function_prefix(options.stage)}*"
+        serving = f"arn:{self.partition}:lambda:{self.region}:{self.account}:function:{functions}"
         may(
             function,
             "lambda:GetFunction",
@@ -212,14 +215,19 @@ class TrainingStack(Stack):
         )
         acknowledge_wildcard(
             function.role or function,
-            f"arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:{options.prefix}-serving-*",
+            f"arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:{functions}",
             reason="The serving functions of this stage, those of models to come, and their versions and aliases.",
         )
 
     def _grant_job(self, definition: ecs.FargateTaskDefinition, options: Options) -> None:
         data, role = self._data, definition.task_role
-        made = ("models/", "references/", "smoke-tests/", "runs/")
-        may_read_objects(role, data.feature_store, "tables/")
+        made = (
+            ArtifactPrefix.MODELS,
+            ArtifactPrefix.REFERENCES,
+            ArtifactPrefix.SMOKE_TESTS,
+            ArtifactPrefix.RUNS,
+        )
+        may_read_objects(role, data.feature_store, TABLES)
         may_read_objects(role, data.artifacts, *made)
         may_write_objects(role, data.artifacts, *made)
         may_read_items(role, data.registry)

@@ -1,12 +1,12 @@
 """The model that this function version is pinned to, loaded on first use and kept."""
 
-import os
 from dataclasses import dataclass
 from functools import cache
 
 from evertrain.adapters.aws.artifacts import S3Artifacts
 from evertrain.adapters.aws.clients import client, hurried_client
 from evertrain.adapters.landing.prediction_log import SqsPredictionLog
+from evertrain.adapters.project.settings import Settings
 from evertrain.scoring import FlatModel
 
 
@@ -19,30 +19,31 @@ class Served:
 @cache
 def served() -> Served | None:
     """None before the first promotion: `$LATEST` names no artifact. The digest is checked before anything is read."""
-    uri = os.environ.get("MODEL_URI")
-    if not uri:
+    settings = Settings.from_environment()
+    if not settings.model_uri:
         return None
-    artifacts = S3Artifacts(client=client("s3"), bucket=os.environ["ARTIFACT_BUCKET"])
-    data = artifacts.get(uri, expected_sha256=os.environ["MODEL_SHA256"])
-    return Served(model=FlatModel.from_bytes(data), version=os.environ["MODEL_VERSION"])
+    artifacts = S3Artifacts(client=client("s3"), bucket=settings.artifact_bucket)
+    data = artifacts.get(settings.model_uri, expected_sha256=settings.model_sha256)
+    return Served(model=FlatModel.from_bytes(data), version=settings.model_version)
 
 
 @cache
 def prediction_log() -> SqsPredictionLog:
-    return SqsPredictionLog(client=hurried_client("sqs"), queue_url=os.environ["PREDICTIONS_QUEUE_URL"])
+    queue_url = Settings.from_environment().predictions_queue_url
+    return SqsPredictionLog(client=hurried_client("sqs"), queue_url=queue_url)
 
 
 def log_share() -> float:
-    return float(os.environ["LOG_SHARE"])
+    return Settings.from_environment().log_share
 
 
 def stage() -> str:
-    return os.environ["EVERTRAIN_STAGE"]
+    return Settings.from_environment().stage
 
 
 def model_name() -> str:
-    return os.environ["MODEL_NAME"]
+    return Settings.from_environment().model_name
 
 
 def known_models() -> list[str]:
-    return os.environ["KNOWN_MODELS"].split(",")
+    return Settings.from_environment().known_models

@@ -28,6 +28,8 @@ from evertrain.adapters.release.registry import DynamoDBModelRegistry
 from evertrain.adapters.store.table_states import DynamoDBTableStates
 from evertrain.adapters.training.runs import RunDocuments
 from evertrain.domain.deciding.decisions import RecordedDecision
+from evertrain.domain.deployment.prefixes import tables_root
+from evertrain.domain.deployment.stacks import Output
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.events import Event, EventName
 from evertrain.domain.landing.batches import Batch, Feed, Quarantine
@@ -83,31 +85,31 @@ class Stage:
 
     @cached_property
     def batches(self) -> DynamoDBBatchLog:
-        return DynamoDBBatchLog(table=self._table("BatchesTable"))
+        return DynamoDBBatchLog(table=self._table(Output.BATCHES_TABLE))
 
     @cached_property
     def tables(self) -> DynamoDBTableStates:
-        return DynamoDBTableStates(table=self._table("BatchesTable"))
+        return DynamoDBTableStates(table=self._table(Output.BATCHES_TABLE))
 
     @cached_property
     def decisions(self) -> DynamoDBDecisionLog:
-        return DynamoDBDecisionLog(table=self._table("DecisionsTable"), real_time=time.time)
+        return DynamoDBDecisionLog(table=self._table(Output.DECISIONS_TABLE), real_time=time.time)
 
     @cached_property
     def leases(self) -> DynamoDBLeases:
-        return DynamoDBLeases(table=self._table("DecisionsTable"), real_time=time.time)
+        return DynamoDBLeases(table=self._table(Output.DECISIONS_TABLE), real_time=time.time)
 
     @cached_property
     def registry(self) -> DynamoDBModelRegistry:
-        return DynamoDBModelRegistry(table=self._table("RegistryTable"))
+        return DynamoDBModelRegistry(table=self._table(Output.REGISTRY_TABLE))
 
     @cached_property
     def artifacts(self) -> S3Artifacts:
-        return S3Artifacts(client=self._client("s3"), bucket=self.output("ArtifactBucket"))
+        return S3Artifacts(client=self._client("s3"), bucket=self.output(Output.ARTIFACT_BUCKET))
 
     @cached_property
     def drift_records(self) -> S3DriftRecords:
-        return S3DriftRecords(artifacts=self.artifacts, root=f"s3://{self.output('ArtifactBucket')}")
+        return S3DriftRecords(artifacts=self.artifacts, root=f"s3://{self.output(Output.ARTIFACT_BUCKET)}")
 
     def rows(self, feed: Feed, rows: Interval, *, known_at: datetime) -> "pa.Table":
         """As they were known then, corrected rows too. Raises UnknownTable."""
@@ -142,7 +144,7 @@ class Stage:
 
     @cached_property
     def _runs(self) -> RunDocuments:
-        return RunDocuments(artifacts=self.artifacts, root=f"s3://{self.output('ArtifactBucket')}")
+        return RunDocuments(artifacts=self.artifacts, root=f"s3://{self.output(Output.ARTIFACT_BUCKET)}")
 
     def measured_labels(self, spec: ModelSpec, *, now: datetime) -> LabelProgress | None:
         from evertrain.adapters.store.delta.label_measures import DeltaLabelMeasures  # noqa: PLC0415  # as `_reader`
@@ -151,7 +153,7 @@ class Stage:
 
     @property
     def _tables_root(self) -> str:
-        return f"s3://{self.output('FeatureStoreBucket')}/tables"
+        return tables_root(self.output(Output.FEATURE_STORE_BUCKET))
 
     def _reader(self) -> "DeltaReader":
         from evertrain.adapters.store.delta.reader import DeltaReader  # noqa: PLC0415  # few commands need pyarrow
@@ -161,7 +163,7 @@ class Stage:
     def now(self) -> datetime:
         """The replayed present, where this stage goes through history."""
         try:
-            return ReplayClock(table=self._table("DecisionsTable")).now()
+            return ReplayClock(table=self._table(Output.DECISIONS_TABLE)).now()
         except NoReplayedPresent:
             return SystemClock().now()
 
@@ -169,8 +171,8 @@ class Stage:
     def api(self) -> PredictionApi:
         endpoint = os.environ.get("AWS_ENDPOINT_URL")
         # An emulated API is reached by path: its own host name is in nobody's DNS.
-        local = f"{endpoint}/_aws/execute-api/{self.output('ApiId')}/$default" if endpoint else None
-        return PredictionApi(url=local or self.output("ApiUrl"), session=self.session)
+        local = f"{endpoint}/_aws/execute-api/{self.output(Output.API_ID)}/$default" if endpoint else None
+        return PredictionApi(url=local or self.output(Output.API_URL), session=self.session)
 
     def fate(self, feed: Feed, body: bytes) -> "Fate | None":
         """What became of landed bytes; None while nothing has, or while others were not told yet."""
@@ -205,7 +207,7 @@ class Stage:
 
     def land(self, feed: Feed, name: str, body: bytes) -> str:
         """Puts an object where batches land; returns its URI."""
-        bucket, key = self.output("LandingBucket"), f"{feed}/{name}"
+        bucket, key = self.output(Output.LANDING_BUCKET), f"{feed}/{name}"
         self._client("s3").put_object(Bucket=bucket, Key=key, Body=body)
         return f"s3://{bucket}/{key}"
 
@@ -213,7 +215,7 @@ class Stage:
         """Copies a quarantined object to where it had landed. What was landed after it stays the later one."""
         bucket, _, key = quarantine.object_uri.removeprefix("s3://").partition("/")
         self._client("s3").copy_object(
-            Bucket=self.output("LandingBucket"),
+            Bucket=self.output(Output.LANDING_BUCKET),
             Key=quarantine.source_key,
             CopySource={"Bucket": bucket, "Key": key},
             Metadata={LANDED_AT: quarantine.quarantined_at.isoformat()},
@@ -223,12 +225,12 @@ class Stage:
     def ask_for_retraining(self, model: str, *, reason: str) -> Cause:
         request_id = uuid4().hex
         detail = {"model": model, "reason": reason, "request_id": request_id}
-        bus = EventBridgeBus(client=self._client("events"), bus_name=self.output("EventBusName"))
+        bus = EventBridgeBus(client=self._client("events"), bus_name=self.output(Output.EVENT_BUS_NAME))
         bus.publish([Event(name=EventName.RETRAIN_ASKED, detail=detail)])
         return Cause(model=model, name=f"asked:{request_id}", asked_by=reason)
 
     def set_replayed_now(self, now: datetime) -> None:
-        ReplayClock(table=self._table("DecisionsTable")).set(now)
+        ReplayClock(table=self._table(Output.DECISIONS_TABLE)).set(now)
 
     def output(self, key: str) -> str:
         if key not in self.outputs:

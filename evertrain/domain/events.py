@@ -8,6 +8,9 @@ from evertrain.domain.landing.batches import FeedKind
 
 SOURCE = "evertrain"
 
+S3_SOURCE, OBJECT_CREATED = "aws.s3", "Object Created"
+"""Source and detail type of the event by which S3 announces a landed object."""
+
 
 class EventName(StrEnum):
     """EventBridge detail types."""
@@ -34,6 +37,13 @@ class EventName(StrEnum):
     RETRAIN_POSTPONED = "RetrainPostponed"
     RETRAIN_FAILED = "RetrainFailed"
     ROLLED_BACK = "RolledBack"
+
+
+class Tick(StrEnum):
+    """Detail types of what EventBridge Scheduler sends."""
+
+    DECIDE = "ScheduledTick"
+    MAINTAIN = "UpkeepTick"
 
 
 ACCEPTED = {

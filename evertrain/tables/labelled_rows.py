@@ -10,10 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.metric import Task
 from evertrain.domain.project.model import ModelSpec
-from evertrain.domain.training.evaluation import TrainingSet
+from evertrain.domain.training.evaluation import TrainingSet, UnusableRows
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.domain.training.windows import Interval
 from evertrain.scoring import FlatModel
@@ -24,10 +23,6 @@ from evertrain.tables.digest import digest_of
 Value = bool | float | str | None
 
 ROWS_ASKED_AT_ONCE = 50_000
-
-
-class UnusableRows(EvertrainError):
-    """The rows of a slice cannot be trained or judged on: too few, or all with the same label."""
 
 
 class TrainingRows(Protocol):

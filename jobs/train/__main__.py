@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
+from evertrain.domain.deployment.steps import TrainingJob
+from evertrain.domain.deployment.variables import Variable
 from evertrain.domain.errors import EvertrainError
 from jobs.train import wiring
 
@@ -22,7 +24,7 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     asked = _parse(arguments, environment)
     # Each imports only what it needs: scikit-learn alone takes longer than judging a model.
     try:
-        if asked.job == "contender":
+        if asked.job == TrainingJob.CONTENDER:
             _train(asked.plan, asked.candidate, asked.round)
         else:
             _evaluate(asked.plan, asked.round)
@@ -77,13 +79,13 @@ def _evaluate(plan_uri: str, round_number: int) -> None:
 def _parse(arguments: Sequence[str], environment: Mapping[str, str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m jobs.train", description=(__doc__ or "").splitlines()[0])
     jobs = parser.add_subparsers(dest="job", required=True)
-    contender = jobs.add_parser("contender", help="try one candidate of a plan")
-    evaluate = jobs.add_parser("evaluate", help="judge the best contender against the champion")
+    contender = jobs.add_parser(TrainingJob.CONTENDER, help="try one candidate of a plan")
+    evaluate = jobs.add_parser(TrainingJob.EVALUATE, help="judge the best contender against the champion")
     for job in (contender, evaluate):
-        _option(job, "--plan", environment.get("PLAN_URI"), "URI of the plan (or PLAN_URI)")
-        _option(job, "--round", environment.get("ROUND"), "number of the round (or ROUND)", kind=int)
-    _option(contender, "--candidate", environment.get("CANDIDATE"), "its name, such as 28d (or CANDIDATE)")
-    named = environment.get("EVERTRAIN_JOB")
+        _option(job, "--plan", environment.get(Variable.PLAN_URI), "URI of the plan (or PLAN_URI)")
+        _option(job, "--round", environment.get(Variable.ROUND), "number of the round (or ROUND)", kind=int)
+    _option(contender, "--candidate", environment.get(Variable.CANDIDATE), "its name, such as 28d (or CANDIDATE)")
+    named = environment.get(Variable.JOB)
     return parser.parse_args([named] if named and not arguments else list(arguments))
 
 

@@ -8,6 +8,7 @@ from evertrain.adapters.aws.clients import client
 from evertrain.adapters.project.settings import Settings
 from evertrain.adapters.store.delta.reader import DeltaReader
 from evertrain.adapters.training.runs import RunDocuments
+from evertrain.domain.deployment.prefixes import tables_root
 from evertrain.use_cases.training.training_rows import StoredTrainingRows
 
 
@@ -25,7 +26,7 @@ def root() -> Path:
 
 @cache
 def training_rows() -> StoredTrainingRows:
-    return StoredTrainingRows(tables=DeltaReader(root=f"s3://{settings().feature_store_bucket}/tables"))
+    return StoredTrainingRows(tables=DeltaReader(root=tables_root(settings().feature_store_bucket)))
 
 
 @cache

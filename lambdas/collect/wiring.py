@@ -1,6 +1,5 @@
 """The collector's use cases with their adapters, made on first use."""
 
-import os
 from functools import cache
 from pathlib import Path
 
@@ -35,7 +34,7 @@ def report_labels() -> ReportLabels:
     settings = Settings.from_environment()
     return ReportLabels(
         project=load_project(Path(__file__).parents[2]),
-        reports=SqsLabelReports(client=client("sqs"), queue_url=os.environ["LABELS_QUEUE_URL"]),
+        reports=SqsLabelReports(client=client("sqs"), queue_url=settings.labels_queue_url),
         clock=clock_of(settings.clock, decisions=_decisions),
     )
 

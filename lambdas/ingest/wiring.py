@@ -17,6 +17,7 @@ from evertrain.adapters.store.delta.writer import DeltaWriter
 from evertrain.adapters.store.label_progress import DynamoDBLabelProgress
 from evertrain.adapters.store.table_files import S3TableFiles
 from evertrain.adapters.store.table_states import DynamoDBTableStates
+from evertrain.domain.deployment.prefixes import tables_root
 from evertrain.domain.project.model import Project
 from evertrain.use_cases.store.commit_batch import CommitBatch
 from evertrain.use_cases.store.maintain_store import MaintainStore
@@ -55,7 +56,7 @@ def maintain_store() -> MaintainStore:
 
 
 def _root() -> str:
-    return f"s3://{Settings.from_environment().feature_store_bucket}/tables"
+    return tables_root(Settings.from_environment().feature_store_bucket)
 
 
 @cache

@@ -4,7 +4,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from evertrain.domain.errors import EvertrainError
+from evertrain.adapters.aws.steps import Payload, Step, field, run_step
+from evertrain.domain.deployment.steps import LifecycleStep
 from evertrain.domain.events import EventName
 from evertrain.domain.training.candidates import Round
 from evertrain.domain.training.outcomes import outcome_of_failure
@@ -17,37 +18,28 @@ from lambdas.lifecycle import wiring
 logger = logging.getLogger(__name__)
 logging.getLogger().setLevel(logging.INFO)
 
-Payload = Mapping[str, Any]
-
-
-class InvalidPayload(EvertrainError):
-    """The payload names no known step, or lacks one of the step's fields."""
-
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    step = _field(event, "step")
-    if step not in STEPS:
-        raise InvalidPayload(f"step: {step!r} is none of {', '.join(STEPS)}")
-    return STEPS[step](event)
+    return run_step(event, STEPS)
 
 
 def acquire_lease(payload: Payload) -> dict[str, Any]:
-    model, decision_id = _field(payload, "model"), _field(payload, "decision_id")
+    model, decision_id = field(payload, "model"), field(payload, "decision_id")
     _require_unfinished(model, decision_id)
-    wiring.leases().acquire(model, decision_id=decision_id, execution=_field(payload, "execution"), duration=LEASE)
+    wiring.leases().acquire(model, decision_id=decision_id, execution=field(payload, "execution"), duration=LEASE)
     logger.info("lease_acquired model=%s decision=%s", model, decision_id)
     return {}
 
 
 def make_plan(payload: Payload) -> dict[str, Any]:
-    model, decision_id = _field(payload, "model"), _field(payload, "decision_id")
+    model, decision_id = field(payload, "model"), field(payload, "decision_id")
     _require_unfinished(model, decision_id)
     planned = wiring.plan_retraining().run(model, decision_id)
     plan = planned.plan
     # The lease was taken for one wave of containers. What spot capacity lost may take as long again.
     spot = plan.spec.training.spot
     longer = LEASE + (waves_of(plan) * (2 if spot else 1) - 1) * TRAINING_MAY_TAKE
-    wiring.leases().acquire(model, decision_id=decision_id, execution=_field(payload, "execution"), duration=longer)
+    wiring.leases().acquire(model, decision_id=decision_id, execution=field(payload, "execution"), duration=longer)
     logger.info(
         "planned model=%s decision=%s candidates=%s watermark=%s cpu=%d memory=%d",
         model,
@@ -68,7 +60,7 @@ def make_plan(payload: Payload) -> dict[str, Any]:
 
 
 def narrow(payload: Payload) -> dict[str, Any]:
-    return _round(wiring.narrow_candidates().run(_field(payload, "plan_uri"), int(_field(payload, "round"))))
+    return _round(wiring.narrow_candidates().run(field(payload, "plan_uri"), int(field(payload, "round"))))
 
 
 def _round(tried: Round) -> dict[str, Any]:
@@ -77,14 +69,14 @@ def _round(tried: Round) -> dict[str, Any]:
 
 
 def gate(payload: Payload) -> dict[str, Any]:
-    plan_uri = _field(payload, "plan_uri")
+    plan_uri = field(payload, "plan_uri")
     verdict = wiring.gate_contender().run(plan_uri)
     logger.info("gate_judged plan=%s passed=%s reason=%s", plan_uri, verdict.passed, verdict.reason)
     return {"passed": verdict.passed, "reason": verdict.reason.value, "sentence": verdict.sentence}
 
 
 def register(payload: Payload) -> dict[str, Any]:
-    plan_uri = _field(payload, "plan_uri")
+    plan_uri = field(payload, "plan_uri")
     registered = wiring.register_version().run(plan_uri)
     version = registered.version
     logger.info("registered model=%s version=%s status=%s", version.model, version.version, version.status)
@@ -92,7 +84,7 @@ def register(payload: Payload) -> dict[str, Any]:
 
 
 def finish(payload: Payload) -> dict[str, Any]:
-    model, decision_id, name = (_field(payload, key) for key in ("model", "decision_id", "outcome"))
+    model, decision_id, name = (field(payload, key) for key in ("model", "decision_id", "outcome"))
     # Registering is not reached by every retraining, and only a failed one has an error.
     error, cause = payload.get("error") or "", payload.get("cause") or ""
     told = payload.get("sentence") or ""
@@ -118,13 +110,13 @@ def finish(payload: Payload) -> dict[str, Any]:
     return {"outcome": outcome.name.value}
 
 
-STEPS = {
-    "acquire_lease": acquire_lease,
-    "plan": make_plan,
-    "narrow": narrow,
-    "gate": gate,
-    "register": register,
-    "finish": finish,
+STEPS: Mapping[str, Step] = {
+    LifecycleStep.ACQUIRE_LEASE: acquire_lease,
+    LifecycleStep.PLAN: make_plan,
+    LifecycleStep.NARROW: narrow,
+    LifecycleStep.GATE: gate,
+    LifecycleStep.REGISTER: register,
+    LifecycleStep.FINISH: finish,
 }
 
 
@@ -132,9 +124,3 @@ def _require_unfinished(model: str, decision_id: str) -> None:
     """The event may come once more after the retraining has ended and its lease is free again. Raises LeaseHeld."""
     if wiring.decisions().outcome_of(model, decision_id) is not None:
         raise LeaseHeld(f"the retraining of {model} by decision {decision_id} has ended already")
-
-
-def _field(payload: Payload, name: str) -> Any:
-    if payload.get(name) is None:
-        raise InvalidPayload(f"{name}: missing")
-    return payload[name]

@@ -1,9 +1,11 @@
 """A step of a large object's check, as the state machine asks. Payloads: docs/architecture.md."""
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
-from evertrain.adapters.aws.sqs_events import InvalidEvent, field
+from evertrain.adapters.aws.steps import Payload, Step, field, run_step
+from evertrain.domain.deployment.steps import LargeBatchStep
 from evertrain.domain.landing.batches import LandedObject
 from lambdas.monitor.handler import report
 from lambdas.monitor.wiring import check_large_batch
@@ -13,15 +15,12 @@ logging.getLogger().setLevel(logging.INFO)
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    step = field(event, "step")
-    if step not in STEPS:
-        raise InvalidEvent(f"step: {step!r} is none of {', '.join(STEPS)}")
-    return STEPS[step](event)
+    return run_step(event, STEPS)
 
 
-def split(event: dict[str, Any]) -> dict[str, Any]:
+def split(payload: Payload) -> dict[str, Any]:
     """Answers the parts by number; none where it is known already what became of the object."""
-    landed = LandedObject(bucket=field(event, "bucket"), key=field(event, "key"))
+    landed = LandedObject(bucket=field(payload, "bucket"), key=field(payload, "key"))
     found = check_large_batch().split(landed)
     if not isinstance(found, tuple):
         report(found, landed)
@@ -31,19 +30,23 @@ def split(event: dict[str, Any]) -> dict[str, Any]:
     return {"split_uri": uri, "parts": list(range(len(cut.parts)))}
 
 
-def check_part(event: dict[str, Any]) -> dict[str, Any]:
-    uri, index = field(event, "split_uri"), field(event, "part")
+def check_part(payload: Payload) -> dict[str, Any]:
+    uri, index = field(payload, "split_uri"), field(payload, "part")
     part = check_large_batch().check_part(uri, index)
     rows = 0 if part.file is None else part.file.rows
     logger.info("part_checked split=%s part=%d rows=%d faults=%d", uri, index, rows, len(part.faults))
     return {}
 
 
-def finish(event: dict[str, Any]) -> dict[str, Any]:
-    uri = field(event, "split_uri")
+def finish(payload: Payload) -> dict[str, Any]:
+    uri = field(payload, "split_uri")
     found = check_large_batch().finish(uri)
     report(found, LandedObject(bucket="", key=found.source_key))
     return {}
 
 
-STEPS = {"split": split, "check_part": check_part, "finish": finish}
+STEPS: Mapping[str, Step] = {
+    LargeBatchStep.SPLIT: split,
+    LargeBatchStep.CHECK_PART: check_part,
+    LargeBatchStep.FINISH: finish,
+}

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from evertrain.adapters.aws.sqs_events import InvalidEvent, field
-from evertrain.domain.events import EventName
+from evertrain.domain.events import EventName, Tick
 from evertrain.domain.landing.batches import FeedKind
 from evertrain.domain.project.model import Project
 from evertrain.use_cases.deciding.decide_retraining import Cause
@@ -34,7 +34,7 @@ def _causes(name: str, detail: Mapping[str, Any], project: Project) -> Iterator[
                 name=f"asked:{field(detail, 'request_id')}",
                 asked_by=field(detail, "reason"),
             )
-        case "ScheduledTick":  # what EventBridge Scheduler is told to send
+        case Tick.DECIDE:
             for model in sorted(project.models):
                 yield Cause(model=model, name=f"tick:{field(detail, 'scheduled_time')}")
         case _:

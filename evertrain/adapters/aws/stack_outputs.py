@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError, NoCredentialsError, NoRegionError
 
+from evertrain.domain.deployment.stacks import StackName, stack_name
 from evertrain.domain.errors import EvertrainError
 
 if TYPE_CHECKING:
     import boto3
     from mypy_boto3_cloudformation import CloudFormationClient
 
-STACKS = ("data", "monitoring", "training", "serving")
+
+_WITH_OUTPUTS = (StackName.DATA, StackName.MONITORING, StackName.TRAINING, StackName.SERVING)
 
 
 class StageNotDeployed(EvertrainError):
@@ -27,8 +29,8 @@ def stage_outputs(session: "boto3.Session", stage: str) -> Mapping[str, str]:
     try:
         cloudformation = session.client("cloudformation")
         outputs: dict[str, str] = {}
-        for stack in STACKS:
-            outputs |= _outputs(cloudformation, f"evertrain-{stage}-{stack}")
+        for stack in _WITH_OUTPUTS:
+            outputs |= _outputs(cloudformation, stack_name(stage, stack))
     except (NoCredentialsError, NoRegionError) as error:
         raise StageNotDeployed(f"{error}: set credentials and a region, or {_LOCAL}") from error
     if not outputs:

@@ -7,11 +7,10 @@ from typing import Any
 import numpy as np
 
 from evertrain.adapters.documents import dump, load
+from evertrain.domain.deployment.prefixes import ArtifactPrefix
 from evertrain.domain.landing.large_batches import CheckedPart, Split
 from evertrain.ports.artifacts import ArtifactNotFound, Artifacts
 from evertrain.ports.parts import PartMissing
-
-PREFIX = "parts/"
 
 
 class S3Parts:
@@ -22,7 +21,7 @@ class S3Parts:
         self._root = root
 
     def put_split(self, split: Split) -> str:
-        return self._artifacts.put_named(dump(split), key=f"{PREFIX}{split.batch_id}/split.json")
+        return self._artifacts.put_named(dump(split), key=f"{ArtifactPrefix.PARTS}/{split.batch_id}/split.json")
 
     def split(self, uri: str) -> Split:
         return load(Split, self._artifacts.get(uri))
@@ -57,4 +56,4 @@ class S3Parts:
 
 
 def _name(split: Split, index: int) -> str:
-    return f"{PREFIX}{split.batch_id}/{index:05d}"
+    return f"{ArtifactPrefix.PARTS}/{split.batch_id}/{index:05d}"

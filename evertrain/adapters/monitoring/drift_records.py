@@ -1,10 +1,9 @@
 """Drift records in S3: `drift/<model>/<version>/<batch>` with .sketch, .json and .html."""
 
 from evertrain.adapters.documents import dump
+from evertrain.domain.deployment.prefixes import ArtifactPrefix
 from evertrain.domain.monitoring.drift import DriftVerdict
 from evertrain.ports.artifacts import ArtifactNotFound, Artifacts
-
-PREFIX = "drift/"
 
 
 class S3DriftRecords:
@@ -30,4 +29,4 @@ class S3DriftRecords:
 
 
 def _name(model: str, version: str, batch_id: str) -> str:
-    return f"{PREFIX}{model}/{version}/{batch_id}"
+    return f"{ArtifactPrefix.DRIFT}/{model}/{version}/{batch_id}"

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from evertrain.domain.deployment.variables import Variable
 from evertrain.domain.errors import EvertrainError
 
 
@@ -28,7 +29,7 @@ class Settings:
     def from_environment(cls) -> "Settings":
         return cls(os.environ)
 
-    def _get(self, name: str) -> str:
+    def _get(self, name: Variable) -> str:
         value = self.environment.get(name)
         if not value:
             raise MissingSetting(f"{name} is not set; the CDK app sets it on each function")
@@ -36,58 +37,92 @@ class Settings:
 
     @property
     def stage(self) -> str:
-        return self.environment.get("EVERTRAIN_STAGE", "dev")
+        return self.environment.get(Variable.STAGE, "dev")
 
     @property
     def clock(self) -> str:
         """`system`, or `replay` where the present is replayed history."""
-        return self.environment.get("EVERTRAIN_CLOCK", "system")
+        return self.environment.get(Variable.CLOCK, "system")
 
     @property
     def landing_bucket(self) -> str:
-        return self._get("LANDING_BUCKET")
+        return self._get(Variable.LANDING_BUCKET)
 
     @property
     def feature_store_bucket(self) -> str:
-        return self._get("FEATURE_STORE_BUCKET")
+        return self._get(Variable.FEATURE_STORE_BUCKET)
 
     @property
     def artifact_bucket(self) -> str:
-        return self._get("ARTIFACT_BUCKET")
+        return self._get(Variable.ARTIFACT_BUCKET)
 
     @property
     def quarantine_bucket(self) -> str:
-        return self._get("QUARANTINE_BUCKET")
+        return self._get(Variable.QUARANTINE_BUCKET)
 
     @property
     def batches_table(self) -> str:
-        return self._get("BATCHES_TABLE")
+        return self._get(Variable.BATCHES_TABLE)
 
     @property
     def decisions_table(self) -> str:
-        return self._get("DECISIONS_TABLE")
+        return self._get(Variable.DECISIONS_TABLE)
 
     @property
     def registry_table(self) -> str:
-        return self._get("REGISTRY_TABLE")
+        return self._get(Variable.REGISTRY_TABLE)
 
     @property
     def event_bus_name(self) -> str:
-        return self._get("EVENT_BUS_NAME")
+        return self._get(Variable.EVENT_BUS_NAME)
 
     @property
     def escalation_topic_arn(self) -> str:
-        return self._get("ESCALATION_TOPIC_ARN")
+        return self._get(Variable.ESCALATION_TOPIC_ARN)
 
     @property
     def large_object_bytes(self) -> int:
         """What is larger is checked in parts."""
-        return int(self._get("LARGE_OBJECT_BYTES"))
+        return int(self._get(Variable.LARGE_OBJECT_BYTES))
 
     @property
     def large_batches_arn(self) -> str:
-        return self._get("LARGE_BATCHES_ARN")
+        return self._get(Variable.LARGE_BATCHES_ARN)
 
     @property
     def serving_function_prefix(self) -> str:
-        return self._get("SERVING_FUNCTION_PREFIX")
+        return self._get(Variable.SERVING_FUNCTION_PREFIX)
+
+    @property
+    def labels_queue_url(self) -> str:
+        return self._get(Variable.LABELS_QUEUE_URL)
+
+    @property
+    def predictions_queue_url(self) -> str:
+        return self._get(Variable.PREDICTIONS_QUEUE_URL)
+
+    @property
+    def log_share(self) -> float:
+        """Of the requests to the endpoint, the share that is kept."""
+        return float(self._get(Variable.LOG_SHARE))
+
+    @property
+    def known_models(self) -> list[str]:
+        return self._get(Variable.KNOWN_MODELS).split(",")
+
+    @property
+    def model_name(self) -> str:
+        return self._get(Variable.MODEL_NAME)
+
+    @property
+    def model_uri(self) -> str | None:
+        """The artifact that a function version is pinned to; None of `$LATEST`."""
+        return self.environment.get(Variable.MODEL_URI)
+
+    @property
+    def model_sha256(self) -> str:
+        return self._get(Variable.MODEL_SHA256)
+
+    @property
+    def model_version(self) -> str:
+        return self._get(Variable.MODEL_VERSION)

@@ -7,15 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, WaiterError
 
+from evertrain.domain.deployment.steps import LIVE_ALIAS
+from evertrain.domain.deployment.variables import PINNED, Variable
 from evertrain.ports.endpoint import Answer, EndpointError
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
-
-ALIAS = "live"
-
-_PINNED = ("MODEL_VERSION", "MODEL_URI", "MODEL_SHA256")
-"""What a published version carries in its environment, and `$LATEST` only while one is being published."""
 
 _REFUSALS = {
     "ResourceNotFoundException": "there is no such function, version or alias",
@@ -37,7 +34,7 @@ class LambdaEndpoint:
         with _translated(function):
             number = self._published(function, version)
             if number is None:
-                pinned = dict(zip(_PINNED, (version, artifact_uri, artifact_sha256), strict=True))
+                pinned = dict(zip(map(str, PINNED), (version, artifact_uri, artifact_sha256), strict=True))
                 revision = self._configure(function, pinned)
                 # The revision makes sure that what is published is what was configured one line above.
                 number = self._client.publish_version(
@@ -53,12 +50,12 @@ class LambdaEndpoint:
     def live(self, model: str) -> str:
         function = self._function(model)
         with _translated(function):
-            return self._client.get_alias(FunctionName=function, Name=ALIAS)["FunctionVersion"]
+            return self._client.get_alias(FunctionName=function, Name=LIVE_ALIAS)["FunctionVersion"]
 
     def point_alias(self, model: str, *, function_version: str) -> None:
         function = self._function(model)
         with _translated(function):
-            self._client.update_alias(FunctionName=function, Name=ALIAS, FunctionVersion=function_version)
+            self._client.update_alias(FunctionName=function, Name=LIVE_ALIAS, FunctionVersion=function_version)
 
     def predict(self, model: str, *, qualifier: str, rows: Sequence[Mapping[str, object]]) -> Answer:
         function = self._function(model)
@@ -74,7 +71,7 @@ class LambdaEndpoint:
         for page in self._client.get_paginator("list_versions_by_function").paginate(FunctionName=function):
             for published in page["Versions"]:
                 environment = published.get("Environment", {}).get("Variables", {})
-                if published["Version"] != "$LATEST" and environment.get("MODEL_VERSION") == version:
+                if published["Version"] != "$LATEST" and environment.get(Variable.MODEL_VERSION) == version:
                     return published["Version"]
         return None
 
@@ -82,7 +79,7 @@ class LambdaEndpoint:
         """Leaves every other variable as CloudFormation has set it; returns the revision after the change."""
         current = self._client.get_function_configuration(FunctionName=function)
         variables = current.get("Environment", {}).get("Variables", {})
-        wanted = {name: value for name, value in variables.items() if name not in _PINNED} | dict(pinned)
+        wanted = {name: value for name, value in variables.items() if name not in PINNED} | dict(pinned)
         if wanted != variables:
             self._client.update_function_configuration(
                 FunctionName=function, Environment={"Variables": wanted}, RevisionId=current["RevisionId"]

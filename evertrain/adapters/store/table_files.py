@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evertrain.domain.deployment.prefixes import TABLES
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import Feed
 
@@ -43,7 +44,7 @@ class S3TableFiles:
     bucket: str
 
     def remove(self, feed: Feed, paths: Sequence[str]) -> int:
-        keys = {f"tables/{feed}/{path}" for path in paths}
+        keys = {f"{TABLES}/{feed}/{path}" for path in paths}
         folders = sorted({key.rpartition("/")[0] for key in keys})
         there = [key for folder in folders for key in self._keys(f"{folder}/") if key in keys]
         for start in range(0, len(there), _AT_ONCE):

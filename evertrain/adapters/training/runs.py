@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from evertrain.adapters.documents import dump, load
+from evertrain.domain.deployment.prefixes import ArtifactPrefix
 from evertrain.domain.training.candidates import Round
 from evertrain.domain.training.evaluation import Contender, Evaluation, SmokeTest, Trial
 from evertrain.domain.training.plan import TrainingPlan
@@ -74,7 +75,9 @@ class RunDocuments:
         return load(Evaluation, self._artifacts.get(self._uri(_folder_of(plan) + "evaluation.json")))
 
     def put_smoke_test(self, plan: TrainingPlan, smoke_test: SmokeTest) -> str:
-        return self._artifacts.put(dump(smoke_test), prefix=f"smoke-tests/{plan.model}", suffix=".json").uri
+        return self._artifacts.put(
+            dump(smoke_test), prefix=f"{ArtifactPrefix.SMOKE_TESTS}/{plan.model}", suffix=".json"
+        ).uri
 
     def smoke_test(self, uri: str) -> SmokeTest:
         return load(SmokeTest, self._artifacts.get(uri))
@@ -84,7 +87,7 @@ class RunDocuments:
 
 
 def _folder(model: str, decision_id: str) -> str:
-    return f"runs/{model}/{decision_id}/"
+    return f"{ArtifactPrefix.RUNS}/{model}/{decision_id}/"
 
 
 def _folder_of(plan: TrainingPlan) -> str:

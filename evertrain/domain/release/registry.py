@@ -16,6 +16,10 @@ class RegistryConflict(EvertrainError):
     """Another promotion came first: the champion is not the one that this promotion was judged against."""
 
 
+class AlreadyPromoted(EvertrainError):
+    """The version is champion: taking it back would need a promotion of its predecessor, not a rollback."""
+
+
 class UnknownVersion(EvertrainError):
     """The registry holds no such version of the model."""
 

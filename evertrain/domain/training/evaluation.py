@@ -4,9 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.metric import Metric
 from evertrain.domain.training.candidates import Candidate, Round
 from evertrain.domain.training.windows import Interval, Window
+
+
+class UnusableRows(EvertrainError):
+    """The rows of a slice cannot be trained or judged on: too few, or all with the same label."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

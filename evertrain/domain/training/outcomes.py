@@ -4,8 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from evertrain.domain.events import EventName
+from evertrain.domain.training.evaluation import UnusableRows
+from evertrain.domain.training.rounds import NothingToChoose
+from evertrain.domain.training.windows import NotEnoughHistory
 
-ROWS_ARE_WANTING = ("NotEnoughHistory", "NothingToChoose", "UnusableRows")
+TOO_FEW_ROWS_ERRORS = tuple(error.__name__ for error in (NotEnoughHistory, NothingToChoose, UnusableRows))
 """Errors that say that there are too few rows yet, or all of one class. Nothing failed: more rows will mend it."""
 
 
@@ -30,4 +33,4 @@ def outcome_of_failure(sentence: str) -> EventName:
     'RetrainFailed'
     """
     error, _, _ = sentence.partition(":")
-    return EventName.RETRAIN_POSTPONED if error in ROWS_ARE_WANTING else EventName.RETRAIN_FAILED
+    return EventName.RETRAIN_POSTPONED if error in TOO_FEW_ROWS_ERRORS else EventName.RETRAIN_FAILED

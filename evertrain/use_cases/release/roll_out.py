@@ -5,25 +5,18 @@ The order of the steps, and what leads to a rollback, is the state machine's. Ev
 
 from dataclasses import dataclass
 
-from evertrain.domain.errors import EvertrainError
-from evertrain.domain.release.registry import Champion, VersionStatus
+from evertrain.domain.deployment.steps import LIVE_ALIAS
+from evertrain.domain.release.registry import AlreadyPromoted, Champion, VersionStatus
 from evertrain.ports.clock import Clock
 from evertrain.ports.endpoint import Endpoint, EndpointError
 from evertrain.ports.registry import ModelRegistry
 from evertrain.ports.runs import Runs
-
-LIVE = "live"
-"""The alias that callers are answered by."""
 
 UNPUBLISHED = "$LATEST"
 """Where the alias points before the first promotion: a function without a model, which answers 503."""
 
 TOLERANCE = 1e-9
 """The artifact's sums are done by the same code in the same order: what differs more is another model."""
-
-
-class AlreadyPromoted(EvertrainError):
-    """The version is champion: taking it back would need a promotion of its predecessor, not a rollback."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +53,7 @@ class RollOut:
 
     def health_check(self, model: str, version: str) -> None:
         """The same question by the way that callers take. Raises EndpointError."""
-        self._check(model, version, qualifier=LIVE)
+        self._check(model, version, qualifier=LIVE_ALIAS)
 
     def promote(self, model: str, version: str, *, function_version: str, expected_champion: str | None) -> Champion:
         """Raises RegistryConflict where another version became champion since this one was judged."""

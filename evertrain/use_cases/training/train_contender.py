@@ -16,9 +16,10 @@ import pyarrow.compute as pc
 
 from evertrain.conversion import check_parity, to_flat
 from evertrain.conversion.frame import to_frame
+from evertrain.domain.deployment.prefixes import ArtifactPrefix
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.training.candidates import Candidate, Round
-from evertrain.domain.training.evaluation import Contender, SmokeTest, TrainingSet, Trial
+from evertrain.domain.training.evaluation import Contender, SmokeTest, TrainingSet, Trial, UnusableRows
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.ports.artifacts import Artifacts
 from evertrain.ports.runs import Runs
@@ -26,7 +27,7 @@ from evertrain.scoring import FlatModel
 from evertrain.statistics.comparison import score
 from evertrain.statistics.reference import Reference, build_prediction_reference, build_reference
 from evertrain.tables.columns import as_column
-from evertrain.tables.labelled_rows import LabelledRows, TrainingRows, UnusableRows, days_of
+from evertrain.tables.labelled_rows import LabelledRows, TrainingRows, days_of
 
 logger = logging.getLogger(__name__)
 
@@ -125,7 +126,7 @@ class TrainContender:
             confidence=spec.gate.confidence,
         )
         if learnt.training_set is not None and learnt.reference is not None:
-            stored = self.artifacts.put(artifact, prefix=f"models/{spec.name}", suffix=".json.gz")
+            stored = self.artifacts.put(artifact, prefix=f"{ArtifactPrefix.MODELS}/{spec.name}", suffix=".json.gz")
             contender = Contender(
                 candidate=candidate,
                 training_set=learnt.training_set,
@@ -171,7 +172,7 @@ class TrainContender:
             for group in (spec.groups if spec.joined else ())
         }
         data = replace(reference, prediction=prediction, groups=of_groups).to_bytes()
-        return self.artifacts.put(data, prefix=f"references/{spec.name}", suffix=".reference").uri
+        return self.artifacts.put(data, prefix=f"{ArtifactPrefix.REFERENCES}/{spec.name}", suffix=".reference").uri
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from evertrain.adapters.aws.steps import InvalidPayload
 from evertrain.domain.events import EventName
 from evertrain.domain.project.policies import SearchMethod, SearchSpace
 from evertrain.ports.decisions import LeaseHeld
@@ -137,7 +138,7 @@ def test_a_failure_is_told_by_its_cause(loop: Retraining) -> None:
     ],
 )
 def test_a_payload_that_is_not_understood_is_refused(payload: dict[str, object], told: str) -> None:
-    with pytest.raises(handler.InvalidPayload, match=told):
+    with pytest.raises(InvalidPayload, match=told):
         handler.lambda_handler(payload, None)
 
 

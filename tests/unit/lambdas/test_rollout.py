@@ -2,6 +2,7 @@
 
 import pytest
 
+from evertrain.adapters.aws.steps import InvalidPayload
 from evertrain.domain.release.registry import RegistryConflict
 from lambdas.rollout import handler
 from tests.builders.retraining import MODEL, Retraining
@@ -51,5 +52,5 @@ def test_a_version_is_rolled_out_step_by_step(loop: Retraining) -> None:
     ],
 )
 def test_a_payload_that_is_not_understood_is_refused(payload: dict[str, object], told: str) -> None:
-    with pytest.raises(handler.InvalidPayload, match=told):
+    with pytest.raises(InvalidPayload, match=told):
         handler.lambda_handler(payload, None)

@@ -4,10 +4,10 @@ import json
 
 import pytest
 
+from evertrain.domain.training.evaluation import UnusableRows
 from evertrain.domain.training.outcomes import ROWS_ARE_WANTING
 from evertrain.domain.training.rounds import NothingToChoose
 from evertrain.domain.training.windows import NotEnoughHistory
-from evertrain.tables.labelled_rows import UnusableRows
 from evertrain.use_cases.training.finish_retraining import LONGEST_SENTENCE, sentence_of_failure
 
 

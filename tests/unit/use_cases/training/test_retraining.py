@@ -8,13 +8,12 @@ import pytest
 from evertrain.domain.deciding.decisions import Action, Decision, Reason, RecordedDecision
 from evertrain.domain.events import EventName
 from evertrain.domain.project.policies import GatePolicy, MovingWindow, SearchMethod, SearchSpace, TaskSize
-from evertrain.domain.release.registry import RegistryConflict, VersionStatus
+from evertrain.domain.release.registry import AlreadyPromoted, RegistryConflict, VersionStatus
 from evertrain.domain.training.candidates import UnknownCandidate
 from evertrain.domain.training.gate import GateReason
 from evertrain.domain.training.rounds import NothingToChoose
 from evertrain.domain.training.windows import NotEnoughHistory
 from evertrain.ports.endpoint import EndpointError
-from evertrain.use_cases.release.roll_out import AlreadyPromoted
 from evertrain.use_cases.training.evaluate_contenders import ChampionNotComparable
 from tests.builders.models import NOW, a_group, days
 from tests.builders.retraining import MODEL, Retraining, a_trainable_model

@@ -1,0 +1,63 @@
+"""The stacks of a stage, and the outputs by which the command line finds their resources."""
+
+from enum import StrEnum
+
+
+class StackName(StrEnum):
+    DATA = "data"
+    MONITORING = "monitoring"
+    TRAINING = "training"
+    SERVING = "serving"
+    DASHBOARD = "dashboard"
+
+
+class Output(StrEnum):
+    """Keys of CloudFormation outputs."""
+
+    LANDING_BUCKET = "LandingBucket"
+    FEATURE_STORE_BUCKET = "FeatureStoreBucket"
+    ARTIFACT_BUCKET = "ArtifactBucket"
+    QUARANTINE_BUCKET = "QuarantineBucket"
+    BATCHES_TABLE = "BatchesTable"
+    DECISIONS_TABLE = "DecisionsTable"
+    REGISTRY_TABLE = "RegistryTable"
+    EVENT_BUS_NAME = "EventBusName"
+    ESCALATION_TOPIC_ARN = "EscalationTopicArn"
+
+    LANDED_QUEUE_URL = "LandedQueueUrl"
+    LANDED_DEAD_QUEUE_URL = "LandedDeadQueueUrl"
+    ACCEPTED_QUEUE_URL = "AcceptedQueueUrl"
+    ACCEPTED_DEAD_QUEUE_URL = "AcceptedDeadQueueUrl"
+    UNDECIDED_QUEUE_URL = "UndecidedQueueUrl"
+    UNDECIDED_DEAD_QUEUE_URL = "UndecidedDeadQueueUrl"
+    DUE_QUEUE_URL = "DueQueueUrl"
+    DUE_DEAD_QUEUE_URL = "DueDeadQueueUrl"
+    SCHEDULE_NAME = "ScheduleName"
+    LARGE_BATCHES_ARN = "LargeBatchesArn"
+
+    STATE_MACHINE_ARN = "StateMachineArn"
+    UNSTARTED_QUEUE_URL = "UnstartedQueueUrl"
+
+    PREDICTIONS_QUEUE_URL = "PredictionsQueueUrl"
+    PREDICTIONS_DEAD_QUEUE_URL = "PredictionsDeadQueueUrl"
+    REPORTED_LABELS_DEAD_QUEUE_URL = "ReportedLabelsDeadQueueUrl"
+    API_ID = "ApiId"
+    API_URL = "ApiUrl"
+
+
+def stage_prefix(stage: str) -> str:
+    """What the names of a stage's resources begin with."""
+    return f"evertrain-{stage}"
+
+
+def stack_name(stage: str, stack: StackName) -> str:
+    """
+    >>> stack_name("dev", StackName.DATA)
+    'evertrain-dev-data'
+    """
+    return f"{stage_prefix(stage)}-{stack}"
+
+
+def serving_function_prefix(stage: str) -> str:
+    """A model's function has this name with the model's behind it."""
+    return f"{stage_prefix(stage)}-serving-"

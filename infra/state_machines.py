@@ -1,0 +1,77 @@
+"""What our state machines have in common: how they are logged, and how they ask a function for a step."""
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+
+from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import aws_lambda as lambda_
+from aws_cdk import aws_logs as logs
+from aws_cdk import aws_stepfunctions as sfn
+from aws_cdk import aws_stepfunctions_tasks as tasks
+from constructs import Construct
+
+
+def logged_state_machine(scope: Construct, definition: sfn.IChainable) -> sfn.StateMachine:
+    """Executions are rare and their story worth keeping: every transition is logged and traced."""
+    return sfn.StateMachine(
+        scope,
+        "Machine",
+        definition_body=sfn.DefinitionBody.from_chainable(definition),
+        tracing_enabled=True,
+        logs=sfn.LogOptions(
+            destination=logs.LogGroup(
+                scope,
+                "Logs",
+                retention=logs.RetentionDays.THREE_MONTHS,
+                removal_policy=RemovalPolicy.DESTROY,
+            ),
+            level=sfn.LogLevel.ALL,
+            include_execution_data=True,
+        ),
+    )
+
+
+def function_step(
+    scope: Construct,
+    step: StrEnum,
+    *,
+    function: lambda_.IFunction,
+    payload: Mapping[str, object],
+    result_path: str | None,
+    final_errors: Sequence[str],
+    max_attempts: int,
+    name: str = "",
+) -> tasks.LambdaInvoke:
+    """A task that asks `function` for a step. `name`: of the state, by default the step's in PascalCase.
+
+    `result_path`: where the answer goes; None discards it. `final_errors`: answers, not accidents: asking again would
+    not change them. `max_attempts`: after any other error.
+    """
+    state = tasks.LambdaInvoke(
+        scope,
+        name or state_name(step),
+        lambda_function=function,
+        payload=sfn.TaskInput.from_object({"step": str(step), **payload}),
+        payload_response_only=True,
+        result_path=result_path or sfn.JsonPath.DISCARD,
+        # A little more than the function's own, which gives the better message.
+        task_timeout=sfn.Timeout.duration(function_timeout(function).plus(Duration.seconds(15))),
+        retry_on_service_exceptions=False,  # the retries below are for those too
+    )
+    state.add_retry(errors=list(final_errors), max_attempts=0)
+    state.add_retry(errors=["States.ALL"], interval=Duration.seconds(2), max_attempts=max_attempts, backoff_rate=3)
+    return state
+
+
+def state_name(step: StrEnum) -> str:
+    """
+    >>> from evertrain.domain.deployment.steps import LifecycleStep
+    >>> state_name(LifecycleStep.ACQUIRE_LEASE)
+    'AcquireLease'
+    """
+    return "".join(word.capitalize() for word in step.split("_"))
+
+
+def function_timeout(function: lambda_.IFunction) -> Duration:
+    timeout = function.timeout if isinstance(function, lambda_.Function) else None
+    return timeout or Duration.minutes(1)
