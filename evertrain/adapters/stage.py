@@ -25,6 +25,7 @@ from evertrain.adapters.landing.objects import LANDED_AT
 from evertrain.adapters.monitoring.drift_records import S3DriftRecords
 from evertrain.adapters.release.prediction_api import PredictionApi
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
+from evertrain.adapters.store.table_format import label_measures, table_reader
 from evertrain.adapters.store.table_states import DynamoDBTableStates
 from evertrain.adapters.training.runs import RunDocuments
 from evertrain.domain.deciding.decisions import RecordedDecision
@@ -40,6 +41,7 @@ from evertrain.domain.training.evaluation import Contender, Evaluation
 from evertrain.domain.training.outcomes import Outcome
 from evertrain.domain.training.windows import Interval
 from evertrain.ports.artifacts import ArtifactNotFound
+from evertrain.ports.feature_store import TableReader
 from evertrain.reports.retraining_page import RetrainingPage
 from evertrain.use_cases.deciding.decide_retraining import Cause, decision_id_of
 from evertrain.use_cases.landing.check_batch import batch_id_of
@@ -49,7 +51,6 @@ from evertrain.use_cases.training.read_retraining import ReadRetraining
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from evertrain.adapters.store.delta.reader import DeltaReader
 
 Fate = Batch | Quarantine
 
@@ -127,7 +128,7 @@ class Stage:
 
     def training_rows(self, model: str, version: str = "") -> "tuple[ModelVersion, pa.Table]":
         """A version, by default the champion, and the rows that it was trained on. Raises UnknownVersion."""
-        from evertrain.use_cases.training.training_rows import StoredTrainingRows  # noqa: PLC0415  # as `_reader`
+        from evertrain.use_cases.training.training_rows import StoredTrainingRows  # noqa: PLC0415  # brings pyarrow
 
         champion = self.registry.champion(model)
         if not version and champion is None:
@@ -147,18 +148,14 @@ class Stage:
         return RunDocuments(artifacts=self.artifacts, root=f"s3://{self.output(Output.ARTIFACT_BUCKET)}")
 
     def measured_labels(self, spec: ModelSpec, *, now: datetime) -> LabelProgress | None:
-        from evertrain.adapters.store.delta.label_measures import DeltaLabelMeasures  # noqa: PLC0415  # as `_reader`
-
-        return measured_labels(DeltaLabelMeasures(root=self._tables_root), spec, now=now)
+        return measured_labels(label_measures(self._tables_root), spec, now=now)
 
     @property
     def _tables_root(self) -> str:
         return tables_root(self.output(Output.FEATURE_STORE_BUCKET))
 
-    def _reader(self) -> "DeltaReader":
-        from evertrain.adapters.store.delta.reader import DeltaReader  # noqa: PLC0415  # few commands need pyarrow
-
-        return DeltaReader(root=self._tables_root)
+    def _reader(self) -> "TableReader[pa.Table]":
+        return table_reader(self._tables_root)
 
     def now(self) -> datetime:
         """The replayed present, where this stage goes through history."""

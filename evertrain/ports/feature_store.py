@@ -45,6 +45,10 @@ class TableReader(Protocol[Rows_co]):
     def state(self, feed: Feed) -> TableState:
         """Raises UnknownTable."""
 
+    def version_as_of(self, feed: Feed, known_at: datetime, *, now: datetime) -> int:
+        """The version that was the newest one then: what had landed and was still on its way is not in it. Of a time
+        so long ago that its version may no longer be whole, the newest one. Raises UnknownTable."""
+
     def read(
         self, feed: Feed, *, version: int, rows: Interval, known_at: datetime, columns: tuple[str, ...] | None = None
     ) -> Rows_co:

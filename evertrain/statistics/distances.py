@@ -5,6 +5,7 @@ from functools import cached_property
 
 import numpy as np
 
+from evertrain.domain.monitoring.drift import Distances
 from evertrain.statistics import float_cells
 from evertrain.statistics.layouts import Counts, Layout, NumericLayout
 from evertrain.statistics.measures import (
@@ -64,29 +65,14 @@ class Baseline:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Distances:
-    """psi, kl, js: nats. wasserstein: the feature's unit, and in deviations of the baseline. ks: 0 to 1.
+class MeasuredDistances(Distances):
+    """`cells`: how many were compared by PSI. `mean`: of the finite values; None where they have no order."""
 
-    What has no meaning for the feature, or cannot be had from these rows, is None. p_value: of the
-    Kolmogorov-Smirnov test, for which what is missing is the lowest value; of the chi-squared test where there are
-    only levels or atoms.
-    """
-
-    psi: float
-    kl: float
-    js: float
     cells: int
-    wasserstein: float | None
-    wasserstein_normalised: float | None
-    ks: float | None
-    p_value: float
     mean: float | None
-    missing_share: float
-    unseen_share: float
-    out_of_range_share: float
 
 
-def distances_between(baseline: Baseline, current: FeatureSketch) -> Distances:
+def distances_between(baseline: Baseline, current: FeatureSketch) -> MeasuredDistances:
     """The current sketch is of the baseline's layout."""
     layout, after = baseline.layout, current.counts
     binned_before, binned_after = baseline.binned, layout.binned(after)
@@ -97,7 +83,7 @@ def distances_between(baseline: Baseline, current: FeatureSketch) -> Distances:
         _ordered(baseline, layout, after) if isinstance(layout, NumericLayout) else (None, None, None)
     )
     rows = int(after.sum())
-    return Distances(
+    return MeasuredDistances(
         psi=psi(expected, found),
         kl=kl_divergence(expected, found),
         js=js_divergence(expected, found),

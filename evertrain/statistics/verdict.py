@@ -6,7 +6,7 @@ import numpy as np
 
 from evertrain.domain.monitoring.drift import DriftStatus, FeatureDrift, Findings, RelationDrift, Slice, SliceDrift
 from evertrain.domain.project.policies import DriftPolicy, DriftRule
-from evertrain.statistics.distances import Distances, distances_between
+from evertrain.statistics.distances import MeasuredDistances, distances_between
 from evertrain.statistics.faults import find_faults
 from evertrain.statistics.measures import shares
 from evertrain.statistics.reference import FeatureReference, Reference
@@ -110,7 +110,7 @@ def _judge_relation(residual: Residual, allowed: float) -> RelationDrift:
 def _judge(
     feature: FeatureReference,
     sketch: FeatureSketch,
-    measured: Distances,
+    measured: MeasuredDistances,
     policy: DriftPolicy,
     *,
     significant: bool,
@@ -119,21 +119,12 @@ def _judge(
         drifted, threshold, place_limit = measured.psi > policy.psi_threshold, policy.psi_threshold, None
     else:
         drifted, threshold, place_limit = _calibrated(feature, sketch, measured, policy, significant=significant)
-    return FeatureDrift(
+    return FeatureDrift.of(
+        measured,
         feature=feature.name,
-        psi=measured.psi,
-        kl=measured.kl,
-        js=measured.js,
-        ks=measured.ks,
-        wasserstein=measured.wasserstein,
-        wasserstein_normalised=measured.wasserstein_normalised,
         wasserstein_limit=place_limit,
-        missing_share=measured.missing_share,
         missing_share_reference=feature.missing_share,
-        unseen_share=measured.unseen_share,
-        out_of_range_share=measured.out_of_range_share,
         threshold=threshold,
-        p_value=measured.p_value,
         drifted=drifted,
         sentence=_sentence(feature, sketch, measured, threshold=threshold, place_limit=place_limit),
     )
@@ -142,7 +133,7 @@ def _judge(
 def _calibrated(
     feature: FeatureReference,
     sketch: FeatureSketch,
-    measured: Distances,
+    measured: MeasuredDistances,
     policy: DriftPolicy,
     *,
     significant: bool,
@@ -171,7 +162,7 @@ def _calibrated(
 def _sentence(
     feature: FeatureReference,
     sketch: FeatureSketch,
-    measured: Distances,
+    measured: MeasuredDistances,
     *,
     threshold: float,
     place_limit: float | None,

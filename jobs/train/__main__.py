@@ -21,7 +21,7 @@ logger = logging.getLogger("jobs.train")
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """The exit code: 1 with one sentence on stderr where the work cannot be done."""
-    asked = _parse(arguments, environment)
+    asked = parse(arguments, environment)
     # Each imports only what it needs: scikit-learn alone takes longer than judging a model.
     try:
         if asked.job == TrainingJob.CONTENDER:
@@ -76,7 +76,7 @@ def _evaluate(plan_uri: str, round_number: int) -> None:
     )
 
 
-def _parse(arguments: Sequence[str], environment: Mapping[str, str]) -> argparse.Namespace:
+def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m jobs.train", description=(__doc__ or "").splitlines()[0])
     jobs = parser.add_subparsers(dest="job", required=True)
     contender = jobs.add_parser(TrainingJob.CONTENDER, help="try one candidate of a plan")

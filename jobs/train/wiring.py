@@ -6,7 +6,7 @@ from pathlib import Path
 from evertrain.adapters.aws.artifacts import S3Artifacts
 from evertrain.adapters.aws.clients import client
 from evertrain.adapters.project.settings import Settings
-from evertrain.adapters.store.delta.reader import DeltaReader
+from evertrain.adapters.store.table_format import table_reader
 from evertrain.adapters.training.runs import RunDocuments
 from evertrain.domain.deployment.prefixes import tables_root
 from evertrain.use_cases.training.training_rows import StoredTrainingRows
@@ -26,7 +26,7 @@ def root() -> Path:
 
 @cache
 def training_rows() -> StoredTrainingRows:
-    return StoredTrainingRows(tables=DeltaReader(root=tables_root(settings().feature_store_bucket)))
+    return StoredTrainingRows(tables=table_reader(tables_root(settings().feature_store_bucket)))
 
 
 @cache

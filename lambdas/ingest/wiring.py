@@ -11,11 +11,9 @@ from evertrain.adapters.landing.batch_log import DynamoDBBatchLog
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.project.settings import Settings
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
-from evertrain.adapters.store.delta.label_measures import DeltaLabelMeasures
-from evertrain.adapters.store.delta.maintenance import DeltaUpkeep
-from evertrain.adapters.store.delta.writer import DeltaWriter
 from evertrain.adapters.store.label_progress import DynamoDBLabelProgress
 from evertrain.adapters.store.table_files import S3TableFiles
+from evertrain.adapters.store.table_format import label_measures, table_maintenance, table_writer
 from evertrain.adapters.store.table_states import DynamoDBTableStates
 from evertrain.domain.deployment.prefixes import tables_root
 from evertrain.domain.project.model import Project
@@ -29,7 +27,7 @@ def commit_batch() -> CommitBatch:
     settings = Settings.from_environment()
     return CommitBatch(
         batches=DynamoDBBatchLog(table=_batches()),
-        tables=DeltaWriter(root=_root(), project=project()),
+        tables=table_writer(_root(), project=project()),
         states=DynamoDBTableStates(table=_batches()),
         bus=EventBridgeBus(client=client("events"), bus_name=settings.event_bus_name),
     )
@@ -41,13 +39,13 @@ def maintain_store() -> MaintainStore:
     clock = clock_of(settings.clock, decisions=_decisions)
     return MaintainStore(
         project=project(),
-        tables=DeltaUpkeep(
-            root=_root(), files=S3TableFiles(client=client("s3"), bucket=settings.feature_store_bucket)
+        tables=table_maintenance(
+            _root(), files=S3TableFiles(client=client("s3"), bucket=settings.feature_store_bucket)
         ),
         states=DynamoDBTableStates(table=_batches()),
         registry=DynamoDBModelRegistry(table=Table(client=client("dynamodb"), name=settings.registry_table)),
         labels=MeasureLabels(
-            tables=DeltaLabelMeasures(root=_root()),
+            tables=label_measures(_root()),
             log=DynamoDBLabelProgress(table=_batches()),
             clock=clock,
         ),

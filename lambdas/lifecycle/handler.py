@@ -84,7 +84,8 @@ def register(payload: Payload) -> dict[str, Any]:
 
 
 def finish(payload: Payload) -> dict[str, Any]:
-    model, decision_id, name = (field(payload, key) for key in ("model", "decision_id", "outcome"))
+    model, decision_id = field(payload, "model"), field(payload, "decision_id")
+    name = field(payload, "outcome")
     # Registering is not reached by every retraining, and only a failed one has an error.
     error, cause = payload.get("error") or "", payload.get("cause") or ""
     told = payload.get("sentence") or ""

@@ -18,30 +18,46 @@ class DriftStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FeatureDrift:
-    """One feature of one batch against the reference. Measures that have no meaning for its kind are None.
+class Distances:
+    """How far a feature's rows lie from those of the reference, by every measure.
 
-    psi, kl, js: nats. ks: the Kolmogorov-Smirnov distance, 0 to 1. wasserstein: the feature's own unit;
-    wasserstein_normalised and wasserstein_limit: reference standard deviations. threshold: the PSI, and
-    wasserstein_limit the distance, that drift has to exceed. Shares: of the batch's rows.
+    psi, kl, js: nats. ks: the Kolmogorov-Smirnov distance, 0 to 1. wasserstein: in the feature's own unit;
+    wasserstein_normalised: in standard deviations of the reference. Shares: of the rows. What has no meaning for the
+    feature, or cannot be had from these rows, is None. p_value: of the Kolmogorov-Smirnov test, for which what is
+    missing is the lowest value; of the chi-squared test where there are only levels or atoms.
     """
 
-    feature: str
     psi: float
     kl: float
     js: float
     ks: float | None
     wasserstein: float | None
     wasserstein_normalised: float | None
-    wasserstein_limit: float | None
+    p_value: float
     missing_share: float
-    missing_share_reference: float
     unseen_share: float
     out_of_range_share: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FeatureDrift(Distances):
+    """One feature of one batch against the reference.
+
+    threshold: the PSI, and wasserstein_limit the distance in standard deviations of the reference, that drift has to
+    exceed.
+    """
+
+    feature: str
+    wasserstein_limit: float | None
+    missing_share_reference: float
     threshold: float
-    p_value: float
     drifted: bool
     sentence: str
+
+    @classmethod
+    def of(cls, distances: Distances, **judged: Any) -> Self:
+        """The distances, and what was made of them."""
+        return cls(**{each.name: getattr(distances, each.name) for each in fields(Distances)}, **judged)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
