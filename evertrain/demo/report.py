@@ -17,7 +17,7 @@ from evertrain.domain.monitoring.drift import DriftVerdict
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.release.registry import Champion, ModelVersion
 
-INK, MUTED, GRID = "#1c2733", "#6b7a8c", "#e4e9ef"
+INK, GRID = "#1c2733", "#e4e9ef"
 KEPT, FROZEN, ALARM = "#0b6e4f", "#b4552d", "#b3261e"
 
 

@@ -1,4 +1,4 @@
-"""One step of a retraining's life, as the state machine asks. Payloads: docs/architecture.md, state by state."""
+"""One step of a retraining's life, as the state machine asks. Payloads: docs/interfaces.md, state by state."""
 
 import logging
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""A step of a large object's check, as the state machine asks. Payloads: docs/architecture.md."""
+"""A step of a large object's check, as the state machine asks. Payloads: docs/interfaces.md."""
 
 import logging
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""The key of every item in the three DynamoDB tables. What lies where: docs/architecture.md."""
+"""The key of every item in the three DynamoDB tables. What lies where: docs/interfaces.md."""
 
 from datetime import UTC, datetime
 

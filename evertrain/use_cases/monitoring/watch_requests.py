@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 import numpy as np
 
 from evertrain.domain.events import Event, EventName
-from evertrain.domain.landing.batches import Batch, Feed, FeedKind
+from evertrain.domain.landing.batches import Batch, Feed
 from evertrain.domain.landing.predictions import MODEL_VERSION, PREDICTION
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict, Findings
 from evertrain.domain.project.model import ModelSpec
@@ -165,10 +165,6 @@ class WatchRequests:
             return None if data is None else Sketch.from_bytes(data)
         except InvalidSketch:
             return None
-
-
-def feed_of_requests(model: str) -> Feed:
-    return Feed(kind=FeedKind.PREDICTIONS, name=model)
 
 
 def _day_of(moment: datetime) -> datetime:

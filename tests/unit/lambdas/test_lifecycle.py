@@ -1,4 +1,4 @@
-"""The lifecycle function: its payloads and answers, as docs/architecture.md has them state by state."""
+"""The lifecycle function: its payloads and answers, as docs/interfaces.md has them state by state."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""The rollout function: its payloads and answers, as docs/architecture.md has them state by state."""
+"""The rollout function: its payloads and answers, as docs/interfaces.md has them state by state."""
 
 import pytest
 
