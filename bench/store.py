@@ -28,7 +28,7 @@ import pyarrow as pa
 import pyarrow.fs as pa_fs
 import pyarrow.parquet as pq
 
-from evertrain.adapters.store.delta.maintenance import DeltaUpkeep
+from evertrain.adapters.store.delta.maintenance import DeltaMaintenance
 from evertrain.adapters.store.delta.reader import DeltaReader
 from evertrain.adapters.store.delta.writer import DeltaWriter
 from evertrain.adapters.store.table_files import FolderTableFiles, S3TableFiles
@@ -48,7 +48,7 @@ TIME = pa.timestamp("us", tz="UTC")
 FEATURES = tuple(f"f{number}" for number in range(20))
 APPENDS, ROWS_OF_APPEND = 300, 1_000
 WRITERS = 4
-KEEP_UP_EVERY = 50
+MAINTAIN_EVERY = 50
 JOINED_ROWS, KEYS = 1_000_000, 20_000
 WINDOW = Interval(start=BEGIN + timedelta(days=10), end=BEGIN + timedelta(days=20))
 PORT = 4599
@@ -120,9 +120,9 @@ class Store:
     def writer(self) -> DeltaWriter:
         return DeltaWriter(root=self.uri, project=PROJECT)
 
-    def upkeep(self) -> DeltaUpkeep:
+    def maintenance(self) -> DeltaMaintenance:
         in_bucket = S3TableFiles(client=boto3.client("s3"), bucket=self.bucket) if self.bucket else None
-        return DeltaUpkeep(root=self.uri, files=in_bucket or FolderTableFiles(root=self.root))
+        return DeltaMaintenance(root=self.uri, files=in_bucket or FolderTableFiles(root=self.root))
 
     def files_within(self, window: Interval) -> list[str]:
         """Of the first writer's batches. The window begins and ends with one."""
@@ -131,17 +131,17 @@ class Store:
         return [f"{folder}/batch-0-{number}.parquet" for number in range(first, last)]
 
 
-def commits(*, with_upkeep: bool, in_bucket: bool = False) -> tuple[Store, list[float]]:
+def commits(*, with_maintenance: bool, in_bucket: bool = False) -> tuple[Store, list[float]]:
     """Seconds of each of 300 commits, one after the other."""
-    store = Store.empty("kept-up" if with_upkeep else "as-it-came", in_bucket=in_bucket)
+    store = Store.empty("maintained" if with_maintenance else "as-it-came", in_bucket=in_bucket)
     writer, seconds = store.writer(), []
     for number in range(APPENDS):
         batch = store.batch(number)
         began = time.perf_counter()
         writer.commit(batch)
         seconds.append(time.perf_counter() - began)
-        if with_upkeep and (number + 1) % KEEP_UP_EVERY == 0:
-            store.upkeep().keep_up(FEED, needed=(), now=batch.ingested_at)
+        if with_maintenance and (number + 1) % MAINTAIN_EVERY == 0:
+            store.maintenance().maintain(FEED, needed=(), now=batch.ingested_at)
     return store, seconds
 
 
@@ -277,12 +277,12 @@ def _timed(work: Callable[[], object], *, runs: int = 7) -> float:
 
 
 def main() -> None:
-    as_it_came = reads(commits(with_upkeep=False)[0])
-    kept_up, seconds = commits(with_upkeep=True)
-    after_upkeep = reads(kept_up)
+    as_it_came = reads(commits(with_maintenance=False)[0])
+    maintained, seconds = commits(with_maintenance=True)
+    after_maintenance = reads(maintained)
     with embedded_cloud():
-        in_a_bucket = reads(commits(with_upkeep=False, in_bucket=True)[0])
-        commits_in_a_bucket = last_over_first(with_upkeep=True, in_bucket=True)
+        in_a_bucket = reads(commits(with_maintenance=False, in_bucket=True)[0])
+        commits_in_a_bucket = last_over_first(with_maintenance=True, in_bucket=True)
     at_once = concurrent_writers()
     asking, values = joined_tables()
     joins = {"Evertrain": our_join(asking, values)}
@@ -301,16 +301,16 @@ def main() -> None:
     results = {
         "window_read_ratio_plain_parquet": _ratio(as_it_came),
         "window_read_ratio_plain_parquet_in_a_bucket": _ratio(in_a_bucket),
-        "window_read_ratio_plain_parquet_after_upkeep": _ratio(after_upkeep),
-        "commit_last_over_first_300": last_over_first(with_upkeep=True),
+        "window_read_ratio_plain_parquet_after_maintenance": _ratio(after_maintenance),
+        "commit_last_over_first_300": last_over_first(with_maintenance=True),
         "commit_last_over_first_300_in_a_bucket": commits_in_a_bucket,
-        "commit_last_over_first_300_without_upkeep": last_over_first(with_upkeep=False),
+        "commit_last_over_first_300_without_maintenance": last_over_first(with_maintenance=False),
         "commit_ms": round(1000 * median(seconds), 1),
         "rows_lost_4_writers": at_once["rows_lost"],
         "commits_per_s_4_writers": round(at_once["commits"] / at_once["seconds"], 1),
         "point_in_time_join_rows_per_s": round(JOINED_ROWS / joins["Evertrain"]["seconds"]),
         "joins": joins,
-        "reads": {"as it came": as_it_came, "in a bucket": in_a_bucket, "after upkeep": after_upkeep},
+        "reads": {"as it came": as_it_came, "in a bucket": in_a_bucket, "after maintenance": after_maintenance},
     }
     (RESULTS / "store.json").write_text(json.dumps(results, indent=2) + "\n")
     (RESULTS / "store.md").write_text(_markdown(results))
@@ -321,7 +321,7 @@ def _ratio(read: dict[str, float]) -> float:
     return round(read["ours_s"] / read["plain_s"], 2)
 
 
-def last_over_first(*, with_upkeep: bool, in_bucket: bool = False, runs: int = 5) -> float:
+def last_over_first(*, with_maintenance: bool, in_bucket: bool = False, runs: int = 5) -> float:
     """How much longer the last twenty of 300 commits take than the first: the median of several tables.
 
     Of twenty, the faster half counts, since the machine is shared; the very first makes the table, and is left out.
@@ -332,7 +332,7 @@ def last_over_first(*, with_upkeep: bool, in_bucket: bool = False, runs: int = 5
 
     ratios = []
     for _ in range(runs):
-        _, seconds = commits(with_upkeep=with_upkeep, in_bucket=in_bucket)
+        _, seconds = commits(with_maintenance=with_maintenance, in_bucket=in_bucket)
         ratios.append(fast(seconds[-20:]) / fast(seconds[1:21]))
     return round(median(ratios), 2)
 

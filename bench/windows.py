@@ -27,7 +27,7 @@ from evertrain.domain.project.metric import Task
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.project.policies import MovingWindow, TrainingPolicy
 from evertrain.domain.training.candidates import Candidate
-from evertrain.domain.training.rounds import badness
+from evertrain.domain.training.rounds import selection_key
 from evertrain.domain.training.windows import Interval, NotEnoughHistory, Window, cut_slices
 from evertrain.statistics.comparison import score
 from evertrain.statistics.metrics import metric_value
@@ -76,7 +76,9 @@ def retrained(rows: Rows, now: datetime) -> dict[str, Any]:
     later = Interval(start=now, end=now + LATER)
     tried = [_tried(rows, window, slices.validation, later) for window in slices.windows]
     sign = -1 if rows.spec.metric.higher_is_better else 1
-    picked, _ = min(tried, key=lambda each: badness(Candidate(name=each[0].name, window=each[0]), each[1]["score"]))
+    picked, _ = min(
+        tried, key=lambda each: selection_key(Candidate(name=each[0].name, window=each[0]), each[1]["score"])
+    )
     best, _ = min(tried, key=lambda each: sign * each[1]["later"])
     windows = [
         {

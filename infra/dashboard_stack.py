@@ -1,4 +1,4 @@
-"""What the monitor and the upkeep tell CloudWatch, to look at: three rows of graphs and one alarm for each model.
+"""What monitoring and maintenance tell CloudWatch, to look at: three rows of graphs and one alarm for each model.
 
 A stack of its own: nothing depends on it, and LocalStack has no dashboards.
 """
@@ -16,7 +16,7 @@ from infra.options import Options
 from infra.stage_stack import StageStack
 
 PERIOD = Duration.hours(1)
-OF_UPKEEP = Duration.days(1)
+OF_MAINTENANCE = Duration.days(1)
 
 
 class DashboardStack(StageStack):
@@ -78,7 +78,7 @@ class DashboardStack(StageStack):
             metric_name=metric,
             dimensions_map=dict(zip(OF_MODEL, (self._stage, spec.name), strict=True)),
             statistic=statistic,
-            period=OF_UPKEEP,
+            period=OF_MAINTENANCE,
         )
         return cloudwatch.GraphWidget(title=f"{spec.name}: {title}", width=8, height=6, left=[measured])
 

@@ -97,11 +97,11 @@ class MonitoringStack(StageStack):
             timeout=Duration.minutes(2),
             environment=data.settings(),
         )
-        upkeep = python_function(
+        maintenance = python_function(
             self,
-            "Upkeep",
+            "Maintenance",
             bundle=ingest_bundle,
-            handler="lambdas.ingest.upkeep.lambda_handler",
+            handler="lambdas.ingest.maintenance.lambda_handler",
             description="Merges small files of the feature store, and puts months that are over in order",
             memory_mib=3538,  # a month of a table is sorted in memory
             timeout=Duration.minutes(15),
@@ -149,7 +149,7 @@ class MonitoringStack(StageStack):
         due = WorkQueue(
             self,
             "Due",
-            function=upkeep,
+            function=maintenance,
             batch_size=1,
             max_concurrency=2,
             alarm_topic=data.escalations,
@@ -173,7 +173,7 @@ class MonitoringStack(StageStack):
         schedule = self._tick(
             "Tick", options.tick, undecided, message=Tick.DECIDE, told="Asks the retraining policy of every model"
         )
-        self._tick("UpkeepTick", options.upkeep, due, message=Tick.MAINTAIN, told="Keeps up the tables")
+        self._tick("MaintenanceTick", options.maintenance, due, message=Tick.MAINTAIN, told="Maintains the tables")
 
         self._grant_monitor(monitor, options)
         self._grant_monitor(monitor_parts, options)
@@ -181,7 +181,7 @@ class MonitoringStack(StageStack):
         may_read_objects(monitor_parts, data.artifacts, ArtifactPrefix.PARTS)
         may_write_objects(monitor_parts, data.artifacts, ArtifactPrefix.PARTS)
         self._grant_ingest(ingest)
-        self._grant_upkeep(upkeep, options)
+        self._grant_maintenance(maintenance, options)
         self._grant_trigger(trigger)
 
         self.add_outputs(
@@ -257,7 +257,7 @@ class MonitoringStack(StageStack):
         may_change_items(function, data.batches)
         may(function, "events:PutEvents", on=[data.bus.event_bus_arn])
 
-    def _grant_upkeep(self, function: lambda_.Function, options: Options) -> None:
+    def _grant_maintenance(self, function: lambda_.Function, options: Options) -> None:
         data = self._data
         if options.clock == "replay":
             may_read_items(function, data.decisions)  # as the monitor

@@ -19,7 +19,7 @@ class Options:
     """`system`, or `replay` where the present is replayed history."""
     tick: str
     """How often the retraining policy is asked although nothing happened."""
-    upkeep: str
+    maintenance: str
     """How often the feature store's small files are put together."""
     endpoint_auth: str
     """`iam`, or `none` for an endpoint that anyone may call."""
@@ -44,7 +44,7 @@ class Options:
             stage=_matching("stage", text("stage", environment.get("EVERTRAIN_STAGE") or "dev")),
             clock=_one_of("clock", text("clock", "system"), ("system", "replay")),
             tick=_schedule("tick", text("tick", "rate(1 day)")),
-            upkeep=_schedule("upkeep", text("upkeep", "rate(1 day)")),
+            maintenance=_schedule("maintenance", text("maintenance", "rate(1 day)")),
             endpoint_auth=_one_of("endpoint_auth", text("endpoint_auth", "iam"), ("iam", "none")),
             removal=_one_of("removal", text("removal", "retain"), ("retain", "destroy")),
             bundles=text("bundles", "local" if environment.get("AWS_ENDPOINT_URL") else "aws"),

@@ -18,7 +18,7 @@ from evertrain.domain.deployment.steps import LifecycleStep, RolloutStep, Traini
 from evertrain.domain.deployment.variables import Variable
 from evertrain.domain.events import EventName
 from evertrain.domain.release.registry import AlreadyPromoted, RegistryConflict
-from evertrain.domain.training.rounds import TRAINING_MAY_TAKE, NothingToChoose
+from evertrain.domain.training.rounds import TRAINING_TIMEOUT, NothingToChoose
 from evertrain.domain.training.windows import NotEnoughHistory
 from evertrain.ports.decisions import LeaseHeld
 from infra.state_machines import function_step, logged_state_machine
@@ -28,7 +28,7 @@ FINAL_ERRORS = tuple(
 )
 """Answers, not accidents: asking again would not change them."""
 
-EVALUATION_MAY_TAKE = Duration.minutes(30)
+EVALUATION_TIMEOUT = Duration.minutes(30)
 
 
 class RetrainingMachine(Construct):
@@ -177,9 +177,9 @@ class RetrainingMachine(Construct):
 
         A container that ran to its own end, or that took too long, would do so again.
         """
-        fields, may_take = {Variable.CANDIDATE: "$.candidate"}, Duration.seconds(TRAINING_MAY_TAKE.total_seconds())
-        on_demand = self._job("TrainContender", TrainingJob.CONTENDER, fields, may_take=may_take)
-        on_spot = self._job("TrainOnSpot", TrainingJob.CONTENDER, fields, may_take=may_take, spot=True)
+        fields, timeout = {Variable.CANDIDATE: "$.candidate"}, Duration.seconds(TRAINING_TIMEOUT.total_seconds())
+        on_demand = self._job("TrainContender", TrainingJob.CONTENDER, fields, timeout=timeout)
+        on_spot = self._job("TrainOnSpot", TrainingJob.CONTENDER, fields, timeout=timeout, spot=True)
         may_be_spot = sfn.Choice(self, "Spot?")
         may_be_spot.when(sfn.Condition.boolean_equals("$.plan.spot", True), on_spot).otherwise(on_demand)
         ended_by_itself = sfn.Choice(self, "EndedByItself?")
@@ -194,10 +194,10 @@ class RetrainingMachine(Construct):
         return may_be_spot
 
     def _evaluate(self) -> tasks.EcsRunTask:
-        return self._job("Evaluate", TrainingJob.EVALUATE, {}, may_take=EVALUATION_MAY_TAKE)
+        return self._job("Evaluate", TrainingJob.EVALUATE, {}, timeout=EVALUATION_TIMEOUT)
 
     def _job(
-        self, name: str, job: TrainingJob, fields: Mapping[Variable, str], *, may_take: Duration, spot: bool = False
+        self, name: str, job: TrainingJob, fields: Mapping[Variable, str], *, timeout: Duration, spot: bool = False
     ) -> tasks.EcsRunTask:
         environment = {Variable.PLAN_URI: "$.plan.plan_uri", Variable.ROUND: "$.plan.round.number", **fields}
         state = tasks.EcsRunTask(
@@ -224,7 +224,7 @@ class RetrainingMachine(Construct):
                     ],
                 )
             ],
-            task_timeout=sfn.Timeout.duration(may_take),
+            task_timeout=sfn.Timeout.duration(timeout),
             result_path=sfn.JsonPath.DISCARD,
         )
         # No capacity, throttling. A training that ran and failed would fail again.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from evertrain.adapters.aws.artifacts import S3Artifacts
-from evertrain.adapters.aws.clients import client, hurried_client
+from evertrain.adapters.aws.clients import client, short_timeout_client
 from evertrain.adapters.landing.prediction_log import SqsPredictionLog
 from evertrain.adapters.project.settings import Settings
 from evertrain.scoring import FlatModel
@@ -30,7 +30,7 @@ def served() -> Served | None:
 @cache
 def prediction_log() -> SqsPredictionLog:
     queue_url = Settings.from_environment().predictions_queue_url
-    return SqsPredictionLog(client=hurried_client("sqs"), queue_url=queue_url)
+    return SqsPredictionLog(client=short_timeout_client("sqs"), queue_url=queue_url)
 
 
 def log_share() -> float:

@@ -43,7 +43,7 @@ class Tick(StrEnum):
     """Detail types of what EventBridge Scheduler sends."""
 
     DECIDE = "ScheduledTick"
-    MAINTAIN = "UpkeepTick"
+    MAINTAIN = "MaintenanceTick"
 
 
 ACCEPTED = {

@@ -65,7 +65,7 @@ class TableReader(Protocol[Rows_co]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Upkeep:
+class MaintenanceResult:
     """What was done to a table. `merged`: files that became `written` others; `removed`: files that no version
     needs any more."""
 
@@ -75,8 +75,8 @@ class Upkeep:
     removed: int
 
 
-class TableUpkeep(Protocol):
-    def keep_up(self, feed: Feed, *, needed: Sequence[int], now: datetime) -> Upkeep | None:
+class TableMaintenance(Protocol):
+    def maintain(self, feed: Feed, *, needed: Sequence[int], now: datetime) -> MaintenanceResult | None:
         """Puts small files into larger ones, in order of time where their month is over, and forgets those that no
         version needs which is recent, or among `needed`. Rows stay what they are at every such version. None where
         there is no table.

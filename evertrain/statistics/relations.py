@@ -26,7 +26,7 @@ from evertrain.statistics.layouts import (
     evenly_chosen,
 )
 from evertrain.statistics.moments import Moments
-from evertrain.statistics.slicing import taken
+from evertrain.statistics.slicing import select_rows
 
 Array = npt.NDArray[np.float64]
 
@@ -88,7 +88,7 @@ class Scores:
         """Of all rows, or of so many of them, from all over."""
         rows = len(columns[self.scores[0].feature])
         if rows > most_rows:
-            columns = taken(columns, evenly_chosen(rows, most_rows))
+            columns = select_rows(columns, evenly_chosen(rows, most_rows))
         columns = {score.feature: columns[score.feature] for score in self.scores}
         total = np.zeros((1 + len(self.scores),) * 2, dtype=np.int64)
         for matrix in self._matrices(columns):

@@ -68,12 +68,12 @@ def contingency_p_value(reference: npt.ArrayLike, current: npt.ArrayLike) -> flo
     return chi_squared_tail(statistic, degrees=counts.shape[1] - 1)
 
 
-def psi_by_chance(*, reference_rows: int, current_rows: int, cells: int, probability: float) -> float:
+def psi_null_quantile(*, reference_rows: int, current_rows: int, cells: int, probability: float) -> float:
     """The PSI that independent rows exceed by chance with this probability.
 
     PSI / (1/N + 1/M) is asymptotically chi-squared with cells - 1 degrees of freedom (Yurdakul, 2018).
 
-    >>> round(psi_by_chance(reference_rows=20_000, current_rows=500, cells=10, probability=0.01), 4)
+    >>> round(psi_null_quantile(reference_rows=20_000, current_rows=500, cells=10, probability=0.01), 4)
     0.0444
     """
     if cells < 2 or not reference_rows or not current_rows:

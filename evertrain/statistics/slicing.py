@@ -38,13 +38,13 @@ def rows_of(part: Slice, column: Column) -> Rows:
     return np.asarray(column.codes == column.levels.index(part.level))
 
 
-def taken(columns: Mapping[str, Column], rows: Rows | npt.NDArray[np.intp]) -> Mapping[str, Column]:
+def select_rows(columns: Mapping[str, Column], rows: Rows | npt.NDArray[np.intp]) -> Mapping[str, Column]:
     """These rows of every column, each when it is asked for."""
-    return _Taken(columns, rows)
+    return _SelectedRows(columns, rows)
 
 
 @dataclass(frozen=True)
-class _Taken(Mapping[str, Column]):
+class _SelectedRows(Mapping[str, Column]):
     columns: Mapping[str, Column]
     rows: Rows | npt.NDArray[np.intp]
 

@@ -11,7 +11,7 @@ from evertrain.statistics.faults import find_faults
 from evertrain.statistics.measures import shares
 from evertrain.statistics.reference import FeatureReference, Reference
 from evertrain.statistics.relations import SMALLEST_EFFECT, Relations, Residual
-from evertrain.statistics.significance import benjamini_hochberg, psi_by_chance
+from evertrain.statistics.significance import benjamini_hochberg, psi_null_quantile
 from evertrain.statistics.sketch import FeatureSketch, OtherLayout, Sketch
 
 FALSE_DISCOVERY_RATE = 0.01
@@ -116,17 +116,17 @@ def _judge(
     significant: bool,
 ) -> FeatureDrift:
     if policy.rule is DriftRule.CONVENTIONAL:
-        drifted, threshold, place_limit = measured.psi > policy.psi_threshold, policy.psi_threshold, None
+        drifted, threshold, limit = measured.psi > policy.psi_threshold, policy.psi_threshold, None
     else:
-        drifted, threshold, place_limit = _calibrated(feature, sketch, measured, policy, significant=significant)
+        drifted, threshold, limit = _calibrated(feature, sketch, measured, policy, significant=significant)
     return FeatureDrift.of(
         measured,
         feature=feature.name,
-        wasserstein_limit=place_limit,
+        wasserstein_limit=limit,
         missing_share_reference=feature.missing_share,
         threshold=threshold,
         drifted=drifted,
-        sentence=_sentence(feature, sketch, measured, threshold=threshold, place_limit=place_limit),
+        sentence=_sentence(feature, sketch, measured, threshold=threshold, wasserstein_limit=limit),
     )
 
 
@@ -142,21 +142,22 @@ def _calibrated(
     rows = int(sketch.counts.sum())
     limits = feature.limits
     # A numeric feature's day sits in few cells on any day: its PSI has no control limit, its place does.
-    place_limit = limits.wasserstein if limits is not None and feature.kind.is_quantity else None
-    chance = psi_by_chance(
+    wasserstein_limit = limits.wasserstein if limits is not None and feature.kind.is_quantity else None
+    chance = psi_null_quantile(
         reference_rows=feature.baseline.rows,
         current_rows=rows,
         cells=measured.cells,
         probability=FALSE_DISCOVERY_RATE,
     )
     threshold = max(policy.psi_threshold, chance)
-    if limits is not None and place_limit is None:
+    if limits is not None and wasserstein_limit is None:
         threshold = max(threshold, limits.psi)
     drifted = significant and measured.psi > threshold
-    if limits is not None and place_limit is not None:
-        out_of_place = measured.wasserstein_normalised is not None and measured.wasserstein_normalised > place_limit
-        drifted = drifted and (out_of_place or measured.missing_share > limits.missing_share)
-    return drifted, threshold, place_limit
+    if limits is not None and wasserstein_limit is not None:
+        distance = measured.wasserstein_normalised
+        has_moved = distance is not None and distance > wasserstein_limit
+        drifted = drifted and (has_moved or measured.missing_share > limits.missing_share)
+    return drifted, threshold, wasserstein_limit
 
 
 def _sentence(
@@ -165,15 +166,14 @@ def _sentence(
     measured: MeasuredDistances,
     *,
     threshold: float,
-    place_limit: float | None,
+    wasserstein_limit: float | None,
 ) -> str:
     parts = [f"PSI {measured.psi:.2f} against {threshold:.2f} allowed for {int(sketch.counts.sum()):,} rows"]
     if measured.mean is not None and feature.baseline.mean is not None:
         parts.append(f"mean {feature.baseline.mean:.4g} -> {measured.mean:.4g}")
-    if measured.wasserstein_normalised is not None and place_limit is not None:
-        parts.append(
-            f"{measured.wasserstein_normalised:.2f} standard deviations away, training days up to {place_limit:.2f}"
-        )
+    distance = measured.wasserstein_normalised
+    if distance is not None and wasserstein_limit is not None:
+        parts.append(f"{distance:.2f} standard deviations away, training days up to {wasserstein_limit:.2f}")
     if measured.unseen_share:
         parts.append(f"{measured.unseen_share:.1%} never seen in training")
     if measured.out_of_range_share:

@@ -15,7 +15,7 @@ def show_drift(found: DriftPage, *, html: Path | None) -> None:
         f"{found.after}, {found.sketch.rows:,} rows, against {found.before}, {found.reference.rows:,} rows"
     )
     table = Table(title=title, title_justify="left", header_style="dim", title_style="bold")
-    for column in ("feature", "verdict", "PSI", "", "allowed", "moved by (σ)", "KS", "missing", "p"):
+    for column in ("feature", "verdict", "PSI", "", "allowed", "Wasserstein (σ)", "KS", "missing", "p"):
         table.add_column(column)
     highest = max((feature.psi for feature in found.findings.by_importance), default=0.0)
     for feature in found.findings.by_importance:

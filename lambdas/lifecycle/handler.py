@@ -9,7 +9,7 @@ from evertrain.domain.deployment.steps import LifecycleStep
 from evertrain.domain.events import EventName
 from evertrain.domain.training.candidates import Round
 from evertrain.domain.training.outcomes import outcome_of_failure
-from evertrain.domain.training.rounds import TRAINING_MAY_TAKE, waves_of
+from evertrain.domain.training.rounds import TRAINING_TIMEOUT, waves_of
 from evertrain.ports.decisions import LeaseHeld
 from evertrain.use_cases.deciding.decide_retraining import LEASE
 from evertrain.use_cases.training.finish_retraining import sentence_of_failure
@@ -38,7 +38,7 @@ def make_plan(payload: Payload) -> dict[str, Any]:
     plan = planned.plan
     # The lease was taken for one wave of containers. What spot capacity lost may take as long again.
     spot = plan.spec.training.spot
-    longer = LEASE + (waves_of(plan) * (2 if spot else 1) - 1) * TRAINING_MAY_TAKE
+    longer = LEASE + (waves_of(plan) * (2 if spot else 1) - 1) * TRAINING_TIMEOUT
     wiring.leases().acquire(model, decision_id=decision_id, execution=field(payload, "execution"), duration=longer)
     logger.info(
         "planned model=%s decision=%s candidates=%s watermark=%s cpu=%d memory=%d",
@@ -60,7 +60,7 @@ def make_plan(payload: Payload) -> dict[str, Any]:
 
 
 def narrow(payload: Payload) -> dict[str, Any]:
-    return _round(wiring.narrow_candidates().run(field(payload, "plan_uri"), int(field(payload, "round"))))
+    return _round(wiring.next_halving_round().run(field(payload, "plan_uri"), int(field(payload, "round"))))
 
 
 def _round(tried: Round) -> dict[str, Any]:

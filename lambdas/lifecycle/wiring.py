@@ -24,7 +24,7 @@ from evertrain.ports.runs import Runs
 from evertrain.use_cases.release.register_version import RegisterVersion
 from evertrain.use_cases.training.finish_retraining import FinishRetraining
 from evertrain.use_cases.training.gate_contender import GateContender
-from evertrain.use_cases.training.narrow_candidates import NarrowCandidates
+from evertrain.use_cases.training.next_halving_round import NextHalvingRound
 from evertrain.use_cases.training.plan_retraining import PlanRetraining
 
 
@@ -53,8 +53,8 @@ def plan_retraining() -> PlanRetraining:
 
 
 @cache
-def narrow_candidates() -> NarrowCandidates:
-    return NarrowCandidates(runs=runs())
+def next_halving_round() -> NextHalvingRound:
+    return NextHalvingRound(runs=runs())
 
 
 @cache

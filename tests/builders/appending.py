@@ -1,7 +1,7 @@
 """A process that lands and commits one writer's batches, or keeps the table up for as long as it lives.
 
     python -m tests.builders.appending ROOT BUCKET append WRITER BATCHES
-    python -m tests.builders.appending ROOT BUCKET upkeep
+    python -m tests.builders.appending ROOT BUCKET maintenance
 
 BUCKET is "-" for a store in a folder. A line for each thing that was done.
 """
@@ -29,7 +29,7 @@ def main(root: str, bucket: str, work: str, *options: str) -> None:
     if work == "append":
         append(store, *map(int, options))
     else:
-        keep_up(store)
+        maintain(store)
 
 
 def append(store: Store, writer: int, batches: int) -> None:
@@ -42,12 +42,12 @@ def append(store: Store, writer: int, batches: int) -> None:
         print(number, flush=True)
 
 
-def keep_up(store: Store) -> None:
+def maintain(store: Store) -> None:
     """The month is over every other time."""
     for number in count():
         now = NOW + timedelta(days=31 * (number % 2))
         try:
-            done = store.upkeep(recent_hours=24, many_files=4).keep_up(FEATURES, needed=(), now=now)
+            done = store.maintenance(recent_hours=24, many_files=4).maintain(FEATURES, needed=(), now=now)
         except DeltaError as failed:
             print(f"the next one does it: {failed}", flush=True)
         else:

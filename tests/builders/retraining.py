@@ -23,7 +23,7 @@ from evertrain.use_cases.release.roll_out import Published, RollOut
 from evertrain.use_cases.training.evaluate_contenders import EvaluateContenders
 from evertrain.use_cases.training.finish_retraining import FinishRetraining
 from evertrain.use_cases.training.gate_contender import GateContender
-from evertrain.use_cases.training.narrow_candidates import NarrowCandidates
+from evertrain.use_cases.training.next_halving_round import NextHalvingRound
 from evertrain.use_cases.training.plan_retraining import Planned, PlanRetraining
 from evertrain.use_cases.training.train_contender import TrainContender
 from tests.builders.labelled_rows import RowsOf, labelled_trips
@@ -96,7 +96,7 @@ class Retraining:
         )
         self.gate_contender = GateContender(runs=self.runs)
         self.register_version = RegisterVersion(runs=self.runs, registry=self.registry, clock=self.clock)
-        self.narrow_candidates = NarrowCandidates(runs=self.runs)
+        self.next_halving_round = NextHalvingRound(runs=self.runs)
         self.finish_retraining = FinishRetraining(
             decisions=self.decisions, leases=self.leases, bus=self.bus, clock=self.clock
         )
@@ -111,7 +111,7 @@ class Retraining:
         return self.train_contender.run(plan_uri, candidate, round_number)
 
     def narrow(self, plan_uri: str, *, round_number: int = 1) -> Round:
-        return self.narrow_candidates.run(plan_uri, round_number)
+        return self.next_halving_round.run(plan_uri, round_number)
 
     def evaluate(self, plan_uri: str, *, round_number: int = 1) -> Evaluation:
         return self.evaluate_contenders.run(plan_uri, round_number)

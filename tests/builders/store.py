@@ -15,7 +15,7 @@ from deltalake import DeltaTable
 
 from evertrain.adapters.landing.rows import LandedRowsReader
 from evertrain.adapters.store.delta.log import storage_options, table_uri
-from evertrain.adapters.store.delta.maintenance import DeltaUpkeep
+from evertrain.adapters.store.delta.maintenance import DeltaMaintenance
 from evertrain.adapters.store.delta.reader import DeltaReader
 from evertrain.adapters.store.delta.writer import DeltaWriter
 from evertrain.adapters.store.table_files import FolderTableFiles, S3TableFiles
@@ -68,8 +68,8 @@ class Store:
     def reader(self) -> DeltaReader:
         return DeltaReader(root=str(self.root))
 
-    def upkeep(self, **options: int) -> DeltaUpkeep:
-        return DeltaUpkeep(root=str(self.root), files=self.table_files, **options)
+    def maintenance(self, **options: int) -> DeltaMaintenance:
+        return DeltaMaintenance(root=str(self.root), files=self.table_files, **options)
 
     @property
     def table_files(self) -> TableFiles:

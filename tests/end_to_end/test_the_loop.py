@@ -96,14 +96,16 @@ def test_small_files_are_put_together_and_what_a_model_was_trained_on_is_read_as
         "known_at": version.registered_at,
     }
     before, state = reader.read(FEATURES, **wanted), reader.state(FEATURES)
-    client("sqs").send_message(QueueUrl=loop.stage.output("DueQueueUrl"), MessageBody='{"detail-type": "UpkeepTick"}')
-    kept_up = loop.wait(
-        lambda: found if (found := loop.stage.tables.get(FEATURES)).version > state.version else None,
-        for_what="the tables' upkeep",
+    client("sqs").send_message(
+        QueueUrl=loop.stage.output("DueQueueUrl"), MessageBody='{"detail-type": "MaintenanceTick"}'
     )
-    assert kept_up.rows == state.rows
+    maintained = loop.wait(
+        lambda: found if (found := loop.stage.tables.get(FEATURES)).version > state.version else None,
+        for_what="the tables' maintenance",
+    )
+    assert maintained.rows == state.rows
     assert reader.read(FEATURES, **wanted).equals(before)
-    newest = reader.read(FEATURES, **wanted | {"version": kept_up.version})
+    newest = reader.read(FEATURES, **wanted | {"version": maintained.version})
     order = [(name, "ascending") for name in ("event_time", "flight_id")]
     assert newest.sort_by(order).equals(before.sort_by(order))
 

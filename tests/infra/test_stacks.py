@@ -141,7 +141,7 @@ def test_each_model_s_drift_is_on_the_dashboard_under_the_names_that_the_monitor
         assert {entry["Name"] for entry in alarm["Dimensions"]} == set(OF_BATCH)
 
 
-def test_how_each_model_s_labels_come_in_is_on_the_dashboard_under_the_names_that_upkeep_tells(
+def test_how_each_model_s_labels_come_in_is_on_the_dashboard_under_the_names_that_maintenance_tells(
     assembly: Assembly,
 ) -> None:
     progress = LabelProgress(

@@ -14,7 +14,7 @@ _CONFIG = Config(
 )
 
 
-_HURRIED = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=0.5, read_timeout=1.5)
+_SHORT_TIMEOUTS = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=0.5, read_timeout=1.5)
 
 
 @cache
@@ -23,6 +23,6 @@ def client(service: str) -> Any:
 
 
 @cache
-def hurried_client(service: str) -> Any:
+def short_timeout_client(service: str) -> Any:
     """For what somebody waits for who does not need it: gives up after three seconds at most."""
-    return boto3.client(service, config=_HURRIED)  # type: ignore[call-overload]  # as above
+    return boto3.client(service, config=_SHORT_TIMEOUTS)  # type: ignore[call-overload]  # as above

@@ -6,7 +6,7 @@ Each part is imported when it is asked for: committing needs no pyarrow, and few
 from typing import TYPE_CHECKING
 
 from evertrain.domain.project.model import Project
-from evertrain.ports.feature_store import LabelMeasures, TableFiles, TableReader, TableUpkeep, TableWriter
+from evertrain.ports.feature_store import LabelMeasures, TableFiles, TableMaintenance, TableReader, TableWriter
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -25,10 +25,10 @@ def table_writer(root: str, *, project: Project) -> TableWriter:
     return DeltaWriter(root=root, project=project)
 
 
-def table_maintenance(root: str, *, files: TableFiles) -> TableUpkeep:
-    from evertrain.adapters.store.delta.maintenance import DeltaUpkeep  # noqa: PLC0415
+def table_maintenance(root: str, *, files: TableFiles) -> TableMaintenance:
+    from evertrain.adapters.store.delta.maintenance import DeltaMaintenance  # noqa: PLC0415
 
-    return DeltaUpkeep(root=root, files=files)
+    return DeltaMaintenance(root=root, files=files)
 
 
 def label_measures(root: str) -> LabelMeasures:

@@ -29,15 +29,15 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Round:
-    """Some candidates, each trained on every `one_of`th row of its window. The last round trains on all rows."""
+    """Some candidates, each trained on every `stride`th row of its window. The last round trains on all rows."""
 
     number: int
-    one_of: int
+    stride: int
     candidates: tuple[str, ...]
 
     @property
     def is_last(self) -> bool:
-        return self.one_of == 1
+        return self.stride == 1
 
 
 def combinations_of(search: SearchSpace) -> list[dict[str, Parameter]]:

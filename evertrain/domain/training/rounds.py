@@ -14,45 +14,45 @@ class NothingToChoose(EvertrainError):
     """No candidate of a round could be trained."""
 
 
-ONE_OF_SO_MANY_GOES_ON = 3
+HALVING_FACTOR = 3
 
 
-TRAINING_MAY_TAKE = timedelta(minutes=100)
+TRAINING_TIMEOUT = timedelta(minutes=100)
 """One container. As many as the model allows at once are a wave."""
 
 
 def first_round(plan: TrainingPlan) -> Round:
     """A grid has one round. By successive halving many candidates are tried on few rows, and few on all of them."""
     candidates = tuple(candidate.name for candidate in plan.candidates)
-    one_of = 1
+    stride = 1
     if plan.spec.training.search.method is SearchMethod.HALVING:
-        while one_of * ONE_OF_SO_MANY_GOES_ON <= len(candidates):
-            one_of *= ONE_OF_SO_MANY_GOES_ON
-    return Round(number=1, one_of=one_of, candidates=candidates)
+        while stride * HALVING_FACTOR <= len(candidates):
+            stride *= HALVING_FACTOR
+    return Round(number=1, stride=stride, candidates=candidates)
 
 
 def waves_of(plan: TrainingPlan) -> int:
     """How many waves of containers the plan's rounds take."""
     first = first_round(plan)
-    candidates, one_of, waves = len(first.candidates), first.one_of, 0
-    while one_of:
+    candidates, stride, waves = len(first.candidates), first.stride, 0
+    while stride:
         waves += -(-candidates // plan.spec.training.search.concurrency)
-        candidates, one_of = max(1, candidates // ONE_OF_SO_MANY_GOES_ON), one_of // ONE_OF_SO_MANY_GOES_ON
+        candidates, stride = max(1, candidates // HALVING_FACTOR), stride // HALVING_FACTOR
     return waves
 
 
-def next_round(trials: Sequence[Trial]) -> Round:
+def next_halving_round(trials: Sequence[Trial]) -> Round:
     """The better third of a round, on three times as many rows. Raises NothingToChoose."""
     tried = trials[0].round
     scored = [(trial.candidate, trial.validation) for trial in trials if trial.validation is not None]
     if not scored:
         raise NothingToChoose(_all_unusable(trials))
-    kept = max(1, len(tried.candidates) // ONE_OF_SO_MANY_GOES_ON)
-    best = sorted(scored, key=lambda each: badness(*each))[:kept]
+    kept = max(1, len(tried.candidates) // HALVING_FACTOR)
+    best = sorted(scored, key=lambda each: selection_key(*each))[:kept]
     names = {candidate.name for candidate, _ in best}
     return Round(
         number=tried.number + 1,
-        one_of=tried.one_of // ONE_OF_SO_MANY_GOES_ON,
+        stride=tried.stride // HALVING_FACTOR,
         candidates=tuple(name for name in tried.candidates if name in names),
     )
 
@@ -64,10 +64,10 @@ def choose_contender(contenders: Sequence[Contender], unusable: Sequence[Trial] 
     """
     if not contenders:
         raise NothingToChoose(_all_unusable(unusable))
-    return min(contenders, key=lambda contender: badness(contender.candidate, contender.validation))
+    return min(contenders, key=lambda contender: selection_key(contender.candidate, contender.validation))
 
 
-def badness(candidate: Candidate, score: Score) -> tuple[float, timedelta, str]:
+def selection_key(candidate: Candidate, score: Score) -> tuple[float, timedelta, str]:
     """The least of it is chosen: the best score, and of equals the shortest window."""
     value = -score.value if score.metric.higher_is_better else score.value
     return value, candidate.window.rows.end - candidate.window.rows.start, candidate.name

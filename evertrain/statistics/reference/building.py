@@ -17,7 +17,7 @@ from evertrain.statistics.reference.features import FeatureReference
 from evertrain.statistics.reference.reference import Columns, Reference
 from evertrain.statistics.relations import Relations, Scores, limits_of, scores_of
 from evertrain.statistics.sketch import UnfitColumn, sketch_column
-from evertrain.statistics.slicing import levels_of, rows_of, taken
+from evertrain.statistics.slicing import levels_of, rows_of, select_rows
 
 FEATURE_FALSE_ALARM_RATE, RELATION_FALSE_ALARM_RATE, SLICE_FALSE_ALARM_RATE = 0.03, 0.01, 0.01
 """Share of days like those of training on which any feature, relation or slice lies beyond its control limit."""
@@ -125,7 +125,7 @@ def _relations(baselines: Mapping[str, Baseline], columns: Columns, blocks: Bloc
     relations = Relations(
         scores=scores.scores, moments=scores.moments(columns, most_rows=ROWS_FOR_RELATIONS), limits={}
     )
-    days = [] if blocks is None else [scores.moments(taken(columns, rows)) for rows in each_block(blocks)]
+    days = [] if blocks is None else [scores.moments(select_rows(columns, rows)) for rows in each_block(blocks)]
     if len(days) < MIN_BLOCKS:
         return relations
     return replace(relations, limits=limits_of(relations, days, false_alarm_rate=RELATION_FALSE_ALARM_RATE))

@@ -29,7 +29,7 @@ from evertrain.statistics.reference.serialisation import (
 )
 from evertrain.statistics.relations import Relations, Scores
 from evertrain.statistics.sketch import Sketch, column_of, sketch_columns
-from evertrain.statistics.slicing import rows_of, taken
+from evertrain.statistics.slicing import rows_of, select_rows
 
 FORMAT, VERSION = "evertrain-reference", 3
 
@@ -75,7 +75,7 @@ class Reference:
             moments=None if self._scores is None else self._scores.moments(columns),
             slices={
                 each: sketch_columns(
-                    self.layout, self._layouts, taken(columns, rows_of(each, column_of(each.column, columns)))
+                    self.layout, self._layouts, select_rows(columns, rows_of(each, column_of(each.column, columns)))
                 )
                 for each in self.slices
             },

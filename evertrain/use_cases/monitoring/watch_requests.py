@@ -27,7 +27,7 @@ from evertrain.reports.drift_page import DriftPage
 from evertrain.statistics.layouts import Categories
 from evertrain.statistics.reference import InvalidReference, Reference
 from evertrain.statistics.sketch import InvalidSketch, Sketch, UnfitColumn, merge
-from evertrain.statistics.slicing import taken
+from evertrain.statistics.slicing import select_rows
 from evertrain.statistics.verdict import judge
 from evertrain.use_cases.monitoring.drift_events import events_of_verdict
 
@@ -70,7 +70,7 @@ class WatchRequests:
                 if reference is None:
                     continue
                 try:
-                    sketch = reference.sketch(taken(part, versions.codes == code))
+                    sketch = reference.sketch(select_rows(part, versions.codes == code))
                 except UnfitColumn:
                     references[version] = None  # its columns are declared otherwise now
                 else:

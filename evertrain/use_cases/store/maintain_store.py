@@ -11,7 +11,7 @@ from evertrain.domain.landing.feeds import all_feeds, label_feeds_of
 from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.domain.store.labels import LabelProgress, LabelTables, label_tables, watermark
 from evertrain.ports.clock import Clock
-from evertrain.ports.feature_store import TableStates, TableUpkeep, Upkeep
+from evertrain.ports.feature_store import MaintenanceResult, TableMaintenance, TableStates
 from evertrain.ports.registry import ModelRegistry
 from evertrain.use_cases.store.measure_labels import MeasureLabels
 
@@ -23,7 +23,7 @@ class Maintained:
     """`tables`: of feeds that have one. `labels`: by model, how its labels come in; `complete_to`: the event time
     before which they count as complete, where some have come. `failures`: what was not done."""
 
-    tables: Mapping[Feed, Upkeep]
+    tables: Mapping[Feed, MaintenanceResult]
     labels: Mapping[str, LabelProgress]
     complete_to: Mapping[str, datetime] = field(default_factory=dict)
     failures: tuple[Exception, ...] = ()
@@ -31,13 +31,13 @@ class Maintained:
     def require_whole(self) -> None:
         """Raises the failures, if there are any: after what was done has been told."""
         if self.failures:
-            raise ExceptionGroup("the feature store was kept up in part", self.failures)
+            raise ExceptionGroup("the feature store was maintained in part", self.failures)
 
 
 @dataclass(frozen=True, kw_only=True)
 class MaintainStore:
     project: Project
-    tables: TableUpkeep
+    tables: TableMaintenance
     states: TableStates
     registry: ModelRegistry
     labels: MeasureLabels
@@ -46,14 +46,14 @@ class MaintainStore:
     def run(self) -> Maintained:
         """One table's failure holds up no other, and no measurement."""
         needed, now = self._needed(), self.clock.now()
-        upkeeps, measured, complete_to = {}, {}, {}
+        results, measured, complete_to = {}, {}, {}
         failures: list[Exception] = []
         for feed in all_feeds(self.project):
-            with _gathering(failures, f"the upkeep of {feed}"):
-                found = self.tables.keep_up(feed, needed=needed.get(str(feed), ()), now=now)
+            with _gathering(failures, f"the maintenance of {feed}"):
+                found = self.tables.maintain(feed, needed=needed.get(str(feed), ()), now=now)
                 if found is not None:
                     self.states.put(feed, found.state)
-                    upkeeps[feed] = found
+                    results[feed] = found
         # Now that there are few files to read.
         for spec in self.project.models.values():
             with _gathering(failures, f"measuring the labels of {spec.name}"):
@@ -62,7 +62,7 @@ class MaintainStore:
                     measured[spec.name] = progress
                     if (labels := self._labels(spec)) is not None:
                         complete_to[spec.name] = watermark(labels, spec=spec.label, now=now, progress=progress)
-        return Maintained(tables=upkeeps, labels=measured, complete_to=complete_to, failures=tuple(failures))
+        return Maintained(tables=results, labels=measured, complete_to=complete_to, failures=tuple(failures))
 
     def _labels(self, spec: ModelSpec) -> LabelTables | None:
         return label_tables(spec, {feed: self.states.get(feed) for feed in label_feeds_of(spec)})

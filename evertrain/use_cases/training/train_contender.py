@@ -77,12 +77,12 @@ class TrainContender:
         spec, window = plan.spec, candidate.window
         rows = LabelledRows(f"window {window.name}", self.rows.labelled(spec, plan, window.rows), spec)
         rows.require(minimum_rows=spec.training.minimum_rows)
-        rows = rows.every(tried.one_of)
+        rows = rows.every(tried.stride)
         rows.require(minimum_rows=1)
         logger.info("rows_read model=%s candidate=%s training=%d", spec.name, candidate.name, len(rows))
         return rows
 
-    def _learn(self, plan: TrainingPlan, tried: Round, candidate: Candidate) -> "_Learnt":
+    def _learn(self, plan: TrainingPlan, tried: Round, candidate: Candidate) -> "FittedCandidate":
         """All that is wanted of the window. While the estimator is fitted its rows are there once, as the frame.
 
         Raises UnusableRows.
@@ -101,7 +101,7 @@ class TrainContender:
         estimator.fit(frame, truth)
         seconds = self.timer() - started
         logger.info("fitted model=%s candidate=%s rows=%d seconds=%.2f", spec.name, candidate.name, count, seconds)
-        return _Learnt(
+        return FittedCandidate(
             estimator=estimator,
             validation=validation,
             rows=count,
@@ -111,7 +111,7 @@ class TrainContender:
             reference=reference,
         )
 
-    def _validate(self, plan: TrainingPlan, tried: Round, candidate: Candidate, learnt: "_Learnt") -> Trial:
+    def _validate(self, plan: TrainingPlan, tried: Round, candidate: Candidate, learnt: "FittedCandidate") -> Trial:
         spec, validation = plan.spec, learnt.validation
         artifact = to_flat(learnt.estimator, spec)
         flat = FlatModel.from_bytes(artifact)
@@ -176,7 +176,7 @@ class TrainContender:
 
 
 @dataclass(frozen=True, kw_only=True)
-class _Learnt:
+class FittedCandidate:
     """What is kept of a window. `sample`: some of its rows. `training_set`, `reference`: in the last round only.
     `validation`: the rows that it is to be scored on."""
 

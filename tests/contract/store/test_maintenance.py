@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from evertrain.adapters.store.delta import maintenance as delta_upkeep
+from evertrain.adapters.store.delta import maintenance as delta_maintenance
 from evertrain.adapters.store.delta import writer as delta_writer
 from evertrain.adapters.store.delta.maintenance import MANY_FILES
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.domain.training.windows import Interval
-from evertrain.ports.feature_store import Upkeep
+from evertrain.ports.feature_store import MaintenanceResult
 from evertrain.tables.digest import digest_of
 from evertrain.use_cases.training.training_rows import StoredTrainingRows
 from tests.builders.batches import FEATURES, LABELS
@@ -30,8 +30,10 @@ LATER = NOW + timedelta(hours=1)
 """When the month of EARLIER is over."""
 
 
-def keep_up(store: Store, *, now: datetime = LATER, needed: tuple[int, ...] = (), recent_hours: int = 24) -> Upkeep:
-    done = store.upkeep(recent_hours=recent_hours).keep_up(FEATURES, needed=needed, now=now)
+def maintain(
+    store: Store, *, now: datetime = LATER, needed: tuple[int, ...] = (), recent_hours: int = 24
+) -> MaintenanceResult:
+    done = store.maintenance(recent_hours=recent_hours).maintain(FEATURES, needed=needed, now=now)
     assert done is not None
     return done
 
@@ -55,7 +57,7 @@ def filled(store: Store, *, batches: int = MANY_FILES, seed: int = 0) -> Store:
 def test_many_small_files_of_a_month_become_one(store: Store, now: datetime) -> None:
     filled(store)
     before = store.reader.read(FEATURES, version=MANY_FILES - 1, rows=EVER, known_at=NOW)
-    done = keep_up(store, now=now)
+    done = maintain(store, now=now)
     assert (done.merged, done.written, done.removed) == (MANY_FILES, 1, 0)
     assert len(files(store)) == 1
     assert done.state == store.reader.state(FEATURES)
@@ -67,45 +69,45 @@ def test_many_small_files_of_a_month_become_one(store: Store, now: datetime) -> 
 
 def test_a_month_that_is_over_is_put_in_order_of_time_once(store: Store) -> None:
     filled(store)
-    keep_up(store, now=EARLIER)
-    done = keep_up(store)
+    maintain(store, now=EARLIER)
+    done = maintain(store)
     assert (done.merged, done.written) == (1, 1)
     rows = store.reader.read(FEATURES, version=done.state.version, rows=EVER, known_at=NOW)
     assert rows["event_time"].to_pylist() == sorted(rows["event_time"].to_pylist())
-    assert keep_up(store).state.version == done.state.version
+    assert maintain(store).state.version == done.state.version
     late = filled(store, batches=MANY_FILES - 2, seed=500)
-    assert keep_up(late).merged == 0
+    assert maintain(late).merged == 0
     store.add(FEATURES, landed_features(day=3, seed=900), ingested_at=EARLIER)
-    assert (keep_up(store).merged, keep_up(store).merged) == (MANY_FILES, 0)
+    assert (maintain(store).merged, maintain(store).merged) == (MANY_FILES, 0)
 
 
 def test_a_month_that_is_too_large_to_be_sorted_is_merged_only(store: Store) -> None:
     filled(store)
-    large = store.upkeep(recent_hours=24, most_ordered_bytes=1)
-    done = large.keep_up(FEATURES, needed=(), now=LATER)
+    large = store.maintenance(recent_hours=24, most_ordered_bytes=1)
+    done = large.maintain(FEATURES, needed=(), now=LATER)
     assert done is not None
     assert (done.merged, done.written) == (MANY_FILES, 1)
-    assert large.keep_up(FEATURES, needed=(), now=LATER) == replace(done, merged=0, written=0)
-    assert (keep_up(store).merged, keep_up(store).merged) == (1, 0)  # in order, once there is memory for it
+    assert large.maintain(FEATURES, needed=(), now=LATER) == replace(done, merged=0, written=0)
+    assert (maintain(store).merged, maintain(store).merged) == (1, 0)  # in order, once there is memory for it
 
 
 def test_a_merged_file_that_is_large_enough_is_left_alone_while_its_month_goes_on(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keep_up(filled(store), now=EARLIER)
+    maintain(filled(store), now=EARLIER)
     (merged,) = files(store)
     (size,) = store.table(FEATURES).get_add_actions()["size_bytes"].to_pylist()
     filled(store, seed=500)
-    monkeypatch.setattr(delta_upkeep, "MERGED_BYTES", size)
-    done = keep_up(store, now=EARLIER)
+    monkeypatch.setattr(delta_maintenance, "MERGED_BYTES", size)
+    done = maintain(store, now=EARLIER)
     assert done.merged == MANY_FILES
     assert merged in files(store)
     assert len(files(store)) == 1 + done.written
 
 
 def test_few_files_or_none_are_left_alone(store: Store) -> None:
-    assert store.upkeep().keep_up(FEATURES, needed=(), now=EARLIER) is None
-    done = keep_up(filled(store, batches=MANY_FILES - 1), now=EARLIER)
+    assert store.maintenance().maintain(FEATURES, needed=(), now=EARLIER) is None
+    done = maintain(filled(store, batches=MANY_FILES - 1), now=EARLIER)
     assert (done.merged, done.written, done.removed) == (0, 0, 0)
 
 
@@ -114,7 +116,7 @@ def test_batches_are_still_committed_once_and_read_by_their_times(store: Store) 
     again = store.put(
         FEATURES, landed_features(day=3, seed=3), ingested_at=NOW - timedelta(hours=1) + timedelta(seconds=3)
     )
-    version = keep_up(store).state.version
+    version = maintain(store).state.version
     assert store.writer.commit(again).version == version
     later = store.add(FEATURES, landed_features(day=25), ingested_at=NOW)
     third_day = Interval(start=FIRST_DAY + days(3), end=FIRST_DAY + days(4))
@@ -123,13 +125,13 @@ def test_batches_are_still_committed_once_and_read_by_their_times(store: Store) 
 
 
 def test_rows_at_the_very_ends_of_an_interval_are_told_by_the_microsecond(store: Store) -> None:
-    """Files are taken whole or left out by what the log says of their times, ours and those that upkeep wrote."""
+    """Files are read whole or left out by what the log says of their times, ours or those of maintenance."""
     microsecond = timedelta(microseconds=1)
     for number in range(MANY_FILES):
         times = [FIRST_DAY + days(number) + microsecond, FIRST_DAY + days(number) + 2 * microsecond]
         frame = features_frame(day=number, rows=2, departed_at=times)
         state = store.add(FEATURES, parquet(frame), ingested_at=EARLIER)
-    merged = keep_up(store).state
+    merged = maintain(store).state
     assert len(files(store)) == 1
     last = FIRST_DAY + days(MANY_FILES - 1)
     for version in (state.version, merged.version):
@@ -149,10 +151,10 @@ def test_rows_at_the_very_ends_of_an_interval_are_told_by_the_microsecond(store:
 
 def test_a_needed_version_stays_readable_and_others_go(store: Store) -> None:
     filled(store)
-    keep_up(store)
+    maintain(store)
     for day in range(MANY_FILES):
         store.add(FEATURES, landed_features(day=day, seed=day + 500), ingested_at=NOW - timedelta(minutes=30))
-    done = keep_up(store, needed=(4,), recent_hours=0)
+    done = maintain(store, needed=(4,), recent_hours=0)
     assert done.removed == 2 * MANY_FILES + 1 - 5  # of both rounds and the first merged file, less five of version 4
     assert store.reader.read(FEATURES, version=4, rows=EVER, known_at=NOW).num_rows == 100
     assert done.state.rows == 40 * MANY_FILES
@@ -161,26 +163,26 @@ def test_a_needed_version_stays_readable_and_others_go(store: Store) -> None:
 
 
 def test_what_was_removed_is_not_removed_again(store: Store) -> None:
-    keep_up(filled(store))
-    assert keep_up(store, recent_hours=0).removed == MANY_FILES
-    assert keep_up(store, recent_hours=0).removed == 0
+    maintain(filled(store))
+    assert maintain(store, recent_hours=0).removed == MANY_FILES
+    assert maintain(store, recent_hours=0).removed == 0
 
 
 def test_a_file_that_no_version_needs_any_more_is_removed_then(store: Store) -> None:
-    keep_up(filled(store))
-    assert keep_up(store, needed=(4,), recent_hours=0).removed == MANY_FILES - 5
-    assert keep_up(store, recent_hours=0).removed == 5
+    maintain(filled(store))
+    assert maintain(store, needed=(4,), recent_hours=0).removed == MANY_FILES - 5
+    assert maintain(store, recent_hours=0).removed == 5
 
 
 def test_what_was_needed_for_longer_than_the_log_remembers_is_left_lying_and_readable(
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(delta_writer._CONFIGURATION, "delta.deletedFileRetentionDuration", "interval 0 seconds")
-    keep_up(filled(store), needed=(4,))
+    maintain(filled(store), needed=(4,))
     store.add(FEATURES, landed_features(day=25), ingested_at=NOW)
     # The next checkpoint forgets what was replaced.
-    assert keep_up(store, needed=(4,)).removed == 0
-    assert keep_up(store, recent_hours=0).removed == 0
+    assert maintain(store, needed=(4,)).removed == 0
+    assert maintain(store, recent_hours=0).removed == 0
     assert store.reader.read(FEATURES, version=4, rows=EVER, known_at=NOW).num_rows == 100
     assert (
         store.reader.read(FEATURES, version=store.reader.state(FEATURES).version, rows=EVER, known_at=NOW).num_rows
@@ -190,17 +192,17 @@ def test_what_was_needed_for_longer_than_the_log_remembers_is_left_lying_and_rea
 
 def test_a_file_that_is_not_committed_yet_is_left_for_its_commit(store: Store) -> None:
     batch = store.put(FEATURES, landed_features(day=25), ingested_at=NOW)
-    keep_up(filled(store), recent_hours=0)
+    maintain(filled(store), recent_hours=0)
     version = store.writer.commit(batch).version
     late = Interval(start=FIRST_DAY + days(25), end=FIRST_DAY + days(26))
     assert store.reader.read(FEATURES, version=version, rows=late, known_at=NOW).num_rows == 20
 
 
-def test_appends_during_upkeep_lose_nothing(store: Store) -> None:
+def test_appends_during_maintenance_lose_nothing(store: Store) -> None:
     filled(store, batches=3 * MANY_FILES)
     late = [store.put(FEATURES, landed_features(day=day, seed=day + 900), ingested_at=NOW) for day in range(12)]
     threads = [threading.Thread(target=store.writer.commit, args=(batch,)) for batch in late]
-    threads.insert(2, threading.Thread(target=keep_up, args=(store,)))
+    threads.insert(2, threading.Thread(target=maintain, args=(store,)))
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -214,7 +216,7 @@ events = st.one_of(
     st.tuples(st.just("features"), st.integers(1, 6), st.integers(0, 99)),
     st.tuples(st.just("correction"), st.integers(1, 6), st.integers(0, 99)),
     st.tuples(st.just("labels"), st.integers(1, 6), st.integers(0, 1)),
-    st.tuples(st.just("upkeep"), st.just(0), st.just(0)),
+    st.tuples(st.just("maintenance"), st.just(0), st.just(0)),
     st.tuples(st.just("a new month"), st.just(0), st.just(0)),
 )
 
@@ -243,7 +245,7 @@ def test_the_same_plan_gives_the_same_rows_whatever_comes_in_between(
 
 
 class World:
-    """Time goes on with each event. Upkeep finds a month that goes on, or one that is over since a new one began."""
+    """Time goes on with each event. Maintenance finds a month that goes on, or one that is over."""
 
     def __init__(self) -> None:
         self.now = NOW
@@ -251,8 +253,8 @@ class World:
     def happens(self, store: Store, event: tuple[str, int, int], *, needed: Mapping[str, int] | None = None) -> None:
         kind, day, change = event
         self.now += timedelta(hours=1)
-        if kind == "upkeep":
-            self.keep_up(store, needed or {})
+        if kind == "maintenance":
+            self.maintain(store, needed or {})
         elif kind == "a new month":
             self.now += days(31)
         elif kind == "labels":
@@ -262,10 +264,10 @@ class World:
             part = frame.iloc[::3] if kind == "correction" else frame
             store.add(FEATURES, parquet(part), ingested_at=self.now)
 
-    def keep_up(self, store: Store, needed: Mapping[str, int]) -> None:
+    def maintain(self, store: Store, needed: Mapping[str, int]) -> None:
         for feed in (FEATURES, LABELS):
             versions = [needed[str(feed)]] if needed else []
-            done = store.upkeep(recent_hours=0, many_files=2).keep_up(feed, needed=versions, now=self.now)
+            done = store.maintenance(recent_hours=0, many_files=2).maintain(feed, needed=versions, now=self.now)
             assert done is not None
 
     def plan(self, store: Store) -> TrainingPlan:

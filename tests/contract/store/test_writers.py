@@ -70,13 +70,13 @@ def test_processes_that_are_killed_and_begin_again_write_every_row_once(store: S
     chance = np.random.default_rng(1)
     for _ in range(3):
         writers = [start(store, "append", writer, 12) for writer in range(2)]
-        upkeep = start(store, "upkeep")
-        for process in (*writers, upkeep):
+        maintenance = start(store, "maintenance")
+        for process in (*writers, maintenance):
             kill_after(process, lines=int(chance.integers(6)), seconds=chance.uniform(0, 0.05))
-    upkeep = start(store, "upkeep")
+    maintenance = start(store, "maintenance")
     for process in [start(store, "append", writer, 12) for writer in range(2)]:
         finish(process)
-    kill(upkeep)
+    kill(maintenance)
     assert times_there(store) == once_each(writers=2, batches=12)
-    store.upkeep(recent_hours=0, many_files=2).keep_up(FEATURES, needed=(), now=NOW)
+    store.maintenance(recent_hours=0, many_files=2).maintain(FEATURES, needed=(), now=NOW)
     assert times_there(store) == once_each(writers=2, batches=12)

@@ -20,7 +20,7 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> Retraining:
     monkeypatch.setattr(wiring, "leases", lambda: loop.leases)
     monkeypatch.setattr(wiring, "decisions", lambda: loop.decisions)
     monkeypatch.setattr(wiring, "plan_retraining", lambda: loop.plan_retraining)
-    monkeypatch.setattr(wiring, "narrow_candidates", lambda: loop.narrow_candidates)
+    monkeypatch.setattr(wiring, "next_halving_round", lambda: loop.next_halving_round)
     monkeypatch.setattr(wiring, "runs", lambda: loop.runs)
     monkeypatch.setattr(wiring, "gate_contender", lambda: loop.gate_contender)
     monkeypatch.setattr(wiring, "register_version", lambda: loop.register_version)
@@ -86,7 +86,7 @@ def test_candidates_are_narrowed_round_by_round_and_the_lease_lasts_for_all_of_t
     search = SearchSpace(parameters={"max_iter": (1, 5)}, method=SearchMethod.HALVING, concurrency=3)
     spec = a_trainable_model()
     loop = Retraining(replace(spec, training=replace(spec.training, search=search)))
-    for name in ("leases", "decisions", "plan_retraining", "narrow_candidates"):
+    for name in ("leases", "decisions", "plan_retraining", "next_halving_round"):
         monkeypatch.setattr(wiring, name, lambda name=name: getattr(loop, name))
     asked = {"model": MODEL, "decision_id": "d-1", "execution": "e-1"}
     plan = handler.lambda_handler({"step": "plan", **asked}, None)

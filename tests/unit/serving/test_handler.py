@@ -94,7 +94,7 @@ def forget() -> None:
     wiring.served.cache_clear()
     wiring.prediction_log.cache_clear()
     clients.client.cache_clear()
-    clients.hurried_client.cache_clear()
+    clients.short_timeout_client.cache_clear()
 
 
 def test_one_row_is_answered(endpoint: Endpoint) -> None:

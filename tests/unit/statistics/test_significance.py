@@ -12,7 +12,7 @@ from evertrain.statistics.significance import (
     contingency_p_value,
     kolmogorov_smirnov_p_value,
     kolmogorov_tail,
-    psi_by_chance,
+    psi_null_quantile,
 )
 
 
@@ -61,7 +61,7 @@ def test_without_rows_or_choices_there_is_no_evidence(before: list[int], after: 
 
 def test_what_psi_exceeds_by_chance_is_exceeded_that_often() -> None:
     rng = np.random.default_rng(0)
-    allowed = psi_by_chance(reference_rows=20_000, current_rows=800, cells=10, probability=0.05)
+    allowed = psi_null_quantile(reference_rows=20_000, current_rows=800, cells=10, probability=0.05)
     exceeded = 0
     for _ in range(2000):
         p, q = (rng.multinomial(rows, np.full(10, 0.1)) / rows for rows in (20_000, 800))

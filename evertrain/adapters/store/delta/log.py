@@ -24,7 +24,7 @@ DELTA_TYPES = {
 
 
 RECENT_HOURS = 7 * 24
-"""Upkeep leaves every version of this age whole: a training under way may read it, or who asks what was known."""
+"""Maintenance leaves every version younger than this whole: a running training may read it, or `--as-of`."""
 
 
 def table_uri(root: str, feed: Feed) -> str:
@@ -101,7 +101,7 @@ def files_of(table: DeltaTable) -> list[DataFile]:
     ]
     for name in (EVENT_TIME, INGESTED_AT):
         columns.append([_moment(each) for each in _microseconds(actions, f"min.{name}")])
-        # Upkeep, like any other writer of Delta, cuts what is below a millisecond.
+        # Maintenance, like any other writer of Delta, cuts what is below a millisecond.
         columns.append([_moment(each - each % 1000 + 999) for each in _microseconds(actions, f"max.{name}")])
     names = [field.name for field in fields(DataFile)]
     return sorted(

@@ -12,7 +12,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, WriterPropertie
 from evertrain.adapters.store.delta.log import RECENT_HOURS, open_table, state_of
 from evertrain.domain.landing.batches import Feed
 from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_MONTH
-from evertrain.ports.feature_store import TableFiles, Upkeep
+from evertrain.ports.feature_store import MaintenanceResult, TableFiles
 
 MANY_FILES = 20
 """Of a month: fewer are not worth writing their rows again."""
@@ -29,8 +29,8 @@ ROWS_IN_GROUP = 1 << 17
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeltaUpkeep:
-    """Implements `ports.feature_store.TableUpkeep`. `root`: as of the writer."""
+class DeltaMaintenance:
+    """Implements `ports.feature_store.TableMaintenance`. `root`: as of the writer."""
 
     root: str
     files: TableFiles
@@ -38,7 +38,7 @@ class DeltaUpkeep:
     many_files: int = MANY_FILES
     most_ordered_bytes: int = MOST_ORDERED_BYTES
 
-    def keep_up(self, feed: Feed, *, needed: Sequence[int], now: datetime) -> Upkeep | None:
+    def maintain(self, feed: Feed, *, needed: Sequence[int], now: datetime) -> MaintenanceResult | None:
         """Of a month that rows still come to, many small files are merged, and larger ones left alone: a day writes
         what came that day, and at most one merged file again. A month that is over is put in order of event time
         once, and again only when many small files came late; one too large to be sorted is merged only.
@@ -56,7 +56,7 @@ class DeltaUpkeep:
             merged, written = merged + files_removed, written + files_added
         table.create_checkpoint()
         removed = self.files.remove(feed, self._unneeded(table, needed))
-        return Upkeep(state=state_of(table), merged=merged, written=written, removed=removed)
+        return MaintenanceResult(state=state_of(table), merged=merged, written=written, removed=removed)
 
     def _merge(self, table: DeltaTable, month: str, sizes: Sequence[int]) -> tuple[int, int]:
         if not self._crowded(sizes, MERGED_BYTES):

@@ -44,7 +44,7 @@ class DeltaReader:
     def version_as_of(self, feed: Feed, known_at: datetime, *, now: datetime) -> int:
         """The version that was the newest one then: what had landed and was still on its way is not in it.
 
-        To the second, and by the real clock, as the log has it. Of a time from so long ago that upkeep may have
+        To the second, and by the real clock, as the log has it. Of a time from so long ago that maintenance may have
         removed its version's files, the version of now: what was on its way then counts as known.
 
         Raises UnknownTable.

@@ -38,7 +38,7 @@ _CONFIGURATION: dict[str, str | None] = {
     "delta.enableExpiredLogCleanup": "false",
     # A commit a batch: whoever opens the table reads at most so many since the last checkpoint.
     "delta.checkpointInterval": "20",
-    # Replaced files are remembered so long, for upkeep to remove them. What a model needs until then is left lying.
+    # Replaced files are remembered so long, for maintenance to remove them. What a model needs until then stays.
     "delta.deletedFileRetentionDuration": "interval 30 days",
     # Whoever opens the table reads each batch's id that it remembers. A queue keeps an event for 14 days, and its
     # dead letters, sent back, for as many again; of what comes later the batch log knows.

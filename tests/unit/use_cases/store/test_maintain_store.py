@@ -10,7 +10,7 @@ import pytest
 from evertrain.domain.landing.batches import Feed
 from evertrain.domain.project.model import Project
 from evertrain.domain.store.labels import LabelProgress, LabelTables, watermark
-from evertrain.ports.feature_store import Upkeep
+from evertrain.ports.feature_store import MaintenanceResult
 from evertrain.use_cases.store.maintain_store import Maintained, MaintainStore
 from evertrain.use_cases.store.measure_labels import MeasureLabels
 from tests.builders.batches import FEATURES, LABELS, a_table_state
@@ -22,23 +22,23 @@ from tests.fakes.registry import FakeModelRegistry
 
 
 @dataclass
-class FakeUpkeep:
+class FakeMaintenance:
     broken: Feed | None = None
     asked: dict[Feed, list[int]] = field(default_factory=dict)
 
-    def keep_up(self, feed: Feed, *, needed: Sequence[int], now: datetime) -> Upkeep | None:
+    def maintain(self, feed: Feed, *, needed: Sequence[int], now: datetime) -> MaintenanceResult | None:
         assert now == NOW
         if feed == self.broken:
             raise OSError("the store does not answer")
         self.asked[feed] = list(needed)
         if feed not in (FEATURES, LABELS):
             return None
-        return Upkeep(state=a_table_state(version=50), merged=20, written=1, removed=0)
+        return MaintenanceResult(state=a_table_state(version=50), merged=20, written=1, removed=0)
 
 
 @dataclass
 class Maintenance:
-    tables: FakeUpkeep = field(default_factory=FakeUpkeep)
+    tables: FakeMaintenance = field(default_factory=FakeMaintenance)
     states: FakeTableStates = field(default_factory=FakeTableStates)
     registry: FakeModelRegistry = field(default_factory=FakeModelRegistry)
 
@@ -79,7 +79,7 @@ def test_the_new_state_is_noted() -> None:
 
 
 def test_one_broken_table_holds_up_no_other_and_is_told() -> None:
-    maintenance = Maintenance(tables=FakeUpkeep(broken=FEATURES))
+    maintenance = Maintenance(tables=FakeMaintenance(broken=FEATURES))
     done = maintenance.run()
     assert set(done.tables) == {LABELS}
     assert done.labels["trips"] == maintenance.progress.progress("trips")
@@ -124,4 +124,4 @@ def test_to_when_labels_are_complete_is_told_as_a_retraining_takes_it() -> None:
 
 
 def test_before_labels_have_landed_nothing_is_complete() -> None:
-    assert Maintenance(tables=FakeUpkeep(broken=LABELS)).run().complete_to == {}
+    assert Maintenance(tables=FakeMaintenance(broken=LABELS)).run().complete_to == {}

@@ -210,14 +210,14 @@ def test_halving_tries_many_on_few_rows_and_the_better_third_on_all() -> None:
     loop = searching(SearchSpace(parameters=parameters, method=SearchMethod.HALVING))
     planned = loop.plan("d-1")
     first = planned.round
-    assert (first.one_of, len(first.candidates), first.is_last) == (3, 8, False)
+    assert (first.stride, len(first.candidates), first.is_last) == (3, 8, False)
     trials = [loop.train(planned.plan_uri, name) for name in first.candidates]
     assert {trial.rows for trial in trials} == {14 * 20, 28 * 20}
     assert loop.runs.contenders(planned.plan) == []
 
     last = loop.narrow(planned.plan_uri)
     assert loop.narrow(planned.plan_uri) == last
-    assert (last.number, last.one_of, last.is_last) == (2, 1, True)
+    assert (last.number, last.stride, last.is_last) == (2, 1, True)
     ranked = sorted(trials, key=lambda trial: -trial.validation.value if trial.validation else 0)
     assert set(last.candidates) == {trial.candidate.name for trial in ranked[:2]}
     for name in last.candidates:

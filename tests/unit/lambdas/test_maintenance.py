@@ -1,4 +1,4 @@
-"""The upkeep function: what was done is logged, and how labels come in is told to CloudWatch."""
+"""The maintenance function: what was done is logged, and how labels come in is told to CloudWatch."""
 
 import json
 import logging
@@ -8,9 +8,9 @@ import pytest
 
 from evertrain.domain.project.model import Project
 from evertrain.domain.store.labels import LabelledDay, LabelProgress
-from evertrain.ports.feature_store import Upkeep
+from evertrain.ports.feature_store import MaintenanceResult
 from evertrain.use_cases.store.maintain_store import Maintained
-from lambdas.ingest import upkeep
+from lambdas.ingest import maintenance
 from tests.builders.batches import FEATURES, a_table_state
 from tests.builders.events import delivery
 from tests.builders.models import NOW, a_group, a_model, days
@@ -29,7 +29,7 @@ class Store:
         self.failures = failures
 
     def run(self) -> Maintained:
-        done = Upkeep(state=a_table_state(version=50), merged=30, written=1, removed=4)
+        done = MaintenanceResult(state=a_table_state(version=50), merged=30, written=1, removed=4)
         return Maintained(
             tables={FEATURES: done},
             labels={"trips": PROGRESS},
@@ -40,14 +40,18 @@ class Store:
 
 @pytest.fixture(autouse=True)
 def wiring(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(upkeep, "maintain_store", Store)
-    monkeypatch.setattr(upkeep, "project", lambda: Project(groups={"trips": a_group()}, models={"trips": a_model()}))
-    monkeypatch.setattr(upkeep, "stage", lambda: "dev")
+    monkeypatch.setattr(maintenance, "maintain_store", Store)
+    monkeypatch.setattr(
+        maintenance, "project", lambda: Project(groups={"trips": a_group()}, models={"trips": a_model()})
+    )
+    monkeypatch.setattr(maintenance, "stage", lambda: "dev")
 
 
 def test_what_was_done_is_told(caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]) -> None:
     caplog.set_level(logging.INFO)
-    assert upkeep.lambda_handler(delivery(one={"detail-type": "UpkeepTick"}), None) == {"batchItemFailures": []}
+    assert maintenance.lambda_handler(delivery(one={"detail-type": "MaintenanceTick"}), None) == {
+        "batchItemFailures": []
+    }
     assert caplog.messages == ["table_kept_up feed=features/trips version=50 merged=30 written=1 removed=4"]
     told = json.loads(capsys.readouterr().out)
     assert (told["Stage"], told["Model"]) == ("dev", "trips")
@@ -60,7 +64,7 @@ def test_before_there_are_labels_no_age_of_theirs_is_told(
 ) -> None:
     done = Maintained(tables={}, labels={"trips": PROGRESS})
     monkeypatch.setattr(Store, "run", lambda self: done)
-    upkeep.lambda_handler(delivery(one={"detail-type": "UpkeepTick"}), None)
+    maintenance.lambda_handler(delivery(one={"detail-type": "MaintenanceTick"}), None)
     told = json.loads(capsys.readouterr().out)
     assert "LabelWatermarkAge" not in told
     assert told["LabelCoverage"] == 0.97
@@ -70,8 +74,8 @@ def test_a_failure_goes_back_to_the_queue_after_the_rest_was_told(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
     caplog.set_level(logging.INFO)
-    monkeypatch.setattr(upkeep, "maintain_store", lambda: Store(OSError("the store does not answer")))
-    answer = upkeep.lambda_handler(delivery(one={"detail-type": "UpkeepTick"}), None)
+    monkeypatch.setattr(maintenance, "maintain_store", lambda: Store(OSError("the store does not answer")))
+    answer = maintenance.lambda_handler(delivery(one={"detail-type": "MaintenanceTick"}), None)
     assert answer == {"batchItemFailures": [{"itemIdentifier": "one"}]}
     told, failed = caplog.messages
     assert told.startswith("table_kept_up feed=features/trips")

@@ -4,21 +4,21 @@ import logging
 from dataclasses import dataclass
 
 from evertrain.domain.training.candidates import Round
-from evertrain.domain.training.rounds import next_round
+from evertrain.domain.training.rounds import next_halving_round
 from evertrain.ports.runs import Runs
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
-class NarrowCandidates:
+class NextHalvingRound:
     runs: Runs
 
     def run(self, plan_uri: str, number: int) -> Round:
         """The round after this one. A repeat answers the same. Raises NothingToChoose, ArtifactNotFound."""
         plan = self.runs.plan(plan_uri)
         tried = self.runs.round(plan, number)
-        following = next_round(self.runs.trials(plan, tried))
+        following = next_halving_round(self.runs.trials(plan, tried))
         self.runs.put_round(plan, following)
         logger.info(
             "candidates_narrowed model=%s decision=%s round=%d of=%d kept=%s",

@@ -17,14 +17,14 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 def _maintain(_: Envelope) -> None:
     done = maintain_store().run()
-    for feed, upkeep in done.tables.items():
+    for feed, result in done.tables.items():
         logger.info(
             "table_kept_up feed=%s version=%d merged=%d written=%d removed=%d",
             feed,
-            upkeep.state.version,
-            upkeep.merged,
-            upkeep.written,
-            upkeep.removed,
+            result.state.version,
+            result.merged,
+            result.written,
+            result.removed,
         )
     for model, progress in done.labels.items():
         label, complete_to = project().models[model].label, done.complete_to.get(model)
