@@ -195,9 +195,9 @@ def _false_alarm_picture(rates: Sequence[Rate]) -> str:
     for index, rate in enumerate(rates):
         colour = f"hsl({index * 330 // len(rates)} 60% 40%)"
         points = " ".join(place(*pair) for pair in zip(ALPHAS, rate.rates, strict=True))
-        told = f"{rate.reference_rows:,} / {rate.rows:,}, {rate.features} feature{'s' * (rate.features > 1)}"
+        description = f"{rate.reference_rows:,} / {rate.rows:,}, {rate.features} feature{'s' * (rate.features > 1)}"
         parts.append(f'<polyline points="{points}" fill="none" stroke="{colour}" stroke-width="1.5"/>')
-        parts.append(f'<text x="{width - 190}" y="{top + 16 * index}" fill="{colour}">{told}</text>')
+        parts.append(f'<text x="{width - 190}" y="{top + 16 * index}" fill="{colour}">{description}</text>')
     return "\n".join([*parts, "</svg>", ""])
 
 

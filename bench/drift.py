@@ -33,7 +33,7 @@ class Side:
     """A script of `bench/peers`. Runs: how often the work is repeated at a size; 0 leaves the size out."""
 
     name: str
-    told: str
+    description: str
     environment: str
     small_runs: int
     large_runs: int
@@ -72,7 +72,10 @@ def main() -> None:
                 print(f"{side.name}: {side.environment} is not there, left out", file=sys.stderr)
                 continue
             measured[f"{side.name}_{size.name}"] = found = _measure(side, size, runs)
-            print(f"{size.name}  {side.told:<38} {found['drift_s']:9.4f} s  {found['peak_mb']:7.0f} MB", flush=True)
+            print(
+                f"{size.name}  {side.description:<38} {found['drift_s']:9.4f} s  {found['peak_mb']:7.0f} MB",
+                flush=True,
+            )
     curves = []
     if options.curves:
         ours = next(side for side in SIDES if side.name == "ours")
@@ -103,11 +106,11 @@ def _measure(side: Side, size: Size, runs: int) -> dict[str, Any]:
     script = str(ROOT / "bench" / "peers" / f"{side.name}.py")
     environment = os.environ | QUIET | {"PYTHONPATH": str(ROOT) if side.environment == ".venv" else ""}
     began = time.perf_counter()
-    told = subprocess.run(
+    description = subprocess.run(
         [python, script, before, after, str(runs)], env=environment, check=True, stdout=subprocess.PIPE, text=True
     )
     process_seconds = time.perf_counter() - began
-    found = json.loads(told.stdout.splitlines()[-1])
+    found = json.loads(description.stdout.splitlines()[-1])
     return {
         "drift_s": median(found["runs_s"]),
         "prepare_s": found["prepare_s"],
@@ -154,17 +157,17 @@ def as_markdown(document: dict[str, Any]) -> str:
         "| side | size | drift of the batch | preparing | whole process | peak memory |",
         "|---|---|---|---|---|---|",
     ]
-    names = {side.name: side.told for side in SIDES}
+    names = {side.name: side.description for side in SIDES}
     for key, found in document["measured"].items():
         name, _, size = key.rpartition("_")
         lines.append(
             f"| {names[name]} | {size} | {found['drift_s']:.3g} s | {found['prepare_s']:.3g} s "
             f"| {found['one_shot_s']:.3g} s | {found['peak_mb']:.0f} MB |"
         )
-    told = ", ".join(
+    description = ", ".join(
         f"{name}: {size['rows']:,} rows × {size['features']} features" for name, size in document["sizes"].items()
     )
-    parts = [f"{told}. {document['machine']}.", "", *lines, ""]
+    parts = [f"{description}. {document['machine']}.", "", *lines, ""]
     if document["curves"]:
         parts += [
             "Evertrain alone, a file against a reference: cost by rows and features; memory while a file streams.",

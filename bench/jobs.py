@@ -35,8 +35,8 @@ from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.domain.training.candidates import Candidate
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.domain.training.task_sizes import (
-    BYTES_A_JUDGED_CELL,
-    BYTES_A_TRAINED_CELL,
+    BYTES_PER_JUDGED_CELL,
+    BYTES_PER_TRAINED_CELL,
     PROGRAM_MIB,
     estimated_task_size,
 )
@@ -172,12 +172,14 @@ def train(trained: int, judged: int) -> None:
 
 def measured(trained: int, judged: int, *, columns: int) -> dict[str, Any]:
     command = [sys.executable, "-m", "bench.jobs", str(trained), str(judged)]
-    told = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True, env=os.environ.copy()).stdout
+    description = subprocess.run(
+        command, cwd=ROOT, check=True, capture_output=True, text=True, env=os.environ.copy()
+    ).stdout
     size = estimated_task_size(trained_rows=trained, judged_rows=judged, columns=columns)
     return {
         "trained_rows": trained,
         "judged_rows": judged,
-        **json.loads(told.splitlines()[-1]),
+        **json.loads(description.splitlines()[-1]),
         "task_mib": size.memory_mib,
         "task_cpu": size.cpu,
     }
@@ -193,8 +195,8 @@ def main() -> None:
         "columns": columns,
         "assumed": {
             "program_mib": PROGRAM_MIB,
-            "bytes_a_trained_cell": BYTES_A_TRAINED_CELL,
-            "bytes_a_judged_cell": BYTES_A_JUDGED_CELL,
+            "bytes_a_trained_cell": BYTES_PER_TRAINED_CELL,
+            "bytes_a_judged_cell": BYTES_PER_JUDGED_CELL,
         },
         "bytes_a_trained_cell": _bytes_a_cell(found[-2]["peak_mib"] - least, found[-2]["trained_rows"] * columns),
         "bytes_a_judged_cell": _bytes_a_cell(found[-1]["peak_mib"] - least, found[-1]["judged_rows"] * columns),

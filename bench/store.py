@@ -260,10 +260,10 @@ def peer_join(name: str, environment: str, asking: Path, values: Path) -> dict[s
         return None
     script = ROOT / "bench" / "peers" / f"{name}.py"
     quiet = os.environ | {"FEAST_USAGE": "False", "DO_NOT_TRACK": "1", "PYTHONWARNINGS": "ignore", "PYTHONPATH": ""}
-    told = subprocess.run(
+    description = subprocess.run(
         [str(python), str(script), str(asking), str(values)], env=quiet, check=True, stdout=subprocess.PIPE, text=True
     )
-    found: dict[str, Any] = json.loads(told.stdout.splitlines()[-1])
+    found: dict[str, Any] = json.loads(description.stdout.splitlines()[-1])
     return found
 
 
@@ -286,16 +286,16 @@ def main() -> None:
     at_once = concurrent_writers()
     asking, values = joined_tables()
     joins = {"Evertrain": our_join(asking, values)}
-    for told, name, its_environment in (
+    for description, name, its_environment in (
         ("pandas.merge_asof", "pandas_asof", ".venv"),
         ("DuckDB, ASOF JOIN", "duckdb_asof", ".venv-bench/duckdb"),
         ("Feast, file offline store", "feast_offline", ".venv-bench/feast"),
     ):
         found = peer_join(name, its_environment, asking, values)
         if found is not None:
-            joins[told] = found
-            print(f"{told}: {found}", flush=True)
-    matched = {told: found["matched"] for told, found in joins.items()}
+            joins[description] = found
+            print(f"{description}: {found}", flush=True)
+    matched = {description: found["matched"] for description, found in joins.items()}
     if len(set(matched.values())) > 1:
         print(f"the joins do not agree: {matched}", file=sys.stderr)
     results = {

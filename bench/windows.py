@@ -174,10 +174,10 @@ def _markdown(found: dict[str, Any]) -> str:
             cells = [_cell(each, name) for name in names]
             lines.append(f"| {each['at']} | {' | '.join(cells)} |")
         means = result["later_means"]
-        told = ", ".join(f"always {name} {means[name]:.4f}" for name in names)
+        description = ", ".join(f"always {name} {means[name]:.4f}" for name in names)
         lines += [
             "",
-            f"Mean later metric: {told}; picked {means['picked']:.4f}; best in hindsight {means['best']:.4f}.",
+            f"Mean later metric: {description}; picked {means['picked']:.4f}; best in hindsight {means['best']:.4f}.",
         ]
     return "\n".join(lines) + "\n"
 

@@ -22,7 +22,7 @@ from evertrain.domain.errors import EvertrainError
 
 LAMBDA_PYTHON = "3.13"
 LAMBDA_PLATFORM = "x86_64-manylinux_2_28"
-LAMBDA_MAXIMUM_BYTES = 250 * 1024 * 1024
+LAMBDA_MAX_BYTES = 250 * 1024 * 1024
 """Of a function, unzipped: AWS's limit."""
 
 UNUSED = (
@@ -239,8 +239,8 @@ def _ask(python: str, program: str) -> str | None:
 
 def _refuse_too_large(bundle: Bundle, place: Path) -> None:
     size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
-    if size > LAMBDA_MAXIMUM_BYTES:
-        raise BundleFailed(f"{bundle.name}: {size / 2**20:.0f} MiB unzipped; AWS allows {LAMBDA_MAXIMUM_BYTES >> 20}")
+    if size > LAMBDA_MAX_BYTES:
+        raise BundleFailed(f"{bundle.name}: {size / 2**20:.0f} MiB unzipped; AWS allows {LAMBDA_MAX_BYTES >> 20}")
 
 
 @contextmanager

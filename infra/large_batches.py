@@ -18,7 +18,7 @@ from evertrain.domain.events import OBJECT_CREATED, S3_SOURCE
 from evertrain.ports.batches import ObjectGone
 from infra.state_machines import function_step, logged_state_machine
 
-PARTS_AT_ONCE = 50
+MAX_CONCURRENT_PARTS = 50
 
 FINAL_ERRORS = (ObjectGone.__name__,)
 """Whoever deleted the object decided; asking again would not bring it back."""
@@ -41,7 +41,7 @@ class LargeBatches(Construct):
                 "split_uri": sfn.JsonPath.string_at("$.split.split_uri"),
                 "part": sfn.JsonPath.object_at("$$.Map.Item.Value"),
             },
-            max_concurrency=PARTS_AT_ONCE,
+            max_concurrency=MAX_CONCURRENT_PARTS,
             map_execution_type=sfn.StateMachineType.STANDARD,
             result_path=sfn.JsonPath.DISCARD,
         )

@@ -38,7 +38,7 @@ MONITOR = Bundle(folder="lambdas/monitor", lock="monitor.txt")
 INGEST = Bundle(folder="lambdas/ingest", lock="ingest.txt")
 RETRAIN_TRIGGER = Bundle(folder="lambdas/retrain_trigger", lock="control.txt")
 
-WORTH_A_DECISION = (
+DECISION_EVENTS = (
     EventName.FEATURE_DRIFT_DETECTED,
     EventName.REQUEST_DRIFT_DETECTED,
     EventName.FEATURE_BATCH_QUARANTINED,
@@ -169,11 +169,17 @@ class MonitoringStack(StageStack):
         may(monitor, "states:StartExecution", on=[large.state_machine.state_machine_arn])
         may(monitor, "states:DescribeExecution", on=[f"{_executions_of(large.state_machine)}:*"])
         accepted.receive("BatchAccepted", pattern=_named(tuple(ACCEPTED.values())), bus=data.bus)
-        undecided.receive("WorthADecision", pattern=_named(WORTH_A_DECISION), bus=data.bus)
+        undecided.receive("WorthADecision", pattern=_named(DECISION_EVENTS), bus=data.bus)
         schedule = self._tick(
-            "Tick", options.tick, undecided, message=Tick.DECIDE, told="Asks the retraining policy of every model"
+            "Tick",
+            options.tick,
+            undecided,
+            message=Tick.DECIDE,
+            description="Asks the retraining policy of every model",
         )
-        self._tick("MaintenanceTick", options.maintenance, due, message=Tick.MAINTAIN, told="Maintains the tables")
+        self._tick(
+            "MaintenanceTick", options.maintenance, due, message=Tick.MAINTAIN, description="Maintains the tables"
+        )
 
         self._grant_monitor(monitor, options)
         self._grant_monitor(monitor_parts, options)
@@ -199,14 +205,16 @@ class MonitoringStack(StageStack):
             }
         )
 
-    def _tick(self, name: str, expression: str, work: WorkQueue, *, message: Tick, told: str) -> scheduler.Schedule:
+    def _tick(
+        self, name: str, expression: str, work: WorkQueue, *, message: Tick, description: str
+    ) -> scheduler.Schedule:
         """By way of the queue: a repeat, a failure or a slow run is its business."""
         body = {"detail-type": str(message), "detail": {"scheduled_time": scheduler.ContextAttribute.scheduled_time}}
         return scheduler.Schedule(
             self,
             name,
             schedule=scheduler.ScheduleExpression.expression(expression),
-            description=told,
+            description=description,
             target=scheduler_targets.SqsSendMessage(
                 work.queue,
                 input=scheduler.ScheduleTargetInput.from_object(body),

@@ -30,8 +30,8 @@ from infra.work_queue import WorkQueue
 
 SERVING = Bundle(folder="serving")
 COLLECT = Bundle(folder="lambdas/collect", lock="monitor.txt")
-REQUESTS_PER_SECOND = 100
-REQUESTS_AT_ONCE = 200
+RATE_LIMIT = 100
+BURST_LIMIT = 200
 """Of all callers together: a bound on what a runaway client can cost."""
 
 ACCESS_LOG_LINE = {
@@ -234,7 +234,7 @@ class ServingStack(StageStack):
             http_api=api,
             stage_name="$default",
             auto_deploy=True,
-            throttle=apigateway.ThrottleSettings(rate_limit=REQUESTS_PER_SECOND, burst_limit=REQUESTS_AT_ONCE),
+            throttle=apigateway.ThrottleSettings(rate_limit=RATE_LIMIT, burst_limit=BURST_LIMIT),
         )
         resource = stage.node.default_child
         assert isinstance(resource, apigateway.CfnStage)  # noqa: S101  # of the construct library's own making

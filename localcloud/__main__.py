@@ -34,8 +34,8 @@ def _start(cloud: Cloud, options: argparse.Namespace) -> None:
         cloud.stop()
         cloud.forget()
     seconds = cloud.start()
-    told = "was running already" if seconds is None else f"is ready after {seconds:.1f} s"
-    print(f"the embedded cloud {told}: {cloud.endpoint}, log {cloud.log_path}")
+    description = "was running already" if seconds is None else f"is ready after {seconds:.1f} s"
+    print(f"the embedded cloud {description}: {cloud.endpoint}, log {cloud.log_path}")
 
 
 def _stop(cloud: Cloud, options: argparse.Namespace) -> None:

@@ -22,10 +22,10 @@ from evertrain.scoring import InvalidRow, validate_rows
 from serving import wiring
 from serving.responses import Refusal, answer, refuse
 
-LONGEST_BODY = 5 * 1024 * 1024
+MAX_BODY_BYTES = 5 * 1024 * 1024
 """Bytes. Lambda itself takes 6 MB with everything around it; this way the refusal is ours, and a sentence."""
 
-MOST_ROWS = 10_000
+MAX_ROWS = 10_000
 
 logger = logging.getLogger(__name__)
 logging.getLogger().setLevel(logging.INFO)
@@ -92,8 +92,8 @@ def _keep(answered: Answered) -> None:
 def _predict(rows: object, *, asked_at: datetime | None = None) -> dict[str, Any]:
     began = time.perf_counter()
     served = _served()
-    if isinstance(rows, list) and len(rows) > MOST_ROWS:
-        raise Refusal(413, f"rows: {len(rows)} are too many for one request, {MOST_ROWS} are allowed")
+    if isinstance(rows, list) and len(rows) > MAX_ROWS:
+        raise Refusal(413, f"rows: {len(rows)} are too many for one request, {MAX_ROWS} are allowed")
     try:
         predictions = served.model.predict(validate_rows(rows, served.model.features, asked_at=asked_at))
     except InvalidRow as invalid:
@@ -150,8 +150,10 @@ def _body(event: dict[str, Any]) -> Any:
         body = base64.b64decode(raw) if event.get("isBase64Encoded") else raw.encode()
     except ValueError as error:
         raise Refusal(400, f"the body cannot be decoded: {error}") from error
-    if len(body) > LONGEST_BODY:
-        raise Refusal(413, f"the body has {len(body):,} bytes, {LONGEST_BODY:,} are allowed; send fewer rows at once")
+    if len(body) > MAX_BODY_BYTES:
+        raise Refusal(
+            413, f"the body has {len(body):,} bytes, {MAX_BODY_BYTES:,} are allowed; send fewer rows at once"
+        )
     if not body:
         raise Refusal(400, 'the body is empty; send one row as an object of features, or {"rows": [...]}')
     try:
@@ -165,8 +167,8 @@ def _respond_unknown(event: dict[str, Any]) -> dict[str, Any]:
     known = wiring.known_models()
     parts = path.strip("/").split("/")
     if parts[0] != "models" or len(parts) > 3 or (len(parts) == 3 and parts[2] not in ("predict", "labels")):
-        told = "POST /models/{model}/predict, POST /models/{model}/labels or GET /models/{model}"
-        raise Refusal(404, f"no such path; ask {told}")
+        known_paths = "POST /models/{model}/predict, POST /models/{model}/labels or GET /models/{model}"
+        raise Refusal(404, f"no such path; ask {known_paths}")
     if len(parts) == 1 or parts[1] not in known:
         raise Refusal(
             404, f"there is no model {parts[1] if len(parts) > 1 else ''!r}; known models: {', '.join(known)}"

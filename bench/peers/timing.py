@@ -13,13 +13,13 @@ def report(prepare: Callable[[str, str], Any], work: Callable[[Any], Any]) -> No
     before, after, runs = sys.argv[1], sys.argv[2], int(sys.argv[3])
     began = time.perf_counter()
     prepared = prepare(before, after)
-    told: dict[str, Any] = {"prepare_s": time.perf_counter() - began, "runs_s": []}
+    result: dict[str, Any] = {"prepare_s": time.perf_counter() - began, "runs_s": []}
     for _ in range(runs):
         began = time.perf_counter()
         work(prepared)
-        told["runs_s"].append(time.perf_counter() - began)
-    told["peak_mb"] = _peak_mb()
-    print(json.dumps(told))
+        result["runs_s"].append(time.perf_counter() - began)
+    result["peak_mb"] = _peak_mb()
+    print(json.dumps(result))
 
 
 def _peak_mb() -> float:

@@ -114,16 +114,14 @@ class Stage:
 
     def rows(self, feed: Feed, rows: Interval, *, known_at: datetime) -> "pa.Table":
         """As they were known then, corrected rows too. Raises UnknownTable."""
-        (whole,) = self.rows_in_parts(feed, rows, known_at=known_at, most_rows=sys.maxsize)
+        (whole,) = self.rows_in_parts(feed, rows, known_at=known_at, max_rows=sys.maxsize)
         return whole
 
-    def rows_in_parts(
-        self, feed: Feed, rows: Interval, *, known_at: datetime, most_rows: int
-    ) -> "Iterator[pa.Table]":
+    def rows_in_parts(self, feed: Feed, rows: Interval, *, known_at: datetime, max_rows: int) -> "Iterator[pa.Table]":
         """The same in the order of time, about so many at once."""
         reader = self._reader()
         version = reader.version_as_of(feed, known_at, now=SystemClock().now())
-        for part in reader.parts(feed, version=version, rows=rows, most_rows=most_rows):
+        for part in reader.parts(feed, version=version, rows=rows, max_rows=max_rows):
             yield reader.read(feed, version=version, rows=part, known_at=known_at)
 
     def training_rows(self, model: str, version: str = "") -> "tuple[ModelVersion, pa.Table]":

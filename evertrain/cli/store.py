@@ -23,7 +23,7 @@ from evertrain.use_cases.deciding.model_status import label_status
 if TYPE_CHECKING:
     import pyarrow as pa
 
-AT_ONCE = 200_000
+ROWS_PER_READ = 200_000
 """Rows that are read before it is asked whether there are enough."""
 
 BEGINNING, END = datetime(1900, 1, 1, tzinfo=UTC), datetime(2500, 1, 1, tzinfo=UTC)
@@ -72,7 +72,7 @@ def features(
         feed,
         Interval(start=_time("--since", since) or BEGINNING, end=_time("--until", until) or END),
         known_at=_time("--as-of", as_of) or deployed.now(),
-        most_rows=AT_ONCE,
+        max_rows=ROWS_PER_READ,
     )
     key = "" if history else key_of(feed, loaded)
     table, is_all = _gathered(parts, key=key, enough=None if out is not None else head)

@@ -11,7 +11,7 @@ from evertrain.domain.training.evaluation import Evaluation
 from evertrain.domain.training.outcomes import Outcome
 from evertrain.terminal.waiting import wait_until
 
-TOLD_AS = {
+OUTCOME_NAMES = {
     EventName.MODEL_PROMOTED: "promoted",
     EventName.CONTENDER_REJECTED: "rejected",
     EventName.RETRAIN_POSTPONED: "postponed",
@@ -35,7 +35,7 @@ class RetrainingProgress:
     stage: Stage
     tell: Callable[[Step], None]
     day: date
-    _told: set[str] = field(default_factory=set)
+    _shown: set[str] = field(default_factory=set)
 
     def follow(self, decision: RecordedDecision, *, seconds: float) -> Outcome:
         """Until the retraining has its outcome. Raises WaitedTooLong."""
@@ -46,7 +46,7 @@ class RetrainingProgress:
             return outcome
 
         outcome = wait_until(ask, seconds=seconds, for_what=f"the retraining of {decision.model}")
-        self._tell_once(decision.model, TOLD_AS[outcome.name], outcome.sentence)
+        self._tell_once(decision.model, OUTCOME_NAMES[outcome.name], outcome.sentence)
         return outcome
 
     def _tell_documents(self, decision: RecordedDecision) -> None:
@@ -68,8 +68,8 @@ class RetrainingProgress:
             self._tell_once(decision.model, "registered", text)
 
     def _tell_once(self, model: str, name: str, text: str) -> None:
-        if (line := f"{name}: {text}") not in self._told:
-            self._told.add(line)
+        if (line := f"{name}: {text}") not in self._shown:
+            self._shown.add(line)
             self.tell(Step(day=self.day, model=model, name=name, text=text))
 
 

@@ -130,8 +130,8 @@ class Replay:
             for_what=f"the decision on {cause[:24]} for {spec.name}",
         )
         decision = recorded.decision
-        told, self._held[spec.name] = self._held.get(spec.name), decision.reason
+        last_reason, self._held[spec.name] = self._held.get(spec.name), decision.reason
         # A hold is told when its reason changes, not each day anew.
-        if decision.action is not Action.HOLD or decision.reason not in (told, Reason.NOTHING_TO_DO):
+        if decision.action is not Action.HOLD or decision.reason not in (last_reason, Reason.NOTHING_TO_DO):
             self.tell(Step(day=day, model=spec.name, name=decision.action.value, text=decision.sentence))
         return recorded

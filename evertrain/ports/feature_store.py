@@ -57,8 +57,8 @@ class TableReader(Protocol[Rows_co]):
         Of a column that the table did not have then, all are missing, and of Arrow's null type. Raises UnknownTable.
         """
 
-    def parts(self, feed: Feed, *, version: int, rows: Interval, most_rows: int) -> Sequence[Interval]:
-        """Cuts the interval into parts of about `most_rows` rows at most, which follow each other. No row is read.
+    def parts(self, feed: Feed, *, version: int, rows: Interval, max_rows: int) -> Sequence[Interval]:
+        """Cuts the interval into parts of about `max_rows` rows at most, which follow each other. No row is read.
 
         Raises UnknownTable.
         """

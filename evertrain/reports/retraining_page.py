@@ -23,7 +23,7 @@ class Competitor:
     mark: str
     rows: int
     score: Score | None
-    told: str
+    description: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,13 +53,15 @@ class RetrainingPage:
             if name in last:
                 chosen = name == evaluation.chosen.candidate.name
                 of: Contender | Trial = last[name]
-                mark, told = ("chosen", "chosen") if chosen else ("lost", "")
+                mark, description = ("chosen", "chosen") if chosen else ("lost", "")
             elif name in unusable or name in out:
                 of = trial = unusable.get(name) or out[name]
-                mark, told = "out", trial.unusable or f"out after round {trial.round.number}"
+                mark, description = "out", trial.unusable or f"out after round {trial.round.number}"
             else:
                 continue
-            found.append(Competitor(name=str(candidate), mark=mark, rows=of.rows, score=of.validation, told=told))
+            found.append(
+                Competitor(name=str(candidate), mark=mark, rows=of.rows, score=of.validation, description=description)
+            )
         return tuple(found)
 
     def render(self) -> str:

@@ -69,7 +69,7 @@ def validate_rows(rows: object, features: Sequence[Feature], *, asked_at: dateti
     Raises InvalidRow.
     """
     if not isinstance(rows, list):
-        raise InvalidRow(f"rows: a list of objects, not {_told(rows)}")
+        raise InvalidRow(f"rows: a list of objects, not {_describe(rows)}")
     if not rows:
         raise InvalidRow("rows: the list is empty; at least one row is needed")
     names = {feature.name for feature in features}
@@ -88,14 +88,14 @@ def _age(value: object, asked_at: datetime) -> float | None:
 
 def _validate_row(row: object, features: Sequence[Feature], names: set[str], *, aged: bool, where: str) -> None:
     if not isinstance(row, dict):
-        raise InvalidRow(f"{where}an object of features, not {_told(row)}")
+        raise InvalidRow(f"{where}an object of features, not {_describe(row)}")
     for feature in features:
         if feature.name not in row:
             raise InvalidRow(f"{where}{feature.name}: missing; it must be {_WANTED[feature.kind]}{_or_null(feature)}")
         value = row[feature.name]
         if not _fits(value, feature, aged=aged):
             wanted = _WANTED[feature.kind] + _or_null(feature)
-            raise InvalidRow(f"{where}{feature.name}: must be {wanted}, not {_told(value)}")
+            raise InvalidRow(f"{where}{feature.name}: must be {wanted}, not {_describe(value)}")
     for name in row:
         if name not in names:
             raise InvalidRow(f"{where}{name}: this model has no such feature; it has {', '.join(sorted(names))}")
@@ -117,7 +117,7 @@ def _or_null(feature: Feature) -> str:
     return " or null" if feature.nullable else ""
 
 
-def _told(value: object) -> str:
+def _describe(value: object) -> str:
     """A value as its sender wrote it, cut short."""
     match value:
         case None:

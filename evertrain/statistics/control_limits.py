@@ -42,7 +42,7 @@ class ControlLimits:
 
     Rows of one day share their weather and their schedule, so a day always differs from a month by more than chance
     among independent rows allows. `wasserstein` is in standard deviations, None for what has no order.
-    `jump`: how far one day lies from the day before, in the same unit. `heaviest_share`: no limit, but the largest
+    `jump`: how far one day lies from the day before, in the same unit. `mode_share`: no limit, but the largest
     share that one value had on any day.
     """
 
@@ -50,7 +50,7 @@ class ControlLimits:
     wasserstein: float | None
     jump: float | None
     missing_share: float
-    heaviest_share: float
+    mode_share: float
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -61,7 +61,7 @@ class BlockDistances:
     wasserstein: Array
     jumps: Array
     missing_shares: Array
-    heaviest_shares: Array
+    mode_shares: Array
 
     @classmethod
     def of(cls, baseline: Baseline, days: Sequence[FeatureSketch]) -> Self:
@@ -71,7 +71,7 @@ class BlockDistances:
             wasserstein=_or_nan([each.wasserstein_normalised for each in distances]),
             jumps=_or_nan([_jump(baseline, one, other) for one, other in pairwise(days)]),
             missing_shares=np.array([each.missing_share for each in distances]),
-            heaviest_shares=np.array([baseline.heaviest_share(day) for day in days]),
+            mode_shares=np.array([baseline.mode_share(day) for day in days]),
         )
 
     @property
@@ -93,7 +93,7 @@ class BlockDistances:
             wasserstein=control_limit(self.wasserstein, sigmas=sigmas) if self.has_order else None,
             jump=control_limit(self.jumps, sigmas=JUMP_SIGMAS) if self.has_order else None,
             missing_share=min(1.0, max(missing, float(self.missing_shares.mean()) + MIN_MISSING_INCREASE)),
-            heaviest_share=float(self.heaviest_shares.max()),
+            mode_share=float(self.mode_shares.max()),
         )
 
 

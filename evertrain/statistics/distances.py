@@ -58,7 +58,7 @@ class Baseline:
     def has_order(self) -> bool:
         return self.mean is not None
 
-    def heaviest_share(self, sketch: FeatureSketch) -> float:
+    def mode_share(self, sketch: FeatureSketch) -> float:
         """Of the rows that have a value, the share of its most frequent cell: near 1 where all have the same."""
         counts = sketch.counts[1:]
         return float(counts.max()) / max(1, int(counts.sum()))

@@ -19,29 +19,29 @@ from evertrain.statistics.sketch import FeatureSketch, Sketch
 
 Array = npt.NDArray[np.float64]
 
-FEWEST_ROWS = 50
+MIN_ROWS = 50
 """With fewer, that all are alike may be chance."""
 
-MISSING, OFTEN_MISSING = 0.95, 0.5
+MIN_MISSING_SHARE, MAX_USUAL_MISSING_SHARE = 0.95, 0.5
 """Shares of the batch's rows, and of training's. Between them, it may be bad weather for a sensor."""
 
-ALIKE, SELDOM_ALIKE = 0.9, 0.5
+MAX_MODE_SHARE_OF_A_DAY, MAX_MODE_SHARE = 0.9, 0.5
 """Share of one value on a training day, or in all training rows, that makes it plausible for all rows of a batch."""
 
-NEVER_SEEN = 0.9
+MIN_UNSEEN_SHARE = 0.9
 """Share of a category's values that are new: a code that changed its spelling, not new customers."""
 
-FAR, TIMES_FARTHER = 0.5, 2.0
+MIN_DISTANCE, MIN_TIMES_LIMIT = 0.5, 2.0
 """Standard deviations away, and times as far as one day may lie from the day before, to look for a mishap at all."""
 
-STEADY = 0.3
+MAX_SEASONAL_DISTANCE = 0.3
 """Standard deviations that a day lies from the training rows, at most, where there is no batch before it: a feature
 that wanders more has seasons, and a season is easily taken for a conversion."""
 
-EXPLAINED, NEAR = 0.25, 1.0
+MAX_RESIDUAL_SHARE, MAX_RESIDUAL_DISTANCE = 0.25, 1.0
 """Of the distance, and standard deviations, that the right conversion leaves at most: many explain a part."""
 
-BLURRED, OVERLAP = 12, 0.5
+MAX_BLURRED_CELLS, MIN_OVERLAP = 12, 0.5
 """Cells in which a column that has shrunk keeps no shape, and the share of common range that tells it then."""
 
 
@@ -49,7 +49,7 @@ BLURRED, OVERLAP = 12, 0.5
 class Conversion:
     """What may have happened to a column: value * factor + offset."""
 
-    told: str
+    description: str
     factor: float
     offset: float = 0.0
 
@@ -93,9 +93,9 @@ def find_faults(reference: Reference, sketch: Sketch, *, before: Sketch | None =
     A mishap is sudden and a season is not: so a unit is looked for only in what lies far from the batch before, or,
     without one, from the training rows. Both sketches are of the reference's layout.
     """
-    if sketch.rows < FEWEST_ROWS:
+    if sketch.rows < MIN_ROWS:
         return ()
-    if before is not None and before.rows < FEWEST_ROWS:
+    if before is not None and before.rows < MIN_ROWS:
         before = None
     single = {
         feature.name: fault
@@ -119,7 +119,11 @@ def find_faults(reference: Reference, sketch: Sketch, *, before: Sketch | None =
 def _missing(feature: FeatureReference, sketch: Sketch) -> Fault | None:
     rows, missing = sketch.rows, int(sketch.features[feature.name].counts[0])
     worst = feature.limits.missing_share if feature.limits is not None else 0.0
-    if missing < MISSING * rows or feature.missing_share > OFTEN_MISSING or missing / rows <= worst:
+    if (
+        missing < MIN_MISSING_SHARE * rows
+        or feature.missing_share > MAX_USUAL_MISSING_SHARE
+        or missing / rows <= worst
+    ):
         return None
     message = (
         f"{feature.name}: {missing:,} of {rows:,} values are missing, {feature.missing_share:.1%} were in training"
@@ -131,11 +135,11 @@ def _constant(feature: FeatureReference, sketch: Sketch) -> Fault | None:
     found = sketch.features[feature.name]
     there = int(found.counts[1:].sum())
     usual = (
-        feature.limits.heaviest_share
+        feature.limits.mode_share
         if feature.limits is not None
-        else feature.baseline.heaviest_share(feature.baseline.sketch)
+        else feature.baseline.mode_share(feature.baseline.sketch)
     )
-    if there < FEWEST_ROWS or usual > (ALIKE if feature.limits is not None else SELDOM_ALIKE):
+    if there < MIN_ROWS or usual > (MAX_MODE_SHARE_OF_A_DAY if feature.limits is not None else MAX_MODE_SHARE):
         return None
     value = _only_value(feature, found)
     if value is None or (feature.limits is None and value != "0"):
@@ -159,7 +163,7 @@ def _unknown(feature: FeatureReference, sketch: Sketch) -> Fault | None:
     if not isinstance(layout, CategoryLayout) or layout.is_partial:
         return None
     there = int(counts[1:].sum())
-    if there < FEWEST_ROWS or counts[1] < NEVER_SEEN * there:
+    if there < MIN_ROWS or counts[1] < MIN_UNSEEN_SHARE * there:
         return None
     known = ", ".join(layout.levels[:3])
     message = f"{feature.name}: {counts[1]:,} of {there:,} values were never seen in training, which had {known}"
@@ -185,7 +189,7 @@ class _Placed:
 
     @property
     def is_far(self) -> bool:
-        return self.distance > max(FAR, TIMES_FARTHER * self.limit)
+        return self.distance > max(MIN_DISTANCE, MIN_TIMES_LIMIT * self.limit)
 
     @cached_property
     def distance(self) -> float:
@@ -199,8 +203,8 @@ class _Placed:
     def fits(self, conversion: Conversion) -> bool:
         """Would undoing it explain where the values lie?"""
         if self.is_blurred:
-            return self.overlap(conversion) >= OVERLAP
-        return self.left_by(conversion) <= min(self.limit, NEAR, EXPLAINED * self.distance)
+            return self.overlap(conversion) >= MIN_OVERLAP
+        return self.left_by(conversion) <= min(self.limit, MAX_RESIDUAL_DISTANCE, MAX_RESIDUAL_SHARE * self.distance)
 
     def left_by(self, conversion: Conversion) -> float:
         """The distance that is left when it is undone."""
@@ -210,7 +214,7 @@ class _Placed:
     @property
     def is_blurred(self) -> bool:
         """What has shrunk lies in a few cells, and has no shape left but its lowest and highest value."""
-        return len(self.found[0]) <= BLURRED < len(self.expected[0]) / 4
+        return len(self.found[0]) <= MAX_BLURRED_CELLS < len(self.expected[0]) / 4
 
     def overlap(self, conversion: Conversion) -> float:
         """Of the ranges, when it is undone: what is common over what either has."""
@@ -225,11 +229,11 @@ def _placed(feature: FeatureReference, sketch: Sketch, before: Sketch | None) ->
     if not isinstance(baseline.layout, NumericLayout) or not baseline.deviation or limits is None:
         return None
     limit = limits.wasserstein if before is None else limits.jump
-    if limit is None or (before is None and limit > STEADY):
+    if limit is None or (before is None and limit > MAX_SEASONAL_DISTANCE):
         return None
     expected = baseline.sketch if before is None else before.features[feature.name]
     expected_range, found_range = _range(expected), _range(sketch.features[feature.name])
-    if expected_range is None or found_range is None or baseline.heaviest_share(expected) > SELDOM_ALIKE:
+    if expected_range is None or found_range is None or baseline.mode_share(expected) > MAX_MODE_SHARE:
         return None  # rain is mostly none: any factor that shrinks would explain a downpour
     return _Placed(
         name=feature.name,
@@ -276,7 +280,7 @@ def _converted(far: Sequence[_Placed]) -> dict[str, Fault]:
             code="unit_changed",
             column=column.name,
             message=f"{column.name}: values lie {column.distance:.1f} standard deviations from {column.since}, "
-            f"days at most {column.limit:.1f}; as if converted {conversion.told}",
+            f"days at most {column.limit:.1f}; as if converted {conversion.description}",
         )
         for column in far
         if (conversion := best[column.name]) is not None

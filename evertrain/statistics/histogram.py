@@ -14,7 +14,7 @@ BARS = 32
 _TAIL = 0.01
 """Of either distribution, on each side: they share the outermost bars, so that an outlier flattens nothing."""
 
-_MOST_LEVELS = 16
+_MAX_LEVELS = 16
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,7 @@ def _bulk(places: np.ndarray, counts: Counts) -> tuple[float, float]:
 
 
 def _levels(layout: CategoryLayout, before: Counts, after: Counts) -> list[Bar]:
-    largest = np.argsort(-(before[2:] + after[2:]), kind="stable")[:_MOST_LEVELS]
+    largest = np.argsort(-(before[2:] + after[2:]), kind="stable")[:_MAX_LEVELS]
     bars = [_bar(layout.levels[level], before[2 + level], after[2 + level], before, after) for level in largest]
     rest_before, rest_after = (counts[2:].sum() - counts[2 + largest].sum() for counts in (before, after))
     if rest_before or rest_after:

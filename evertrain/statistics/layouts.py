@@ -22,7 +22,7 @@ ATOM_SHARE = 0.05
 RARE_SHARE = 0.005
 """Levels that are rarer are compared together, so that noise in a hundred small cells does not add up."""
 
-MOST_LEVELS = 1_000
+MAX_LEVELS = 1_000
 """Levels that are told apart. A column with more is nearly a key; the rest is counted with what was never seen."""
 
 BINS = 10
@@ -31,9 +31,9 @@ BINS = 10
 _STEPS = 256
 """Into which a cell is cut to remember where in it the reference's values lie on average."""
 
-_ROWS_FOR_FRAME, _FEWEST_FOR_FRAME, _ROWS_FOR_STEPS = 20_000, 100, 100_000
+_ROWS_FOR_FRAME, _MIN_ROWS_FOR_FRAME, _ROWS_FOR_STEPS = 20_000, 100, 100_000
 
-_DOUBT = 20.0
+_PRIOR_ROWS = 20.0
 """Rows at a cell's middle that are added to those of the reference before their average is taken."""
 
 
@@ -207,7 +207,7 @@ def _numeric_layout(values: Numbers) -> NumericLayout:
     )
 
 
-def evenly_chosen(rows: int, wanted: int) -> npt.NDArray[np.intp]:
+def evenly_spaced_sample(rows: int, wanted: int) -> npt.NDArray[np.intp]:
     """Indices of about so many rows, from all over: the golden ratio falls in with no period of theirs."""
     if rows <= wanted:
         return np.arange(rows)
@@ -215,7 +215,7 @@ def evenly_chosen(rows: int, wanted: int) -> npt.NDArray[np.intp]:
 
 
 def _some_of(values: Numbers, rows: int) -> Numbers:
-    return values if len(values) <= rows else values[evenly_chosen(len(values), rows)]
+    return values if len(values) <= rows else values[evenly_spaced_sample(len(values), rows)]
 
 
 def _steps(values: Numbers, centre: float, scale: float, used: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
@@ -228,7 +228,7 @@ def _steps(values: Numbers, centre: float, scale: float, used: npt.NDArray[np.ui
         sums = np.bincount(cells, weights=(values - centre) / scale, minlength=float_cells.CELLS)[used]
         rows = np.bincount(cells, minlength=float_cells.CELLS)[used]
         middle = lower + (upper - lower) / 2
-        within = ((sums + _DOUBT * middle) / (rows + _DOUBT) - lower) / (upper - lower)
+        within = ((sums + _PRIOR_ROWS * middle) / (rows + _PRIOR_ROWS) - lower) / (upper - lower)
     return np.clip(np.nan_to_num(within, nan=0.5) * _STEPS, 0, _STEPS - 1).astype(np.uint8)
 
 
@@ -249,7 +249,7 @@ def _frame(finite: Numbers) -> tuple[float, float]:
     whatever spread there is.
     """
     rest = _without_heavy(_some_of(finite, _ROWS_FOR_FRAME))
-    if len(rest) < _FEWEST_FOR_FRAME:
+    if len(rest) < _MIN_ROWS_FOR_FRAME:
         rest = _without_heavy(finite)
     if not len(rest):
         rest = finite
@@ -286,7 +286,7 @@ def _category_layout(column: Categories) -> CategoryLayout:
     rows = np.bincount(column.codes + 1, minlength=1 + len(column.levels))[1:]
     tally = {level: int(count) for level, count in zip(column.levels, rows, strict=True) if count}
     ordered = sorted(tally, key=lambda level: (-tally[level], level))
-    kept = ordered[:MOST_LEVELS]
+    kept = ordered[:MAX_LEVELS]
     few = RARE_SHARE * sum(tally.values())
     rare = sum(tally[level] < few for level in kept)
     return CategoryLayout(levels=tuple(kept), rare=rare, is_partial=len(ordered) > len(kept))

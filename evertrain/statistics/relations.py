@@ -23,35 +23,35 @@ from evertrain.statistics.layouts import (
     Column,
     Counts,
     NumericLayout,
-    evenly_chosen,
+    evenly_spaced_sample,
 )
 from evertrain.statistics.moments import Moments
 from evertrain.statistics.slicing import select_rows
 
 Array = npt.NDArray[np.float64]
 
-MOST_COLUMNS = 64
+MAX_COLUMNS = 64
 """Scores that are related to each other. Cost and size grow with their square."""
 
-LEVELS_OF_A_FEATURE, SMALLEST_LEVEL = 6, 0.05
+MAX_LEVELS_PER_FEATURE, MIN_LEVEL_SHARE = 6, 0.05
 """The most frequent levels of a category get a score each, where they have at least this share of the rows."""
 
-LEAST_EXPLAINED = 0.1
+MIN_EXPLAINED_SHARE = 0.1
 """Of a feature's variance by the others, or there is no relation that could break."""
 
-SMALLEST_EFFECT = 1.25
+MIN_SPREAD = 1.25
 """Residual variance over that of training. Less does not matter, however sure it is."""
 
 _GRID = 256
 """Scores are whole multiples of 1/256, so that their products are summed without rounding, in any order."""
 
 _RIDGE = 0.02
-ENOUGH_ROWS = 1 << 12
+SAMPLE_ROWS = 1 << 12
 """Of a part of a batch, evenly chosen: the spread is then known to 3 %, an eighth of the least that matters."""
 
 _CHUNK = 1 << 12
 _SMALLEST_SPREAD = 1e-3
-_KURTOSIS = 5.0
+_RESIDUAL_KURTOSIS = 5.0
 """Of residuals, for how far their variance varies by chance: scores are bounded, so it is seldom more."""
 
 
@@ -84,11 +84,11 @@ class Scores:
     baselines: Mapping[str, Baseline]
     scores: tuple[Score, ...]
 
-    def moments(self, columns: Mapping[str, Column], *, most_rows: int = ENOUGH_ROWS) -> Moments:
+    def moments(self, columns: Mapping[str, Column], *, max_rows: int = SAMPLE_ROWS) -> Moments:
         """Of all rows, or of so many of them, from all over."""
         rows = len(columns[self.scores[0].feature])
-        if rows > most_rows:
-            columns = select_rows(columns, evenly_chosen(rows, most_rows))
+        if rows > max_rows:
+            columns = select_rows(columns, evenly_spaced_sample(rows, max_rows))
         columns = {score.feature: columns[score.feature] for score in self.scores}
         total = np.zeros((1 + len(self.scores),) * 2, dtype=np.int64)
         for matrix in self._matrices(columns):
@@ -167,11 +167,13 @@ class Relations:
             if model.unexplained
         }
 
-    def allowed_by_chance(self, *, rows: int) -> float:
+    def null_quantile(self, *, rows: int) -> float:
         """The spread that one of all features' residuals exceeds by chance in one of a hundred batches."""
         tests = max(1, len(self._models))
         deviations = NormalDist().inv_cdf(1 - 0.01 / tests)
-        return 1 + deviations * math.sqrt((_KURTOSIS - 1) * (1 / max(1, rows) + 1 / max(1, self.moments.rows)))
+        return 1 + deviations * math.sqrt(
+            (_RESIDUAL_KURTOSIS - 1) * (1 / max(1, rows) + 1 / max(1, self.moments.rows))
+        )
 
     def spread_of_days(self, feature: str) -> float:
         """Beyond it, a day is unlike the days of the training window; 0 where days were not told apart."""
@@ -190,7 +192,7 @@ class Relations:
             others = np.flatnonzero(names != feature)
             if len(others) and np.trace(self._covariance[np.ix_(own, own)]) > 0:
                 model = _regress(self._covariance, own, others)
-                if model.explained >= LEAST_EXPLAINED:
+                if model.explained >= MIN_EXPLAINED_SHARE:
                     found[feature] = model
         return found
 
@@ -250,10 +252,10 @@ def scores_of(baselines: Mapping[str, Baseline]) -> tuple[Score, ...]:
         Score(name, level)
         for name, baseline in baselines.items()
         if isinstance(baseline.layout, CategoryLayout)
-        for level in baseline.layout.levels[:LEVELS_OF_A_FEATURE]
-        if SMALLEST_LEVEL <= _share(baseline, baseline.layout, level) < 1
+        for level in baseline.layout.levels[:MAX_LEVELS_PER_FEATURE]
+        if MIN_LEVEL_SHARE <= _share(baseline, baseline.layout, level) < 1
     ]
-    return tuple((numbers + levels)[:MOST_COLUMNS])
+    return tuple((numbers + levels)[:MAX_COLUMNS])
 
 
 def _share(baseline: Baseline, layout: CategoryLayout, level: str) -> float:

@@ -10,11 +10,11 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-SMALLEST_EXPECTED = 5.0
+MIN_EXPECTED_COUNT = 5.0
 """Cells where fewer rows are expected are counted together (Cochran, Biometrics 10, 1954)."""
 
-_ENOUGH = 1e-16
-_MOST_TERMS = 100_000
+_PRECISION = 1e-16
+_MAX_TERMS = 100_000
 
 
 def kolmogorov_smirnov_p_value(distance: float, *, reference_rows: int, current_rows: int) -> float:
@@ -30,10 +30,10 @@ def kolmogorov_smirnov_p_value(distance: float, *, reference_rows: int, current_
     if not reference_rows or not current_rows:
         return 1.0
     root = math.sqrt(reference_rows * current_rows / (reference_rows + current_rows))
-    return kolmogorov_tail((root + 0.12 + 0.11 / root) * distance)
+    return kolmogorov_survival((root + 0.12 + 0.11 / root) * distance)
 
 
-def kolmogorov_tail(value: float) -> float:
+def kolmogorov_survival(value: float) -> float:
     """P(K >= value) of Kolmogorov's distribution."""
     if value <= 0:
         return 1.0
@@ -59,13 +59,13 @@ def contingency_p_value(reference: npt.ArrayLike, current: npt.ArrayLike) -> flo
     if not rows.all():
         return 1.0
     expected = _expected(counts, rows)
-    few = expected.min(axis=0) < SMALLEST_EXPECTED
+    few = expected.min(axis=0) < MIN_EXPECTED_COUNT
     if few.any():
         counts = np.column_stack([counts[:, ~few], counts[:, few].sum(axis=1)])
         expected = _expected(counts, rows)
     counts, expected = counts[:, expected[0] > 0], expected[:, expected[0] > 0]
     statistic = float(((counts - expected) ** 2 / expected).sum())
-    return chi_squared_tail(statistic, degrees=counts.shape[1] - 1)
+    return chi_squared_survival(statistic, degrees=counts.shape[1] - 1)
 
 
 def psi_null_quantile(*, reference_rows: int, current_rows: int, cells: int, probability: float) -> float:
@@ -78,29 +78,29 @@ def psi_null_quantile(*, reference_rows: int, current_rows: int, cells: int, pro
     """
     if cells < 2 or not reference_rows or not current_rows:
         return 0.0
-    return chi_squared_bound(probability, degrees=cells - 1) * (1 / reference_rows + 1 / current_rows)
+    return chi_squared_quantile(probability, degrees=cells - 1) * (1 / reference_rows + 1 / current_rows)
 
 
 @lru_cache(maxsize=4096)
-def chi_squared_bound(probability: float, *, degrees: int) -> float:
+def chi_squared_quantile(probability: float, *, degrees: int) -> float:
     """What a chi-squared variable exceeds with this probability, by bisection.
 
-    >>> round(chi_squared_bound(0.05, degrees=9), 3)
+    >>> round(chi_squared_quantile(0.05, degrees=9), 3)
     16.919
     """
     low, high = 0.0, 10.0 * degrees + 1_000
     for _ in range(60):
         middle = (low + high) / 2
-        low, high = (middle, high) if chi_squared_tail(middle, degrees=degrees) > probability else (low, middle)
+        low, high = (middle, high) if chi_squared_survival(middle, degrees=degrees) > probability else (low, middle)
     return high
 
 
-def chi_squared_tail(value: float, *, degrees: int) -> float:
+def chi_squared_survival(value: float, *, degrees: int) -> float:
     """P(X >= value): the regularised upper incomplete gamma function at degrees / 2 and value / 2.
 
     By its series below the mean and by Lentz's continued fraction above (Press et al., Numerical Recipes, 6.2).
 
-    >>> round(chi_squared_tail(16.919, degrees=9), 4)
+    >>> round(chi_squared_survival(16.919, degrees=9), 4)
     0.05
     """
     if degrees < 1 or value <= 0:
@@ -130,10 +130,10 @@ def _expected(counts: npt.NDArray[np.float64], rows: npt.NDArray[np.float64]) ->
 
 def _lower_series(shape: float, x: float) -> float:
     term = total = 1 / shape
-    for step in range(1, _MOST_TERMS):
+    for step in range(1, _MAX_TERMS):
         term *= x / (shape + step)
         total += term
-        if term < total * _ENOUGH:
+        if term < total * _PRECISION:
             break
     return total
 
@@ -143,13 +143,13 @@ def _upper_fraction(shape: float, x: float) -> float:
     b = x + 1 - shape
     c, d = 1 / tiny, 1 / b
     fraction = d
-    for step in range(1, _MOST_TERMS):
+    for step in range(1, _MAX_TERMS):
         a = -step * (step - shape)
         b += 2
         d = 1 / (a * d + b or tiny)
         c = b + a / c or tiny
         change = d * c
         fraction *= change
-        if abs(change - 1) < _ENOUGH * 10:
+        if abs(change - 1) < _PRECISION * 10:
             break
     return fraction

@@ -11,10 +11,10 @@ from evertrain.statistics.layouts import Categories, Column
 
 Rows = npt.NDArray[np.bool_]
 
-MOST_LEVELS = 10
+MAX_LEVELS = 10
 """Of a column: its most frequent ones. Each costs as much to keep as the whole."""
 
-SMALLEST_SHARE = 0.01
+MIN_SLICE_SHARE = 0.01
 
 _FLAGS = {"False": 0.0, "True": 1.0}
 
@@ -23,9 +23,9 @@ def levels_of(name: str, column: Column) -> list[Slice]:
     """The slices of a categorical or boolean column that are worth watching, the most frequent first."""
     found = column.levels if isinstance(column, Categories) else tuple(_FLAGS)
     rows = {level: int(rows_of(Slice(column=name, level=level), column).sum()) for level in found}
-    kept = [level for level in rows if rows[level] >= max(1, SMALLEST_SHARE * len(column))]
+    kept = [level for level in rows if rows[level] >= max(1, MIN_SLICE_SHARE * len(column))]
     return [Slice(column=name, level=level) for level in sorted(kept, key=lambda each: (-rows[each], each))][
-        :MOST_LEVELS
+        :MAX_LEVELS
     ]
 
 

@@ -10,7 +10,7 @@ from evertrain.statistics.distances import MeasuredDistances, distances_between
 from evertrain.statistics.faults import find_faults
 from evertrain.statistics.measures import shares
 from evertrain.statistics.reference import FeatureReference, Reference
-from evertrain.statistics.relations import SMALLEST_EFFECT, Relations, Residual
+from evertrain.statistics.relations import MIN_SPREAD, Relations, Residual
 from evertrain.statistics.significance import benjamini_hochberg, psi_null_quantile
 from evertrain.statistics.sketch import FeatureSketch, OtherLayout, Sketch
 
@@ -85,9 +85,9 @@ def _judge_features(
 def _judge_relations(relations: Relations | None, sketch: Sketch) -> tuple[RelationDrift, ...] | None:
     if relations is None or sketch.moments is None:
         return None
-    chance = relations.allowed_by_chance(rows=sketch.moments.rows)
+    chance = relations.null_quantile(rows=sketch.moments.rows)
     return tuple(
-        _judge_relation(residual, max(SMALLEST_EFFECT, chance, relations.spread_of_days(feature)))
+        _judge_relation(residual, max(MIN_SPREAD, chance, relations.spread_of_days(feature)))
         for feature, residual in relations.residuals(sketch.moments).items()
     )
 

@@ -44,7 +44,7 @@ def ages(times: Any, event_times: Any) -> Any:
     The same bits as Python's quotient of two timedeltas: microseconds fit into a float64 exactly for 285 years.
     """
     microseconds = pc.cast(pc.subtract(event_times, times), pa.int64())
-    return pc.divide(pc.cast(microseconds, pa.float64(), safe=False), _MICROSECONDS_A_DAY)
+    return pc.divide(pc.cast(microseconds, pa.float64(), safe=False), _MICROSECONDS_PER_DAY)
 
 
 def in_one_piece(parts: Iterable[pa.Table]) -> pa.Table:
@@ -94,5 +94,5 @@ def _scalar(kind: pa.DataType, value: npt.NDArray[Any]) -> pa.Scalar:
 
 
 _NAN = _scalar(pa.float64(), np.array([np.nan]))
-_MICROSECONDS_A_DAY = _scalar(pa.float64(), np.array([86_400e6]))
+_MICROSECONDS_PER_DAY = _scalar(pa.float64(), np.array([86_400e6]))
 _NO_CODE = _scalar(pa.int32(), np.array([-1], dtype=np.int32))

@@ -22,7 +22,7 @@ from evertrain.tables.digest import digest_of
 
 Value = bool | float | str | None
 
-ROWS_ASKED_AT_ONCE = 50_000
+ROWS_PER_PREDICTION = 50_000
 
 
 class TrainingRows(Protocol):
@@ -79,8 +79,8 @@ class LabelledRows:
     def predicted_by(self, model: FlatModel) -> npt.NDArray[np.float64]:
         """Shape (rows,): what the artifact answers. Some rows at a time: as a caller would send them, they take ten
         times the memory."""
-        starts = range(0, len(self), ROWS_ASKED_AT_ONCE)
-        parts = (replace(self, table=self.table.slice(start, ROWS_ASKED_AT_ONCE)) for start in starts)
+        starts = range(0, len(self), ROWS_PER_PREDICTION)
+        parts = (replace(self, table=self.table.slice(start, ROWS_PER_PREDICTION)) for start in starts)
         asked = (part.values(model.feature_names) for part in parts)
         return np.array([answer for rows in asked for answer in model.predict(rows)], dtype=np.float64)
 

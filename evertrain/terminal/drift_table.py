@@ -60,8 +60,8 @@ def _of_relations(found: Findings) -> str:
 
 
 def _of_slices(found: Findings) -> str:
-    told = (f"{each.of} {each.status.value.replace('_', ' ')} ({each.rows:,} rows)" for each in found.slices)
-    return f"Slices: {', '.join(told)}."
+    descriptions = (f"{each.of} {each.status.value.replace('_', ' ')} ({each.rows:,} rows)" for each in found.slices)
+    return f"Slices: {', '.join(descriptions)}."
 
 
 def _bar(share: float, *, width: int = 12) -> str:

@@ -121,8 +121,10 @@ def statuses(found: Sequence[ModelStatus]) -> None:
             table.add_row("quarantined", f"[red]{status.consecutive_quarantines} in a row[/]")
         if status.last_decision:
             decision = status.last_decision.decision
-            told = f"{coloured(decision.action)} on {_when(status.last_decision.decided_at)}: {decision.sentence}"
-            table.add_row("last decision", told)
+            description = (
+                f"{coloured(decision.action)} on {_when(status.last_decision.decided_at)}: {decision.sentence}"
+            )
+            table.add_row("last decision", description)
         if status.last_outcome:
             table.add_row("last outcome", f"{status.last_outcome.name}: {status.last_outcome.sentence}")
         table.add_row("retraining", "running" if status.retraining_running else "not running")
@@ -163,7 +165,7 @@ def retraining(page: RetrainingPage, *, out: Path) -> None:
         value, interval = (
             ("–", "–") if score is None else (f"{score.value:.4f}", f"{score.low:.4f} to {score.high:.4f}")
         )
-        table.add_row(each.name, f"{each.rows:,}", value, interval, escape(each.told))
+        table.add_row(each.name, f"{each.rows:,}", value, interval, escape(each.description))
     console.print(table)
     console.print(f"the gate: {escape(page.version.gate.sentence)}")
     console.print(f"the whole of it is in {out}")
@@ -186,8 +188,8 @@ def groups(groups: Iterable[FeatureGroup], users: Mapping[str, Sequence[str]]) -
 
 
 def rows(feed: str, table: "pa.Table", *, head: int, is_all: bool, out: Path | None) -> None:
-    told = f"{table.num_rows:,} rows" if is_all else f"the first {head:,} rows"
-    shown = _table(f"{feed}: {told}", *table.column_names)
+    description = f"{table.num_rows:,} rows" if is_all else f"the first {head:,} rows"
+    shown = _table(f"{feed}: {description}", *table.column_names)
     for row in table.slice(0, head).to_pylist():
         shown.add_row(*(escape(_cell(value)) for value in row.values()))
     console.print(shown if table.num_rows else f"{feed}: no rows")

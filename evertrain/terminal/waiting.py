@@ -8,7 +8,7 @@ from evertrain.domain.errors import EvertrainError
 
 T = TypeVar("T")
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.03, 0.2
+_FIRST_PAUSE, _MAX_PAUSE = 0.03, 0.2
 
 
 class WaitedTooLong(EvertrainError):
@@ -24,5 +24,5 @@ def wait_until(ask: Callable[[], T | None], *, seconds: float, for_what: str) ->
                 f"waited {seconds:g} s for {for_what}: look at the functions' logs and at the dead-letter queues"
             )
         time.sleep(pause)
-        pause = min(pause * 1.3, _LONGEST_PAUSE)
+        pause = min(pause * 1.3, _MAX_PAUSE)
     return answer

@@ -29,9 +29,9 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         else:
             _evaluate(asked.plan, asked.round)
     except EvertrainError as error:
-        told = f"{type(error).__name__}: {error}"
-        print(told, file=sys.stderr)
-        _leave_behind(asked.plan, told)
+        sentence = f"{type(error).__name__}: {error}"
+        print(sentence, file=sys.stderr)
+        _leave_behind(asked.plan, sentence)
         return 1
     return 0
 

@@ -16,7 +16,7 @@ from evertrain.domain.landing.label_reports import LabelReport
 from evertrain.use_cases.landing.report_labels import InvalidReport, UnknownModel
 from lambdas.collect.wiring import land_labels, report_labels
 
-LONGEST_BODY = 200_000
+MAX_BODY_BYTES = 200_000
 """Bytes: a report is one message of a queue, which takes 256 KB."""
 
 logger = logging.getLogger(__name__)
@@ -36,8 +36,8 @@ def report_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     except Exception:
         # The caller gets a name to ask for, the log has the trace.
         logger.exception("report_failed request=%s", report_id)
-        told = f"the labels were not kept; the request id is {report_id}"
-        return _answer(500, {"error": told, "request_id": report_id})
+        sentence = f"the labels were not kept; the request id is {report_id}"
+        return _answer(500, {"error": sentence, "request_id": report_id})
     logger.info("labels_reported model=%s labels=%d request=%s", model, len(report.labels), report_id)
     return _answer(202, {"model": model, "report_id": report_id, "accepted": len(report.labels)})
 
@@ -62,8 +62,10 @@ def _body(event: dict[str, Any]) -> Any:
     raw = event.get("body") or ""
     try:
         body = base64.b64decode(raw) if event.get("isBase64Encoded") else raw.encode()
-        if len(body) > LONGEST_BODY:
-            raise InvalidReport(f"the body has {len(body):,} bytes, {LONGEST_BODY:,} are allowed; send fewer labels")
+        if len(body) > MAX_BODY_BYTES:
+            raise InvalidReport(
+                f"the body has {len(body):,} bytes, {MAX_BODY_BYTES:,} are allowed; send fewer labels"
+            )
         return json.loads(body)
     except (ValueError, RecursionError) as error:
         raise InvalidReport(f"the body is not JSON: {error}") from error

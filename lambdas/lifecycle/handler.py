@@ -88,17 +88,17 @@ def finish(payload: Payload) -> dict[str, Any]:
     name = field(payload, "outcome")
     # Registering is not reached by every retraining, and only a failed one has an error.
     error, cause = payload.get("error") or "", payload.get("cause") or ""
-    told = payload.get("sentence") or ""
+    sentence = payload.get("sentence") or ""
     if error or cause:
         by_container = wiring.runs().failure(model, decision_id) if error == "States.TaskFailed" else None
-        told = sentence_of_failure(*(("", by_container) if by_container else (error, cause)))
-        name = outcome_of_failure(told) if name == EventName.RETRAIN_FAILED else name
+        sentence = sentence_of_failure(*(("", by_container) if by_container else (error, cause)))
+        name = outcome_of_failure(sentence) if name == EventName.RETRAIN_FAILED else name
     outcome = wiring.finish_retraining().run(
         model=model,
         decision_id=decision_id,
         name=name,
         version=payload.get("version") or "",
-        sentence=told,
+        sentence=sentence,
     )
     logger.info(
         "finished model=%s decision=%s outcome=%s version=%s sentence=%r",

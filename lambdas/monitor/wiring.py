@@ -30,7 +30,7 @@ from evertrain.use_cases.landing.record_batch import RecordBatch
 from evertrain.use_cases.monitoring.compare_batch import CompareBatch
 from evertrain.use_cases.monitoring.watch_requests import WatchRequests
 
-PARTS_OF_THE_SMALLEST = 4
+MIN_PARTS = 4
 """Into how many parts an object is cut that is just too large for one function."""
 
 
@@ -74,8 +74,8 @@ def check_large_batch() -> CheckLargeBatch:
         compare=shared.compare,
         record=shared.record,
         clock=shared.clock,
-        most_bytes=settings.large_object_bytes,
-        part_bytes=settings.large_object_bytes // PARTS_OF_THE_SMALLEST,
+        max_bytes=settings.large_object_bytes,
+        part_bytes=settings.large_object_bytes // MIN_PARTS,
     )
 
 

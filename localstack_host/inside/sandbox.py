@@ -17,7 +17,7 @@ from pathlib import Path
 
 from localstack_host.inside.runtime_api import RuntimeApi
 
-LARGEST_RESPONSE_BYTES = 6 * 1024 * 1024 + 100
+MAX_RESPONSE_BYTES = 6 * 1024 * 1024 + 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,8 +159,8 @@ class Sandbox:
                 self._ready.set_exception(InitialisationFailed(error))
 
     def responded(self, request_id: str, payload: bytes) -> None:
-        if len(payload) > LARGEST_RESPONSE_BYTES:
-            message = f"Response payload size exceeded maximum allowed payload size ({LARGEST_RESPONSE_BYTES} bytes)."
+        if len(payload) > MAX_RESPONSE_BYTES:
+            message = f"Response payload size exceeded maximum allowed payload size ({MAX_RESPONSE_BYTES} bytes)."
             self.failed(request_id, failure("Function.ResponseSizeTooLarge", message))
         else:
             self._finish(request_id, Outcome(payload=payload, is_error=False))

@@ -47,7 +47,7 @@ def maintain(store: Store) -> None:
     for number in count():
         now = NOW + timedelta(days=31 * (number % 2))
         try:
-            done = store.maintenance(recent_hours=24, many_files=4).maintain(FEATURES, needed=(), now=now)
+            done = store.maintenance(recent_hours=24, min_files_to_merge=4).maintain(FEATURES, needed=(), now=now)
         except DeltaError as failed:
             print(f"the next one does it: {failed}", flush=True)
         else:

@@ -85,7 +85,7 @@ class Monitor:
             clock=self.clock,
         )
 
-    def check_large(self, *, most_bytes: int = 0, part_bytes: int = 1) -> CheckLargeBatch:
+    def check_large(self, *, max_bytes: int = 0, part_bytes: int = 1) -> CheckLargeBatch:
         """By default everything is large, and every row group a part."""
         return CheckLargeBatch(
             project=self.project,
@@ -99,7 +99,7 @@ class Monitor:
             compare=self.compare,
             record=self.record,
             clock=self.clock,
-            most_bytes=most_bytes,
+            max_bytes=max_bytes,
             part_bytes=part_bytes,
         )
 

@@ -120,7 +120,7 @@ def test_an_unfinished_bundle_is_made_anew(root: Path) -> None:
 
 
 def test_a_bundle_beyond_the_limit_is_refused(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bundles, "LAMBDA_MAXIMUM_BYTES", 10)
+    monkeypatch.setattr(bundles, "LAMBDA_MAX_BYTES", 10)
     with pytest.raises(BundleFailed, match="serving: 0 MiB unzipped; AWS allows"):
         built(root)
 

@@ -10,7 +10,7 @@ from evertrain.domain.events import SOURCE, Event
 if TYPE_CHECKING:
     from mypy_boto3_events import EventBridgeClient
 
-_AT_ONCE = 10
+_MAX_ENTRIES = 10
 """Entries that PutEvents takes."""
 
 
@@ -25,8 +25,8 @@ class EventBridgeBus:
 
     def publish(self, events: Sequence[Event]) -> None:
         """Raises EventsNotPublished; those before it may be out, so consumers bear repeats."""
-        for start in range(0, len(events), _AT_ONCE):
-            some = events[start : start + _AT_ONCE]
+        for start in range(0, len(events), _MAX_ENTRIES):
+            some = events[start : start + _MAX_ENTRIES]
             answer = self._client.put_events(
                 Entries=[
                     {

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
-_LONGEST_SUBJECT = 100
+_MAX_SUBJECT_LENGTH = 100
 """Characters that SNS takes, and they must be ASCII without line breaks."""
 
 
@@ -16,4 +16,4 @@ class SnsHumanChannel:
 
     def call(self, *, subject: str, message: str) -> None:
         line = " ".join(subject.encode("ascii", "replace").decode().split())
-        self._client.publish(TopicArn=self._topic_arn, Subject=line[:_LONGEST_SUBJECT], Message=message)
+        self._client.publish(TopicArn=self._topic_arn, Subject=line[:_MAX_SUBJECT_LENGTH], Message=message)

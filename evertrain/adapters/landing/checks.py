@@ -15,7 +15,7 @@ from evertrain.domain.landing.feeds import CLOCK_SKEW, EARLIEST, EVENT_TIME, Fee
 from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.tables.columns import TIMESTAMP
 
-_LONGEST_MESSAGE = 240
+_MAX_MESSAGE_LENGTH = 240
 """Characters. One stray quote makes a cell of half a file, and faults travel in events of at most 256 KB."""
 
 _TRUE, _FALSE = ["true", "True", "TRUE", "1"], ["false", "False", "FALSE", "0"]
@@ -159,11 +159,11 @@ class Checker:
             return
         self._where(checked, column.name, "not_finite", pc.invert(pc.is_finite(values)), "are not finite")
         if column.minimum is not None:
-            told = f"are below the minimum {column.minimum:g}"
-            self._where(checked, column.name, "out_of_range", pc.less(values, column.minimum), told)
+            description = f"are below the minimum {column.minimum:g}"
+            self._where(checked, column.name, "out_of_range", pc.less(values, column.minimum), description)
         if column.maximum is not None:
-            told = f"are above the maximum {column.maximum:g}"
-            self._where(checked, column.name, "out_of_range", pc.greater(values, column.maximum), told)
+            description = f"are above the maximum {column.maximum:g}"
+            self._where(checked, column.name, "out_of_range", pc.greater(values, column.maximum), description)
         if self.schema.binary:
             # Not `is_in`: to it -0.0 is another number than 0.0.
             other = pc.and_(pc.not_equal(values, 0.0), pc.not_equal(values, 1.0))
@@ -174,21 +174,21 @@ class Checker:
             self._not_too_early(checked, EVENT_TIME)
             latest = pa.scalar(self.now + CLOCK_SKEW, TIMESTAMP)
             late = pc.greater(checked.columns[EVENT_TIME], latest)
-            told = f"are in the future; it is {self.now:%Y-%m-%d %H:%M} UTC"
-            self._where(checked, EVENT_TIME, "future_event_time", late, told)
+            description = f"are in the future; it is {self.now:%Y-%m-%d %H:%M} UTC"
+            self._where(checked, EVENT_TIME, "future_event_time", late, description)
 
     def _not_too_early(self, checked: Checked, name: str) -> None:
         early = pc.less(checked.columns[name], pa.scalar(EARLIEST, TIMESTAMP))
         self._where(checked, name, "out_of_range", early, f"are before {EARLIEST.year}")
 
-    def _where(self, checked: Checked, name: str, code: str, bad: Values, told: str) -> None:
+    def _where(self, checked: Checked, name: str, code: str, bad: Values, description: str) -> None:
         count = pc.sum(bad).as_py() or 0
         if count:
             values = checked.columns[name].filter(pc.fill_null(bad, False))
             # Times as text by Arrow: Python's own end at the year 9999.
             is_time = pa.types.is_timestamp(values.type)
             example = (_seconds_as_text(values) if is_time else values)[0].as_py()
-            message = f"{name}: {count} of {len(bad)} values {told}, such as {example}"
+            message = f"{name}: {count} of {len(bad)} values {description}, such as {example}"
             _fault(checked, code, name, message)
 
     def _duplicates(self, checked: Checked) -> None:
@@ -244,8 +244,8 @@ def missing_faults(missing: Mapping[str, int], rows: int, schema: FeedSchema) ->
     for column in schema.columns:
         share = missing[column.name] / rows
         if column.maximum_missing is not None and share > column.maximum_missing:
-            told = f"{share:.1%} of the values are missing, {column.maximum_missing:.1%} may be"
-            yield Fault(code="too_many_missing", column=column.name, message=f"{column.name}: {told}")
+            description = f"{share:.1%} of the values are missing, {column.maximum_missing:.1%} may be"
+            yield Fault(code="too_many_missing", column=column.name, message=f"{column.name}: {description}")
 
 
 def _several(rows: pa.Table, names: list[str]) -> pa.Table:
@@ -266,15 +266,15 @@ class _ZoneMissing(_WrongType):
     code = "time_zone_missing"
 
 
-def _read(values: Values, wanted: Any, told: str, *, or_else: Any = None) -> Values:
+def _read(values: Values, wanted: Any, description: str, *, or_else: Any = None) -> Values:
     """Text as the wanted type, or else as another one. Names a value that cannot be read."""
     for reading in filter(None, (wanted, or_else)):
         with suppress(pa.ArrowInvalid):
             return pc.cast(values, reading)
     for value in values.drop_null().unique().to_pylist():
         if not _reads(value, wanted, or_else):
-            raise _WrongType(f"must be {told}, not {value!r}")
-    raise _WrongType(f"must be {told} in one form, but some rows have a time zone and some have none")
+            raise _WrongType(f"must be {description}, not {value!r}")
+    raise _WrongType(f"must be {description} in one form, but some rows have a time zone and some have none")
 
 
 def _reads(value: str, *readings: Any) -> bool:
@@ -285,10 +285,10 @@ def _reads(value: str, *readings: Any) -> bool:
     return False
 
 
-def _refuse_others(values: Values, known: Values, told: str) -> None:
+def _refuse_others(values: Values, known: Values, description: str) -> None:
     others = values.filter(pc.and_(pc.is_valid(values), pc.invert(known)))
     if len(others):
-        raise _WrongType(f"must be {told}, not {others[0].as_py()!r}")
+        raise _WrongType(f"must be {description}, not {others[0].as_py()!r}")
 
 
 def _seconds_as_text(times: Values) -> Values:
@@ -297,5 +297,5 @@ def _seconds_as_text(times: Values) -> Values:
 
 def _fault(checked: Checked, code: str, column: str, message: str) -> None:
     message += checked.place
-    shown = message if len(message) <= _LONGEST_MESSAGE else f"{message[: _LONGEST_MESSAGE - 1]}…"
+    shown = message if len(message) <= _MAX_MESSAGE_LENGTH else f"{message[: _MAX_MESSAGE_LENGTH - 1]}…"
     checked.faults.append(Fault(code=code, column=column, message=shown))

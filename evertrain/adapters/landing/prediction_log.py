@@ -18,7 +18,7 @@ from evertrain.domain.landing.predictions import Answered
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
-LARGEST_MESSAGE = 240_000
+MAX_MESSAGE_LENGTH = 240_000
 """Characters; what is around a message counts too."""
 
 
@@ -41,7 +41,7 @@ class SqsPredictionLog:
             self._client.send_message(QueueUrl=self._queue_url, MessageBody=message)
 
 
-def packed(answered: Answered, *, largest: int = LARGEST_MESSAGE) -> Iterator[str]:
+def packed(answered: Answered, *, largest: int = MAX_MESSAGE_LENGTH) -> Iterator[str]:
     """As messages of at most so many characters. Raises RowTooLarge."""
     message = base64.b64encode(zlib.compress(_document(answered), 1)).decode()
     if len(message) <= largest:

@@ -39,7 +39,7 @@ from evertrain.domain.project.model import Project
 from evertrain.ports.batch_reader import BatchRejected
 from evertrain.tables.columns import feature_column
 
-ROWS_AT_A_TIME = 1 << 18
+ROWS_PER_CHUNK = 1 << 18
 CSV_BLOCK = 1 << 24
 """Bytes."""
 
@@ -178,7 +178,7 @@ class _Kept:
         self._first = table if self._first is None else self._first
         stamps = pa.repeat(pa.scalar(self._ingested_at, self._stored.field(INGESTED_AT).type), table.num_rows)
         stored = table.append_column(INGESTED_AT, stamps).select(self._stored.names)
-        self._writer.write_table(stored.cast(self._stored), row_group_size=ROWS_AT_A_TIME)
+        self._writer.write_table(stored.cast(self._stored), row_group_size=ROWS_PER_CHUNK)
 
     def _keys_of(self, table: pa.Table) -> Keys:
         return keys_of(table, self._schema.key, label=self._schema.label)
@@ -286,7 +286,7 @@ def _begins_with(body: BinaryIO, magic: bytes) -> bool:
 
 def _parquet_parts(body: BinaryIO, groups: Sequence[int] | None = None) -> Iterator[pa.Table]:
     with pq.ParquetFile(_Unclosed(body), pre_buffer=False) as file:
-        for batch in file.iter_batches(batch_size=ROWS_AT_A_TIME, row_groups=groups):
+        for batch in file.iter_batches(batch_size=ROWS_PER_CHUNK, row_groups=groups):
             batch.validate(full=True)  # Parquet is not checked on reading: text may be no UTF-8
             yield pa.Table.from_batches([batch])
 
@@ -304,7 +304,7 @@ def _csv_parts(body: BinaryIO) -> Iterator[pa.Table]:
     blocks = pc_csv.ReadOptions(block_size=CSV_BLOCK)
     for batch in pc_csv.open_csv(_Unclosed(body), read_options=blocks, convert_options=convert):
         waiting.append(batch)
-        if sum(each.num_rows for each in waiting) >= ROWS_AT_A_TIME:
+        if sum(each.num_rows for each in waiting) >= ROWS_PER_CHUNK:
             yield pa.Table.from_batches(waiting)
             waiting = []
     if waiting:

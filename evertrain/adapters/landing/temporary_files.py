@@ -3,10 +3,10 @@
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
 
-LARGEST_IN_MEMORY = 32 << 20
+MAX_BYTES_IN_MEMORY = 32 << 20
 """Bytes."""
 
 
 def temporary_file() -> BinaryIO:
     """Seekable, for writing and reading."""
-    return cast("BinaryIO", SpooledTemporaryFile(max_size=LARGEST_IN_MEMORY))  # its user closes it
+    return cast("BinaryIO", SpooledTemporaryFile(max_size=MAX_BYTES_IN_MEMORY))  # its user closes it

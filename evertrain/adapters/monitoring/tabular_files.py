@@ -20,7 +20,7 @@ from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.statistics.layouts import Column as Values
 from evertrain.tables.columns import ages, as_column
 
-ROWS_AT_A_TIME = 1 << 17
+ROWS_PER_CHUNK = 1 << 17
 
 
 class UnusableFile(EvertrainError):
@@ -107,7 +107,7 @@ class TabularFile:
             return
         # Reading ahead would hold the whole file, and is no faster from a disk.
         with pq.ParquetFile(self.path, read_dictionary=self._texts(names), pre_buffer=False) as file:
-            yield from file.iter_batches(batch_size=ROWS_AT_A_TIME, columns=names)
+            yield from file.iter_batches(batch_size=ROWS_PER_CHUNK, columns=names)
 
     def _texts(self, names: list[str]) -> list[str]:
         return [name for name in names if self.kind(name) is FeatureKind.CATEGORICAL]
@@ -133,9 +133,9 @@ class TabularFile:
                 )
             found, stored = self.kind(feature.name), self.schema.field(feature.name).type
             if found is not feature.kind and not pa.types.is_null(stored):
-                told = found.value if found else f"of type {stored}"
+                kind = found.value if found else f"of type {stored}"
                 raise UnusableFile(
-                    f"{self.path}: {feature.name} is {told}, in the reference it is {feature.kind.value}"
+                    f"{self.path}: {feature.name} is {kind}, in the reference it is {feature.kind.value}"
                 )
 
     @cached_property

@@ -22,7 +22,7 @@ from evertrain.domain.training.task_sizes import FARGATE_MEMORY_MIB
 RESERVED_COLUMNS = (EVENT_TIME, INGESTED_AT, INGESTED_MONTH, PREDICTION_ID, MODEL_VERSION, PREDICTION)
 """Tables of the feature store have columns of these names besides the group's own."""
 
-MOST_CANDIDATES = 100
+MAX_CANDIDATES = 100
 """Of a retraining: each is a container."""
 
 
@@ -100,15 +100,15 @@ def _model_faults(file: ModelFile, groups: Mapping[str, FeatureGroup], broken: S
         yield f"triggers.drift.drifted_batches: {drift.drifted_batches} of the last {drift.of_last} can never be"
     if file.training.embargo < file.label.latency:
         embargo, latency = duration_name(file.training.embargo), duration_name(file.label.latency)
-        told = f"{embargo} is shorter than label.latency {latency}"
+        description = f"{embargo} is shorter than label.latency {latency}"
         why = "labels of the last rows before validation would not have been known yet"
-        yield f"training.embargo: {told}: {why}; declare at least {latency}"
+        yield f"training.embargo: {description}: {why}; declare at least {latency}"
     lengths = file.training.windows
     if len(set(lengths)) < len(lengths):
         yield "training.windows: a window is named twice"
     tried = len(lengths) * prod(len(values) for values in file.training.search.parameters.values())
-    if tried > MOST_CANDIDATES:
-        yield f"training.search.parameters: {tried} candidates with the windows, {MOST_CANDIDATES} are allowed"
+    if tried > MAX_CANDIDATES:
+        yield f"training.search.parameters: {tried} candidates with the windows, {MAX_CANDIDATES} are allowed"
     if file.task_size is not None:
         yield from _task_size_faults(file.task_size.cpu, file.task_size.memory_mib)
 
@@ -146,8 +146,8 @@ def _feature_faults(file: ModelFile, groups: Mapping[str, FeatureGroup], broken:
     for column in sorted({column for column in named if named.count(column) > 1}):
         yield f"features: {column!r} is named twice"
     if file.label.name in (*named, *(column.name for column in own.columns), *_not_features(own)):
-        told = f"{file.label.name!r} is a column of features/{own.name}.toml already; a label has its own name"
-        yield f"label.name: {told}"
+        description = f"{file.label.name!r} is a column of features/{own.name}.toml already; a label has its own name"
+        yield f"label.name: {description}"
     kinds = {
         column.name: column.kind
         for name, table in file.features.items()
@@ -157,8 +157,8 @@ def _feature_faults(file: ModelFile, groups: Mapping[str, FeatureGroup], broken:
     for index, entry in enumerate(file.gate.slices):
         allowed = [column for column in named if column in kinds and not kinds[column].is_quantity]
         if entry.column not in allowed:
-            told = f"{entry.column!r} cannot be sliced by; allowed: {_listed(allowed) or 'none'}"
-            yield f"gate.slices.{index}.column: {told}"
+            description = f"{entry.column!r} cannot be sliced by; allowed: {_listed(allowed) or 'none'}"
+            yield f"gate.slices.{index}.column: {description}"
 
 
 def _column_faults(table: FeaturesTable, group: FeatureGroup) -> Iterator[str]:
@@ -180,8 +180,10 @@ def _join_faults(table: FeaturesTable, group: FeatureGroup, *, own: FeatureGroup
             yield f"{where}.{key}: missing; a group that is joined to {own.name} needs it"
     texts = [column.name for column in own.columns if column.kind is FeatureKind.CATEGORICAL]
     if table.key is not None and table.key not in (own.entity_key, *texts):
-        told = f"{table.key!r} is no key of features/{own.name}.toml; allowed: {_listed([own.entity_key, *texts])}"
-        yield f"{where}.key: {told}"
+        description = (
+            f"{table.key!r} is no key of features/{own.name}.toml; allowed: {_listed([own.entity_key, *texts])}"
+        )
+        yield f"{where}.key: {description}"
 
 
 def _not_features(group: FeatureGroup) -> Iterator[str]:

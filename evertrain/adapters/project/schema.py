@@ -43,8 +43,8 @@ def _utc_offset(value: object) -> timedelta:
         return -size if matched[1] == "-" else size
     allowed = '"UTC" or a fixed offset such as "+01:00"'
     if any(character.isalpha() for character in text):
-        told = "with daylight saving an hour of each autumn is ambiguous, and Lambda has no zone database"
-        raise ValueError(f"{told}: write the times with their offsets, or declare {allowed}")
+        description = "with daylight saving an hour of each autumn is ambiguous, and Lambda has no zone database"
+        raise ValueError(f"{description}: write the times with their offsets, or declare {allowed}")
     raise ValueError(f"what times without a zone mean is {allowed}")
 
 

@@ -97,10 +97,10 @@ def _translated(asked: str) -> Iterator[None]:
     try:
         yield
     except ClientError as error:
-        told = _REFUSALS.get(error.response["Error"]["Code"])
-        if told is None:
+        refusal = _REFUSALS.get(error.response["Error"]["Code"])
+        if refusal is None:
             raise
-        raise EndpointError(f"{asked}: {told}") from error
+        raise EndpointError(f"{asked}: {refusal}") from error
     except WaiterError as error:
         raise EndpointError(f"{asked}: the update did not come to an end: {error}") from error
 

@@ -15,7 +15,7 @@ from evertrain.domain.landing.batches import Feed
 if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
-_AT_ONCE = 1000
+_MAX_KEYS = 1000
 """As many objects as S3 deletes for one request."""
 
 
@@ -47,8 +47,8 @@ class S3TableFiles:
         keys = {f"{TABLES}/{feed}/{path}" for path in paths}
         folders = sorted({key.rpartition("/")[0] for key in keys})
         there = [key for folder in folders for key in self._keys(f"{folder}/") if key in keys]
-        for start in range(0, len(there), _AT_ONCE):
-            self._delete(there[start : start + _AT_ONCE])
+        for start in range(0, len(there), _MAX_KEYS):
+            self._delete(there[start : start + _MAX_KEYS])
         return len(there)
 
     def _keys(self, folder: str) -> Iterator[str]:

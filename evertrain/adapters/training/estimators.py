@@ -32,8 +32,8 @@ def load_estimator(root: Path, model: str, *, seed: int, parameters: Mapping[str
     try:
         estimator = make(**chosen)
     except Exception as error:
-        told = ", ".join(f"{name}={value!r}" for name, value in chosen.items())
-        raise InvalidEstimator(f"{shown}: make_estimator({told}) raised {_told(error)}") from error
+        arguments = ", ".join(f"{name}={value!r}" for name, value in chosen.items())
+        raise InvalidEstimator(f"{shown}: make_estimator({arguments}) raised {_describe(error)}") from error
     for method in ("fit", "predict"):
         if not callable(getattr(estimator, method, None)):
             raise InvalidEstimator(
@@ -55,9 +55,9 @@ def _load(path: Path, shown: Path, model: str) -> Any:
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise InvalidEstimator(f"{shown}: importing it raised {_told(error)}") from error
+        raise InvalidEstimator(f"{shown}: importing it raised {_describe(error)}") from error
     return module
 
 
-def _told(error: Exception) -> str:
+def _describe(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"

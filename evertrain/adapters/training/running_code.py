@@ -38,9 +38,9 @@ def _image() -> str:
     connection = HTTPConnection(uri.hostname, uri.port, timeout=2)
     try:
         connection.request("GET", uri.path)
-        told = json.load(connection.getresponse())
+        metadata = json.load(connection.getresponse())
     except (OSError, HTTPException, ValueError):
         return ""  # lineage is worth no failed training
     finally:
         connection.close()
-    return str(told.get("ImageID") or told.get("Image") or "")
+    return str(metadata.get("ImageID") or metadata.get("Image") or "")

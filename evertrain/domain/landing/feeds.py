@@ -147,18 +147,22 @@ def schema_faults(feed: Feed, project: Project, stored: Mapping[str, FeatureKind
     file = f"features/{feed.name}.toml" if feed.kind is FeedKind.FEATURES else f"models/{feed.name}/model.toml"
     faults = []
     if key not in ("", schema.key):  # unknown of a table that was last committed to by an earlier release
-        told = f"the table {feed} names its rows by {key}, not by {schema.key}; name them as before, or a new group"
-        faults.append(Fault(code="key_renamed", column=schema.key, message=f"{schema.key}: {told}"))
+        description = (
+            f"the table {feed} names its rows by {key}, not by {schema.key}; name them as before, or a new group"
+        )
+        faults.append(Fault(code="key_renamed", column=schema.key, message=f"{schema.key}: {description}"))
     for name, kind in stored.items():
         if name not in declared:
             # What was asked of an earlier version of the model stays in its log.
             if feed.kind is FeedKind.PREDICTIONS:
                 continue
-            told = f"the table {feed} has this column, {file} no longer declares it; declare it, or name a new group"
-            faults.append(Fault(code="column_removed", column=name, message=f"{name}: {told}"))
+            description = (
+                f"the table {feed} has this column, {file} no longer declares it; declare it, or name a new group"
+            )
+            faults.append(Fault(code="column_removed", column=name, message=f"{name}: {description}"))
         elif declared[name] is not kind:
-            told = (
+            description = (
                 f"{kind.value} in the table {feed}, {declared[name].value} in {file}; give another type another name"
             )
-            faults.append(Fault(code="column_retyped", column=name, message=f"{name}: {told}"))
+            faults.append(Fault(code="column_retyped", column=name, message=f"{name}: {description}"))
     return faults

@@ -11,7 +11,7 @@ from evertrain.domain.project.model import LabelSpec, ModelSpec
 
 DAY = timedelta(days=1)
 
-WORTH_COUNTING = 0.1
+MIN_SHARE_OF_MEDIAN_ROWS = 0.1
 """Of a usual day's rows. The share of labels among fewer says nothing, and must not hold everything up."""
 
 
@@ -91,7 +91,9 @@ def watermark(
         return complete_to
     usual = median(each.rows for each in progress.days) if progress.days else 0
     matured = (
-        each for each in progress.days if each.day + DAY <= complete_to and each.rows >= usual * WORTH_COUNTING
+        each
+        for each in progress.days
+        if each.day + DAY <= complete_to and each.rows >= usual * MIN_SHARE_OF_MEDIAN_ROWS
     )
     uncovered = [each.day for each in matured if each.coverage < spec.minimum_coverage]
     # Of later labels nothing is known until they are measured.

@@ -42,10 +42,10 @@ def judge(evaluation: Evaluation, policy: GatePolicy) -> GateVerdict:
 def _judge_first(evaluation: Evaluation, policy: GatePolicy) -> GateVerdict:
     score = evaluation.contender_score
     sign = 1 if score.metric.higher_is_better else -1
-    told = f"{score.metric} {score.value:.4f} on {score.rows} rows, floor {policy.floor:g}"
+    description = f"{score.metric} {score.value:.4f} on {score.rows} rows, floor {policy.floor:g}"
     if sign * score.value < sign * policy.floor:
-        return _refuse(GateReason.BELOW_FLOOR, f"the first model does not reach the floor: {told}")
-    return GateVerdict(passed=True, reason=GateReason.FIRST_MODEL, sentence=f"the first model: {told}")
+        return _refuse(GateReason.BELOW_FLOOR, f"the first model does not reach the floor: {description}")
+    return GateVerdict(passed=True, reason=GateReason.FIRST_MODEL, sentence=f"the first model: {description}")
 
 
 def _judge_overall(evaluation: Evaluation, policy: GatePolicy) -> GateVerdict:
@@ -55,18 +55,18 @@ def _judge_overall(evaluation: Evaluation, policy: GatePolicy) -> GateVerdict:
     metric = evaluation.contender_score.metric
     # As a gain: positive means that the contender is better, whichever way the metric points.
     worst_gain = low if metric.higher_is_better else -high
-    told = f"{metric} differs by {difference:+.4f} [{low:+.4f}, {high:+.4f}] on {evaluation.gate_rows} rows"
+    description = f"{metric} differs by {difference:+.4f} [{low:+.4f}, {high:+.4f}] on {evaluation.gate_rows} rows"
     if policy.superiority:
         if worst_gain > 0:
-            return GateVerdict(passed=True, reason=GateReason.BETTER, sentence=f"better: {told}")
-        return _refuse(GateReason.NOT_BETTER, f"not shown to be better: {told}")
+            return GateVerdict(passed=True, reason=GateReason.BETTER, sentence=f"better: {description}")
+        return _refuse(GateReason.NOT_BETTER, f"not shown to be better: {description}")
     if worst_gain > -policy.margin:
         return GateVerdict(
             passed=True,
             reason=GateReason.NOT_WORSE,
-            sentence=f"not worse by more than {policy.margin:g}: {told}",
+            sentence=f"not worse by more than {policy.margin:g}: {description}",
         )
-    return _refuse(GateReason.MAY_BE_WORSE, f"may be worse by more than {policy.margin:g}: {told}")
+    return _refuse(GateReason.MAY_BE_WORSE, f"may be worse by more than {policy.margin:g}: {description}")
 
 
 def _worst_slice(evaluation: Evaluation, policy: GatePolicy) -> tuple[SliceComparison, SliceSpec] | None:

@@ -16,14 +16,14 @@ FARGATE_MEMORY_MIB = {
 PROGRAM_MIB = 600
 """Python, pyarrow, pandas and scikit-learn, before the first row."""
 
-BYTES_A_TRAINED_CELL = 60
+BYTES_PER_TRAINED_CELL = 60
 """A value of a training row: in the data frame, and in what an estimator makes of it. Boosted trees take 25
 (`make bench-jobs`), one-hot columns more."""
 
-BYTES_A_JUDGED_CELL = 40
+BYTES_PER_JUDGED_CELL = 40
 """A value of a validation or gate row: as Arrow, put in order. It takes 17 (`make bench-jobs`)."""
 
-CELLS_A_CPU = 50_000_000
+CELLS_PER_CPU = 50_000_000
 """More than so many values are worth another processor."""
 
 
@@ -36,8 +36,8 @@ def estimated_task_size(*, trained_rows: float, judged_rows: float, columns: int
     TaskSize(cpu=8192, memory_mib=28672)
     """
     cells = trained_rows * columns
-    needed = PROGRAM_MIB + (cells * BYTES_A_TRAINED_CELL + judged_rows * columns * BYTES_A_JUDGED_CELL) / 2**20
-    wanted = 1024 * max(1.0, cells / CELLS_A_CPU)
+    needed = PROGRAM_MIB + (cells * BYTES_PER_TRAINED_CELL + judged_rows * columns * BYTES_PER_JUDGED_CELL) / 2**20
+    wanted = 1024 * max(1.0, cells / CELLS_PER_CPU)
     for cpu, sizes in FARGATE_MEMORY_MIB.items():
         # More than eight processors are for memory's sake only: trees do not grow twice as fast on twice as many.
         if cpu < min(wanted, 8192) or sizes[-1] < needed:

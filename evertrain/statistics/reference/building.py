@@ -11,7 +11,7 @@ from evertrain.domain.landing.predictions import PREDICTION
 from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.statistics.control_limits import MIN_BLOCKS, BlockDistances, Blocks, each_block, family_sigmas
 from evertrain.statistics.distances import Baseline
-from evertrain.statistics.layouts import Categories, Layout, evenly_chosen, layout_of
+from evertrain.statistics.layouts import Categories, Layout, evenly_spaced_sample, layout_of
 from evertrain.statistics.layouts import Column as Values
 from evertrain.statistics.reference.features import FeatureReference
 from evertrain.statistics.reference.reference import Columns, Reference
@@ -49,11 +49,11 @@ def build_reference(
         whole.add(values, feature, layout)
         for each, inside in parts.items():
             by_slice[each].add(values[inside], feature, layout)
-        some[feature.name] = values[evenly_chosen(len(values), ROWS_FOR_RELATIONS)]
+        some[feature.name] = values[evenly_spaced_sample(len(values), ROWS_FOR_RELATIONS)]
     reference = whole.reference()
     if not reference.rows:
         return reference
-    some_blocks = None if blocks is None else blocks[evenly_chosen(reference.rows, ROWS_FOR_RELATIONS)]
+    some_blocks = None if blocks is None else blocks[evenly_spaced_sample(reference.rows, ROWS_FOR_RELATIONS)]
     baselines = {feature.name: feature.baseline for feature in reference.features}
     return replace(
         reference,
@@ -123,7 +123,7 @@ def _relations(baselines: Mapping[str, Baseline], columns: Columns, blocks: Bloc
     if len({each.feature for each in scores.scores}) < 2:
         return None
     relations = Relations(
-        scores=scores.scores, moments=scores.moments(columns, most_rows=ROWS_FOR_RELATIONS), limits={}
+        scores=scores.scores, moments=scores.moments(columns, max_rows=ROWS_FOR_RELATIONS), limits={}
     )
     days = [] if blocks is None else [scores.moments(select_rows(columns, rows)) for rows in each_block(blocks)]
     if len(days) < MIN_BLOCKS:

@@ -26,7 +26,7 @@ from evertrain.ports.registry import ModelRegistry
 LEASE = timedelta(hours=4)
 """Longer than the state machine may take; a run that died gives the model back after this time."""
 
-_ANNOUNCED_AS = {
+_EVENT_OF_ACTION = {
     Action.RETRAIN: EventName.RETRAIN_REQUESTED,
     Action.HOLD: EventName.RETRAIN_HELD,
     Action.ESCALATE: EventName.HUMAN_CALLED,
@@ -116,7 +116,7 @@ class DecideRetraining:
             "reason": decision.reason.value,
             "sentence": decision.sentence,
         }
-        self.bus.publish([Event(name=_ANNOUNCED_AS[decision.action], detail=detail)])
+        self.bus.publish([Event(name=_EVENT_OF_ACTION[decision.action], detail=detail)])
 
     def _state(self, spec: ModelSpec, *, asked_by: str) -> LoopState:
         groups = [group_feed(group.name) for group in spec.groups]
@@ -160,13 +160,13 @@ class DecideRetraining:
             outcomes=outcomes,
             consecutive_quarantines=max(quarantines.values()),
             escalated_for=frozenset(
-                reason for reason, passed in passed_at.items() if _told_since(passed, reason, decisions)
+                reason for reason, passed in passed_at.items() if _was_called_since(passed, reason, decisions)
             ),
             asked_by=asked_by,
         )
 
 
-def _told_since(passed_at: datetime | None, reason: Reason, decisions: Sequence[RecordedDecision]) -> bool:
+def _was_called_since(passed_at: datetime | None, reason: Reason, decisions: Sequence[RecordedDecision]) -> bool:
     """True where a human was told of an incident that has not passed since."""
     return any(
         passed_at is None or entry.decided_at >= passed_at

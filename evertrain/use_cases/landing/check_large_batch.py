@@ -33,7 +33,7 @@ SPLIT_KINDS = (FeedKind.FEATURES, FeedKind.LABELS)
 
 @dataclass(frozen=True, kw_only=True)
 class CheckLargeBatch:
-    """`most_bytes`: what one function checks alone. `part_bytes`: what a part of a larger object has, about."""
+    """`max_bytes`: what one function checks alone. `part_bytes`: what a part of a larger object has, about."""
 
     project: Project
     landing: LandingZone
@@ -46,13 +46,13 @@ class CheckLargeBatch:
     compare: CompareBatch
     record: RecordBatch
     clock: Clock
-    most_bytes: int
+    max_bytes: int
     part_bytes: int
 
     def takes(self, landed: LandedObject) -> bool:
         """Whether the object is to be checked in parts: large, and a Parquet file. Raises ObjectGone."""
         feed = feed_of(landed.key)
-        if feed is None or feed.kind not in SPLIT_KINDS or self.landing.size(landed) <= self.most_bytes:
+        if feed is None or feed.kind not in SPLIT_KINDS or self.landing.size(landed) <= self.max_bytes:
             return False
         with self.landing.read_spans(landed, (0, 4)) as body:
             return body.read(4) == b"PAR1"

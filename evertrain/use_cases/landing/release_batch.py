@@ -7,7 +7,7 @@ from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import FAULTS_BY_COMPARISON, Quarantine
 from evertrain.ports.batches import BatchLog
 
-MOST_QUARANTINES = 1_000
+MAX_QUARANTINES = 1_000
 
 
 class NotReleasable(EvertrainError):
@@ -37,10 +37,12 @@ class ReleaseBatch:
     def _find(self, batch_id: str) -> Quarantine:
         found = [
             quarantine
-            for quarantine in self.batches.quarantines(limit=MOST_QUARANTINES)
+            for quarantine in self.batches.quarantines(limit=MAX_QUARANTINES)
             if quarantine.batch_id.startswith(batch_id)
         ]
         if len(found) != 1:
-            told = "no batch" if not found else f"{len(found)} batches"
-            raise NotReleasable(f"{told} in quarantine whose id begins with {batch_id}; see `evertrain quarantine`")
+            description = "no batch" if not found else f"{len(found)} batches"
+            raise NotReleasable(
+                f"{description} in quarantine whose id begins with {batch_id}; see `evertrain quarantine`"
+            )
         return found[0]

@@ -17,7 +17,7 @@ from evertrain.ports.clock import Clock
 from evertrain.ports.messages import LabelReports
 from evertrain.scoring.rows import has_zone, is_number, read_time
 
-MOST_LABELS = 1_000
+MAX_LABELS = 1_000
 
 
 class UnknownModel(EvertrainError):
@@ -43,8 +43,8 @@ class ReportLabels:
         rows = body.get("labels") if isinstance(body, dict) and set(body) == {"labels"} else [body]
         if not isinstance(rows, list) or not rows:
             raise InvalidReport('one label as an object, or {"labels": [...]} with at least one')
-        if len(rows) > MOST_LABELS:
-            raise InvalidReport(f"labels: {len(rows)} are too many for one request, {MOST_LABELS} are allowed")
+        if len(rows) > MAX_LABELS:
+            raise InvalidReport(f"labels: {len(rows)} are too many for one request, {MAX_LABELS} are allowed")
         labels = tuple(_read(row, spec, now, f"label {i}: " if len(rows) > 1 else "") for i, row in enumerate(rows))
         report = LabelReport(model=model, report_id=report_id, received_at=now, labels=labels)
         self.reports.put(report)
@@ -83,8 +83,8 @@ def _event_time(value: object, spec: ModelSpec, now: datetime, where: str) -> da
     if time < EARLIEST:
         raise InvalidReport(f"{where}: {time.isoformat()} is before {EARLIEST.year}")
     if time > now + CLOCK_SKEW:
-        told = f"{time:%Y-%m-%d %H:%M} is in the future; it is {now:%Y-%m-%d %H:%M} UTC"
-        raise InvalidReport(f"{where}: {told}, and a label follows its event")
+        description = f"{time:%Y-%m-%d %H:%M} is in the future; it is {now:%Y-%m-%d %H:%M} UTC"
+        raise InvalidReport(f"{where}: {description}, and a label follows its event")
     return time
 
 
@@ -99,8 +99,8 @@ def _is_utf_8(text: str) -> bool:
 
 def _shape(spec: ModelSpec) -> str:
     key, time, label = spec.group.entity_key, spec.group.event_time, spec.label.name
-    told = f"an object with {key}, {time} and {label}, and nothing else"
-    return f"{told}; or with {PREDICTION_ID} and {label}" if spec.label.of_predictions else told
+    description = f"an object with {key}, {time} and {label}, and nothing else"
+    return f"{description}; or with {PREDICTION_ID} and {label}" if spec.label.of_predictions else description
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

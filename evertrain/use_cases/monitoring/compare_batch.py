@@ -23,7 +23,7 @@ from evertrain.statistics.verdict import judge
 
 logger = logging.getLogger(__name__)
 
-BATCHES_LOOKED_BACK = 20
+LOOK_BACK_BATCHES = 20
 """For the one before: late ones may have come in between."""
 
 
@@ -126,7 +126,7 @@ class CompareBatch:
 
     def _before(self, feed: Feed, spec: ModelSpec, version: str, moment: datetime) -> Sketch | None:
         """Of the newest good batch of the feed before this moment that was compared with the same reference."""
-        for verdict in self.batches.verdicts(spec.name, feed.name, limit=BATCHES_LOOKED_BACK):
+        for verdict in self.batches.verdicts(spec.name, feed.name, limit=LOOK_BACK_BATCHES):
             if verdict.event_time_min < moment and verdict.reference_version == version:
                 kept = self.records.find_sketch(model=spec.name, version=version, batch_id=verdict.batch_id)
                 return None if kept is None else _readable(kept)

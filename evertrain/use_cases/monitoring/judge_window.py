@@ -16,7 +16,7 @@ from evertrain.statistics.reference import Reference
 from evertrain.statistics.sketch import Sketch, merge
 from evertrain.statistics.verdict import judge
 
-MOST_BATCHES = 10_000
+MAX_BATCHES = 10_000
 
 
 class NothingInWindow(EvertrainError):
@@ -47,7 +47,7 @@ class JudgeWindow:
         champion = self._champion(spec)
         inside = [
             verdict.batch_id
-            for verdict in self.batches.verdicts(spec.name, group, limit=MOST_BATCHES)
+            for verdict in self.batches.verdicts(spec.name, group, limit=MAX_BATCHES)
             if verdict.event_time_max >= since
         ]
         reference = self.load_reference(champion.reference_uri).of_group(group)
@@ -57,7 +57,7 @@ class JudgeWindow:
         """Of the requests to the endpoint from `since` on, and of its answers. Raises as `run` does."""
         champion = self._champion(spec)
         feed = prediction_feed(spec)
-        inside = [batch.batch_id for batch in self.batches.batches(feed, limit=MOST_BATCHES, since=since)]
+        inside = [batch.batch_id for batch in self.batches.batches(feed, limit=MAX_BATCHES, since=since)]
         reference = self.load_reference(champion.reference_uri).of_requests
         return self._judge(spec, champion, inside, reference, since)
 

@@ -34,13 +34,13 @@ from evertrain.use_cases.monitoring.drift_events import events_of_verdict
 logger = logging.getLogger(__name__)
 
 DAY = timedelta(days=1)
-LATE = timedelta(minutes=10)
+GRACE_PERIOD = timedelta(minutes=10)
 """A day is judged when a request of this much later has landed: its last ones may still be on their way."""
 
-GATHERED = timedelta(days=7)
+MAX_POOLED_DAYS = timedelta(days=7)
 """Days with too few requests are judged together with the next one, back to this long ago."""
 
-MOST_BATCHES = 10_000
+MAX_BATCHES = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,18 +87,18 @@ class WatchRequests:
         if champion is None:
             return []
         last = next(iter(self.batches.requests(spec.name, limit=1)), None)
-        told = [] if last is None else self._tell(batch.feed, last)
+        announced = [] if last is None else self._announce(batch.feed, last)
         since = None if last is None else _day_of(last.event_time_max) + DAY
         waiting = self.batches.batches(
-            batch.feed, limit=MOST_BATCHES, since=since, before=_day_of(batch.event_time_max - LATE)
+            batch.feed, limit=MAX_BATCHES, since=since, before=_day_of(batch.event_time_max - GRACE_PERIOD)
         )
         for day in sorted({_day_of(each.event_time_min) for each in waiting}):
             last = self._judge(spec, batch.feed, day, champion.version, last)
             self.batches.record_requests(last, feed=batch.feed)
-            told += self._tell(batch.feed, last)
-        return told
+            announced += self._announce(batch.feed, last)
+        return announced
 
-    def _tell(self, feed: Feed, verdict: DriftVerdict) -> list[DriftVerdict]:
+    def _announce(self, feed: Feed, verdict: DriftVerdict) -> list[DriftVerdict]:
         if self.batches.is_published(feed, verdict.batch_id):
             return []
         self.bus.publish(_events_of(feed, verdict))
@@ -113,8 +113,8 @@ class WatchRequests:
             earlier = None
         since = day
         if earlier is not None and earlier.status is DriftStatus.TOO_FEW_ROWS:
-            since = max(_day_of(earlier.event_time_min), day - GATHERED)
-        inside = self.batches.batches(feed, limit=MOST_BATCHES, since=since, before=day + DAY)
+            since = max(_day_of(earlier.event_time_min), day - MAX_POOLED_DAYS)
+        inside = self.batches.batches(feed, limit=MAX_BATCHES, since=since, before=day + DAY)
         reference, sketches = self._reference(spec, version), list(self._sketches(spec, version, inside))
         findings = Findings(status=DriftStatus.NO_REFERENCE)
         sketch = merge(sketches) if sketches else None

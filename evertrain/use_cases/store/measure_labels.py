@@ -10,7 +10,7 @@ from evertrain.domain.store.labels import LabelProgress
 from evertrain.ports.clock import Clock
 from evertrain.ports.feature_store import LabelMeasures, LabelProgressLog
 
-LOOKED_BACK = timedelta(days=90)
+LOOK_BACK = timedelta(days=90)
 QUANTILES = (0.5, 0.95, 0.99)
 
 
@@ -39,7 +39,7 @@ def measured_labels(tables: LabelMeasures, spec: ModelSpec, *, now: datetime) ->
             labels,
             key=key,
             label=spec.label.name,
-            since=now - LOOKED_BACK,
+            since=now - LOOK_BACK,
             matured_before=now - spec.label.latency,
             now=now,
             quantiles=QUANTILES,

@@ -10,11 +10,11 @@ from evertrain.ports.clock import Clock
 from evertrain.ports.decisions import DecisionLog, Leases
 from evertrain.ports.messages import EventBus
 
-LONGEST_SENTENCE = 500
+MAX_SENTENCE_LENGTH = 500
 """Characters. A cause may be a whole stack trace; the log group has it."""
 
 
-KILLED = 137
+SIGKILL_EXIT_CODE = 137
 """The exit code of what was ended by the kernel."""
 
 
@@ -63,12 +63,12 @@ def sentence_of_failure(error: str, cause: str) -> str:
     >>> sentence_of_failure("States.Timeout", "")
     'States.Timeout'
     """
-    told = " ".join(_told(cause).split())
-    sentence = ": ".join(part for part in (error, told) if part) or "failed without a cause"
-    return sentence if len(sentence) <= LONGEST_SENTENCE else sentence[: LONGEST_SENTENCE - 1] + "…"
+    description = " ".join(_describe(cause).split())
+    sentence = ": ".join(part for part in (error, description) if part) or "failed without a cause"
+    return sentence if len(sentence) <= MAX_SENTENCE_LENGTH else sentence[: MAX_SENTENCE_LENGTH - 1] + "…"
 
 
-def _told(cause: str) -> str:
+def _describe(cause: str) -> str:
     try:
         document = json.loads(cause)
     except ValueError:
@@ -77,16 +77,16 @@ def _told(cause: str) -> str:
         return cause
     if "errorMessage" in document:
         return str(document["errorMessage"])
-    return _told_of_task(document) or cause
+    return _describe_task(document) or cause
 
 
-def _told_of_task(task: dict[str, object]) -> str:
+def _describe_task(task: dict[str, object]) -> str:
     """Of the containers that failed; where none has run, why the task was stopped."""
     containers = task.get("Containers")
     for container in containers if isinstance(containers, list) else ():
         code = container.get("ExitCode")
         if code:
             reason = f" ({container['Reason']})" if container.get("Reason") else ""
-            remedy = "; declare a larger [task_size], where memory was full" if code == KILLED else ""
+            remedy = "; declare a larger [task_size], where memory was full" if code == SIGKILL_EXIT_CODE else ""
             return f"container {container.get('Name', '')} ended with exit code {code}{reason}{remedy}"
     return str(task.get("StoppedReason") or "")

@@ -32,10 +32,10 @@ from evertrain.tables.point_in_time import in_order, latest_known, newest_known,
 
 SAME_TIME = timedelta(0)
 
-ROWS_AT_ONCE = 500_000
+ROWS_PER_CHUNK = 500_000
 """So many are read, sorted and matched with their labels at a time: what that takes does not grow with the window."""
 
-WRONG_CLOCK = timedelta(days=30)
+MAX_CLOCK_ERROR = timedelta(days=30)
 """By which a label may seem to be from before its prediction, and still be known not to be silence."""
 
 
@@ -44,7 +44,7 @@ class StoredTrainingRows:
     """Implements `labelled_rows.TrainingRows` on the feature store."""
 
     tables: TableReader[pa.Table]
-    rows_at_once: int = ROWS_AT_ONCE
+    rows_per_chunk: int = ROWS_PER_CHUNK
 
     def labelled(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
         """One row for each key and event time of the model's own group that has a label of the same key and time.
@@ -64,7 +64,7 @@ class StoredTrainingRows:
 
     def _group_rows(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
         version = plan.table_versions[str(own_feed(spec))]
-        parts = self.tables.parts(own_feed(spec), version=version, rows=rows, most_rows=self.rows_at_once)
+        parts = self.tables.parts(own_feed(spec), version=version, rows=rows, max_rows=self.rows_per_chunk)
         table = in_one_piece(self._group_part(spec, plan, part) for part in parts)
         for joined in spec.joined:
             table = self._join(table, joined, spec, plan, rows)
@@ -87,7 +87,7 @@ class StoredTrainingRows:
         wanted = (PREDICTION_ID, *spec.feature_names)
         asked = newest_known(self._read(prediction_feed(spec), plan, spec, rows, columns=wanted), key=PREDICTION_ID)
         # A label has the time at which it was observed: any time after its prediction, if its clock is right.
-        since = Interval(start=rows.start - WRONG_CLOCK, end=max(plan.known_at, rows.end) + CLOCK_SKEW)
+        since = Interval(start=rows.start - MAX_CLOCK_ERROR, end=max(plan.known_at, rows.end) + CLOCK_SKEW)
         labels = self._read(prediction_label_feed(spec), plan, spec, since, columns=(PREDICTION_ID, label))
         asked_at = asked[EVENT_TIME].take(_index_in(labels[PREDICTION_ID], asked[PREDICTION_ID]))
         follows = pc.greater_equal(labels[EVENT_TIME], asked_at)  # none where it is of no row of the interval

@@ -167,7 +167,7 @@ def test_what_had_landed_and_was_on_its_way_at_a_time_was_not_known_then(store: 
     with pytest.raises(UnknownTable, match="features/trips"):
         store.reader.version_as_of(FEATURES, began, now=began)
     asked = [began, *(on_a_later_second(lambda batch=batch: store.writer.commit(batch)) for batch in (first, late))]
-    store.maintenance(recent_hours=24, many_files=2).maintain(FEATURES, needed=(), now=began)
+    store.maintenance(recent_hours=24, min_files_to_merge=2).maintain(FEATURES, needed=(), now=began)
 
     def rows_as_of(moment: datetime) -> int:
         version = store.reader.version_as_of(FEATURES, moment, now=datetime.now(UTC))

@@ -75,7 +75,7 @@ def expected_ages(frame: pd.DataFrame) -> np.ndarray:
 def test_the_monitor_sees_the_age_at_the_row_s_event_time(
     monkeypatch: pytest.MonkeyPatch, *, rows_at_a_time: int
 ) -> None:
-    monkeypatch.setattr(landed_rows, "ROWS_AT_A_TIME", rows_at_a_time)
+    monkeypatch.setattr(landed_rows, "ROWS_PER_CHUNK", rows_at_a_time)
     np.testing.assert_array_equal(columns_of(parquet(trips()))["joined"], expected_ages(trips()))
     np.testing.assert_array_equal(columns_of(csv(trips()), name="f.csv")["joined"], expected_ages(trips()))
 

@@ -70,7 +70,7 @@ def test_parquet_is_read_a_part_at_a_time_with_the_same_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = drift(tmp_path, frame(), frame(seed=1, wind=1), "--json")
-    monkeypatch.setattr(tabular_files, "ROWS_AT_A_TIME", 700)
+    monkeypatch.setattr(tabular_files, "ROWS_PER_CHUNK", 700)
     assert drift(tmp_path, frame(), frame(seed=1, wind=1), "--json").stdout == whole.stdout
 
 

@@ -20,7 +20,7 @@ from evertrain.domain.landing.label_reports import LabelReport
 from evertrain.domain.project.metric import Metric, Task
 from evertrain.domain.project.model import Project
 from evertrain.use_cases.landing.check_batch import feed_of
-from evertrain.use_cases.landing.report_labels import MOST_LABELS, InvalidReport, LandLabels, ReportLabels
+from evertrain.use_cases.landing.report_labels import MAX_LABELS, InvalidReport, LandLabels, ReportLabels
 from lambdas.collect import labels
 from tests.builders.batches import LABELS
 from tests.builders.events import delivery
@@ -105,7 +105,7 @@ def test_many_labels_are_kept_together(reports: Reports) -> None:
     [
         ({}, "an object with trip_id, departed_at and late, and nothing else"),
         ({"labels": []}, "with at least one"),
-        ({"labels": [LABEL] * (MOST_LABELS + 1)}, "labels: 1001 are too many for one request, 1000 are allowed"),
+        ({"labels": [LABEL] * (MAX_LABELS + 1)}, "labels: 1001 are too many for one request, 1000 are allowed"),
         ({"labels": [LABEL, LABEL | {"more": 1}]}, "label 1: an object with trip_id, departed_at and late"),
         (LABEL | {"trip_id": ""}, "trip_id: must be text or a whole number"),
         (LABEL | {"trip_id": None}, "trip_id: must be text or a whole number"),

@@ -6,7 +6,7 @@ import pytest
 from evertrain.domain.landing.batches import FAULTS_BY_COMPARISON, Fault
 from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.domain.project.policies import DriftPolicy
-from evertrain.statistics.faults import CONVERSIONS, FEWEST_ROWS, Conversion, find_faults
+from evertrain.statistics.faults import CONVERSIONS, MIN_ROWS, Conversion, find_faults
 from evertrain.statistics.layouts import Categories
 from evertrain.statistics.reference import build_reference
 from evertrain.statistics.verdict import judge
@@ -122,7 +122,7 @@ def test_without_the_day_before_only_features_that_never_wander_are_looked_at() 
     assert set(faults(batch | kilometres, knows_the_day_before=False)) == {"distance"}
 
 
-@pytest.mark.parametrize("conversion", [each for each in CONVERSIONS if not each.offset], ids=lambda c: c.told)
+@pytest.mark.parametrize("conversion", [each for each in CONVERSIONS if not each.offset], ids=lambda c: c.description)
 def test_every_change_of_scale_is_recognised_on_a_column_that_is_steady(conversion: Conversion) -> None:
     batch = a_day(DAYS)
     converted = batch["distance"] * conversion.factor  # type: ignore[operator]
@@ -152,7 +152,7 @@ def test_columns_that_all_moved_each_in_its_own_way_are_the_world_s_doing() -> N
 
 
 def test_a_few_rows_are_accused_of_nothing() -> None:
-    rows = FEWEST_ROWS - 1
+    rows = MIN_ROWS - 1
     assert faults(a_day(DAYS, rows=rows) | {"distance": np.zeros(rows)}) == {}
 
 

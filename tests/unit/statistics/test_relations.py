@@ -12,7 +12,7 @@ from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.domain.project.policies import DriftPolicy
 from evertrain.statistics.layouts import Categories
 from evertrain.statistics.reference import Reference, build_reference
-from evertrain.statistics.relations import ENOUGH_ROWS, MOST_COLUMNS
+from evertrain.statistics.relations import MAX_COLUMNS, SAMPLE_ROWS
 from evertrain.statistics.sketch import Sketch, merge
 from evertrain.statistics.verdict import judge
 
@@ -107,9 +107,9 @@ def test_moments_of_parts_add_to_those_of_the_whole_in_any_order(cuts: list[int]
 
 
 def test_of_a_large_part_some_rows_are_enough() -> None:
-    sketch = REFERENCE.sketch(weather(5 * ENOUGH_ROWS, seed=4))
+    sketch = REFERENCE.sketch(weather(5 * SAMPLE_ROWS, seed=4))
     assert sketch.moments is not None
-    assert sketch.moments.rows == ENOUGH_ROWS
+    assert sketch.moments.rows == SAMPLE_ROWS
     assert judge(REFERENCE, sketch, policy=DriftPolicy()).drifted_relations == ()
 
 
@@ -140,7 +140,7 @@ def test_columns_that_say_nothing_break_nothing(kind: str) -> None:
 def test_a_wide_table_relates_as_many_scores_as_it_can_keep() -> None:
     rng = np.random.default_rng(0)
     common = rng.normal(size=2_000)
-    columns = [Column(name=f"x{index}", kind=FeatureKind.NUMERIC) for index in range(MOST_COLUMNS + 20)]
+    columns = [Column(name=f"x{index}", kind=FeatureKind.NUMERIC) for index in range(MAX_COLUMNS + 20)]
     reference = build_reference({column.name: common + rng.normal(size=2_000) for column in columns}, columns)
     assert reference.relations is not None
-    assert len(reference.relations.scores) == MOST_COLUMNS
+    assert len(reference.relations.scores) == MAX_COLUMNS

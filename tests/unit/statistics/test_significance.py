@@ -8,10 +8,10 @@ from scipy import special, stats
 
 from evertrain.statistics.significance import (
     benjamini_hochberg,
-    chi_squared_tail,
+    chi_squared_survival,
     contingency_p_value,
     kolmogorov_smirnov_p_value,
-    kolmogorov_tail,
+    kolmogorov_survival,
     psi_null_quantile,
 )
 
@@ -19,16 +19,16 @@ from evertrain.statistics.significance import (
 @pytest.mark.parametrize("degrees", [1, 2, 5, 9, 50, 500, 5000])
 def test_the_chi_squared_tail_is_scipy_s(degrees: int) -> None:
     for value in np.linspace(0.01, 3 * degrees + 60, 60):
-        assert chi_squared_tail(value, degrees=degrees) == pytest.approx(stats.chi2.sf(value, degrees), abs=1e-12)
+        assert chi_squared_survival(value, degrees=degrees) == pytest.approx(stats.chi2.sf(value, degrees), abs=1e-12)
 
 
 def test_far_out_the_tail_keeps_its_digits() -> None:
-    assert chi_squared_tail(800, degrees=9) == pytest.approx(stats.chi2.sf(800, 9), rel=1e-12)
+    assert chi_squared_survival(800, degrees=9) == pytest.approx(stats.chi2.sf(800, 9), rel=1e-12)
 
 
 def test_kolmogorov_s_tail_is_scipy_s() -> None:
     for value in np.linspace(0.05, 5, 300):
-        assert kolmogorov_tail(value) == pytest.approx(special.kolmogorov(value), abs=1e-12)
+        assert kolmogorov_survival(value) == pytest.approx(special.kolmogorov(value), abs=1e-12)
 
 
 @pytest.mark.parametrize(("before", "after"), [(100, 110), (1000, 150), (20_000, 300), (400, 9000)])

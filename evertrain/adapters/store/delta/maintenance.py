@@ -14,17 +14,17 @@ from evertrain.domain.landing.batches import Feed
 from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_MONTH
 from evertrain.ports.feature_store import MaintenanceResult, TableFiles
 
-MANY_FILES = 20
+MIN_FILES_TO_MERGE = 20
 """Of a month: fewer are not worth writing their rows again."""
 
 MERGED_BYTES = 16 * 1024 * 1024
 """A file of a running month grows to this size and is not written again before the month is over."""
 
 FILE_BYTES = 64 * 1024 * 1024
-MOST_ORDERED_BYTES = 512 * 1024 * 1024
+MAX_SORTED_BYTES = 512 * 1024 * 1024
 """Of a month, compressed. More does not fit into a function's memory while it is sorted: 477 MB took 1 GB."""
 
-ROWS_IN_GROUP = 1 << 17
+ROWS_PER_ROW_GROUP = 1 << 17
 """A reader skips groups outside its interval."""
 
 
@@ -35,8 +35,8 @@ class DeltaMaintenance:
     root: str
     files: TableFiles
     recent_hours: int = RECENT_HOURS
-    many_files: int = MANY_FILES
-    most_ordered_bytes: int = MOST_ORDERED_BYTES
+    min_files_to_merge: int = MIN_FILES_TO_MERGE
+    max_sorted_bytes: int = MAX_SORTED_BYTES
 
     def maintain(self, feed: Feed, *, needed: Sequence[int], now: datetime) -> MaintenanceResult | None:
         """Of a month that rows still come to, many small files are merged, and larger ones left alone: a day writes
@@ -72,7 +72,7 @@ class DeltaMaintenance:
         was_ordered = table.transaction_version(ordered.app_id) is not None
         if was_ordered and not self._crowded(sizes, FILE_BYTES):
             return 0, 0
-        if sum(sizes) > self.most_ordered_bytes:
+        if sum(sizes) > self.max_sorted_bytes:
             return self._merge(table, month, sizes)
         of_month = [(INGESTED_MONTH, "=", month)]
         done = table.optimize.z_order(
@@ -91,7 +91,7 @@ class DeltaMaintenance:
         return _files(done)
 
     def _crowded(self, sizes: Sequence[int], target: int) -> bool:
-        return sum(size < target // 2 for size in sizes) >= self.many_files
+        return sum(size < target // 2 for size in sizes) >= self.min_files_to_merge
 
     def _unneeded(self, table: DeltaTable, needed: Sequence[int]) -> list[str]:
         """What the log still knows to have been replaced. What it never knew may be about to be committed."""
@@ -103,7 +103,7 @@ class DeltaMaintenance:
         )
 
 
-_WRITTEN = WriterProperties(compression="ZSTD", max_row_group_size=ROWS_IN_GROUP)
+_WRITTEN = WriterProperties(compression="ZSTD", max_row_group_size=ROWS_PER_ROW_GROUP)
 
 
 def _files(done: dict[str, Any]) -> tuple[int, int]:

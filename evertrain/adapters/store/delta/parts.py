@@ -12,8 +12,8 @@ from evertrain.domain.training.windows import Interval
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def parts_of(files: Sequence[DataFile], rows: Interval, *, most_rows: int) -> list[Interval]:
-    """They follow each other and are the interval together; each is estimated at `most_rows` at most.
+def parts_of(files: Sequence[DataFile], rows: Interval, *, max_rows: int) -> list[Interval]:
+    """They follow each other and are the interval together; each is estimated at `max_rows` at most.
 
     Rows of a file are taken as evenly spread from its first to its last. Those of one instant stay together.
     """
@@ -29,7 +29,7 @@ def parts_of(files: Sequence[DataFile], rows: Interval, *, most_rows: int) -> li
     moments = moments[order]
     slopes = np.cumsum(np.concatenate([density, -density])[order])
     before = np.concatenate([[0.0], np.cumsum(slopes[:-1] * np.diff(moments))])
-    count = max(1, int(np.ceil(before[-1] / most_rows)))
+    count = max(1, int(np.ceil(before[-1] / max_rows)))
     cuts = np.interp(before[-1] * np.arange(1, count) / count, before, moments).astype(np.int64)
     ends = [0, *(cut for cut in dict.fromkeys(cuts.tolist()) if 0 < cut < length), length]
     return [

@@ -89,8 +89,8 @@ class DeltaReader:
                 found = found.append_column(name, pa.nulls(found.num_rows))
         return found
 
-    def parts(self, feed: Feed, *, version: int, rows: Interval, most_rows: int) -> list[Interval]:
-        return parts_of(self._version(feed, version).files, rows, most_rows=most_rows)
+    def parts(self, feed: Feed, *, version: int, rows: Interval, max_rows: int) -> list[Interval]:
+        return parts_of(self._version(feed, version).files, rows, max_rows=max_rows)
 
     def _version(self, feed: Feed, version: int) -> "_Version":
         if (feed, version) not in self._opened:

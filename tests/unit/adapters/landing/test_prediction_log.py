@@ -9,7 +9,7 @@ import pytest
 
 from evertrain.adapters.landing.prediction_files import prediction_file
 from evertrain.adapters.landing.prediction_log import (
-    LARGEST_MESSAGE,
+    MAX_MESSAGE_LENGTH,
     RowTooLarge,
     UnreadableMessage,
     packed,
@@ -41,7 +41,7 @@ def test_many_rows_are_cut_into_messages_and_keep_their_places() -> None:
 
 
 def test_a_request_of_the_most_rows_fits_into_messages() -> None:
-    assert all(len(message) <= LARGEST_MESSAGE for message in packed(answered(10_000)))
+    assert all(len(message) <= MAX_MESSAGE_LENGTH for message in packed(answered(10_000)))
 
 
 def test_a_row_that_fits_nowhere_is_named() -> None:

@@ -432,7 +432,7 @@ def arrow_parquet(table: pa.Table) -> bytes:
 
 @pytest.fixture
 def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(landed_rows, "ROWS_AT_A_TIME", 60)
+    monkeypatch.setattr(landed_rows, "ROWS_PER_CHUNK", 60)
 
 
 @pytest.mark.usefixtures("in_parts")

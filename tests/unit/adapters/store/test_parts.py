@@ -49,34 +49,34 @@ def rows_of_each(parts: list[Interval], files: list[DataFile]) -> list[int]:
 
 @given(st.lists(data_files(), max_size=6), minutes, st.integers(1, 900), st.integers(50, 9_000))
 def test_parts_follow_each_other_and_are_the_interval_together(
-    files: list[DataFile], first: int, length: int, most_rows: int
+    files: list[DataFile], first: int, length: int, max_rows: int
 ) -> None:
     start = START + timedelta(minutes=first)
     whole = Interval(start=start, end=start + timedelta(minutes=length))
-    parts = parts_of(files, whole, most_rows=most_rows)
+    parts = parts_of(files, whole, max_rows=max_rows)
     assert (parts[0].start, parts[-1].end) == (whole.start, whole.end)
     assert all(one.end == other.start for one, other in pairwise(parts))
 
 
 @given(st.lists(data_files(), min_size=1, max_size=4), st.integers(100, 1_000))
-def test_no_part_has_many_more_rows_than_asked_for(files: list[DataFile], most_rows: int) -> None:
-    parts = parts_of(files, Interval(start=LONG_BEFORE, end=LONG_AFTER), most_rows=most_rows)
+def test_no_part_has_many_more_rows_than_asked_for(files: list[DataFile], max_rows: int) -> None:
+    parts = parts_of(files, Interval(start=LONG_BEFORE, end=LONG_AFTER), max_rows=max_rows)
     found = rows_of_each(parts, files)
     assert sum(found) == sum(file.rows for file in files)
     # A row more of each file at either end; and of files of one instant all rows.
     at_once = sum(file.rows for file in files if file.event_time_min == file.event_time_max)
-    assert max(found) <= most_rows + 2 * len(files) + at_once
+    assert max(found) <= max_rows + 2 * len(files) + at_once
 
 
 def test_many_rows_of_one_instant_are_one_part() -> None:
     whole = Interval(start=LONG_BEFORE, end=LONG_AFTER)
     files = [a_file(first=0, last=0, rows=900)]
-    assert rows_of_each(parts_of(files, whole, most_rows=100), files) == [0, 900]
+    assert rows_of_each(parts_of(files, whole, max_rows=100), files) == [0, 900]
 
 
 def test_what_lies_outside_does_not_count() -> None:
     files = [a_file(first=-400, last=-1, rows=9_000), a_file(first=0, last=100, rows=101)]
     inside = Interval(start=START, end=START + timedelta(minutes=101))
-    assert parts_of(files, inside, most_rows=200) == [inside]
-    assert parts_of([], inside, most_rows=1) == [inside]
-    assert sorted(rows_of_each(parts_of(files, inside, most_rows=60), files)) == [50, 51]
+    assert parts_of(files, inside, max_rows=200) == [inside]
+    assert parts_of([], inside, max_rows=1) == [inside]
+    assert sorted(rows_of_each(parts_of(files, inside, max_rows=60), files)) == [50, 51]

@@ -199,7 +199,7 @@ def test_a_file_without_rows_is_told(loop: Loop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "body", "most_bytes", "takes"),
+    ("key", "body", "max_bytes", "takes"),
     [
         ("features/trips/1.parquet", b"PAR1" + b"x" * 100, 100, True),
         ("labels/trips/1.parquet", b"PAR1" + b"x" * 100, 100, True),
@@ -210,9 +210,9 @@ def test_a_file_without_rows_is_told(loop: Loop) -> None:
     ],
 )
 def test_what_is_large_and_can_be_cut_is_taken(
-    loop: Loop, key: str, body: bytes, most_bytes: int, takes: bool
+    loop: Loop, key: str, body: bytes, max_bytes: int, takes: bool
 ) -> None:
-    assert loop.check_large(most_bytes=most_bytes).takes(loop.put(body, key=key)) is takes
+    assert loop.check_large(max_bytes=max_bytes).takes(loop.put(body, key=key)) is takes
 
 
 def test_an_object_that_is_gone_is_told(loop: Loop) -> None:

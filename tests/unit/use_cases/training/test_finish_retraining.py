@@ -8,7 +8,7 @@ from evertrain.domain.training.evaluation import UnusableRows
 from evertrain.domain.training.outcomes import TOO_FEW_ROWS_ERRORS
 from evertrain.domain.training.rounds import NothingToChoose
 from evertrain.domain.training.windows import NotEnoughHistory
-from evertrain.use_cases.training.finish_retraining import LONGEST_SENTENCE, sentence_of_failure
+from evertrain.use_cases.training.finish_retraining import MAX_SENTENCE_LENGTH, sentence_of_failure
 
 
 def test_a_lambda_s_error_message_is_told() -> None:
@@ -40,7 +40,7 @@ def test_a_cause_of_another_shape_is_told_as_it_is(cause: str) -> None:
 
 def test_a_long_cause_is_cut() -> None:
     told = sentence_of_failure("Custom", "x" * 10_000)
-    assert len(told) == LONGEST_SENTENCE
+    assert len(told) == MAX_SENTENCE_LENGTH
     assert told.endswith("…")
 
 

@@ -68,7 +68,7 @@ def test_candidates_of_earlier_rounds_are_told_with_the_round_that_ended_them() 
     loop.register(planned.plan_uri)
     page = page_of(loop)
     assert sorted(each.mark for each in page.competitors) == ["chosen", "lost", *["out"] * 6]
-    assert {each.told for each in page.competitors if each.mark == "out"} == {"out after round 1"}
+    assert {each.description for each in page.competitors if each.mark == "out"} == {"out after round 1"}
     assert len(pictures(page.render())[0].findall(".//circle")) == 8
 
 
@@ -77,8 +77,8 @@ def test_a_candidate_that_could_not_be_trained_is_told_with_the_reason() -> None
     version = loop.register(loop.evaluated("d-1")).version
     (out, chosen) = page_of(loop, version.version).competitors
     assert (out.name, out.score, chosen.mark) == ("14d", None, "chosen")
-    assert out.told
-    assert out.told in page_of(loop).render().replace("&#39;", "'")
+    assert out.description
+    assert out.description in page_of(loop).render().replace("&#39;", "'")
 
 
 def test_before_there_is_a_version_that_is_said() -> None:
