@@ -31,7 +31,7 @@ from evertrain.statistics.relations import Relations, Scores
 from evertrain.statistics.sketch import Sketch, column_of, sketch_columns
 from evertrain.statistics.slicing import rows_of, select_rows
 
-FORMAT, VERSION = "evertrain-reference", 4
+FORMAT, VERSION = "evertrain-reference", 3
 
 Columns = Mapping[str, Values]
 """By feature: float64 with NaN for missing where numeric or boolean, `Categories` where categorical."""

@@ -21,6 +21,9 @@ from evertrain.statistics.sketch import packed_feature, unpacked_feature
 
 Arrays = list[npt.NDArray[Any]]
 
+_MODE_SHARE = "heaviest_share"
+"""As references of this format have it."""
+
 
 def packed_layout(feature: FeatureReference, arrays: Arrays) -> dict[str, Any]:
     layout = feature.baseline.layout
@@ -54,7 +57,7 @@ def packed_rows(rows: int, features: Sequence[FeatureReference], arrays: Arrays)
                 "sketch": packed_feature(feature.baseline.sketch, arrays),
                 "mean": feature.baseline.mean,
                 "deviation": feature.baseline.deviation,
-                "limits": None if feature.limits is None else asdict(feature.limits),
+                "limits": None if feature.limits is None else _packed_limits(feature.limits),
             }
             for feature in features
         ],
@@ -74,10 +77,20 @@ def unpacked_rows(
                 mean=entry["mean"],
                 deviation=entry["deviation"],
             ),
-            limits=None if entry["limits"] is None else ControlLimits(**entry["limits"]),
+            limits=None if entry["limits"] is None else _unpacked_limits(entry["limits"]),
         )
         for (name, (kind, layout)), entry in zip(layouts.items(), document["features"], strict=True)
     )
+
+
+def _packed_limits(limits: ControlLimits) -> dict[str, Any]:
+    document = asdict(limits)
+    return document | {_MODE_SHARE: document.pop("mode_share")}
+
+
+def _unpacked_limits(entry: Mapping[str, Any]) -> ControlLimits:
+    limits = dict(entry)
+    return ControlLimits(mode_share=limits.pop(_MODE_SHARE), **limits)
 
 
 def packed_relations(relations: Relations, arrays: Arrays) -> dict[str, Any]:
