@@ -37,7 +37,7 @@ from evertrain.domain.landing.feeds import group_feed
 from evertrain.domain.project.feature_group import Column, FeatureGroup, FeatureKind
 from evertrain.domain.project.model import Project
 from evertrain.domain.training.windows import Interval
-from evertrain.tables.point_in_time import NONE, take, valid_rows
+from evertrain.tables.point_in_time import NO_ROW, as_of_indices, take_or_null
 from localcloud.launcher import Cloud, environment
 
 ROOT = Path(__file__).parents[1]
@@ -223,12 +223,12 @@ def _append_all(root: str, writer: int) -> None:
 
 def joined_tables() -> tuple[Path, Path]:
     """A million rows that ask, and a million values of 20,000 keys, as Parquet files that every peer reads."""
-    asking, values = PLACE / "asking.parquet", PLACE / "values.parquet"
+    left, values = PLACE / "asking.parquet", PLACE / "values.parquet"
     PLACE.mkdir(parents=True, exist_ok=True)
     rng = np.random.default_rng(0)
     keys = np.array([f"sensor-{number:05d}" for number in range(KEYS)])
     span = int(timedelta(days=60) / timedelta(microseconds=1))
-    for path, more in ((asking, False), (values, True)):
+    for path, more in ((left, False), (values, True)):
         times = BEGIN.timestamp() * 1e6 + rng.integers(0, span, JOINED_ROWS)
         columns: dict[str, Any] = {
             "sensor": keys[rng.integers(0, KEYS, JOINED_ROWS)],
@@ -239,21 +239,21 @@ def joined_tables() -> tuple[Path, Path]:
             columns["ingested_at"] = pa.array((times + late).astype(np.int64), pa.int64()).cast(TIME)
             columns |= {name: rng.normal(size=JOINED_ROWS) for name in FEATURES[:5]}
         pq.write_table(pa.table(columns), path)
-    return asking, values
+    return left, values
 
 
-def our_join(asking: Path, values: Path) -> dict[str, Any]:
-    left, right = pq.read_table(asking), pq.read_table(values)
+def our_join(left: Path, values: Path) -> dict[str, Any]:
+    left, right = pq.read_table(left), pq.read_table(values)
 
     def join() -> int:
-        found = valid_rows(left, right, asking_key="sensor", key="sensor", maximum_age=timedelta(days=7))
-        take(right, found)
-        return int((found != NONE).sum())
+        found = as_of_indices(left, right, left_key="sensor", key="sensor", maximum_age=timedelta(days=7))
+        take_or_null(right, found)
+        return int((found != NO_ROW).sum())
 
     return {"seconds": _timed(join, runs=3), "matched": join()}
 
 
-def peer_join(name: str, environment: str, asking: Path, values: Path) -> dict[str, Any] | None:
+def peer_join(name: str, environment: str, left: Path, values: Path) -> dict[str, Any] | None:
     python = ROOT / environment / "bin" / "python"
     if not python.exists():
         print(f"{name}: {environment} is not there, left out", file=sys.stderr)
@@ -261,7 +261,7 @@ def peer_join(name: str, environment: str, asking: Path, values: Path) -> dict[s
     script = ROOT / "bench" / "peers" / f"{name}.py"
     quiet = os.environ | {"FEAST_USAGE": "False", "DO_NOT_TRACK": "1", "PYTHONWARNINGS": "ignore", "PYTHONPATH": ""}
     description = subprocess.run(
-        [str(python), str(script), str(asking), str(values)], env=quiet, check=True, stdout=subprocess.PIPE, text=True
+        [str(python), str(script), str(left), str(values)], env=quiet, check=True, stdout=subprocess.PIPE, text=True
     )
     found: dict[str, Any] = json.loads(description.stdout.splitlines()[-1])
     return found
@@ -284,14 +284,14 @@ def main() -> None:
         in_a_bucket = reads(commits(with_maintenance=False, in_bucket=True)[0])
         commits_in_a_bucket = last_over_first(with_maintenance=True, in_bucket=True)
     at_once = concurrent_writers()
-    asking, values = joined_tables()
-    joins = {"Evertrain": our_join(asking, values)}
+    left, values = joined_tables()
+    joins = {"Evertrain": our_join(left, values)}
     for description, name, its_environment in (
         ("pandas.merge_asof", "pandas_asof", ".venv"),
         ("DuckDB, ASOF JOIN", "duckdb_asof", ".venv-bench/duckdb"),
         ("Feast, file offline store", "feast_offline", ".venv-bench/feast"),
     ):
-        found = peer_join(name, its_environment, asking, values)
+        found = peer_join(name, its_environment, left, values)
         if found is not None:
             joins[description] = found
             print(f"{description}: {found}", flush=True)

@@ -99,7 +99,7 @@ def build_function(bundle: Bundle, *, root: Path, target: Target) -> BuiltBundle
     digest = _digest(root, sources, extra=[target.name, compiled, *_lock_text(root, bundle)])
     place = root / ".build" / "lambda" / target.name / bundle.name
     marker = place.with_suffix(".digest")
-    with _alone(root):
+    with _exclusive(root):
         if not (place.is_dir() and marker.is_file() and marker.read_text() == digest):
             marker.unlink(missing_ok=True)
             shutil.rmtree(place, ignore_errors=True)
@@ -126,7 +126,7 @@ def stage_training_image(*, root: Path) -> Path:
         *_project(root),
         root / "requirements" / "train.txt",
     ]
-    with _alone(root):
+    with _exclusive(root):
         _copy(root, sources, place)
         shutil.copyfile(root / "jobs" / "train" / "Dockerfile", place / "Dockerfile")
         kept = {place / source.relative_to(root) for source in sources} | {place / "Dockerfile"}
@@ -244,7 +244,7 @@ def _refuse_too_large(bundle: Bundle, place: Path) -> None:
 
 
 @contextmanager
-def _alone(root: Path) -> Iterator[None]:
+def _exclusive(root: Path) -> Iterator[None]:
     """One synthesis at a time works in `.build`."""
     (root / ".build").mkdir(exist_ok=True)
     with (root / ".build" / "lock").open("w") as lock:

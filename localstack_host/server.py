@@ -49,7 +49,7 @@ class Server:
         """Its endpoint. One that runs already is left as it is, if it is at that port; port 0 means any."""
         if not self.installation.complete:
             raise NotStarted("LocalStack is not installed: run `python -m localstack_host setup` first")
-        with self._alone():
+        with self._exclusive():
             endpoint = self.running_at()
             if endpoint is None:
                 self._end(wait_seconds=0)  # what a crash may have left
@@ -60,7 +60,7 @@ class Server:
 
     def stop(self, *, wait_seconds: float) -> None:
         """Ends the processes that were started from this home, and no others."""
-        with self._alone():
+        with self._exclusive():
             self._end(wait_seconds=wait_seconds)
 
     def _launch(self, *, port: int, wait_seconds: float, say: Callable[[str], None]) -> str:
@@ -153,7 +153,7 @@ class Server:
             return None
 
     @contextmanager
-    def _alone(self) -> Iterator[None]:
+    def _exclusive(self) -> Iterator[None]:
         """Two that start it at once get the same one."""
         self.home.mkdir(parents=True, exist_ok=True)
         with (self.home / "lock").open("w") as lock:

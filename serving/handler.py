@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from evertrain.adapters.monitoring.metrics import count_line
-from evertrain.domain.landing.predictions import Answered, is_logged
+from evertrain.domain.landing.predictions import AnsweredRequest, is_logged
 from evertrain.scoring import InvalidRow, validate_rows
 from serving import wiring
 from serving.responses import Refusal, answer, refuse
@@ -65,7 +65,7 @@ def _respond(event: dict[str, Any]) -> dict[str, Any]:
     prediction_id = event["requestContext"]["requestId"]
     asked_at = datetime.fromtimestamp(event["requestContext"]["timeEpoch"] / 1000, tz=UTC)
     predicted = _predict(body["rows"] if are_many else [body], asked_at=asked_at)
-    answered = Answered(
+    answered = AnsweredRequest(
         model=wiring.model_name(),
         model_version=predicted["model_version"],
         prediction_id=prediction_id,
@@ -78,7 +78,7 @@ def _respond(event: dict[str, Any]) -> dict[str, Any]:
     return {"model": wiring.model_name(), "prediction_id": prediction_id} | predicted
 
 
-def _keep(answered: Answered) -> None:
+def _keep(answered: AnsweredRequest) -> None:
     """For the monitor and for labels to come. Whoever asked gets the answer in any case."""
     if not is_logged(answered.prediction_id, wiring.log_share()):
         return

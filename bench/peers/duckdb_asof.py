@@ -6,9 +6,9 @@ import time
 
 import duckdb
 
-asking, values = sys.argv[1:3]
+left, values = sys.argv[1:3]
 store = duckdb.connect()
-store.execute(f"CREATE TABLE asking AS FROM read_parquet('{asking}')")
+store.execute(f"CREATE TABLE asking AS FROM read_parquet('{left}')")
 store.execute(f"CREATE TABLE held AS FROM read_parquet('{values}')")
 query = """
 SELECT asking.*, held.f0, held.f1, held.f2, held.f3, held.f4

@@ -11,7 +11,7 @@ import pandas as pd
 from feast import Entity, FeatureStore, FeatureView, Field, FileSource, RepoConfig
 from feast.types import Float64
 
-asking, values = sys.argv[1:3]
+left, values = sys.argv[1:3]
 place = Path(tempfile.mkdtemp())
 config = RepoConfig(
     project="bench",
@@ -33,7 +33,7 @@ view = FeatureView(
     source=held,
 )
 store.apply([sensor, view])
-rows = pd.read_parquet(asking).rename(columns={"event_time": "event_timestamp"})
+rows = pd.read_parquet(left).rename(columns={"event_time": "event_timestamp"})
 began = time.perf_counter()
 joined = store.get_historical_features(entity_df=rows, features=[f"held:{name}" for name in names]).to_df()
 seconds = time.perf_counter() - began

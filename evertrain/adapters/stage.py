@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 
-Fate = Batch | Quarantine
+LandingResult = Batch | Quarantine
 
 
 class StackNotDeployed(EvertrainError):
@@ -169,7 +169,7 @@ class Stage:
         local = f"{endpoint}/_aws/execute-api/{self.output(Output.API_ID)}/$default" if endpoint else None
         return PredictionApi(url=local or self.output(Output.API_URL), session=self.session)
 
-    def fate(self, feed: Feed, body: bytes) -> "Fate | None":
+    def landing_result(self, feed: Feed, body: bytes) -> "LandingResult | None":
         """What became of landed bytes; None while nothing has, or while others were not told yet."""
         batch_id = batch_id_of(feed, io.BytesIO(body))
         found = self.batches.find(feed, batch_id)

@@ -9,7 +9,7 @@ import typer
 from evertrain.adapters.aws.account import account_id
 from evertrain.adapters.documents import dump
 from evertrain.adapters.project.files import load_project
-from evertrain.adapters.stage import Fate, Stage
+from evertrain.adapters.stage import LandingResult, Stage
 from evertrain.adapters.training.estimators import load_estimator
 from evertrain.cli.drift import drift
 from evertrain.cli.landed_drift import group_of
@@ -77,8 +77,8 @@ def land(
         _print_json({"landed": landed}) if as_json else show.landed(landed)
         return
     found = cast(  # mypy joins the union to object
-        "Fate",
-        wait_until(lambda: deployed.fate(feed, body), seconds=wait, for_what=f"the verdict on {file.name}"),
+        "LandingResult",
+        wait_until(lambda: deployed.landing_result(feed, body), seconds=wait, for_what=f"the verdict on {file.name}"),
     )
     if isinstance(found, Quarantine):
         _print_json({"quarantine": _plain(found)}) if as_json else show.quarantined(found)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import cast
 
-from evertrain.adapters.stage import Fate, Stage
+from evertrain.adapters.stage import LandingResult, Stage
 from evertrain.demo.flights import Flights, after
 from evertrain.demo.progress import RetrainingProgress, Step
 from evertrain.domain.deciding.decisions import Action, Reason, RecordedDecision
@@ -94,7 +94,7 @@ class Replay:
 
     def _land_cut_off(self, day: date) -> None:
         body = self.flights.features(day)
-        quarantine = self._fate(self._put(self._features, f"{day}-cut-off.parquet", body[: len(body) // 2]))
+        quarantine = self._landing_result(self._put(self._features, f"{day}-cut-off.parquet", body[: len(body) // 2]))
         if not isinstance(quarantine, Quarantine):
             raise Unexpected(f"half a file was accepted as batch {quarantine.batch_id}")
         self.tell(Step(day=day, model=self._features.name, name="quarantined", text=quarantine.faults[0].message))
@@ -110,18 +110,18 @@ class Replay:
         return _Put(feed=feed, name=name, body=body)
 
     def _accepted(self, put: _Put) -> Batch:
-        fate = self._fate(put)
-        if isinstance(fate, Quarantine):
-            raise Unexpected(f"{put.feed}/{put.name} was quarantined: {fate.faults[0].message}")
-        return fate
+        landing_result = self._landing_result(put)
+        if isinstance(landing_result, Quarantine):
+            raise Unexpected(f"{put.feed}/{put.name} was quarantined: {landing_result.faults[0].message}")
+        return landing_result
 
-    def _fate(self, put: _Put) -> Fate:
+    def _landing_result(self, put: _Put) -> LandingResult:
         found: object = wait_until(
-            lambda: self.stage.fate(put.feed, put.body),
+            lambda: self.stage.landing_result(put.feed, put.body),
             seconds=_BATCH_SECONDS,
             for_what=f"the check of {put.feed}/{put.name}",
         )
-        return cast("Fate", found)  # mypy joins the union to object
+        return cast("LandingResult", found)  # mypy joins the union to object
 
     def _decision(self, spec: ModelSpec, cause: str, day: date) -> RecordedDecision:
         recorded = wait_until(

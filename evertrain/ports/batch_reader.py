@@ -71,5 +71,5 @@ class BatchReader(Protocol):
     ) -> AbstractContextManager[Rows]:
         """As `read`, of a part, with `keys`. What only the whole shows is not looked at. Raises BatchRejected."""
 
-    def faults_of_whole(self, feed: Feed, *, count: int, missing: Mapping[str, int], keys: Any) -> Sequence[Fault]:
+    def whole_file_faults(self, feed: Feed, *, count: int, missing: Mapping[str, int], keys: Any) -> Sequence[Fault]:
         """What no single part can show: too many rows, or too few, missing values, rows that are there twice."""

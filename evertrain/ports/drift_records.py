@@ -6,10 +6,10 @@ from evertrain.domain.monitoring.drift import DriftVerdict
 
 
 class DriftRecords(Protocol):
-    def keep(self, verdict: DriftVerdict, *, sketch: bytes, page: str) -> None:
+    def save(self, verdict: DriftVerdict, *, sketch: bytes, page: str) -> None:
         """Under model, reference version and batch; keeping the same again is harmless."""
 
-    def keep_sketch(self, sketch: bytes, *, model: str, version: str, batch_id: str) -> None:
+    def save_sketch(self, sketch: bytes, *, model: str, version: str, batch_id: str) -> None:
         """The sketch alone."""
 
     def find_sketch(self, *, model: str, version: str, batch_id: str) -> bytes | None:

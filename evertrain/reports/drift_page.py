@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from evertrain.domain.monitoring.drift import Findings
 from evertrain.reports.templates import rendered
-from evertrain.statistics.histogram import Bar, bars_of
+from evertrain.statistics.histogram import Bar, histogram_bars
 from evertrain.statistics.reference import Reference
 from evertrain.statistics.sketch import Sketch
 
@@ -34,7 +34,9 @@ class DriftPage:
             entries=[
                 {
                     "drift": feature,
-                    "bars": _placed(bars_of(baselines[feature.feature], self.sketch.features[feature.feature])),
+                    "bars": _placed(
+                        histogram_bars(baselines[feature.feature], self.sketch.features[feature.feature])
+                    ),
                 }
                 for feature in self.findings.by_importance
             ],

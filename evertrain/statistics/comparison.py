@@ -11,7 +11,7 @@ import numpy.typing as npt
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.metric import Metric
 from evertrain.domain.training.evaluation import Score, SliceComparison
-from evertrain.statistics.metrics import Array, metric_value, prepared
+from evertrain.statistics.metrics import Array, metric_value, weighted_metric
 
 RESAMPLES = 1000
 
@@ -35,7 +35,7 @@ def score(
 ) -> Score:
     """The metric with its percentile interval. Raises UndefinedMetric."""
     value = _defined(metric, truth, prediction)
-    of_weights = prepared(metric, truth, prediction)
+    of_weights = weighted_metric(metric, truth, prediction)
     low, high = _interval([of_weights(w) for w in _weights(blocks, rng, resamples)], value, confidence)
     return Score(metric=metric, value=value, low=low, high=high, rows=len(truth))
 
@@ -53,7 +53,7 @@ def compare(
 ) -> tuple[float, float, float]:
     """Contender minus champion in units of the metric, and the interval's two ends. Raises UndefinedMetric."""
     difference = _defined(metric, truth, contender) - _defined(metric, truth, champion)
-    of_contender, of_champion = prepared(metric, truth, contender), prepared(metric, truth, champion)
+    of_contender, of_champion = weighted_metric(metric, truth, contender), weighted_metric(metric, truth, champion)
     resampled = [of_contender(w) - of_champion(w) for w in _weights(blocks, rng, resamples)]
     return difference, *_interval(resampled, difference, confidence)
 

@@ -79,7 +79,7 @@ class BlockDistances:
         return int(np.isfinite(self.wasserstein).sum()) >= MIN_BLOCKS
 
     @property
-    def judged_by(self) -> Array:
+    def decisive_distances(self) -> Array:
         """What decides on drift: where values lie, or, where they have no order, how they are spread over levels."""
         return self.wasserstein if self.has_order else self.psi
 

@@ -26,7 +26,7 @@ class Bar:
     after: float
 
 
-def bars_of(baseline: Baseline, current: FeatureSketch) -> list[Bar]:
+def histogram_bars(baseline: Baseline, current: FeatureSketch) -> list[Bar]:
     """What is missing comes last, where anything is."""
     layout, before, after = baseline.layout, baseline.sketch.counts, current.counts
     bars = _numeric(layout, before, after) if isinstance(layout, NumericLayout) else _levels(layout, before, after)

@@ -190,7 +190,7 @@ def layout_of(column: Column) -> Layout:
 
 def _numeric_layout(values: Numbers) -> NumericLayout:
     finite = values[np.isfinite(values)]
-    centre, scale = _frame(finite)
+    centre, scale = _location_and_scale(finite)
     cells = float_cells.count(finite, centre, scale)
     atoms, rows = _atoms(finite, centre, scale, cells)
     np.subtract.at(cells, float_cells.cell_of(atoms, centre, scale), rows)
@@ -242,7 +242,7 @@ def _atoms(finite: Numbers, centre: float, scale: float, cells: Counts) -> tuple
     return distinct[rows >= enough], rows[rows >= enough]
 
 
-def _frame(finite: Numbers) -> tuple[float, float]:
+def _location_and_scale(finite: Numbers) -> tuple[float, float]:
     """Centre and scale of the values that are no atoms: median and interquartile range.
 
     Only the resolution hangs on them, so some of the values tell enough. Where their quartiles are no scale, it is

@@ -20,12 +20,12 @@ def metric_value(metric: Metric, truth: Array, prediction: Array) -> float:
     >>> metric_value(Metric.ROC_AUC_SCORE, np.array([0.0, 1.0, 1.0]), np.array([0.1, 0.1, 0.9]))
     0.75
     """
-    return prepared(metric, truth, prediction)(np.ones(len(truth)))
+    return weighted_metric(metric, truth, prediction)(np.ones(len(truth)))
 
 
-def prepared(metric: Metric, truth: Array, prediction: Array) -> Weighted:
+def weighted_metric(metric: Metric, truth: Array, prediction: Array) -> Weighted:
     """Sorts once, so that many weightings of the same rows are cheap."""
-    return _PREPARED[metric](np.asarray(truth, dtype=np.float64), np.asarray(prediction, dtype=np.float64))
+    return _WEIGHTED_METRICS[metric](np.asarray(truth, dtype=np.float64), np.asarray(prediction, dtype=np.float64))
 
 
 def _roc_auc(truth: Array, prediction: Array) -> Weighted:
@@ -94,7 +94,7 @@ def _r2(truth: Array, prediction: Array) -> Weighted:
     return value
 
 
-_PREPARED: Mapping[Metric, Callable[[Array, Array], Weighted]] = {
+_WEIGHTED_METRICS: Mapping[Metric, Callable[[Array, Array], Weighted]] = {
     Metric.ROC_AUC_SCORE: _roc_auc,
     Metric.AVERAGE_PRECISION_SCORE: _average_precision,
     Metric.LOG_LOSS: _log_loss,

@@ -17,7 +17,7 @@ _TYPES = ("<u1", "<u2", "<u4", "<i8")
 _LENGTH = struct.Struct("<I")
 
 
-class Unreadable(EvertrainError):
+class UnreadableBytes(EvertrainError):
     """The bytes are not of the wanted format and version, or were cut or changed."""
 
 
@@ -42,16 +42,16 @@ def unpack(data: bytes, kind: str, version: int) -> tuple[Any, list[Integers]]:
         (length,) = _LENGTH.unpack_from(body)
         header = json.loads(body[_LENGTH.size : _LENGTH.size + length])
         if (header["format"], header["version"]) != (kind, version):
-            raise Unreadable(f"it is {header['format']} {header['version']}, this code reads {kind} {version}")
+            raise UnreadableBytes(f"it is {header['format']} {header['version']}, this code reads {kind} {version}")
         arrays, place = [], _LENGTH.size + length
         for name, count in header["arrays"]:
             if name not in _TYPES:
-                raise Unreadable(f"it holds an array of type {name}")
+                raise UnreadableBytes(f"it holds an array of type {name}")
             arrays.append(np.frombuffer(body, dtype=name, count=count, offset=place))
             place += arrays[-1].nbytes
         return header["document"], arrays
     except (zlib.error, struct.error, ValueError, KeyError, TypeError, IndexError) as error:
-        raise Unreadable(f"it cannot be read: {type(error).__name__}: {error}") from error
+        raise UnreadableBytes(f"it cannot be read: {type(error).__name__}: {error}") from error
 
 
 def _narrowest(array: Integers) -> str:

@@ -56,7 +56,7 @@ _RESIDUAL_KURTOSIS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class FeatureScore:
     """`level`: the category's level that it stands for; None where it is a number's place."""
 
     feature: str
@@ -78,11 +78,11 @@ class Residual:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scores:
+class FeatureScores:
     """Turns columns into scores, of which there is at least one."""
 
     baselines: Mapping[str, Baseline]
-    scores: tuple[Score, ...]
+    scores: tuple[FeatureScore, ...]
 
     def moments(self, columns: Mapping[str, Column], *, max_rows: int = SAMPLE_ROWS) -> Moments:
         """Of all rows, or of so many of them, from all over."""
@@ -112,7 +112,7 @@ class Scores:
                     np.take(table, cells, out=matrix[place], mode="clip")
             yield matrix
 
-    def _table(self, score: Score, values: Column) -> Array:
+    def _table(self, score: FeatureScore, values: Column) -> Array:
         """By cell, or by the batch's code."""
         if isinstance(values, Categories):
             present, absent = self._levels[score]
@@ -131,8 +131,8 @@ class Scores:
         return found
 
     @cached_property
-    def _levels(self) -> dict[Score, tuple[float, float]]:
-        found: dict[Score, tuple[float, float]] = {}
+    def _levels(self) -> dict[FeatureScore, tuple[float, float]]:
+        found: dict[FeatureScore, tuple[float, float]] = {}
         for score in self.scores:
             layout = self.baselines[score.feature].layout
             if score.level is not None and isinstance(layout, CategoryLayout):
@@ -146,7 +146,7 @@ class Scores:
 class Relations:
     """What the reference knows of how its features go together. `limits`: by feature, where days were told apart."""
 
-    scores: tuple[Score, ...]
+    scores: tuple[FeatureScore, ...]
     moments: Moments
     limits: Mapping[str, float]
 
@@ -175,7 +175,7 @@ class Relations:
             (_RESIDUAL_KURTOSIS - 1) * (1 / max(1, rows) + 1 / max(1, self.moments.rows))
         )
 
-    def spread_of_days(self, feature: str) -> float:
+    def spread_limit(self, feature: str) -> float:
         """Beyond it, a day is unlike the days of the training window; 0 where days were not told apart."""
         return self.limits.get(feature, 0.0)
 
@@ -241,15 +241,15 @@ def _covariance(moments: Moments) -> Array:
     return np.asarray((moments.products[1:, 1:] / rows - np.outer(mean, mean)) / _GRID**2)
 
 
-def scores_of(baselines: Mapping[str, Baseline]) -> tuple[Score, ...]:
+def feature_scores(baselines: Mapping[str, Baseline]) -> tuple[FeatureScore, ...]:
     """Those that are worth relating: numbers that vary, frequent levels; at most MOST_COLUMNS, numbers first."""
     numbers = [
-        Score(name, None)
+        FeatureScore(name, None)
         for name, baseline in baselines.items()
         if isinstance(baseline.layout, NumericLayout) and _varies(baseline.layout.cells(baseline.sketch.counts))
     ]
     levels = [
-        Score(name, level)
+        FeatureScore(name, level)
         for name, baseline in baselines.items()
         if isinstance(baseline.layout, CategoryLayout)
         for level in baseline.layout.levels[:MAX_LEVELS_PER_FEATURE]
@@ -279,7 +279,7 @@ def _ranks(counts: Counts) -> Array:
     return np.asarray(scores)
 
 
-def limits_of(relations: Relations, days: Sequence[Moments], *, false_alarm_rate: float) -> dict[str, float]:
+def spread_limits(relations: Relations, days: Sequence[Moments], *, false_alarm_rate: float) -> dict[str, float]:
     """By feature: the spread that is beyond those of single days, on this share of new days for any feature."""
     found = [relations.residuals(day) for day in days]
     # Of a ratio of variances, a factor down is as much as a factor up.

@@ -17,7 +17,7 @@ from evertrain.domain.errors import EvertrainError
 from evertrain.domain.monitoring.drift import Slice
 from evertrain.statistics.layouts import Categories, Column, Counts, Layout, NumericLayout
 from evertrain.statistics.moments import Moments
-from evertrain.statistics.packed import Unreadable, pack, unpack
+from evertrain.statistics.packed import UnreadableBytes, pack, unpack
 
 FORMAT, VERSION = "evertrain-sketch", 2
 
@@ -79,7 +79,7 @@ class Sketch:
         try:
             document, arrays = unpack(data, FORMAT, VERSION)
             return _unpacked(document, iter(arrays), document["layout"])
-        except (Unreadable, KeyError, TypeError, ValueError, IndexError, StopIteration) as error:
+        except (UnreadableBytes, KeyError, TypeError, ValueError, IndexError, StopIteration) as error:
             raise InvalidSketch(f"not a sketch: {error}") from error
 
 

@@ -19,17 +19,17 @@ MIN_SLICE_SHARE = 0.01
 _FLAGS = {"False": 0.0, "True": 1.0}
 
 
-def levels_of(name: str, column: Column) -> list[Slice]:
+def frequent_slices(name: str, column: Column) -> list[Slice]:
     """The slices of a categorical or boolean column that are worth watching, the most frequent first."""
     found = column.levels if isinstance(column, Categories) else tuple(_FLAGS)
-    rows = {level: int(rows_of(Slice(column=name, level=level), column).sum()) for level in found}
+    rows = {level: int(rows_in_slice(Slice(column=name, level=level), column).sum()) for level in found}
     kept = [level for level in rows if rows[level] >= max(1, MIN_SLICE_SHARE * len(column))]
     return [Slice(column=name, level=level) for level in sorted(kept, key=lambda each: (-rows[each], each))][
         :MAX_LEVELS
     ]
 
 
-def rows_of(part: Slice, column: Column) -> Rows:
+def rows_in_slice(part: Slice, column: Column) -> Rows:
     """Shape (rows,)."""
     if not isinstance(column, Categories):
         return np.asarray(column == _FLAGS[part.level])

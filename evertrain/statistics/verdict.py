@@ -87,7 +87,7 @@ def _judge_relations(relations: Relations | None, sketch: Sketch) -> tuple[Relat
         return None
     chance = relations.null_quantile(rows=sketch.moments.rows)
     return tuple(
-        _judge_relation(residual, max(MIN_SPREAD, chance, relations.spread_of_days(feature)))
+        _judge_relation(residual, max(MIN_SPREAD, chance, relations.spread_limit(feature)))
         for feature, residual in relations.residuals(sketch.moments).items()
     )
 

@@ -47,7 +47,7 @@ def ages(times: Any, event_times: Any) -> Any:
     return pc.divide(pc.cast(microseconds, pa.float64(), safe=False), _MICROSECONDS_PER_DAY)
 
 
-def in_one_piece(parts: Iterable[pa.Table]) -> pa.Table:
+def concat_in_one_chunk(parts: Iterable[pa.Table]) -> pa.Table:
     """One below the other, each column in one chunk, unless it is text that is too long for one.
 
     A column at a time: unless the parts are kept elsewhere, never is more than one column there twice.

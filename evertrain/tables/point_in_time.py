@@ -14,34 +14,34 @@ import pyarrow.compute as pc
 from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_AT
 from evertrain.domain.project.feature_group import KnownBy
 
-NONE = -1
+NO_ROW = -1
 
 _PACKABLE = 1 << 62
 
 Integers = npt.NDArray[np.int64]
 
 
-def valid_rows(
-    asking: pa.Table,
+def as_of_indices(
+    left: pa.Table,
     table: pa.Table,
     *,
-    asking_key: str,
+    left_key: str,
     key: str,
     maximum_age: timedelta | None = None,
     known_by: KnownBy = KnownBy.TRAINING,
 ) -> Integers:
-    """Shape (rows of `asking`,): the index of the row of `table` that was valid then, or NONE.
+    """Shape (rows of `left`,): the index of the row of `table` that was valid then, or NONE.
 
     That is, of the rows with the same key, the one with the latest `event_time` at or before the asking row's, unless
     it is older than `maximum_age`. Where several have this `event_time`, they are corrections, and the one that was
     ingested last counts; of the same instant, the later in `table`. With `KnownBy.EVENT` rows that were ingested
     after the asking row's `event_time` do not exist. Both tables have `event_time`; `table` has `ingested_at`.
     """
-    codes, asking_codes = _codes(table[key], asking[asking_key])
-    event, asked_at = _instants(table[EVENT_TIME]), _instants(asking[EVENT_TIME])
+    codes, asking_codes = _codes(table[key], left[left_key])
+    event, asked_at = _instants(table[EVENT_TIME]), _instants(left[EVENT_TIME])
     ingested = _instants(table[INGESTED_AT])
     if not len(codes) or not len(asking_codes):
-        return np.full(len(asking_codes), NONE, dtype=np.int64)
+        return np.full(len(asking_codes), NO_ROW, dtype=np.int64)
     available = np.maximum(event, ingested) if known_by is KnownBy.EVENT else event
 
     by_validity = np.lexsort((ingested, event))
@@ -54,30 +54,30 @@ def valid_rows(
         best = by_validity[_running_maximum(codes[order], _ranks(by_validity)[order])]
 
     place = _last_at_or_before(packed[order], asking_codes * span + asked_moments)
-    there = (asking_codes != NONE) & (asked_moments != NONE) & (place != NONE)
+    there = (asking_codes != NO_ROW) & (asked_moments != NO_ROW) & (place != NO_ROW)
     there &= codes[order][place] == asking_codes
-    found = np.where(there, best[place], NONE)
+    found = np.where(there, best[place], NO_ROW)
     if maximum_age is not None:
         too_old = asked_at - event[found] > _microseconds(maximum_age)
-        found = np.where(too_old, NONE, found)
+        found = np.where(too_old, NO_ROW, found)
     return found
 
 
-def in_order(table: pa.Table, *, key: str) -> pa.Table:
+def sort_by_time(table: pa.Table, *, key: str) -> pa.Table:
     """By `event_time`, key, `ingested_at`, and then by content: the same rows are the same table however they lie."""
     by_content = [name for name in table.column_names if name not in (EVENT_TIME, key, INGESTED_AT)]
     return table.sort_by([(name, "ascending") for name in (EVENT_TIME, key, INGESTED_AT, *by_content)])
 
 
 def latest_known(table: pa.Table, *, key: str) -> pa.Table:
-    """One row for each key and `event_time`: the last of those `in_order`."""
-    ordered = in_order(table, key=key)
+    """One row for each key and `event_time`: the last of those `sort_by_time`."""
+    ordered = sort_by_time(table, key=key)
     if not ordered.num_rows:
         return ordered
     return _where(np.append(_changes(ordered[EVENT_TIME]) | _changes(ordered[key]), True), ordered)
 
 
-def newest_known(table: pa.Table, *, key: str) -> pa.Table:
+def latest_known_by_key(table: pa.Table, *, key: str) -> pa.Table:
     """One row for each key, whatever its `event_time`: the last by `ingested_at`, `event_time` and content."""
     by_content = [name for name in table.column_names if name not in (EVENT_TIME, key, INGESTED_AT)]
     ordered = table.sort_by([(name, "ascending") for name in (key, INGESTED_AT, EVENT_TIME, *by_content)])
@@ -86,9 +86,9 @@ def newest_known(table: pa.Table, *, key: str) -> pa.Table:
     return _where(np.append(_changes(ordered[key]), True), ordered)
 
 
-def take(table: pa.Table, rows: Integers) -> pa.Table:
+def take_or_null(table: pa.Table, rows: Integers) -> pa.Table:
     """The table's rows in this order, all missing where there is NONE."""
-    return table.take(pa.array(rows, mask=rows == NONE))
+    return table.take(pa.array(rows, mask=rows == NO_ROW))
 
 
 def _ranks(order: Integers) -> Integers:
@@ -127,7 +127,7 @@ def _codes(keys: Any, asking_keys: Any) -> tuple[Integers, Integers]:
     both = pa.chunked_array([*keys.chunks, *pc.cast(asking_keys, keys.type).chunks], keys.type)
     encoded = both.dictionary_encode().unify_dictionaries()
     indices = pa.chunked_array([chunk.indices for chunk in encoded.chunks], pa.int32())
-    codes = pc.cast(pc.fill_null(indices, NONE), pa.int64()).to_numpy()
+    codes = pc.cast(pc.fill_null(indices, NO_ROW), pa.int64()).to_numpy()
     return codes[: len(keys)], codes[len(keys) :]
 
 

@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from evertrain.adapters.landing.prediction_log import UnreadableMessage, unpacked
-from evertrain.domain.landing.predictions import Answered
+from evertrain.domain.landing.predictions import AnsweredRequest
 from lambdas.collect.wiring import land_predictions
 
 logger = logging.getLogger(__name__)
@@ -13,7 +13,7 @@ logging.getLogger().setLevel(logging.INFO)
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
     """All of a delivery together: the fewer files, the better. What cannot be read goes back to the queue alone."""
-    answered: list[Answered] = []
+    answered: list[AnsweredRequest] = []
     failed = []
     for record in event["Records"]:
         try:

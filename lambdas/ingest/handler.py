@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from evertrain.adapters.aws.sqs_events import Envelope, each_event, field
+from evertrain.adapters.aws.sqs_events import Envelope, field, handle_each_event
 from evertrain.domain.landing.batches import Feed, FeedKind
 from lambdas.ingest.wiring import commit_batch
 
@@ -12,7 +12,7 @@ logging.getLogger().setLevel(logging.INFO)
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    return each_event(event, _commit)
+    return handle_each_event(event, _commit)
 
 
 def _commit(envelope: Envelope) -> None:

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from evertrain.adapters.aws.sqs_events import Envelope, each_event
+from evertrain.adapters.aws.sqs_events import Envelope, handle_each_event
 from evertrain.adapters.monitoring.metrics import label_line
 from lambdas.ingest.wiring import maintain_store, project, stage
 
@@ -12,7 +12,7 @@ logging.getLogger().setLevel(logging.INFO)
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    return each_event(event, _maintain)
+    return handle_each_event(event, _maintain)
 
 
 def _maintain(_: Envelope) -> None:

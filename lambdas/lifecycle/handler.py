@@ -12,7 +12,7 @@ from evertrain.domain.training.outcomes import outcome_of_failure
 from evertrain.domain.training.rounds import TRAINING_TIMEOUT, waves_of
 from evertrain.ports.decisions import LeaseHeld
 from evertrain.use_cases.deciding.decide_retraining import LEASE
-from evertrain.use_cases.training.finish_retraining import sentence_of_failure
+from evertrain.use_cases.training.finish_retraining import describe_failure
 from lambdas.lifecycle import wiring
 
 logger = logging.getLogger(__name__)
@@ -91,7 +91,7 @@ def finish(payload: Payload) -> dict[str, Any]:
     sentence = payload.get("sentence") or ""
     if error or cause:
         by_container = wiring.runs().failure(model, decision_id) if error == "States.TaskFailed" else None
-        sentence = sentence_of_failure(*(("", by_container) if by_container else (error, cause)))
+        sentence = describe_failure(*(("", by_container) if by_container else (error, cause)))
         name = outcome_of_failure(sentence) if name == EventName.RETRAIN_FAILED else name
     outcome = wiring.finish_retraining().run(
         model=model,

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from evertrain.adapters.aws.sqs_events import Envelope, each_event, field
+from evertrain.adapters.aws.sqs_events import Envelope, field, handle_each_event
 from evertrain.adapters.monitoring.metrics import metric_lines
 from evertrain.domain.landing.batches import Batch, FeedKind, LandedObject, Quarantine
 from evertrain.domain.monitoring.drift import DriftVerdict
@@ -15,7 +15,7 @@ logging.getLogger().setLevel(logging.INFO)
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    return each_event(event, _check)
+    return handle_each_event(event, _check)
 
 
 def _check(envelope: Envelope) -> None:
@@ -23,7 +23,7 @@ def _check(envelope: Envelope) -> None:
         bucket=field(envelope, "detail", "bucket", "name"), key=field(envelope, "detail", "object", "key")
     )
     try:
-        if check_large_batch().takes(landed):
+        if check_large_batch().needs_splitting(landed):
             execution = large_checks().start(landed, event_id=field(envelope, "id"))
             logger.info("batch_in_parts execution=%s key=%s", execution, landed.key)
             return

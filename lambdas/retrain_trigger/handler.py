@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from evertrain.adapters.aws.sqs_events import Envelope, each_event
+from evertrain.adapters.aws.sqs_events import Envelope, handle_each_event
 from lambdas.retrain_trigger.causes import causes_of
 from lambdas.retrain_trigger.wiring import decide_retraining, project
 
@@ -12,7 +12,7 @@ logging.getLogger().setLevel(logging.INFO)
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    return each_event(event, _decide)
+    return handle_each_event(event, _decide)
 
 
 def _decide(envelope: Envelope) -> None:

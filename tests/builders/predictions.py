@@ -4,7 +4,7 @@ from datetime import datetime
 
 import numpy as np
 
-from evertrain.domain.landing.predictions import Answered
+from evertrain.domain.landing.predictions import AnsweredRequest
 from tests.builders.landed import features_frame
 from tests.builders.models import NOW
 
@@ -18,11 +18,11 @@ def answered(
     version: str = "v1",
     lift: float = 0.0,
     **changes: object,
-) -> Answered:
+) -> AnsweredRequest:
     """One request for rows as they land, answered by chance around 0.3, or by `lift` more."""
     frame = features_frame(rows=rows, seed=seed, **changes).drop(columns=["trip_id", "departed_at"])
     records = frame.astype(object).where(frame.notna(), None).to_dict("records")
-    return Answered(
+    return AnsweredRequest(
         model="trips",
         model_version=version,
         prediction_id=f"{request}-{seed}",

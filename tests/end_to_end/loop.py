@@ -45,7 +45,7 @@ class Loop:
     def land(self, body: bytes, *, feed: Feed = FEATURES, name: str | None = None) -> Any:
         """Lands an object and waits for its fate."""
         self.stage.land(feed, name or f"{uuid4().hex}.parquet", body)
-        return self.wait(lambda: self.stage.fate(feed, body), for_what=f"the fate of {name or 'an object'}")
+        return self.wait(lambda: self.stage.landing_result(feed, body), for_what=f"the fate of {name or 'an object'}")
 
     def land_anywhere(self, key: str, body: bytes) -> Quarantine:
         """An object outside every feed; waits until it was set aside."""

@@ -424,7 +424,7 @@ def test_a_column_of_zeros_is_the_feed_s_fault_until_a_person_releases_it(loop: 
     assert [(fault.code, fault.column) for fault in quarantine.faults] == [("constant", "wind_speed")]
     assert quarantine.batch_id[:12] in evertrain("quarantine").stdout
     assert "will be accepted" in evertrain("release", quarantine.batch_id[:12]).stdout
-    batch = loop.wait(lambda: loop.stage.fate(FEATURES, body), for_what="the released batch")
+    batch = loop.wait(lambda: loop.stage.landing_result(FEATURES, body), for_what="the released batch")
     assert isinstance(batch, Batch)
     assert batch.batch_id == quarantine.batch_id
     told = evertrain("release", quarantine.batch_id[:12], status=1).stderr

@@ -9,10 +9,10 @@ from evertrain.domain.monitoring.drift import DriftVerdict
 class FakeDriftRecords:
     kept: dict[tuple[str, str, str], tuple[bytes, str]] = field(default_factory=dict)
 
-    def keep(self, verdict: DriftVerdict, *, sketch: bytes, page: str) -> None:
+    def save(self, verdict: DriftVerdict, *, sketch: bytes, page: str) -> None:
         self.kept[verdict.model, verdict.reference_version, verdict.batch_id] = (sketch, page)
 
-    def keep_sketch(self, sketch: bytes, *, model: str, version: str, batch_id: str) -> None:
+    def save_sketch(self, sketch: bytes, *, model: str, version: str, batch_id: str) -> None:
         self.kept[model, version, batch_id] = (sketch, "")
 
     def find_sketch(self, *, model: str, version: str, batch_id: str) -> bytes | None:

@@ -78,7 +78,7 @@ class Table:
 
     def update(self, pk: str, sk: str, expression: str, condition: str | None = None, **values: Any) -> bool:
         """False where the condition does not hold. `values` become the placeholders `:name`."""
-        request = self.update_of(pk, sk, expression, condition, **values)["Update"]
+        request = self.update_request(pk, sk, expression, condition, **values)["Update"]
         try:
             self._write(self._client.update_item, **request)
         except self._client.exceptions.ConditionalCheckFailedException:
@@ -94,13 +94,13 @@ class Table:
             return False
         return True
 
-    def put_of(self, item: Item, condition: str | None = None, **values: Any) -> dict[str, Any]:
+    def put_request(self, item: Item, condition: str | None = None, **values: Any) -> dict[str, Any]:
         """A write for `transact`."""
         request = self._request({}, condition, values)
         del request["Key"]
         return {"Put": request | {"Item": item}}
 
-    def update_of(
+    def update_request(
         self, pk: str, sk: str, expression: str, condition: str | None = None, **values: Any
     ) -> dict[str, Any]:
         """A write for `transact`."""

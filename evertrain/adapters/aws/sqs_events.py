@@ -16,7 +16,7 @@ class InvalidEvent(EvertrainError):
     """The event lacks a field, or is not one of those that a function is subscribed to."""
 
 
-def each_event(delivery: Mapping[str, Any], handle: Callable[[Envelope], None]) -> dict[str, Any]:
+def handle_each_event(delivery: Mapping[str, Any], handle: Callable[[Envelope], None]) -> dict[str, Any]:
     """Handles every record of the delivery; answers which of them the queue has to deliver again."""
     failed = []
     for record in delivery["Records"]:

@@ -38,8 +38,8 @@ class DynamoDBDecisionLog:
         quiet = decision.decision.reason is Reason.NOTHING_TO_DO
         prefix = QUIET_DECISION if quiet else DECISION
         writes = [
-            self._table.put_of(key(pk, f"{DECISION_BY_ID}{decision.decision_id}") | document, ABSENT),
-            self._table.put_of(key(pk, timed(prefix, decision.decided_at, decision.decision_id)) | document),
+            self._table.put_request(key(pk, f"{DECISION_BY_ID}{decision.decision_id}") | document, ABSENT),
+            self._table.put_request(key(pk, timed(prefix, decision.decided_at, decision.decision_id)) | document),
         ]
         if lease is not None:
             writes.append(self._lease_write(decision, lease))
@@ -62,8 +62,8 @@ class DynamoDBDecisionLog:
     def record_outcome(self, outcome: Outcome) -> bool:
         pk, document = model_partition(outcome.model), {"document": text(dump(outcome))}
         refused = self._table.transact(
-            self._table.put_of(key(pk, f"{OUTCOME_OF_DECISION}{outcome.decision_id}") | document, ABSENT),
-            self._table.put_of(key(pk, timed(OUTCOME, outcome.ended_at, outcome.decision_id)) | document),
+            self._table.put_request(key(pk, f"{OUTCOME_OF_DECISION}{outcome.decision_id}") | document, ABSENT),
+            self._table.put_request(key(pk, timed(OUTCOME, outcome.ended_at, outcome.decision_id)) | document),
         )
         return refused is None
 
@@ -82,7 +82,7 @@ class DynamoDBDecisionLog:
             "execution": text(""),  # the execution that the decision starts takes it over
             "expires_at": number(now + lease.total_seconds()),
         }
-        return self._table.put_of(item, _FREE, now=number(now), decision=text(decision.decision_id))
+        return self._table.put_request(item, _FREE, now=number(now), decision=text(decision.decision_id))
 
 
 class DynamoDBLeases:

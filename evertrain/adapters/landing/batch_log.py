@@ -42,15 +42,15 @@ class DynamoDBBatchLog:
     def record(self, batch: Batch, verdicts: Sequence[DriftVerdict]) -> bool:
         pk, models = feed_partition(batch.feed), [verdict.model for verdict in verdicts]
         refused = self._table.transact(
-            self._table.put_of(
+            self._table.put_request(
                 _batch_item(pk, batch.batch_id, "batch", batch, models),
                 f"{ABSENT} OR released = :yes",
                 yes={"BOOL": True},
             ),
-            self._table.put_of(_pointer(pk, batch.event_time_min, pk, batch.batch_id)),
-            self._table.update_of(pk, STATE, "SET quarantined_in_a_row = :zero", zero=number(0)),
+            self._table.put_request(_pointer(pk, batch.event_time_min, pk, batch.batch_id)),
+            self._table.update_request(pk, STATE, "SET quarantined_in_a_row = :zero", zero=number(0)),
             *(
-                self._table.put_of(_verdict_key(verdict.model, batch) | {"document": _packed(verdict)})
+                self._table.put_request(_verdict_key(verdict.model, batch) | {"document": _packed(verdict)})
                 for verdict in verdicts
             ),
         )
@@ -59,11 +59,11 @@ class DynamoDBBatchLog:
     def record_quarantine(self, quarantine: Quarantine) -> bool:
         pk, batch_id = feed_partition(quarantine.feed), quarantine.batch_id
         writes = [
-            self._table.put_of(_batch_item(pk, batch_id, "quarantine", quarantine), ABSENT),
-            self._table.put_of(_pointer(QUARANTINE, quarantine.quarantined_at, pk, batch_id)),
+            self._table.put_request(_batch_item(pk, batch_id, "quarantine", quarantine), ABSENT),
+            self._table.put_request(_pointer(QUARANTINE, quarantine.quarantined_at, pk, batch_id)),
         ]
         if quarantine.feed is not None:
-            writes.append(self._table.update_of(pk, STATE, "ADD quarantined_in_a_row :one", one=number(1)))
+            writes.append(self._table.update_request(pk, STATE, "ADD quarantined_in_a_row :one", one=number(1)))
         return self._table.transact(*writes) is None
 
     def release(self, quarantine: Quarantine) -> bool:
@@ -140,7 +140,7 @@ class DynamoDBBatchLog:
         }
         listed = key(model, timed(REQUESTS, verdict.event_time_max, verdict.batch_id))
         refused = self._table.transact(
-            self._table.put_of(item, ABSENT), self._table.put_of(listed | {"document": _packed(verdict)})
+            self._table.put_request(item, ABSENT), self._table.put_request(listed | {"document": _packed(verdict)})
         )
         return refused is None
 

@@ -25,7 +25,7 @@ Values = Any
 
 
 @dataclass
-class Checked:
+class CheckedColumns:
     """The columns that could be cast, by the names that the store uses, and everything that is wrong."""
 
     columns: dict[str, Values] = field(default_factory=dict)
@@ -34,16 +34,16 @@ class Checked:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Checker:
+class ColumnChecker:
     """`is_text`: the cells are those of a CSV file, still to be read."""
 
     schema: FeedSchema
     is_text: bool
     now: datetime
 
-    def check(self, raw: pa.Table, *, first_row: int = 0) -> Checked:
+    def check(self, raw: pa.Table, *, first_row: int = 0) -> CheckedColumns:
         """Of a part of a batch; `first_row`: how many rows came before it."""
-        checked = Checked(place=f" (rows from {first_row + 1:,} on)" if first_row else "")
+        checked = CheckedColumns(place=f" (rows from {first_row + 1:,} on)" if first_row else "")
         self._column(raw, checked, self.schema.key, self._as_key, stored_as=self.schema.key)
         self._column(raw, checked, self.schema.landed_event_time, self._as_time, stored_as=EVENT_TIME)
         for column in self.schema.columns:
@@ -63,7 +63,7 @@ class Checker:
     def _column(
         self,
         raw: pa.Table,
-        checked: Checked,
+        checked: CheckedColumns,
         name: str,
         convert: Callable[[Values], Values],
         *,
@@ -151,7 +151,7 @@ class Checker:
 
     # --- what values must hold to ---------------------------------------------------------------
 
-    def _values(self, checked: Checked, column: Column) -> None:
+    def _values(self, checked: CheckedColumns, column: Column) -> None:
         values = checked.columns[column.name]
         if column.kind is FeatureKind.TIMESTAMP:
             self._not_too_early(checked, column.name)
@@ -169,7 +169,7 @@ class Checker:
             other = pc.and_(pc.not_equal(values, 0.0), pc.not_equal(values, 1.0))
             self._where(checked, column.name, "out_of_range", other, "are neither 0 nor 1")
 
-    def _times(self, checked: Checked) -> None:
+    def _times(self, checked: CheckedColumns) -> None:
         if EVENT_TIME in checked.columns:
             self._not_too_early(checked, EVENT_TIME)
             latest = pa.scalar(self.now + CLOCK_SKEW, TIMESTAMP)
@@ -177,11 +177,11 @@ class Checker:
             description = f"are in the future; it is {self.now:%Y-%m-%d %H:%M} UTC"
             self._where(checked, EVENT_TIME, "future_event_time", late, description)
 
-    def _not_too_early(self, checked: Checked, name: str) -> None:
+    def _not_too_early(self, checked: CheckedColumns, name: str) -> None:
         early = pc.less(checked.columns[name], pa.scalar(EARLIEST, TIMESTAMP))
         self._where(checked, name, "out_of_range", early, f"are before {EARLIEST.year}")
 
-    def _where(self, checked: Checked, name: str, code: str, bad: Values, description: str) -> None:
+    def _where(self, checked: CheckedColumns, name: str, code: str, bad: Values, description: str) -> None:
         count = pc.sum(bad).as_py() or 0
         if count:
             values = checked.columns[name].filter(pc.fill_null(bad, False))
@@ -191,11 +191,11 @@ class Checker:
             message = f"{name}: {count} of {len(bad)} values {description}, such as {example}"
             _fault(checked, code, name, message)
 
-    def _duplicates(self, checked: Checked) -> None:
+    def _duplicates(self, checked: CheckedColumns) -> None:
         if self.schema.key not in checked.columns or EVENT_TIME not in checked.columns:
             return
         keys = pa.table({name: checked.columns[name] for name in (self.schema.key, EVENT_TIME)})
-        twice = _several(keys, keys.column_names)
+        twice = _duplicated(keys, keys.column_names)
         if not twice.num_rows:
             return
         if self.schema.label:
@@ -205,7 +205,7 @@ class Checker:
         example = twice[self.schema.key][0].as_py()
         _fault(checked, fault.code, fault.column, f"{fault.message}, such as {example}")
 
-    def _labels_again(self, checked: Checked, keys: pa.Table) -> None:
+    def _labels_again(self, checked: CheckedColumns, keys: pa.Table) -> None:
         """The same label again is one label: one is kept. Which of two others is meant, nobody can tell; later files
         correct earlier ones."""
         label = self.schema.label
@@ -213,7 +213,7 @@ class Checker:
             return
         labelled = keys.append_column(label, checked.columns[label])
         different = labelled.group_by(labelled.column_names).aggregate([])
-        several = _several(different, keys.column_names)
+        several = _duplicated(different, keys.column_names)
         if several.num_rows:
             fault = contradiction_fault(label, several.num_rows)
             example = several[self.schema.key][0].as_py()
@@ -248,7 +248,7 @@ def missing_faults(missing: Mapping[str, int], rows: int, schema: FeedSchema) ->
             yield Fault(code="too_many_missing", column=column.name, message=f"{column.name}: {description}")
 
 
-def _several(rows: pa.Table, names: list[str]) -> pa.Table:
+def _duplicated(rows: pa.Table, names: list[str]) -> pa.Table:
     """The values of these columns that are there more than once."""
     counted = rows.group_by(names).aggregate([([], "count_all")])
     return counted.filter(pc.greater(counted["count_all"], 1))
@@ -295,7 +295,7 @@ def _seconds_as_text(times: Values) -> Values:
     return pc.cast(pc.cast(pc.cast(times, PLAIN_TIMESTAMP), pa.timestamp("s"), safe=False), pa.string())
 
 
-def _fault(checked: Checked, code: str, column: str, message: str) -> None:
+def _fault(checked: CheckedColumns, code: str, column: str, message: str) -> None:
     message += checked.place
     shown = message if len(message) <= _MAX_MESSAGE_LENGTH else f"{message[: _MAX_MESSAGE_LENGTH - 1]}…"
     checked.faults.append(Fault(code=code, column=column, message=shown))

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.landing.predictions import Answered
+from evertrain.domain.landing.predictions import AnsweredRequest
 
 if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
@@ -35,13 +35,13 @@ class SqsPredictionLog:
         self._client = client
         self._queue_url = queue_url
 
-    def put(self, answered: Answered) -> None:
+    def put(self, answered: AnsweredRequest) -> None:
         """Raises RowTooLarge, and botocore's errors."""
         for message in packed(answered):
             self._client.send_message(QueueUrl=self._queue_url, MessageBody=message)
 
 
-def packed(answered: Answered, *, largest: int = MAX_MESSAGE_LENGTH) -> Iterator[str]:
+def packed(answered: AnsweredRequest, *, largest: int = MAX_MESSAGE_LENGTH) -> Iterator[str]:
     """As messages of at most so many characters. Raises RowTooLarge."""
     message = base64.b64encode(zlib.compress(_document(answered), 1)).decode()
     if len(message) <= largest:
@@ -53,11 +53,11 @@ def packed(answered: Answered, *, largest: int = MAX_MESSAGE_LENGTH) -> Iterator
             yield from packed(half, largest=largest)
 
 
-def unpacked(message: str) -> Answered:
+def unpacked(message: str) -> AnsweredRequest:
     """Raises UnreadableMessage."""
     try:
         document = json.loads(zlib.decompress(base64.b64decode(message, validate=True)))
-        return Answered(
+        return AnsweredRequest(
             model=document["model"],
             model_version=document["model_version"],
             prediction_id=document["prediction_id"],
@@ -70,7 +70,7 @@ def unpacked(message: str) -> Answered:
         raise UnreadableMessage(f"not a message of answered requests: {error!r}") from error
 
 
-def _document(answered: Answered) -> bytes:
+def _document(answered: AnsweredRequest) -> bytes:
     return json.dumps(
         {
             "model": answered.model,
@@ -85,7 +85,7 @@ def _document(answered: Answered) -> bytes:
     ).encode()
 
 
-def _halves(answered: Answered) -> tuple[Answered, Answered]:
+def _halves(answered: AnsweredRequest) -> tuple[AnsweredRequest, AnsweredRequest]:
     middle = len(answered.rows) // 2
     first = answered.first_row or 0
     return (

@@ -27,16 +27,16 @@ def keys_of(table: pa.Table, key: str, *, label: str = "") -> Keys:
     return np.column_stack([rows, _mixed(rows ^ _mixed(values))])
 
 
-def rows_twice(keys: Keys) -> int:
+def count_duplicate_rows(keys: Keys) -> int:
     """How many rows were there before. Sorts in place."""
     keys.sort()
     return int(np.count_nonzero(keys[1:] == keys[:-1]))
 
 
-def labels_contradicting(keys: Keys) -> int:
+def count_contradicting_labels(keys: Keys) -> int:
     """Shape (rows, 2): how many labels are of a row that another label was of before."""
     rows, labels = (np.array(column) for column in keys.T)
-    return rows_twice(rows) - rows_twice(labels)
+    return count_duplicate_rows(rows) - count_duplicate_rows(labels)
 
 
 def _text_hashes(values: pa.ChunkedArray) -> Keys:

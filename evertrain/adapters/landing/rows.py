@@ -22,14 +22,14 @@ import pyarrow.csv as pc_csv
 import pyarrow.parquet as pq
 
 from evertrain.adapters.landing.checks import (
-    Checker,
+    ColumnChecker,
     contradiction_fault,
     duplicate_fault,
     missing_faults,
     volume_faults,
 )
 from evertrain.adapters.landing.row_groups import cut_row_groups
-from evertrain.adapters.landing.row_keys import Keys, keys_of, labels_contradicting, rows_twice
+from evertrain.adapters.landing.row_keys import Keys, count_contradicting_labels, count_duplicate_rows, keys_of
 from evertrain.adapters.landing.temporary_files import temporary_file
 from evertrain.adapters.store.schema import PLAIN_TIMESTAMP, stored_schema
 from evertrain.domain.landing.batches import Fault, Feed
@@ -61,7 +61,7 @@ class LandedRows:
             yield _features(self.first, names)
             return
         self.file.seek(0)
-        with pq.ParquetFile(_Unclosed(self.file), pre_buffer=False) as stored:
+        with pq.ParquetFile(_KeptOpen(self.file), pre_buffer=False) as stored:
             for group in range(stored.num_row_groups):
                 yield _features(stored.read_row_group(group, columns=[*names, EVENT_TIME]), names)
 
@@ -79,9 +79,9 @@ class LandedRowsReader:
         with temporary_file() as unzipped, self._normalised(schema, known_at=known_at or now) as (kept, file):
             with _readable(name):
                 parts, is_text = _parts(body, name, unzipped)
-                kept.add_all(parts, Checker(schema=schema, is_text=is_text, now=now))
+                kept.add_all(parts, ColumnChecker(schema=schema, is_text=is_text, now=now))
             rows = kept.rows(name, file)
-            faults = self.faults_of_whole(feed, count=rows.count, missing=rows.missing, keys=rows.keys)
+            faults = self.whole_file_faults(feed, count=rows.count, missing=rows.missing, keys=rows.keys)
             if faults:
                 raise BatchRejected(faults)
             yield rows
@@ -102,16 +102,16 @@ class LandedRowsReader:
         with self._normalised(schema, known_at=known_at or now) as (kept, file):
             with _readable(name):
                 parts = _parquet_parts(body, range(groups.first, groups.end))
-                checker = Checker(schema=schema, is_text=False, now=now)
+                checker = ColumnChecker(schema=schema, is_text=False, now=now)
                 kept.add_all(parts, checker, rows_before=groups.rows_before, with_keys=True)
             yield kept.rows(name, file)
 
     def cut(self, body: BinaryIO, *, name: str, part_bytes: int) -> tuple[RowGroups, ...]:
         """From the footer of a Parquet file; the rest of `body` need not be there. Raises BatchRejected."""
-        with _readable(name), pq.ParquetFile(_Unclosed(body), pre_buffer=False) as file:
+        with _readable(name), pq.ParquetFile(_KeptOpen(body), pre_buffer=False) as file:
             return cut_row_groups(file.metadata, part_bytes=part_bytes)
 
-    def faults_of_whole(self, feed: Feed, *, count: int, missing: Mapping[str, int], keys: Keys) -> Sequence[Fault]:
+    def whole_file_faults(self, feed: Feed, *, count: int, missing: Mapping[str, int], keys: Keys) -> Sequence[Fault]:
         """What no single part can show. `keys`: of all rows; may be sorted afterwards."""
         schema = schema_of(feed, self.project)
         return [
@@ -121,23 +121,23 @@ class LandedRowsReader:
         ]
 
     @contextmanager
-    def _normalised(self, schema: FeedSchema, *, known_at: datetime) -> Iterator[tuple["_Kept", BinaryIO]]:
+    def _normalised(self, schema: FeedSchema, *, known_at: datetime) -> Iterator[tuple["_NormalisedFile", BinaryIO]]:
         with temporary_file() as file:
-            kept = _Kept(schema, file, ingested_at=known_at)
+            kept = _NormalisedFile(schema, file, ingested_at=known_at)
             try:
                 yield kept, file
             finally:
                 kept.close()
 
 
-class _Kept:
+class _NormalisedFile:
     """The normalised file, as it grows part by part."""
 
     def __init__(self, schema: FeedSchema, file: BinaryIO, *, ingested_at: datetime) -> None:
         self._schema = schema
         self._stored = stored_schema(schema)
         self._ingested_at = ingested_at
-        self._writer = pq.ParquetWriter(_Unclosed(file), self._stored, compression="zstd")
+        self._writer = pq.ParquetWriter(_KeptOpen(file), self._stored, compression="zstd")
         self._first: pa.Table | None = None
         self._count = 0
         self._missing: dict[str, int] = {}
@@ -145,7 +145,7 @@ class _Kept:
         self._keys: list[Keys] = []
 
     def add_all(
-        self, parts: Iterable[pa.Table], checker: Checker, *, rows_before: int = 0, with_keys: bool = False
+        self, parts: Iterable[pa.Table], checker: ColumnChecker, *, rows_before: int = 0, with_keys: bool = False
     ) -> None:
         """`rows_before`: in the object, before the first of these. `with_keys`: even of a single part.
 
@@ -161,7 +161,7 @@ class _Kept:
         """Writes the file's end; a second time nothing."""
         self._writer.close()
 
-    def _add(self, raw: pa.Table, checker: Checker, *, first_row: int) -> None:
+    def _add(self, raw: pa.Table, checker: ColumnChecker, *, first_row: int) -> None:
         checked = checker.check(raw, first_row=first_row)
         if checked.faults:
             raise BatchRejected(checked.faults)
@@ -200,7 +200,7 @@ class _Kept:
         )
 
 
-class _Unclosed(io.RawIOBase):
+class _KeptOpen(io.RawIOBase):
     """A file that Arrow closes when it is done with it, without closing ours."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -230,14 +230,14 @@ class _Unclosed(io.RawIOBase):
 
 
 def _row_faults(schema: FeedSchema, keys: Keys) -> Iterator[Fault]:
-    twice = rows_twice(keys)
+    twice = count_duplicate_rows(keys)
     if twice:
         yield duplicate_fault(schema.key, twice)
 
 
 def _label_faults(schema: FeedSchema, keys: Keys) -> Iterator[Fault]:
     # The same label in two parts stays there twice: readers take one row of each key and time.
-    several = labels_contradicting(keys) if len(keys) else 0
+    several = count_contradicting_labels(keys) if len(keys) else 0
     if several:
         yield contradiction_fault(schema.label, several)
 
@@ -285,7 +285,7 @@ def _begins_with(body: BinaryIO, magic: bytes) -> bool:
 
 
 def _parquet_parts(body: BinaryIO, groups: Sequence[int] | None = None) -> Iterator[pa.Table]:
-    with pq.ParquetFile(_Unclosed(body), pre_buffer=False) as file:
+    with pq.ParquetFile(_KeptOpen(body), pre_buffer=False) as file:
         for batch in file.iter_batches(batch_size=ROWS_PER_CHUNK, row_groups=groups):
             batch.validate(full=True)  # Parquet is not checked on reading: text may be no UTF-8
             yield pa.Table.from_batches([batch])
@@ -293,7 +293,7 @@ def _parquet_parts(body: BinaryIO, groups: Sequence[int] | None = None) -> Itera
 
 def _csv_parts(body: BinaryIO) -> Iterator[pa.Table]:
     # All cells as text: whether "12" is a number or a key is the feed's to say, not a guess of the first rows.
-    names = pc_csv.open_csv(_Unclosed(body)).schema.names
+    names = pc_csv.open_csv(_KeptOpen(body)).schema.names
     body.seek(0)
     convert = pc_csv.ConvertOptions(
         column_types=dict.fromkeys(names, pa.string()),
@@ -302,7 +302,7 @@ def _csv_parts(body: BinaryIO) -> Iterator[pa.Table]:
     )
     waiting: list[pa.RecordBatch] = []
     blocks = pc_csv.ReadOptions(block_size=CSV_BLOCK)
-    for batch in pc_csv.open_csv(_Unclosed(body), read_options=blocks, convert_options=convert):
+    for batch in pc_csv.open_csv(_KeptOpen(body), read_options=blocks, convert_options=convert):
         waiting.append(batch)
         if sum(each.num_rows for each in waiting) >= ROWS_PER_CHUNK:
             yield pa.Table.from_batches(waiting)

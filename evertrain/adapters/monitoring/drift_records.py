@@ -13,12 +13,12 @@ class S3DriftRecords:
         self._artifacts = artifacts
         self._root = root
 
-    def keep(self, verdict: DriftVerdict, *, sketch: bytes, page: str) -> None:
+    def save(self, verdict: DriftVerdict, *, sketch: bytes, page: str) -> None:
         name = _name(verdict.model, verdict.reference_version, verdict.batch_id)
         for suffix, data in ((".sketch", sketch), (".json", dump(verdict)), (".html", page.encode())):
             self._artifacts.put_named(data, key=f"{name}{suffix}")
 
-    def keep_sketch(self, sketch: bytes, *, model: str, version: str, batch_id: str) -> None:
+    def save_sketch(self, sketch: bytes, *, model: str, version: str, batch_id: str) -> None:
         self._artifacts.put_named(sketch, key=f"{_name(model, version, batch_id)}.sketch")
 
     def find_sketch(self, *, model: str, version: str, batch_id: str) -> bytes | None:

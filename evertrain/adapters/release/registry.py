@@ -34,8 +34,8 @@ class DynamoDBModelRegistry:
             "document": text(dump(version)),
             "version_status": text(version.status.value),
         }
-        listed = self._table.put_of(key(MODELS, f"{MODEL}{version.model}"))
-        if self._table.transact(self._table.put_of(item, ABSENT), listed) is None:
+        listed = self._table.put_request(key(MODELS, f"{MODEL}{version.model}"))
+        if self._table.transact(self._table.put_request(item, ABSENT), listed) is None:
             return
         earlier = self.version(version.model, version.version)
         if replace(earlier, status=version.status, registered_at=version.registered_at) != version:
@@ -77,10 +77,10 @@ class DynamoDBModelRegistry:
         answering = {"version": text(champion.version), "function_version": text(champion.function_version)}
         champion_item = key(pk, CHAMPION) | document | answering
         writes = [
-            self._table.put_of(champion_item, _REPLACEABLE, expected=text(expected_champion), **answering)
+            self._table.put_request(champion_item, _REPLACEABLE, expected=text(expected_champion), **answering)
             if expected_champion
-            else self._table.put_of(champion_item, ABSENT),
-            self._table.put_of(key(pk, timed(HISTORY, champion.since, champion.version)) | document),
+            else self._table.put_request(champion_item, ABSENT),
+            self._table.put_request(key(pk, timed(HISTORY, champion.since, champion.version)) | document),
             self._status_write(champion.model, champion.version, VersionStatus.CHAMPION),
         ]
         if expected_champion and expected_champion != champion.version:
@@ -109,7 +109,7 @@ class DynamoDBModelRegistry:
         return next((champion for champion in self.history(model) if champion.since <= moment), None)
 
     def _status_write(self, model: str, version: str, status: VersionStatus) -> dict[str, object]:
-        return self._table.update_of(
+        return self._table.update_request(
             model_partition(model),
             f"{VERSION}{version}",
             "SET version_status = :status",

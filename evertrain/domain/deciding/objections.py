@@ -125,7 +125,7 @@ def _labels_immature(case: Case) -> Decision | None:
             case.spec.training,
             watermark=complete_to,
             oldest_event_time=oldest,
-            learnt_until=champion.trained_until if champion else None,
+            trained_until=champion.trained_until if champion else None,
         )
     except NotEnoughHistory as short:
         return _hold(case, Reason.LABELS_IMMATURE, str(short))

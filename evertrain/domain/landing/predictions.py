@@ -14,7 +14,7 @@ Row = Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answered:
+class AnsweredRequest:
     """One request that a model answered, or a part of it.
 
     `prediction_id`: the request's. `first_row`: the place of the first of these rows in the request; None where the
@@ -34,7 +34,7 @@ class Answered:
         """One for each row: the request's own for a single row, with the row's place behind it for many.
 
         >>> from datetime import UTC
-        >>> two = Answered(model="flights", model_version="v1", prediction_id="a1", first_row=0, rows=({}, {}),
+        >>> two = AnsweredRequest(model="flights", model_version="v1", prediction_id="a1", first_row=0, rows=({}, {}),
         ...                predictions=(0.1, 0.2), answered_at=datetime(2013, 1, 1, tzinfo=UTC))
         >>> list(two.row_ids)
         ['a1:0', 'a1:1']

@@ -24,14 +24,14 @@ class LabelTables:
 
     @property
     def rows(self) -> int:
-        return sum(table.rows for table in self._there)
+        return sum(table.rows for table in self._tables)
 
     @property
     def ingested_at_max(self) -> datetime:
-        return max(table.ingested_at_max for table in self._there)
+        return max(table.ingested_at_max for table in self._tables)
 
     @property
-    def _there(self) -> tuple[TableState, ...]:
+    def _tables(self) -> tuple[TableState, ...]:
         return (self.of_rows,) if self.of_predictions is None else (self.of_rows, self.of_predictions)
 
 

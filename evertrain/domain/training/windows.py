@@ -46,21 +46,21 @@ def cut_slices(
     *,
     watermark: datetime,
     oldest_event_time: datetime,
-    learnt_until: datetime | None = None,
+    trained_until: datetime | None = None,
     changed_at: datetime | None = None,
 ) -> Slices:
     """Windows, validation slice and gate slice below a label watermark.
 
     A window that reaches back before the oldest row is shortened to it, and windows that thereby become equal are
-    trained once. `learnt_until`: where the champion's training rows end. `changed_at`: since when the world is
+    trained once. `trained_until`: where the champion's training rows end. `changed_at`: since when the world is
     another one; where nothing is known of a change, or it lies too late, there is no window since then. Raises
     NotEnoughHistory where nothing is left to train on, or the champion would be judged on what it has learnt from.
     """
     gate = Interval(start=watermark - policy.gate, end=watermark)
-    if learnt_until is not None and gate.start < learnt_until + policy.embargo:
+    if trained_until is not None and gate.start < trained_until + policy.embargo:
         raise NotEnoughHistory(
             f"labels are complete to {watermark:%Y-%m-%d} and the champion has learnt from rows up to "
-            f"{learnt_until:%Y-%m-%d}: the {policy.gate.days} days that both are judged on would begin before the "
+            f"{trained_until:%Y-%m-%d}: the {policy.gate.days} days that both are judged on would begin before the "
             "embargo after that is over"
         )
     validation = Interval(start=gate.start - policy.validation, end=gate.start)

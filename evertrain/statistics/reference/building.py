@@ -15,9 +15,9 @@ from evertrain.statistics.layouts import Categories, Layout, evenly_spaced_sampl
 from evertrain.statistics.layouts import Column as Values
 from evertrain.statistics.reference.features import FeatureReference
 from evertrain.statistics.reference.reference import Columns, Reference
-from evertrain.statistics.relations import Relations, Scores, limits_of, scores_of
+from evertrain.statistics.relations import FeatureScores, Relations, feature_scores, spread_limits
 from evertrain.statistics.sketch import UnfitColumn, sketch_column
-from evertrain.statistics.slicing import levels_of, rows_of, select_rows
+from evertrain.statistics.slicing import frequent_slices, rows_in_slice, select_rows
 
 FEATURE_FALSE_ALARM_RATE, RELATION_FALSE_ALARM_RATE, SLICE_FALSE_ALARM_RATE = 0.03, 0.01, 0.01
 """Share of days like those of training on which any feature, relation or slice lies beyond its control limit."""
@@ -32,7 +32,9 @@ def build_reference(
     """The reference of these rows. `blocks`: without them there are no control limits. `slices`: columns whose levels
     are compared by themselves too. Raises UnfitColumn.
     """
-    parts = {each: rows_of(each, columns[name]) for name in slices for each in levels_of(name, columns[name])}
+    parts = {
+        each: rows_in_slice(each, columns[name]) for name in slices for each in frequent_slices(name, columns[name])
+    }
     whole = _Rows(features, blocks, false_alarm_rate=FEATURE_FALSE_ALARM_RATE)
     # As many families of tests as there are slices: each gets its part of the rate.
     slice_rate = SLICE_FALSE_ALARM_RATE / max(1, len(parts))
@@ -92,7 +94,9 @@ class _Rows:
         )
 
     def reference(self) -> Reference:
-        sigmas = family_sigmas([days.judged_by for days in self._days], false_alarm_rate=self._false_alarm_rate)
+        sigmas = family_sigmas(
+            [days.decisive_distances for days in self._days], false_alarm_rate=self._false_alarm_rate
+        )
         features = tuple(
             FeatureReference(
                 name=feature.name, kind=feature.kind, baseline=baseline, limits=days.limits(sigmas=sigmas)
@@ -119,7 +123,7 @@ def _finite(value: np.floating[Any]) -> float:
 
 def _relations(baselines: Mapping[str, Baseline], columns: Columns, blocks: Blocks | None) -> Relations | None:
     """None where fewer than two features vary."""
-    scores = Scores(baselines=baselines, scores=scores_of(baselines))
+    scores = FeatureScores(baselines=baselines, scores=feature_scores(baselines))
     if len({each.feature for each in scores.scores}) < 2:
         return None
     relations = Relations(
@@ -128,4 +132,4 @@ def _relations(baselines: Mapping[str, Baseline], columns: Columns, blocks: Bloc
     days = [] if blocks is None else [scores.moments(select_rows(columns, rows)) for rows in each_block(blocks)]
     if len(days) < MIN_BLOCKS:
         return relations
-    return replace(relations, limits=limits_of(relations, days, false_alarm_rate=RELATION_FALSE_ALARM_RATE))
+    return replace(relations, limits=spread_limits(relations, days, false_alarm_rate=RELATION_FALSE_ALARM_RATE))

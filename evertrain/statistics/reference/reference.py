@@ -16,7 +16,7 @@ from evertrain.domain.monitoring.drift import Slice
 from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.statistics.layouts import Categories, Layout, NumericLayout
 from evertrain.statistics.layouts import Column as Values
-from evertrain.statistics.packed import Unreadable, pack, unpack
+from evertrain.statistics.packed import UnreadableBytes, pack, unpack
 from evertrain.statistics.reference.features import FeatureReference
 from evertrain.statistics.reference.serialisation import (
     Arrays,
@@ -27,9 +27,9 @@ from evertrain.statistics.reference.serialisation import (
     unpacked_relations,
     unpacked_rows,
 )
-from evertrain.statistics.relations import Relations, Scores
+from evertrain.statistics.relations import FeatureScores, Relations
 from evertrain.statistics.sketch import Sketch, column_of, sketch_columns
-from evertrain.statistics.slicing import rows_of, select_rows
+from evertrain.statistics.slicing import rows_in_slice, select_rows
 
 FORMAT, VERSION = "evertrain-reference", 3
 
@@ -75,7 +75,9 @@ class Reference:
             moments=None if self._scores is None else self._scores.moments(columns),
             slices={
                 each: sketch_columns(
-                    self.layout, self._layouts, select_rows(columns, rows_of(each, column_of(each.column, columns)))
+                    self.layout,
+                    self._layouts,
+                    select_rows(columns, rows_in_slice(each, column_of(each.column, columns))),
                 )
                 for each in self.slices
             },
@@ -105,11 +107,11 @@ class Reference:
         return {feature.name: feature.baseline.layout for feature in self.features}
 
     @cached_property
-    def _scores(self) -> Scores | None:
+    def _scores(self) -> FeatureScores | None:
         if self.relations is None:
             return None
         baselines = {feature.name: feature.baseline for feature in self.features}
-        return Scores(baselines=baselines, scores=self.relations.scores)
+        return FeatureScores(baselines=baselines, scores=self.relations.scores)
 
     def to_bytes(self) -> bytes:
         """Equal references give equal bytes."""
@@ -136,7 +138,7 @@ class Reference:
         try:
             document, packed = unpack(data, FORMAT, VERSION)
             return _unpacked(document, packed)
-        except (Unreadable, KeyError, TypeError, ValueError, IndexError, StopIteration) as error:
+        except (UnreadableBytes, KeyError, TypeError, ValueError, IndexError, StopIteration) as error:
             raise InvalidReference(f"not a reference: {error}") from error
 
 

@@ -16,7 +16,7 @@ from evertrain.statistics.distances import Baseline
 from evertrain.statistics.layouts import CategoryLayout, Layout, NumericLayout
 from evertrain.statistics.moments import Moments
 from evertrain.statistics.reference.features import FeatureReference
-from evertrain.statistics.relations import Relations, Score
+from evertrain.statistics.relations import FeatureScore, Relations
 from evertrain.statistics.sketch import packed_feature, unpacked_feature
 
 Arrays = list[npt.NDArray[Any]]
@@ -103,7 +103,7 @@ def packed_relations(relations: Relations, arrays: Arrays) -> dict[str, Any]:
 
 def unpacked_relations(entry: Mapping[str, Any], arrays: Iterator[npt.NDArray[Any]]) -> Relations:
     return Relations(
-        scores=tuple(Score(feature, level) for feature, level in entry["scores"]),
+        scores=tuple(FeatureScore(feature, level) for feature, level in entry["scores"]),
         moments=Moments.unpacked(next(arrays)),
         limits=entry["limits"],
     )

@@ -54,7 +54,7 @@ class CheckBatch:
         with self.landing.read(landed) as body:
             batch_id = batch_id_of(feed, body)
             found = self.batches.find(feed, batch_id) or self._judge(landed, feed, batch_id, body)
-        self.record.tell(found)
+        self.record.announce(found)
         return found
 
     def judge_requests(self, batch: Batch) -> Sequence[DriftVerdict]:
@@ -66,10 +66,10 @@ class CheckBatch:
         try:
             known = known_feed(self.project, feed, landed.key)
             require_schema(self.project, known, self.tables)
-            known_at = when_known(self.landing, landed, now=now)
+            known_at = ingestion_time(self.landing, landed, now=now)
             with self.reader.read(body, name=landed.key, feed=known, now=now, known_at=known_at) as rows:
                 if known.kind is FeedKind.PREDICTIONS:
-                    self.requests.keep_sketches(self.project.models[known.name], batch_id, rows)
+                    self.requests.save_sketches(self.project.models[known.name], batch_id, rows)
                 pinned = self.compare.pinned(known)
                 sketches = self.compare.sketches(known, pinned, rows)
                 comparisons = self.compare.compare(known, pinned, sketches, begins=rows.event_times[0])
@@ -87,7 +87,7 @@ class CheckBatch:
             )
 
 
-def when_known(landing: LandingZone, landed: LandedObject, *, now: datetime) -> datetime:
+def ingestion_time(landing: LandingZone, landed: LandedObject, *, now: datetime) -> datetime:
     """When it landed, not when somebody came to look at it: a delivery that is repeated after the next one is still
     the earlier one, and a correction stays one.
 

@@ -20,7 +20,7 @@ from evertrain.ports.clock import Clock
 from evertrain.ports.feature_store import BatchFiles, TableStates
 from evertrain.ports.parts import Parts
 from evertrain.statistics.sketch import Sketch, merge
-from evertrain.use_cases.landing.check_batch import feed_of, known_feed, require_schema, store_rows, when_known
+from evertrain.use_cases.landing.check_batch import feed_of, ingestion_time, known_feed, require_schema, store_rows
 from evertrain.use_cases.landing.record_batch import RecordBatch
 from evertrain.use_cases.monitoring.compare_batch import CompareBatch
 
@@ -49,7 +49,7 @@ class CheckLargeBatch:
     max_bytes: int
     part_bytes: int
 
-    def takes(self, landed: LandedObject) -> bool:
+    def needs_splitting(self, landed: LandedObject) -> bool:
         """Whether the object is to be checked in parts: large, and a Parquet file. Raises ObjectGone."""
         feed = feed_of(landed.key)
         if feed is None or feed.kind not in SPLIT_KINDS or self.landing.size(landed) <= self.max_bytes:
@@ -63,7 +63,7 @@ class CheckLargeBatch:
         batch_id = self._batch_id(feed, landed)
         found = self.batches.find(feed, batch_id)
         if found is not None:
-            self.record.tell(found)
+            self.record.announce(found)
             return found
         now = self.clock.now()
         try:
@@ -82,7 +82,7 @@ class CheckLargeBatch:
             landed=landed,
             size=size,
             footer_offset=footer_offset,
-            known_at=when_known(self.landing, landed, now=now),
+            known_at=ingestion_time(self.landing, landed, now=now),
             pinned=self.compare.pinned(known),
             parts=parts,
         )
@@ -119,7 +119,7 @@ class CheckLargeBatch:
         """Once every part was checked. Raises PartMissing."""
         split = self.parts.split(uri)
         found = self.batches.find(split.feed, split.batch_id) or self._finish(split)
-        self.record.tell(found)
+        self.record.announce(found)
         return found
 
     def _finish(self, split: Split) -> Batch | Quarantine:
@@ -141,7 +141,7 @@ class CheckLargeBatch:
         if not faults:
             missing = _added(part.missing for part in parts)
             faults = tuple(
-                self.reader.faults_of_whole(
+                self.reader.whole_file_faults(
                     split.feed,
                     count=sum(part.file.rows for part in parts if part.file is not None),
                     missing=missing,
@@ -172,7 +172,7 @@ class CheckLargeBatch:
             now=self.clock.now(),
             copy=lambda quarantine: self.quarantine.copy(quarantine, landed),
         )
-        self.record.tell(quarantine)
+        self.record.announce(quarantine)
         return quarantine
 
     def _batch_id(self, feed: Feed | None, landed: LandedObject) -> str:

@@ -7,7 +7,7 @@ from hashlib import sha256
 from itertools import groupby
 
 from evertrain.domain.landing.feeds import prediction_feed
-from evertrain.domain.landing.predictions import Answered
+from evertrain.domain.landing.predictions import AnsweredRequest
 from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.ports.batches import Landing
 from evertrain.ports.clock import Clock
@@ -27,11 +27,11 @@ class LandPredictions:
     """`as_file` makes a batch's file. `replayed`: the clock of a stage that goes through history."""
 
     project: Project
-    as_file: Callable[[ModelSpec, Sequence[Answered]], bytes]
+    as_file: Callable[[ModelSpec, Sequence[AnsweredRequest]], bytes]
     landing: Landing
     replayed: Clock | None = None
 
-    def run(self, answered: Sequence[Answered]) -> Iterator[LandedPredictions]:
+    def run(self, answered: Sequence[AnsweredRequest]) -> Iterator[LandedPredictions]:
         """The same requests land as the same object."""
         ordered = sorted(answered, key=lambda each: (each.model, each.prediction_id, each.first_row or 0))
         for model, of_model in groupby(ordered, key=lambda each: each.model):
@@ -42,7 +42,7 @@ class LandPredictions:
                 continue
             yield self._land(spec, list(of_model))
 
-    def _land(self, spec: ModelSpec, answered: list[Answered]) -> LandedPredictions:
+    def _land(self, spec: ModelSpec, answered: list[AnsweredRequest]) -> LandedPredictions:
         if self.replayed is not None:
             now = self.replayed.now()
             answered = [replace(each, answered_at=now) for each in answered]

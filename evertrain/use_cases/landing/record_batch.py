@@ -37,7 +37,7 @@ class RecordBatch:
         now: datetime,
     ) -> Batch:
         batch = Batch.of(files, batch_id=batch_id, feed=feed, source_key=landed.key)
-        verdicts = [self.compare.keep(comparison, batch, now=now) for comparison in comparisons]
+        verdicts = [self.compare.save(comparison, batch, now=now) for comparison in comparisons]
         self.batches.record(batch, verdicts)
         return batch
 
@@ -59,7 +59,7 @@ class RecordBatch:
         self.batches.record_quarantine(quarantine)
         return quarantine
 
-    def tell(self, found: Batch | Quarantine) -> None:
+    def announce(self, found: Batch | Quarantine) -> None:
         """Recorded first, told second: whoever fails in between tells it at the next delivery."""
         if not self.batches.is_published(found.feed, found.batch_id):
             self.bus.publish(self._events_of(found))

@@ -79,7 +79,7 @@ class CompareBatch:
             for spec in self._models(feed)
         ]
 
-    def keep(self, comparison: Comparison, batch: Batch, *, now: datetime) -> DriftVerdict:
+    def save(self, comparison: Comparison, batch: Batch, *, now: datetime) -> DriftVerdict:
         """The verdict, once its sketch and its page are kept."""
         verdict = DriftVerdict.of(
             comparison.findings,
@@ -95,7 +95,7 @@ class CompareBatch:
         if comparison.compared is not None:
             reference, sketch = comparison.compared
             page = _page(verdict, batch, reference, sketch)
-            self.records.keep(verdict, sketch=sketch.to_bytes(), page=page.render())
+            self.records.save(verdict, sketch=sketch.to_bytes(), page=page.render())
         return verdict
 
     def _models(self, feed: Feed) -> Iterable[ModelSpec]:

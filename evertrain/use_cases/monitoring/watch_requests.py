@@ -54,7 +54,7 @@ class WatchRequests:
     bus: EventBus
     clock: Clock
 
-    def keep_sketches(self, spec: ModelSpec, batch_id: str, rows: Rows) -> None:
+    def save_sketches(self, spec: ModelSpec, batch_id: str, rows: Rows) -> None:
         """Of a batch of requests. Answers of versions that cannot be compared leave none."""
         names = [MODEL_VERSION, PREDICTION, *spec.feature_names]
         references: dict[str, Reference | None] = {}
@@ -76,7 +76,7 @@ class WatchRequests:
                 else:
                     sketches.setdefault(version, []).append(sketch)
         for version, parts in sketches.items():
-            self.records.keep_sketch(merge(parts).to_bytes(), model=spec.name, version=version, batch_id=batch_id)
+            self.records.save_sketch(merge(parts).to_bytes(), model=spec.name, version=version, batch_id=batch_id)
 
     def judge_closed_days(self, spec: ModelSpec, batch: Batch) -> Sequence[DriftVerdict]:
         """Verdicts on the days of requests that are over now that this batch of them has landed, the oldest first.
@@ -141,7 +141,7 @@ class WatchRequests:
                 reference=reference,
                 sketch=sketch,
             )
-            self.records.keep(verdict, sketch=sketch.to_bytes(), page=page.render())
+            self.records.save(verdict, sketch=sketch.to_bytes(), page=page.render())
         return verdict
 
     def _reference(self, spec: ModelSpec, version: str) -> Reference | None:

@@ -49,18 +49,18 @@ class FinishRetraining:
         return outcome
 
 
-def sentence_of_failure(error: str, cause: str) -> str:
+def describe_failure(error: str, cause: str) -> str:
     """What a person should read of a failed state: Step Functions gives an error's name and a cause, often JSON.
 
     A Lambda's cause carries `errorMessage`; an ECS task's is the whole task description.
 
-    >>> sentence_of_failure("NotEnoughHistory", '{"errorMessage": "no labels of trips yet", "errorType": "…"}')
+    >>> describe_failure("NotEnoughHistory", '{"errorMessage": "no labels of trips yet", "errorType": "…"}')
     'NotEnoughHistory: no labels of trips yet'
-    >>> sentence_of_failure("States.TaskFailed", '{"Containers": [{"Name": "train", "ExitCode": 1}]}')
+    >>> describe_failure("States.TaskFailed", '{"Containers": [{"Name": "train", "ExitCode": 1}]}')
     'States.TaskFailed: container train ended with exit code 1'
-    >>> sentence_of_failure("States.TaskFailed", '{"Containers": [{"Name": "train", "ExitCode": 137}]}')
+    >>> describe_failure("States.TaskFailed", '{"Containers": [{"Name": "train", "ExitCode": 137}]}')
     'States.TaskFailed: container train ended with exit code 137; declare a larger [task_size], where memory was full'
-    >>> sentence_of_failure("States.Timeout", "")
+    >>> describe_failure("States.Timeout", "")
     'States.Timeout'
     """
     description = " ".join(_describe(cause).split())

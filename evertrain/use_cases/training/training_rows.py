@@ -27,8 +27,14 @@ from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.domain.training.windows import Interval
 from evertrain.ports.feature_store import TableReader
-from evertrain.tables.columns import ARROW_TYPES, ages, in_one_piece
-from evertrain.tables.point_in_time import in_order, latest_known, newest_known, take, valid_rows
+from evertrain.tables.columns import ARROW_TYPES, ages, concat_in_one_chunk
+from evertrain.tables.point_in_time import (
+    as_of_indices,
+    latest_known,
+    latest_known_by_key,
+    sort_by_time,
+    take_or_null,
+)
 
 SAME_TIME = timedelta(0)
 
@@ -65,7 +71,7 @@ class StoredTrainingRows:
     def _group_rows(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
         version = plan.table_versions[str(own_feed(spec))]
         parts = self.tables.parts(own_feed(spec), version=version, rows=rows, max_rows=self.rows_per_chunk)
-        table = in_one_piece(self._group_part(spec, plan, part) for part in parts)
+        table = concat_in_one_chunk(self._group_part(spec, plan, part) for part in parts)
         for joined in spec.joined:
             table = self._join(table, joined, spec, plan, rows)
         return table
@@ -76,8 +82,8 @@ class StoredTrainingRows:
         own = (key, *spec.names_of(spec.group.name), *(joined.key for joined in spec.joined))
         table = latest_known(self._read(own_feed(spec), plan, spec, rows, columns=own), key=key)
         labels = latest_known(self._read(label_feed(spec), plan, spec, rows, columns=(key, label)), key=key)
-        of_row = valid_rows(table, labels, asking_key=key, key=key, maximum_age=SAME_TIME)
-        truth = take(labels, of_row)[label]
+        of_row = as_of_indices(table, labels, left_key=key, key=key, maximum_age=SAME_TIME)
+        truth = take_or_null(labels, of_row)[label]
         return _with_truth(table, truth, spec, may_be_absent=not spec.label.of_predictions)
 
     def _request_rows(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
@@ -85,14 +91,16 @@ class StoredTrainingRows:
         no other the row is not either: what it tells is no silence."""
         label = spec.label.name
         wanted = (PREDICTION_ID, *spec.feature_names)
-        asked = newest_known(self._read(prediction_feed(spec), plan, spec, rows, columns=wanted), key=PREDICTION_ID)
+        asked = latest_known_by_key(
+            self._read(prediction_feed(spec), plan, spec, rows, columns=wanted), key=PREDICTION_ID
+        )
         # A label has the time at which it was observed: any time after its prediction, if its clock is right.
         since = Interval(start=rows.start - MAX_CLOCK_ERROR, end=max(plan.known_at, rows.end) + CLOCK_SKEW)
         labels = self._read(prediction_label_feed(spec), plan, spec, since, columns=(PREDICTION_ID, label))
         asked_at = asked[EVENT_TIME].take(_index_in(labels[PREDICTION_ID], asked[PREDICTION_ID]))
         follows = pc.greater_equal(labels[EVENT_TIME], asked_at)  # none where it is of no row of the interval
         premature = labels.filter(pc.invert(follows))
-        labels = newest_known(labels.filter(follows), key=PREDICTION_ID)
+        labels = latest_known_by_key(labels.filter(follows), key=PREDICTION_ID)
         truth = labels[label].take(_index_in(asked[PREDICTION_ID], labels[PREDICTION_ID]))
         is_told = pc.or_(pc.is_valid(truth), pc.invert(pc.is_in(asked[PREDICTION_ID], premature[PREDICTION_ID])))
         asked = _with_truth(asked.filter(is_told), truth.filter(is_told), spec, may_be_absent=True)
@@ -112,16 +120,16 @@ class StoredTrainingRows:
         reaching_back = Interval(start=rows.start - joined.maximum_age, end=rows.end)
         feed, columns = group_feed(joined.group.name), (key, *joined.feature_names)
         values = self._read(feed, plan, spec, reaching_back, columns=columns)
-        values = in_order(values, key=key)
-        of_row = valid_rows(
+        values = sort_by_time(values, key=key)
+        of_row = as_of_indices(
             table,
             values,
-            asking_key=joined.key,
+            left_key=joined.key,
             key=key,
             maximum_age=joined.maximum_age,
             known_by=joined.known_by,
         )
-        valid = take(values, of_row)
+        valid = take_or_null(values, of_row)
         for name in joined.feature_names:
             table = table.append_column(name, valid[name])
         return table

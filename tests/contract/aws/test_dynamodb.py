@@ -57,7 +57,7 @@ def test_a_limited_query_reads_no_more_than_it_returns(table: Table, aws: boto3.
         "provide-client-params.dynamodb.Query", lambda params, **_: asked.append(params.get("Limit"))
     )
     for each in "abc":
-        table.transact(table.put_of(key("p", f"s#{each}")))
+        table.transact(table.put_request(key("p", f"s#{each}")))
     reader = Table(client=client, name="table")
     assert [item["sk"]["S"] for item in reader.query("p", "s#", limit=2)] == ["s#c", "s#b"]
     assert [item["sk"]["S"] for item in reader.query("p", "s#")] == ["s#c", "s#b", "s#a"]
@@ -73,7 +73,7 @@ def test_a_transaction_that_met_another_is_tried_again(table: Table, aws: boto3.
 
 
 def test_a_single_write_that_met_a_transaction_is_tried_again(table: Table, aws: boto3.Session) -> None:
-    table.transact(table.put_of(key("p", "s")))
+    table.transact(table.put_request(key("p", "s")))
     assert Contested(aws).table.delete("p", "s", "attribute_exists(pk)")
     assert table.get("p", "s") is None
     assert Contested(aws).table.update("p", "s", "SET n = :n", n={"N": "1"})
@@ -83,7 +83,7 @@ def test_a_single_write_that_met_a_transaction_is_tried_again(table: Table, aws:
 def test_a_write_that_always_meets_another_is_an_error_in_the_end(table: Table, aws: boto3.Session) -> None:
     contested = Contested(aws, times=ALWAYS)
     with pytest.raises(ClientError, match="TransactionCanceledException"):
-        contested.table.transact(contested.table.put_of(key("p", "s"), ABSENT))
+        contested.table.transact(contested.table.put_request(key("p", "s"), ABSENT))
     assert len(contested.pauses) > 3
     assert table.get("p", "s") is None
 
@@ -91,7 +91,7 @@ def test_a_write_that_always_meets_another_is_an_error_in_the_end(table: Table, 
 def test_a_transaction_cancelled_for_another_reason_is_an_error_at_once(table: Table, aws: boto3.Session) -> None:
     contested = Contested(aws, reason="ValidationError")
     with pytest.raises(ClientError, match="TransactionCanceledException"):
-        contested.table.transact(contested.table.put_of(key("p", "s"), ABSENT))
+        contested.table.transact(contested.table.put_request(key("p", "s"), ABSENT))
     assert contested.pauses == []
 
 

@@ -71,7 +71,7 @@ def no_reference(uri: str) -> Reference:
 
 
 @pytest.fixture(scope="module")
-def in_order(tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
+def sort_by_time(tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
     rows = rows_after(tmp_path_factory.mktemp("in-order"), LANDED)
     assert rows["wind"].to_pylist() == [2.0, 1.0] * 10
     assert rows["late"].to_pylist() == [*[0.0] * 5, *[1.0] * 10, *[0.0] * 5]
@@ -81,6 +81,6 @@ def in_order(tmp_path_factory: pytest.TempPathFactory) -> pa.Table:
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.permutations(LANDED), st.lists(st.sampled_from(LANDED), max_size=3))
 def test_the_order_of_deliveries_makes_no_difference(
-    tmp_path_factory: pytest.TempPathFactory, in_order: pa.Table, deliveries: list[Landed], again: list[Landed]
+    tmp_path_factory: pytest.TempPathFactory, sort_by_time: pa.Table, deliveries: list[Landed], again: list[Landed]
 ) -> None:
-    assert rows_after(tmp_path_factory.mktemp("store"), [*deliveries, *again]).equals(in_order)
+    assert rows_after(tmp_path_factory.mktemp("store"), [*deliveries, *again]).equals(sort_by_time)

@@ -75,7 +75,7 @@ def test_a_landed_batch_is_checked_and_committed_once(stage: Stage, flights: Fli
     body = flights.features(DAY)
     for name in ("first.parquet", "the-same-again.parquet"):
         stage.land(FEATURES, name, body)
-    batch = wait_until(lambda: stage.fate(FEATURES, body), seconds=60, for_what="the landed batch")
+    batch = wait_until(lambda: stage.landing_result(FEATURES, body), seconds=60, for_what="the landed batch")
     assert isinstance(batch, Batch)
     state = wait_until(lambda: stage.tables.get(FEATURES), seconds=60, for_what="the commit")
     assert state.rows == batch.rows == 842
@@ -85,9 +85,9 @@ def test_a_broken_batch_is_quarantined(stage: Stage) -> None:
     stage.set_replayed_now(after(DAY))
     body = b"no Parquet file"
     stage.land(FEATURES, "broken.parquet", body)
-    fate = wait_until(lambda: stage.fate(FEATURES, body), seconds=60, for_what="the quarantine")
-    assert isinstance(fate, Quarantine)
-    assert [fault.code for fault in fate.faults] == ["unparsable"]
+    landing_result = wait_until(lambda: stage.landing_result(FEATURES, body), seconds=60, for_what="the quarantine")
+    assert isinstance(landing_result, Quarantine)
+    assert [fault.code for fault in landing_result.faults] == ["unparsable"]
 
 
 # --- drift and decisions: a champion is put into the registry by hand, as nothing can train one here ---------
@@ -131,7 +131,7 @@ def retrain_requests(stage: Stage) -> str:
 
 def landed(stage: Stage, feed: Feed, body: bytes, name: str) -> Any:
     stage.land(feed, name, body)
-    return wait_until(lambda: stage.fate(feed, body), seconds=60, for_what=name)
+    return wait_until(lambda: stage.landing_result(feed, body), seconds=60, for_what=name)
 
 
 def test_summer_is_drift_for_a_winter_s_champion_and_without_labels_a_person_is_called(

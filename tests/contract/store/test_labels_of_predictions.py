@@ -11,7 +11,7 @@ import pytest
 from evertrain.adapters.landing.prediction_files import prediction_file
 from evertrain.adapters.store.delta.label_measures import DeltaLabelMeasures
 from evertrain.domain.landing.feeds import prediction_feed, prediction_label_feed
-from evertrain.domain.landing.predictions import Answered
+from evertrain.domain.landing.predictions import AnsweredRequest
 from evertrain.domain.project.model import Project
 from evertrain.domain.store.labels import LabelProgress
 from evertrain.domain.training.windows import Interval
@@ -38,7 +38,7 @@ def store(tmp_path: Path) -> Store:
 
 def ask(store: Store, prediction_id: str, *, distances: Sequence[float] = (700.0,), at: datetime = ASKED_AT) -> None:
     rows = tuple({"distance": distance, "wind": None, "carrier": "AA", "holiday": True} for distance in distances)
-    answered = Answered(
+    answered = AnsweredRequest(
         model="trips",
         model_version="v1",
         prediction_id=prediction_id,

@@ -37,7 +37,7 @@ class CheckByName:
     def judge_requests(self, batch: Batch) -> list[DriftVerdict]:
         return [] if "early" in self.seen[-1].key else [a_verdict(days_ago=1)]
 
-    def takes(self, landed: LandedObject) -> bool:
+    def needs_splitting(self, landed: LandedObject) -> bool:
         return "huge" in landed.key
 
     def start(self, landed: LandedObject, *, event_id: str) -> str:

@@ -21,7 +21,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from evertrain.adapters.aws import clients
 from evertrain.adapters.landing.prediction_log import unpacked
 from evertrain.conversion import to_flat
-from evertrain.domain.landing.predictions import Answered
+from evertrain.domain.landing.predictions import AnsweredRequest
 from serving import handler, wiring
 from tests.builders.models import a_model
 from tests.builders.training_frames import CARRIERS, late, training_frame
@@ -231,7 +231,7 @@ def test_the_rollout_asks_directly_and_gets_errors_raised(endpoint: Endpoint) ->
 # --- what is kept of requests and answers ---------------------------------------------------------
 
 
-def kept() -> list[Answered]:
+def kept() -> list[AnsweredRequest]:
     queue = os.environ["PREDICTIONS_QUEUE_URL"]
     found = boto3.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
     return [unpacked(message["Body"]) for message in found]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from evertrain.domain.project.metric import Metric, Task
 from evertrain.statistics.comparison import UndefinedMetric, compare, score, slice_scores
-from evertrain.statistics.metrics import metric_value, prepared
+from evertrain.statistics.metrics import metric_value, weighted_metric
 
 CLASSIFICATION = [metric for metric in Metric if metric.task is Task.CLASSIFICATION]
 REGRESSION = [metric for metric in Metric if metric.task is Task.REGRESSION]
@@ -37,7 +37,7 @@ def test_a_classification_metric_is_scikit_learn_s_also_with_ties_and_weights(
     theirs = getattr(sk, metric.value)
     assert metric_value(metric, truth, prediction) == pytest.approx(theirs(truth, prediction), abs=1e-12)
     weighted = theirs(truth, prediction, sample_weight=weights)
-    assert prepared(metric, truth, prediction)(weights) == pytest.approx(weighted, abs=1e-12)
+    assert weighted_metric(metric, truth, prediction)(weights) == pytest.approx(weighted, abs=1e-12)
 
 
 @pytest.mark.parametrize("metric", REGRESSION)
@@ -47,7 +47,7 @@ def test_a_regression_metric_is_scikit_learn_s(metric: Metric) -> None:
     theirs = getattr(sk, metric.value)
     assert metric_value(metric, truth, prediction) == pytest.approx(theirs(truth, prediction), abs=1e-12)
     weighted = theirs(truth, prediction, sample_weight=weights)
-    assert prepared(metric, truth, prediction)(weights) == pytest.approx(weighted, abs=1e-12)
+    assert weighted_metric(metric, truth, prediction)(weights) == pytest.approx(weighted, abs=1e-12)
 
 
 def test_a_score_lies_within_its_interval() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from evertrain.domain.project.feature_group import KnownBy
 from evertrain.tables import point_in_time
-from evertrain.tables.point_in_time import NONE, in_order, latest_known, take, valid_rows
+from evertrain.tables.point_in_time import NO_ROW, as_of_indices, latest_known, sort_by_time, take_or_null
 
 START = datetime(2013, 4, 1, tzinfo=UTC)
 TIME = pa.timestamp("us", tz="UTC")
@@ -47,7 +47,7 @@ def table(rows: list[Row]) -> pa.Table:
 
 
 def by_trying_every_row(asked: Row, rows: list[Row], maximum_age: int | None, known_by: KnownBy) -> int:
-    best, best_rank = NONE, (-1, -1)
+    best, best_rank = NO_ROW, (-1, -1)
     for index, row in enumerate(rows):
         if row.key != asked.key or row.event > asked.event:
             continue
@@ -55,26 +55,26 @@ def by_trying_every_row(asked: Row, rows: list[Row], maximum_age: int | None, kn
             continue
         if (row.event, row.ingested) >= best_rank:
             best, best_rank = index, (row.event, row.ingested)
-    if best != NONE and maximum_age is not None and asked.event - rows[best].event > maximum_age:
-        return NONE
+    if best != NO_ROW and maximum_age is not None and asked.event - rows[best].event > maximum_age:
+        return NO_ROW
     return best
 
 
 @given(asking_rows, table_rows, st.one_of(st.none(), hours), st.sampled_from(KnownBy), st.sampled_from([1, 1 << 62]))
 def test_each_row_gets_what_was_valid_then(
-    asking: list[Row], rows: list[Row], maximum_age: int | None, known_by: KnownBy, packable: int
+    left: list[Row], rows: list[Row], maximum_age: int | None, known_by: KnownBy, packable: int
 ) -> None:
     """Also where so many keys over so long a time do not fit into one number."""
     with patch.object(point_in_time, "_PACKABLE", packable):
-        found = valid_rows(
-            table(asking),
+        found = as_of_indices(
+            table(left),
             table(rows),
-            asking_key="key",
+            left_key="key",
             key="key",
             maximum_age=None if maximum_age is None else timedelta(hours=maximum_age),
             known_by=known_by,
         )
-    assert found.tolist() == [by_trying_every_row(asked, rows, maximum_age, known_by) for asked in asking]
+    assert found.tolist() == [by_trying_every_row(asked, rows, maximum_age, known_by) for asked in left]
 
 
 @given(table_rows, st.randoms(use_true_random=False))
@@ -83,7 +83,7 @@ def test_of_corrections_the_last_known_counts_in_whatever_order_they_lie(rows: l
     shuffled = list(rows)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     assert latest_known(table(shuffled), key="key").equals(known)
-    assert in_order(table(shuffled), key="key").equals(in_order(table(rows), key="key"))
+    assert sort_by_time(table(shuffled), key="key").equals(sort_by_time(table(rows), key="key"))
     expected = {}
     for row in sorted(rows, key=lambda row: (row.ingested, np.inf if row.value is None else row.value)):
         expected[(START + timedelta(hours=row.event), row.key)] = row.value
@@ -94,16 +94,16 @@ def test_of_corrections_the_last_known_counts_in_whatever_order_they_lie(rows: l
 
 def test_a_correction_that_came_later_is_used_unless_it_had_to_be_known_at_the_event() -> None:
     rows = table([Row("JFK", 1, 1, 10.0), Row("JFK", 1, 5, 20.0), Row("JFK", 3, 6, 30.0)])
-    asking = table([Row("JFK", 4)])
-    options = {"asking_key": "key", "key": "key"}
-    assert take(rows, valid_rows(asking, rows, **options))["value"].to_pylist() == [30.0]  # type: ignore[arg-type]
-    then = valid_rows(asking, rows, **options, known_by=KnownBy.EVENT)  # type: ignore[arg-type]
-    assert take(rows, then)["value"].to_pylist() == [10.0]
+    left = table([Row("JFK", 4)])
+    options = {"left_key": "key", "key": "key"}
+    assert take_or_null(rows, as_of_indices(left, rows, **options))["value"].to_pylist() == [30.0]  # type: ignore[arg-type]
+    then = as_of_indices(left, rows, **options, known_by=KnownBy.EVENT)  # type: ignore[arg-type]
+    assert take_or_null(rows, then)["value"].to_pylist() == [10.0]
 
 
 def test_without_a_valid_row_every_value_is_missing() -> None:
     rows = table([Row("JFK", 3, 3, 30.0)])
-    asking = table([Row("JFK", 2), Row("BOS", 4), Row(None, 4), Row("JFK", 4)])
-    found = take(rows, valid_rows(asking, rows, asking_key="key", key="key"))
+    left = table([Row("JFK", 2), Row("BOS", 4), Row(None, 4), Row("JFK", 4)])
+    found = take_or_null(rows, as_of_indices(left, rows, left_key="key", key="key"))
     assert found["value"].to_pylist() == [None, None, None, 30.0]
     assert found["key"].to_pylist() == [None, None, None, "JFK"]

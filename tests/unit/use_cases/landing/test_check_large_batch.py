@@ -199,7 +199,7 @@ def test_a_file_without_rows_is_told(loop: Loop) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "body", "max_bytes", "takes"),
+    ("key", "body", "max_bytes", "needs_splitting"),
     [
         ("features/trips/1.parquet", b"PAR1" + b"x" * 100, 100, True),
         ("labels/trips/1.parquet", b"PAR1" + b"x" * 100, 100, True),
@@ -210,11 +210,11 @@ def test_a_file_without_rows_is_told(loop: Loop) -> None:
     ],
 )
 def test_what_is_large_and_can_be_cut_is_taken(
-    loop: Loop, key: str, body: bytes, max_bytes: int, takes: bool
+    loop: Loop, key: str, body: bytes, max_bytes: int, needs_splitting: bool
 ) -> None:
-    assert loop.check_large(max_bytes=max_bytes).takes(loop.put(body, key=key)) is takes
+    assert loop.check_large(max_bytes=max_bytes).needs_splitting(loop.put(body, key=key)) is needs_splitting
 
 
 def test_an_object_that_is_gone_is_told(loop: Loop) -> None:
     with pytest.raises(ObjectGone):
-        loop.check_large().takes(LandedObject(bucket="landing", key="features/trips/gone.parquet"))
+        loop.check_large().needs_splitting(LandedObject(bucket="landing", key="features/trips/gone.parquet"))

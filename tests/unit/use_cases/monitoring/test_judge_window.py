@@ -34,7 +34,7 @@ class Loop:
         verdict = a_verdict(days_ago=days_ago, reference_version=version)
         values = np.random.default_rng(int(days_ago * 24)).normal(mean, 1, rows)
         self.batches.record(replace(a_batch(), batch_id=verdict.batch_id), [verdict])
-        self.records.keep(verdict, sketch=REFERENCE.sketch({"wind": values}).to_bytes(), page="")
+        self.records.save(verdict, sketch=REFERENCE.sketch({"wind": values}).to_bytes(), page="")
         return verdict
 
     def requests(self, *, days_ago: float, mean: float) -> None:
@@ -42,7 +42,7 @@ class Loop:
         self.batches.record(batch, [])
         values = np.random.default_rng(int(days_ago)).normal(mean, 1, 150)
         sketch = REFERENCE.sketch({"wind": values}).to_bytes()
-        self.records.keep_sketch(sketch, model="trips", version="v1", batch_id=batch.batch_id)
+        self.records.save_sketch(sketch, model="trips", version="v1", batch_id=batch.batch_id)
 
     def judge(self, days: float) -> WindowDrift:
         return self.use_case.run(a_model(), "trips", since=NOW - timedelta(days=days))
