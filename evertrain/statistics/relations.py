@@ -242,7 +242,7 @@ def _covariance(moments: Moments) -> Array:
 
 
 def feature_scores(baselines: Mapping[str, Baseline]) -> tuple[FeatureScore, ...]:
-    """Those that are worth relating: numbers that vary, frequent levels; at most MOST_COLUMNS, numbers first."""
+    """Those that are worth relating: numbers that vary, frequent levels; at most MAX_COLUMNS, numbers first."""
     numbers = [
         FeatureScore(name, None)
         for name, baseline in baselines.items()

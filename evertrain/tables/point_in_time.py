@@ -30,22 +30,22 @@ def as_of_indices(
     maximum_age: timedelta | None = None,
     known_by: KnownBy = KnownBy.TRAINING,
 ) -> Integers:
-    """Shape (rows of `left`,): the index of the row of `table` that was valid then, or NONE.
+    """Shape (rows of `left`,): the index of the row of `table` that was valid then, or NO_ROW.
 
-    That is, of the rows with the same key, the one with the latest `event_time` at or before the asking row's, unless
+    That is, of the rows with the same key, the one with the latest `event_time` at or before the left row's, unless
     it is older than `maximum_age`. Where several have this `event_time`, they are corrections, and the one that was
     ingested last counts; of the same instant, the later in `table`. With `KnownBy.EVENT` rows that were ingested
-    after the asking row's `event_time` do not exist. Both tables have `event_time`; `table` has `ingested_at`.
+    after the left row's `event_time` do not exist. Both tables have `event_time`; `table` has `ingested_at`.
     """
-    codes, asking_codes = _codes(table[key], left[left_key])
+    codes, left_codes = _codes(table[key], left[left_key])
     event, asked_at = _instants(table[EVENT_TIME]), _instants(left[EVENT_TIME])
     ingested = _instants(table[INGESTED_AT])
-    if not len(codes) or not len(asking_codes):
-        return np.full(len(asking_codes), NO_ROW, dtype=np.int64)
+    if not len(codes) or not len(left_codes):
+        return np.full(len(left_codes), NO_ROW, dtype=np.int64)
     available = np.maximum(event, ingested) if known_by is KnownBy.EVENT else event
 
     by_validity = np.lexsort((ingested, event))
-    moments, asked_moments = _moments(available, asked_at, codes=int(max(codes.max(), asking_codes.max())) + 1)
+    moments, asked_moments = _moments(available, asked_at, codes=int(max(codes.max(), left_codes.max())) + 1)
     span = int(moments.max()) + 1
     packed = codes * span + moments
     order = by_validity[np.argsort(packed[by_validity], kind="stable")]
@@ -53,9 +53,9 @@ def as_of_indices(
     if known_by is KnownBy.EVENT:  # what was ingested last need not be what is valid
         best = by_validity[_running_maximum(codes[order], _ranks(by_validity)[order])]
 
-    place = _last_at_or_before(packed[order], asking_codes * span + asked_moments)
-    there = (asking_codes != NO_ROW) & (asked_moments != NO_ROW) & (place != NO_ROW)
-    there &= codes[order][place] == asking_codes
+    place = _last_at_or_before(packed[order], left_codes * span + asked_moments)
+    there = (left_codes != NO_ROW) & (asked_moments != NO_ROW) & (place != NO_ROW)
+    there &= codes[order][place] == left_codes
     found = np.where(there, best[place], NO_ROW)
     if maximum_age is not None:
         too_old = asked_at - event[found] > _microseconds(maximum_age)
@@ -87,7 +87,7 @@ def latest_known_by_key(table: pa.Table, *, key: str) -> pa.Table:
 
 
 def take_or_null(table: pa.Table, rows: Integers) -> pa.Table:
-    """The table's rows in this order, all missing where there is NONE."""
+    """The table's rows in this order, all missing where there is NO_ROW."""
     return table.take(pa.array(rows, mask=rows == NO_ROW))
 
 
@@ -105,7 +105,7 @@ def _running_maximum(codes: Integers, values: Integers) -> Integers:
 
 def _moments(instants: Integers, asked: Integers, *, codes: int) -> tuple[Integers, Integers]:
     """Both as whole numbers from 0 on, in the same order, and so small that a code can be packed before them; what
-    asks before the first instant gets NONE."""
+    asks before the first instant gets NO_ROW."""
     first, last = instants.min(), instants.max()
     if codes * (int(last - first) + 1) < _PACKABLE:
         return instants - first, np.clip(asked, first - 1, last) - first
@@ -115,16 +115,16 @@ def _moments(instants: Integers, asked: Integers, *, codes: int) -> tuple[Intege
 
 
 def _last_at_or_before(ascending: Integers, asked: Integers) -> Integers:
-    """For each that is asked, the last place whose value is not above it, or NONE."""
+    """For each that is asked, the last place whose value is not above it, or NO_ROW."""
     order = np.argsort(asked)  # neighbours are then looked up in the same part of memory
     place = np.empty_like(asked)
     place[order] = np.searchsorted(ascending, asked[order], side="right") - 1
     return place
 
 
-def _codes(keys: Any, asking_keys: Any) -> tuple[Integers, Integers]:
-    """Equal keys get equal numbers, none gets NONE."""
-    both = pa.chunked_array([*keys.chunks, *pc.cast(asking_keys, keys.type).chunks], keys.type)
+def _codes(keys: Any, left_keys: Any) -> tuple[Integers, Integers]:
+    """Equal keys get equal numbers, none gets NO_ROW."""
+    both = pa.chunked_array([*keys.chunks, *pc.cast(left_keys, keys.type).chunks], keys.type)
     encoded = both.dictionary_encode().unify_dictionaries()
     indices = pa.chunked_array([chunk.indices for chunk in encoded.chunks], pa.int32())
     codes = pc.cast(pc.fill_null(indices, NO_ROW), pa.int64()).to_numpy()

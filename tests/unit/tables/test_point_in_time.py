@@ -30,7 +30,7 @@ class Row:
 keys = st.sampled_from(["JFK", "EWR", "LGA", "Łódź"])
 hours = st.integers(0, 6)
 values = st.one_of(st.none(), st.integers(0, 3).map(float))
-asking_rows = st.lists(st.builds(Row, key=st.one_of(st.none(), keys, st.just("BOS")), event=hours), max_size=12)
+left_rows = st.lists(st.builds(Row, key=st.one_of(st.none(), keys, st.just("BOS")), event=hours), max_size=12)
 table_rows = st.lists(st.builds(Row, key=keys, event=hours, ingested=hours, value=values), max_size=25)
 
 
@@ -60,7 +60,7 @@ def by_trying_every_row(asked: Row, rows: list[Row], maximum_age: int | None, kn
     return best
 
 
-@given(asking_rows, table_rows, st.one_of(st.none(), hours), st.sampled_from(KnownBy), st.sampled_from([1, 1 << 62]))
+@given(left_rows, table_rows, st.one_of(st.none(), hours), st.sampled_from(KnownBy), st.sampled_from([1, 1 << 62]))
 def test_each_row_gets_what_was_valid_then(
     left: list[Row], rows: list[Row], maximum_age: int | None, known_by: KnownBy, packable: int
 ) -> None:
