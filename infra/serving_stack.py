@@ -16,13 +16,13 @@ from constructs import Construct
 
 from evertrain.domain.deployment.prefixes import ArtifactPrefix
 from evertrain.domain.deployment.stacks import Output, StackName, serving_function_prefix
-from evertrain.domain.deployment.steps import LIVE_ALIAS
 from evertrain.domain.deployment.variables import Variable
 from evertrain.domain.landing.batches import LABEL_KINDS, FeedKind
 from evertrain.domain.project.model import ModelSpec, Project
 from infra.bundles import BuiltBundle, Bundle
 from infra.data_stack import DataStack
 from infra.grants import may, may_read_items, may_read_objects, may_write_objects
+from infra.live_alias import LiveAlias
 from infra.options import Options
 from infra.python_function import python_function
 from infra.stage_stack import StageStack
@@ -78,13 +78,14 @@ class ServingStack(StageStack):
         api = self._api(unknown)
         for model in models:
             function = self._function(project.models[model])
-            alias = self._live_alias(model, function)
-            integration = integrations.HttpLambdaIntegration(f"{_pascal_case(model)}Live", alias)
-            for path, method in (
-                (f"/models/{model}/predict", apigateway.HttpMethod.POST),
-                (f"/models/{model}", apigateway.HttpMethod.GET),
-            ):
-                api.add_routes(path=path, methods=[method], integration=integration)
+            live = LiveAlias(self, _pascal_case(model), function=function)
+            routes = {
+                f"/models/{model}/predict": apigateway.HttpMethod.POST,
+                f"/models/{model}": apigateway.HttpMethod.GET,
+            }
+            for path, method in routes.items():
+                api.add_routes(path=path, methods=[method], integration=live)
+            live.may_be_called_by(api, *routes)
             may_read_objects(function, data.artifacts, f"{ArtifactPrefix.MODELS}/{model}")
             may(function, "sqs:SendMessage", on=[self._predictions.queue.queue_arn])
 
@@ -201,19 +202,6 @@ class ServingStack(StageStack):
                 Variable.LOG_SHARE: f"{spec.endpoint.log_share:g}",
             },
         )
-
-    def _live_alias(self, model: str, function: lambda_.Function) -> lambda_.IAlias:
-        name = f"{_pascal_case(model)}Alias"
-        # Constant on purpose: CloudFormation writes the alias only when this text changes, so it never takes back
-        # what a rollout has put there.
-        resource = lambda_.CfnAlias(
-            self, name, function_name=function.function_name, function_version="$LATEST", name=LIVE_ALIAS
-        )
-        alias = lambda_.Alias.from_alias_attributes(
-            self, f"{name}Live", alias_name=LIVE_ALIAS, alias_version=function.latest_version
-        )
-        alias.node.add_dependency(resource)
-        return alias
 
     def _api(self, unknown: lambda_.Function) -> apigateway.HttpApi:
         signed = authorizers.HttpIamAuthorizer() if self._options.endpoint_auth == "iam" else None

@@ -294,3 +294,51 @@ def imports(assembly: Assembly, stack: str) -> set[str]:
     """The stacks whose exports this one imports."""
     text = json.dumps(assembly.templates[stack])
     return set(re.findall(r'"Fn::ImportValue": "([a-z0-9-]+):', text))
+
+
+def test_the_api_may_call_what_each_of_its_routes_leads_to(assembly: Assembly) -> None:
+    """On AWS a call of an alias needs a permission on that alias: one on the function does not reach it."""
+    allowed = [
+        json.dumps(properties["FunctionName"], sort_keys=True)
+        for _, properties in assembly.resources("AWS::Lambda::Permission", "serving")
+        if properties["Principal"] == "apigateway.amazonaws.com"
+    ]
+    called = {
+        name: json.dumps(properties["IntegrationUri"], sort_keys=True)
+        for name, properties in assembly.resources("AWS::ApiGatewayV2::Integration", "serving")
+    }
+    assert len(called) == 4  # two models, labels, and whatever no route takes
+    assert {name for name, uri in called.items() if uri not in allowed} == set()
+    assert len([uri for uri in called.values() if '":live"' in uri]) == 2
+
+
+def test_a_permission_is_for_the_routes_of_its_own_model(assembly: Assembly) -> None:
+    names = {"AirTime": "air_time", "Flights": "flights"}
+    found = 0
+    for _, properties in assembly.resources("AWS::Lambda::Permission", "serving"):
+        function = json.dumps(properties["FunctionName"])
+        if '":live"' in function:
+            (model,) = (model for name, model in names.items() if f'"{name}' in function)
+            path = properties["SourceArn"]["Fn::Join"][1][-1]
+            assert path in (f"/*/*/models/{model}", f"/*/*/models/{model}/predict")
+            found += 1
+    assert found == 4
+
+
+def test_the_construct_library_warns_of_nothing(assembly: Assembly) -> None:
+    """A warning at synthesis, such as of a permission that has no effect, is a fault that is seen first on AWS."""
+    told = [
+        f"{path}: {entry['data']}"
+        for metadata in assembly.folder.glob("*.metadata.json")
+        for path, entries in json.loads(metadata.read_text()).items()
+        for entry in entries
+        if entry["type"] in ("aws:cdk:warning", "aws:cdk:error")
+    ]
+    told += [
+        f"{path}: {entry['data']}"
+        for artifact in json.loads((assembly.folder / "manifest.json").read_text())["artifacts"].values()
+        for path, entries in artifact.get("metadata", {}).items()
+        for entry in entries
+        if entry["type"] in ("aws:cdk:warning", "aws:cdk:error")
+    ]
+    assert told == []
