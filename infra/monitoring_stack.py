@@ -231,7 +231,7 @@ class MonitoringStack(StageStack):
         may_read_objects(function, data.landing)
         may_read_objects(function, data.feature_store, TABLES)
         may_write_objects(function, data.feature_store, TABLES)
-        may_read_objects(function, data.artifacts, ArtifactPrefix.REFERENCES)
+        may_read_objects(function, data.artifacts, ArtifactPrefix.REFERENCES, ArtifactPrefix.DRIFT)
         may_write_objects(function, data.artifacts, ArtifactPrefix.DRIFT)
         may_write_objects(function, data.quarantine)
         may_change_items(function, data.batches)
