@@ -74,6 +74,8 @@ class Stack:
                 return [self._physical_ids.get(name, "")]
             case {"Fn::ImportValue": str(name)}:
                 return [self._exports.get(name, "")]
+            case {"Fn::Join": [str(separator), list(parts)]}:
+                return [separator.join(self._resolve(parts))]
         raise NotImplementedError(f"a reference of this form: {value}")
 
     @cached_property
@@ -176,7 +178,9 @@ def _alias(lambda_: Any, alias: Resource) -> bool:
 
 
 def _permission(lambda_: Any, permission: Resource) -> bool:
-    policy = json.loads(lambda_.get_policy(FunctionName=permission.one_named_in("FunctionName"))["Policy"])
+    function, _, qualifier = permission.one_named_in("FunctionName").partition(":")
+    of_alias = {"Qualifier": qualifier} if qualifier else {}
+    policy = json.loads(lambda_.get_policy(FunctionName=function, **of_alias)["Policy"])
     return any(statement["Action"] == permission.properties["Action"] for statement in policy["Statement"])
 
 
