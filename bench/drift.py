@@ -147,7 +147,7 @@ def ratios(measured: dict[str, dict[str, Any]]) -> dict[str, float]:
 
 def _bundle_mib() -> float:
     """Unzipped, what the monitor's function is on AWS."""
-    built = build_function(MONITOR, root=ROOT, target=Target.named("aws"))
+    built = build_function(MONITOR, root=ROOT, target=Target.from_option("aws"))
     size = sum(path.stat().st_size for path in built.path.rglob("*") if path.is_file())
     return round(size / 2**20, 1)
 

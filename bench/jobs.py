@@ -29,16 +29,16 @@ from evertrain.adapters.store.delta.writer import DeltaWriter
 from evertrain.adapters.training.estimators import load_estimator
 from evertrain.adapters.training.runs import RunDocuments
 from evertrain.domain.landing.batches import Batch, BatchFile, Feed
-from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_AT, label_feed, own_feed
+from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_AT, label_feed, own_group_feed
 from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.domain.training.candidates import Candidate
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.domain.training.task_sizes import (
-    BYTES_PER_JUDGED_CELL,
-    BYTES_PER_TRAINED_CELL,
-    PROGRAM_MIB,
-    estimated_task_size,
+    BASELINE_MEMORY_MIB,
+    BYTES_PER_EVALUATION_CELL,
+    BYTES_PER_TRAINING_CELL,
+    estimate_task_size,
 )
 from evertrain.domain.training.windows import Interval, Window
 from evertrain.ports.artifacts import ArtifactDigestMismatch, StoredArtifact
@@ -93,7 +93,7 @@ def make_store(project: Project, *, rows: int) -> None:
     for first in range(0, rows, FILE_ROWS):
         numbers = np.arange(first, min(first + FILE_ROWS, rows))
         features, labels = made_up(spec, numbers)
-        writer.commit(stored(own_feed(spec), features, name=str(first)))
+        writer.commit(stored(own_group_feed(spec), features, name=str(first)))
         writer.commit(stored(label_feed(spec), labels, name=str(first)))
 
 
@@ -128,7 +128,7 @@ def stored(feed: Feed, table: pa.Table, *, name: str) -> Batch:
         event_time_max=table[EVENT_TIME][-1].as_py(),
         ingested_at=NOW,
     )
-    return Batch.of([file], batch_id=name, feed=feed, source_key=path.name)
+    return Batch.from_files([file], batch_id=name, feed=feed, source_key=path.name)
 
 
 def train(trained: int, judged: int) -> None:
@@ -144,7 +144,7 @@ def train(trained: int, judged: int) -> None:
         planned_at=NOW,
         known_at=NOW,
         watermark=NOW,
-        table_versions={str(feed): reader.state(feed).version for feed in (own_feed(spec), label_feed(spec))},
+        table_versions={str(feed): reader.state(feed).version for feed in (own_group_feed(spec), label_feed(spec))},
         candidates=(Candidate(name="all", window=Window(name="all", rows=window)),),
         validation=validation,
         gate=validation,
@@ -175,7 +175,7 @@ def measured(trained: int, judged: int, *, columns: int) -> dict[str, Any]:
     description = subprocess.run(
         command, cwd=ROOT, check=True, capture_output=True, text=True, env=os.environ.copy()
     ).stdout
-    size = estimated_task_size(trained_rows=trained, judged_rows=judged, columns=columns)
+    size = estimate_task_size(training_rows=trained, evaluation_rows=judged, columns=columns)
     return {
         "trained_rows": trained,
         "judged_rows": judged,
@@ -194,9 +194,9 @@ def main() -> None:
     results = {
         "columns": columns,
         "assumed": {
-            "program_mib": PROGRAM_MIB,
-            "bytes_a_trained_cell": BYTES_PER_TRAINED_CELL,
-            "bytes_a_judged_cell": BYTES_PER_JUDGED_CELL,
+            "program_mib": BASELINE_MEMORY_MIB,
+            "bytes_a_trained_cell": BYTES_PER_TRAINING_CELL,
+            "bytes_a_judged_cell": BYTES_PER_EVALUATION_CELL,
         },
         "bytes_a_trained_cell": _bytes_a_cell(found[-2]["peak_mib"] - least, found[-2]["trained_rows"] * columns),
         "bytes_a_judged_cell": _bytes_a_cell(found[-1]["peak_mib"] - least, found[-1]["judged_rows"] * columns),

@@ -38,7 +38,7 @@ from evertrain.domain.project.feature_group import Column, FeatureGroup, Feature
 from evertrain.domain.project.model import Project
 from evertrain.domain.training.windows import Interval
 from evertrain.tables.point_in_time import NO_ROW, as_of_indices, take_or_null
-from localcloud.launcher import Cloud, environment
+from localcloud.launcher import EmbeddedCloud, environment
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results"
@@ -115,7 +115,7 @@ class Store:
         )
         if self.bucket:
             boto3.client("s3").upload_file(str(path), self.bucket, f"tables/{FEED}/{path.name}")
-        return Batch.of([file], batch_id=f"{writer}-{number}", feed=FEED, source_key=path.name)
+        return Batch.from_files([file], batch_id=f"{writer}-{number}", feed=FEED, source_key=path.name)
 
     def writer(self) -> DeltaWriter:
         return DeltaWriter(root=self.uri, project=PROJECT)
@@ -181,7 +181,7 @@ def in_turn(works: dict[str, Callable[[], object]], *, runs: int = 11) -> dict[s
 @contextmanager
 def embedded_cloud() -> Iterator[None]:
     home = PLACE / "cloud"
-    cloud = Cloud(
+    cloud = EmbeddedCloud(
         home=home,
         port=PORT,
         cloud_python=ROOT / ".venv-cloud/bin/python",

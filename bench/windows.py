@@ -28,7 +28,7 @@ from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.project.policies import MovingWindow, TrainingPolicy
 from evertrain.domain.training.candidates import Candidate
 from evertrain.domain.training.rounds import selection_key
-from evertrain.domain.training.windows import Interval, NotEnoughHistory, Window, cut_slices
+from evertrain.domain.training.windows import Interval, NotEnoughHistory, Window, temporal_split
 from evertrain.statistics.comparison import score
 from evertrain.statistics.metrics import metric_value
 
@@ -72,7 +72,7 @@ class Rows:
 def retrained(rows: Rows, now: datetime) -> dict[str, Any]:
     """What each window was worth on the validation slice, and in the weeks after `now`."""
     oldest = rows.table["scheduled_departure"].min().to_pydatetime()
-    slices = cut_slices(POLICY, watermark=now - LATENCY, oldest_event_time=oldest)
+    slices = temporal_split(POLICY, watermark=now - LATENCY, oldest_event_time=oldest)
     later = Interval(start=now, end=now + LATER)
     tried = [_tried(rows, window, slices.validation, later) for window in slices.windows]
     sign = -1 if rows.spec.metric.higher_is_better else 1

@@ -41,7 +41,7 @@ def main() -> int:
     try:
         options = Options.read(app.node.try_get_context, os.environ)
         project = load_project(ROOT)
-        target = Target.named(options.bundles)
+        target = Target.from_option(options.bundles)
         add_stacks(
             app,
             options=options,

@@ -25,7 +25,7 @@ LAMBDA_PLATFORM = "x86_64-manylinux_2_28"
 LAMBDA_MAX_BYTES = 250 * 1024 * 1024
 """Of a function, unzipped: AWS's limit."""
 
-UNUSED = (
+UNUSED_PATTERNS = (
     "**/tests",
     "**/*.pyi",
     "**/*.pyx",
@@ -77,7 +77,7 @@ class Target:
     compiler: str | None
 
     @classmethod
-    def named(cls, bundles: str) -> "Target":
+    def from_option(cls, bundles: str) -> "Target":
         """`aws`, `local` for this interpreter, or the path of another one."""
         if bundles == "aws":
             return cls(
@@ -86,7 +86,9 @@ class Target:
                 compiler=_compiler_for_lambda(),
             )
         python = sys.executable if bundles == "local" else bundles
-        tag = _ask(python, "import sys, sysconfig; print(sys.implementation.cache_tag, sysconfig.get_platform())")
+        tag = _run_python(
+            python, "import sys, sysconfig; print(sys.implementation.cache_tag, sysconfig.get_platform())"
+        )
         if tag is None:
             raise BundleFailed(f"bundles: aws, local or the path of a Python interpreter; not {bundles!r}")
         return cls(name=tag.replace(" ", "-"), wheels=("--python", python), compiler=python)
@@ -94,7 +96,7 @@ class Target:
 
 def build_function(bundle: Bundle, *, root: Path, target: Target) -> BuiltBundle:
     """Dependencies, `evertrain/` less its command line, the function's own folder, and the project's TOML files."""
-    sources = [*_package(root), *_python_files(root, bundle.folder), *_project(root)]
+    sources = [*_package_files(root), *_python_files(root, bundle.folder), *_project_files(root)]
     compiled = target.compiler or "without bytecode"
     digest = _digest(root, sources, extra=[target.name, compiled, *_lock_text(root, bundle)])
     place = root / ".build" / "lambda" / target.name / bundle.name
@@ -111,7 +113,7 @@ def build_function(bundle: Bundle, *, root: Path, target: Target) -> BuiltBundle
                 shutil.copytree(_dependencies(root, bundle.lock, target), place, copy_function=os.link)
             _copy(root, sources, place)
             _compile(target, place)
-            _refuse_too_large(bundle, place)
+            _require_size_within_limit(bundle, place)
             marker.write_text(digest)
     return BuiltBundle(path=place, digest=digest)
 
@@ -120,10 +122,10 @@ def stage_training_image(*, root: Path) -> Path:
     """The context of `jobs/train/Dockerfile`. The embedded cloud runs the job from this very folder."""
     place = root / ".build" / "train-image"
     sources = [
-        *_package(root),
+        *_package_files(root),
         *_python_files(root, "jobs"),
         *sorted((root / "models").glob("*/*.py")),
-        *_project(root),
+        *_project_files(root),
         root / "requirements" / "train.txt",
     ]
     with _exclusive(root):
@@ -139,7 +141,7 @@ def stage_training_image(*, root: Path) -> Path:
 # --- what goes in ---------------------------------------------------------------------------------
 
 
-def _package(root: Path) -> Iterator[Path]:
+def _package_files(root: Path) -> Iterator[Path]:
     for path in (*_python_files(root, "evertrain"), *sorted((root / "evertrain").rglob("*.jinja"))):
         if path.relative_to(root).parts[1] not in ("cli", "demo"):
             yield path
@@ -149,7 +151,7 @@ def _python_files(root: Path, folder: str) -> list[Path]:
     return sorted((root / folder).rglob("*.py"))
 
 
-def _project(root: Path) -> list[Path]:
+def _project_files(root: Path) -> list[Path]:
     return [*sorted((root / "features").glob("*.toml")), *sorted((root / "models").glob("*/model.toml"))]
 
 
@@ -181,7 +183,7 @@ def _copy(root: Path, sources: Iterable[Path], place: Path) -> None:
 
 def _dependencies(root: Path, lock: str, target: Target) -> Path:
     text = (root / "requirements" / lock).read_text()
-    key = "\n".join((text, target.name, target.compiler or "", *UNUSED))
+    key = "\n".join((text, target.name, target.compiler or "", *UNUSED_PATTERNS))
     place = root / ".build" / "dependencies" / hashlib.sha256(key.encode()).hexdigest()[:16]
     if place.is_dir():
         return place
@@ -189,7 +191,7 @@ def _dependencies(root: Path, lock: str, target: Target) -> Path:
     with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
         folder = Path(scratch) / "packages"
         _install(root / "requirements" / lock, folder, target)
-        for pattern in UNUSED:
+        for pattern in UNUSED_PATTERNS:
             for path in folder.glob(pattern):
                 if path.is_dir():
                     shutil.rmtree(path)
@@ -223,13 +225,13 @@ def _compiler_for_lambda() -> str | None:
     """A Python of Lambda's own version, where there is one: only that can compile for it."""
     wanted = "import sys; print('%d.%d' % sys.version_info[:2])"
     for python in (sys.executable, shutil.which(f"python{LAMBDA_PYTHON}")):
-        if python is not None and _ask(python, wanted) == LAMBDA_PYTHON:
+        if python is not None and _run_python(python, wanted) == LAMBDA_PYTHON:
             return python
     print(f"no Python {LAMBDA_PYTHON} here: functions go out without bytecode and start slower", file=sys.stderr)
     return None
 
 
-def _ask(python: str, program: str) -> str | None:
+def _run_python(python: str, program: str) -> str | None:
     try:
         answer = subprocess.run([python, "-c", program], check=False, capture_output=True, text=True)
     except OSError:
@@ -237,7 +239,7 @@ def _ask(python: str, program: str) -> str | None:
     return answer.stdout.strip() if answer.returncode == 0 else None
 
 
-def _refuse_too_large(bundle: Bundle, place: Path) -> None:
+def _require_size_within_limit(bundle: Bundle, place: Path) -> None:
     size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
     if size > LAMBDA_MAX_BYTES:
         raise BundleFailed(f"{bundle.name}: {size / 2**20:.0f} MiB unzipped; AWS allows {LAMBDA_MAX_BYTES >> 20}")

@@ -7,7 +7,7 @@ from aws_cdk import Duration, StackSynthesizer
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from evertrain.adapters.monitoring.metrics import NAMESPACE, OF_BATCH, OF_FEATURE, OF_MODEL
+from evertrain.adapters.monitoring.metrics import BATCH_DIMENSIONS, FEATURE_DIMENSIONS, MODEL_DIMENSIONS, NAMESPACE
 from evertrain.domain.deployment.stacks import StackName
 from evertrain.domain.landing.batches import FeedKind
 from evertrain.domain.landing.predictions import PREDICTION
@@ -16,7 +16,7 @@ from infra.options import Options
 from infra.stage_stack import StageStack
 
 PERIOD = Duration.hours(1)
-OF_MAINTENANCE = Duration.days(1)
+MAINTENANCE_PERIOD = Duration.days(1)
 
 
 class DashboardStack(StageStack):
@@ -33,19 +33,19 @@ class DashboardStack(StageStack):
         for model in sorted(project.models):
             spec = project.models[model]
             dashboard.add_widgets(
-                self._of_features(spec, "PSI", "nats"),
-                self._of_features(spec, "WassersteinNormalised", "standard deviations"),
+                self._feature_graph(spec, "PSI", "nats"),
+                self._feature_graph(spec, "WassersteinNormalised", "standard deviations"),
                 cloudwatch.AlarmStatusWidget(title=f"{model}: drift", alarms=[self._alarm(spec)], width=6, height=6),
             )
-            dashboard.add_widgets(self._of_requests(spec), self._not_kept(spec))
+            dashboard.add_widgets(self._request_graph(spec), self._lost_predictions_graph(spec))
             least, most = cloudwatch.Stats.MINIMUM, cloudwatch.Stats.MAXIMUM
             dashboard.add_widgets(
-                self._of_labels(spec, "LabelCoverage", "share of matured rows with a label", least),
-                self._of_labels(spec, "LabelLatencyP95", "95% of labels came within (hours)", most),
-                self._of_labels(spec, "LabelWatermarkAge", "age of what labels are complete to (hours)", most),
+                self._label_graph(spec, "LabelCoverage", "share of matured rows with a label", least),
+                self._label_graph(spec, "LabelLatencyP95", "95% of labels came within (hours)", most),
+                self._label_graph(spec, "LabelWatermarkAge", "age of what labels are complete to (hours)", most),
             )
 
-    def _of_features(self, spec: ModelSpec, metric: str, unit: str) -> cloudwatch.GraphWidget:
+    def _feature_graph(self, spec: ModelSpec, metric: str, unit: str) -> cloudwatch.GraphWidget:
         return cloudwatch.GraphWidget(
             title=f"{spec.name}: {metric} by feature ({unit})",
             width=9,
@@ -53,7 +53,7 @@ class DashboardStack(StageStack):
             left=[self._metric(spec, FeedKind.FEATURES, metric, feature) for feature in spec.feature_names],
         )
 
-    def _of_requests(self, spec: ModelSpec) -> cloudwatch.GraphWidget:
+    def _request_graph(self, spec: ModelSpec) -> cloudwatch.GraphWidget:
         names = (PREDICTION, *spec.feature_names)
         return cloudwatch.GraphWidget(
             title=f"{spec.name}: PSI of each day's requests and predictions (nats)",
@@ -62,23 +62,23 @@ class DashboardStack(StageStack):
             left=[self._metric(spec, FeedKind.PREDICTIONS, "PSI", name) for name in names],
         )
 
-    def _not_kept(self, spec: ModelSpec) -> cloudwatch.GraphWidget:
+    def _lost_predictions_graph(self, spec: ModelSpec) -> cloudwatch.GraphWidget:
         lost = cloudwatch.Metric(
             namespace=NAMESPACE,
             metric_name="PredictionsNotKept",
-            dimensions_map=dict(zip(OF_MODEL, (self._stage, spec.name), strict=True)),
+            dimensions_map=dict(zip(MODEL_DIMENSIONS, (self._stage, spec.name), strict=True)),
             statistic=cloudwatch.Stats.SUM,
             period=PERIOD,
         )
         return cloudwatch.GraphWidget(title=f"{spec.name}: answers not kept", width=6, height=6, left=[lost])
 
-    def _of_labels(self, spec: ModelSpec, metric: str, title: str, statistic: str) -> cloudwatch.GraphWidget:
+    def _label_graph(self, spec: ModelSpec, metric: str, title: str, statistic: str) -> cloudwatch.GraphWidget:
         measured = cloudwatch.Metric(
             namespace=NAMESPACE,
             metric_name=metric,
-            dimensions_map=dict(zip(OF_MODEL, (self._stage, spec.name), strict=True)),
+            dimensions_map=dict(zip(MODEL_DIMENSIONS, (self._stage, spec.name), strict=True)),
             statistic=statistic,
-            period=OF_MAINTENANCE,
+            period=MAINTENANCE_PERIOD,
         )
         return cloudwatch.GraphWidget(title=f"{spec.name}: {title}", width=8, height=6, left=[measured])
 
@@ -86,7 +86,9 @@ class DashboardStack(StageStack):
         return cloudwatch.Metric(
             namespace=NAMESPACE,
             metric_name=metric,
-            dimensions_map=dict(zip(OF_FEATURE, (self._stage, spec.name, source.value, feature), strict=True)),
+            dimensions_map=dict(
+                zip(FEATURE_DIMENSIONS, (self._stage, spec.name, source.value, feature), strict=True)
+            ),
             label=feature,
             statistic=cloudwatch.Stats.MAXIMUM,
             period=PERIOD,
@@ -97,7 +99,9 @@ class DashboardStack(StageStack):
         drifted = cloudwatch.Metric(
             namespace=NAMESPACE,
             metric_name="Drifted",
-            dimensions_map=dict(zip(OF_BATCH, (self._stage, spec.name, FeedKind.FEATURES.value), strict=True)),
+            dimensions_map=dict(
+                zip(BATCH_DIMENSIONS, (self._stage, spec.name, FeedKind.FEATURES.value), strict=True)
+            ),
             statistic=cloudwatch.Stats.MAXIMUM,
             period=PERIOD,
         )

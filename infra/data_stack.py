@@ -23,8 +23,8 @@ class DataStack(StageStack):
         self._options = options
 
         # Raw evidence: kept for ever, moved to cheaper storage when it has long been in the feature store.
-        self.landing = self._bucket("Landing", cheaper_after=Duration.days(90))
-        _announce_objects(self.landing)
+        self.landing = self._bucket("Landing", infrequent_access_after=Duration.days(90))
+        _send_events_to_eventbridge(self.landing)
         # Both are append-only; what is overwritten or deleted by accident can be brought back for a month.
         self.feature_store = self._bucket("FeatureStore")
         self.artifacts = self._bucket("Artifacts")
@@ -39,11 +39,11 @@ class DataStack(StageStack):
         self.registry = self._table("Registry")
 
         self.bus = events.EventBus(self, "Bus", description=f"Continuous training, stage {options.stage}")
-        self.escalations = self._topic_for_people()
+        self.escalations = self._escalation_topic()
         self._outputs()
 
     def settings(self) -> dict[str, str]:
-        """One for every deployable: a name is no permission, grants are."""
+        """Environment variables, the same for every deployable. A name gives no access; grants do."""
         values = {
             Variable.STAGE: self._options.stage,
             Variable.CLOCK: self._options.clock,
@@ -61,12 +61,14 @@ class DataStack(StageStack):
         return {str(name): value for name, value in values.items()}
 
     def _bucket(
-        self, name: str, *, expires_after: Duration | None = None, cheaper_after: Duration | None = None
+        self, name: str, *, expires_after: Duration | None = None, infrequent_access_after: Duration | None = None
     ) -> s3.Bucket:
         transitions = []
-        if cheaper_after is not None:
+        if infrequent_access_after is not None:
             transitions.append(
-                s3.Transition(storage_class=s3.StorageClass.INFREQUENT_ACCESS, transition_after=cheaper_after)
+                s3.Transition(
+                    storage_class=s3.StorageClass.INFREQUENT_ACCESS, transition_after=infrequent_access_after
+                )
             )
         bucket = s3.Bucket(
             self,
@@ -81,7 +83,8 @@ class DataStack(StageStack):
                     abort_incomplete_multipart_upload_after=Duration.days(7),
                     noncurrent_version_expiration=Duration.days(30),
                     expiration=expires_after,
-                    # Or the markers of removed files pile up, and listing goes through them. Expiry has it built in.
+                    # Otherwise delete markers pile up and slow down listing. A rule with an expiration removes
+                    # them by itself.
                     expired_object_delete_marker=None if expires_after else True,
                     transitions=transitions,
                 )
@@ -110,7 +113,7 @@ class DataStack(StageStack):
             removal_policy=self._removal,
         )
 
-    def _topic_for_people(self) -> sns.Topic:
+    def _escalation_topic(self) -> sns.Topic:
         topic = sns.Topic(self, "Escalations", enforce_ssl=True, display_name=f"Evertrain {self._options.stage}")
         # A topic with a policy of its own loses the default one, which let alarms in.
         topic.add_to_resource_policy(
@@ -139,7 +142,7 @@ class DataStack(StageStack):
         )
 
 
-def _announce_objects(bucket: s3.Bucket) -> None:
+def _send_events_to_eventbridge(bucket: s3.Bucket) -> None:
     # The plain property: `event_bridge_enabled=True` would deploy a custom resource to set it.
     resource = bucket.node.default_child
     assert isinstance(resource, s3.CfnBucket)  # noqa: S101  # of the construct library's own making

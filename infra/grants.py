@@ -10,42 +10,42 @@ from aws_cdk import aws_s3 as s3
 from constructs import IConstruct
 
 
-def may_read_objects(who: iam.IGrantable, bucket: s3.IBucket, *prefixes: str) -> None:
-    _allow(who, ["s3:GetObject"], _objects(bucket, prefixes))
+def grant_read_objects(grantee: iam.IGrantable, bucket: s3.IBucket, *prefixes: str) -> None:
+    _allow(grantee, ["s3:GetObject"], _objects(bucket, prefixes))
     # Without it S3 answers "forbidden" for what is "not found", and nobody can list a table's log.
-    _allow(who, ["s3:ListBucket"], [bucket.bucket_arn])
+    _allow(grantee, ["s3:ListBucket"], [bucket.bucket_arn])
 
 
-def may_write_objects(who: iam.IGrantable, bucket: s3.IBucket, *prefixes: str) -> None:
-    _allow(who, ["s3:PutObject", "s3:AbortMultipartUpload"], _objects(bucket, prefixes))
+def grant_write_objects(grantee: iam.IGrantable, bucket: s3.IBucket, *prefixes: str) -> None:
+    _allow(grantee, ["s3:PutObject", "s3:AbortMultipartUpload"], _objects(bucket, prefixes))
 
 
-def may_delete_objects(who: iam.IGrantable, bucket: s3.IBucket, *prefixes: str) -> None:
-    _allow(who, ["s3:DeleteObject"], _objects(bucket, prefixes))
+def grant_delete_objects(grantee: iam.IGrantable, bucket: s3.IBucket, *prefixes: str) -> None:
+    _allow(grantee, ["s3:DeleteObject"], _objects(bucket, prefixes))
 
 
-def may_read_items(who: iam.IGrantable, *tables: dynamodb.ITable) -> None:
+def grant_read_items(grantee: iam.IGrantable, *tables: dynamodb.ITable) -> None:
     for table in tables:
-        _allow(who, ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"], [table.table_arn])
+        _allow(grantee, ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"], [table.table_arn])
 
 
-def may_change_items(who: iam.IGrantable, *tables: dynamodb.ITable) -> None:
-    may_read_items(who, *tables)
+def grant_write_items(grantee: iam.IGrantable, *tables: dynamodb.ITable) -> None:
+    grant_read_items(grantee, *tables)
     changes = ["PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "ConditionCheckItem"]
     for table in tables:
-        _allow(who, [f"dynamodb:{change}" for change in changes], [table.table_arn])
+        _allow(grantee, [f"dynamodb:{change}" for change in changes], [table.table_arn])
 
 
-def may(who: iam.IGrantable, *actions: str, on: list[str]) -> None:
-    _allow(who, list(actions), on)
+def may(grantee: iam.IGrantable, *actions: str, on: list[str]) -> None:
+    _allow(grantee, list(actions), on)
 
 
 def _objects(bucket: s3.IBucket, prefixes: tuple[str, ...]) -> list[str]:
     return [bucket.arn_for_objects(f"{prefix}/*") for prefix in prefixes] or [bucket.arn_for_objects("*")]
 
 
-def _allow(who: iam.IGrantable, actions: list[str], resources: list[str]) -> None:
-    who.grant_principal.add_to_principal_policy(iam.PolicyStatement(actions=actions, resources=resources))
+def _allow(grantee: iam.IGrantable, actions: list[str], resources: list[str]) -> None:
+    grantee.grant_principal.add_to_principal_policy(iam.PolicyStatement(actions=actions, resources=resources))
 
 
 def acknowledge_wildcard(construct: IConstruct, resource: str, *, reason: str) -> None:

@@ -1,7 +1,7 @@
 """A landed object that is too large for one function: cut, checked in parts by many at once, judged as one.
 
-Input: `bucket`, `key`, `event_id`. Every step may be repeated. An object that could not be checked goes to the dead
-letters of its queue as the event that it came with, which calls a person, who may send it back.
+Input: `bucket`, `key`, `event_id`. Every step may be repeated. If the check fails, the original event goes to the
+queue's DLQ. That alerts a person, who may redrive it.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ from infra.state_machines import function_step, logged_state_machine
 
 MAX_CONCURRENT_PARTS = 50
 
-FINAL_ERRORS = (ObjectGone.__name__,)
+NON_RETRYABLE_ERRORS = (ObjectGone.__name__,)
 """Whoever deleted the object decided; asking again would not bring it back."""
 
 
@@ -31,7 +31,7 @@ class LargeBatches(Construct):
         self.state_machine = logged_state_machine(self, self._definition(dead))
 
     def _definition(self, dead: sqs.IQueue) -> sfn.IChainable:
-        split = self._step(LargeBatchStep.SPLIT, _at(bucket="$.bucket", key="$.key"), result="$.split")
+        split = self._step(LargeBatchStep.SPLIT, _json_paths(bucket="$.bucket", key="$.key"), result="$.split")
         # Distributed: an execution of its own for each part, so there may be more than a history has events.
         parts = sfn.DistributedMap(
             self,
@@ -46,10 +46,11 @@ class LargeBatches(Construct):
             result_path=sfn.JsonPath.DISCARD,
         )
         part = self._step(
-            LargeBatchStep.CHECK_PART, _at(split_uri="$.split_uri") | {"part": sfn.JsonPath.number_at("$.part")}
+            LargeBatchStep.CHECK_PART,
+            _json_paths(split_uri="$.split_uri") | {"part": sfn.JsonPath.number_at("$.part")},
         )
         parts.item_processor(part)
-        finish = self._step(LargeBatchStep.FINISH, _at(split_uri="$.split.split_uri"))
+        finish = self._step(LargeBatchStep.FINISH, _json_paths(split_uri="$.split.split_uri"))
         failed = self._to_dead_letters(dead).next(
             sfn.Fail(self, "Failed", error_path="$.failure.Error", cause_path="$.failure.Cause")
         )
@@ -69,7 +70,7 @@ class LargeBatches(Construct):
             function=self._function,
             payload=fields,
             result_path=result,
-            final_errors=FINAL_ERRORS,
+            non_retryable_errors=NON_RETRYABLE_ERRORS,
             max_attempts=3,
         )
 
@@ -93,5 +94,5 @@ class LargeBatches(Construct):
         )
 
 
-def _at(**fields: str) -> dict[str, object]:
+def _json_paths(**fields: str) -> dict[str, object]:
     return {name: sfn.JsonPath.string_at(path) for name, path in fields.items()}

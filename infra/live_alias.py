@@ -13,7 +13,7 @@ from constructs import Construct
 from evertrain.domain.deployment.steps import LIVE_ALIAS
 
 
-class LiveAlias(apigateway.HttpRouteIntegration):
+class LiveAliasIntegration(apigateway.HttpRouteIntegration):
     """One for each model: the integration of all its routes."""
 
     def __init__(self, scope: Construct, name: str, *, function: lambda_.IFunction) -> None:
@@ -39,7 +39,7 @@ class LiveAlias(apigateway.HttpRouteIntegration):
             payload_format_version=apigateway.PayloadFormatVersion.VERSION_2_0,
         )
 
-    def may_be_called_by(self, api: apigateway.HttpApi, *paths: str) -> None:
+    def grant_invoke(self, api: apigateway.HttpApi, *paths: str) -> None:
         """`paths`: of the model's routes. On the alias itself: a grant on the function does not reach it."""
         stack = Stack.of(api)
         for number, path in enumerate(paths):

@@ -13,26 +13,26 @@ from aws_cdk import aws_scheduler_targets as scheduler_targets
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from evertrain.domain.deployment.prefixes import TABLES, ArtifactPrefix
+from evertrain.domain.deployment.prefixes import TABLES_PREFIX, ArtifactPrefix
 from evertrain.domain.deployment.stacks import Output, StackName
 from evertrain.domain.deployment.variables import Variable
-from evertrain.domain.events import ACCEPTED, OBJECT_CREATED, S3_SOURCE, SOURCE, EventName, Tick
+from evertrain.domain.events import ACCEPTED_EVENTS, OBJECT_CREATED, S3_SOURCE, SOURCE, EventName, Tick
 from infra.bundles import BuiltBundle, Bundle
 from infra.data_stack import DataStack
 from infra.grants import (
     acknowledge_wildcard,
+    grant_delete_objects,
+    grant_read_items,
+    grant_read_objects,
+    grant_write_items,
+    grant_write_objects,
     may,
-    may_change_items,
-    may_delete_objects,
-    may_read_items,
-    may_read_objects,
-    may_write_objects,
 )
 from infra.large_batches import LargeBatches
 from infra.options import Options
 from infra.python_function import python_function
+from infra.sqs_to_lambda import SqsToLambda
 from infra.stage_stack import StageStack
-from infra.work_queue import WorkQueue
 
 MONITOR = Bundle(folder="lambdas/monitor", lock="monitor.txt")
 INGEST = Bundle(folder="lambdas/ingest", lock="ingest.txt")
@@ -72,7 +72,9 @@ class MonitoringStack(StageStack):
             description="Validates a landed object and compares it with each champion's reference",
             memory_mib=1769,  # the smallest size with one whole processor: this is arithmetic
             timeout=Duration.minutes(5),
-            disk=Size.gibibytes(4),  # a large object and its normalised copy; memory holds a part of their rows
+            ephemeral_storage=Size.gibibytes(
+                4
+            ),  # a large object and its normalised copy; memory holds a part of their rows
             environment=data.settings() | {Variable.LARGE_OBJECT_BYTES: str(options.large_object_bytes)},
         )
         monitor_parts = python_function(
@@ -83,7 +85,7 @@ class MonitoringStack(StageStack):
             description="A step of the check of an object that is too large for one function",
             memory_mib=3538,  # two whole processors
             timeout=Duration.minutes(15),
-            disk=Size.gibibytes(4),
+            ephemeral_storage=Size.gibibytes(4),
             environment=data.settings() | {Variable.LARGE_OBJECT_BYTES: str(options.large_object_bytes)},
         )
         ingest_bundle = build(INGEST)
@@ -119,7 +121,7 @@ class MonitoringStack(StageStack):
         )
 
         # One object at a time: memory and time are sized for the largest batch, not for ten of them.
-        landed = WorkQueue(
+        landed = SqsToLambda(
             self,
             "Landed",
             function=monitor,
@@ -129,7 +131,7 @@ class MonitoringStack(StageStack):
         )
         # Commits to one table are made one after the other, and those that meet are made again: 2 is the least
         # that AWS allows, and ten messages are one start of the function.
-        accepted = WorkQueue(
+        accepted = SqsToLambda(
             self,
             "Accepted",
             function=ingest,
@@ -137,7 +139,7 @@ class MonitoringStack(StageStack):
             max_concurrency=2,
             alarm_topic=data.escalations,
         )
-        undecided = WorkQueue(
+        undecided = SqsToLambda(
             self,
             "Undecided",
             function=trigger,
@@ -146,7 +148,7 @@ class MonitoringStack(StageStack):
             alarm_topic=data.escalations,
         )
 
-        due = WorkQueue(
+        due = SqsToLambda(
             self,
             "Due",
             function=maintenance,
@@ -156,7 +158,7 @@ class MonitoringStack(StageStack):
         )
 
         # All keys: an object outside every feed has to be quarantined, not overlooked.
-        landed.receive(
+        landed.add_event_rule(
             "ObjectLanded",
             pattern=events.EventPattern(
                 source=[S3_SOURCE],
@@ -167,25 +169,25 @@ class MonitoringStack(StageStack):
         large = LargeBatches(self, "LargeBatches", function=monitor_parts, dead=landed.dead)
         monitor.add_environment(str(Variable.LARGE_BATCHES_ARN), large.state_machine.state_machine_arn)
         may(monitor, "states:StartExecution", on=[large.state_machine.state_machine_arn])
-        may(monitor, "states:DescribeExecution", on=[f"{_executions_of(large.state_machine)}:*"])
-        accepted.receive("BatchAccepted", pattern=_named(tuple(ACCEPTED.values())), bus=data.bus)
-        undecided.receive("WorthADecision", pattern=_named(DECISION_EVENTS), bus=data.bus)
-        schedule = self._tick(
+        may(monitor, "states:DescribeExecution", on=[f"{_execution_arn(large.state_machine)}:*"])
+        accepted.add_event_rule("BatchAccepted", pattern=_events_named(tuple(ACCEPTED_EVENTS.values())), bus=data.bus)
+        undecided.add_event_rule("WorthADecision", pattern=_events_named(DECISION_EVENTS), bus=data.bus)
+        schedule = self._schedule(
             "Tick",
             options.tick,
             undecided,
             message=Tick.DECIDE,
             description="Asks the retraining policy of every model",
         )
-        self._tick(
+        self._schedule(
             "MaintenanceTick", options.maintenance, due, message=Tick.MAINTAIN, description="Maintains the tables"
         )
 
         self._grant_monitor(monitor, options)
         self._grant_monitor(monitor_parts, options)
-        self._acknowledge_grants_on_executions(large.state_machine, starter=monitor, function=monitor_parts)
-        may_read_objects(monitor_parts, data.artifacts, ArtifactPrefix.PARTS)
-        may_write_objects(monitor_parts, data.artifacts, ArtifactPrefix.PARTS)
+        self._acknowledge_execution_wildcards(large.state_machine, starter=monitor, function=monitor_parts)
+        grant_read_objects(monitor_parts, data.artifacts, ArtifactPrefix.PARTS)
+        grant_write_objects(monitor_parts, data.artifacts, ArtifactPrefix.PARTS)
         self._grant_ingest(ingest)
         self._grant_maintenance(maintenance, options)
         self._grant_trigger(trigger)
@@ -205,8 +207,8 @@ class MonitoringStack(StageStack):
             }
         )
 
-    def _tick(
-        self, name: str, expression: str, work: WorkQueue, *, message: Tick, description: str
+    def _schedule(
+        self, name: str, expression: str, work: SqsToLambda, *, message: Tick, description: str
     ) -> scheduler.Schedule:
         """By way of the queue: a repeat, a failure or a slow run is its business."""
         body = {"detail-type": str(message), "detail": {"scheduled_time": scheduler.ContextAttribute.scheduled_time}}
@@ -228,19 +230,19 @@ class MonitoringStack(StageStack):
 
     def _grant_monitor(self, function: lambda_.Function, options: Options) -> None:
         data = self._data
-        may_read_objects(function, data.landing)
-        may_read_objects(function, data.feature_store, TABLES)
-        may_write_objects(function, data.feature_store, TABLES)
-        may_read_objects(function, data.artifacts, ArtifactPrefix.REFERENCES, ArtifactPrefix.DRIFT)
-        may_write_objects(function, data.artifacts, ArtifactPrefix.DRIFT)
-        may_write_objects(function, data.quarantine)
-        may_change_items(function, data.batches)
-        may_read_items(function, data.registry)
+        grant_read_objects(function, data.landing)
+        grant_read_objects(function, data.feature_store, TABLES_PREFIX)
+        grant_write_objects(function, data.feature_store, TABLES_PREFIX)
+        grant_read_objects(function, data.artifacts, ArtifactPrefix.REFERENCES, ArtifactPrefix.DRIFT)
+        grant_write_objects(function, data.artifacts, ArtifactPrefix.DRIFT)
+        grant_write_objects(function, data.quarantine)
+        grant_write_items(function, data.batches)
+        grant_read_items(function, data.registry)
         if options.clock == "replay":
-            may_read_items(function, data.decisions)  # the replayed present is kept there
+            grant_read_items(function, data.decisions)  # the replayed present is kept there
         may(function, "events:PutEvents", on=[data.bus.event_bus_arn])
 
-    def _acknowledge_grants_on_executions(
+    def _acknowledge_execution_wildcards(
         self, machine: sfn.StateMachine, *, starter: lambda_.Function, function: lambda_.Function
     ) -> None:
         called, resource = function.node.default_child, machine.node.default_child
@@ -260,30 +262,30 @@ class MonitoringStack(StageStack):
 
     def _grant_ingest(self, function: lambda_.Function) -> None:
         data = self._data
-        may_read_objects(function, data.feature_store, TABLES)
-        may_write_objects(function, data.feature_store, TABLES)
-        may_change_items(function, data.batches)
+        grant_read_objects(function, data.feature_store, TABLES_PREFIX)
+        grant_write_objects(function, data.feature_store, TABLES_PREFIX)
+        grant_write_items(function, data.batches)
         may(function, "events:PutEvents", on=[data.bus.event_bus_arn])
 
     def _grant_maintenance(self, function: lambda_.Function, options: Options) -> None:
         data = self._data
         if options.clock == "replay":
-            may_read_items(function, data.decisions)  # as the monitor
-        may_read_objects(function, data.feature_store, TABLES)
-        may_write_objects(function, data.feature_store, TABLES)
-        may_delete_objects(function, data.feature_store, TABLES)
-        may_change_items(function, data.batches)
-        may_read_items(function, data.registry)
+            grant_read_items(function, data.decisions)  # as the monitor
+        grant_read_objects(function, data.feature_store, TABLES_PREFIX)
+        grant_write_objects(function, data.feature_store, TABLES_PREFIX)
+        grant_delete_objects(function, data.feature_store, TABLES_PREFIX)
+        grant_write_items(function, data.batches)
+        grant_read_items(function, data.registry)
 
     def _grant_trigger(self, function: lambda_.Function) -> None:
         data = self._data
-        may_read_items(function, data.batches, data.registry)
-        may_change_items(function, data.decisions)
+        grant_read_items(function, data.batches, data.registry)
+        grant_write_items(function, data.decisions)
         may(function, "events:PutEvents", on=[data.bus.event_bus_arn])
         may(function, "sns:Publish", on=[data.escalations.topic_arn])
 
 
-def _executions_of(machine: sfn.StateMachine) -> str:
+def _execution_arn(machine: sfn.StateMachine) -> str:
     return Stack.of(machine).format_arn(
         service="states",
         resource="execution",
@@ -292,5 +294,5 @@ def _executions_of(machine: sfn.StateMachine) -> str:
     )
 
 
-def _named(names: tuple[EventName, ...]) -> events.EventPattern:
+def _events_named(names: tuple[EventName, ...]) -> events.EventPattern:
     return events.EventPattern(source=[SOURCE], detail_type=[str(name) for name in names])

@@ -41,15 +41,15 @@ class Options:
             return default if value is None else str(value)
 
         return cls(
-            stage=_matching("stage", text("stage", environment.get("EVERTRAIN_STAGE") or "dev")),
-            clock=_one_of("clock", text("clock", "system"), ("system", "replay")),
+            stage=_stage_name("stage", text("stage", environment.get("EVERTRAIN_STAGE") or "dev")),
+            clock=_choice("clock", text("clock", "system"), ("system", "replay")),
             tick=_schedule("tick", text("tick", "rate(1 day)")),
             maintenance=_schedule("maintenance", text("maintenance", "rate(1 day)")),
-            endpoint_auth=_one_of("endpoint_auth", text("endpoint_auth", "iam"), ("iam", "none")),
-            removal=_one_of("removal", text("removal", "retain"), ("retain", "destroy")),
+            endpoint_auth=_choice("endpoint_auth", text("endpoint_auth", "iam"), ("iam", "none")),
+            removal=_choice("removal", text("removal", "retain"), ("retain", "destroy")),
             bundles=text("bundles", "local" if environment.get("AWS_ENDPOINT_URL") else "aws"),
             large_object_bytes=_count("large_object_bytes", text("large_object_bytes", str(1 << 30))),
-            cli_credentials=_one_of("cli_credentials", text("cli_credentials", "0"), ("0", "1")) == "1",
+            cli_credentials=_choice("cli_credentials", text("cli_credentials", "0"), ("0", "1")) == "1",
         )
 
     @property
@@ -57,7 +57,7 @@ class Options:
         return stage_prefix(self.stage)
 
 
-def _matching(key: str, value: str) -> str:
+def _stage_name(key: str, value: str) -> str:
     # The stage is part of function names, of which AWS allows 64 characters.
     if not re.fullmatch(r"[a-z][a-z0-9]{0,11}", value):
         raise InvalidOption(f"{key}: lower-case letters and digits, at most 12, a letter first; not {value!r}")
@@ -76,7 +76,7 @@ def _count(key: str, value: str) -> int:
     return int(value)
 
 
-def _one_of(key: str, value: str, allowed: tuple[str, ...]) -> str:
+def _choice(key: str, value: str, allowed: tuple[str, ...]) -> str:
     if value not in allowed:
         raise InvalidOption(f"{key}: one of {', '.join(allowed)}; not {value!r}")
     return value

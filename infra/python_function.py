@@ -23,7 +23,7 @@ def python_function(
     timeout: Duration,
     environment: Mapping[str, str] | Mapping[Variable, str],
     function_name: str | None = None,
-    disk: Size | None = None,
+    ephemeral_storage: Size | None = None,
 ) -> lambda_.Function:
     """No reserved concurrency: it would take from the account's other functions, and queues bound ours already."""
     log_group = logs.LogGroup(
@@ -48,7 +48,7 @@ def python_function(
         handler=handler,
         memory_size=memory_mib,
         timeout=timeout,
-        ephemeral_storage_size=disk,
+        ephemeral_storage_size=ephemeral_storage,
         environment={str(name): value for name, value in environment.items()},
         log_group=log_group,
         role=role,

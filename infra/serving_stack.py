@@ -21,12 +21,12 @@ from evertrain.domain.landing.batches import LABEL_KINDS, FeedKind
 from evertrain.domain.project.model import ModelSpec, Project
 from infra.bundles import BuiltBundle, Bundle
 from infra.data_stack import DataStack
-from infra.grants import may, may_read_items, may_read_objects, may_write_objects
-from infra.live_alias import LiveAlias
+from infra.grants import grant_read_items, grant_read_objects, grant_write_objects, may
+from infra.live_alias import LiveAliasIntegration
 from infra.options import Options
 from infra.python_function import python_function
+from infra.sqs_to_lambda import SqsToLambda
 from infra.stage_stack import StageStack
-from infra.work_queue import WorkQueue
 
 SERVING = Bundle(folder="serving")
 COLLECT = Bundle(folder="lambdas/collect", lock="monitor.txt")
@@ -34,7 +34,7 @@ RATE_LIMIT = 100
 BURST_LIMIT = 200
 """Of all callers together: a bound on what a runaway client can cost."""
 
-ACCESS_LOG_LINE = {
+ACCESS_LOG_FORMAT = {
     "request": "$context.requestId",
     "time": "$context.requestTime",
     "caller": "$context.identity.userArn",
@@ -78,15 +78,15 @@ class ServingStack(StageStack):
         api = self._api(unknown)
         for model in models:
             function = self._function(project.models[model])
-            live = LiveAlias(self, _pascal_case(model), function=function)
+            live = LiveAliasIntegration(self, _pascal_case(model), function=function)
             routes = {
                 f"/models/{model}/predict": apigateway.HttpMethod.POST,
                 f"/models/{model}": apigateway.HttpMethod.GET,
             }
             for path, method in routes.items():
                 api.add_routes(path=path, methods=[method], integration=live)
-            live.may_be_called_by(api, *routes)
-            may_read_objects(function, data.artifacts, f"{ArtifactPrefix.MODELS}/{model}")
+            live.grant_invoke(api, *routes)
+            grant_read_objects(function, data.artifacts, f"{ArtifactPrefix.MODELS}/{model}")
             may(function, "sqs:SendMessage", on=[self._predictions.queue.queue_arn])
 
         reported = self._label_reports(api, models, collect_bundle)
@@ -110,7 +110,7 @@ class ServingStack(StageStack):
         bundle: BuiltBundle,
         max_concurrency: int,
         kinds: Sequence[FeedKind],
-    ) -> tuple[WorkQueue, lambda_.Function]:
+    ) -> tuple[SqsToLambda, lambda_.Function]:
         """A queue whose messages become files, a minute's at most in each, which land as any other batch does."""
         data = self._data
         collect = python_function(
@@ -123,8 +123,8 @@ class ServingStack(StageStack):
             timeout=Duration.minutes(1),
             environment=data.settings(),
         )
-        may_write_objects(collect, data.landing, *kinds)
-        queue = WorkQueue(
+        grant_write_objects(collect, data.landing, *kinds)
+        queue = SqsToLambda(
             self,
             name,
             function=collect,
@@ -136,7 +136,7 @@ class ServingStack(StageStack):
         )
         return queue, collect
 
-    def _prediction_queue(self, bundle: BuiltBundle) -> WorkQueue:
+    def _prediction_queue(self, bundle: BuiltBundle) -> SqsToLambda:
         """What was asked and answered."""
         queue, collect = self._collector(
             "Predictions",
@@ -148,10 +148,10 @@ class ServingStack(StageStack):
             kinds=(FeedKind.PREDICTIONS,),
         )
         if self._options.clock == "replay":
-            may_read_items(collect, self._data.decisions)  # the replayed present is kept there
+            grant_read_items(collect, self._data.decisions)  # the replayed present is kept there
         return queue
 
-    def _label_reports(self, api: apigateway.HttpApi, models: list[str], bundle: BuiltBundle) -> WorkQueue:
+    def _label_reports(self, api: apigateway.HttpApi, models: list[str], bundle: BuiltBundle) -> SqsToLambda:
         """Labels are taken from callers by one function for all models."""
         reported, _ = self._collector(
             "ReportedLabels",
@@ -174,7 +174,7 @@ class ServingStack(StageStack):
         )
         may(report, "sqs:SendMessage", on=[reported.queue.queue_arn])
         if self._options.clock == "replay":
-            may_read_items(report, self._data.decisions)  # the replayed present is kept there
+            grant_read_items(report, self._data.decisions)  # the replayed present is kept there
         integration = integrations.HttpLambdaIntegration("ReportLabels", report)
         for model in models:
             api.add_routes(
@@ -227,7 +227,7 @@ class ServingStack(StageStack):
         resource = stage.node.default_child
         assert isinstance(resource, apigateway.CfnStage)  # noqa: S101  # of the construct library's own making
         resource.access_log_settings = apigateway.CfnStage.AccessLogSettingsProperty(
-            destination_arn=access_logs.log_group_arn, format=json.dumps(ACCESS_LOG_LINE)
+            destination_arn=access_logs.log_group_arn, format=json.dumps(ACCESS_LOG_FORMAT)
         )
         return api
 

@@ -38,14 +38,14 @@ def function_step(
     function: lambda_.IFunction,
     payload: Mapping[str, object],
     result_path: str | None,
-    final_errors: Sequence[str],
+    non_retryable_errors: Sequence[str],
     max_attempts: int,
     name: str = "",
 ) -> tasks.LambdaInvoke:
     """A task that asks `function` for a step. `name`: of the state, by default the step's in PascalCase.
 
-    `result_path`: where the answer goes; None discards it. `final_errors`: answers, not accidents: asking again would
-    not change them. `max_attempts`: after any other error.
+    `result_path`: where the answer goes; None discards it. `non_retryable_errors`: answers, not accidents: asking
+    again would not change them. `max_attempts`: after any other error.
     """
     state = tasks.LambdaInvoke(
         scope,
@@ -58,7 +58,7 @@ def function_step(
         task_timeout=sfn.Timeout.duration(function_timeout(function).plus(Duration.seconds(15))),
         retry_on_service_exceptions=False,  # the retries below are for those too
     )
-    state.add_retry(errors=list(final_errors), max_attempts=0)
+    state.add_retry(errors=list(non_retryable_errors), max_attempts=0)
     state.add_retry(errors=["States.ALL"], interval=Duration.seconds(2), max_attempts=max_attempts, backoff_rate=3)
     return state
 

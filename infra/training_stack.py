@@ -16,7 +16,7 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from evertrain.domain.deployment.prefixes import TABLES, ArtifactPrefix
+from evertrain.domain.deployment.prefixes import TABLES_PREFIX, ArtifactPrefix
 from evertrain.domain.deployment.stacks import Output, StackName, serving_function_prefix
 from evertrain.domain.events import SOURCE, EventName
 from evertrain.domain.project.policies import TaskSize
@@ -24,17 +24,17 @@ from infra.bundles import BuiltBundle, Bundle
 from infra.data_stack import DataStack
 from infra.grants import (
     acknowledge_wildcard,
+    grant_read_items,
+    grant_read_objects,
+    grant_write_items,
+    grant_write_objects,
     may,
-    may_change_items,
-    may_read_items,
-    may_read_objects,
-    may_write_objects,
 )
 from infra.options import Options
 from infra.python_function import python_function
-from infra.retraining_machine import RetrainingMachine
+from infra.retraining_state_machine import RetrainingStateMachine
+from infra.sqs_to_lambda import alarmed_dead_letter_queue
 from infra.stage_stack import StageStack
-from infra.work_queue import dead_letters
 
 LIFECYCLE = Bundle(folder="lambdas/lifecycle", lock="control.txt")
 ROLLOUT = Bundle(folder="lambdas/rollout", lock="control.txt")
@@ -85,7 +85,7 @@ class TrainingStack(StageStack):
             )
         )
         task_definition, container = self._job(image)
-        machine = RetrainingMachine(
+        machine = RetrainingStateMachine(
             self,
             "Retraining",
             lifecycle=lifecycle,
@@ -94,7 +94,7 @@ class TrainingStack(StageStack):
             task_definition=task_definition,
             container=container,
         ).state_machine
-        unstarted = dead_letters(self, "Unstarted", alarm_topic=data.escalations)
+        unstarted = alarmed_dead_letter_queue(self, "Unstarted", alarm_topic=data.escalations)
         events.Rule(
             self,
             "RetrainRequested",
@@ -111,14 +111,14 @@ class TrainingStack(StageStack):
         self._grant_lifecycle(lifecycle)
         self._grant_rollout(rollout, options)
         self._grant_job(task_definition, options)
-        self._acknowledge_what_the_construct_library_grants(machine, task_definition, (lifecycle, rollout))
+        self._acknowledge_cdk_wildcards(machine, task_definition, (lifecycle, rollout))
 
         self.add_outputs(
             {Output.STATE_MACHINE_ARN: machine.state_machine_arn, Output.UNSTARTED_QUEUE_URL: unstarted.queue_url}
         )
 
     def _network(self) -> ec2.Vpc:
-        """Public subnets without a way in, and no NAT gateway: a job's only talk is with AWS."""
+        """Public subnets without ingress, and no NAT gateway: jobs talk to AWS only."""
         vpc = ec2.Vpc(
             self,
             "Network",
@@ -186,18 +186,18 @@ class TrainingStack(StageStack):
 
     def _grant_lifecycle(self, function: lambda_.Function) -> None:
         data = self._data
-        may_read_items(function, data.batches)
-        may_change_items(function, data.decisions, data.registry)
-        may_read_objects(function, data.artifacts, ArtifactPrefix.RUNS)
-        may_write_objects(function, data.artifacts, ArtifactPrefix.RUNS)
+        grant_read_items(function, data.batches)
+        grant_write_items(function, data.decisions, data.registry)
+        grant_read_objects(function, data.artifacts, ArtifactPrefix.RUNS)
+        grant_write_objects(function, data.artifacts, ArtifactPrefix.RUNS)
         may(function, "events:PutEvents", on=[data.bus.event_bus_arn])
 
     def _grant_rollout(self, function: lambda_.Function, options: Options) -> None:
         data = self._data
-        may_read_objects(function, data.artifacts, ArtifactPrefix.SMOKE_TESTS, ArtifactPrefix.RUNS)
-        may_change_items(function, data.registry)
+        grant_read_objects(function, data.artifacts, ArtifactPrefix.SMOKE_TESTS, ArtifactPrefix.RUNS)
+        grant_write_items(function, data.registry)
         if options.clock == "replay":
-            may_read_items(function, data.decisions)  # the replayed present is kept there
+            grant_read_items(function, data.decisions)  # the replayed present is kept there
         # By name: the endpoint is a stack of its own, and a model may be added later.
         functions = f"{serving_function_prefix(options.stage)}*"
         serving = f"arn:{self.partition}:lambda:{self.region}:{self.account}:function:{functions}"
@@ -227,14 +227,14 @@ class TrainingStack(StageStack):
             ArtifactPrefix.SMOKE_TESTS,
             ArtifactPrefix.RUNS,
         )
-        may_read_objects(role, data.feature_store, TABLES)
-        may_read_objects(role, data.artifacts, *made)
-        may_write_objects(role, data.artifacts, *made)
-        may_read_items(role, data.registry)
+        grant_read_objects(role, data.feature_store, TABLES_PREFIX)
+        grant_read_objects(role, data.artifacts, *made)
+        grant_write_objects(role, data.artifacts, *made)
+        grant_read_items(role, data.registry)
         if options.clock == "replay":
-            may_read_items(role, data.decisions)  # the replayed present is kept there
+            grant_read_items(role, data.decisions)  # the replayed present is kept there
 
-    def _acknowledge_what_the_construct_library_grants(
+    def _acknowledge_cdk_wildcards(
         self,
         machine: sfn.StateMachine,
         definition: ecs.FargateTaskDefinition,

@@ -5,12 +5,12 @@ import shlex
 import sys
 from pathlib import Path
 
-from localcloud.launcher import Cloud, CloudError, environment
+from localcloud.launcher import EmbeddedCloud, EmbeddedCloudError, environment
 
 
 def main() -> int:
     options = _parse()
-    cloud = Cloud(
+    cloud = EmbeddedCloud(
         home=options.home.resolve(),
         port=options.port,
         # absolute(), not resolve(): resolving the symlink bin/python would leave the virtual environment.
@@ -23,13 +23,13 @@ def main() -> int:
     )
     try:
         {"start": _start, "stop": _stop, "status": _status, "environment": _environment}[options.verb](cloud, options)
-    except CloudError as error:
+    except EmbeddedCloudError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
 
 
-def _start(cloud: Cloud, options: argparse.Namespace) -> None:
+def _start(cloud: EmbeddedCloud, options: argparse.Namespace) -> None:
     if options.fresh:
         cloud.stop()
         cloud.forget()
@@ -38,18 +38,18 @@ def _start(cloud: Cloud, options: argparse.Namespace) -> None:
     print(f"the embedded cloud {description}: {cloud.endpoint}, log {cloud.log_path}")
 
 
-def _stop(cloud: Cloud, options: argparse.Namespace) -> None:
+def _stop(cloud: EmbeddedCloud, options: argparse.Namespace) -> None:
     print("the embedded cloud stopped, its state is saved" if cloud.stop() else "the embedded cloud is not running")
 
 
-def _status(cloud: Cloud, options: argparse.Namespace) -> None:
+def _status(cloud: EmbeddedCloud, options: argparse.Namespace) -> None:
     pid = cloud.running_pid()
     if pid is None:
-        raise CloudError("the embedded cloud is not running; `python -m localcloud start` starts it")
+        raise EmbeddedCloudError("the embedded cloud is not running; `python -m localcloud start` starts it")
     print(f"the embedded cloud runs at {cloud.endpoint}: pid {pid}, {cloud.memory_mb():.0f} MB, home {cloud.home}")
 
 
-def _environment(cloud: Cloud, options: argparse.Namespace) -> None:
+def _environment(cloud: EmbeddedCloud, options: argparse.Namespace) -> None:
     for name, value in environment(cloud.port).items():
         print(f"export {name}={shlex.quote(value)}")
 

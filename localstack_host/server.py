@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from localstack_host.installation import Installation
-from localstack_host.marked_processes import MARK, end_all, living
+from localstack_host.marked_processes import MARK_VARIABLE, find_marked_pids, terminate_marked
 
 SCRATCH = ("files", "tmp")
 
@@ -38,22 +38,22 @@ class Server:
     home: Path
     installation: Installation
 
-    LAST_LINES: ClassVar[int] = 20
+    LOG_TAIL_LINES: ClassVar[int] = 20
 
-    def running_at(self) -> str | None:
+    def running_endpoint(self) -> str | None:
         """The endpoint of the LocalStack of this home, where it is ready."""
         run = self._run()
-        return run.endpoint if run and run.pid in living(self._mark) and is_ready(run.endpoint) else None
+        return run.endpoint if run and run.pid in find_marked_pids(self._mark) and is_ready(run.endpoint) else None
 
-    def start(self, *, port: int, wait_seconds: float, say: Callable[[str], None]) -> str:
+    def start(self, *, port: int, wait_seconds: float, report_progress: Callable[[str], None]) -> str:
         """Its endpoint. One that runs already is left as it is, if it is at that port; port 0 means any."""
-        if not self.installation.complete:
+        if not self.installation.is_complete:
             raise NotStarted("LocalStack is not installed: run `python -m localstack_host setup` first")
         with self._exclusive():
-            endpoint = self.running_at()
+            endpoint = self.running_endpoint()
             if endpoint is None:
-                self._end(wait_seconds=0)  # what a crash may have left
-                endpoint = self._launch(port=port, wait_seconds=wait_seconds, say=say)
+                self._terminate(wait_seconds=0)  # what a crash may have left
+                endpoint = self._launch(port=port, wait_seconds=wait_seconds, report_progress=report_progress)
             elif port and not endpoint.endswith(f":{port}"):
                 raise NotStarted(f"LocalStack runs at {endpoint} already; stop it first")
             return endpoint
@@ -61,9 +61,9 @@ class Server:
     def stop(self, *, wait_seconds: float) -> None:
         """Ends the processes that were started from this home, and no others."""
         with self._exclusive():
-            self._end(wait_seconds=wait_seconds)
+            self._terminate(wait_seconds=wait_seconds)
 
-    def _launch(self, *, port: int, wait_seconds: float, say: Callable[[str], None]) -> str:
+    def _launch(self, *, port: int, wait_seconds: float, report_progress: Callable[[str], None]) -> str:
         endpoint = f"http://127.0.0.1:{_free_port(port)}"
         self._prepare()
         began = time.monotonic()
@@ -80,18 +80,18 @@ class Server:
         self._run_file.write_text(json.dumps(asdict(Run(pid=process.pid, endpoint=endpoint))))
         while not is_ready(endpoint):
             if process.poll() is not None or time.monotonic() - began > wait_seconds:
-                end = self._log.read_text(errors="replace").splitlines()[-self.LAST_LINES :]
-                self._end(wait_seconds=0)
+                end = self._log.read_text(errors="replace").splitlines()[-self.LOG_TAIL_LINES :]
+                self._terminate(wait_seconds=0)
                 process.wait()
                 raise NotStarted("\n".join([f"not ready; {self._log} ends with:", *end]))
             time.sleep(0.1)
-        say(f"ready after {time.monotonic() - began:.1f} s, process {process.pid}, log in {self._log}")
+        report_progress(f"ready after {time.monotonic() - began:.1f} s, process {process.pid}, log in {self._log}")
         return endpoint
 
-    def _end(self, *, wait_seconds: float) -> None:
+    def _terminate(self, *, wait_seconds: float) -> None:
         run = self._run()
         if run is not None:
-            end_all(self._mark, first=run.pid, wait_seconds=wait_seconds)
+            terminate_marked(self._mark, first=run.pid, wait_seconds=wait_seconds)
         for name in SCRATCH:
             shutil.rmtree(self.home / name, ignore_errors=True)
         self._run_file.unlink(missing_ok=True)
@@ -112,7 +112,7 @@ class Server:
             "LAMBDA_KEEPALIVE_MS": "60000",
             "DYNAMODB_HEAP_SIZE": "256m",
             **inherited,
-            MARK: self._mark,
+            MARK_VARIABLE: self._mark,
             "PYTHONPATH": str(Path(__file__).parents[1]),
             "LAMBDA_PYTHON": str(self.installation.lambda_python),
             "GATEWAY_LISTEN": here,
@@ -171,7 +171,7 @@ def is_ready(endpoint: str) -> bool:
 
 
 def _free_port(wanted: int) -> int:
-    # LocalStack says that it is ready, and lives on deaf, when its port is taken.
+    # If its port is taken, LocalStack reports that it is ready and then never answers.
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:

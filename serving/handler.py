@@ -16,11 +16,11 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from evertrain.adapters.monitoring.metrics import count_line
-from evertrain.domain.landing.predictions import AnsweredRequest, is_logged
+from evertrain.adapters.monitoring.metrics import count_metric_line
+from evertrain.domain.landing.predictions import AnsweredRequest, is_sampled
 from evertrain.scoring import InvalidRow, validate_rows
 from serving import wiring
-from serving.responses import Refusal, answer, refuse
+from serving.responses import Refusal, answer, error_response
 
 MAX_BODY_BYTES = 5 * 1024 * 1024
 """Bytes. Lambda itself takes 6 MB with everything around it; this way the refusal is ours, and a sentence."""
@@ -35,25 +35,25 @@ def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """One model's function. Without `requestContext` the question is the rollout's: its errors are raised."""
     if "requestContext" not in event:
         return _predict(event.get("rows"))
-    return _answered(event, _respond)
+    return _handle_http(event, _respond)
 
 
 def unknown_model_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """Whatever no model's route takes."""
-    return _answered(event, _respond_unknown)
+    return _handle_http(event, _respond_unknown)
 
 
-def _answered(event: dict[str, Any], respond: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
+def _handle_http(event: dict[str, Any], respond: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
     request_id = event["requestContext"]["requestId"]
     try:
         return answer(200, respond(event))
     except Refusal as refusal:
         logger.info("request_refused request=%s status=%d error=%r", request_id, refusal.status, refusal.sentence)
-        return refuse(refusal.status, refusal.sentence)
+        return error_response(refusal.status, refusal.sentence)
     except Exception:
         # The caller gets a name to ask for, the log has the trace.
         logger.exception("request_failed request=%s", request_id)
-        return refuse(500, f"the prediction failed; its request id is {request_id}", request_id=request_id)
+        return error_response(500, f"the prediction failed; its request id is {request_id}", request_id=request_id)
 
 
 def _respond(event: dict[str, Any]) -> dict[str, Any]:
@@ -74,24 +74,24 @@ def _respond(event: dict[str, Any]) -> dict[str, Any]:
         rows=tuple(body["rows"] if are_many else [body]),
         predictions=tuple(predicted["predictions"]),
     )
-    _keep(answered)
+    _log_prediction(answered)
     return {"model": wiring.model_name(), "prediction_id": prediction_id} | predicted
 
 
-def _keep(answered: AnsweredRequest) -> None:
-    """For the monitor and for labels to come. Whoever asked gets the answer in any case."""
-    if not is_logged(answered.prediction_id, wiring.log_share()):
+def _log_prediction(answered: AnsweredRequest) -> None:
+    """Logs the answer for the monitor and for later labels. The caller gets the answer even if that fails."""
+    if not is_sampled(answered.prediction_id, wiring.log_share()):
         return
     try:
         wiring.prediction_log().put(answered)
     except Exception:
         logger.exception("prediction_not_kept request=%s", answered.prediction_id)
-        print(count_line("PredictionsNotKept", len(answered.rows), model=answered.model, stage=wiring.stage()))
+        print(count_metric_line("PredictionsNotKept", len(answered.rows), model=answered.model, stage=wiring.stage()))
 
 
 def _predict(rows: object, *, asked_at: datetime | None = None) -> dict[str, Any]:
     began = time.perf_counter()
-    served = _served()
+    served = _require_model()
     if isinstance(rows, list) and len(rows) > MAX_ROWS:
         raise Refusal(413, f"rows: {len(rows)} are too many for one request, {MAX_ROWS} are allowed")
     try:
@@ -118,7 +118,7 @@ def _require_finite(predictions: list[float]) -> None:
 
 
 def _describe() -> dict[str, Any]:
-    served = _served()
+    served = _require_model()
     logger.info("described model=%s version=%s", served.model.model, served.version)
     return {
         "model": served.model.model,
@@ -137,7 +137,7 @@ def _describe() -> dict[str, Any]:
     }
 
 
-def _served() -> wiring.Served:
+def _require_model() -> wiring.ServedModel:
     served = wiring.served()
     if served is None:
         raise Refusal(503, f"{wiring.model_name()} has no champion yet: its first model is still to be trained")

@@ -21,5 +21,5 @@ def answer(status: int, body: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def refuse(status: int, sentence: str, **more: str) -> dict[str, Any]:
+def error_response(status: int, sentence: str, **more: str) -> dict[str, Any]:
     return answer(status, {"error": sentence} | more)

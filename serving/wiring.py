@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 
-from evertrain.adapters.aws.artifacts import S3Artifacts
+from evertrain.adapters.aws.artifacts import S3ArtifactStore
 from evertrain.adapters.aws.clients import client, short_timeout_client
 from evertrain.adapters.landing.prediction_log import SqsPredictionLog
 from evertrain.adapters.project.settings import Settings
@@ -11,20 +11,20 @@ from evertrain.scoring import FlatModel
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedModel:
     model: FlatModel
     version: str
 
 
 @cache
-def served() -> Served | None:
+def served() -> ServedModel | None:
     """None before the first promotion: `$LATEST` names no artifact. The digest is checked before anything is read."""
     settings = Settings.from_environment()
     if not settings.model_uri:
         return None
-    artifacts = S3Artifacts(client=client("s3"), bucket=settings.artifact_bucket)
+    artifacts = S3ArtifactStore(client=client("s3"), bucket=settings.artifact_bucket)
     data = artifacts.get(settings.model_uri, expected_sha256=settings.model_sha256)
-    return Served(model=FlatModel.from_bytes(data), version=settings.model_version)
+    return ServedModel(model=FlatModel.from_bytes(data), version=settings.model_version)
 
 
 @cache

@@ -13,9 +13,9 @@ from uuid import uuid4
 
 import boto3
 
-from evertrain.adapters.aws.artifacts import S3Artifacts
+from evertrain.adapters.aws.artifacts import S3ArtifactStore
 from evertrain.adapters.aws.clients import client
-from evertrain.adapters.aws.clocks import NoReplayedPresent, ReplayClock, SystemClock
+from evertrain.adapters.aws.clocks import ReplayClock, ReplayClockNotSet, SystemClock
 from evertrain.adapters.aws.dynamodb import Table
 from evertrain.adapters.aws.event_bus import EventBridgeBus
 from evertrain.adapters.aws.stack_outputs import stage_outputs
@@ -23,7 +23,7 @@ from evertrain.adapters.deciding.decision_log import DynamoDBDecisionLog, Dynamo
 from evertrain.adapters.landing.batch_log import DynamoDBBatchLog
 from evertrain.adapters.landing.objects import LANDED_AT
 from evertrain.adapters.monitoring.drift_records import S3DriftRecords
-from evertrain.adapters.release.prediction_api import PredictionApi
+from evertrain.adapters.release.prediction_client import PredictionClient
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
 from evertrain.adapters.store.table_format import label_measures, table_reader
 from evertrain.adapters.store.table_states import DynamoDBTableStates
@@ -44,8 +44,8 @@ from evertrain.ports.artifacts import ArtifactNotFound
 from evertrain.ports.feature_store import TableReader
 from evertrain.reports.retraining_page import RetrainingPage
 from evertrain.use_cases.deciding.decide_retraining import Cause, decision_id_of
-from evertrain.use_cases.landing.check_batch import batch_id_of
-from evertrain.use_cases.store.measure_labels import measured_labels
+from evertrain.use_cases.landing.check_batch import compute_batch_id
+from evertrain.use_cases.store.measure_label_progress import measure_label_progress
 from evertrain.use_cases.training.read_retraining import ReadRetraining
 
 if TYPE_CHECKING:
@@ -94,19 +94,19 @@ class Stage:
 
     @cached_property
     def decisions(self) -> DynamoDBDecisionLog:
-        return DynamoDBDecisionLog(table=self._table(Output.DECISIONS_TABLE), real_time=time.time)
+        return DynamoDBDecisionLog(table=self._table(Output.DECISIONS_TABLE), wall_clock=time.time)
 
     @cached_property
     def leases(self) -> DynamoDBLeases:
-        return DynamoDBLeases(table=self._table(Output.DECISIONS_TABLE), real_time=time.time)
+        return DynamoDBLeases(table=self._table(Output.DECISIONS_TABLE), wall_clock=time.time)
 
     @cached_property
     def registry(self) -> DynamoDBModelRegistry:
         return DynamoDBModelRegistry(table=self._table(Output.REGISTRY_TABLE))
 
     @cached_property
-    def artifacts(self) -> S3Artifacts:
-        return S3Artifacts(client=self._client("s3"), bucket=self.output(Output.ARTIFACT_BUCKET))
+    def artifacts(self) -> S3ArtifactStore:
+        return S3ArtifactStore(client=self._client("s3"), bucket=self.output(Output.ARTIFACT_BUCKET))
 
     @cached_property
     def drift_records(self) -> S3DriftRecords:
@@ -145,8 +145,8 @@ class Stage:
     def _runs(self) -> RunDocuments:
         return RunDocuments(artifacts=self.artifacts, root=f"s3://{self.output(Output.ARTIFACT_BUCKET)}")
 
-    def measured_labels(self, spec: ModelSpec, *, now: datetime) -> LabelProgress | None:
-        return measured_labels(label_measures(self._tables_root), spec, now=now)
+    def measure_label_progress(self, spec: ModelSpec, *, now: datetime) -> LabelProgress | None:
+        return measure_label_progress(label_measures(self._tables_root), spec, now=now)
 
     @property
     def _tables_root(self) -> str:
@@ -159,19 +159,19 @@ class Stage:
         """The replayed present, where this stage goes through history."""
         try:
             return ReplayClock(table=self._table(Output.DECISIONS_TABLE)).now()
-        except NoReplayedPresent:
+        except ReplayClockNotSet:
             return SystemClock().now()
 
     @cached_property
-    def api(self) -> PredictionApi:
+    def api(self) -> PredictionClient:
         endpoint = os.environ.get("AWS_ENDPOINT_URL")
         # An emulated API is reached by path: its own host name is in nobody's DNS.
         local = f"{endpoint}/_aws/execute-api/{self.output(Output.API_ID)}/$default" if endpoint else None
-        return PredictionApi(url=local or self.output(Output.API_URL), session=self.session)
+        return PredictionClient(url=local or self.output(Output.API_URL), session=self.session)
 
     def landing_result(self, feed: Feed, body: bytes) -> "LandingResult | None":
-        """What became of landed bytes; None while nothing has, or while others were not told yet."""
-        batch_id = batch_id_of(feed, io.BytesIO(body))
+        """The batch or quarantine that landed bytes became. None until its events are published."""
+        batch_id = compute_batch_id(feed, io.BytesIO(body))
         found = self.batches.find(feed, batch_id)
         return found if found is not None and self.batches.is_published(feed, batch_id) else None
 
@@ -222,9 +222,9 @@ class Stage:
         detail = {"model": model, "reason": reason, "request_id": request_id}
         bus = EventBridgeBus(client=self._client("events"), bus_name=self.output(Output.EVENT_BUS_NAME))
         bus.publish([Event(name=EventName.RETRAIN_ASKED, detail=detail)])
-        return Cause(model=model, name=f"asked:{request_id}", asked_by=reason)
+        return Cause(model=model, name=f"asked:{request_id}", requested_by=reason)
 
-    def set_replayed_now(self, now: datetime) -> None:
+    def set_replay_clock(self, now: datetime) -> None:
         ReplayClock(table=self._table(Output.DECISIONS_TABLE)).set(now)
 
     def output(self, key: str) -> str:

@@ -25,7 +25,7 @@ def landed_drift(
 ) -> DriftPage:
     """Of a group's batches, by default the model's own, or of requests to the endpoint.
 
-    Raises WrongWindow, UnknownGroup, StageNotDeployed, NothingInWindow.
+    Raises WrongWindow, UnknownGroup, StageNotDeployed, EmptyWindow.
     """
     models = load_project(project).models
     if model not in models:
@@ -44,7 +44,7 @@ def landed_drift(
     spec, begins = models[model], deployed.now() - length
     named = group_of(spec, group)
     found = judge.of_requests(spec, since=begins) if requests else judge.run(spec, named, since=begins)
-    others = f"; {found.others} more were compared with an earlier champion" if found.others else ""
+    others = f"; {found.skipped_batches} more were compared with an earlier champion" if found.skipped_batches else ""
     return DriftPage(
         title=f"{model}: {'requests' if requests else f'features/{named}'} of the last {since}",
         before=f"training rows of {found.reference_version}",

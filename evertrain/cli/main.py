@@ -17,7 +17,7 @@ from evertrain.cli.store import features, labels, training_set
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import Feed, FeedKind, Quarantine
 from evertrain.domain.project.model import ModelSpec
-from evertrain.domain.training.candidates import combinations_of
+from evertrain.domain.training.candidates import parameter_grid
 from evertrain.terminal import show
 from evertrain.terminal.waiting import wait_until
 from evertrain.use_cases.deciding.model_status import ReadModelStatus
@@ -47,7 +47,7 @@ def check(project: Root = HERE, as_json: AsJson = False) -> None:
     """Validate every feature group and model folder. Needs no cloud."""
     loaded = load_project(project)
     for name, spec in loaded.models.items():
-        for parameters in combinations_of(spec.training.search):
+        for parameters in parameter_grid(spec.training.search):
             load_estimator(project, name, seed=0, parameters=parameters)
     if as_json:
         _print_json({"groups": sorted(loaded.groups), "models": sorted(loaded.models)})
@@ -83,7 +83,7 @@ def land(
     if isinstance(found, Quarantine):
         _print_json({"quarantine": _plain(found)}) if as_json else show.quarantined(found)
         raise typer.Exit(2)
-    verdicts = deployed.batches.verdicts_of(feed, found.batch_id)
+    verdicts = deployed.batches.batch_verdicts(feed, found.batch_id)
     if as_json:
         _print_json({"batch": _plain(found), "verdicts": [_plain(verdict) for verdict in verdicts]})
     else:
@@ -132,7 +132,7 @@ def decisions(
     """List what was decided for a model, and why; the newest first."""
     _spec(project, model)
     deployed = Stage.find(stage)
-    found = deployed.decisions.decisions(model, limit=limit, with_quiet=all_)
+    found = deployed.decisions.decisions(model, limit=limit, include_quiet=all_)
     _print_json(found) if as_json else show.decisions(found)
 
 

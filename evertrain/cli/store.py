@@ -12,7 +12,7 @@ from evertrain.adapters.project.files import load_project
 from evertrain.adapters.stage import Stage
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import Feed, FeedKind
-from evertrain.domain.landing.feeds import all_feeds, key_of, label_feeds_of
+from evertrain.domain.landing.feeds import all_feeds, key_column, label_feeds
 from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.domain.store.labels import label_tables
 from evertrain.domain.training.windows import Interval
@@ -74,7 +74,7 @@ def features(
         known_at=_time("--as-of", as_of) or deployed.now(),
         max_rows=ROWS_PER_READ,
     )
-    key = "" if history else key_of(feed, loaded)
+    key = "" if history else key_column(feed, loaded)
     table, is_all = _gathered(parts, key=key, enough=None if out is not None else head)
     if out is not None:
         _write(table, out)
@@ -121,11 +121,11 @@ def training_set(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Read the rows that a version was trained on again, and prove by their digest that they are the same."""
-    from evertrain.tables.digest import digest_of  # noqa: PLC0415
+    from evertrain.tables.digest import table_digest  # noqa: PLC0415
 
     deployed = Stage.find(stage)
     registered, table = deployed.training_rows(model, version)
-    found, wanted = digest_of(table), registered.training_set.sha256
+    found, wanted = table_digest(table), registered.training_set.sha256
     if found != wanted:
         raise OtherRows(
             f"{model} {registered.version}: {table.num_rows:,} rows with digest {found[:12]} are there, "
@@ -149,8 +149,8 @@ def labels(
     """Show how a model's labels come in: how late, for how many rows, and up to when they are complete."""
     spec, deployed = _model(load_project(project), model), Stage.find(stage)
     now = deployed.now()
-    progress = deployed.measured_labels(spec, now=now)
-    tables = {feed: deployed.tables.get(feed) for feed in label_feeds_of(spec)}
+    progress = deployed.measure_label_progress(spec, now=now)
+    tables = {feed: deployed.tables.get(feed) for feed in label_feeds(spec)}
     status = label_status(spec, label_tables(spec, tables), progress, now=now)
     if as_json:
         from evertrain.adapters.documents import dump  # noqa: PLC0415

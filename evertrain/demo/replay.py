@@ -14,7 +14,7 @@ from evertrain.demo.progress import RetrainingProgress, Step
 from evertrain.domain.deciding.decisions import Action, Reason, RecordedDecision
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import Batch, Feed, Quarantine
-from evertrain.domain.landing.feeds import label_feed, own_feed
+from evertrain.domain.landing.feeds import label_feed, own_group_feed
 from evertrain.domain.monitoring.drift import DriftStatus
 from evertrain.domain.project.model import ModelSpec
 from evertrain.terminal.waiting import wait_until
@@ -53,7 +53,7 @@ class Replay:
 
     def run(self, days: Sequence[date]) -> None:
         for day in days:
-            self.stage.set_replayed_now(after(day))
+            self.stage.set_replay_clock(after(day))
             for decision in self._land(day, with_labels=day - LABEL_DELAY >= days[0]):
                 if decision.decision.action is Action.RETRAIN:
                     progress = RetrainingProgress(stage=self.stage, tell=self.tell, day=day)
@@ -81,7 +81,7 @@ class Replay:
     def _judged(self, day: date, batch: Batch) -> list[RecordedDecision]:
         """Tells what the monitor found in the day's features; returns the decisions that drift called for."""
         decisions = []
-        for verdict in self.stage.batches.verdicts_of(batch.feed, batch.batch_id):
+        for verdict in self.stage.batches.batch_verdicts(batch.feed, batch.batch_id):
             spec = next(spec for spec in self.models if spec.name == verdict.model)
             if verdict.status is DriftStatus.DRIFTED:
                 names = ", ".join(verdict.drifted_features or verdict.drifted)
@@ -103,7 +103,7 @@ class Replay:
 
     @property
     def _features(self) -> Feed:
-        return own_feed(self.models[0])
+        return own_group_feed(self.models[0])
 
     def _put(self, feed: Feed, name: str, body: bytes) -> _Put:
         self.stage.land(feed, name, body)

@@ -63,7 +63,7 @@ def render(
                 "story": story,
                 "plots": [_plot(figure) for figure in _figures(story)],
                 "gain": _gain(story),
-                "decisions": _in_a_row(story.decisions),
+                "decisions": _consecutive_quarantines(story.decisions),
             }
             for story in stories
         ],
@@ -192,7 +192,7 @@ class Row:
     count: int
 
 
-def _in_a_row(decisions: Sequence[RecordedDecision]) -> list[Row]:
+def _consecutive_quarantines(decisions: Sequence[RecordedDecision]) -> list[Row]:
     """A hold is decided with every day's labels: what is news is when its reason changes."""
     alike = groupby(decisions, key=lambda entry: (entry.decision.action, entry.decision.reason))
     several = [list(some) for _, some in alike]

@@ -46,7 +46,7 @@ def run_demo(stage: Stage, project: Project, *, days: int, report: Path, as_json
     console = Console(stderr=True, highlight=False) if as_json else terminal
     began = monotonic()
     # The classifier first: it has windows that compete.
-    models = sorted(project.models_on("flights"), key=lambda spec: -len(spec.training.windows))
+    models = sorted(project.models_using("flights"), key=lambda spec: -len(spec.training.windows))
     flights = load_flights()
     replayed = [FIRST_DAY + timedelta(days=offset) for offset in range(days)]
     console.print(

@@ -22,7 +22,7 @@ class StoredArtifact:
     """Bytes."""
 
 
-class Artifacts(Protocol):
+class ArtifactStore(Protocol):
     def get(self, uri: str, *, expected_sha256: str | None = None) -> bytes:
         """Raises ArtifactNotFound, ArtifactDigestMismatch."""
 

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO, Protocol
 
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import Fault, Feed
-from evertrain.domain.landing.large_batches import RowGroups
+from evertrain.domain.landing.large_batches import RowGroupRange
 
 
 class BatchRejected(EvertrainError):
@@ -41,8 +41,8 @@ class Rows(Protocol):
 
     @property
     def keys(self) -> Any:
-        """Shape (rows,), or of labels (rows, 2), unsigned 64 bits: what must not be there twice, and by what the same
-        label is known. Empty where rows were compared already."""
+        """Shape (rows,), or (rows, 2) for labels, unsigned 64 bits. Hashes of what must be unique, and for labels
+        also of what makes two labels equal. Empty where uniqueness has been checked already."""
 
     @property
     def file(self) -> BinaryIO:
@@ -53,10 +53,10 @@ class BatchReader(Protocol):
     def read(
         self, body: BinaryIO, *, name: str, feed: Feed, now: datetime, known_at: datetime | None = None
     ) -> AbstractContextManager[Rows]:
-        """Rows for as long as the context lasts. `known_at`: when they are ingested, by default `now`, after which no
-        event can be. Raises BatchRejected."""
+        """The rows, valid until the context ends. `known_at`: when they count as ingested, by default `now`. No event
+        may be later than `now`. Raises BatchRejected."""
 
-    def cut(self, body: BinaryIO, *, name: str, part_bytes: int) -> tuple[RowGroups, ...]:
+    def split(self, body: BinaryIO, *, name: str, part_bytes: int) -> tuple[RowGroupRange, ...]:
         """Parts of a Parquet file of which only the footer need be there. Raises BatchRejected."""
 
     def read_part(
@@ -67,9 +67,9 @@ class BatchReader(Protocol):
         feed: Feed,
         now: datetime,
         known_at: datetime | None = None,
-        groups: RowGroups,
+        groups: RowGroupRange,
     ) -> AbstractContextManager[Rows]:
         """As `read`, of a part, with `keys`. What only the whole shows is not looked at. Raises BatchRejected."""
 
     def whole_file_faults(self, feed: Feed, *, count: int, missing: Mapping[str, int], keys: Any) -> Sequence[Fault]:
-        """What no single part can show: too many rows, or too few, missing values, rows that are there twice."""
+        """Faults that no single part shows: too many or too few rows, too many missing values, duplicate rows."""

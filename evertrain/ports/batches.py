@@ -26,11 +26,11 @@ class LandingZone(Protocol):
     def chunks(self, landed: LandedObject) -> Iterator[bytes]:
         """The object from its beginning, some bytes at a time. Raises ObjectGone."""
 
-    def read_spans(self, landed: LandedObject, *spans: tuple[int, int]) -> BinaryIO:
-        """A file as long as the object in which only these spans, (offset, length), are there. Raises ObjectGone."""
+    def read_ranges(self, landed: LandedObject, *ranges: tuple[int, int]) -> BinaryIO:
+        """A file as long as the object in which only these ranges, (offset, length), are there. Raises ObjectGone."""
 
 
-class Landing(Protocol):
+class LandingWriter(Protocol):
     def put(self, key: str, body: bytes) -> None:
         """An object as anyone may land it."""
 
@@ -55,8 +55,8 @@ class BatchLog(Protocol):
         """False where it was recorded before."""
 
     def release(self, quarantine: Quarantine) -> bool:
-        """A person found nothing wrong: from now on it is not found, and its content may be recorded as a batch.
-        False where that has happened already."""
+        """A person found nothing wrong. From now on `find` does not return it, and its content may be recorded as a
+        batch. False where it was released before."""
 
     def is_released(self, feed: Feed | None, batch_id: str) -> bool: ...
 
@@ -73,7 +73,7 @@ class BatchLog(Protocol):
     def verdicts(self, model: str, group: str, *, limit: int) -> Sequence[DriftVerdict]:
         """On batches of one feature group, the newest by event time first."""
 
-    def verdicts_of(self, feed: Feed, batch_id: str) -> Sequence[DriftVerdict]:
+    def batch_verdicts(self, feed: Feed, batch_id: str) -> Sequence[DriftVerdict]:
         """All verdicts on one batch, for every model that was judged."""
 
     def batches(
@@ -81,10 +81,10 @@ class BatchLog(Protocol):
     ) -> Sequence[Batch]:
         """The newest by event time first; those whose earliest event is from `since` on and before `before`."""
 
-    def record_requests(self, verdict: DriftVerdict, *, feed: Feed) -> bool:
+    def record_request_verdict(self, verdict: DriftVerdict, *, feed: Feed) -> bool:
         """A verdict on a day of requests, which is no single batch. False where it was recorded before."""
 
-    def requests(self, model: str, *, limit: int) -> Sequence[DriftVerdict]:
+    def request_verdicts(self, model: str, *, limit: int) -> Sequence[DriftVerdict]:
         """Verdicts on requests, those up to the latest event first."""
 
     def quarantines(self, *, limit: int) -> Sequence[Quarantine]:

@@ -23,7 +23,7 @@ class DecisionLog(Protocol):
         raises LeaseHeld, and records nothing, when another retraining holds it.
         """
 
-    def decisions(self, model: str, *, limit: int, with_quiet: bool = False) -> Sequence[RecordedDecision]:
+    def decisions(self, model: str, *, limit: int, include_quiet: bool = False) -> Sequence[RecordedDecision]:
         """The newest first; those with nothing to do only where asked."""
 
     def record_outcome(self, outcome: Outcome) -> bool:

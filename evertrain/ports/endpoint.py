@@ -12,7 +12,7 @@ class EndpointError(EvertrainError):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
+class PredictionResponse:
     model_version: str
     predictions: tuple[float, ...]
 
@@ -24,10 +24,10 @@ class Endpoint(Protocol):
         Publishing the same model version again returns the number that it has.
         """
 
-    def live(self, model: str) -> str:
+    def live_version(self, model: str) -> str:
         """The function version that the alias points at; `$LATEST` before the first promotion."""
 
     def point_alias(self, model: str, *, function_version: str) -> None: ...
 
-    def predict(self, model: str, *, qualifier: str, rows: Sequence[Mapping[str, object]]) -> Answer:
+    def predict(self, model: str, *, qualifier: str, rows: Sequence[Mapping[str, object]]) -> PredictionResponse:
         """Asks one function version, or the alias `live`. Raises EndpointError."""

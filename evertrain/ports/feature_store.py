@@ -46,8 +46,8 @@ class TableReader(Protocol[Rows_co]):
         """Raises UnknownTable."""
 
     def version_as_of(self, feed: Feed, known_at: datetime, *, now: datetime) -> int:
-        """The version that was the newest one then: what had landed and was still on its way is not in it. Of a time
-        so long ago that its version may no longer be whole, the newest one. Raises UnknownTable."""
+        """The version that was the newest at `known_at`. What had landed but was not committed yet is not in it. For
+        a time so long ago that its version may no longer be complete: the newest version. Raises UnknownTable."""
 
     def read(
         self, feed: Feed, *, version: int, rows: Interval, known_at: datetime, columns: tuple[str, ...] | None = None
@@ -77,10 +77,8 @@ class MaintenanceResult:
 
 class TableMaintenance(Protocol):
     def maintain(self, feed: Feed, *, needed: Sequence[int], now: datetime) -> MaintenanceResult | None:
-        """Puts small files into larger ones, in order of time where their month is over, and forgets those that no
-        version needs which is recent, or among `needed`. Rows stay what they are at every such version. None where
-        there is no table.
-        """
+        """Compacts small files, sorts those of months that are over by time, and removes files that no recent version
+        and none of `needed` refers to. Every such version keeps its rows. None where there is no table."""
 
 
 class TableFiles(Protocol):
@@ -88,7 +86,7 @@ class TableFiles(Protocol):
         """Removes those of a table's files, named as in its log, that are still there. Answers how many they were."""
 
 
-class LabelMeasures(Protocol):
+class LabelProgressReader(Protocol):
     def measure(
         self,
         features: Feed,

@@ -12,10 +12,10 @@ class EventBus(Protocol):
         """All of them, in order, or an error."""
 
 
-class HumanChannel(Protocol):
+class EscalationChannel(Protocol):
     def call(self, *, subject: str, message: str) -> None: ...
 
 
-class LabelReports(Protocol):
+class LabelReportQueue(Protocol):
     def put(self, report: LabelReport) -> None:
         """Kept when this returns; lands soon."""

@@ -4,27 +4,29 @@ from collections.abc import Mapping
 from typing import Any, Protocol
 
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.landing.large_batches import CheckedPart, Split
+from evertrain.domain.landing.large_batches import BatchSplit, CheckedPart
 
 
 class PartMissing(EvertrainError):
     """A part has not been checked."""
 
 
-class Parts(Protocol):
+class PartStore(Protocol):
     """Everything has one place, made from the batch's id: a repeated step replaces its own."""
 
-    def put_split(self, split: Split) -> str:
+    def put_split(self, split: BatchSplit) -> str:
         """Returns the URI."""
 
-    def split(self, uri: str) -> Split: ...
+    def split(self, uri: str) -> BatchSplit: ...
 
-    def put(self, split: Split, index: int, part: CheckedPart, *, sketches: Mapping[str, bytes], keys: Any) -> None:
+    def put(
+        self, split: BatchSplit, index: int, part: CheckedPart, *, sketches: Mapping[str, bytes], keys: Any
+    ) -> None:
         """`sketches`: by model. `keys`: shape (rows,), unsigned 64 bits."""
 
-    def part(self, split: Split, index: int) -> CheckedPart:
+    def part(self, split: BatchSplit, index: int) -> CheckedPart:
         """Raises PartMissing."""
 
-    def sketch(self, split: Split, index: int, model: str) -> bytes | None: ...
+    def sketch(self, split: BatchSplit, index: int, model: str) -> bytes | None: ...
 
-    def keys(self, split: Split, index: int) -> Any: ...
+    def keys(self, split: BatchSplit, index: int) -> Any: ...

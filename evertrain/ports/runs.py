@@ -8,7 +8,7 @@ from evertrain.domain.training.evaluation import Contender, Evaluation, SmokeTes
 from evertrain.domain.training.plan import TrainingPlan
 
 
-class Runs(Protocol):
+class RunStore(Protocol):
     """Every document has one place, made from the decision's id, so a repeated state finds or replaces its own."""
 
     def find_plan(self, model: str, decision_id: str) -> TrainingPlan | None: ...
@@ -23,11 +23,11 @@ class Runs(Protocol):
     def round(self, plan: TrainingPlan, number: int) -> Round:
         """The first follows from the plan. Raises ArtifactNotFound."""
 
-    def put_round(self, plan: TrainingPlan, following: Round) -> None: ...
+    def put_round(self, plan: TrainingPlan, next_round: Round) -> None: ...
 
     def put_trial(self, plan: TrainingPlan, trial: Trial) -> None: ...
 
-    def trials(self, plan: TrainingPlan, tried: Round) -> Sequence[Trial]:
+    def trials(self, plan: TrainingPlan, current_round: Round) -> Sequence[Trial]:
         """One for each candidate of the round. Raises ArtifactNotFound where one has not been tried."""
 
     def put_contender(self, plan: TrainingPlan, contender: Contender) -> None: ...
@@ -36,7 +36,7 @@ class Runs(Protocol):
         """Those of the plan's candidates that are there."""
 
     def put_failure(self, plan: TrainingPlan, sentence: str) -> None:
-        """Why a container could not do its work: what ECS tells of it is an exit code."""
+        """Why a container failed. ECS itself reports only an exit code."""
 
     def failure(self, model: str, decision_id: str) -> str | None: ...
 

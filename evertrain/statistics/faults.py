@@ -105,7 +105,7 @@ def find_faults(reference: Reference, sketch: Sketch, *, before: Sketch | None =
     far = [
         column
         for feature in reference.features
-        if feature.kind.is_quantity and feature.name not in single
+        if feature.kind.is_quantitative and feature.name not in single
         if (column := _placed(feature, sketch, before)) is not None and column.is_far
     ]
     exchanged = _exchanged(far)

@@ -142,7 +142,7 @@ def _calibrated(
     rows = int(sketch.counts.sum())
     limits = feature.limits
     # A numeric feature's day sits in few cells on any day: its PSI has no control limit, its place does.
-    wasserstein_limit = limits.wasserstein if limits is not None and feature.kind.is_quantity else None
+    wasserstein_limit = limits.wasserstein if limits is not None and feature.kind.is_quantitative else None
     chance = psi_null_quantile(
         reference_rows=feature.baseline.rows,
         current_rows=rows,

@@ -38,7 +38,7 @@ def as_column(values: Any) -> Column:
     return _as_numpy(pc.fill_null(numbers, _NAN) if numbers.null_count else numbers)
 
 
-def ages(times: Any, event_times: Any) -> Any:
+def age_in_days(times: Any, event_times: Any) -> Any:
     """How many days before its row's event time each time was, as float64; null where it is missing.
 
     The same bits as Python's quotient of two timedeltas: microseconds fit into a float64 exactly for 285 years.
@@ -48,9 +48,9 @@ def ages(times: Any, event_times: Any) -> Any:
 
 
 def concat_in_one_chunk(parts: Iterable[pa.Table]) -> pa.Table:
-    """One below the other, each column in one chunk, unless it is text that is too long for one.
+    """One table below the other, each column in a single chunk, except text that is too long for one.
 
-    A column at a time: unless the parts are kept elsewhere, never is more than one column there twice.
+    Works column by column: unless the caller keeps the parts, at most one column is in memory twice.
     """
     rest = pa.concat_tables(parts)
     columns = {}
@@ -64,7 +64,7 @@ def feature_column(table: Any, name: str, *, event_time: str) -> Column:
     """A feature as the statistics want it: a time is its age."""
     values = table[name]
     if pa.types.is_timestamp(values.type):
-        values = ages(values, table[event_time])
+        values = age_in_days(values, table[event_time])
     return as_column(values)
 
 

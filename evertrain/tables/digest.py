@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 
-def digest_of(table: pa.Table) -> str:
+def table_digest(table: pa.Table) -> str:
     """SHA-256 in hex. Equal names, kinds and values in the same order give it, in whatever chunks or Arrow version.
 
     Numbers as little-endian float64, with one NaN for missing; flags the same; times as int64 microseconds; text as

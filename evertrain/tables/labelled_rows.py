@@ -12,17 +12,17 @@ import pyarrow.compute as pc
 
 from evertrain.domain.project.metric import Task
 from evertrain.domain.project.model import ModelSpec
-from evertrain.domain.training.evaluation import TrainingSet, UnusableRows
+from evertrain.domain.training.evaluation import DatasetSnapshot, UnusableRows
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.domain.training.windows import Interval
 from evertrain.scoring import FlatModel
 from evertrain.statistics.layouts import Column
 from evertrain.tables.columns import as_column
-from evertrain.tables.digest import digest_of
+from evertrain.tables.digest import table_digest
 
 Value = bool | float | str | None
 
-ROWS_PER_PREDICTION = 50_000
+ROWS_PER_PREDICT_CALL = 50_000
 
 
 class TrainingRows(Protocol):
@@ -56,18 +56,18 @@ class LabelledRows:
     def days(self) -> npt.NDArray[np.int64]:
         """Shape (rows,): the UTC day of each row. Rows of one day share weather and delays, so they are resampled
         together."""
-        return days_of(self.table)
+        return utc_days(self.table)
 
-    def training_set(self, plan: TrainingPlan, rows: Interval) -> TrainingSet:
-        return TrainingSet(
+    def snapshot(self, plan: TrainingPlan, rows: Interval) -> DatasetSnapshot:
+        return DatasetSnapshot(
             rows=rows,
             known_at=plan.known_at,
             table_versions=plan.table_versions,
             count=len(self),
-            sha256=digest_of(self.table),
+            sha256=table_digest(self.table),
         )
 
-    def every(self, nth: int) -> "LabelledRows":
+    def take_every(self, nth: int) -> "LabelledRows":
         """The first of each `nth` rows, in their order of time."""
         return self if nth == 1 else replace(self, table=self.table.take(np.arange(0, len(self), nth)))
 
@@ -76,13 +76,13 @@ class LabelledRows:
         columns = [_without_nan(self.table[name]).to_pylist() for name in names]
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
-    def predicted_by(self, model: FlatModel) -> npt.NDArray[np.float64]:
-        """Shape (rows,): what the artifact answers. Some rows at a time: as a caller would send them, they take ten
-        times the memory."""
-        starts = range(0, len(self), ROWS_PER_PREDICTION)
-        parts = (replace(self, table=self.table.slice(start, ROWS_PER_PREDICTION)) for start in starts)
-        asked = (part.values(model.feature_names) for part in parts)
-        return np.array([answer for rows in asked for answer in model.predict(rows)], dtype=np.float64)
+    def predict_with(self, model: FlatModel) -> npt.NDArray[np.float64]:
+        """Shape (rows,): the artifact's predictions. Works in batches of rows, since rows as a caller sends them take
+        ten times the memory."""
+        starts = range(0, len(self), ROWS_PER_PREDICT_CALL)
+        parts = (replace(self, table=self.table.slice(start, ROWS_PER_PREDICT_CALL)) for start in starts)
+        inputs = (part.values(model.feature_names) for part in parts)
+        return np.array([answer for rows in inputs for answer in model.predict(rows)], dtype=np.float64)
 
     def column(self, name: str) -> Column:
         """As the statistics want it."""
@@ -92,7 +92,7 @@ class LabelledRows:
         """Shape (rows,): the column's values as text, to group by."""
         return np.array([str(value) for value in self.table[column].to_pylist()], dtype=object)
 
-    def require(self, *, minimum_rows: int) -> None:
+    def require_usable(self, *, minimum_rows: int) -> None:
         """Raises UnusableRows."""
         if len(self) < minimum_rows:
             raise UnusableRows(
@@ -105,7 +105,7 @@ class LabelledRows:
             )
 
 
-def days_of(table: pa.Table) -> npt.NDArray[np.int64]:
+def utc_days(table: pa.Table) -> npt.NDArray[np.int64]:
     """Shape (rows,): the UTC day of each row's `event_time`, counted from 1970."""
     times = table["event_time"].to_numpy().astype("datetime64[D]")
     return np.asarray(times.astype(np.int64))

@@ -1,6 +1,7 @@
-"""Which row of a table was valid at a row's time? Never one from the future, and, if asked for, none that came late.
+"""As-of join: which row of a table was valid at a row's time? Never a row from the future and, on request, none that
+was ingested later.
 
-Sorted once, looked up by bisection: n rows of the table and m that ask take O((n + m) log n).
+Sorted once, then looked up by bisection: n rows of the table and m rows of `left` take O((n + m) log n).
 """
 
 from datetime import timedelta
@@ -16,7 +17,7 @@ from evertrain.domain.project.feature_group import KnownBy
 
 NO_ROW = -1
 
-_PACKABLE = 1 << 62
+_PACK_LIMIT = 1 << 62
 
 Integers = npt.NDArray[np.int64]
 
@@ -38,29 +39,31 @@ def as_of_indices(
     after the left row's `event_time` do not exist. Both tables have `event_time`; `table` has `ingested_at`.
     """
     codes, left_codes = _codes(table[key], left[left_key])
-    event, asked_at = _instants(table[EVENT_TIME]), _instants(left[EVENT_TIME])
-    ingested = _instants(table[INGESTED_AT])
+    event, left_event = _to_microseconds(table[EVENT_TIME]), _to_microseconds(left[EVENT_TIME])
+    ingested = _to_microseconds(table[INGESTED_AT])
     if not len(codes) or not len(left_codes):
         return np.full(len(left_codes), NO_ROW, dtype=np.int64)
     available = np.maximum(event, ingested) if known_by is KnownBy.EVENT else event
 
     by_validity = np.lexsort((ingested, event))
-    moments, asked_moments = _moments(available, asked_at, codes=int(max(codes.max(), left_codes.max())) + 1)
-    span = int(moments.max()) + 1
-    packed = codes * span + moments
+    time_ranks, left_time_ranks = _compress_times(
+        available, left_event, codes=int(max(codes.max(), left_codes.max())) + 1
+    )
+    span = int(time_ranks.max()) + 1
+    packed = codes * span + time_ranks
     order = by_validity[np.argsort(packed[by_validity], kind="stable")]
     best = order
     if known_by is KnownBy.EVENT:  # what was ingested last need not be what is valid
         best = by_validity[_running_maximum(codes[order], _ranks(by_validity)[order])]
 
-    place = _last_at_or_before(packed[order], left_codes * span + asked_moments)
-    there = (left_codes != NO_ROW) & (asked_moments != NO_ROW) & (place != NO_ROW)
-    there &= codes[order][place] == left_codes
-    found = np.where(there, best[place], NO_ROW)
+    position = _last_at_or_before(packed[order], left_codes * span + left_time_ranks)
+    there = (left_codes != NO_ROW) & (left_time_ranks != NO_ROW) & (position != NO_ROW)
+    there &= codes[order][position] == left_codes
+    indices = np.where(there, best[position], NO_ROW)
     if maximum_age is not None:
-        too_old = asked_at - event[found] > _microseconds(maximum_age)
-        found = np.where(too_old, NO_ROW, found)
-    return found
+        too_old = left_event - event[indices] > _microseconds(maximum_age)
+        indices = np.where(too_old, NO_ROW, indices)
+    return indices
 
 
 def sort_by_time(table: pa.Table, *, key: str) -> pa.Table:
@@ -74,7 +77,9 @@ def latest_known(table: pa.Table, *, key: str) -> pa.Table:
     ordered = sort_by_time(table, key=key)
     if not ordered.num_rows:
         return ordered
-    return _where(np.append(_changes(ordered[EVENT_TIME]) | _changes(ordered[key]), True), ordered)
+    return _filter_rows(
+        np.append(_differs_from_next(ordered[EVENT_TIME]) | _differs_from_next(ordered[key]), True), ordered
+    )
 
 
 def latest_known_by_key(table: pa.Table, *, key: str) -> pa.Table:
@@ -83,7 +88,7 @@ def latest_known_by_key(table: pa.Table, *, key: str) -> pa.Table:
     ordered = table.sort_by([(name, "ascending") for name in (key, INGESTED_AT, EVENT_TIME, *by_content)])
     if not ordered.num_rows:
         return ordered
-    return _where(np.append(_changes(ordered[key]), True), ordered)
+    return _filter_rows(np.append(_differs_from_next(ordered[key]), True), ordered)
 
 
 def take_or_null(table: pa.Table, rows: Integers) -> pa.Table:
@@ -103,11 +108,11 @@ def _running_maximum(codes: Integers, values: Integers) -> Integers:
     return np.asarray(raised - codes * len(values))
 
 
-def _moments(instants: Integers, asked: Integers, *, codes: int) -> tuple[Integers, Integers]:
-    """Both as whole numbers from 0 on, in the same order, and so small that a code can be packed before them; what
-    asks before the first instant gets NO_ROW."""
+def _compress_times(instants: Integers, asked: Integers, *, codes: int) -> tuple[Integers, Integers]:
+    """Both as integers from 0 on, in the same order, small enough to be packed together with a code. A time before
+    the first instant gets NO_ROW."""
     first, last = instants.min(), instants.max()
-    if codes * (int(last - first) + 1) < _PACKABLE:
+    if codes * (int(last - first) + 1) < _PACK_LIMIT:
         return instants - first, np.clip(asked, first - 1, last) - first
     ordered = np.sort(instants)
     distinct = ordered[np.append(True, ordered[1:] != ordered[:-1])]
@@ -115,11 +120,11 @@ def _moments(instants: Integers, asked: Integers, *, codes: int) -> tuple[Intege
 
 
 def _last_at_or_before(ascending: Integers, asked: Integers) -> Integers:
-    """For each that is asked, the last place whose value is not above it, or NO_ROW."""
+    """For each that is asked, the last position whose value is not above it, or NO_ROW."""
     order = np.argsort(asked)  # neighbours are then looked up in the same part of memory
-    place = np.empty_like(asked)
-    place[order] = np.searchsorted(ascending, asked[order], side="right") - 1
-    return place
+    position = np.empty_like(asked)
+    position[order] = np.searchsorted(ascending, asked[order], side="right") - 1
+    return position
 
 
 def _codes(keys: Any, left_keys: Any) -> tuple[Integers, Integers]:
@@ -131,17 +136,17 @@ def _codes(keys: Any, left_keys: Any) -> tuple[Integers, Integers]:
     return codes[: len(keys)], codes[len(keys) :]
 
 
-def _where(is_kept: npt.NDArray[np.bool_], table: pa.Table) -> pa.Table:
+def _filter_rows(is_kept: npt.NDArray[np.bool_], table: pa.Table) -> pa.Table:
     return table if is_kept.all() else table.filter(pa.array(is_kept))
 
 
-def _changes(column: Any) -> npt.NDArray[np.bool_]:
-    """Shape (rows - 1,): whether the next value is another. No value is another than any, and than none."""
+def _differs_from_next(column: Any) -> npt.NDArray[np.bool_]:
+    """Shape (rows - 1,): whether the next value differs. A null differs from every value, and from another null."""
     changes = pc.fill_null(pc.not_equal(column.slice(1), column.slice(0, len(column) - 1)), True)
     return np.asarray(changes.to_numpy(zero_copy_only=False))
 
 
-def _instants(times: Any) -> Integers:
+def _to_microseconds(times: Any) -> Integers:
     return np.asarray(pc.cast(times, pa.int64()).to_numpy())
 
 

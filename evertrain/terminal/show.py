@@ -9,9 +9,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from evertrain.domain.deciding.decisions import Action, RecordedDecision
-from evertrain.domain.landing.batches import FAULTS_BY_COMPARISON, Batch, Quarantine, TableState
+from evertrain.domain.landing.batches import COMPARISON_FAULT_CODES, Batch, Quarantine, TableState
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
-from evertrain.domain.project.duration import duration_name
+from evertrain.domain.project.duration import format_duration
 from evertrain.domain.project.feature_group import FeatureGroup
 from evertrain.domain.project.model import Project
 from evertrain.domain.release.registry import ModelVersion, VersionStatus
@@ -49,7 +49,7 @@ def project(project: Project) -> None:
             spec.title,
             spec.metric.value,
             f"{len(spec.feature_names)} of {', '.join(f'features/{group.name}.toml' for group in spec.groups)}",
-            ", ".join([*map(duration_name, spec.training.windows), *spec.training.moving_windows]),
+            ", ".join([*map(format_duration, spec.training.windows), *spec.training.moving_windows]),
         )
     console.print(table)
     console.print("Every file is valid, and every estimator can be made.")
@@ -71,7 +71,7 @@ def quarantined(quarantine: Quarantine) -> None:
     )
     for fault in quarantine.faults:
         console.print(f"  {fault.message}", markup=False)
-    if all(fault.code in FAULTS_BY_COMPARISON for fault in quarantine.faults):
+    if all(fault.code in COMPARISON_FAULT_CODES for fault in quarantine.faults):
         console.print(f"If nothing is wrong with it: evertrain release {quarantine.batch_id[:12]}")
 
 
@@ -181,7 +181,7 @@ def groups(groups: Iterable[FeatureGroup], users: Mapping[str, Sequence[str]]) -
             escape(group.description),
             escape(f"{group.entity_key}, {group.event_time}"),
             str(len(group.columns)),
-            duration_name(group.freshness) if group.freshness else "",
+            format_duration(group.freshness) if group.freshness else "",
             escape(", ".join(users[group.name])),
         )
     console.print(shown)
@@ -215,7 +215,7 @@ def label_status(status: LabelStatus, *, days: int) -> None:
     covered = "" if status.coverage is None else f", {status.coverage:.1%} of the rows before it have one"
     console.print(f"[bold]{status.model}[/]: labels are complete to {_when(status.complete_to)} UTC{covered}.")
     late = ", ".join(f"{quantile:.0%} within {_length(after)}" for quantile, after in progress.latency)
-    declared = duration_name(status.declared_latency)
+    declared = format_duration(status.declared_latency)
     console.print(f"They come late by: {late or 'not known yet'}; model.toml declares {declared}.")
     if progress.unmatched:
         console.print(f"[yellow]{progress.unmatched:,} labels[/] are of rows or predictions that are not there.")

@@ -21,23 +21,23 @@ logger = logging.getLogger("jobs.train")
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """The exit code: 1 with one sentence on stderr where the work cannot be done."""
-    asked = parse(arguments, environment)
+    options = parse(arguments, environment)
     # Each imports only what it needs: scikit-learn alone takes longer than judging a model.
     try:
-        if asked.job == TrainingJob.CONTENDER:
-            _train(asked.plan, asked.candidate, asked.round)
+        if options.job == TrainingJob.CONTENDER:
+            _train(options.plan, options.candidate, options.round)
         else:
-            _evaluate(asked.plan, asked.round)
+            _evaluate(options.plan, options.round)
     except EvertrainError as error:
         sentence = f"{type(error).__name__}: {error}"
         print(sentence, file=sys.stderr)
-        _leave_behind(asked.plan, sentence)
+        _record_failure(options.plan, sentence)
         return 1
     return 0
 
 
-def _leave_behind(plan_uri: str, sentence: str) -> None:
-    """For the retraining's outcome. What failed may be the very plan, or the store."""
+def _record_failure(plan_uri: str, sentence: str) -> None:
+    """Records the failure for the retraining's outcome. Best effort: the plan or the store may be what failed."""
     with suppress(Exception):
         runs = wiring.runs()
         runs.put_failure(runs.plan(plan_uri), sentence)
@@ -82,14 +82,14 @@ def parse(arguments: Sequence[str], environment: Mapping[str, str]) -> argparse.
     contender = jobs.add_parser(TrainingJob.CONTENDER, help="try one candidate of a plan")
     evaluate = jobs.add_parser(TrainingJob.EVALUATE, help="judge the best contender against the champion")
     for job in (contender, evaluate):
-        _option(job, "--plan", environment.get(Variable.PLAN_URI), "URI of the plan (or PLAN_URI)")
-        _option(job, "--round", environment.get(Variable.ROUND), "number of the round (or ROUND)", kind=int)
-    _option(contender, "--candidate", environment.get(Variable.CANDIDATE), "its name, such as 28d (or CANDIDATE)")
+        _add_option(job, "--plan", environment.get(Variable.PLAN_URI), "URI of the plan (or PLAN_URI)")
+        _add_option(job, "--round", environment.get(Variable.ROUND), "number of the round (or ROUND)", kind=int)
+    _add_option(contender, "--candidate", environment.get(Variable.CANDIDATE), "its name, such as 28d (or CANDIDATE)")
     named = environment.get(Variable.JOB)
     return parser.parse_args([named] if named and not arguments else list(arguments))
 
 
-def _option(
+def _add_option(
     job: argparse.ArgumentParser, name: str, default: str | None, text: str, kind: Callable[[str], object] = str
 ) -> None:
     job.add_argument(name, default=default, required=not default, help=text, type=kind)

@@ -9,8 +9,8 @@ from typing import Any
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from evertrain.adapters.training.code_provenance import code_provenance
 from evertrain.adapters.training.estimators import load_estimator
-from evertrain.adapters.training.running_code import running_code
 from evertrain.domain.training.candidates import Candidate
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.use_cases.training.train_contender import TrainContender
@@ -28,14 +28,14 @@ def train_contender() -> TrainContender:
         artifacts=wiring.artifacts(),
         make_estimator=_make_estimator,
         library_versions={"python": python_version()} | {name: version(name) for name in _LIBRARIES},
-        code=lambda model: running_code(wiring.root(), model),
+        code=lambda model: code_provenance(wiring.root(), model),
         timer=perf_counter,
     )
 
 
 def _make_estimator(plan: TrainingPlan, candidate: Candidate) -> Any:
     estimator = load_estimator(wiring.root(), plan.model, seed=plan.seed, parameters=candidate.parameters)
-    # As many threads as the task was given vCPUs: where several tasks share a machine, each would take all of it,
-    # and threads that wait for each other cost more than they bring. After loading: it reaches loaded libraries only.
+    # One thread for each vCPU of the task. Tasks that share a machine would each take all of it, and threads that
+    # wait for each other cost more than they gain. Called after loading, since it reaches loaded libraries only.
     threadpool_limits(limits=min(max(1, plan.task_size.cpu // 1024), os.cpu_count() or 1))
     return estimator

@@ -3,7 +3,7 @@
 from functools import cache
 from pathlib import Path
 
-from evertrain.adapters.aws.artifacts import S3Artifacts
+from evertrain.adapters.aws.artifacts import S3ArtifactStore
 from evertrain.adapters.aws.clients import client
 from evertrain.adapters.project.settings import Settings
 from evertrain.adapters.store.table_format import table_reader
@@ -30,8 +30,8 @@ def training_rows() -> StoredTrainingRows:
 
 
 @cache
-def artifacts() -> S3Artifacts:
-    return S3Artifacts(bucket=settings().artifact_bucket, client=client("s3"))
+def artifacts() -> S3ArtifactStore:
+    return S3ArtifactStore(bucket=settings().artifact_bucket, client=client("s3"))
 
 
 @cache

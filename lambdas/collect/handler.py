@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from evertrain.adapters.landing.prediction_log import UnreadableMessage, unpacked
+from evertrain.adapters.landing.prediction_log import UnreadableMessage, decode_message
 from evertrain.domain.landing.predictions import AnsweredRequest
 from lambdas.collect.wiring import land_predictions
 
@@ -12,12 +12,13 @@ logging.getLogger().setLevel(logging.INFO)
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
-    """All of a delivery together: the fewer files, the better. What cannot be read goes back to the queue alone."""
+    """Handles a delivery as a whole: the fewer files, the better. Only messages that cannot be read go back to the
+    queue."""
     answered: list[AnsweredRequest] = []
     failed = []
     for record in event["Records"]:
         try:
-            answered.append(unpacked(record["body"]))
+            answered.append(decode_message(record["body"]))
         except UnreadableMessage:
             logger.exception("record_failed message=%s", record["messageId"])
             failed.append({"itemIdentifier": record["messageId"]})

@@ -4,14 +4,14 @@ from functools import cache
 from pathlib import Path
 
 from evertrain.adapters.aws.clients import client
-from evertrain.adapters.aws.clocks import clock_of
+from evertrain.adapters.aws.clocks import make_clock
 from evertrain.adapters.aws.dynamodb import Table
-from evertrain.adapters.landing.label_reports import SqsLabelReports, label_file
-from evertrain.adapters.landing.objects import S3Landing
+from evertrain.adapters.landing.label_reports import SqsLabelReportQueue, label_file
+from evertrain.adapters.landing.objects import S3LandingWriter
 from evertrain.adapters.landing.prediction_files import prediction_file
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.project.settings import Settings
-from evertrain.domain.landing.feeds import schema_of
+from evertrain.domain.landing.feeds import feed_schema
 from evertrain.use_cases.landing.land_predictions import LandPredictions
 from evertrain.use_cases.landing.report_labels import LandLabels, ReportLabels
 
@@ -20,12 +20,12 @@ from evertrain.use_cases.landing.report_labels import LandLabels, ReportLabels
 def land_predictions() -> LandPredictions:
     settings = Settings.from_environment()
     # History is replayed: the present of its requests is the replayed one.
-    replayed = clock_of(settings.clock, decisions=_decisions) if settings.clock == "replay" else None
+    replayed = make_clock(settings.clock, decisions=_decisions) if settings.clock == "replay" else None
     return LandPredictions(
         project=load_project(Path(__file__).parents[2]),
-        as_file=prediction_file,
-        landing=S3Landing(client=client("s3"), bucket=settings.landing_bucket),
-        replayed=replayed,
+        encode_file=prediction_file,
+        landing=S3LandingWriter(client=client("s3"), bucket=settings.landing_bucket),
+        replay_clock=replayed,
     )
 
 
@@ -34,8 +34,8 @@ def report_labels() -> ReportLabels:
     settings = Settings.from_environment()
     return ReportLabels(
         project=load_project(Path(__file__).parents[2]),
-        reports=SqsLabelReports(client=client("sqs"), queue_url=settings.labels_queue_url),
-        clock=clock_of(settings.clock, decisions=_decisions),
+        reports=SqsLabelReportQueue(client=client("sqs"), queue_url=settings.labels_queue_url),
+        clock=make_clock(settings.clock, decisions=_decisions),
     )
 
 
@@ -44,8 +44,8 @@ def land_labels() -> LandLabels:
     project = load_project(Path(__file__).parents[2])
     return LandLabels(
         project=project,
-        as_file=lambda feed, reported: label_file(schema_of(feed, project), reported),
-        landing=S3Landing(client=client("s3"), bucket=Settings.from_environment().landing_bucket),
+        encode_file=lambda feed, reported: label_file(feed_schema(feed, project), reported),
+        landing=S3LandingWriter(client=client("s3"), bucket=Settings.from_environment().landing_bucket),
     )
 
 

@@ -4,7 +4,7 @@ import logging
 from typing import Any
 
 from evertrain.adapters.aws.sqs_events import Envelope, handle_each_event
-from evertrain.adapters.monitoring.metrics import label_line
+from evertrain.adapters.monitoring.metrics import label_metric_line
 from lambdas.ingest.wiring import maintain_store, project, stage
 
 logger = logging.getLogger(__name__)
@@ -28,5 +28,5 @@ def _maintain(_: Envelope) -> None:
         )
     for model, progress in done.labels.items():
         label, complete_to = project().models[model].label, done.complete_to.get(model)
-        print(label_line(progress, complete_to=complete_to, label=label, model=model, stage=stage()))
-    done.require_whole()
+        print(label_metric_line(progress, complete_to=complete_to, label=label, model=model, stage=stage()))
+    done.raise_failures()

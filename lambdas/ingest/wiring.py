@@ -4,7 +4,7 @@ from functools import cache
 from pathlib import Path
 
 from evertrain.adapters.aws.clients import client
-from evertrain.adapters.aws.clocks import clock_of
+from evertrain.adapters.aws.clocks import make_clock
 from evertrain.adapters.aws.dynamodb import Table
 from evertrain.adapters.aws.event_bus import EventBridgeBus
 from evertrain.adapters.landing.batch_log import DynamoDBBatchLog
@@ -19,7 +19,7 @@ from evertrain.domain.deployment.prefixes import tables_root
 from evertrain.domain.project.model import Project
 from evertrain.use_cases.store.commit_batch import CommitBatch
 from evertrain.use_cases.store.maintain_store import MaintainStore
-from evertrain.use_cases.store.measure_labels import MeasureLabels
+from evertrain.use_cases.store.measure_label_progress import MeasureLabelProgress
 
 
 @cache
@@ -36,7 +36,7 @@ def commit_batch() -> CommitBatch:
 @cache
 def maintain_store() -> MaintainStore:
     settings = Settings.from_environment()
-    clock = clock_of(settings.clock, decisions=_decisions)
+    clock = make_clock(settings.clock, decisions=_decisions)
     return MaintainStore(
         project=project(),
         tables=table_maintenance(
@@ -44,7 +44,7 @@ def maintain_store() -> MaintainStore:
         ),
         states=DynamoDBTableStates(table=_batches()),
         registry=DynamoDBModelRegistry(table=Table(client=client("dynamodb"), name=settings.registry_table)),
-        labels=MeasureLabels(
+        labels=MeasureLabelProgress(
             tables=label_measures(_root()),
             log=DynamoDBLabelProgress(table=_batches()),
             clock=clock,

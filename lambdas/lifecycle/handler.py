@@ -8,10 +8,10 @@ from evertrain.adapters.aws.steps import Payload, Step, field, run_step
 from evertrain.domain.deployment.steps import LifecycleStep
 from evertrain.domain.events import EventName
 from evertrain.domain.training.candidates import Round
-from evertrain.domain.training.outcomes import outcome_of_failure
-from evertrain.domain.training.rounds import TRAINING_TIMEOUT, waves_of
+from evertrain.domain.training.outcomes import classify_failure
+from evertrain.domain.training.rounds import TRAINING_TIMEOUT, count_waves
 from evertrain.ports.decisions import LeaseHeld
-from evertrain.use_cases.deciding.decide_retraining import LEASE
+from evertrain.use_cases.deciding.decide_retraining import LEASE_DURATION
 from evertrain.use_cases.training.finish_retraining import describe_failure
 from lambdas.lifecycle import wiring
 
@@ -26,7 +26,9 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 def acquire_lease(payload: Payload) -> dict[str, Any]:
     model, decision_id = field(payload, "model"), field(payload, "decision_id")
     _require_unfinished(model, decision_id)
-    wiring.leases().acquire(model, decision_id=decision_id, execution=field(payload, "execution"), duration=LEASE)
+    wiring.leases().acquire(
+        model, decision_id=decision_id, execution=field(payload, "execution"), duration=LEASE_DURATION
+    )
     logger.info("lease_acquired model=%s decision=%s", model, decision_id)
     return {}
 
@@ -38,7 +40,7 @@ def make_plan(payload: Payload) -> dict[str, Any]:
     plan = planned.plan
     # The lease was taken for one wave of containers. What spot capacity lost may take as long again.
     spot = plan.spec.training.spot
-    longer = LEASE + (waves_of(plan) * (2 if spot else 1) - 1) * TRAINING_TIMEOUT
+    longer = LEASE_DURATION + (count_waves(plan) * (2 if spot else 1) - 1) * TRAINING_TIMEOUT
     wiring.leases().acquire(model, decision_id=decision_id, execution=field(payload, "execution"), duration=longer)
     logger.info(
         "planned model=%s decision=%s candidates=%s watermark=%s cpu=%d memory=%d",
@@ -63,9 +65,13 @@ def narrow(payload: Payload) -> dict[str, Any]:
     return _round(wiring.next_halving_round().run(field(payload, "plan_uri"), int(field(payload, "round"))))
 
 
-def _round(tried: Round) -> dict[str, Any]:
+def _round(current_round: Round) -> dict[str, Any]:
     # The number as text: it becomes an environment variable of the container.
-    return {"number": str(tried.number), "candidates": list(tried.candidates), "is_last": tried.is_last}
+    return {
+        "number": str(current_round.number),
+        "candidates": list(current_round.candidates),
+        "is_last": current_round.is_last,
+    }
 
 
 def gate(payload: Payload) -> dict[str, Any]:
@@ -92,7 +98,7 @@ def finish(payload: Payload) -> dict[str, Any]:
     if error or cause:
         by_container = wiring.runs().failure(model, decision_id) if error == "States.TaskFailed" else None
         sentence = describe_failure(*(("", by_container) if by_container else (error, cause)))
-        name = outcome_of_failure(sentence) if name == EventName.RETRAIN_FAILED else name
+        name = classify_failure(sentence) if name == EventName.RETRAIN_FAILED else name
     outcome = wiring.finish_retraining().run(
         model=model,
         decision_id=decision_id,

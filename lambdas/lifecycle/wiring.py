@@ -4,9 +4,9 @@ import time
 from functools import cache
 from pathlib import Path
 
-from evertrain.adapters.aws.artifacts import S3Artifacts
+from evertrain.adapters.aws.artifacts import S3ArtifactStore
 from evertrain.adapters.aws.clients import client
-from evertrain.adapters.aws.clocks import clock_of
+from evertrain.adapters.aws.clocks import make_clock
 from evertrain.adapters.aws.dynamodb import Table
 from evertrain.adapters.aws.event_bus import EventBridgeBus
 from evertrain.adapters.deciding.decision_log import DynamoDBDecisionLog, DynamoDBLeases
@@ -20,7 +20,7 @@ from evertrain.domain.project.model import Project
 from evertrain.ports.clock import Clock
 from evertrain.ports.decisions import DecisionLog, Leases
 from evertrain.ports.registry import ModelRegistry
-from evertrain.ports.runs import Runs
+from evertrain.ports.runs import RunStore
 from evertrain.use_cases.release.register_version import RegisterVersion
 from evertrain.use_cases.training.finish_retraining import FinishRetraining
 from evertrain.use_cases.training.gate_contender import GateContender
@@ -30,12 +30,12 @@ from evertrain.use_cases.training.plan_retraining import PlanRetraining
 
 @cache
 def leases() -> Leases:
-    return DynamoDBLeases(table=_decisions_table(), real_time=time.time)
+    return DynamoDBLeases(table=_decisions_table(), wall_clock=time.time)
 
 
 @cache
 def decisions() -> DecisionLog:
-    return DynamoDBDecisionLog(table=_decisions_table(), real_time=time.time)
+    return DynamoDBDecisionLog(table=_decisions_table(), wall_clock=time.time)
 
 
 @cache
@@ -89,7 +89,7 @@ def _project() -> Project:
 
 @cache
 def _clock() -> Clock:
-    return clock_of(_settings().clock, decisions=_decisions_table)
+    return make_clock(_settings().clock, decisions=_decisions_table)
 
 
 @cache
@@ -103,6 +103,6 @@ def _registry() -> ModelRegistry:
 
 
 @cache
-def runs() -> Runs:
+def runs() -> RunStore:
     bucket = _settings().artifact_bucket
-    return RunDocuments(artifacts=S3Artifacts(bucket=bucket, client=client("s3")), root=f"s3://{bucket}")
+    return RunDocuments(artifacts=S3ArtifactStore(bucket=bucket, client=client("s3")), root=f"s3://{bucket}")

@@ -1,1 +1,1 @@
-"""Checks what lands: valid or set aside, and how far it lies from what each champion learnt from."""
+"""Checks what lands: is it valid, and how far is it from what each champion was trained on?"""

@@ -4,11 +4,11 @@ import logging
 from typing import Any
 
 from evertrain.adapters.aws.sqs_events import Envelope, field, handle_each_event
-from evertrain.adapters.monitoring.metrics import metric_lines
+from evertrain.adapters.monitoring.metrics import drift_metric_lines
 from evertrain.domain.landing.batches import Batch, FeedKind, LandedObject, Quarantine
 from evertrain.domain.monitoring.drift import DriftVerdict
 from evertrain.ports.batches import ObjectGone
-from lambdas.monitor.wiring import check_batch, check_large_batch, large_checks, stage
+from lambdas.monitor.wiring import check_batch, check_large_batch, large_batch_checks, stage
 
 logger = logging.getLogger(__name__)
 logging.getLogger().setLevel(logging.INFO)
@@ -24,7 +24,7 @@ def _check(envelope: Envelope) -> None:
     )
     try:
         if check_large_batch().needs_splitting(landed):
-            execution = large_checks().start(landed, event_id=field(envelope, "id"))
+            execution = large_batch_checks().start(landed, event_id=field(envelope, "id"))
             logger.info("batch_in_parts execution=%s key=%s", execution, landed.key)
             return
         found = check_batch().run(landed)
@@ -32,17 +32,17 @@ def _check(envelope: Envelope) -> None:
         # Whoever deleted it decided; another delivery would not bring it back.
         logger.warning("object_gone key=%s", landed.key)
         return
-    report(found, landed)
+    report_result(found, landed)
     if isinstance(found, Batch) and found.feed.kind is FeedKind.PREDICTIONS:
         for verdict in check_batch().judge_requests(found):
-            _tell(verdict, source=FeedKind.PREDICTIONS)
+            _emit_metrics(verdict, source=FeedKind.PREDICTIONS)
 
 
-def report(found: Batch | Quarantine, landed: LandedObject) -> None:
+def report_result(found: Batch | Quarantine, landed: LandedObject) -> None:
     """In the log, and to CloudWatch."""
     if isinstance(found, Batch):
-        for verdict in check_batch().batches.verdicts_of(found.feed, found.batch_id):
-            _tell(verdict, source=FeedKind.FEATURES)
+        for verdict in check_batch().batches.batch_verdicts(found.feed, found.batch_id):
+            _emit_metrics(verdict, source=FeedKind.FEATURES)
         logger.info(
             "batch_accepted feed=%s batch=%s rows=%d key=%s", found.feed, found.batch_id, found.rows, landed.key
         )
@@ -53,6 +53,6 @@ def report(found: Batch | Quarantine, landed: LandedObject) -> None:
         )
 
 
-def _tell(verdict: DriftVerdict, *, source: FeedKind) -> None:
-    for line in metric_lines(verdict, stage=stage(), source=source):
+def _emit_metrics(verdict: DriftVerdict, *, source: FeedKind) -> None:
+    for line in drift_metric_lines(verdict, stage=stage(), source=source):
         print(line)  # not by the logger, whose prefix would make it mere text

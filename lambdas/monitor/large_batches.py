@@ -7,7 +7,7 @@ from typing import Any
 from evertrain.adapters.aws.steps import Payload, Step, field, run_step
 from evertrain.domain.deployment.steps import LargeBatchStep
 from evertrain.domain.landing.batches import LandedObject
-from lambdas.monitor.handler import report
+from lambdas.monitor.handler import report_result
 from lambdas.monitor.wiring import check_large_batch
 
 logger = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ def split(payload: Payload) -> dict[str, Any]:
     landed = LandedObject(bucket=field(payload, "bucket"), key=field(payload, "key"))
     found = check_large_batch().split(landed)
     if not isinstance(found, tuple):
-        report(found, landed)
+        report_result(found, landed)
         return {"split_uri": "", "parts": []}
     uri, cut = found
     logger.info("split feed=%s batch=%s parts=%d key=%s", cut.feed, cut.batch_id, len(cut.parts), landed.key)
@@ -41,7 +41,7 @@ def check_part(payload: Payload) -> dict[str, Any]:
 def finish(payload: Payload) -> dict[str, Any]:
     uri = field(payload, "split_uri")
     found = check_large_batch().finish(uri)
-    report(found, LandedObject(bucket="", key=found.source_key))
+    report_result(found, LandedObject(bucket="", key=found.source_key))
     return {}
 
 

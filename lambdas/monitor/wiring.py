@@ -4,15 +4,15 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from pathlib import Path
 
-from evertrain.adapters.aws.artifacts import S3Artifacts
+from evertrain.adapters.aws.artifacts import S3ArtifactStore
 from evertrain.adapters.aws.clients import client
-from evertrain.adapters.aws.clocks import clock_of
+from evertrain.adapters.aws.clocks import make_clock
 from evertrain.adapters.aws.dynamodb import Table
 from evertrain.adapters.aws.event_bus import EventBridgeBus
 from evertrain.adapters.landing.batch_log import DynamoDBBatchLog
-from evertrain.adapters.landing.large_checks import LargeChecks
+from evertrain.adapters.landing.large_batch_checks import LargeBatchChecks
 from evertrain.adapters.landing.objects import S3LandingZone
-from evertrain.adapters.landing.parts import S3Parts
+from evertrain.adapters.landing.parts import S3PartStore
 from evertrain.adapters.landing.quarantine import S3QuarantineStore
 from evertrain.adapters.landing.rows import LandedRowsReader
 from evertrain.adapters.monitoring.drift_records import S3DriftRecords
@@ -70,7 +70,7 @@ def check_large_batch() -> CheckLargeBatch:
         quarantine=shared.quarantine,
         batches=shared.batches,
         tables=shared.tables,
-        parts=S3Parts(artifacts=shared.artifacts, root=f"s3://{settings.artifact_bucket}"),
+        parts=S3PartStore(artifacts=shared.artifacts, root=f"s3://{settings.artifact_bucket}"),
         compare=shared.compare,
         record=shared.record,
         clock=shared.clock,
@@ -80,9 +80,9 @@ def check_large_batch() -> CheckLargeBatch:
 
 
 @cache
-def large_checks() -> LargeChecks:
+def large_batch_checks() -> LargeBatchChecks:
     arn = Settings.from_environment().large_batches_arn
-    return LargeChecks(client=client("stepfunctions"), state_machine_arn=arn)
+    return LargeBatchChecks(client=client("stepfunctions"), state_machine_arn=arn)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -90,7 +90,7 @@ class _Shared:
     """What checking alone and checking in parts have in common."""
 
     project: Project
-    artifacts: S3Artifacts
+    artifacts: S3ArtifactStore
     landing: S3LandingZone
     reader: LandedRowsReader
     files: S3BatchFiles
@@ -107,7 +107,7 @@ def _shared() -> _Shared:
     settings = Settings.from_environment()
     project = load_project(Path(__file__).parents[2])
     s3, dynamodb = client("s3"), client("dynamodb")
-    artifacts = S3Artifacts(client=s3, bucket=settings.artifact_bucket)
+    artifacts = S3ArtifactStore(client=s3, bucket=settings.artifact_bucket)
 
     @lru_cache(maxsize=32)  # a reference is immutable: its URI names its content
     def load_reference(uri: str) -> Reference:
@@ -137,7 +137,7 @@ def _shared() -> _Shared:
             compare=compare,
             bus=EventBridgeBus(client=client("events"), bus_name=settings.event_bus_name),
         ),
-        clock=clock_of(settings.clock, decisions=lambda: Table(client=dynamodb, name=settings.decisions_table)),
+        clock=make_clock(settings.clock, decisions=lambda: Table(client=dynamodb, name=settings.decisions_table)),
     )
 
 

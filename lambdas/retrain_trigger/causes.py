@@ -32,7 +32,7 @@ def _causes(name: str, detail: Mapping[str, Any], project: Project) -> Iterator[
             yield Cause(
                 model=field(detail, "model"),
                 name=f"asked:{field(detail, 'request_id')}",
-                asked_by=field(detail, "reason"),
+                requested_by=field(detail, "reason"),
             )
         case Tick.DECIDE:
             for model in sorted(project.models):
@@ -46,4 +46,4 @@ def _models_fed_by(feed: str, project: Project) -> tuple[str, ...]:
     kind, _, name = feed.partition("/")
     if kind in (FeedKind.LABELS, FeedKind.PREDICTION_LABELS):
         return (name,)
-    return tuple(model.name for model in project.models_on(name))
+    return tuple(model.name for model in project.models_using(name))

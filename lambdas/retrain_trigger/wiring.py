@@ -5,10 +5,10 @@ from functools import cache
 from pathlib import Path
 
 from evertrain.adapters.aws.clients import client
-from evertrain.adapters.aws.clocks import clock_of
+from evertrain.adapters.aws.clocks import make_clock
 from evertrain.adapters.aws.dynamodb import Table
+from evertrain.adapters.aws.escalation_channel import SnsEscalationChannel
 from evertrain.adapters.aws.event_bus import EventBridgeBus
-from evertrain.adapters.aws.human_channel import SnsHumanChannel
 from evertrain.adapters.deciding.decision_log import DynamoDBDecisionLog, DynamoDBLeases
 from evertrain.adapters.landing.batch_log import DynamoDBBatchLog
 from evertrain.adapters.project.files import load_project
@@ -37,9 +37,9 @@ def decide_retraining() -> DecideRetraining:
         tables=DynamoDBTableStates(table=batches),
         label_progress=DynamoDBLabelProgress(table=batches),
         registry=DynamoDBModelRegistry(table=registry),
-        decisions=DynamoDBDecisionLog(table=decisions, real_time=time.time),
-        leases=DynamoDBLeases(table=decisions, real_time=time.time),
+        decisions=DynamoDBDecisionLog(table=decisions, wall_clock=time.time),
+        leases=DynamoDBLeases(table=decisions, wall_clock=time.time),
         bus=EventBridgeBus(client=client("events"), bus_name=settings.event_bus_name),
-        humans=SnsHumanChannel(client=client("sns"), topic_arn=settings.escalation_topic_arn),
-        clock=clock_of(settings.clock, decisions=lambda: decisions),
+        escalations=SnsEscalationChannel(client=client("sns"), topic_arn=settings.escalation_topic_arn),
+        clock=make_clock(settings.clock, decisions=lambda: decisions),
     )

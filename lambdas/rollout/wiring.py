@@ -2,9 +2,9 @@
 
 from functools import cache
 
-from evertrain.adapters.aws.artifacts import S3Artifacts
+from evertrain.adapters.aws.artifacts import S3ArtifactStore
 from evertrain.adapters.aws.clients import client
-from evertrain.adapters.aws.clocks import clock_of
+from evertrain.adapters.aws.clocks import make_clock
 from evertrain.adapters.aws.dynamodb import Table
 from evertrain.adapters.project.settings import Settings
 from evertrain.adapters.release.endpoint import LambdaEndpoint
@@ -16,12 +16,12 @@ from evertrain.use_cases.release.roll_out import RollOut
 @cache
 def roll_out() -> RollOut:
     settings = Settings.from_environment()
-    artifacts = S3Artifacts(bucket=settings.artifact_bucket, client=client("s3"))
+    artifacts = S3ArtifactStore(bucket=settings.artifact_bucket, client=client("s3"))
     return RollOut(
         registry=DynamoDBModelRegistry(table=Table(client=client("dynamodb"), name=settings.registry_table)),
         endpoint=LambdaEndpoint(client=client("lambda"), function_prefix=settings.serving_function_prefix),
         runs=RunDocuments(artifacts=artifacts, root=f"s3://{settings.artifact_bucket}"),
-        clock=clock_of(
+        clock=make_clock(
             settings.clock, decisions=lambda: Table(client=client("dynamodb"), name=settings.decisions_table)
         ),
     )

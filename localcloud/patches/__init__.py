@@ -5,26 +5,27 @@ Every patch names what it replaces, and the start fails if ministack no longer h
 
 import importlib.metadata
 
-WRITTEN_FOR = "1.5.33"
+MINISTACK_VERSION = "1.5.33"
 
 
-def restore_all() -> None:
+def apply_all() -> None:
     installed = importlib.metadata.version("ministack")
-    if installed != WRITTEN_FOR:
+    if installed != MINISTACK_VERSION:
         print(
-            f"localcloud: written for ministack {WRITTEN_FOR}, found {installed}; run its contract tests", flush=True
+            f"localcloud: written for ministack {MINISTACK_VERSION}, found {installed}; run its contract tests",
+            flush=True,
         )
     from localcloud.patches import containers, dynamodb, functions, objects, state, step_functions
 
     containers.run_tasks_as_processes()
-    containers.tell_how_a_stopped_task_died()
+    containers.report_exit_code_of_stopped_tasks()
     step_functions.honour_exit_codes()
-    step_functions.stop_the_task_of_an_ended_state()
-    functions.run_on_their_own_python()
-    functions.name_errors_after_their_class()
-    functions.keep_what_is_logged()
+    step_functions.stop_tasks_of_ended_states()
+    functions.use_function_interpreter()
+    functions.report_error_types()
+    functions.install_log_handler()
     functions.end_idle_environments()
     functions.limit_concurrency()
-    dynamodb.parse_conditions_once()
+    dynamodb.cache_parsed_conditions()
     objects.keep_bodies_on_disk_only()
-    state.save_every_few_seconds()
+    state.save_periodically()

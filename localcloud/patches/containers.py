@@ -9,12 +9,12 @@ from ministack.core import lambda_runtime
 from ministack.services import ecs
 
 from localcloud.patches.patching import replaces
-from localcloud.process_containers import ProcessDocker
+from localcloud.process_containers import ProcessDockerClient
 
 
 def run_tasks_as_processes() -> None:
     """AWS runs a task's containers and stops the task when they exit; ministack needs Docker for that."""
-    docker = ProcessDocker(
+    docker = ProcessDockerClient(
         python=os.environ["LOCALCLOUD_TASK_PYTHON"],
         directory=os.environ["LOCALCLOUD_TASK_DIRECTORY"],
         bytecode=os.environ["LOCALCLOUD_BYTECODE"],
@@ -23,7 +23,7 @@ def run_tasks_as_processes() -> None:
     atexit.register(docker.stop_all)
 
     @replaces(ecs, "_get_docker")
-    def get_docker(original: Any) -> ProcessDocker:
+    def get_docker(original: Any) -> ProcessDockerClient:
         return docker
 
     @replaces(ecs, "_build_run_kwargs")
@@ -55,7 +55,7 @@ def run_tasks_as_processes() -> None:
         return arguments
 
 
-def tell_how_a_stopped_task_died() -> None:
+def report_exit_code_of_stopped_tasks() -> None:
     """A process that is asked to end, and does not listen for it, dies of SIGTERM: AWS reports 143, ministack 0."""
 
     @replaces(ecs, "_mark_task_stopped")

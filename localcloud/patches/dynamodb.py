@@ -7,10 +7,10 @@ from ministack.services import dynamodb
 
 from localcloud.patches.patching import replaces
 
-_REMEMBERED = 1024
+_CACHE_SIZE = 1024
 
 
-def parse_conditions_once() -> None:
+def cache_parsed_conditions() -> None:
     """A query on AWS takes milliseconds, whatever lies in the partition; here parsing is a fifth of all work."""
 
     @replaces(dynamodb, "_condition_syntax_error")
@@ -21,11 +21,11 @@ def parse_conditions_once() -> None:
     def tokenize(original: Any, expression: str) -> list[Any]:
         return list(tokens(original, expression))
 
-    @functools.lru_cache(_REMEMBERED)
+    @functools.lru_cache(_CACHE_SIZE)
     def syntax_error(original: Any, expression: str, slot: str) -> str | None:
         error: str | None = original(expression, slot)
         return error
 
-    @functools.lru_cache(_REMEMBERED)
+    @functools.lru_cache(_CACHE_SIZE)
     def tokens(original: Any, expression: str) -> tuple[Any, ...]:
         return tuple(original(expression))

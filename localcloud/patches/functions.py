@@ -11,7 +11,7 @@ from ministack.services import lambda_svc
 from localcloud.patches.patching import MinistackChanged, replaces
 
 
-def run_on_their_own_python() -> None:
+def use_function_interpreter() -> None:
     """AWS's Python runtime brings boto3; ministack runs functions on its own interpreter, which does not."""
 
     @replaces(lambda_runtime, "_detect_runtime_binary")
@@ -20,7 +20,7 @@ def run_on_their_own_python() -> None:
         return (os.environ["LOCALCLOUD_FUNCTION_PYTHON"] if runtime.startswith("python") else binary), script
 
 
-def keep_what_is_logged() -> None:
+def install_log_handler() -> None:
     """AWS's Python runtime gives the root logger a handler; here only what is printed reached the log group.
 
     It also costs time: ministack waits 50 ms for the output of a call that prints nothing.
@@ -32,7 +32,7 @@ def keep_what_is_logged() -> None:
     lambda_runtime._PYTHON_WORKER_SCRIPT = lambda_runtime._PYTHON_WORKER_SCRIPT.replace(first, handler + first)
 
 
-def name_errors_after_their_class() -> None:
+def report_error_types() -> None:
     """On AWS errorType is the exception's class name, which Retry and Catch match on; here it is one for all."""
     raised = threading.local()
     plain = '"error": str(e), "trace"'

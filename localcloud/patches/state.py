@@ -11,7 +11,7 @@ from ministack import app
 from localcloud.patches.patching import replaces
 
 
-def save_every_few_seconds() -> None:
+def save_periodically() -> None:
     """AWS forgets nothing. Each service is saved on its own: after a kill, S3 may be ahead of DynamoDB."""
     seconds = float(os.environ["LOCALCLOUD_SNAPSHOT_SECONDS"])
     saving = threading.Lock()
@@ -22,7 +22,7 @@ def save_every_few_seconds() -> None:
         with saving:  # the last save, at shutdown, must not meet one of ours
             original(services)
 
-    def save_for_ever() -> None:
+    def save_in_loop() -> None:
         while True:
             time.sleep(seconds)
             app.save_all(app._build_persistence_save_dict())
@@ -31,4 +31,4 @@ def save_every_few_seconds() -> None:
     def load_persisted_state(original: Any) -> None:
         original()
         # Only now: an earlier save would overwrite the state that is still to be loaded.
-        threading.Thread(target=save_for_ever, daemon=True, name="snapshots").start()
+        threading.Thread(target=save_in_loop, daemon=True, name="snapshots").start()

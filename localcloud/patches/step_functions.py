@@ -32,7 +32,7 @@ def honour_exit_codes() -> None:
             if len(described) == len(arns) and all(task["lastStatus"] == "STOPPED" for task in described):
                 break
             try:
-                _raise_if_over()
+                _raise_if_ended()
             except Exception:
                 for arn in arns:
                     ecs._stop_task({"cluster": cluster, "task": arn, "reason": "Stopped by Step Functions"})
@@ -45,7 +45,7 @@ def honour_exit_codes() -> None:
         return tasks[0] if len(tasks) == 1 else tasks
 
 
-def stop_the_task_of_an_ended_state() -> None:
+def stop_tasks_of_ended_states() -> None:
     """AWS stops a task when its state times out or its execution is stopped; ministack lets it run on.
 
     When such a task ends at last, ministack also turns the ABORTED execution into a FAILED one.
@@ -75,7 +75,7 @@ def stop_the_task_of_an_ended_state() -> None:
             original(execution, error, cause)
 
 
-def _raise_if_over() -> None:
+def _raise_if_ended() -> None:
     if time.monotonic() > _deadline.get():
         raise stepfunctions._ExecutionError("States.Timeout", "")
     execution = _execution.get()

@@ -16,7 +16,7 @@ from localstack.services.lambda_.invocation.lambda_models import FunctionVersion
 from localstack.services.lambda_.invocation.runtime_executor import RuntimeExecutor
 
 from localstack_host.inside.sandbox import InitialisationFailed, Invocation, Sandbox
-from localstack_host.marked_processes import MARK
+from localstack_host.marked_processes import MARK_VARIABLE
 
 LOG = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ class ProcessExecutor(RuntimeExecutor):  # type: ignore[misc]  # LocalStack has 
         self._sandbox.kill()
 
     def invoke(self, payload: dict[str, str]) -> InvocationResult:
-        if not self._sandbox.alive:
+        if not self._sandbox.is_alive:
             # As on AWS: after a time-out or a crash, the next invocation initialises the runtime again.
             self._sandbox.kill()
             self._sandbox = Sandbox()
@@ -75,12 +75,13 @@ class ProcessExecutor(RuntimeExecutor):  # type: ignore[misc]  # LocalStack has 
             ),
             timeout_seconds=settings.timeout,
         )
-        took_ms = (time.monotonic() - began) * 1000
+        duration_ms = (time.monotonic() - began) * 1000
         logs = (
             f"START RequestId: {request_id} Version: {self.function_version.id.qualifier}\n"
             f"{self._sandbox.new_output()}"
             f"END RequestId: {request_id}\n"
-            f"REPORT RequestId: {request_id}\tDuration: {took_ms:.2f} ms\tBilled Duration: {int(took_ms) + 1} ms"
+            f"REPORT RequestId: {request_id}\tDuration: {duration_ms:.2f} ms"
+            f"\tBilled Duration: {int(duration_ms) + 1} ms"
             f"\tMemory Size: {settings.memory_size} MB\tMax Memory Used: {self._sandbox.peak_memory_mib} MB\n"
         )
         return InvocationResult(request_id, outcome.payload, is_error=outcome.is_error, logs=logs)
@@ -122,5 +123,5 @@ class ProcessExecutor(RuntimeExecutor):  # type: ignore[misc]  # LocalStack has 
             "PATH": own.get("PATH", f"{Path(os.environ['LAMBDA_PYTHON']).parent}:{os.defpath}"),
             "PYTHONPATH": os.pathsep.join([task_root, *layers, *filter(None, [own.get("PYTHONPATH")])]),
             "NO_PROXY": "127.0.0.1",
-            MARK: os.environ[MARK],
+            MARK_VARIABLE: os.environ[MARK_VARIABLE],
         }

@@ -58,14 +58,14 @@ class Sandbox:
         # A file, not a pipe: it never blocks the handler, and all of it is there when the response is.
         self._log = tempfile.TemporaryFile()  # noqa: SIM115  # lives as long as the sandbox
         self._log_read_to = 0
-        self._last_words = b""
+        self._final_output = b""
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._killed = False
         self._api = RuntimeApi(self)
 
     @property
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         return not self._killed and self._process is not None and self._process.poll() is None
 
     @property
@@ -102,7 +102,7 @@ class Sandbox:
         with self._lock:
             self._outcome = Future()
             self._request_id = invocation.request_id
-        if not self.alive:
+        if not self.is_alive:
             self._fail(self._exit_message())
         self._invocations.put(invocation)
         try:
@@ -115,7 +115,7 @@ class Sandbox:
     def new_output(self) -> str:
         """What the handler printed since the last call."""
         with self._lock:
-            text, self._last_words = self._last_words + self._unread(), b""
+            text, self._final_output = self._final_output + self._unread(), b""
         return text.decode(errors="replace")
 
     def kill(self) -> None:
@@ -129,7 +129,7 @@ class Sandbox:
                 os.killpg(process.pid, signal.SIGKILL)
             process.wait()
         with self._lock:
-            self._last_words = self._unread()
+            self._final_output = self._unread()
             self._log.close()
         self._fail(failure("Sandbox.Stopped", "the execution environment was stopped"))
         self._invocations.put(None)

@@ -20,7 +20,7 @@ def a_batch(batch_id: str = "b1", *, feed: Feed = FEATURES, days_ago: float = 1)
         event_time_max=start + days(0.9),
         ingested_at=start + days(1),
     )
-    return Batch.of([file], batch_id=batch_id, feed=feed, source_key=f"{feed}/{batch_id}.parquet")
+    return Batch.from_files([file], batch_id=batch_id, feed=feed, source_key=f"{feed}/{batch_id}.parquet")
 
 
 def a_quarantine(batch_id: str = "q1", *, feed: Feed | None = FEATURES, at: datetime = NOW) -> Quarantine:

@@ -12,16 +12,16 @@ from evertrain.domain.training.windows import Interval
 from tests.builders.models import NOW, days
 
 
-def labelled_trips(*, first: datetime = NOW - days(60), count_days: int = 60, per_day: int = 60) -> pa.Table:
+def labelled_trips(*, first: datetime = NOW - days(60), day_count: int = 60, rows_per_day: int = 60) -> pa.Table:
     """Late trips are windy and far; the columns of `models.a_group()` and the label of `models.a_model()`."""
     rng = np.random.default_rng(7)
-    count = count_days * per_day
+    count = day_count * rows_per_day
     distance, wind = rng.uniform(100, 3_000, count), rng.gamma(2.0, 5.0, count)
     carrier = rng.choice(["UA", "DL", "WN"], count, p=[0.5, 0.4, 0.1])
     holiday = rng.random(count) < 0.1
     odds = (distance - 1_500) / 800 + (wind - 10) / 5 + (carrier == "WN") - 1 + 0.5 * holiday
     late = rng.random(count) < 1 / (1 + np.exp(-odds))
-    times = [first + timedelta(minutes=1440 * i / per_day) for i in range(count)]
+    times = [first + timedelta(minutes=1440 * i / rows_per_day) for i in range(count)]
     return pa.table(
         {
             "trip_id": [f"t{i}" for i in range(count)],
@@ -35,7 +35,7 @@ def labelled_trips(*, first: datetime = NOW - days(60), count_days: int = 60, pe
     )
 
 
-class RowsOf:
+class InMemoryTrainingRows:
     """Reads a plan's slices from one table, as the feature store would."""
 
     def __init__(self, table: pa.Table) -> None:
@@ -46,7 +46,7 @@ class RowsOf:
         return self._within(rows).select(columns)
 
     def of_group(self, spec: ModelSpec, group: str, plan: TrainingPlan, rows: Interval) -> pa.Table:
-        return self._within(rows).select(["event_time", *spec.names_of(group)])
+        return self._within(rows).select(["event_time", *spec.feature_names_from(group)])
 
     def _within(self, rows: Interval) -> pa.Table:
         time = self.table["event_time"]

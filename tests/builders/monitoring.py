@@ -20,7 +20,7 @@ from tests.builders.registry import a_version
 from tests.fakes.batches import FakeBatchFiles, FakeBatchLog, FakeLandingZone, FakeQuarantineStore, FakeTableStates
 from tests.fakes.drift_records import FakeDriftRecords
 from tests.fakes.messages import FakeClock, FakeEventBus
-from tests.fakes.parts import FakeParts
+from tests.fakes.parts import FakePartStore
 from tests.fakes.registry import FakeModelRegistry
 
 
@@ -44,7 +44,7 @@ class Monitor:
     tables: FakeTableStates = field(default_factory=FakeTableStates)
     registry: FakeModelRegistry = field(default_factory=FakeModelRegistry)
     records: FakeDriftRecords = field(default_factory=FakeDriftRecords)
-    parts: FakeParts = field(default_factory=FakeParts)
+    parts: FakePartStore = field(default_factory=FakePartStore)
     bus: FakeEventBus = field(default_factory=FakeEventBus)
     clock: FakeClock = field(default_factory=lambda: FakeClock(NOW))
 
@@ -103,9 +103,9 @@ class Monitor:
             part_bytes=part_bytes,
         )
 
-    def crown(self, version: str = "v1", *, instead_of: str | None = None) -> None:
+    def promote_champion(self, version: str = "v1", *, expected_champion: str | None = None) -> None:
         self.registry.register(a_version(version))
-        self.registry.promote(a_champion(version=version), expected_champion=instead_of)
+        self.registry.promote(a_champion(version=version), expected_champion=expected_champion)
 
     def put(self, body: bytes, *, key: str) -> LandedObject:
         landed = LandedObject(bucket="landing", key=key)

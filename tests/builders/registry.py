@@ -5,7 +5,7 @@ from datetime import datetime
 from evertrain.domain.project.metric import Metric
 from evertrain.domain.release.registry import Champion, ModelVersion, VersionStatus
 from evertrain.domain.training.candidates import Candidate
-from evertrain.domain.training.evaluation import Score, TrainingSet
+from evertrain.domain.training.evaluation import DatasetSnapshot, Score
 from evertrain.domain.training.gate import GateReason, GateVerdict
 from evertrain.domain.training.windows import Interval, Window
 from tests.builders.models import NOW, a_champion, days
@@ -34,7 +34,7 @@ def a_version(
         smoke_test_uri="s3://artifacts/smoke-tests/trips/1.json",
         table_versions=TABLE_VERSIONS,
         candidate=Candidate(name="28d", window=Window(name="28d", rows=ROWS)),
-        training_set=TrainingSet(
+        training_set=DatasetSnapshot(
             rows=ROWS, known_at=NOW, table_versions=TABLE_VERSIONS, count=25_000, sha256="3" * 64
         ),
         validation=a_score(score),

@@ -18,17 +18,17 @@ from evertrain.domain.training.candidates import Candidate, Round
 from evertrain.domain.training.evaluation import Contender, Evaluation, Trial
 from evertrain.domain.training.gate import GateVerdict
 from evertrain.domain.training.plan import TrainingPlan
-from evertrain.use_cases.release.register_version import Registered, RegisterVersion
-from evertrain.use_cases.release.roll_out import Published, RollOut
+from evertrain.use_cases.release.register_version import RegisteredVersion, RegisterVersion
+from evertrain.use_cases.release.roll_out import PublishedVersion, RollOut
 from evertrain.use_cases.training.evaluate_contenders import EvaluateContenders
 from evertrain.use_cases.training.finish_retraining import FinishRetraining
 from evertrain.use_cases.training.gate_contender import GateContender
 from evertrain.use_cases.training.next_halving_round import NextHalvingRound
-from evertrain.use_cases.training.plan_retraining import Planned, PlanRetraining
+from evertrain.use_cases.training.plan_retraining import PlannedRetraining, PlanRetraining
 from evertrain.use_cases.training.train_contender import TrainContender
-from tests.builders.labelled_rows import RowsOf, labelled_trips
+from tests.builders.labelled_rows import InMemoryTrainingRows, labelled_trips
 from tests.builders.models import NOW, a_model, days
-from tests.fakes.artifacts import FakeArtifacts
+from tests.fakes.artifacts import FakeArtifactStore
 from tests.fakes.batches import FakeLabelProgress, FakeTableStates
 from tests.fakes.decisions import FakeDecisionLog, FakeLeases
 from tests.fakes.endpoint import FakeEndpoint
@@ -54,17 +54,17 @@ def an_estimator(plan: TrainingPlan, candidate: Candidate) -> Any:
 
 class Retraining:
     def __init__(self, spec: ModelSpec | None = None, *, with_labels: bool = True) -> None:
-        self.artifacts = FakeArtifacts()
+        self.artifacts = FakeArtifactStore()
         self.registry = FakeModelRegistry()
-        self.decisions = FakeDecisionLog(real_time=lambda: 0.0)
-        self.leases = FakeLeases(real_time=lambda: 0.0)
+        self.decisions = FakeDecisionLog(wall_clock=lambda: 0.0)
+        self.leases = FakeLeases(wall_clock=lambda: 0.0)
         self.bus = FakeEventBus()
         self.tables = FakeTableStates()
         self.label_progress = FakeLabelProgress()
         self.clock = FakeClock(NOW)
         self.endpoint = FakeEndpoint(artifacts=self.artifacts, models=[MODEL])
         self.runs = RunDocuments(artifacts=self.artifacts, root="s3://artifacts")
-        self._rows = RowsOf(labelled_trips(count_days=67))
+        self._rows = InMemoryTrainingRows(labelled_trips(day_count=67))
         self._commit(FeedKind.FEATURES, version=4)
         if with_labels:
             self.commit_labels(version=3)
@@ -104,7 +104,7 @@ class Retraining:
 
     # --- the states, as the state machine runs them -------------------------------------------------
 
-    def plan(self, decision_id: str) -> Planned:
+    def plan(self, decision_id: str) -> PlannedRetraining:
         return self.plan_retraining.run(MODEL, decision_id)
 
     def train(self, plan_uri: str, candidate: str, *, round_number: int = 1) -> Trial:
@@ -119,7 +119,7 @@ class Retraining:
     def gate(self, plan_uri: str) -> GateVerdict:
         return self.gate_contender.run(plan_uri)
 
-    def register(self, plan_uri: str) -> Registered:
+    def register(self, plan_uri: str) -> RegisteredVersion:
         return self.register_version.run(plan_uri)
 
     def finish(self, decision_id: str, name: EventName, *, version: str, sentence: str) -> None:
@@ -136,7 +136,7 @@ class Retraining:
         self.evaluate(planned.plan_uri)
         return planned.plan_uri
 
-    def published(self, decision_id: str) -> tuple[str, Published]:
+    def published(self, decision_id: str) -> tuple[str, PublishedVersion]:
         version = self.register(self.evaluated(decision_id)).version.version
         return version, self.roll_out.publish(MODEL, version)
 
@@ -165,7 +165,7 @@ class Retraining:
             each for each in self.runs.contenders(self.runs.plan(plan_uri)) if each.candidate.name == candidate
         )
 
-    def relabel(self, label: float) -> None:
+    def set_all_labels(self, label: float) -> None:
         table = self._rows.table
         at = table.column_names.index("late")
         self._rows.table = table.set_column(at, "late", pa.array([label] * table.num_rows))

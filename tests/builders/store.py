@@ -25,12 +25,12 @@ from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.domain.training.windows import Interval
 from evertrain.ports.feature_store import BatchFiles, StoredFile, TableFiles, UnknownTable
-from evertrain.use_cases.landing.check_batch import batch_id_of, store_rows
+from evertrain.use_cases.landing.check_batch import compute_batch_id, store_rows
 from tests.builders.models import NOW, a_group, a_model, days
 
 PROJECT = Project(groups={"trips": a_group()}, models={"trips": a_model()})
 
-EVER = Interval(start=NOW - days(99), end=NOW + days(99))
+ALL_TIME = Interval(start=NOW - days(99), end=NOW + days(99))
 
 
 @dataclass(frozen=True)
@@ -90,12 +90,12 @@ class Store:
         return found
 
     def put(self, feed: Feed, body: bytes, *, ingested_at: datetime) -> Batch:
-        batch_id = batch_id_of(feed, io.BytesIO(body))
+        batch_id = compute_batch_id(feed, io.BytesIO(body))
         files = self.files or FolderBatchFiles(Path(self.root))
         reader = LandedRowsReader(project=self.project)
         with reader.read(io.BytesIO(body), name="x.parquet", feed=feed, now=ingested_at) as rows:
             file = store_rows(files, feed, f"batch-{batch_id}.parquet", rows)
-        return Batch.of([file], batch_id=batch_id, feed=feed, source_key="x.parquet")
+        return Batch.from_files([file], batch_id=batch_id, feed=feed, source_key="x.parquet")
 
     def add(self, feed: Feed, body: bytes, *, ingested_at: datetime) -> TableState:
         return self.writer.commit(self.put(feed, body, ingested_at=ingested_at))
@@ -110,8 +110,8 @@ class Store:
             watermark=NOW,
             table_versions=self.versions(),
             candidates=(),
-            validation=EVER,
-            gate=EVER,
+            validation=ALL_TIME,
+            gate=ALL_TIME,
             champion_version=None,
             seed=1,
         )

@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from evertrain.adapters.aws.dynamodb import Table
 from evertrain.adapters.store.batch_files import S3BatchFiles
-from localcloud.launcher import REPOSITORY, Cloud, environment
+from localcloud.launcher import REPOSITORY, EmbeddedCloud, environment
 from tests.builders.store import Store
 
 Client = Callable[[str], Any]
@@ -51,11 +51,11 @@ def task_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory, task_directory: Path) -> Iterator[Cloud]:
+def cloud(tmp_path_factory: pytest.TempPathFactory, task_directory: Path) -> Iterator[EmbeddedCloud]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    running = Cloud(
+    running = EmbeddedCloud(
         home=tmp_path_factory.mktemp("cloud"),
         port=port,
         cloud_python=REPOSITORY / ".venv-cloud/bin/python",
@@ -70,7 +70,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory, task_directory: Path) -> Ite
 
 
 @pytest.fixture(scope="session")
-def client(cloud: Cloud) -> Client:
+def client(cloud: EmbeddedCloud) -> Client:
     def make(service: str) -> Any:
         return boto3.client(  # type: ignore[call-overload]
             service,

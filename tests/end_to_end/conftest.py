@@ -14,7 +14,7 @@ from evertrain.adapters.project.files import load_project
 from evertrain.adapters.stage import Stage
 from evertrain.demo.flights import Flights, load_flights
 from evertrain.domain.project.model import Project
-from localcloud.launcher import Cloud, environment
+from localcloud.launcher import EmbeddedCloud, environment
 from tests.end_to_end.loop import Loop
 
 REPOSITORY = Path(__file__).parents[2]
@@ -64,11 +64,11 @@ def loop(stage: Stage, flights: Flights, project: Project) -> Loop:
     return loop
 
 
-def _own_cloud(home: Path) -> Cloud:
+def _own_cloud(home: Path) -> EmbeddedCloud:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    cloud = Cloud(
+    cloud = EmbeddedCloud(
         home=home,
         port=port,
         cloud_python=REPOSITORY / ".venv-cloud/bin/python",

@@ -33,13 +33,16 @@ class Loop:
     def go_through(self, days: Sequence[date]) -> None:
         """As the demo does: a batch a day, labels three days later, waiting for every retraining."""
         Replay(
-            stage=self.stage, flights=self.flights, models=self.project.models_on("flights"), tell=lambda step: None
+            stage=self.stage,
+            flights=self.flights,
+            models=self.project.models_using("flights"),
+            tell=lambda step: None,
         ).run(days)
         self.today = days[-1]
 
     def next_day(self) -> date:
         self.today += timedelta(days=1)
-        self.stage.set_replayed_now(after(self.today))
+        self.stage.set_replay_clock(after(self.today))
         return self.today
 
     def land(self, body: bytes, *, feed: Feed = FEATURES, name: str | None = None) -> Any:

@@ -19,14 +19,14 @@ import pytest
 
 from evertrain.adapters.aws.clients import client
 from evertrain.adapters.aws.event_bus import EventBridgeBus
-from evertrain.adapters.release.prediction_api import PredictionRefused
+from evertrain.adapters.release.prediction_client import PredictionRefused
 from evertrain.adapters.store.delta.reader import DeltaReader
 from evertrain.adapters.training.runs import RunDocuments
 from evertrain.demo.story import as_json_rows
 from evertrain.domain.deciding.decisions import Action, Reason
 from evertrain.domain.events import Event, EventName
 from evertrain.domain.landing.batches import Batch, Feed, FeedKind, Quarantine, TableState
-from evertrain.domain.landing.feeds import request_feeds_of
+from evertrain.domain.landing.feeds import request_feeds
 from evertrain.domain.monitoring.drift import DriftStatus
 from evertrain.domain.release.registry import VersionStatus
 from evertrain.domain.training.candidates import Candidate
@@ -170,7 +170,7 @@ def test_a_day_of_nothing_but_long_flights_is_drift_and_a_decision_follows(loop:
     long["flight_id"] = of_day["flight_id"].to_numpy()
     batch = loop.land(replace(loop.flights, table=long).features(day))
     assert isinstance(batch, Batch), batch
-    verdict = next(v for v in loop.stage.batches.verdicts_of(FEATURES, batch.batch_id) if v.model == "flights")
+    verdict = next(v for v in loop.stage.batches.batch_verdicts(FEATURES, batch.batch_id) if v.model == "flights")
     assert verdict.status is DriftStatus.DRIFTED
     assert {"distance", "dest"} <= set(verdict.drifted_features)
     assert verdict.faults == ()
@@ -307,7 +307,7 @@ def test_a_lost_race_for_the_champion_is_refused(loop: Loop) -> None:
 
 def test_the_schedule_asks_every_model_regularly(loop: Loop) -> None:
     def ticked() -> list[Any]:
-        everything = loop.stage.decisions.decisions("air_time", limit=500, with_quiet=True)
+        everything = loop.stage.decisions.decisions("air_time", limit=500, include_quiet=True)
         return [entry for entry in everything if entry.cause.startswith("tick:")]
 
     assert loop.wait(lambda: ticked() or None, for_what="the schedule's tick", seconds=100)
@@ -339,7 +339,9 @@ def test_a_day_of_requests_is_judged_when_it_is_over(loop: Loop) -> None:
     loop.next_day()
     ask(loop, rows.head(1))
     verdict = loop.wait(
-        lambda: next((v for v in loop.stage.batches.requests("flights", limit=9) if v.rows == len(rows)), None),
+        lambda: next(
+            (v for v in loop.stage.batches.request_verdicts("flights", limit=9) if v.rows == len(rows)), None
+        ),
         for_what="the verdict on the requests",
     )
     assert verdict.batch_id == f"requests-{asked_on:%Y-%m-%d}"
@@ -381,7 +383,7 @@ def test_a_large_object_is_checked_in_parts_and_is_one_batch(loop: Loop) -> None
     assert batch.rows == 20 * table.num_rows
     assert len(batch.files) > 2
     assert sum(file.rows for file in batch.files) == batch.rows
-    assert {v.model for v in loop.stage.batches.verdicts_of(FEATURES, batch.batch_id)} == {"flights", "air_time"}
+    assert {v.model for v in loop.stage.batches.batch_verdicts(FEATURES, batch.batch_id)} == {"flights", "air_time"}
     state = loop.committed(batch)
     reader = DeltaReader(root=f"s3://{loop.stage.output('FeatureStoreBucket')}/tables")
     of_batch = Interval(start=batch.event_time_min, end=batch.event_time_max + timedelta(seconds=1))
@@ -557,7 +559,7 @@ def test_what_the_endpoint_was_asked_is_trained_on_once_its_outcome_is_told(loop
         str(feed): loop.wait(
             lambda feed=feed: state_since(loop, feed), for_what=f"{feed}'s commit", seconds=180
         ).version
-        for feed in request_feeds_of(spec)
+        for feed in request_feeds(spec)
     }
     champion, _ = loop.stage.training_rows("flights")
     plan = RunDocuments(artifacts=loop.stage.artifacts, root="").plan(champion.plan_uri)
@@ -616,7 +618,7 @@ def test_a_file_is_landed_and_judged_from_the_command_line(loop: Loop, tmp_path:
 def test_the_drift_of_what_has_landed_is_judged_from_the_command_line(loop: Loop, tmp_path: Path) -> None:
     batch = loop.land(loop.flights.features(loop.next_day()))
     assert isinstance(batch, Batch)
-    verdict = next(v for v in loop.stage.batches.verdicts_of(FEATURES, batch.batch_id) if v.model == "flights")
+    verdict = next(v for v in loop.stage.batches.batch_verdicts(FEATURES, batch.batch_id) if v.model == "flights")
     page = tmp_path / "drift.html"
     options = ("drift", "--model", "flights", "--since", "2d", "--html", str(page), "--json")
     status = {DriftStatus.DRIFTED: 1}

@@ -38,10 +38,10 @@ class FakeLandingZone:
         while chunk := body.read(1000):
             yield chunk
 
-    def read_spans(self, landed: LandedObject, *spans: tuple[int, int]) -> BinaryIO:
+    def read_ranges(self, landed: LandedObject, *ranges: tuple[int, int]) -> BinaryIO:
         whole = self.read(landed).read()
         there = bytearray(len(whole))
-        for offset, length in spans:
+        for offset, length in ranges:
             there[offset : offset + length] = whole[offset : offset + length]
         return io.BytesIO(bytes(there))
 
@@ -78,7 +78,7 @@ class FakeBatchLog:
     _verdicts: dict[Key, Sequence[DriftVerdict]] = field(default_factory=dict)
     _published: set[Key] = field(default_factory=set)
     _committed: set[Key] = field(default_factory=set)
-    _in_a_row: dict[Feed, int] = field(default_factory=dict)
+    _consecutive_quarantines: dict[Feed, int] = field(default_factory=dict)
     _released: set[Key] = field(default_factory=set)
     _requests: dict[Key, DriftVerdict] = field(default_factory=dict)
 
@@ -92,7 +92,7 @@ class FakeBatchLog:
             return False
         self._released.discard(key)
         self._published.discard(key)
-        self._found[key], self._verdicts[key], self._in_a_row[batch.feed] = batch, tuple(verdicts), 0
+        self._found[key], self._verdicts[key], self._consecutive_quarantines[batch.feed] = batch, tuple(verdicts), 0
         return True
 
     def record_quarantine(self, quarantine: Quarantine) -> bool:
@@ -101,7 +101,7 @@ class FakeBatchLog:
             return False
         self._found[key] = quarantine
         if quarantine.feed is not None:
-            self._in_a_row[quarantine.feed] = self._in_a_row.get(quarantine.feed, 0) + 1
+            self._consecutive_quarantines[quarantine.feed] = self._consecutive_quarantines.get(quarantine.feed, 0) + 1
         return True
 
     def release(self, quarantine: Quarantine) -> bool:
@@ -137,7 +137,7 @@ class FakeBatchLog:
         ]
         return sorted(found, key=lambda verdict: verdict.event_time_min, reverse=True)[:limit]
 
-    def verdicts_of(self, feed: Feed, batch_id: str) -> Sequence[DriftVerdict]:
+    def batch_verdicts(self, feed: Feed, batch_id: str) -> Sequence[DriftVerdict]:
         return list(self._verdicts.get((feed, batch_id), ()))
 
     def batches(
@@ -153,13 +153,13 @@ class FakeBatchLog:
         ]
         return sorted(found, key=lambda batch: batch.event_time_min, reverse=True)[:limit]
 
-    def record_requests(self, verdict: DriftVerdict, *, feed: Feed) -> bool:
+    def record_request_verdict(self, verdict: DriftVerdict, *, feed: Feed) -> bool:
         if (feed, verdict.batch_id) in self._requests:
             return False
         self._requests[feed, verdict.batch_id] = verdict
         return True
 
-    def requests(self, model: str, *, limit: int) -> Sequence[DriftVerdict]:
+    def request_verdicts(self, model: str, *, limit: int) -> Sequence[DriftVerdict]:
         found = [verdict for verdict in self._requests.values() if verdict.model == model]
         return sorted(found, key=lambda verdict: verdict.event_time_max, reverse=True)[:limit]
 
@@ -168,7 +168,7 @@ class FakeBatchLog:
         return sorted(found, key=lambda quarantine: quarantine.quarantined_at, reverse=True)[:limit]
 
     def consecutive_quarantines(self, feed: Feed) -> int:
-        return self._in_a_row.get(feed, 0)
+        return self._consecutive_quarantines.get(feed, 0)
 
 
 @dataclass

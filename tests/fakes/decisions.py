@@ -20,7 +20,7 @@ class Lease:
 class FakeDecisionLog:
     """`leases` is shared with FakeLeases, as one table is by the adapters."""
 
-    real_time: Callable[[], float]
+    wall_clock: Callable[[], float]
     leases: dict[str, Lease] = field(default_factory=dict)
     _decisions: dict[tuple[str, str], RecordedDecision] = field(default_factory=dict)
     _outcomes: dict[tuple[str, str], Outcome] = field(default_factory=dict)
@@ -34,17 +34,17 @@ class FakeDecisionLog:
             return False
         if lease is not None:
             held = self.leases.get(decision.model)
-            if held and held.expires_at > self.real_time() and held.decision_id != decision.decision_id:
+            if held and held.expires_at > self.wall_clock() and held.decision_id != decision.decision_id:
                 raise LeaseHeld(f"a retraining of {decision.model} is running already")
-            self.leases[decision.model] = Lease(decision.decision_id, "", self.real_time() + lease.total_seconds())
+            self.leases[decision.model] = Lease(decision.decision_id, "", self.wall_clock() + lease.total_seconds())
         self._decisions[key] = decision
         return True
 
-    def decisions(self, model: str, *, limit: int, with_quiet: bool = False) -> Sequence[RecordedDecision]:
+    def decisions(self, model: str, *, limit: int, include_quiet: bool = False) -> Sequence[RecordedDecision]:
         found = [
             entry
             for (of, _), entry in self._decisions.items()
-            if of == model and (with_quiet or entry.decision.reason is not Reason.NOTHING_TO_DO)
+            if of == model and (include_quiet or entry.decision.reason is not Reason.NOTHING_TO_DO)
         ]
         return sorted(found, key=lambda entry: entry.decided_at, reverse=True)[:limit]
 
@@ -62,20 +62,20 @@ class FakeDecisionLog:
 
 @dataclass
 class FakeLeases:
-    real_time: Callable[[], float]
+    wall_clock: Callable[[], float]
     leases: dict[str, Lease] = field(default_factory=dict)
 
     def acquire(self, model: str, *, decision_id: str, execution: str, duration: timedelta) -> None:
         held = self.leases.get(model)
-        if held and held.expires_at > self.real_time():
+        if held and held.expires_at > self.wall_clock():
             ours = held.decision_id == decision_id and held.execution in ("", execution)
             if not ours:
                 raise LeaseHeld(f"another retraining of {model} is running")
-        self.leases[model] = Lease(decision_id, execution, self.real_time() + duration.total_seconds())
+        self.leases[model] = Lease(decision_id, execution, self.wall_clock() + duration.total_seconds())
 
     def release(self, model: str, *, decision_id: str) -> None:
         if model in self.leases and self.leases[model].decision_id == decision_id:
             del self.leases[model]
 
     def is_held(self, model: str) -> bool:
-        return model in self.leases and self.leases[model].expires_at > self.real_time()
+        return model in self.leases and self.leases[model].expires_at > self.wall_clock()

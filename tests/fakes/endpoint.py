@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from evertrain.ports.artifacts import Artifacts
-from evertrain.ports.endpoint import Answer, EndpointError
+from evertrain.ports.artifacts import ArtifactStore
+from evertrain.ports.endpoint import EndpointError, PredictionResponse
 from evertrain.scoring import FlatModel
 
 
@@ -18,7 +18,7 @@ class _Pinned:
 class FakeEndpoint:
     """`broken`: qualifiers that fail when asked."""
 
-    def __init__(self, *, artifacts: Artifacts, models: Sequence[str]) -> None:
+    def __init__(self, *, artifacts: ArtifactStore, models: Sequence[str]) -> None:
         self._artifacts = artifacts
         self._published: dict[str, list[_Pinned]] = {model: [] for model in models}
         self._alias = dict.fromkeys(models, "$LATEST")
@@ -32,7 +32,7 @@ class FakeEndpoint:
         published.append(_Pinned(version, artifact_uri, artifact_sha256))
         return str(len(published))
 
-    def live(self, model: str) -> str:
+    def live_version(self, model: str) -> str:
         self._of(model)
         return self._alias[model]
 
@@ -42,12 +42,12 @@ class FakeEndpoint:
         self._of(model)
         self._alias[model] = function_version
 
-    def predict(self, model: str, *, qualifier: str, rows: Sequence[Mapping[str, object]]) -> Answer:
+    def predict(self, model: str, *, qualifier: str, rows: Sequence[Mapping[str, object]]) -> PredictionResponse:
         if qualifier in self.broken:
             raise EndpointError(f"{model}:{qualifier} is broken")
-        pinned = self._pinned(model, self.live(model) if qualifier == "live" else qualifier)
+        pinned = self._pinned(model, self.live_version(model) if qualifier == "live" else qualifier)
         flat = FlatModel.from_bytes(self._artifacts.get(pinned.artifact_uri, expected_sha256=pinned.artifact_sha256))
-        return Answer(model_version=pinned.version, predictions=tuple(flat.predict(rows)))
+        return PredictionResponse(model_version=pinned.version, predictions=tuple(flat.predict(rows)))
 
     def _of(self, model: str) -> list[_Pinned]:
         if model not in self._published:

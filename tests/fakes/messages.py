@@ -19,7 +19,7 @@ class FakeEventBus:
 
 
 @dataclass
-class FakeHumanChannel:
+class FakeEscalationChannel:
     called: list[tuple[str, str]] = field(default_factory=list)
 
     def call(self, *, subject: str, message: str) -> None:

@@ -12,7 +12,7 @@ from infra.bundles import BuiltBundle, Bundle, BundleFailed, Target, build_funct
 
 ROOT = Path(__file__).parents[2]
 SERVING = Bundle(folder="serving")
-HERE = Target.named("local")
+HERE = Target.from_option("local")
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_a_lock_without_hashes_is_refused(root: Path) -> None:
 
 def test_an_interpreter_that_is_none_is_refused() -> None:
     with pytest.raises(BundleFailed, match="aws, local or the path of a Python interpreter"):
-        Target.named("/nowhere/python")
+        Target.from_option("/nowhere/python")
 
 
 def test_the_trimmed_monitor_reads_parquet_and_csv_judges_and_reports(tmp_path: Path) -> None:

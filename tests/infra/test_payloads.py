@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from evertrain.domain.deployment.steps import LargeBatchStep, LifecycleStep, RolloutStep, TrainingJob
-from evertrain.domain.deployment.variables import PINNED, Variable
+from evertrain.domain.deployment.variables import PINNED_VARIABLES, Variable
 from jobs.train import __main__ as job
 from lambdas.lifecycle import handler as lifecycle
 from lambdas.monitor import large_batches
@@ -95,4 +95,4 @@ def test_functions_and_containers_are_told_by_variables_that_have_an_owner(assem
         for each in container["Environment"]
     }
     of_a_run = {Variable.JOB, Variable.PLAN_URI, Variable.CANDIDATE, Variable.ROUND}
-    assert told == set(Variable) - set(PINNED) - of_a_run
+    assert told == set(Variable) - set(PINNED_VARIABLES) - of_a_run

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from evertrain.domain.events import OUTCOMES
+from evertrain.domain.events import OUTCOME_EVENTS
 from tests.infra.conftest import Assembly
 
 State = dict[str, Any]
@@ -80,7 +80,7 @@ def test_every_way_out_passes_exactly_one_finish(states: dict[str, State]) -> No
         assert len(finishes) == 1, way
         outcomes.add(states[finishes[0]]["Parameters"]["outcome"])
     # Whether what failed is only to wait for more rows is for the function to say.
-    assert outcomes | {"RetrainPostponed"} == {str(outcome) for outcome in OUTCOMES}
+    assert outcomes | {"RetrainPostponed"} == {str(outcome) for outcome in OUTCOME_EVENTS}
 
 
 def test_what_only_waits_for_more_rows_is_no_failed_execution(states: dict[str, State]) -> None:

@@ -4,7 +4,13 @@ import json
 import re
 from dataclasses import replace
 
-from evertrain.adapters.monitoring.metrics import OF_BATCH, OF_FEATURE, OF_MODEL, label_line, metric_lines
+from evertrain.adapters.monitoring.metrics import (
+    BATCH_DIMENSIONS,
+    FEATURE_DIMENSIONS,
+    MODEL_DIMENSIONS,
+    drift_metric_lines,
+    label_metric_line,
+)
 from evertrain.domain.landing.batches import FeedKind
 from evertrain.domain.store.labels import LabelledDay, LabelProgress
 from tests.builders.models import NOW, a_feature_drift, a_model, a_verdict, days
@@ -130,15 +136,15 @@ def test_every_dead_letter_queue_calls_a_person(assembly: Assembly) -> None:
 
 def test_each_model_s_drift_is_on_the_dashboard_under_the_names_that_the_monitor_tells(assembly: Assembly) -> None:
     verdict = replace(a_verdict(days_ago=1), model="flights", features=(a_feature_drift("wind_speed"),))
-    told = [json.loads(line) for line in metric_lines(verdict, stage="dev", source=FeedKind.FEATURES)]
+    told = [json.loads(line) for line in drift_metric_lines(verdict, stage="dev", source=FeedKind.FEATURES)]
     for name in ("PSI", "WassersteinNormalised"):
         assert name in told[1]
-        assert on_dashboard(assembly, name, {key: told[1][key] for key in OF_FEATURE})
+        assert on_dashboard(assembly, name, {key: told[1][key] for key in FEATURE_DIMENSIONS})
     alarms = [properties for _, properties in assembly.resources("AWS::CloudWatch::Alarm", "dashboard")]
     assert len(alarms) == 2
     for alarm in alarms:
         assert alarm["MetricName"] in told[0]
-        assert {entry["Name"] for entry in alarm["Dimensions"]} == set(OF_BATCH)
+        assert {entry["Name"] for entry in alarm["Dimensions"]} == set(BATCH_DIMENSIONS)
 
 
 def test_how_each_model_s_labels_come_in_is_on_the_dashboard_under_the_names_that_maintenance_tells(
@@ -151,14 +157,14 @@ def test_how_each_model_s_labels_come_in_is_on_the_dashboard_under_the_names_tha
         unmatched=0,
     )
     label = a_model().label
-    told = json.loads(label_line(progress, complete_to=NOW, label=label, model="flights", stage="dev"))
+    told = json.loads(label_metric_line(progress, complete_to=NOW, label=label, model="flights", stage="dev"))
     for name, title in (
         ("LabelCoverage", "flights: share of matured rows with a label"),
         ("LabelLatencyP95", "flights: 95% of labels came within (hours)"),
         ("LabelWatermarkAge", "flights: age of what labels are complete to (hours)"),
     ):
         assert name in told
-        assert on_dashboard(assembly, name, {key: told[key] for key in OF_MODEL})
+        assert on_dashboard(assembly, name, {key: told[key] for key in MODEL_DIMENSIONS})
         assert title in shown(assembly)
 
 

@@ -6,13 +6,13 @@ from botocore.exceptions import BotoCoreError, ClientError
 from evertrain.domain.errors import EvertrainError
 
 
-class NoAccount(EvertrainError):
+class NoAwsAccount(EvertrainError):
     """There are no credentials, or they are refused."""
 
 
 def account_id() -> str:
-    """Raises NoAccount."""
+    """Raises NoAwsAccount."""
     try:
         return str(boto3.client("sts").get_caller_identity()["Account"])
     except (BotoCoreError, ClientError) as error:
-        raise NoAccount(f"no AWS account to deploy to: {error}") from error
+        raise NoAwsAccount(f"no AWS account to deploy to: {error}") from error

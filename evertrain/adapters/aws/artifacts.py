@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
 
 
-class S3Artifacts:
+class S3ArtifactStore:
     """Reads any `s3://` URI that its client may read; writes to `bucket`."""
 
     def __init__(self, *, client: "S3Client", bucket: str) -> None:

@@ -24,5 +24,5 @@ def client(service: str) -> Any:
 
 @cache
 def short_timeout_client(service: str) -> Any:
-    """For what somebody waits for who does not need it: gives up after three seconds at most."""
+    """Fails fast, within three seconds at most. For calls that somebody waits for but can do without."""
     return boto3.client(service, config=_SHORT_TIMEOUTS)  # type: ignore[call-overload]  # as above

@@ -1,14 +1,14 @@
-"""The present: the machine's, or the replayed one of a stage that goes through history."""
+"""A stage's clock: the system's, or a replayed one where the stage replays history."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
 
 from evertrain.adapters.aws.dynamodb import Table, text
-from evertrain.adapters.aws.item_keys import REPLAY_CLOCK, sortable
+from evertrain.adapters.aws.item_keys import REPLAY_CLOCK, sortable_timestamp
 from evertrain.domain.errors import EvertrainError
 
 
-class NoReplayedPresent(EvertrainError):
+class ReplayClockNotSet(EvertrainError):
     """The stage's clock is a replayed one, and nobody has set it."""
 
 
@@ -24,20 +24,20 @@ class ReplayClock:
         self._table = table
 
     def now(self) -> datetime:
-        """Raises NoReplayedPresent."""
+        """Raises ReplayClockNotSet."""
         item = self._table.get(*REPLAY_CLOCK)
         if item is None:
-            raise NoReplayedPresent("this stage replays history, but its present has not been set: `evertrain demo`")
+            raise ReplayClockNotSet("this stage replays history, but its present has not been set: `evertrain demo`")
         return datetime.fromisoformat(item["moment"]["S"])
 
     def set(self, now: datetime) -> None:
-        """Never back: an earlier present than the one that is set is passed over."""
-        moment = text(sortable(now))
+        """Moves the clock forward. A time before the one that is set is ignored."""
+        moment = text(sortable_timestamp(now))
         self._table.update(
             *REPLAY_CLOCK, "SET moment = :now", "attribute_not_exists(moment) OR moment <= :now", now=moment
         )
 
 
-def clock_of(name: str, *, decisions: Callable[[], Table]) -> SystemClock | ReplayClock:
+def make_clock(name: str, *, decisions: Callable[[], Table]) -> SystemClock | ReplayClock:
     """The clock of a stage, as its setting names it. Only a replayed one asks for the decisions table."""
     return ReplayClock(table=decisions()) if name == "replay" else SystemClock()

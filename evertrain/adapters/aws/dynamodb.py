@@ -15,36 +15,40 @@ if TYPE_CHECKING:
 Item = Mapping[str, Any]
 """An item in DynamoDB's own notation, `{"name": {"S": "value"}}`."""
 
-ABSENT, PRESENT = f"attribute_not_exists({PARTITION_KEY})", f"attribute_exists({PARTITION_KEY})"
+ITEM_ABSENT, ITEM_PRESENT = f"attribute_not_exists({PARTITION_KEY})", f"attribute_exists({PARTITION_KEY})"
 
-LAST = "\uffff"
-"""After every text that keys are made of."""
+SORT_KEY_UPPER_BOUND = "\uffff"
+"""Sorts after any text in a key: the upper bound of a key range."""
 
-_PAUSES = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
+_MAX_BACKOFF_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6)
 """Seconds, at most, before each new attempt at a write that met another transaction."""
 
 
-def _pause(longest: float) -> None:
-    # Of any length up to it, or those who met once meet again.
-    time.sleep(random.uniform(0, longest))  # noqa: S311
+def _sleep_with_jitter(max_seconds: float) -> None:
+    # Full jitter: with equal waits the same writers would collide again.
+    time.sleep(random.uniform(0, max_seconds))  # noqa: S311
 
 
 class Table:
     """One table with the keys of `item_keys`; a value is kept as JSON in `document`. All reads are consistent."""
 
-    def __init__(self, *, client: "DynamoDBClient", name: str, pause: Callable[[float], None] = _pause) -> None:
+    def __init__(
+        self, *, client: "DynamoDBClient", name: str, pause: Callable[[float], None] = _sleep_with_jitter
+    ) -> None:
         self._client = client
         self.name = name
-        self._pause = pause
+        self._sleep_with_jitter = pause
 
     def get(self, pk: str, sk: str) -> Item | None:
         return self._client.get_item(TableName=self.name, Key=key(pk, sk), ConsistentRead=True).get("Item")
 
     def query(
-        self, pk: str, prefix: str, *, limit: int | None = None, since: str = "", before: str = LAST
+        self, pk: str, prefix: str, *, limit: int | None = None, since: str = "", before: str = SORT_KEY_UPPER_BOUND
     ) -> Iterator[Item]:
-        """Items of one partition whose sort key begins with `prefix`, the last key first. `since`, `before`: what
-        follows the prefix is not less than the one, and less than the other."""
+        """Items of one partition whose sort key begins with `prefix`, in descending order.
+
+        `since` and `before` bound what follows the prefix: at least `since`, less than `before`.
+        """
         pages = self._client.get_paginator("query").paginate(
             TableName=self.name,
             KeyConditionExpression=f"{PARTITION_KEY} = :pk AND {SORT_KEY} BETWEEN :since AND :before",
@@ -108,13 +112,13 @@ class Table:
 
     def _write(self, call: Callable[..., object], **request: Any) -> None:
         """Again after a pause where a transaction on one of the items was under way, which boto3 does not retry."""
-        for longest in _PAUSES:
+        for max_seconds in _MAX_BACKOFF_SECONDS:
             try:
                 call(**request)
             except ClientError as error:
-                if not _met_a_transaction(error):
+                if not _is_transaction_conflict(error):
                     raise
-                self._pause(longest)
+                self._sleep_with_jitter(max_seconds)
             else:
                 return
         call(**request)
@@ -128,7 +132,7 @@ class Table:
         return request
 
 
-def _met_a_transaction(error: ClientError) -> bool:
+def _is_transaction_conflict(error: ClientError) -> bool:
     reasons: list[Mapping[str, str]] = error.response.get("CancellationReasons", [])  # type: ignore[assignment]
     codes = {error.response["Error"]["Code"], *(reason.get("Code") for reason in reasons)}
     return not codes.isdisjoint({"TransactionConflictException", "TransactionConflict"})

@@ -27,7 +27,7 @@ class EventBridgeBus:
         """Raises EventsNotPublished; those before it may be out, so consumers bear repeats."""
         for start in range(0, len(events), _MAX_ENTRIES):
             some = events[start : start + _MAX_ENTRIES]
-            answer = self._client.put_events(
+            response = self._client.put_events(
                 Entries=[
                     {
                         "EventBusName": self._bus_name,
@@ -40,7 +40,7 @@ class EventBridgeBus:
             )
             refused = [
                 f"{event.name}: {entry['ErrorCode']} {entry.get('ErrorMessage', '')}".strip()
-                for event, entry in zip(some, answer["Entries"], strict=True)
+                for event, entry in zip(some, response["Entries"], strict=True)
                 if "ErrorCode" in entry
             ]
             if refused:

@@ -34,19 +34,19 @@ def model_partition(model: str) -> str:
 
 
 def group_partition(model: str, group: str) -> str:
-    """Of what a model's batches of one feature group are judged by."""
+    """The partition of the verdicts on one feature group's batches for one model."""
     return f"model#{model}#{group}"
 
 
-def sortable(moment: datetime) -> str:
+def sortable_timestamp(moment: datetime) -> str:
     """Text that sorts as the times do.
 
-    >>> sortable(datetime(2013, 4, 1, tzinfo=UTC))
+    >>> sortable_timestamp(datetime(2013, 4, 1, tzinfo=UTC))
     '2013-04-01T00:00:00.000000+00:00'
     """
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def timed(prefix: str, moment: datetime, name: str) -> str:
+def time_ordered_key(prefix: str, moment: datetime, name: str) -> str:
     """A sort key by which items come in the order of time; the name keeps those of one instant apart."""
-    return f"{prefix}{sortable(moment)}#{name}"
+    return f"{prefix}{sortable_timestamp(moment)}#{name}"

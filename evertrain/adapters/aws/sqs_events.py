@@ -1,4 +1,4 @@
-"""EventBridge events out of an SQS delivery: what fails goes back to the queue alone, and at last to its DLQ."""
+"""EventBridge events delivered by SQS. A record that fails goes back alone, and finally to the DLQ."""
 
 import json
 import logging

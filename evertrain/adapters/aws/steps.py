@@ -1,4 +1,4 @@
-"""A step for which a state machine asks a function: the payload names it, beside the step's own fields."""
+"""Runs the step that a state machine asks a function for. The payload names the step and holds its fields."""
 
 from collections.abc import Callable, Mapping
 from typing import Any

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from evertrain.adapters.aws.dynamodb import ABSENT, Table, key, number, text
+from evertrain.adapters.aws.dynamodb import ITEM_ABSENT, Table, key, number, text
 from evertrain.adapters.aws.item_keys import (
     DECISION,
     DECISION_BY_ID,
@@ -12,22 +12,22 @@ from evertrain.adapters.aws.item_keys import (
     OUTCOME_OF_DECISION,
     QUIET_DECISION,
     model_partition,
-    timed,
+    time_ordered_key,
 )
 from evertrain.adapters.documents import dump, load
 from evertrain.domain.deciding.decisions import Reason, RecordedDecision
 from evertrain.domain.training.outcomes import Outcome
 from evertrain.ports.decisions import LeaseHeld
 
-_FREE = f"{ABSENT} OR expires_at <= :now OR decision_id = :decision"
+_LEASE_IS_FREE = f"{ITEM_ABSENT} OR expires_at <= :now OR decision_id = :decision"
 
 
 class DynamoDBDecisionLog:
-    """`real_time` answers epoch seconds: a lease is about processes, also where history is replayed."""
+    """`wall_clock` returns epoch seconds. Leases concern running processes, so they use real time in replays too."""
 
-    def __init__(self, *, table: Table, real_time: Callable[[], float]) -> None:
+    def __init__(self, *, table: Table, wall_clock: Callable[[], float]) -> None:
         self._table = table
-        self._real_time = real_time
+        self._real_time = wall_clock
 
     def find(self, model: str, decision_id: str) -> RecordedDecision | None:
         item = self._table.get(model_partition(model), f"{DECISION_BY_ID}{decision_id}")
@@ -38,8 +38,10 @@ class DynamoDBDecisionLog:
         quiet = decision.decision.reason is Reason.NOTHING_TO_DO
         prefix = QUIET_DECISION if quiet else DECISION
         writes = [
-            self._table.put_request(key(pk, f"{DECISION_BY_ID}{decision.decision_id}") | document, ABSENT),
-            self._table.put_request(key(pk, timed(prefix, decision.decided_at, decision.decision_id)) | document),
+            self._table.put_request(key(pk, f"{DECISION_BY_ID}{decision.decision_id}") | document, ITEM_ABSENT),
+            self._table.put_request(
+                key(pk, time_ordered_key(prefix, decision.decided_at, decision.decision_id)) | document
+            ),
         ]
         if lease is not None:
             writes.append(self._lease_write(decision, lease))
@@ -50,8 +52,8 @@ class DynamoDBDecisionLog:
             raise LeaseHeld(f"a retraining of {decision.model} is running already")
         return False
 
-    def decisions(self, model: str, *, limit: int, with_quiet: bool = False) -> Sequence[RecordedDecision]:
-        prefixes = (DECISION, QUIET_DECISION) if with_quiet else (DECISION,)
+    def decisions(self, model: str, *, limit: int, include_quiet: bool = False) -> Sequence[RecordedDecision]:
+        prefixes = (DECISION, QUIET_DECISION) if include_quiet else (DECISION,)
         found = [
             load(RecordedDecision, item["document"]["S"])
             for prefix in prefixes
@@ -62,8 +64,10 @@ class DynamoDBDecisionLog:
     def record_outcome(self, outcome: Outcome) -> bool:
         pk, document = model_partition(outcome.model), {"document": text(dump(outcome))}
         refused = self._table.transact(
-            self._table.put_request(key(pk, f"{OUTCOME_OF_DECISION}{outcome.decision_id}") | document, ABSENT),
-            self._table.put_request(key(pk, timed(OUTCOME, outcome.ended_at, outcome.decision_id)) | document),
+            self._table.put_request(key(pk, f"{OUTCOME_OF_DECISION}{outcome.decision_id}") | document, ITEM_ABSENT),
+            self._table.put_request(
+                key(pk, time_ordered_key(OUTCOME, outcome.ended_at, outcome.decision_id)) | document
+            ),
         )
         return refused is None
 
@@ -82,13 +86,13 @@ class DynamoDBDecisionLog:
             "execution": text(""),  # the execution that the decision starts takes it over
             "expires_at": number(now + lease.total_seconds()),
         }
-        return self._table.put_request(item, _FREE, now=number(now), decision=text(decision.decision_id))
+        return self._table.put_request(item, _LEASE_IS_FREE, now=number(now), decision=text(decision.decision_id))
 
 
 class DynamoDBLeases:
-    def __init__(self, *, table: Table, real_time: Callable[[], float]) -> None:
+    def __init__(self, *, table: Table, wall_clock: Callable[[], float]) -> None:
         self._table = table
-        self._real_time = real_time
+        self._real_time = wall_clock
 
     def acquire(self, model: str, *, decision_id: str, execution: str, duration: timedelta) -> None:
         now = self._real_time()
@@ -96,7 +100,8 @@ class DynamoDBLeases:
             model_partition(model),
             LEASE,
             "SET decision_id = :decision, execution = :execution, expires_at = :expires",
-            f"{ABSENT} OR expires_at <= :now OR (decision_id = :decision AND execution IN (:nobody, :execution))",
+            f"{ITEM_ABSENT} OR expires_at <= :now"
+            " OR (decision_id = :decision AND execution IN (:nobody, :execution))",
             decision=text(decision_id),
             execution=text(execution),
             nobody=text(""),

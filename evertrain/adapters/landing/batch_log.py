@@ -5,7 +5,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from evertrain.adapters.aws.dynamodb import ABSENT, LAST, PRESENT, Item, Table, key, number, text
+from evertrain.adapters.aws.dynamodb import (
+    ITEM_ABSENT,
+    ITEM_PRESENT,
+    SORT_KEY_UPPER_BOUND,
+    Item,
+    Table,
+    key,
+    number,
+    text,
+)
 from evertrain.adapters.aws.item_keys import (
     BATCH,
     PARTITION_KEY,
@@ -18,8 +27,8 @@ from evertrain.adapters.aws.item_keys import (
     feed_partition,
     group_partition,
     model_partition,
-    sortable,
-    timed,
+    sortable_timestamp,
+    time_ordered_key,
 )
 from evertrain.adapters.documents import dump, load
 from evertrain.domain.landing.batches import Batch, Feed, Quarantine
@@ -27,9 +36,9 @@ from evertrain.domain.monitoring.drift import DriftVerdict
 
 
 class DynamoDBBatchLog:
-    """Quarantines in a row are counted in the order of recording, which need not be that of landing.
+    """Counts consecutive quarantines in the order of recording, which may differ from the order of landing.
 
-    A batch and its verdicts are one transaction, so a feed may be judged for 97 models.
+    A batch and its verdicts are one transaction, so one feed can be judged for at most 97 models.
     """
 
     def __init__(self, *, table: Table) -> None:
@@ -37,20 +46,20 @@ class DynamoDBBatchLog:
 
     def find(self, feed: Feed | None, batch_id: str) -> Batch | Quarantine | None:
         item = self._item(feed, batch_id)
-        return None if item is None or "released" in item else _recorded(item)
+        return None if item is None or "released" in item else _load_recorded(item)
 
     def record(self, batch: Batch, verdicts: Sequence[DriftVerdict]) -> bool:
         pk, models = feed_partition(batch.feed), [verdict.model for verdict in verdicts]
         refused = self._table.transact(
             self._table.put_request(
                 _batch_item(pk, batch.batch_id, "batch", batch, models),
-                f"{ABSENT} OR released = :yes",
+                f"{ITEM_ABSENT} OR released = :yes",
                 yes={"BOOL": True},
             ),
             self._table.put_request(_pointer(pk, batch.event_time_min, pk, batch.batch_id)),
             self._table.update_request(pk, STATE, "SET quarantined_in_a_row = :zero", zero=number(0)),
             *(
-                self._table.put_request(_verdict_key(verdict.model, batch) | {"document": _packed(verdict)})
+                self._table.put_request(_verdict_key(verdict.model, batch) | {"document": _compressed(verdict)})
                 for verdict in verdicts
             ),
         )
@@ -59,7 +68,7 @@ class DynamoDBBatchLog:
     def record_quarantine(self, quarantine: Quarantine) -> bool:
         pk, batch_id = feed_partition(quarantine.feed), quarantine.batch_id
         writes = [
-            self._table.put_request(_batch_item(pk, batch_id, "quarantine", quarantine), ABSENT),
+            self._table.put_request(_batch_item(pk, batch_id, "quarantine", quarantine), ITEM_ABSENT),
             self._table.put_request(_pointer(QUARANTINE, quarantine.quarantined_at, pk, batch_id)),
         ]
         if quarantine.feed is not None:
@@ -89,7 +98,7 @@ class DynamoDBBatchLog:
             feed_partition(feed),
             f"{BATCH}{batch_id}",
             "SET published = :yes",
-            PRESENT,
+            ITEM_PRESENT,
             yes={"BOOL": True},
         )
 
@@ -102,16 +111,16 @@ class DynamoDBBatchLog:
             feed_partition(feed),
             f"{BATCH}{batch_id}",
             "SET committed = :yes",
-            PRESENT,
+            ITEM_PRESENT,
             yes={"BOOL": True},
         )
 
     def verdicts(self, model: str, group: str, *, limit: int) -> Sequence[DriftVerdict]:
         return [_verdict(item) for item in self._table.query(group_partition(model, group), VERDICT, limit=limit)]
 
-    def verdicts_of(self, feed: Feed, batch_id: str) -> Sequence[DriftVerdict]:
+    def batch_verdicts(self, feed: Feed, batch_id: str) -> Sequence[DriftVerdict]:
         item = self._item(feed, batch_id)
-        batch = _recorded(item) if item else None
+        batch = _load_recorded(item) if item else None
         if item is None or not isinstance(batch, Batch):
             return []
         keys = [_verdict_key(model["S"], batch) for model in item["models"]["L"]]
@@ -125,30 +134,31 @@ class DynamoDBBatchLog:
             feed_partition(feed),
             TIME,
             limit=limit,
-            since=sortable(since) if since else "",
-            # No key is a time alone, so the end itself is never met.
-            before=sortable(before) if before else LAST,
+            since=sortable_timestamp(since) if since else "",
+            # A key always continues after the time, so `before` itself is excluded.
+            before=sortable_timestamp(before) if before else SORT_KEY_UPPER_BOUND,
         )
-        found = [self._pointed(item) for item in pointers]
+        found = [self._follow_pointer(item) for item in pointers]
         return [batch for batch in found if isinstance(batch, Batch)]
 
-    def record_requests(self, verdict: DriftVerdict, *, feed: Feed) -> bool:
+    def record_request_verdict(self, verdict: DriftVerdict, *, feed: Feed) -> bool:
         pk, model = feed_partition(feed), model_partition(verdict.model)
         item = key(pk, f"{BATCH}{verdict.batch_id}") | {
             "kind": text("requests"),
             "published": {"BOOL": False},
         }
-        listed = key(model, timed(REQUESTS, verdict.event_time_max, verdict.batch_id))
+        listed = key(model, time_ordered_key(REQUESTS, verdict.event_time_max, verdict.batch_id))
         refused = self._table.transact(
-            self._table.put_request(item, ABSENT), self._table.put_request(listed | {"document": _packed(verdict)})
+            self._table.put_request(item, ITEM_ABSENT),
+            self._table.put_request(listed | {"document": _compressed(verdict)}),
         )
         return refused is None
 
-    def requests(self, model: str, *, limit: int) -> Sequence[DriftVerdict]:
+    def request_verdicts(self, model: str, *, limit: int) -> Sequence[DriftVerdict]:
         return [_verdict(item) for item in self._table.query(model_partition(model), REQUESTS, limit=limit)]
 
     def quarantines(self, *, limit: int) -> Sequence[Quarantine]:
-        found = [self._pointed(item) for item in self._table.query(QUARANTINE, TIME, limit=limit)]
+        found = [self._follow_pointer(item) for item in self._table.query(QUARANTINE, TIME, limit=limit)]
         return [quarantine for quarantine in found if isinstance(quarantine, Quarantine)]
 
     def consecutive_quarantines(self, feed: Feed) -> int:
@@ -158,9 +168,9 @@ class DynamoDBBatchLog:
     def _item(self, feed: Feed | None, batch_id: str) -> Item | None:
         return self._table.get(feed_partition(feed), f"{BATCH}{batch_id}")
 
-    def _pointed(self, pointer: Item) -> Batch | Quarantine | None:
+    def _follow_pointer(self, pointer: Item) -> Batch | Quarantine | None:
         item = self._table.get(pointer["of_pk"]["S"], pointer["of_sk"]["S"])
-        return _recorded(item) if item else None
+        return _load_recorded(item) if item else None
 
 
 def _batch_item(pk: str, batch_id: str, kind: str, value: Batch | Quarantine, models: Sequence[str] = ()) -> Item:
@@ -173,8 +183,8 @@ def _batch_item(pk: str, batch_id: str, kind: str, value: Batch | Quarantine, mo
 
 
 def _pointer(pk: str, moment: datetime, of_pk: str, batch_id: str) -> Item:
-    """Orders what is stored by content by time; the value itself has one place."""
-    return key(pk, timed(TIME, moment, batch_id)) | {
+    """An index entry ordered by time. Batches are keyed by content; this points to the only copy of the value."""
+    return key(pk, time_ordered_key(TIME, moment, batch_id)) | {
         "of_pk": text(of_pk),
         "of_sk": text(f"{BATCH}{batch_id}"),
     }
@@ -183,16 +193,16 @@ def _pointer(pk: str, moment: datetime, of_pk: str, batch_id: str) -> Item:
 def _verdict_key(model: str, batch: Batch) -> dict[str, Any]:
     return key(
         group_partition(model, batch.feed.name),
-        timed(VERDICT, batch.event_time_min, batch.batch_id),
+        time_ordered_key(VERDICT, batch.event_time_min, batch.batch_id),
     )
 
 
-def _recorded(item: Item) -> Batch | Quarantine:
+def _load_recorded(item: Item) -> Batch | Quarantine:
     document = item["document"]["S"]
     return load(Batch, document) if item["kind"]["S"] == "batch" else load(Quarantine, document)
 
 
-def _packed(verdict: DriftVerdict) -> dict[str, Any]:
+def _compressed(verdict: DriftVerdict) -> dict[str, Any]:
     """Compressed, about ten times smaller: an item holds 400 KB, and a verdict on 500 features would not fit."""
     return {"B": zlib.compress(dump(verdict), 6)}
 

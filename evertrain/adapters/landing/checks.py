@@ -1,4 +1,5 @@
-"""Each column of a landed batch against what its feed declares: cast to the stored type, and every fault named."""
+"""Checks each column of a landed batch against its feed's declaration: casts it to the stored type, names every
+fault."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -11,7 +12,7 @@ import pyarrow.compute as pc
 
 from evertrain.adapters.store.schema import PLAIN_TIMESTAMP
 from evertrain.domain.landing.batches import Fault
-from evertrain.domain.landing.feeds import CLOCK_SKEW, EARLIEST, EVENT_TIME, FeedSchema
+from evertrain.domain.landing.feeds import CLOCK_SKEW, EVENT_TIME, MIN_EVENT_TIME, FeedSchema
 from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.tables.columns import TIMESTAMP
 
@@ -44,23 +45,23 @@ class ColumnChecker:
     def check(self, raw: pa.Table, *, first_row: int = 0) -> CheckedColumns:
         """Of a part of a batch; `first_row`: how many rows came before it."""
         checked = CheckedColumns(place=f" (rows from {first_row + 1:,} on)" if first_row else "")
-        self._column(raw, checked, self.schema.key, self._as_key, stored_as=self.schema.key)
-        self._column(raw, checked, self.schema.landed_event_time, self._as_time, stored_as=EVENT_TIME)
+        self._check_column(raw, checked, self.schema.key, self._as_key, stored_as=self.schema.key)
+        self._check_column(raw, checked, self.schema.event_time_column, self._as_time, stored_as=EVENT_TIME)
         for column in self.schema.columns:
             convert = {
                 FeatureKind.NUMERIC: self._as_number,
-                FeatureKind.BOOLEAN: self._as_flag,
+                FeatureKind.BOOLEAN: self._as_boolean,
                 FeatureKind.CATEGORICAL: self._as_text,
                 FeatureKind.TIMESTAMP: self._as_time,
             }[column.kind]
-            self._column(raw, checked, column.name, convert, stored_as=column.name, nullable=column.nullable)
+            self._check_column(raw, checked, column.name, convert, stored_as=column.name, nullable=column.nullable)
             if column.name in checked.columns:
-                self._values(checked, column)
-        self._times(checked)
-        self._duplicates(checked)
+                self._check_values(checked, column)
+        self._check_event_times(checked)
+        self._check_duplicates(checked)
         return checked
 
-    def _column(
+    def _check_column(
         self,
         raw: pa.Table,
         checked: CheckedColumns,
@@ -73,18 +74,18 @@ class ColumnChecker:
         times = raw.column_names.count(name)
         if not times:
             there = ", ".join(raw.column_names[:20])
-            _fault(checked, "missing_column", name, f"{name}: the column is missing; there are {there}")
+            _add_fault(checked, "missing_column", name, f"{name}: the column is missing; there are {there}")
             return
         if times > 1:
-            _fault(checked, "duplicate_column", name, f"{name}: the column is there {times} times")
+            _add_fault(checked, "duplicate_column", name, f"{name}: the column is there {times} times")
             return
         try:
             values = convert(raw[name])
         except _WrongType as wrong:
-            _fault(checked, wrong.code, name, f"{name}: {wrong}")
+            _add_fault(checked, wrong.code, name, f"{name}: {wrong}")
             return
         if not nullable and values.null_count:
-            _fault(checked, "null", name, f"{name}: {values.null_count} of {len(values)} rows have none")
+            _add_fault(checked, "null", name, f"{name}: {values.null_count} of {len(values)} rows have none")
         checked.columns[stored_as] = values
 
     # --- what a column's kind takes -------------------------------------------------------------
@@ -103,8 +104,8 @@ class ColumnChecker:
 
     def _as_number(self, values: Values) -> Values:
         if self.is_text or pa.types.is_null(values.type):
-            return _read(values, pa.float64(), "a number")
-        if self.schema.binary and pa.types.is_boolean(values.type):
+            return _parse_text(values, pa.float64(), "a number")
+        if self.schema.is_binary and pa.types.is_boolean(values.type):
             return pc.cast(pc.cast(values, pa.int8()), pa.float64())
         if not (
             pa.types.is_integer(values.type) or pa.types.is_floating(values.type) or pa.types.is_decimal(values.type)
@@ -114,74 +115,78 @@ class ColumnChecker:
         # NaN is how data frames write what is missing.
         return pc.if_else(pc.is_nan(numbers), pa.scalar(None, pa.float64()), numbers)
 
-    def _as_flag(self, values: Values) -> Values:
+    def _as_boolean(self, values: Values) -> Values:
         if not self.is_text:
             if pa.types.is_boolean(values.type) or pa.types.is_null(values.type):
                 return pc.cast(values, pa.bool_())
             raise _WrongType(f"must be true or false, not {values.type}")
         known = pc.is_in(values, pa.array([*_TRUE, *_FALSE]))
-        _refuse_others(values, known, "true or false")
+        _require_known(values, known, "true or false")
         return pc.if_else(pc.is_valid(values), pc.is_in(values, pa.array(_TRUE)), pa.scalar(None, pa.bool_()))
 
     def _as_time(self, values: Values) -> Values:
         if self.is_text:
             # Data frames write nanoseconds, with a zone or without.
-            values = _read(values, pa.timestamp("ns", tz="UTC"), "an ISO 8601 time", or_else=pa.timestamp("ns"))
+            values = _parse_text(
+                values, pa.timestamp("ns", tz="UTC"), "an ISO 8601 time", fallback=pa.timestamp("ns")
+            )
         if not (pa.types.is_timestamp(values.type) or pa.types.is_null(values.type)):
             raise _WrongType(f"must be a timestamp, not {values.type}")
         # Fractions of a microsecond are cut, an overflow is not wrapped round.
         try:
             if pa.types.is_timestamp(values.type) and values.type.tz is None:
-                values = self._in_utc(values)
+                values = self._to_utc(values)
             return pc.cast(values, options=pc.CastOptions(TIMESTAMP, allow_time_truncate=True))
         except pa.ArrowInvalid as error:
             raise _WrongType("must be times that microseconds can count") from error
 
-    def _in_utc(self, values: Values) -> Values:
-        """Of times without a zone. A column without any value has none that could be misread."""
+    def _to_utc(self, values: Values) -> Values:
+        """Converts times without a zone. A column without any value passes: nothing in it could be misread."""
         offset = self.schema.utc_offset
         if offset is None and values.null_count < len(values):
             example = _seconds_as_text(values.drop_null().slice(0, 1))[0].as_py()
             remedy = "write them with one"
             if self.schema.group:
                 remedy += f", or declare time_zone in features/{self.schema.group}.toml"
-            raise _ZoneMissing(f"times without a zone, such as {example}; {remedy}")
+            raise _TimeZoneMissing(f"times without a zone, such as {example}; {remedy}")
         times = pc.cast(values, options=pc.CastOptions(PLAIN_TIMESTAMP, allow_time_truncate=True))
         return pc.subtract_checked(times, pa.scalar(offset, pa.duration("us"))) if offset else times
 
     # --- what values must hold to ---------------------------------------------------------------
 
-    def _values(self, checked: CheckedColumns, column: Column) -> None:
+    def _check_values(self, checked: CheckedColumns, column: Column) -> None:
         values = checked.columns[column.name]
         if column.kind is FeatureKind.TIMESTAMP:
-            self._not_too_early(checked, column.name)
+            self._check_earliest(checked, column.name)
         if not pa.types.is_floating(values.type):
             return
-        self._where(checked, column.name, "not_finite", pc.invert(pc.is_finite(values)), "are not finite")
+        self._add_fault_where(checked, column.name, "not_finite", pc.invert(pc.is_finite(values)), "are not finite")
         if column.minimum is not None:
             description = f"are below the minimum {column.minimum:g}"
-            self._where(checked, column.name, "out_of_range", pc.less(values, column.minimum), description)
+            self._add_fault_where(checked, column.name, "out_of_range", pc.less(values, column.minimum), description)
         if column.maximum is not None:
             description = f"are above the maximum {column.maximum:g}"
-            self._where(checked, column.name, "out_of_range", pc.greater(values, column.maximum), description)
-        if self.schema.binary:
+            self._add_fault_where(
+                checked, column.name, "out_of_range", pc.greater(values, column.maximum), description
+            )
+        if self.schema.is_binary:
             # Not `is_in`: to it -0.0 is another number than 0.0.
             other = pc.and_(pc.not_equal(values, 0.0), pc.not_equal(values, 1.0))
-            self._where(checked, column.name, "out_of_range", other, "are neither 0 nor 1")
+            self._add_fault_where(checked, column.name, "out_of_range", other, "are neither 0 nor 1")
 
-    def _times(self, checked: CheckedColumns) -> None:
+    def _check_event_times(self, checked: CheckedColumns) -> None:
         if EVENT_TIME in checked.columns:
-            self._not_too_early(checked, EVENT_TIME)
+            self._check_earliest(checked, EVENT_TIME)
             latest = pa.scalar(self.now + CLOCK_SKEW, TIMESTAMP)
             late = pc.greater(checked.columns[EVENT_TIME], latest)
             description = f"are in the future; it is {self.now:%Y-%m-%d %H:%M} UTC"
-            self._where(checked, EVENT_TIME, "future_event_time", late, description)
+            self._add_fault_where(checked, EVENT_TIME, "future_event_time", late, description)
 
-    def _not_too_early(self, checked: CheckedColumns, name: str) -> None:
-        early = pc.less(checked.columns[name], pa.scalar(EARLIEST, TIMESTAMP))
-        self._where(checked, name, "out_of_range", early, f"are before {EARLIEST.year}")
+    def _check_earliest(self, checked: CheckedColumns, name: str) -> None:
+        early = pc.less(checked.columns[name], pa.scalar(MIN_EVENT_TIME, TIMESTAMP))
+        self._add_fault_where(checked, name, "out_of_range", early, f"are before {MIN_EVENT_TIME.year}")
 
-    def _where(self, checked: CheckedColumns, name: str, code: str, bad: Values, description: str) -> None:
+    def _add_fault_where(self, checked: CheckedColumns, name: str, code: str, bad: Values, description: str) -> None:
         count = pc.sum(bad).as_py() or 0
         if count:
             values = checked.columns[name].filter(pc.fill_null(bad, False))
@@ -189,35 +194,37 @@ class ColumnChecker:
             is_time = pa.types.is_timestamp(values.type)
             example = (_seconds_as_text(values) if is_time else values)[0].as_py()
             message = f"{name}: {count} of {len(bad)} values {description}, such as {example}"
-            _fault(checked, code, name, message)
+            _add_fault(checked, code, name, message)
 
-    def _duplicates(self, checked: CheckedColumns) -> None:
+    def _check_duplicates(self, checked: CheckedColumns) -> None:
         if self.schema.key not in checked.columns or EVENT_TIME not in checked.columns:
             return
         keys = pa.table({name: checked.columns[name] for name in (self.schema.key, EVENT_TIME)})
-        twice = _duplicated(keys, keys.column_names)
+        twice = _find_repeated(keys, keys.column_names)
         if not twice.num_rows:
             return
         if self.schema.label:
-            self._labels_again(checked, keys)
+            self._check_repeated_labels(checked, keys)
             return
         fault = duplicate_fault(self.schema.key, twice.num_rows)
         example = twice[self.schema.key][0].as_py()
-        _fault(checked, fault.code, fault.column, f"{fault.message}, such as {example}")
+        _add_fault(checked, fault.code, fault.column, f"{fault.message}, such as {example}")
 
-    def _labels_again(self, checked: CheckedColumns, keys: pa.Table) -> None:
-        """The same label again is one label: one is kept. Which of two others is meant, nobody can tell; later files
-        correct earlier ones."""
+    def _check_repeated_labels(self, checked: CheckedColumns, keys: pa.Table) -> None:
+        """Repeats of one label are reduced to one. Two different labels are a fault: nobody can tell which is meant.
+
+        This concerns one file only. A later file corrects an earlier one.
+        """
         label = self.schema.label
         if label not in checked.columns:
             return
         labelled = keys.append_column(label, checked.columns[label])
         different = labelled.group_by(labelled.column_names).aggregate([])
-        several = _duplicated(different, keys.column_names)
+        several = _find_repeated(different, keys.column_names)
         if several.num_rows:
             fault = contradiction_fault(label, several.num_rows)
             example = several[self.schema.key][0].as_py()
-            _fault(checked, fault.code, fault.column, f"{fault.message}, such as {example}")
+            _add_fault(checked, fault.code, fault.column, f"{fault.message}, such as {example}")
         else:
             checked.columns = {name: different[name] for name in different.column_names}
 
@@ -248,7 +255,7 @@ def missing_faults(missing: Mapping[str, int], rows: int, schema: FeedSchema) ->
             yield Fault(code="too_many_missing", column=column.name, message=f"{column.name}: {description}")
 
 
-def _duplicated(rows: pa.Table, names: list[str]) -> pa.Table:
+def _find_repeated(rows: pa.Table, names: list[str]) -> pa.Table:
     """The values of these columns that are there more than once."""
     counted = rows.group_by(names).aggregate([([], "count_all")])
     return counted.filter(pc.greater(counted["count_all"], 1))
@@ -260,24 +267,24 @@ class _WrongType(Exception):
     code = "wrong_type"
 
 
-class _ZoneMissing(_WrongType):
-    """Nobody says of which clock the column's times are."""
+class _TimeZoneMissing(_WrongType):
+    """The times have no zone, and the feed's group declares none."""
 
     code = "time_zone_missing"
 
 
-def _read(values: Values, wanted: Any, description: str, *, or_else: Any = None) -> Values:
+def _parse_text(values: Values, wanted: Any, description: str, *, fallback: Any = None) -> Values:
     """Text as the wanted type, or else as another one. Names a value that cannot be read."""
-    for reading in filter(None, (wanted, or_else)):
+    for reading in filter(None, (wanted, fallback)):
         with suppress(pa.ArrowInvalid):
             return pc.cast(values, reading)
     for value in values.drop_null().unique().to_pylist():
-        if not _reads(value, wanted, or_else):
+        if not _can_parse(value, wanted, fallback):
             raise _WrongType(f"must be {description}, not {value!r}")
     raise _WrongType(f"must be {description} in one form, but some rows have a time zone and some have none")
 
 
-def _reads(value: str, *readings: Any) -> bool:
+def _can_parse(value: str, *readings: Any) -> bool:
     for reading in filter(None, readings):
         with suppress(pa.ArrowInvalid):
             pc.cast(pa.array([value]), reading)
@@ -285,7 +292,7 @@ def _reads(value: str, *readings: Any) -> bool:
     return False
 
 
-def _refuse_others(values: Values, known: Values, description: str) -> None:
+def _require_known(values: Values, known: Values, description: str) -> None:
     others = values.filter(pc.and_(pc.is_valid(values), pc.invert(known)))
     if len(others):
         raise _WrongType(f"must be {description}, not {others[0].as_py()!r}")
@@ -295,7 +302,7 @@ def _seconds_as_text(times: Values) -> Values:
     return pc.cast(pc.cast(pc.cast(times, PLAIN_TIMESTAMP), pa.timestamp("s"), safe=False), pa.string())
 
 
-def _fault(checked: CheckedColumns, code: str, column: str, message: str) -> None:
+def _add_fault(checked: CheckedColumns, code: str, column: str, message: str) -> None:
     message += checked.place
     shown = message if len(message) <= _MAX_MESSAGE_LENGTH else f"{message[: _MAX_MESSAGE_LENGTH - 1]}…"
     checked.faults.append(Fault(code=code, column=column, message=shown))

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from mypy_boto3_sqs import SQSClient
 
 
-class SqsLabelReports:
-    """Implements `ports.messages.LabelReports`."""
+class SqsLabelReportQueue:
+    """Implements `ports.messages.LabelReportQueue`."""
 
     def __init__(self, *, client: "SQSClient", queue_url: str) -> None:
         self._client = client
@@ -33,13 +33,16 @@ def read_report(message: str) -> LabelReport:
 
 
 def label_file(schema: FeedSchema, labels: Sequence[tuple[LabelReport, ReportedLabel]]) -> bytes:
-    """With the report's id beside each label: the same label reported anew, after another one, is another batch."""
+    """A Parquet file of the labels, with the report's id beside each.
+
+    The id makes a label that is reported again, after a different one, a new batch.
+    """
     table = pa.table(
         {
             # First: where a group's key has this name, the key is meant.
             "report_id": pa.array([report.report_id for report, _ in labels], pa.string()),
             schema.key: pa.array([label.key for _, label in labels], pa.string()),
-            schema.landed_event_time: pa.array([label.event_time for _, label in labels], TIMESTAMP),
+            schema.event_time_column: pa.array([label.event_time for _, label in labels], TIMESTAMP),
             schema.label: pa.array([label.value for _, label in labels], pa.float64()),
         }
     )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from botocore.exceptions import ClientError
 
-from evertrain.adapters.landing.temporary_files import temporary_file
+from evertrain.adapters.landing.temporary_files import open_temporary_file
 from evertrain.domain.landing.batches import LandedObject
 from evertrain.ports.batches import ObjectGone
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from mypy_boto3_s3 import S3Client
     from mypy_boto3_s3.type_defs import HeadObjectOutputTypeDef
 
-_CHUNK = 1 << 20
+_CHUNK_BYTES = 1 << 20
 
 LANDED_AT = "landed-at"
-"""Metadata of an object that is landed again: it is known from when it landed first."""
+"""Metadata of an object that is landed again: when it landed first, from which time it counts as known."""
 
 
 class S3LandingZone:
@@ -29,8 +29,8 @@ class S3LandingZone:
 
     def read(self, landed: LandedObject) -> BinaryIO:
         body = self._get(landed)
-        file = temporary_file()
-        shutil.copyfileobj(body, file, _CHUNK)
+        file = open_temporary_file()
+        shutil.copyfileobj(body, file, _CHUNK_BYTES)
         file.seek(0)
         return file
 
@@ -43,17 +43,19 @@ class S3LandingZone:
         return min(found["LastModified"], datetime.fromisoformat(earlier)) if earlier else found["LastModified"]
 
     def chunks(self, landed: LandedObject) -> Iterator[bytes]:
-        yield from self._get(landed).iter_chunks(_CHUNK)
+        yield from self._get(landed).iter_chunks(_CHUNK_BYTES)
 
-    def read_spans(self, landed: LandedObject, *spans: tuple[int, int]) -> BinaryIO:
+    def read_ranges(self, landed: LandedObject, *ranges: tuple[int, int]) -> BinaryIO:
         size = self.size(landed)
-        # Never spooled: what is not written takes no space on a disk.
+        # A sparse file, not a spooled one: ranges that are not written take no disk space.
         file = cast("BinaryIO", TemporaryFile())  # noqa: SIM115  # its user closes it
         try:
             file.truncate(size)
-            for offset, length in spans:
+            for offset, length in ranges:
                 file.seek(offset)
-                shutil.copyfileobj(self._get(landed, Range=f"bytes={offset}-{offset + length - 1}"), file, _CHUNK)
+                shutil.copyfileobj(
+                    self._get(landed, Range=f"bytes={offset}-{offset + length - 1}"), file, _CHUNK_BYTES
+                )
             file.seek(0)
         except BaseException:
             file.close()
@@ -66,16 +68,16 @@ class S3LandingZone:
         except ClientError as error:
             if error.response["Error"]["Code"] not in ("404", "NoSuchKey"):
                 raise
-            raise _gone(landed) from error
+            raise _object_gone(landed) from error
 
     def _get(self, landed: LandedObject, **options: Any) -> "StreamingBody":
         try:
             return self._client.get_object(Bucket=landed.bucket, Key=landed.key, **options)["Body"]
         except self._client.exceptions.NoSuchKey as error:
-            raise _gone(landed) from error
+            raise _object_gone(landed) from error
 
 
-class S3Landing:
+class S3LandingWriter:
     def __init__(self, *, client: "S3Client", bucket: str) -> None:
         self._client = client
         self._bucket = bucket
@@ -84,5 +86,5 @@ class S3Landing:
         self._client.put_object(Bucket=self._bucket, Key=key, Body=body)
 
 
-def _gone(landed: LandedObject) -> ObjectGone:
+def _object_gone(landed: LandedObject) -> ObjectGone:
     return ObjectGone(f"s3://{landed.bucket}/{landed.key} is gone")

@@ -8,25 +8,27 @@ import numpy as np
 
 from evertrain.adapters.documents import dump, load
 from evertrain.domain.deployment.prefixes import ArtifactPrefix
-from evertrain.domain.landing.large_batches import CheckedPart, Split
-from evertrain.ports.artifacts import ArtifactNotFound, Artifacts
+from evertrain.domain.landing.large_batches import BatchSplit, CheckedPart
+from evertrain.ports.artifacts import ArtifactNotFound, ArtifactStore
 from evertrain.ports.parts import PartMissing
 
 
-class S3Parts:
+class S3PartStore:
     """`root`: the URI of the artifacts' bucket."""
 
-    def __init__(self, *, artifacts: Artifacts, root: str) -> None:
+    def __init__(self, *, artifacts: ArtifactStore, root: str) -> None:
         self._artifacts = artifacts
         self._root = root
 
-    def put_split(self, split: Split) -> str:
+    def put_split(self, split: BatchSplit) -> str:
         return self._artifacts.put_named(dump(split), key=f"{ArtifactPrefix.PARTS}/{split.batch_id}/split.json")
 
-    def split(self, uri: str) -> Split:
-        return load(Split, self._artifacts.get(uri))
+    def split(self, uri: str) -> BatchSplit:
+        return load(BatchSplit, self._artifacts.get(uri))
 
-    def put(self, split: Split, index: int, part: CheckedPart, *, sketches: Mapping[str, bytes], keys: Any) -> None:
+    def put(
+        self, split: BatchSplit, index: int, part: CheckedPart, *, sketches: Mapping[str, bytes], keys: Any
+    ) -> None:
         name = _name(split, index)
         for model, sketch in sketches.items():
             self._artifacts.put_named(sketch, key=f"{name}.{model}.sketch")
@@ -36,24 +38,24 @@ class S3Parts:
         # Last: where this one is, the others are.
         self._artifacts.put_named(dump(part), key=f"{name}.json")
 
-    def part(self, split: Split, index: int) -> CheckedPart:
+    def part(self, split: BatchSplit, index: int) -> CheckedPart:
         try:
             return load(CheckedPart, self._get(split, index, ".json"))
         except ArtifactNotFound as error:
             raise PartMissing(f"part {index} of batch {split.batch_id} has not been checked") from error
 
-    def sketch(self, split: Split, index: int, model: str) -> bytes | None:
+    def sketch(self, split: BatchSplit, index: int, model: str) -> bytes | None:
         try:
             return self._get(split, index, f".{model}.sketch")
         except ArtifactNotFound:
             return None
 
-    def keys(self, split: Split, index: int) -> Any:
+    def keys(self, split: BatchSplit, index: int) -> Any:
         return np.load(io.BytesIO(self._get(split, index, ".keys")), allow_pickle=False)
 
-    def _get(self, split: Split, index: int, suffix: str) -> bytes:
+    def _get(self, split: BatchSplit, index: int, suffix: str) -> bytes:
         return self._artifacts.get(f"{self._root}/{_name(split, index)}{suffix}")
 
 
-def _name(split: Split, index: int) -> str:
+def _name(split: BatchSplit, index: int) -> str:
     return f"{ArtifactPrefix.PARTS}/{split.batch_id}/{index:05d}"

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from evertrain.adapters.store.schema import stored_schema
-from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_AT, schema_of_predictions
+from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_AT, prediction_schema
 from evertrain.domain.landing.predictions import MODEL_VERSION, PREDICTION, PREDICTION_ID, AnsweredRequest
 from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.domain.project.model import ModelSpec
@@ -16,7 +16,7 @@ from evertrain.scoring.rows import read_time
 
 def prediction_file(spec: ModelSpec, answered: Sequence[AnsweredRequest]) -> bytes:
     """Equal requests give equal bytes. A feature that a request's version did not have is missing."""
-    stored = stored_schema(schema_of_predictions(spec))
+    stored = stored_schema(prediction_schema(spec))
     schema = stored.remove(stored.get_field_index(INGESTED_AT))
     columns = {
         PREDICTION_ID: [name for each in answered for name in each.row_ids],

@@ -37,23 +37,23 @@ class SqsPredictionLog:
 
     def put(self, answered: AnsweredRequest) -> None:
         """Raises RowTooLarge, and botocore's errors."""
-        for message in packed(answered):
+        for message in encode_messages(answered):
             self._client.send_message(QueueUrl=self._queue_url, MessageBody=message)
 
 
-def packed(answered: AnsweredRequest, *, largest: int = MAX_MESSAGE_LENGTH) -> Iterator[str]:
+def encode_messages(answered: AnsweredRequest, *, max_length: int = MAX_MESSAGE_LENGTH) -> Iterator[str]:
     """As messages of at most so many characters. Raises RowTooLarge."""
     message = base64.b64encode(zlib.compress(_document(answered), 1)).decode()
-    if len(message) <= largest:
+    if len(message) <= max_length:
         yield message
     elif len(answered.rows) == 1:
         raise RowTooLarge(f"prediction {answered.prediction_id}: a row of {len(message):,} characters is not kept")
     else:
-        for half in _halves(answered):
-            yield from packed(half, largest=largest)
+        for half in _split_in_half(answered):
+            yield from encode_messages(half, max_length=max_length)
 
 
-def unpacked(message: str) -> AnsweredRequest:
+def decode_message(message: str) -> AnsweredRequest:
     """Raises UnreadableMessage."""
     try:
         document = json.loads(zlib.decompress(base64.b64decode(message, validate=True)))
@@ -85,7 +85,7 @@ def _document(answered: AnsweredRequest) -> bytes:
     ).encode()
 
 
-def _halves(answered: AnsweredRequest) -> tuple[AnsweredRequest, AnsweredRequest]:
+def _split_in_half(answered: AnsweredRequest) -> tuple[AnsweredRequest, AnsweredRequest]:
     middle = len(answered.rows) // 2
     first = answered.first_row or 0
     return (

@@ -17,15 +17,15 @@ class S3QuarantineStore:
     def put(self, quarantine: Quarantine, body: BinaryIO) -> str:
         body.seek(0)
         self._client.put_object(Bucket=self._bucket, Key=f"{_folder(quarantine)}/object", Body=body)
-        return self._with_reasons(quarantine)
+        return self._put_reasons(quarantine)
 
     def copy(self, quarantine: Quarantine, landed: LandedObject) -> str:
         source: Any = {"Bucket": landed.bucket, "Key": landed.key}
         # In parts where it must: a single copy takes 5 GB.
         self._client.copy(source, self._bucket, f"{_folder(quarantine)}/object")
-        return self._with_reasons(quarantine)
+        return self._put_reasons(quarantine)
 
-    def _with_reasons(self, quarantine: Quarantine) -> str:
+    def _put_reasons(self, quarantine: Quarantine) -> str:
         folder = _folder(quarantine)
         self._client.put_object(
             Bucket=self._bucket, Key=f"{folder}/reasons.json", Body=dump(quarantine), ContentType="application/json"

@@ -1,8 +1,10 @@
 """Landed Parquet or CSV files as valid, normalised rows: everything that is wrong is found before anything is kept.
 
-Some rows at a time are in memory, however large the file. Parquet is taken by its types. CSV has a header, UTF-8, ISO
-8601 times, true/false, and empty for missing; both may be gzip-compressed. Times without a zone are refused, unless
-the feed's group says what they mean. Columns that the feed does not declare are left out.
+Only some of the rows are in memory at a time, however large the file.
+
+Parquet columns keep their types. CSV has a header, UTF-8, ISO 8601 times, true/false, and empty cells for missing
+values. Both may be gzip-compressed. Times without a zone are refused, unless the feed's group says what they mean.
+Undeclared columns are left out.
 """
 
 import gzip
@@ -28,32 +30,37 @@ from evertrain.adapters.landing.checks import (
     missing_faults,
     volume_faults,
 )
-from evertrain.adapters.landing.row_groups import cut_row_groups
-from evertrain.adapters.landing.row_keys import Keys, count_contradicting_labels, count_duplicate_rows, keys_of
-from evertrain.adapters.landing.temporary_files import temporary_file
+from evertrain.adapters.landing.row_groups import split_row_groups
+from evertrain.adapters.landing.row_keys import (
+    RowKeys,
+    count_contradicting_labels,
+    count_duplicate_rows,
+    hash_row_keys,
+)
+from evertrain.adapters.landing.temporary_files import open_temporary_file
 from evertrain.adapters.store.schema import PLAIN_TIMESTAMP, stored_schema
 from evertrain.domain.landing.batches import Fault, Feed
-from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_AT, FeedSchema, schema_of
-from evertrain.domain.landing.large_batches import RowGroups
+from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_AT, FeedSchema, feed_schema
+from evertrain.domain.landing.large_batches import RowGroupRange
 from evertrain.domain.project.model import Project
 from evertrain.ports.batch_reader import BatchRejected
 from evertrain.tables.columns import feature_column
 
 ROWS_PER_CHUNK = 1 << 18
-CSV_BLOCK = 1 << 24
+CSV_BLOCK_BYTES = 1 << 24
 """Bytes."""
 
 
 @dataclass(frozen=True)
 class LandedRows:
-    """Implements `ports.batch_reader.Rows`. `first`: the rows at the beginning, which mostly are all."""
+    """Implements `ports.batch_reader.Rows`. `first`: the first chunk of rows, usually all of them."""
 
     file: BinaryIO
     count: int
     event_times: tuple[datetime, datetime]
     ingested_at: datetime
     missing: Mapping[str, int]
-    keys: Keys
+    keys: RowKeys
     first: pa.Table
 
     def parts(self, names: Sequence[str]) -> Iterator[Mapping[str, Any]]:
@@ -61,7 +68,7 @@ class LandedRows:
             yield _features(self.first, names)
             return
         self.file.seek(0)
-        with pq.ParquetFile(_KeptOpen(self.file), pre_buffer=False) as stored:
+        with pq.ParquetFile(_NonClosingFile(self.file), pre_buffer=False) as stored:
             for group in range(stored.num_row_groups):
                 yield _features(stored.read_row_group(group, columns=[*names, EVENT_TIME]), names)
 
@@ -74,11 +81,14 @@ class LandedRowsReader:
     def read(
         self, body: BinaryIO, *, name: str, feed: Feed, now: datetime, known_at: datetime | None = None
     ) -> Iterator[LandedRows]:
-        """Raises BatchRejected: with every fault of the first part of the file that has any."""
-        schema = schema_of(feed, self.project)
-        with temporary_file() as unzipped, self._normalised(schema, known_at=known_at or now) as (kept, file):
-            with _readable(name):
-                parts, is_text = _parts(body, name, unzipped)
+        """Raises BatchRejected with every fault of the first chunk that has any."""
+        schema = feed_schema(feed, self.project)
+        with (
+            open_temporary_file() as decompressed,
+            self._open_normalised(schema, known_at=known_at or now) as (kept, file),
+        ):
+            with _reject_unreadable(name):
+                parts, is_text = _read_parts(body, name, decompressed)
                 kept.add_all(parts, ColumnChecker(schema=schema, is_text=is_text, now=now))
             rows = kept.rows(name, file)
             faults = self.whole_file_faults(feed, count=rows.count, missing=rows.missing, keys=rows.keys)
@@ -95,25 +105,27 @@ class LandedRowsReader:
         feed: Feed,
         now: datetime,
         known_at: datetime | None = None,
-        groups: RowGroups,
+        groups: RowGroupRange,
     ) -> Iterator[LandedRows]:
-        """Raises BatchRejected for what the part shows; the whole has to be looked at when all parts are there."""
-        schema = schema_of(feed, self.project)
-        with self._normalised(schema, known_at=known_at or now) as (kept, file):
-            with _readable(name):
+        """Raises BatchRejected for what the part alone shows. The whole is checked when all parts are there."""
+        schema = feed_schema(feed, self.project)
+        with self._open_normalised(schema, known_at=known_at or now) as (kept, file):
+            with _reject_unreadable(name):
                 parts = _parquet_parts(body, range(groups.first, groups.end))
                 checker = ColumnChecker(schema=schema, is_text=False, now=now)
                 kept.add_all(parts, checker, rows_before=groups.rows_before, with_keys=True)
             yield kept.rows(name, file)
 
-    def cut(self, body: BinaryIO, *, name: str, part_bytes: int) -> tuple[RowGroups, ...]:
+    def split(self, body: BinaryIO, *, name: str, part_bytes: int) -> tuple[RowGroupRange, ...]:
         """From the footer of a Parquet file; the rest of `body` need not be there. Raises BatchRejected."""
-        with _readable(name), pq.ParquetFile(_KeptOpen(body), pre_buffer=False) as file:
-            return cut_row_groups(file.metadata, part_bytes=part_bytes)
+        with _reject_unreadable(name), pq.ParquetFile(_NonClosingFile(body), pre_buffer=False) as file:
+            return split_row_groups(file.metadata, part_bytes=part_bytes)
 
-    def whole_file_faults(self, feed: Feed, *, count: int, missing: Mapping[str, int], keys: Keys) -> Sequence[Fault]:
+    def whole_file_faults(
+        self, feed: Feed, *, count: int, missing: Mapping[str, int], keys: RowKeys
+    ) -> Sequence[Fault]:
         """What no single part can show. `keys`: of all rows; may be sorted afterwards."""
-        schema = schema_of(feed, self.project)
+        schema = feed_schema(feed, self.project)
         return [
             *volume_faults(count, schema),
             *missing_faults(missing, count, schema),
@@ -121,8 +133,10 @@ class LandedRowsReader:
         ]
 
     @contextmanager
-    def _normalised(self, schema: FeedSchema, *, known_at: datetime) -> Iterator[tuple["_NormalisedFile", BinaryIO]]:
-        with temporary_file() as file:
+    def _open_normalised(
+        self, schema: FeedSchema, *, known_at: datetime
+    ) -> Iterator[tuple["_NormalisedFile", BinaryIO]]:
+        with open_temporary_file() as file:
             kept = _NormalisedFile(schema, file, ingested_at=known_at)
             try:
                 yield kept, file
@@ -137,17 +151,17 @@ class _NormalisedFile:
         self._schema = schema
         self._stored = stored_schema(schema)
         self._ingested_at = ingested_at
-        self._writer = pq.ParquetWriter(_KeptOpen(file), self._stored, compression="zstd")
+        self._writer = pq.ParquetWriter(_NonClosingFile(file), self._stored, compression="zstd")
         self._first: pa.Table | None = None
         self._count = 0
         self._missing: dict[str, int] = {}
         self._times: list[tuple[datetime, datetime]] = []
-        self._keys: list[Keys] = []
+        self._keys: list[RowKeys] = []
 
     def add_all(
         self, parts: Iterable[pa.Table], checker: ColumnChecker, *, rows_before: int = 0, with_keys: bool = False
     ) -> None:
-        """`rows_before`: in the object, before the first of these. `with_keys`: even of a single part.
+        """`rows_before`: rows of the object before these. `with_keys`: compute the keys even of a single part.
 
         Raises BatchRejected.
         """
@@ -170,7 +184,7 @@ class _NormalisedFile:
         for column in table.column_names:
             self._missing[column] = self._missing.get(column, 0) + table[column].null_count
         if self._first is not None:
-            # Only of several parts: a single one was compared by itself.
+            # RowKeys are needed across parts only: within one part the checker has compared the rows.
             earlier = [] if self._keys else [self._first]
             self._keys += [self._keys_of(each) for each in (*earlier, table)]
         self._times.append(_earliest_and_latest(table))
@@ -180,8 +194,8 @@ class _NormalisedFile:
         stored = table.append_column(INGESTED_AT, stamps).select(self._stored.names)
         self._writer.write_table(stored.cast(self._stored), row_group_size=ROWS_PER_CHUNK)
 
-    def _keys_of(self, table: pa.Table) -> Keys:
-        return keys_of(table, self._schema.key, label=self._schema.label)
+    def _keys_of(self, table: pa.Table) -> RowKeys:
+        return hash_row_keys(table, self._schema.key, label=self._schema.label)
 
     def rows(self, name: str, file: BinaryIO) -> LandedRows:
         """All of them, once all parts were added. Raises BatchRejected."""
@@ -200,7 +214,7 @@ class _NormalisedFile:
         )
 
 
-class _KeptOpen(io.RawIOBase):
+class _NonClosingFile(io.RawIOBase):
     """A file that Arrow closes when it is done with it, without closing ours."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -229,14 +243,14 @@ class _KeptOpen(io.RawIOBase):
         return True
 
 
-def _row_faults(schema: FeedSchema, keys: Keys) -> Iterator[Fault]:
+def _row_faults(schema: FeedSchema, keys: RowKeys) -> Iterator[Fault]:
     twice = count_duplicate_rows(keys)
     if twice:
         yield duplicate_fault(schema.key, twice)
 
 
-def _label_faults(schema: FeedSchema, keys: Keys) -> Iterator[Fault]:
-    # The same label in two parts stays there twice: readers take one row of each key and time.
+def _label_faults(schema: FeedSchema, keys: RowKeys) -> Iterator[Fault]:
+    # The same label in two parts is stored twice: readers take one row for each key and time.
     several = count_contradicting_labels(keys) if len(keys) else 0
     if several:
         yield contradiction_fault(schema.label, several)
@@ -255,7 +269,7 @@ def _earliest_and_latest(table: pa.Table) -> tuple[datetime, datetime]:
 
 
 @contextmanager
-def _readable(name: str) -> Iterator[None]:
+def _reject_unreadable(name: str) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError, EOFError, zlib.error, ValueError) as error:
@@ -263,13 +277,13 @@ def _readable(name: str) -> Iterator[None]:
         raise BatchRejected([Fault(code="unparsable", message=f"{name} cannot be read: {reason}")]) from error
 
 
-def _parts(body: BinaryIO, name: str, unzipped: BinaryIO) -> tuple[Iterator[pa.Table], bool]:
+def _read_parts(body: BinaryIO, name: str, decompressed: BinaryIO) -> tuple[Iterator[pa.Table], bool]:
     """Some rows at a time, and whether their cells are text that is still to be read. What is compressed is written
-    to `unzipped`."""
+    to `decompressed`."""
     if _begins_with(body, b"\x1f\x8b"):
         with gzip.GzipFile(fileobj=body) as compressed:
-            shutil.copyfileobj(compressed, unzipped, 1 << 20)
-        body = unzipped
+            shutil.copyfileobj(compressed, decompressed, 1 << 20)
+        body = decompressed
     if _begins_with(body, b"PAR1"):
         return _parquet_parts(body), False
     if not name.removesuffix(".gz").endswith(".csv"):
@@ -285,7 +299,7 @@ def _begins_with(body: BinaryIO, magic: bytes) -> bool:
 
 
 def _parquet_parts(body: BinaryIO, groups: Sequence[int] | None = None) -> Iterator[pa.Table]:
-    with pq.ParquetFile(_KeptOpen(body), pre_buffer=False) as file:
+    with pq.ParquetFile(_NonClosingFile(body), pre_buffer=False) as file:
         for batch in file.iter_batches(batch_size=ROWS_PER_CHUNK, row_groups=groups):
             batch.validate(full=True)  # Parquet is not checked on reading: text may be no UTF-8
             yield pa.Table.from_batches([batch])
@@ -293,7 +307,7 @@ def _parquet_parts(body: BinaryIO, groups: Sequence[int] | None = None) -> Itera
 
 def _csv_parts(body: BinaryIO) -> Iterator[pa.Table]:
     # All cells as text: whether "12" is a number or a key is the feed's to say, not a guess of the first rows.
-    names = pc_csv.open_csv(_KeptOpen(body)).schema.names
+    names = pc_csv.open_csv(_NonClosingFile(body)).schema.names
     body.seek(0)
     convert = pc_csv.ConvertOptions(
         column_types=dict.fromkeys(names, pa.string()),
@@ -301,8 +315,8 @@ def _csv_parts(body: BinaryIO) -> Iterator[pa.Table]:
         null_values=["", "null", "NULL", "NaN"],
     )
     waiting: list[pa.RecordBatch] = []
-    blocks = pc_csv.ReadOptions(block_size=CSV_BLOCK)
-    for batch in pc_csv.open_csv(_KeptOpen(body), read_options=blocks, convert_options=convert):
+    blocks = pc_csv.ReadOptions(block_size=CSV_BLOCK_BYTES)
+    for batch in pc_csv.open_csv(_NonClosingFile(body), read_options=blocks, convert_options=convert):
         waiting.append(batch)
         if sum(each.num_rows for each in waiting) >= ROWS_PER_CHUNK:
             yield pa.Table.from_batches(waiting)

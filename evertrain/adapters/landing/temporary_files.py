@@ -1,4 +1,4 @@
-"""Files that go away by themselves: in memory while they are small, on disk when they are not."""
+"""Temporary files that are deleted when closed: in memory while they are small, on disk when they are not."""
 
 from tempfile import SpooledTemporaryFile
 from typing import BinaryIO, cast
@@ -7,6 +7,6 @@ MAX_BYTES_IN_MEMORY = 32 << 20
 """Bytes."""
 
 
-def temporary_file() -> BinaryIO:
+def open_temporary_file() -> BinaryIO:
     """Seekable, for writing and reading."""
     return cast("BinaryIO", SpooledTemporaryFile(max_size=MAX_BYTES_IN_MEMORY))  # its user closes it

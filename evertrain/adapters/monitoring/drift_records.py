@@ -3,13 +3,13 @@
 from evertrain.adapters.documents import dump
 from evertrain.domain.deployment.prefixes import ArtifactPrefix
 from evertrain.domain.monitoring.drift import DriftVerdict
-from evertrain.ports.artifacts import ArtifactNotFound, Artifacts
+from evertrain.ports.artifacts import ArtifactNotFound, ArtifactStore
 
 
 class S3DriftRecords:
     """`root`: the URI of the artifacts' bucket."""
 
-    def __init__(self, *, artifacts: Artifacts, root: str) -> None:
+    def __init__(self, *, artifacts: ArtifactStore, root: str) -> None:
         self._artifacts = artifacts
         self._root = root
 

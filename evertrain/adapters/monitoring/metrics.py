@@ -1,6 +1,6 @@
-"""Metrics for CloudWatch in the embedded format: lines of a function's log that are read as numbers.
+"""CloudWatch metrics in the embedded metric format (EMF): log lines that CloudWatch reads as metrics.
 
-No call, no permission, and nothing to lose. One line for each model and batch, and one for each feature.
+They need no call and no permission, and cannot be lost. One line for each model and batch, and one for each feature.
 """
 
 import json
@@ -17,12 +17,12 @@ from evertrain.domain.store.labels import LabelProgress
 NAMESPACE = "Evertrain"
 HOUR = timedelta(hours=1)
 
-OF_MODEL = ("Stage", "Model")
-OF_BATCH = (*OF_MODEL, "Source")
-OF_FEATURE = (*OF_BATCH, "Feature")
+MODEL_DIMENSIONS = ("Stage", "Model")
+BATCH_DIMENSIONS = (*MODEL_DIMENSIONS, "Source")
+FEATURE_DIMENSIONS = (*BATCH_DIMENSIONS, "Feature")
 
 
-def metric_lines(verdict: DriftVerdict, *, stage: str, source: FeedKind) -> Iterator[str]:
+def drift_metric_lines(verdict: DriftVerdict, *, stage: str, source: FeedKind) -> Iterator[str]:
     """`source`: whether a batch of features was judged, or a day of predictions.
 
     At the time of the check: CloudWatch takes nothing that is older than two weeks.
@@ -38,12 +38,14 @@ def metric_lines(verdict: DriftVerdict, *, stage: str, source: FeedKind) -> Iter
         "DriftedRelations": len(verdict.drifted_relations),
         "DriftedSlices": len(verdict.drifted_slices),
     }
-    yield _line(milliseconds, OF_BATCH, dimensions, batch)
+    yield _emf_line(milliseconds, BATCH_DIMENSIONS, dimensions, batch)
     for feature in verdict.features:
-        yield _line(milliseconds, OF_FEATURE, dimensions | {"Feature": feature.feature}, _of(feature))
+        yield _emf_line(
+            milliseconds, FEATURE_DIMENSIONS, dimensions | {"Feature": feature.feature}, _feature_metrics(feature)
+        )
 
 
-def label_line(
+def label_metric_line(
     progress: LabelProgress, *, complete_to: datetime | None, label: LabelSpec, model: str, stage: str
 ) -> str:
     """How complete and how late a model's labels are. Ages in hours: `complete_to` is the watermark."""
@@ -56,28 +58,28 @@ def label_line(
         values["LabelWatermarkAge"] = (progress.measured_at - complete_to) / HOUR
     values |= {f"LabelLatencyP{100 * each:g}": late / HOUR for each, late in progress.latency}
     milliseconds = int(progress.measured_at.timestamp() * 1000)
-    return _line(milliseconds, OF_MODEL, {"Stage": stage, "Model": model}, values)
+    return _emf_line(milliseconds, MODEL_DIMENSIONS, {"Stage": stage, "Model": model}, values)
 
 
-def count_line(name: str, count: int, *, model: str, stage: str) -> str:
+def count_metric_line(name: str, count: int, *, model: str, stage: str) -> str:
     """Something that happened now, so many times."""
-    return _line(int(time.time() * 1000), OF_MODEL, {"Stage": stage, "Model": model}, {name: count})
+    return _emf_line(int(time.time() * 1000), MODEL_DIMENSIONS, {"Stage": stage, "Model": model}, {name: count})
 
 
-def _of(feature: FeatureDrift) -> dict[str, float]:
+def _feature_metrics(feature: FeatureDrift) -> dict[str, float]:
     values = {"PSI": feature.psi, "MissingShare": feature.missing_share, "Drifted": float(feature.drifted)}
     if feature.wasserstein_normalised is not None:
         values["WassersteinNormalised"] = feature.wasserstein_normalised
     return values
 
 
-def _line(
+def _emf_line(
     milliseconds: int, names: tuple[str, ...], dimensions: dict[str, str], values: dict[str, float] | dict[str, int]
 ) -> str:
-    about: dict[str, Any] = {
+    metadata: dict[str, Any] = {
         "Timestamp": milliseconds,
         "CloudWatchMetrics": [
             {"Namespace": NAMESPACE, "Dimensions": [list(names)], "Metrics": [{"Name": name} for name in values]}
         ],
     }
-    return json.dumps({"_aws": about} | dimensions | values, allow_nan=False)
+    return json.dumps({"_aws": metadata} | dimensions | values, allow_nan=False)

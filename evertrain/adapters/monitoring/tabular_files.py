@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.statistics.layouts import Column as Values
-from evertrain.tables.columns import ages, as_column
+from evertrain.tables.columns import age_in_days, as_column
 
 ROWS_PER_CHUNK = 1 << 17
 
@@ -40,17 +40,16 @@ class TabularFile:
     @cached_property
     def schema(self) -> pa.Schema:
         """Raises UnusableFile."""
-        with self._readable():
+        with self._translate_read_errors():
             if not self._is_parquet:
                 return self._csv().schema
             return pq.read_schema(self.path)
 
     def features(self, *, like: "TabularFile") -> tuple[list[Column], list[str]]:
-        """What can be compared, and the names of what cannot: lists and other nested values, and times, unless there
-        is an `event_time`.
+        """The columns that can be compared, and the names of those that cannot: lists and other nested values, and
+        times where there is no `event_time`.
 
-        A column without any value has no kind of its own: it takes the one that it has in the other file. Raises
-        UnusableFile.
+        A column without any value takes its kind from the other file. Raises UnusableFile.
         """
         self._require_event_time()
         columns, others = [], []
@@ -71,22 +70,22 @@ class TabularFile:
 
     def column(self, feature: Column) -> Values:
         """All rows of one column. Raises UnusableFile."""
-        names = self._read_for([feature])
-        with self._readable():
+        names = self._required_columns([feature])
+        with self._translate_read_errors():
             if not self._is_parquet:
                 return self._values(self._csv(names).read_all(), feature)
             # Not `read_table`: it imports pandas, which takes longer than all the rest.
-            with pq.ParquetFile(self.path, read_dictionary=self._texts(names)) as file:
+            with pq.ParquetFile(self.path, read_dictionary=self._text_columns(names)) as file:
                 return self._values(file.read(columns=names), feature)
 
     def parts(self, features: Sequence[Column]) -> Iterator[Mapping[str, Values]]:
         """The rows, a part at a time. Raises UnusableFile for a missing column, or one of another kind."""
         self._require(features)
-        with self._readable():
-            for batch in self._batches(self._read_for(features)):
+        with self._translate_read_errors():
+            for batch in self._batches(self._required_columns(features)):
                 yield {feature.name: self._values(batch, feature) for feature in features}
 
-    def _read_for(self, features: Sequence[Column]) -> list[str]:
+    def _required_columns(self, features: Sequence[Column]) -> list[str]:
         """The columns that these features are made of."""
         names = [feature.name for feature in features]
         if self.event_time is not None and any(feature.kind is FeatureKind.TIMESTAMP for feature in features):
@@ -96,7 +95,7 @@ class TabularFile:
     def _values(self, rows: Any, feature: Column) -> Values:
         values = rows.column(feature.name)
         if feature.kind is FeatureKind.TIMESTAMP:
-            return as_column(ages(_as_time(values), _as_time(rows.column(self.event_time))))
+            return as_column(age_in_days(_as_time(values), _as_time(rows.column(self.event_time))))
         if feature.kind is FeatureKind.CATEGORICAL and pa.types.is_null(values.type):
             return as_column(values.cast(pa.string()))
         return as_column(values)
@@ -106,10 +105,10 @@ class TabularFile:
             yield from self._csv(names)
             return
         # Reading ahead would hold the whole file, and is no faster from a disk.
-        with pq.ParquetFile(self.path, read_dictionary=self._texts(names), pre_buffer=False) as file:
+        with pq.ParquetFile(self.path, read_dictionary=self._text_columns(names), pre_buffer=False) as file:
             yield from file.iter_batches(batch_size=ROWS_PER_CHUNK, columns=names)
 
-    def _texts(self, names: list[str]) -> list[str]:
+    def _text_columns(self, names: list[str]) -> list[str]:
         return [name for name in names if self.kind(name) is FeatureKind.CATEGORICAL]
 
     def _require_event_time(self) -> None:
@@ -150,7 +149,7 @@ class TabularFile:
             is_compressed = file.read(2) == b"\x1f\x8b"
         source = pa.input_stream(str(self.path), compression="gzip" if is_compressed else None)
         # Unless said otherwise, types are those of the first block: integers may be followed by fractions.
-        types = {} if names is None else {name: _wider(self.schema.field(name).type) for name in names}
+        types = {} if names is None else {name: _widened(self.schema.field(name).type) for name in names}
         return pc_csv.open_csv(
             source,
             read_options=pc_csv.ReadOptions(block_size=1 << 24),
@@ -160,7 +159,7 @@ class TabularFile:
         )
 
     @contextmanager
-    def _readable(self) -> Iterator[None]:
+    def _translate_read_errors(self) -> Iterator[None]:
         try:
             yield
         except (pa.ArrowException, OSError, EOFError) as error:
@@ -182,7 +181,7 @@ def _kind(values: pa.DataType) -> FeatureKind | None:
     return None
 
 
-def _wider(values: pa.DataType) -> pa.DataType:
+def _widened(values: pa.DataType) -> pa.DataType:
     if pa.types.is_timestamp(values):
         return pa.timestamp("us", tz=values.tz)  # whole seconds may be followed by fractions, ...
     if pa.types.is_date(values):

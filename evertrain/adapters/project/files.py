@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from evertrain.adapters.project.schema import FeaturesTable, GroupFile, ModelFile, Table
+from evertrain.adapters.project.schema import FeaturesTable, GroupFile, ModelFile, TomlTable
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH
 from evertrain.domain.landing.predictions import MODEL_VERSION, PREDICTION, PREDICTION_ID
-from evertrain.domain.project.duration import duration_name
+from evertrain.domain.project.duration import format_duration
 from evertrain.domain.project.feature_group import FeatureGroup, FeatureKind
 from evertrain.domain.project.metric import Metric, Task
 from evertrain.domain.project.model import ModelSpec, Project
@@ -41,14 +41,16 @@ def load_project(root: Path) -> Project:
     for path in sorted((root / "features").glob("*.toml")):
         file = path.relative_to(root)
         read = _read(path, file, GroupFile, faults)
-        if read is not None and not _collect(faults, file, _name_faults(path.stem), _group_faults(read)):
+        if read is not None and not _collect_faults(faults, file, _name_faults(path.stem), _group_faults(read)):
             groups[path.stem] = read.to_group(path.stem)
     broken = {path.stem for path in (root / "features").glob("*.toml")} - groups.keys()
     models: dict[str, ModelSpec] = {}
     for path in sorted((root / "models").glob("*/model.toml")):
         file, name = path.relative_to(root), path.parent.name
         declared = _read(path, file, ModelFile, faults)
-        if declared is None or _collect(faults, file, _name_faults(name), _model_faults(declared, groups, broken)):
+        if declared is None or _collect_faults(
+            faults, file, _name_faults(name), _model_faults(declared, groups, broken)
+        ):
             continue
         if not broken:
             models[name] = declared.to_model(name, groups)
@@ -99,7 +101,7 @@ def _model_faults(file: ModelFile, groups: Mapping[str, FeatureGroup], broken: S
     if drift.drifted_batches > drift.of_last:
         yield f"triggers.drift.drifted_batches: {drift.drifted_batches} of the last {drift.of_last} can never be"
     if file.training.embargo < file.label.latency:
-        embargo, latency = duration_name(file.training.embargo), duration_name(file.label.latency)
+        embargo, latency = format_duration(file.training.embargo), format_duration(file.label.latency)
         description = f"{embargo} is shorter than label.latency {latency}"
         why = "labels of the last rows before validation would not have been known yet"
         yield f"training.embargo: {description}: {why}; declare at least {latency}"
@@ -125,9 +127,9 @@ def _label_faults(file: ModelFile) -> Iterator[str]:
 
 def _task_size_faults(cpu: int, memory_mib: int) -> Iterator[str]:
     if cpu not in FARGATE_MEMORY_MIB:
-        yield f"task_size.cpu: {cpu} is not offered by Fargate; allowed: {_listed(FARGATE_MEMORY_MIB)}"
+        yield f"task_size.cpu: {cpu} is not offered by Fargate; allowed: {_join_names(FARGATE_MEMORY_MIB)}"
     elif memory_mib not in FARGATE_MEMORY_MIB[cpu]:
-        allowed = _listed(FARGATE_MEMORY_MIB[cpu])
+        allowed = _join_names(FARGATE_MEMORY_MIB[cpu])
         yield f"task_size.memory_mib: not {memory_mib} with cpu {cpu}; allowed: {allowed}"
 
 
@@ -135,7 +137,7 @@ def _feature_faults(file: ModelFile, groups: Mapping[str, FeatureGroup], broken:
     unknown = [name for name in file.features if name not in groups]
     for name in unknown:
         if name not in broken:  # whose own faults are told already
-            yield f"features.{name}: there is no features/{name}.toml; known groups: {_listed(groups) or 'none'}"
+            yield f"features.{name}: there is no features/{name}.toml; known groups: {_join_names(groups) or 'none'}"
     if unknown:
         return
     own = groups[next(iter(file.features))]
@@ -145,7 +147,7 @@ def _feature_faults(file: ModelFile, groups: Mapping[str, FeatureGroup], broken:
     named = [column for table in file.features.values() for column in table.columns]
     for column in sorted({column for column in named if named.count(column) > 1}):
         yield f"features: {column!r} is named twice"
-    if file.label.name in (*named, *(column.name for column in own.columns), *_not_features(own)):
+    if file.label.name in (*named, *(column.name for column in own.columns), *_non_feature_columns(own)):
         description = f"{file.label.name!r} is a column of features/{own.name}.toml already; a label has its own name"
         yield f"label.name: {description}"
     kinds = {
@@ -155,9 +157,9 @@ def _feature_faults(file: ModelFile, groups: Mapping[str, FeatureGroup], broken:
         if column.name in table.columns
     }
     for index, entry in enumerate(file.gate.slices):
-        allowed = [column for column in named if column in kinds and not kinds[column].is_quantity]
+        allowed = [column for column in named if column in kinds and not kinds[column].is_quantitative]
         if entry.column not in allowed:
-            description = f"{entry.column!r} cannot be sliced by; allowed: {_listed(allowed) or 'none'}"
+            description = f"{entry.column!r} cannot be sliced by; allowed: {_join_names(allowed) or 'none'}"
             yield f"gate.slices.{index}.column: {description}"
 
 
@@ -165,7 +167,7 @@ def _column_faults(table: FeaturesTable, group: FeatureGroup) -> Iterator[str]:
     known, file = [column.name for column in group.columns], f"features/{group.name}.toml"
     for column in table.columns:
         if column not in known:
-            yield f"features.{group.name}: {column!r} is no column of {file}; allowed: {_listed(known)}"
+            yield f"features.{group.name}: {column!r} is no column of {file}; allowed: {_join_names(known)}"
 
 
 def _join_faults(table: FeaturesTable, group: FeatureGroup, *, own: FeatureGroup) -> Iterator[str]:
@@ -181,36 +183,36 @@ def _join_faults(table: FeaturesTable, group: FeatureGroup, *, own: FeatureGroup
     texts = [column.name for column in own.columns if column.kind is FeatureKind.CATEGORICAL]
     if table.key is not None and table.key not in (own.entity_key, *texts):
         description = (
-            f"{table.key!r} is no key of features/{own.name}.toml; allowed: {_listed([own.entity_key, *texts])}"
+            f"{table.key!r} is no key of features/{own.name}.toml; allowed: {_join_names([own.entity_key, *texts])}"
         )
         yield f"{where}.key: {description}"
 
 
-def _not_features(group: FeatureGroup) -> Iterator[str]:
+def _non_feature_columns(group: FeatureGroup) -> Iterator[str]:
     yield from (group.entity_key, group.event_time, *RESERVED_COLUMNS)
 
 
 # --- reading --------------------------------------------------------------------------------------
 
-Read = TypeVar("Read", bound=Table)
+FileT = TypeVar("FileT", bound=TomlTable)
 
 
-def _read(path: Path, file: Path, cls: type[Read], faults: list[str]) -> Read | None:
+def _read(path: Path, file: Path, cls: type[FileT], faults: list[str]) -> FileT | None:
     try:
         return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         faults.append(f"{file}: not TOML: {error}")
     except ValidationError as error:
-        faults.extend(f"{file}: {_sentence(entry, cls)}" for entry in error.errors(include_url=False))
+        faults.extend(f"{file}: {_describe_error(entry, cls)}" for entry in error.errors(include_url=False))
     return None
 
 
-def _sentence(entry: Mapping[str, Any], cls: type[Table]) -> str:
+def _describe_error(entry: Mapping[str, Any], cls: type[TomlTable]) -> str:
     location: tuple[int | str, ...] = entry["loc"]
     key = ".".join(str(part) for part in location)
     match entry["type"]:
         case "extra_forbidden":
-            return f"{key}: unknown key; allowed here: {_listed(_keys_at(cls, location[:-1]))}"
+            return f"{key}: unknown key; allowed here: {_join_names(_keys_at(cls, location[:-1]))}"
         case "missing":
             return f"{key}: missing"
         case "value_error":
@@ -218,7 +220,7 @@ def _sentence(entry: Mapping[str, Any], cls: type[Table]) -> str:
     return f"{key}: {entry['msg'][0].lower()}{entry['msg'][1:]}, not {entry['input']!r}"
 
 
-def _keys_at(cls: type[Table], location: Sequence[int | str]) -> Iterator[str]:
+def _keys_at(cls: type[TomlTable], location: Sequence[int | str]) -> Iterator[str]:
     """The keys of the table at this place: walks the declared types along the location."""
     for part in location:
         if isinstance(part, str) and part in cls.model_fields:
@@ -228,18 +230,18 @@ def _keys_at(cls: type[Table], location: Sequence[int | str]) -> Iterator[str]:
     yield from cls.model_fields
 
 
-def _table_in(annotation: Any) -> type[Table] | None:
-    if isinstance(annotation, type) and issubclass(annotation, Table):
+def _table_in(annotation: Any) -> type[TomlTable] | None:
+    if isinstance(annotation, type) and issubclass(annotation, TomlTable):
         return annotation
     return next((found for part in getattr(annotation, "__args__", ()) if (found := _table_in(part))), None)
 
 
-def _collect(faults: list[str], file: Path, *found: Iterator[str]) -> bool:
+def _collect_faults(faults: list[str], file: Path, *found: Iterator[str]) -> bool:
     """True where there was a fault."""
     before = len(faults)
     faults.extend(f"{file}: {fault}" for several in found for fault in several)
     return len(faults) > before
 
 
-def _listed(names: Iterable[object]) -> str:
+def _join_names(names: Iterable[object]) -> str:
     return ", ".join(str(name) for name in names)

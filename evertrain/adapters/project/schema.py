@@ -17,7 +17,7 @@ from evertrain.domain.project.policies import (
     EndpointPolicy,
     GatePolicy,
     MovingWindow,
-    Parameter,
+    ParameterValue,
     SearchMethod,
     SearchSpace,
     SliceSpec,
@@ -54,11 +54,11 @@ Count = Annotated[int, Field(ge=1)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
-class Table(BaseModel):
+class TomlTable(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class _ColumnTable(Table):
+class _ColumnTable(TomlTable):
     kind: FeatureKind
     nullable: bool = False
     minimum: float | None = None
@@ -67,12 +67,12 @@ class _ColumnTable(Table):
     description: str = ""
 
 
-class _BatchTable(Table):
+class _BatchTable(TomlTable):
     minimum_rows: Count = BatchSize().minimum_rows
     maximum_rows: Count | None = None
 
 
-class GroupFile(Table):
+class GroupFile(TomlTable):
     entity_key: str
     event_time: str
     columns: Annotated[dict[str, _ColumnTable], Field(min_length=1)]
@@ -96,12 +96,12 @@ class GroupFile(Table):
         )
 
 
-def _with_columns(value: object) -> object:
+def _expand_columns(value: object) -> object:
     """`flights = ["carrier", …]` is short for a table with these columns."""
     return {"columns": value} if isinstance(value, list) else value
 
 
-class FeaturesTable(Table):
+class FeaturesTable(TomlTable):
     """Of the model's own group, the first, only `columns`."""
 
     columns: Annotated[list[str], Field(min_length=1)]
@@ -121,7 +121,7 @@ class FeaturesTable(Table):
         )
 
 
-class _LabelTable(Table):
+class _LabelTable(TomlTable):
     name: str
     latency: Duration
     absent: Annotated[float, Field(allow_inf_nan=False)] | None = None
@@ -129,7 +129,7 @@ class _LabelTable(Table):
     of_predictions: bool = False
 
 
-class _DriftTable(Table):
+class _DriftTable(TomlTable):
     drifted_batches: Count = DriftPolicy().drifted_batches
     of_last: Count = DriftPolicy().of_last
     rule: DriftRule = DriftPolicy().rule
@@ -139,7 +139,7 @@ class _DriftTable(Table):
     quarantine_faults: bool = DriftPolicy().quarantine_faults
 
 
-class _TriggersTable(Table):
+class _TriggersTable(TomlTable):
     drift: _DriftTable = _DriftTable()
     every: Duration = TriggerPolicy().every
     cooldown: Duration = TriggerPolicy().cooldown
@@ -157,13 +157,13 @@ def _window(value: object) -> timedelta | MovingWindow:
         raise ValueError(f'a window is a duration such as "28d", or one of {", ".join(MovingWindow)}') from None
 
 
-class _SearchTable(Table):
-    parameters: dict[str, Annotated[list[Parameter], Field(min_length=1)]] = {}
+class _SearchTable(TomlTable):
+    parameters: dict[str, Annotated[list[ParameterValue], Field(min_length=1)]] = {}
     method: SearchMethod = SearchSpace().method
     concurrency: Annotated[int, Field(ge=1, le=40)] = SearchSpace().concurrency
 
 
-class _TrainingTable(Table):
+class _TrainingTable(TomlTable):
     windows: Annotated[list[Annotated[timedelta | MovingWindow, BeforeValidator(_window)]], Field(min_length=1)]
     validation: Duration
     gate: Duration
@@ -187,13 +187,13 @@ class _TrainingTable(Table):
         )
 
 
-class _SliceTable(Table):
+class _SliceTable(TomlTable):
     column: str
     margin: NonNegative
     minimum_rows: Count = 200
 
 
-class _GateTable(Table):
+class _GateTable(TomlTable):
     margin: NonNegative
     floor: Annotated[float, Field(allow_inf_nan=False)]
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
@@ -201,20 +201,20 @@ class _GateTable(Table):
     slices: list[_SliceTable] = []
 
 
-class _TaskTable(Table):
+class _TaskTable(TomlTable):
     cpu: int = TaskSize().cpu
     memory_mib: int = TaskSize().memory_mib
 
 
-class _EndpointTable(Table):
+class _EndpointTable(TomlTable):
     log_share: Annotated[float, Field(ge=0, le=1)] = EndpointPolicy().log_share
 
 
-class ModelFile(Table):
+class ModelFile(TomlTable):
     title: str
     task: Task
     metric: Metric
-    features: Annotated[dict[str, Annotated[FeaturesTable, BeforeValidator(_with_columns)]], Field(min_length=1)]
+    features: Annotated[dict[str, Annotated[FeaturesTable, BeforeValidator(_expand_columns)]], Field(min_length=1)]
     label: _LabelTable
     training: _TrainingTable
     gate: _GateTable

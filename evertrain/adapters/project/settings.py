@@ -1,4 +1,4 @@
-"""What a deployable is told by its environment. Nothing is read before it is asked for."""
+"""A deployable's settings, from its environment variables. Each is read only when it is asked for."""
 
 import os
 from collections.abc import Mapping

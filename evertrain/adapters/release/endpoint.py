@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError, WaiterError
 
 from evertrain.domain.deployment.steps import LIVE_ALIAS
-from evertrain.domain.deployment.variables import PINNED, Variable
-from evertrain.ports.endpoint import Answer, EndpointError
+from evertrain.domain.deployment.variables import PINNED_VARIABLES, Variable
+from evertrain.ports.endpoint import EndpointError, PredictionResponse
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -27,47 +27,47 @@ class LambdaEndpoint:
     def __init__(self, *, client: "LambdaClient", function_prefix: str, wait_seconds: int = 1) -> None:
         self._client = client
         self._prefix = function_prefix
-        self._waiting: Any = {"Delay": wait_seconds, "MaxAttempts": 60}
+        self._waiter_config: Any = {"Delay": wait_seconds, "MaxAttempts": 60}
 
     def publish(self, model: str, *, version: str, artifact_uri: str, artifact_sha256: str) -> str:
         function = self._function(model)
-        with _translated(function):
-            number = self._published(function, version)
+        with _translate_errors(function):
+            number = self._find_published(function, version)
             if number is None:
-                pinned = dict(zip(map(str, PINNED), (version, artifact_uri, artifact_sha256), strict=True))
+                pinned = dict(zip(map(str, PINNED_VARIABLES), (version, artifact_uri, artifact_sha256), strict=True))
                 revision = self._configure(function, pinned)
                 # The revision makes sure that what is published is what was configured one line above.
                 number = self._client.publish_version(
                     FunctionName=function, RevisionId=revision, Description=f"{model} {version}"
                 )["Version"]
                 self._client.get_waiter("published_version_active").wait(
-                    FunctionName=function, Qualifier=number, WaiterConfig=self._waiting
+                    FunctionName=function, Qualifier=number, WaiterConfig=self._waiter_config
                 )
             # Before the first promotion the alias points at $LATEST, which must not answer for a version in rollout.
             self._configure(function, {})
         return number
 
-    def live(self, model: str) -> str:
+    def live_version(self, model: str) -> str:
         function = self._function(model)
-        with _translated(function):
+        with _translate_errors(function):
             return self._client.get_alias(FunctionName=function, Name=LIVE_ALIAS)["FunctionVersion"]
 
     def point_alias(self, model: str, *, function_version: str) -> None:
         function = self._function(model)
-        with _translated(function):
+        with _translate_errors(function):
             self._client.update_alias(FunctionName=function, Name=LIVE_ALIAS, FunctionVersion=function_version)
 
-    def predict(self, model: str, *, qualifier: str, rows: Sequence[Mapping[str, object]]) -> Answer:
+    def predict(self, model: str, *, qualifier: str, rows: Sequence[Mapping[str, object]]) -> PredictionResponse:
         function = self._function(model)
         payload = json.dumps({"rows": [dict(row) for row in rows]}).encode()
-        with _translated(f"{function}:{qualifier}"):
+        with _translate_errors(f"{function}:{qualifier}"):
             response = self._client.invoke(FunctionName=function, Qualifier=qualifier, Payload=payload)
             return _answer(f"{function}:{qualifier}", response["Payload"].read())
 
     def _function(self, model: str) -> str:
         return f"{self._prefix}{model}"
 
-    def _published(self, function: str, version: str) -> str | None:
+    def _find_published(self, function: str, version: str) -> str | None:
         for page in self._client.get_paginator("list_versions_by_function").paginate(FunctionName=function):
             for published in page["Versions"]:
                 environment = published.get("Environment", {}).get("Variables", {})
@@ -79,12 +79,14 @@ class LambdaEndpoint:
         """Leaves every other variable as CloudFormation has set it; returns the revision after the change."""
         current = self._client.get_function_configuration(FunctionName=function)
         variables = current.get("Environment", {}).get("Variables", {})
-        wanted = {name: value for name, value in variables.items() if name not in PINNED} | dict(pinned)
+        wanted = {name: value for name, value in variables.items() if name not in PINNED_VARIABLES} | dict(pinned)
         if wanted != variables:
             self._client.update_function_configuration(
                 FunctionName=function, Environment={"Variables": wanted}, RevisionId=current["RevisionId"]
             )
-            self._client.get_waiter("function_updated_v2").wait(FunctionName=function, WaiterConfig=self._waiting)
+            self._client.get_waiter("function_updated_v2").wait(
+                FunctionName=function, WaiterConfig=self._waiter_config
+            )
         settled = self._client.get_function_configuration(FunctionName=function)
         if settled.get("Environment", {}).get("Variables", {}) != wanted:
             raise EndpointError(f"{function}: {_REFUSALS['PreconditionFailedException']}")
@@ -92,29 +94,29 @@ class LambdaEndpoint:
 
 
 @contextmanager
-def _translated(asked: str) -> Iterator[None]:
-    """Errors that mean something to a rollout as EndpointError; any other propagates."""
+def _translate_errors(target: str) -> Iterator[None]:
+    """Turns errors that a rollout can act on into EndpointError. Any other propagates."""
     try:
         yield
     except ClientError as error:
         refusal = _REFUSALS.get(error.response["Error"]["Code"])
         if refusal is None:
             raise
-        raise EndpointError(f"{asked}: {refusal}") from error
+        raise EndpointError(f"{target}: {refusal}") from error
     except WaiterError as error:
-        raise EndpointError(f"{asked}: the update did not come to an end: {error}") from error
+        raise EndpointError(f"{target}: the update did not come to an end: {error}") from error
 
 
-def _answer(asked: str, body: bytes) -> Answer:
+def _answer(target: str, body: bytes) -> PredictionResponse:
     try:
         answered = json.loads(body)
     except ValueError:
-        raise EndpointError(f"{asked} answered no JSON: {body[:200]!r}") from None
+        raise EndpointError(f"{target} answered no JSON: {body[:200]!r}") from None
     match answered:
         case {"model_version": str(version), "predictions": [*predictions]} if all(
             isinstance(value, int | float) for value in predictions
         ):
-            return Answer(model_version=version, predictions=tuple(float(value) for value in predictions))
+            return PredictionResponse(model_version=version, predictions=tuple(float(value) for value in predictions))
         case {"errorMessage": message}:  # how Lambda answers for a function that raised or timed out
-            raise EndpointError(f"{asked} failed: {str(message)[:200]}")
-    raise EndpointError(f"{asked} answered other than a prediction: {str(answered)[:200]}")
+            raise EndpointError(f"{target} failed: {str(message)[:200]}")
+    raise EndpointError(f"{target} answered other than a prediction: {str(answered)[:200]}")

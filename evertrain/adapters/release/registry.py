@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from evertrain.adapters.aws.dynamodb import ABSENT, PRESENT, Item, Table, key, text
+from evertrain.adapters.aws.dynamodb import ITEM_ABSENT, ITEM_PRESENT, Item, Table, key, text
 from evertrain.adapters.aws.item_keys import (
     CHAMPION,
     HISTORY,
@@ -13,12 +13,12 @@ from evertrain.adapters.aws.item_keys import (
     SORT_KEY,
     VERSION,
     model_partition,
-    timed,
+    time_ordered_key,
 )
 from evertrain.adapters.documents import dump, load
 from evertrain.domain.release.registry import Champion, ModelVersion, RegistryConflict, UnknownVersion, VersionStatus
 
-_REPLACEABLE = "version = :expected AND NOT (version = :version AND function_version = :function_version)"
+_IS_EXPECTED_CHAMPION = "version = :expected AND NOT (version = :version AND function_version = :function_version)"
 """By the second half a repeat leaves no second entry in the history."""
 
 
@@ -35,7 +35,7 @@ class DynamoDBModelRegistry:
             "version_status": text(version.status.value),
         }
         listed = self._table.put_request(key(MODELS, f"{MODEL}{version.model}"))
-        if self._table.transact(self._table.put_request(item, ABSENT), listed) is None:
+        if self._table.transact(self._table.put_request(item, ITEM_ABSENT), listed) is None:
             return
         earlier = self.version(version.model, version.version)
         if replace(earlier, status=version.status, registered_at=version.registered_at) != version:
@@ -59,7 +59,7 @@ class DynamoDBModelRegistry:
             model_partition(model),
             f"{VERSION}{version}",
             "SET version_status = :status",
-            PRESENT,
+            ITEM_PRESENT,
             status=text(status.value),
         ):
             raise UnknownVersion(f"{model} has no version {version}")
@@ -77,10 +77,12 @@ class DynamoDBModelRegistry:
         answering = {"version": text(champion.version), "function_version": text(champion.function_version)}
         champion_item = key(pk, CHAMPION) | document | answering
         writes = [
-            self._table.put_request(champion_item, _REPLACEABLE, expected=text(expected_champion), **answering)
+            self._table.put_request(
+                champion_item, _IS_EXPECTED_CHAMPION, expected=text(expected_champion), **answering
+            )
             if expected_champion
-            else self._table.put_request(champion_item, ABSENT),
-            self._table.put_request(key(pk, timed(HISTORY, champion.since, champion.version)) | document),
+            else self._table.put_request(champion_item, ITEM_ABSENT),
+            self._table.put_request(key(pk, time_ordered_key(HISTORY, champion.since, champion.version)) | document),
             self._status_write(champion.model, champion.version, VersionStatus.CHAMPION),
         ]
         if expected_champion and expected_champion != champion.version:
@@ -113,7 +115,7 @@ class DynamoDBModelRegistry:
             model_partition(model),
             f"{VERSION}{version}",
             "SET version_status = :status",
-            PRESENT,
+            ITEM_PRESENT,
             status=text(status.value),
         )
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from botocore.exceptions import ClientError
 
-from evertrain.domain.deployment.prefixes import TABLES
+from evertrain.domain.deployment.prefixes import TABLES_PREFIX
 from evertrain.domain.landing.batches import Feed
 from evertrain.ports.feature_store import StoredFile
 
@@ -22,7 +22,7 @@ class S3BatchFiles:
         self._bucket = bucket
 
     def put_if_absent(self, feed: Feed, path: str, file: BinaryIO, *, ingested_at: datetime) -> StoredFile:
-        key, stamp = f"{TABLES}/{feed}/{path}", {_INGESTED_AT: ingested_at.isoformat()}
+        key, stamp = f"{TABLES_PREFIX}/{feed}/{path}", {_INGESTED_AT: ingested_at.isoformat()}
         size = file.seek(0, io.SEEK_END)
         file.seek(0)
         try:

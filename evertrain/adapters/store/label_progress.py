@@ -1,7 +1,7 @@
 """How each model's labels come in, as measured last, in DynamoDB."""
 
 from evertrain.adapters.aws.dynamodb import Table, text
-from evertrain.adapters.aws.item_keys import PROGRESS, feed_partition, sortable
+from evertrain.adapters.aws.item_keys import PROGRESS, feed_partition, sortable_timestamp
 from evertrain.adapters.documents import dump, load
 from evertrain.domain.landing.batches import Feed, FeedKind
 from evertrain.domain.store.labels import LabelProgress
@@ -22,5 +22,5 @@ class DynamoDBLabelProgress:
             "SET document = :document, measured_at = :at",
             "attribute_not_exists(measured_at) OR measured_at < :at",
             document=text(dump(progress)),
-            at=text(sortable(progress.measured_at)),
+            at=text(sortable_timestamp(progress.measured_at)),
         )

@@ -1,6 +1,7 @@
 """Data files of the store's tables, by their paths in the log: removed where they are still there.
 
-Vacuum goes by the log alone, and would remove again what is gone: in a versioned bucket each time leaves a marker.
+Vacuum goes by the log alone and would delete files that are gone already. In a versioned bucket each such delete
+leaves a marker.
 """
 
 from collections.abc import Iterator, Sequence
@@ -8,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from evertrain.domain.deployment.prefixes import TABLES
+from evertrain.domain.deployment.prefixes import TABLES_PREFIX
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import Feed
 
@@ -44,7 +45,7 @@ class S3TableFiles:
     bucket: str
 
     def remove(self, feed: Feed, paths: Sequence[str]) -> int:
-        keys = {f"{TABLES}/{feed}/{path}" for path in paths}
+        keys = {f"{TABLES_PREFIX}/{feed}/{path}" for path in paths}
         folders = sorted({key.rpartition("/")[0] for key in keys})
         there = [key for folder in folders for key in self._keys(f"{folder}/") if key in keys]
         for start in range(0, len(there), _MAX_KEYS):

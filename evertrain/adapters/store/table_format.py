@@ -6,7 +6,7 @@ Each part is imported when it is asked for: committing needs no pyarrow, and few
 from typing import TYPE_CHECKING
 
 from evertrain.domain.project.model import Project
-from evertrain.ports.feature_store import LabelMeasures, TableFiles, TableMaintenance, TableReader, TableWriter
+from evertrain.ports.feature_store import LabelProgressReader, TableFiles, TableMaintenance, TableReader, TableWriter
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,7 +31,7 @@ def table_maintenance(root: str, *, files: TableFiles) -> TableMaintenance:
     return DeltaMaintenance(root=root, files=files)
 
 
-def label_measures(root: str) -> LabelMeasures:
-    from evertrain.adapters.store.delta.label_measures import DeltaLabelMeasures  # noqa: PLC0415
+def label_measures(root: str) -> LabelProgressReader:
+    from evertrain.adapters.store.delta.label_measures import DeltaLabelProgressReader  # noqa: PLC0415
 
-    return DeltaLabelMeasures(root=root)
+    return DeltaLabelProgressReader(root=root)

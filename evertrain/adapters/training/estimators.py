@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.project.policies import Parameter
+from evertrain.domain.project.policies import ParameterValue
 
 
 class InvalidEstimator(EvertrainError):
@@ -18,44 +18,46 @@ def estimator_path(root: Path, model: str) -> Path:
     return root / "models" / model / "estimator.py"
 
 
-def load_estimator(root: Path, model: str, *, seed: int, parameters: Mapping[str, Parameter] | None = None) -> Any:
+def load_estimator(
+    root: Path, model: str, *, seed: int, parameters: Mapping[str, ParameterValue] | None = None
+) -> Any:
     """A new, unfitted, scikit-learn-compatible estimator. `parameters`: of the search space in `model.toml`, if any.
 
     Raises InvalidEstimator.
     """
     path = estimator_path(root, model)
-    shown = path.relative_to(root)
-    make = getattr(_load(path, shown, model), "make_estimator", None)
+    display_path = path.relative_to(root)
+    make = getattr(_load(path, display_path, model), "make_estimator", None)
     if not callable(make):
-        raise InvalidEstimator(f"{shown}: no function make_estimator(*, seed: int) in it")
+        raise InvalidEstimator(f"{display_path}: no function make_estimator(*, seed: int) in it")
     chosen = {"seed": seed} | dict(parameters or {})
     try:
         estimator = make(**chosen)
     except Exception as error:
         arguments = ", ".join(f"{name}={value!r}" for name, value in chosen.items())
-        raise InvalidEstimator(f"{shown}: make_estimator({arguments}) raised {_describe(error)}") from error
+        raise InvalidEstimator(f"{display_path}: make_estimator({arguments}) raised {_describe(error)}") from error
     for method in ("fit", "predict"):
         if not callable(getattr(estimator, method, None)):
             raise InvalidEstimator(
-                f"{shown}: make_estimator returned {type(estimator).__name__}, which has no {method}()"
+                f"{display_path}: make_estimator returned {type(estimator).__name__}, which has no {method}()"
             )
     return estimator
 
 
-def _load(path: Path, shown: Path, model: str) -> Any:
+def _load(path: Path, display_path: Path, model: str) -> Any:
     if not path.is_file():
-        raise InvalidEstimator(f"{shown}: there is no such file")
+        raise InvalidEstimator(f"{display_path}: there is no such file")
     # A name of its own: two models' files never shadow each other, nor anything that is installed.
     name = f"_evertrain_estimator_{model}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise InvalidEstimator(f"{shown}: cannot be imported")
+        raise InvalidEstimator(f"{display_path}: cannot be imported")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickling inside the file look themselves up here
     try:
         spec.loader.exec_module(module)
     except Exception as error:
-        raise InvalidEstimator(f"{shown}: importing it raised {_describe(error)}") from error
+        raise InvalidEstimator(f"{display_path}: importing it raised {_describe(error)}") from error
     return module
 
 

@@ -9,13 +9,13 @@ from evertrain.domain.training.candidates import Round
 from evertrain.domain.training.evaluation import Contender, Evaluation, SmokeTest, Trial
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.domain.training.rounds import first_round
-from evertrain.ports.artifacts import ArtifactNotFound, Artifacts
+from evertrain.ports.artifacts import ArtifactNotFound, ArtifactStore
 
 
 class RunDocuments:
-    """Implements `ports.runs.Runs`. `root` is what the store's URIs begin with, such as `s3://artifacts-1`."""
+    """Implements `ports.runs.RunStore`. `root` is what the store's URIs begin with, such as `s3://artifacts-1`."""
 
-    def __init__(self, *, artifacts: Artifacts, root: str) -> None:
+    def __init__(self, *, artifacts: ArtifactStore, root: str) -> None:
         self._artifacts = artifacts
         self._root = root.rstrip("/")
 
@@ -39,14 +39,14 @@ class RunDocuments:
             return first_round(plan)
         return load(Round, self._artifacts.get(self._uri(_round_key(plan, number, "round"))))
 
-    def put_round(self, plan: TrainingPlan, following: Round) -> None:
-        self._artifacts.put_named(dump(following), key=_round_key(plan, following.number, "round"))
+    def put_round(self, plan: TrainingPlan, next_round: Round) -> None:
+        self._artifacts.put_named(dump(next_round), key=_round_key(plan, next_round.number, "round"))
 
     def put_trial(self, plan: TrainingPlan, trial: Trial) -> None:
         self._artifacts.put_named(dump(trial), key=_round_key(plan, trial.round.number, trial.candidate.name))
 
-    def trials(self, plan: TrainingPlan, tried: Round) -> Sequence[Trial]:
-        uris = [self._uri(_round_key(plan, tried.number, name)) for name in tried.candidates]
+    def trials(self, plan: TrainingPlan, current_round: Round) -> Sequence[Trial]:
+        uris = [self._uri(_round_key(plan, current_round.number, name)) for name in current_round.candidates]
         return tuple(load(Trial, self._artifacts.get(uri)) for uri in uris)
 
     def put_contender(self, plan: TrainingPlan, contender: Contender) -> None:

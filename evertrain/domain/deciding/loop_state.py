@@ -36,4 +36,4 @@ class LoopState:
     outcomes: Sequence[Outcome]
     consecutive_quarantines: int
     escalated_for: frozenset[Reason] = frozenset()
-    asked_by: str = ""
+    requested_by: str = ""

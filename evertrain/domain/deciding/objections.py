@@ -1,4 +1,4 @@
-"""What speaks against a retraining that something speaks for: it is held, or a person is called. Pure.
+"""Reasons to hold a retraining, or to call a human, although a trigger applies. Pure.
 
 To add an objection: a function here, and its place in `OBJECTIONS`.
 """
@@ -7,166 +7,167 @@ from datetime import datetime, timedelta
 from itertools import takewhile
 
 from evertrain.domain.deciding.decisions import Action, Decision, Reason, Trigger
-from evertrain.domain.deciding.triggers import Case, drifted_names
+from evertrain.domain.deciding.triggers import DecisionContext, drifted_names
 from evertrain.domain.events import EventName
 from evertrain.domain.landing.predictions import PREDICTION
-from evertrain.domain.project.duration import duration_name
+from evertrain.domain.project.duration import format_duration
 from evertrain.domain.store.labels import watermark
-from evertrain.domain.training.windows import Interval, NotEnoughHistory, cut_slices
+from evertrain.domain.training.windows import Interval, NotEnoughHistory, temporal_split
 
 
-def _feed_broken(case: Case) -> Decision | None:
-    quarantined = case.state.consecutive_quarantines
-    if quarantined < case.spec.triggers.quarantines_before_escalation:
+def _feed_broken(context: DecisionContext) -> Decision | None:
+    quarantined = context.state.consecutive_quarantines
+    if quarantined < context.spec.triggers.quarantines_before_escalation:
         return None
     batches = "batch was" if quarantined == 1 else "batches in a row were"
-    return _call_human(
-        case, Reason.FEED_BROKEN, f"{quarantined} {batches} quarantined: the feed needs repair, not the model"
+    return _escalate(
+        context, Reason.FEED_BROKEN, f"{quarantined} {batches} quarantined: the feed needs repair, not the model"
     )
 
 
-def _feed_stale(case: Case) -> Decision | None:
-    for group in case.spec.groups:
-        newest = case.state.newest_event_times.get(group.name)
-        if newest is None or group.freshness is None or case.now - newest <= group.freshness:
+def _feed_stale(context: DecisionContext) -> Decision | None:
+    for group in context.spec.groups:
+        newest = context.state.newest_event_times.get(group.name)
+        if newest is None or group.freshness is None or context.now - newest <= group.freshness:
             continue
-        return _call_human(
-            case,
+        return _escalate(
+            context,
             Reason.FEED_STALE,
             f"the newest row of features/{group.name} is of {newest:%Y-%m-%d %H:%M} UTC, more than "
-            f"{duration_name(group.freshness)} ago: no drift can be seen in what does not come"
+            f"{format_duration(group.freshness)} ago: no drift can be seen in what does not come"
             + (f" (its owner: {group.owner})" if group.owner else ""),
         )
     return None
 
 
-def _requests_differ(case: Case) -> Decision | None:
-    """Requests that are unlike the training rows, while batches are not: whoever asks fills features in otherwise.
+def _requests_differ(context: DecisionContext) -> Decision | None:
+    """Requests differ from the training rows while batches do not: callers fill in features in another way.
 
-    No retraining on the store's rows mends that. A person is told, and the loop goes on: it may be meant.
+    Retraining on the store's rows would not fix that. A human is told once, and the loop goes on: it may be intended.
     """
-    if Reason.REQUESTS_DIFFER in case.state.escalated_for:
+    if Reason.REQUESTS_DIFFER in context.state.escalated_for:
         return None
-    if case.request_drift.onset is None or case.feature_drift.onset is not None:
+    if context.request_drift.onset is None or context.feature_drift.onset is not None:
         return None
-    names = drifted_names(case.request_drift, without=[PREDICTION])
-    return _call_human(
-        case,
+    names = drifted_names(context.request_drift, without=[PREDICTION])
+    return _escalate(
+        context,
         Reason.REQUESTS_DIFFER,
-        f"requests were unlike the training rows on {len(case.request_drift.drifted)} of the last "
-        f"{len(case.request_drift.recent)} days ({names}), and the batches of features/{case.spec.group.name} were "
-        "not: whoever asks fills them in otherwise than the feature store does",
+        f"requests were unlike the training rows on {len(context.request_drift.drifted)} of the last "
+        f"{len(context.request_drift.recent)} days ({names}), and the batches of "
+        f"features/{context.spec.group.name} were not: "
+        "whoever asks fills them in otherwise than the feature store does",
     )
 
 
-def _nothing_to_do(case: Case) -> Decision | None:
-    if case.triggers:
+def _nothing_to_do(context: DecisionContext) -> Decision | None:
+    if context.triggers:
         return None
-    return _hold(case, Reason.NOTHING_TO_DO, "no drift, and the next periodic retraining is not due")
+    return _hold(context, Reason.NOTHING_TO_DO, "no drift, and the next periodic retraining is not due")
 
 
-def _running(case: Case) -> Decision | None:
-    if not case.state.retraining_running:
+def _running(context: DecisionContext) -> Decision | None:
+    if not context.state.retraining_running:
         return None
-    return _hold(case, Reason.RETRAINING_RUNNING, "a retraining of this model is running already")
+    return _hold(context, Reason.RETRAINING_RUNNING, "a retraining of this model is running already")
 
 
-def _contenders_rejected(case: Case) -> Decision | None:
-    if Trigger.MANUAL in case.triggers:
+def _contenders_rejected(context: DecisionContext) -> Decision | None:
+    if Trigger.MANUAL in context.triggers:
         return None
-    since_promotion = takewhile(lambda outcome: outcome.name is not EventName.MODEL_PROMOTED, case.state.outcomes)
+    since_promotion = takewhile(lambda outcome: outcome.name is not EventName.MODEL_PROMOTED, context.state.outcomes)
     rejected = sum(outcome.name is EventName.CONTENDER_REJECTED for outcome in since_promotion)
-    if rejected < case.spec.triggers.rejections_before_escalation:
+    if rejected < context.spec.triggers.rejections_before_escalation:
         return None
-    return _call_human(
-        case,
+    return _escalate(
+        context,
         Reason.CONTENDERS_REJECTED,
         f"{rejected} contenders in a row were rejected: retraining does not mend this",
     )
 
 
-def _labels_overdue(case: Case) -> Decision | None:
-    # Where only exceptions are reported, silence looks like good news: then it is asked about without any drift.
-    only_exceptions = case.spec.label.absent is not None and case.state.labels is not None
-    if case.drift_onset is None and (Trigger.MANUAL in case.triggers or not only_exceptions):
+def _labels_overdue(context: DecisionContext) -> Decision | None:
+    # Where only exceptions are reported, silence looks like good news. So overdue labels matter even without drift.
+    only_exceptions = context.spec.label.absent is not None and context.state.labels is not None
+    if context.drift_onset is None and (Trigger.MANUAL in context.triggers or not only_exceptions):
         return None
-    last = case.state.labels.ingested_at_max if case.state.labels else None
-    if last is not None and case.now - last < case.spec.triggers.labels_overdue_after:
+    last = context.state.labels.ingested_at_max if context.state.labels else None
+    if last is not None and context.now - last < context.spec.triggers.labels_overdue_after:
         return None
     since = f"since {last:%Y-%m-%d}" if last else "at all"
-    why = "a row without a label counts" if case.drift_onset is None else f"{case.what_drifted} drifted"
-    return _call_human(case, Reason.LABELS_OVERDUE, f"{why}, but no labels have landed {since}")
+    why = "a row without a label counts" if context.drift_onset is None else f"{context.what_drifted} drifted"
+    return _escalate(context, Reason.LABELS_OVERDUE, f"{why}, but no labels have landed {since}")
 
 
-def _cooling_down(case: Case) -> Decision | None:
-    last = case.state.last_retraining_at
-    if Trigger.MANUAL in case.triggers or last is None:
+def _cooling_down(context: DecisionContext) -> Decision | None:
+    last = context.state.last_retraining_at
+    if Trigger.MANUAL in context.triggers or last is None:
         return None
-    ends = last + case.spec.triggers.cooldown
-    if case.now >= ends:
+    ends = last + context.spec.triggers.cooldown
+    if context.now >= ends:
         return None
     return _hold(
-        case,
+        context,
         Reason.COOLDOWN,
         f"the last retraining was decided on {last:%Y-%m-%d}, cooldown ends {ends:%Y-%m-%d}",
         not_before=ends,
     )
 
 
-def _labels_immature(case: Case) -> Decision | None:
+def _labels_immature(context: DecisionContext) -> Decision | None:
     """Every slice needs matured labels; after drift, so do the rows since the drift."""
-    labels, oldest = case.state.labels, case.state.oldest_event_time
+    labels, oldest = context.state.labels, context.state.oldest_event_time
     if labels is None or oldest is None:
-        return _hold(case, Reason.LABELS_IMMATURE, "no labels have landed yet")
-    complete_to = watermark(labels, spec=case.spec.label, now=case.now, progress=case.state.label_progress)
-    champion = case.state.champion
+        return _hold(context, Reason.LABELS_IMMATURE, "no labels have landed yet")
+    complete_to = watermark(labels, spec=context.spec.label, now=context.now, progress=context.state.label_progress)
+    champion = context.state.champion
     try:
-        slices = cut_slices(
-            case.spec.training,
+        split = temporal_split(
+            context.spec.training,
             watermark=complete_to,
             oldest_event_time=oldest,
             trained_until=champion.trained_until if champion else None,
         )
-    except NotEnoughHistory as short:
-        return _hold(case, Reason.LABELS_IMMATURE, str(short))
-    trainable = slices.windows[0].rows
+    except NotEnoughHistory as error:
+        return _hold(context, Reason.LABELS_IMMATURE, str(error))
+    trainable = split.windows[0].rows
     if champion is None:
-        return _first_window_too_short(case, trainable)
-    if case.drift_onset is None or case.drift_onset < trainable.end or Trigger.MANUAL in case.triggers:
+        return _first_window_too_short(context, trainable)
+    if context.drift_onset is None or context.drift_onset < trainable.end or Trigger.MANUAL in context.triggers:
         return None
     # A period that elapsed does not override this: the newest trainable rows are all from before the drift.
-    may_go = case.now + (case.drift_onset - trainable.end) + timedelta(days=1)
+    resumes_at = context.now + (context.drift_onset - trainable.end) + timedelta(days=1)
     return _hold(
-        case,
+        context,
         Reason.LABELS_IMMATURE,
-        f"{case.what_drifted} drifted from {case.drift_onset:%Y-%m-%d} on, but rows are trainable only up to "
-        f"{trainable.end:%Y-%m-%d}; may go on {may_go:%Y-%m-%d}",
-        not_before=may_go,
+        f"{context.what_drifted} drifted from {context.drift_onset:%Y-%m-%d} on, but rows are trainable only up to "
+        f"{trainable.end:%Y-%m-%d}; may go on {resumes_at:%Y-%m-%d}",
+        not_before=resumes_at,
     )
 
 
-def _first_window_too_short(case: Case, trainable: Interval) -> Decision | None:
+def _first_window_too_short(context: DecisionContext, trainable: Interval) -> Decision | None:
     """A first model on a fraction of its shortest window would only be replaced the next day."""
-    shortest = min(case.spec.training.windows, default=timedelta(0))
+    shortest = min(context.spec.training.windows, default=timedelta(0))
     there = trainable.end - trainable.start
     if there >= shortest:
         return None
     return _hold(
-        case,
+        context,
         Reason.LABELS_IMMATURE,
         f"the first model waits for {shortest.days} days of trainable rows, {there.days} are there",
-        not_before=case.now + (shortest - there),
+        not_before=context.now + (shortest - there),
     )
 
 
-def _too_few_rows(case: Case) -> Decision | None:
-    only_exceptions = case.spec.label.absent is not None
-    rows = case.state.rows if only_exceptions else case.state.labels.rows if case.state.labels else 0
-    wanted = case.spec.training.minimum_rows
+def _too_few_rows(context: DecisionContext) -> Decision | None:
+    only_exceptions = context.spec.label.absent is not None
+    rows = context.state.rows if only_exceptions else context.state.labels.rows if context.state.labels else 0
+    wanted = context.spec.training.minimum_rows
     if rows >= wanted:
         return None
     landed = "rows" if only_exceptions else "labelled rows"
-    return _hold(case, Reason.TOO_FEW_ROWS, f"{rows} {landed} have landed, {wanted} are asked for")
+    return _hold(context, Reason.TOO_FEW_ROWS, f"{rows} {landed} have landed, {wanted} are asked for")
 
 
 OBJECTIONS = (
@@ -184,14 +185,14 @@ OBJECTIONS = (
 """In the order in which they count. Broken feeds come first: retraining on them would only spread the fault."""
 
 
-def _hold(case: Case, reason: Reason, sentence: str, *, not_before: datetime | None = None) -> Decision:
+def _hold(context: DecisionContext, reason: Reason, sentence: str, *, not_before: datetime | None = None) -> Decision:
     return Decision(
-        action=Action.HOLD, reason=reason, sentence=sentence, triggers=case.triggers, not_before=not_before
+        action=Action.HOLD, reason=reason, sentence=sentence, triggers=context.triggers, not_before=not_before
     )
 
 
-def _call_human(case: Case, reason: Reason, sentence: str) -> Decision:
+def _escalate(context: DecisionContext, reason: Reason, sentence: str) -> Decision:
     """Once per incident: a human who has been told is not told again with every batch."""
-    if reason in case.state.escalated_for:
-        return _hold(case, Reason.HUMAN_CALLED, f"a human was called already: {sentence}")
-    return Decision(action=Action.ESCALATE, reason=reason, sentence=sentence, triggers=case.triggers)
+    if reason in context.state.escalated_for:
+        return _hold(context, Reason.HUMAN_CALLED, f"a human was called already: {sentence}")
+    return Decision(action=Action.ESCALATE, reason=reason, sentence=sentence, triggers=context.triggers)

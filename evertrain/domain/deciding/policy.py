@@ -5,32 +5,32 @@ from datetime import datetime
 from evertrain.domain.deciding.decisions import Action, Decision
 from evertrain.domain.deciding.loop_state import LoopState
 from evertrain.domain.deciding.objections import OBJECTIONS
-from evertrain.domain.deciding.triggers import RULES, Case, drifted_names
+from evertrain.domain.deciding.triggers import TRIGGER_RULES, DecisionContext, drifted_names
 from evertrain.domain.project.model import ModelSpec
 
 
 def decide(state: LoopState, spec: ModelSpec, *, now: datetime) -> Decision:
     """The one decision for this state: the first objection, or else a retraining for the strongest trigger."""
-    case = Case(state=state, spec=spec, now=now)
-    for object_to in OBJECTIONS:
-        decision = object_to(case)
+    context = DecisionContext(state=state, spec=spec, now=now)
+    for objection in OBJECTIONS:
+        decision = objection(context)
         if decision is not None:
             return decision
-    return _retrain(case)
+    return _retrain(context)
 
 
-def _retrain(case: Case) -> Decision:
-    rule = RULES[case.triggers[0]]
-    onset: dict[str, str] = {} if case.drift_onset is None else {"drift_onset": case.drift_onset.isoformat()}
+def _retrain(context: DecisionContext) -> Decision:
+    rule = TRIGGER_RULES[context.triggers[0]]
+    onset: dict[str, str] = {} if context.drift_onset is None else {"drift_onset": context.drift_onset.isoformat()}
     return Decision(
         action=Action.RETRAIN,
         reason=rule.reason,
-        sentence=rule.sentence(case),
-        triggers=case.triggers,
+        sentence=rule.sentence(context),
+        triggers=context.triggers,
         evidence={
-            "drifted_batches": len(case.feature_drift.drifted),
-            "drifted_features": drifted_names(case.feature_drift),
-            "drifted_prediction_days": len(case.prediction_drift.drifted),
+            "drifted_batches": len(context.feature_drift.drifted),
+            "drifted_features": drifted_names(context.feature_drift),
+            "drifted_prediction_days": len(context.prediction_drift.drifted),
             **onset,
         },
     )

@@ -1,6 +1,6 @@
 """What speaks for a retraining. Pure, and from the loop's state alone.
 
-To add a trigger: its name and its reason in `decisions`, and a rule in `RULES`.
+To add a trigger: its name and its reason in `decisions`, and a rule in `TRIGGER_RULES`.
 """
 
 from collections import Counter
@@ -37,10 +37,10 @@ class DriftHistory:
 
     @cached_property
     def onset(self) -> datetime | None:
-        """Where in event time the persistent drift began; None while k of the last n have not drifted.
+        """When the persistent drift began, in event time; None unless k of the last n verdicts have drifted.
 
-        Goes back for as long as k of n had drifted then too: an onset that moved on with the newest batches would
-        always be ahead of the labels.
+        Looks back for as long as k of n had drifted at that point too. An onset that moved with the newest batches
+        would always be ahead of the labels.
         """
         onset = None
         for newest in range(len(self.verdicts)):
@@ -53,7 +53,7 @@ class DriftHistory:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Case:
+class DecisionContext:
     """The state with what follows from it, derived once."""
 
     state: LoopState
@@ -93,9 +93,9 @@ class Case:
         return "features" if self.feature_drift.onset is not None else "predictions"
 
     @cached_property
-    def last_training(self) -> datetime | None:
-        """From when the period counts; None before the first champion. A retraining that was postponed trained
-        nothing."""
+    def last_trained_at(self) -> datetime | None:
+        """The start of the current period; None before the first champion. A postponed retraining does not count,
+        since it trained nothing."""
         champion, outcomes = self.state.champion, self.state.outcomes
         if champion is None:
             return None
@@ -106,7 +106,7 @@ class Case:
     @cached_property
     def triggers(self) -> tuple[Trigger, ...]:
         """What speaks for a retraining, the strongest first."""
-        return tuple(trigger for trigger, rule in RULES.items() if rule.applies(self))
+        return tuple(trigger for trigger, rule in TRIGGER_RULES.items() if rule.applies(self))
 
     def _group_drift(self, name: str) -> DriftHistory:
         verdicts = [verdict for verdict in self.state.verdicts if verdict.group == name]
@@ -129,46 +129,48 @@ class Case:
 class TriggerRule:
     """When a trigger applies, and how a retraining that it calls for is explained."""
 
-    applies: Callable[[Case], bool]
+    applies: Callable[[DecisionContext], bool]
     reason: Reason
-    sentence: Callable[[Case], str]
+    sentence: Callable[[DecisionContext], str]
 
 
-def _period_has_passed(case: Case) -> bool:
-    return case.last_training is not None and case.now - case.last_training >= case.spec.triggers.every
+def _period_has_passed(context: DecisionContext) -> bool:
+    return (
+        context.last_trained_at is not None and context.now - context.last_trained_at >= context.spec.triggers.every
+    )
 
 
-RULES: Mapping[Trigger, TriggerRule] = {
+TRIGGER_RULES: Mapping[Trigger, TriggerRule] = {
     Trigger.MANUAL: TriggerRule(
-        applies=lambda case: bool(case.state.asked_by),
+        applies=lambda context: bool(context.state.requested_by),
         reason=Reason.ASKED_BY_A_PERSON,
-        sentence=lambda case: f"asked by a person: {case.state.asked_by}",
+        sentence=lambda context: f"asked by a person: {context.state.requested_by}",
     ),
     Trigger.FIRST_MODEL: TriggerRule(
-        applies=lambda case: case.state.champion is None,
+        applies=lambda context: context.state.champion is None,
         reason=Reason.NO_CHAMPION_YET,
         sentence=lambda _: "there is no champion yet, and enough labels have matured",
     ),
     Trigger.DRIFT: TriggerRule(
-        applies=lambda case: case.feature_drift.onset is not None,
+        applies=lambda context: context.feature_drift.onset is not None,
         reason=Reason.FEATURES_DRIFTED,
-        sentence=lambda case: (
-            f"{len(case.feature_drift.drifted)} of the last {len(case.feature_drift.recent)} batches drifted "
-            f"({drifted_names(case.feature_drift)})"
+        sentence=lambda context: (
+            f"{len(context.feature_drift.drifted)} of the last {len(context.feature_drift.recent)} batches drifted "
+            f"({drifted_names(context.feature_drift)})"
         ),
     ),
     Trigger.PREDICTION_DRIFT: TriggerRule(
-        applies=lambda case: case.prediction_drift.onset is not None,
+        applies=lambda context: context.prediction_drift.onset is not None,
         reason=Reason.PREDICTIONS_DRIFTED,
-        sentence=lambda case: (
-            f"predictions drifted on {len(case.prediction_drift.drifted)} of the last "
-            f"{len(case.prediction_drift.recent)} days, though no feature did"
+        sentence=lambda context: (
+            f"predictions drifted on {len(context.prediction_drift.drifted)} of the last "
+            f"{len(context.prediction_drift.recent)} days, though no feature did"
         ),
     ),
     Trigger.PERIODIC: TriggerRule(
         applies=_period_has_passed,
         reason=Reason.PERIOD_ELAPSED,
-        sentence=lambda case: f"{case.spec.triggers.every.days} days have passed since the last training",
+        sentence=lambda context: f"{context.spec.triggers.every.days} days have passed since the last training",
     ),
 }
 """The strongest first: the first that applies explains the retraining."""

@@ -2,7 +2,7 @@
 
 from enum import StrEnum
 
-TABLES = "tables"
+TABLES_PREFIX = "tables"
 """The folder of the feature store's bucket that the tables are in."""
 
 
@@ -19,4 +19,4 @@ class ArtifactPrefix(StrEnum):
 
 def tables_root(bucket: str) -> str:
     """The URI that all tables are below."""
-    return f"s3://{bucket}/{TABLES}"
+    return f"s3://{bucket}/{TABLES_PREFIX}"

@@ -40,5 +40,5 @@ class Variable(StrEnum):
     ROUND = "ROUND"
 
 
-PINNED = (Variable.MODEL_VERSION, Variable.MODEL_URI, Variable.MODEL_SHA256)
+PINNED_VARIABLES = (Variable.MODEL_VERSION, Variable.MODEL_URI, Variable.MODEL_SHA256)
 """What a published version of a serving function carries, and `$LATEST` only while one is being published."""

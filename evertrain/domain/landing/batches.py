@@ -9,7 +9,8 @@ from evertrain.domain.project.feature_group import FeatureKind
 
 
 class FeedKind(StrEnum):
-    """What a feed carries: rows of a feature group, a model's labels, its endpoint's answers, or labels of these."""
+    """What a feed carries: rows of a feature group, labels of a model, predictions of its endpoint, or labels of
+    these predictions."""
 
     FEATURES = "features"
     LABELS = "labels"
@@ -68,7 +69,7 @@ class Batch:
     ingested_at: datetime
 
     @classmethod
-    def of(cls, files: Sequence[BatchFile], *, batch_id: str, feed: Feed, source_key: str) -> "Batch":
+    def from_files(cls, files: Sequence[BatchFile], *, batch_id: str, feed: Feed, source_key: str) -> "Batch":
         """The batch of at least one file."""
         return cls(
             batch_id=batch_id,
@@ -84,8 +85,8 @@ class Batch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableState:
-    """A feed's whole table after a commit. `rows` counts corrections too. `columns`: besides times and `key`, which
-    names the entity."""
+    """A feed's whole table after a commit. `rows` includes corrections. `columns`: all but the times and `key`.
+    `key`: the name of the entity column."""
 
     version: int
     rows: int
@@ -105,10 +106,10 @@ class Fault:
     column: str = ""
 
 
-FAULTS_BY_COMPARISON = frozenset(
+COMPARISON_FAULT_CODES = frozenset(
     {"mostly_missing", "constant", "unknown_levels", "unit_changed", "columns_exchanged"}
 )
-"""Codes of faults that only a comparison with a reference shows: a person may know better."""
+"""Codes of faults that only show in a comparison with a reference. A person may know that nothing is wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

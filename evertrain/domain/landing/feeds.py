@@ -13,20 +13,22 @@ from evertrain.domain.project.model import ModelSpec, Project
 EVENT_TIME, INGESTED_AT = "event_time", "ingested_at"
 
 INGESTED_MONTH = "ingested_month"
-"""Tables are partitioned by it: a batch's file is of one month, and a month that has passed is put in order once."""
+"""Tables are partitioned by this column. A batch's file belongs to one month, and a month that has passed is sorted
+once."""
 
 CLOCK_SKEW = timedelta(minutes=5)
-"""A sender's clock may be ahead of ours by so much."""
+"""How far a sender's clock may be ahead of ours."""
 
-EARLIEST = datetime(1900, 1, 1, tzinfo=UTC)
-"""A time from before was never set, or read with the wrong unit. Nanoseconds would not reach much further either."""
+MIN_EVENT_TIME = datetime(1900, 1, 1, tzinfo=UTC)
+"""An earlier time was never set, or was read in the wrong unit. Nanoseconds would not reach much further back
+either."""
 
 
 def group_feed(group: str) -> Feed:
     return Feed(kind=FeedKind.FEATURES, name=group)
 
 
-def own_feed(spec: ModelSpec) -> Feed:
+def own_group_feed(spec: ModelSpec) -> Feed:
     """Of the group whose rows the model predicts."""
     return group_feed(spec.group.name)
 
@@ -43,18 +45,19 @@ def prediction_label_feed(spec: ModelSpec) -> Feed:
     return Feed(kind=FeedKind.PREDICTION_LABELS, name=spec.name)
 
 
-def label_feeds_of(spec: ModelSpec) -> tuple[Feed, ...]:
+def label_feeds(spec: ModelSpec) -> tuple[Feed, ...]:
     """Of its group's rows first."""
     return (label_feed(spec), *([prediction_label_feed(spec)] if spec.label.of_predictions else []))
 
 
-def feeds_of(spec: ModelSpec) -> tuple[Feed, ...]:
+def required_feeds(spec: ModelSpec) -> tuple[Feed, ...]:
     """What a model cannot be trained without: its own group, those that are joined to it, its labels."""
     return (*(group_feed(group.name) for group in spec.groups), label_feed(spec))
 
 
-def request_feeds_of(spec: ModelSpec) -> tuple[Feed, ...]:
-    """What it is trained on besides, once its endpoint was asked and labels of the answers have come."""
+def request_feeds(spec: ModelSpec) -> tuple[Feed, ...]:
+    """What the model is also trained on, once its endpoint has been called and labels of the predictions have
+    landed."""
     return (prediction_feed(spec), prediction_label_feed(spec)) if spec.label.of_predictions else ()
 
 
@@ -69,80 +72,82 @@ def all_feeds(project: Project) -> tuple[Feed, ...]:
     )
 
 
-def key_of(feed: Feed, project: Project) -> str:
-    return schema_of(feed, project).key
+def key_column(feed: Feed, project: Project) -> str:
+    return feed_schema(feed, project).key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedSchema:
-    """`key` and `landed_event_time`: as a batch names them. `columns`: the features, the label, or what was predicted
-    for which features."""
+    """The columns of a feed. `key` and `event_time_column`: their names in a landed batch. `columns`: the features;
+    the label; or the prediction with the features that it was made for."""
 
     key: str
-    landed_event_time: str
+    event_time_column: str
     columns: tuple[Column, ...]
     batch: BatchSize
-    binary: bool
+    is_binary: bool
     """The only column is a label that is 0 or 1."""
     label: str = ""
     """The column that is the label, of a feed of labels."""
     group: str = ""
-    """The group that says what times without a zone mean; none for predictions, whose times we write ourselves."""
+    """The group that declares what a time without a zone means. Empty for predictions: we write their times
+    ourselves."""
     utc_offset: timedelta | None = None
     """As the group declares it."""
 
 
-def schema_of(feed: Feed, project: Project) -> FeedSchema:
+def feed_schema(feed: Feed, project: Project) -> FeedSchema:
     """The feed is one of the project's."""
     if feed.kind is FeedKind.FEATURES:
         group = project.groups[feed.name]
         return FeedSchema(
             key=group.entity_key,
-            landed_event_time=group.event_time,
+            event_time_column=group.event_time,
             columns=group.columns,
             batch=group.batch,
-            binary=False,
+            is_binary=False,
             group=group.name,
             utc_offset=group.utc_offset,
         )
     spec = project.models[feed.name]
     if feed.kind is FeedKind.PREDICTIONS:
-        return schema_of_predictions(spec)
+        return prediction_schema(spec)
     names_prediction = feed.kind is FeedKind.PREDICTION_LABELS
     return FeedSchema(
         key=PREDICTION_ID if names_prediction else spec.group.entity_key,
-        landed_event_time=EVENT_TIME if names_prediction else spec.group.event_time,
+        event_time_column=EVENT_TIME if names_prediction else spec.group.event_time,
         columns=(Column(name=spec.label.name, kind=FeatureKind.NUMERIC),),
         batch=BatchSize(),
-        binary=spec.task is Task.CLASSIFICATION,
+        is_binary=spec.task is Task.CLASSIFICATION,
         label=spec.label.name,
         group=spec.group.name,
         utc_offset=spec.group.utc_offset,
     )
 
 
-def schema_of_predictions(spec: ModelSpec) -> FeedSchema:
+def prediction_schema(spec: ModelSpec) -> FeedSchema:
     # What was asked has happened: no bound and no missing value makes it wrong afterwards.
     features = (Column(name=feature.name, kind=feature.kind, nullable=True) for feature in spec.features)
     return FeedSchema(
         key=PREDICTION_ID,
-        landed_event_time=EVENT_TIME,
+        event_time_column=EVENT_TIME,
         columns=(
             Column(name=MODEL_VERSION, kind=FeatureKind.CATEGORICAL),
             Column(name=PREDICTION, kind=FeatureKind.NUMERIC),
             *features,
         ),
         batch=BatchSize(),
-        binary=False,
+        is_binary=False,
     )
 
 
 def schema_faults(feed: Feed, project: Project, stored: Mapping[str, FeatureKind], *, key: str) -> list[Fault]:
-    """What keeps rows as they are declared out of the feed's table. `stored`: its columns so far, besides its `key`.
+    """Why rows as they are declared now cannot be added to the feed's table.
 
-    A new column is no fault: earlier rows have none of it.
+    `stored`: the table's columns so far, besides its `key`. A new column is no fault: earlier rows have no value in
+    it.
     """
-    schema = schema_of(feed, project)
+    schema = feed_schema(feed, project)
     declared = {column.name: column.kind for column in schema.columns}
     file = f"features/{feed.name}.toml" if feed.kind is FeedKind.FEATURES else f"models/{feed.name}/model.toml"
     faults = []

@@ -8,18 +8,18 @@ from evertrain.domain.landing.batches import BatchFile, Fault, Feed, LandedObjec
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pinned:
-    """A champion, and the reference that every part is compared with, whoever is champion meanwhile."""
+class PinnedReference:
+    """A champion's version and reference. Every part is compared with it, even if the champion changes meanwhile."""
 
     version: str
     reference_uri: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RowGroups:
-    """Consecutive row groups of a Parquet file, from `first` to before `end`, and the bytes that hold them.
+class RowGroupRange:
+    """Consecutive row groups of a Parquet file, from `first` up to but excluding `end`, and the bytes that hold them.
 
-    `rows_before`: in the file, before the first of theirs.
+    `rows_before`: rows of the file that precede them.
     """
 
     first: int
@@ -30,7 +30,7 @@ class RowGroups:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Split:
+class BatchSplit:
     """`batch_id`: made from the object's content. `known_at`: when it landed. `size` and `footer_offset`: of the
     object, in bytes."""
 
@@ -40,8 +40,8 @@ class Split:
     size: int
     footer_offset: int
     known_at: datetime
-    pinned: Mapping[str, Pinned]
-    parts: tuple[RowGroups, ...]
+    pinned: Mapping[str, PinnedReference]
+    parts: tuple[RowGroupRange, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What the endpoint was asked and what it answered, kept for drift and for labels to be held against."""
+"""Requests to the endpoint with their predictions, logged for drift monitoring and for labels to be joined later."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from datetime import datetime
 from hashlib import sha256
 
 PREDICTION = "prediction"
-"""The name under which a model's predictions are compared, as if they were a feature."""
+"""The column under which predictions are compared, like a feature."""
 
 PREDICTION_ID, MODEL_VERSION = "prediction_id", "model_version"
 
@@ -46,10 +46,10 @@ class AnsweredRequest:
             yield f"{self.prediction_id}:{place}"
 
 
-def is_logged(prediction_id: str, share: float) -> bool:
+def is_sampled(prediction_id: str, share: float) -> bool:
     """Whether a request is among the share that is kept: by its id alone, so that every copy is judged alike.
 
-    >>> is_logged("a1", 1.0), is_logged("a1", 0.0)
+    >>> is_sampled("a1", 1.0), is_sampled("a1", 0.0)
     (True, False)
     """
     place = int.from_bytes(sha256(prediction_id.encode()).digest()[:4])

@@ -1,4 +1,4 @@
-"""What the comparison of a batch with the champion's reference said. Values only: the sums are in `statistics`."""
+"""The result of comparing a batch with the champion's reference. Values only: `statistics` computes them."""
 
 from dataclasses import dataclass, field, fields
 from datetime import datetime
@@ -9,7 +9,7 @@ from evertrain.domain.landing.batches import Fault
 
 
 class DriftStatus(StrEnum):
-    """`no_reference`: there is no champion yet. `too_few_rows`: nothing can be said, so nothing is."""
+    """`no_reference`: there is no champion yet. `too_few_rows`: too few rows to judge, so there is no verdict."""
 
     STABLE = "stable"
     DRIFTED = "drifted"
@@ -21,10 +21,11 @@ class DriftStatus(StrEnum):
 class Distances:
     """How far a feature's rows lie from those of the reference, by every measure.
 
-    psi, kl, js: nats. ks: the Kolmogorov-Smirnov distance, 0 to 1. wasserstein: in the feature's own unit;
-    wasserstein_normalised: in standard deviations of the reference. Shares: of the rows. What has no meaning for the
-    feature, or cannot be had from these rows, is None. p_value: of the Kolmogorov-Smirnov test, for which what is
-    missing is the lowest value; of the chi-squared test where there are only levels or atoms.
+    psi, kl, js: in nats. ks: the Kolmogorov-Smirnov distance, 0 to 1. wasserstein: in the feature's own unit.
+    wasserstein_normalised: in standard deviations of the reference. Shares are shares of the rows. A measure is None
+    where it is undefined for the feature or cannot be computed from these rows. p_value: of the Kolmogorov-Smirnov
+    test, where missing values count as the lowest value; of the chi-squared test where the feature has only levels or
+    atoms.
     """
 
     psi: float
@@ -43,8 +44,8 @@ class Distances:
 class FeatureDrift(Distances):
     """One feature of one batch against the reference.
 
-    threshold: the PSI, and wasserstein_limit the distance in standard deviations of the reference, that drift has to
-    exceed.
+    Drift has to exceed two limits: `threshold` for the PSI, and `wasserstein_limit` for the Wasserstein distance, in
+    standard deviations of the reference.
     """
 
     feature: str
@@ -62,10 +63,11 @@ class FeatureDrift(Distances):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RelationDrift:
-    """Whether a feature still follows from the others as it did in training.
+    """Whether a feature still depends on the other features as it did in training.
 
-    spread: the variance that the others leave unexplained, over that of training; 1 is as in training. allowed: what
-    it has to exceed. explained: the share of its variance that the others explained in training.
+    spread: the variance that the other features leave unexplained, divided by the same variance in training; 1 means
+    as in training. allowed: the limit that drift has to exceed. explained: the share of the feature's variance that
+    the other features explained in training.
     """
 
     feature: str
@@ -99,8 +101,11 @@ class SliceDrift:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What a comparison with a reference found. `relations`: of the features that followed from others in training;
-    None where they were not examined. `faults`: what looks like a broken feed rather than a changed world."""
+    """What a comparison with a reference found.
+
+    `relations`: of the features that depended on others in training; None where they were not examined. `faults`:
+    what looks like a broken feed rather than a changed world.
+    """
 
     status: DriftStatus
     features: tuple[FeatureDrift, ...] = field(default=())
@@ -114,7 +119,7 @@ class Findings:
 
     @property
     def drifted_relations(self) -> tuple[str, ...]:
-        """The features that no longer go with the others as they did."""
+        """The features whose relation to the others changed."""
         return tuple(each.feature for each in self.relations or () if each.drifted)
 
     @property

@@ -18,9 +18,9 @@ def parse_duration(text: str) -> timedelta:
     return timedelta(**{_UNITS[matched[2]]: int(matched[1])})
 
 
-def duration_name(length: timedelta) -> str:
+def format_duration(length: timedelta) -> str:
     """
-    >>> duration_name(timedelta(days=28)), duration_name(timedelta(hours=36))
+    >>> format_duration(timedelta(days=28)), format_duration(timedelta(hours=36))
     ('28d', '36h')
     """
     seconds = int(length.total_seconds())

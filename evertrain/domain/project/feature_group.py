@@ -17,7 +17,7 @@ class FeatureKind(StrEnum):
     TIMESTAMP = "timestamp"
 
     @property
-    def is_quantity(self) -> bool:
+    def is_quantitative(self) -> bool:
         """Its values have an order and distances."""
         return self in (FeatureKind.NUMERIC, FeatureKind.TIMESTAMP)
 
@@ -71,10 +71,10 @@ class FeatureGroup:
 
 
 class KnownBy(StrEnum):
-    """By when must a joined value have been ingested to be used in training?
+    """By when a joined value has to be ingested to be used in training.
 
-    `training`: by the time of the training. `event`: by the event time of the row that it is joined to, as when the
-    endpoint is asked: values that came late were not there then.
+    `training`: by the time of training. `event`: by the event time of the row that it is joined to. That is what the
+    endpoint sees: a value that came late was not there yet.
     """
 
     TRAINING = "training"

@@ -54,10 +54,10 @@ class ModelSpec:
 
     @property
     def features(self) -> tuple[Column, ...]:
-        homes = {name: joined.group for joined in self.joined for name in joined.feature_names}
-        return tuple(homes.get(name, self.group).column(name) for name in self.feature_names)
+        group_of_feature = {name: joined.group for joined in self.joined for name in joined.feature_names}
+        return tuple(group_of_feature.get(name, self.group).column(name) for name in self.feature_names)
 
-    def names_of(self, group: str) -> tuple[str, ...]:
+    def feature_names_from(self, group: str) -> tuple[str, ...]:
         """The features that are drawn from this group."""
         joined = {each.group.name: each.feature_names for each in self.joined}
         if group != self.group.name:
@@ -67,7 +67,7 @@ class ModelSpec:
 
     def with_features(self, names: Sequence[str]) -> "ModelSpec":
         """With these features too, as far as a group of the model has them."""
-        homes = {
+        group_of_feature = {
             name: group.name
             for group in reversed(self.groups)  # the model's own group comes first, and last here
             for name in names
@@ -75,9 +75,9 @@ class ModelSpec:
         }
         joined = []
         for each in self.joined:
-            found = [name for name, home in homes.items() if home == each.group.name]
-            joined.append(replace(each, feature_names=(*each.feature_names, *found)))
-        return replace(self, feature_names=(*self.feature_names, *homes), joined=tuple(joined))
+            added = [name for name, home in group_of_feature.items() if home == each.group.name]
+            joined.append(replace(each, feature_names=(*each.feature_names, *added)))
+        return replace(self, feature_names=(*self.feature_names, *group_of_feature), joined=tuple(joined))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +87,7 @@ class Project:
     groups: Mapping[str, FeatureGroup]
     models: Mapping[str, ModelSpec]
 
-    def models_on(self, group: str) -> tuple[ModelSpec, ...]:
+    def models_using(self, group: str) -> tuple[ModelSpec, ...]:
         """The models that draw features from this group, by name."""
         named = (self.models[name] for name in sorted(self.models))
         return tuple(spec for spec in named if group in (each.name for each in spec.groups))

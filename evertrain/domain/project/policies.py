@@ -7,8 +7,8 @@ from enum import StrEnum
 
 
 class DriftRule(StrEnum):
-    """`calibrated`: what chance, and the days of training, do not explain. `conventional`: a PSI above the threshold,
-    whatever the number of rows."""
+    """`calibrated`: more than chance and the variation between training days explain. `conventional`: a PSI above the
+    threshold, whatever the number of rows."""
 
     CALIBRATED = "calibrated"
     CONVENTIONAL = "conventional"
@@ -57,7 +57,7 @@ class SearchMethod(StrEnum):
     HALVING = "halving"
 
 
-Parameter = bool | int | float | str
+ParameterValue = bool | int | float | str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,18 +67,18 @@ class SearchSpace:
     `concurrency`: how many candidates are trained at once.
     """
 
-    parameters: Mapping[str, tuple[Parameter, ...]] = field(default_factory=dict)
+    parameters: Mapping[str, tuple[ParameterValue, ...]] = field(default_factory=dict)
     method: SearchMethod = SearchMethod.GRID
     concurrency: int = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingPolicy:
-    """The windows that compete as a hyperparameter, and the slices on which they are chosen and judged.
+    """The windows that compete as a hyperparameter, and the slices for choosing and judging among them.
 
-    With a label watermark W, rows are cut as: training | embargo | validation | gate | W. `embargo`: at least the
-    label's latency, so that what is trained on was known when the validation's first row was asked for. `spot`:
-    containers try spare capacity first, which is cheaper and may be taken away.
+    Below a label watermark W, rows are split as: training | embargo | validation | gate | W. `embargo`: at least the
+    label's latency, so that every training label was known when the first validation row was predicted. `spot`:
+    containers run on spare capacity first, which is cheaper and may be reclaimed.
     """
 
     windows: tuple[timedelta, ...]

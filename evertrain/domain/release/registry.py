@@ -7,17 +7,17 @@ from enum import StrEnum
 
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.training.candidates import Candidate
-from evertrain.domain.training.evaluation import Score, TrainingSet
+from evertrain.domain.training.evaluation import DatasetSnapshot, Score
 from evertrain.domain.training.gate import GateVerdict
 from evertrain.domain.training.windows import Interval
 
 
 class RegistryConflict(EvertrainError):
-    """Another promotion came first: the champion is not the one that this promotion was judged against."""
+    """Another promotion came first: the champion is no longer the one that the version was compared with."""
 
 
 class AlreadyPromoted(EvertrainError):
-    """The version is champion: taking it back would need a promotion of its predecessor, not a rollback."""
+    """The version is already champion. To undo that, promote its predecessor; a rollback cannot."""
 
 
 class UnknownVersion(EvertrainError):
@@ -49,7 +49,7 @@ class ModelVersion:
     table_versions: Mapping[str, int]
     """By feed, such as `features/flights`."""
     candidate: Candidate
-    training_set: TrainingSet
+    training_set: DatasetSnapshot
     validation: Score
     gate_score: Score
     gate: GateVerdict

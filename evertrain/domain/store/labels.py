@@ -6,13 +6,13 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from evertrain.domain.landing.batches import Feed, TableState
-from evertrain.domain.landing.feeds import label_feeds_of
+from evertrain.domain.landing.feeds import label_feeds
 from evertrain.domain.project.model import LabelSpec, ModelSpec
 
 DAY = timedelta(days=1)
 
 MIN_SHARE_OF_MEDIAN_ROWS = 0.1
-"""Of a usual day's rows. The share of labels among fewer says nothing, and must not hold everything up."""
+"""Of the rows of a median day. The coverage of a smaller day is too noisy, and must not hold up the watermark."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class LabelTables:
 
 def label_tables(spec: ModelSpec, tables: Mapping[Feed, TableState | None]) -> LabelTables | None:
     """Of the model's tables. None before labels of rows have landed, without which there is no first model."""
-    of_rows, *of_predictions = (tables.get(feed) for feed in label_feeds_of(spec))
+    of_rows, *of_predictions = (tables.get(feed) for feed in label_feeds(spec))
     return None if of_rows is None else LabelTables(of_rows=of_rows, of_predictions=next(iter(of_predictions), None))
 
 
@@ -56,12 +56,12 @@ class LabelledDay:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelProgress:
-    """How a model's labels come in. `days`: the earliest first, of the last few months.
+    """How a model's labels come in. `days`: of the last few months, the earliest first.
 
-    `latency`: from event to label, by quantile (such as 0.95), of labels whose rows are older than the declared
-    latency: of younger ones the fast half is there already, and the slow half is not. `unmatched`: labels of keys
-    and times that no row has, or of predictions that are not in the log. `premature`: labels that say they are from
-    before their prediction. Where labels of predictions come, the rows are the endpoint's answers.
+    `latency`: time from event to label, by quantile (such as 0.95). It counts only rows older than the declared
+    latency: of younger rows, only the fast labels have landed so far. `unmatched`: labels whose key and time no row
+    has, or whose prediction is not in the log. `premature`: labels with a time before that of their prediction. Where
+    labels of predictions come in, the rows are the endpoint's predictions.
     """
 
     measured_at: datetime
@@ -82,9 +82,9 @@ def watermark(
 ) -> datetime:
     """The event time before which labels count as complete.
 
-    A label that is younger than its latency may still be missing. Where every row gets one, labels that never landed
-    are not complete however old they are. And where the model asks for a coverage, the first day that lacks it ends
-    what is complete, since what is missing there may be missing for a reason.
+    A label younger than its latency may still be missing. Where every row gets a label, completeness ends at the
+    newest label: rows after it have none, however old they are. Where the model requires a coverage, completeness
+    ends at the first day below it, since labels that are missing there may be missing for a reason.
     """
     complete_to = _complete_to(labels, spec, now)
     if spec.minimum_coverage is None or progress is None:
@@ -101,11 +101,12 @@ def watermark(
 
 
 def _complete_to(labels: LabelTables, spec: LabelSpec, now: datetime) -> datetime:
-    """Rows may stop where predictions begin: what is complete of either is."""
+    """Rows may stop once predictions begin, so the later of their two times counts."""
     if spec.absent is not None:
         return now - spec.latency
     of_rows = min(now - spec.latency, labels.of_rows.event_time_max)
     if labels.of_predictions is None:
         return of_rows
-    # A label has the time at which it was observed, not its prediction's: until the newest one came, all were coming.
+    # A label's time is when it was observed, not when its prediction was made. Until the newest label came, all were
+    # coming in.
     return max(of_rows, min(now, labels.of_predictions.ingested_at_max) - spec.latency)

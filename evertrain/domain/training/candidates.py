@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from itertools import product
 
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.project.policies import Parameter, SearchSpace
+from evertrain.domain.project.policies import ParameterValue, SearchSpace
 from evertrain.domain.training.windows import Window
 
 
@@ -20,7 +20,7 @@ class Candidate:
 
     name: str
     window: Window
-    parameters: Mapping[str, Parameter] = field(default_factory=dict)
+    parameters: Mapping[str, ParameterValue] = field(default_factory=dict)
 
     def __str__(self) -> str:
         """As people are told of it: `28d`, or `28d, learning_rate=0.1`."""
@@ -40,17 +40,17 @@ class Round:
         return self.stride == 1
 
 
-def combinations_of(search: SearchSpace) -> list[dict[str, Parameter]]:
+def parameter_grid(search: SearchSpace) -> list[dict[str, ParameterValue]]:
     """
-    >>> combinations_of(SearchSpace(parameters={"depth": (2, 4), "rate": (0.1,)}))
+    >>> parameter_grid(SearchSpace(parameters={"depth": (2, 4), "rate": (0.1,)}))
     [{'depth': 2, 'rate': 0.1}, {'depth': 4, 'rate': 0.1}]
     """
     return [dict(zip(search.parameters, values, strict=True)) for values in product(*search.parameters.values())]
 
 
-def candidates_of(windows: Sequence[Window], search: SearchSpace) -> tuple[Candidate, ...]:
+def make_candidates(windows: Sequence[Window], search: SearchSpace) -> tuple[Candidate, ...]:
     """Every window with every combination of parameters, the windows' order first."""
-    combinations = combinations_of(search)
+    combinations = parameter_grid(search)
     if len(combinations) == 1:
         return tuple(Candidate(name=window.name, window=window, parameters=combinations[0]) for window in windows)
     return tuple(

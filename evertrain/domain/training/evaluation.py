@@ -26,10 +26,10 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingSet:
-    """Which rows these were. The same plan gives them again, byte for byte: the digest proves it.
+class DatasetSnapshot:
+    """Identifies a set of rows. The same plan yields the same rows again, byte for byte, and the digest proves it.
 
-    `table_versions`, `known_at`: as in the plan. `sha256`: of the rows, whatever library keeps them.
+    `table_versions`, `known_at`: as in the plan. `sha256`: of the values, independent of the library that holds them.
     """
 
     rows: Interval
@@ -41,7 +41,7 @@ class TrainingSet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """How a candidate did in a round. `unusable`: why it could not be tried; then there is no score."""
+    """How a candidate did in a round. `unusable`: why it could not be trained; there is no score then."""
 
     candidate: Candidate
     round: Round
@@ -55,8 +55,8 @@ class Contender:
     """What the training of a candidate left behind in the last round. URIs name content-addressed objects."""
 
     candidate: Candidate
-    training_set: TrainingSet
-    validation_set: TrainingSet
+    training_set: DatasetSnapshot
+    validation_set: DatasetSnapshot
     validation: Score
     artifact_uri: str
     artifact_sha256: str
@@ -100,7 +100,7 @@ class Evaluation:
     decision_id: str
     chosen: Contender
     contenders: tuple[Contender, ...]
-    gate_set: TrainingSet
+    gate_set: DatasetSnapshot
     contender_score: Score
     champion_version: str | None
     champion_score: Score | None

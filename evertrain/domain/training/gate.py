@@ -24,7 +24,7 @@ class GateVerdict:
     sentence: str
 
 
-def judge(evaluation: Evaluation, policy: GatePolicy) -> GateVerdict:
+def judge_contender(evaluation: Evaluation, policy: GatePolicy) -> GateVerdict:
     """Non-inferiority by default: refuse only what may be worse than the champion by more than the margin."""
     if evaluation.champion_score is None:
         return _judge_first(evaluation, policy)
@@ -54,13 +54,13 @@ def _judge_overall(evaluation: Evaluation, policy: GatePolicy) -> GateVerdict:
         raise ValueError("an evaluation against a champion carries the difference and its interval")
     metric = evaluation.contender_score.metric
     # As a gain: positive means that the contender is better, whichever way the metric points.
-    worst_gain = low if metric.higher_is_better else -high
+    gain_lower_bound = low if metric.higher_is_better else -high
     description = f"{metric} differs by {difference:+.4f} [{low:+.4f}, {high:+.4f}] on {evaluation.gate_rows} rows"
     if policy.superiority:
-        if worst_gain > 0:
+        if gain_lower_bound > 0:
             return GateVerdict(passed=True, reason=GateReason.BETTER, sentence=f"better: {description}")
         return _refuse(GateReason.NOT_BETTER, f"not shown to be better: {description}")
-    if worst_gain > -policy.margin:
+    if gain_lower_bound > -policy.margin:
         return GateVerdict(
             passed=True,
             reason=GateReason.NOT_WORSE,

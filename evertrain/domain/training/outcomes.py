@@ -8,13 +8,13 @@ from evertrain.domain.training.evaluation import UnusableRows
 from evertrain.domain.training.rounds import NothingToChoose
 from evertrain.domain.training.windows import NotEnoughHistory
 
-TOO_FEW_ROWS_ERRORS = tuple(error.__name__ for error in (NotEnoughHistory, NothingToChoose, UnusableRows))
-"""Errors that say that there are too few rows yet, or all of one class. Nothing failed: more rows will mend it."""
+INSUFFICIENT_DATA_ERRORS = tuple(error.__name__ for error in (NotEnoughHistory, NothingToChoose, UnusableRows))
+"""Errors that mean too few rows so far, or rows of a single class. Nothing failed: more rows will fix it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """One of `events.OUTCOMES`, for one decision. `version` is empty where none was registered."""
+    """One of `events.OUTCOME_EVENTS`, for one decision. `version` is empty where none was registered."""
 
     decision_id: str
     model: str
@@ -24,13 +24,13 @@ class Outcome:
     version: str = ""
 
 
-def outcome_of_failure(sentence: str) -> EventName:
+def classify_failure(sentence: str) -> EventName:
     """`sentence`: an error's name, and what it says.
 
-    >>> outcome_of_failure("UnusableRows: trips: the gate slice has 0 labelled rows, 1 are needed").value
+    >>> classify_failure("UnusableRows: trips: the gate slice has 0 labelled rows, 1 are needed").value
     'RetrainPostponed'
-    >>> outcome_of_failure("States.Timeout").value
+    >>> classify_failure("States.Timeout").value
     'RetrainFailed'
     """
     error, _, _ = sentence.partition(":")
-    return EventName.RETRAIN_POSTPONED if error in TOO_FEW_ROWS_ERRORS else EventName.RETRAIN_FAILED
+    return EventName.RETRAIN_POSTPONED if error in INSUFFICIENT_DATA_ERRORS else EventName.RETRAIN_FAILED

@@ -1,4 +1,4 @@
-"""Rounds in which candidates are tried: one for a grid, several by successive halving; and who of them is chosen."""
+"""Rounds of candidates: one for a grid, several for successive halving; and the choice among them."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -18,11 +18,12 @@ HALVING_FACTOR = 3
 
 
 TRAINING_TIMEOUT = timedelta(minutes=100)
-"""One container. As many as the model allows at once are a wave."""
+"""Of one container. Containers run in waves, of as many as the model's concurrency allows."""
 
 
 def first_round(plan: TrainingPlan) -> Round:
-    """A grid has one round. By successive halving many candidates are tried on few rows, and few on all of them."""
+    """A grid has a single round. Successive halving begins with many candidates on few rows, and ends with few
+    candidates on all rows."""
     candidates = tuple(candidate.name for candidate in plan.candidates)
     stride = 1
     if plan.spec.training.search.method is SearchMethod.HALVING:
@@ -31,7 +32,7 @@ def first_round(plan: TrainingPlan) -> Round:
     return Round(number=1, stride=stride, candidates=candidates)
 
 
-def waves_of(plan: TrainingPlan) -> int:
+def count_waves(plan: TrainingPlan) -> int:
     """How many waves of containers the plan's rounds take."""
     first = first_round(plan)
     candidates, stride, waves = len(first.candidates), first.stride, 0
@@ -68,7 +69,7 @@ def choose_contender(contenders: Sequence[Contender], unusable: Sequence[Trial] 
 
 
 def selection_key(candidate: Candidate, score: Score) -> tuple[float, timedelta, str]:
-    """The least of it is chosen: the best score, and of equals the shortest window."""
+    """A sort key: the smallest is chosen. The best score comes first; of equal scores, the shortest window."""
     value = -score.value if score.metric.higher_is_better else score.value
     return value, candidate.window.rows.end - candidate.window.rows.start, candidate.name
 

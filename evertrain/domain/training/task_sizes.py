@@ -1,4 +1,4 @@
-"""How large a training container has to be. What Fargate offers, and what rows and columns ask for."""
+"""How large a training container has to be: the sizes that Fargate offers, and what rows and columns need."""
 
 from evertrain.domain.project.policies import TaskSize
 
@@ -13,31 +13,34 @@ FARGATE_MEMORY_MIB = {
 }
 """The CPU units and memory sizes that Fargate offers together."""
 
-PROGRAM_MIB = 600
+BASELINE_MEMORY_MIB = 600
 """Python, pyarrow, pandas and scikit-learn, before the first row."""
 
-BYTES_PER_TRAINED_CELL = 60
-"""A value of a training row: in the data frame, and in what an estimator makes of it. Boosted trees take 25
-(`make bench-jobs`), one-hot columns more."""
+BYTES_PER_TRAINING_CELL = 60
+"""Bytes for each value of a training row, in the data frame and in what the estimator makes of it. Boosted trees take
+25 (`make bench-jobs`), one-hot columns more."""
 
-BYTES_PER_JUDGED_CELL = 40
-"""A value of a validation or gate row: as Arrow, put in order. It takes 17 (`make bench-jobs`)."""
+BYTES_PER_EVALUATION_CELL = 40
+"""Bytes for each value of a validation or gate row, as sorted Arrow columns. It takes 17 (`make bench-jobs`)."""
 
-CELLS_PER_CPU = 50_000_000
-"""More than so many values are worth another processor."""
+CELLS_PER_VCPU = 50_000_000
+"""One vCPU for each so many values, and at least one."""
 
 
-def estimated_task_size(*, trained_rows: float, judged_rows: float, columns: int) -> TaskSize:
+def estimate_task_size(*, training_rows: float, evaluation_rows: float, columns: int) -> TaskSize:
     """The smallest that Fargate offers for these rows; its largest where none is enough.
 
-    >>> estimated_task_size(trained_rows=50_000, judged_rows=10_000, columns=16)
+    >>> estimate_task_size(training_rows=50_000, evaluation_rows=10_000, columns=16)
     TaskSize(cpu=1024, memory_mib=2048)
-    >>> estimated_task_size(trained_rows=10_000_000, judged_rows=1_000_000, columns=40)
+    >>> estimate_task_size(training_rows=10_000_000, evaluation_rows=1_000_000, columns=40)
     TaskSize(cpu=8192, memory_mib=28672)
     """
-    cells = trained_rows * columns
-    needed = PROGRAM_MIB + (cells * BYTES_PER_TRAINED_CELL + judged_rows * columns * BYTES_PER_JUDGED_CELL) / 2**20
-    wanted = 1024 * max(1.0, cells / CELLS_PER_CPU)
+    cells = training_rows * columns
+    needed = (
+        BASELINE_MEMORY_MIB
+        + (cells * BYTES_PER_TRAINING_CELL + evaluation_rows * columns * BYTES_PER_EVALUATION_CELL) / 2**20
+    )
+    wanted = 1024 * max(1.0, cells / CELLS_PER_VCPU)
     for cpu, sizes in FARGATE_MEMORY_MIB.items():
         # More than eight processors are for memory's sake only: trees do not grow twice as fast on twice as many.
         if cpu < min(wanted, 8192) or sizes[-1] < needed:

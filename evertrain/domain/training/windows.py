@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.project.duration import duration_name
+from evertrain.domain.project.duration import format_duration
 from evertrain.domain.project.policies import MovingWindow, TrainingPolicy
 
 
@@ -33,7 +33,7 @@ class Window:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Slices:
+class TemporalSplit:
     """training | embargo | validation | gate | watermark"""
 
     windows: tuple[Window, ...]
@@ -41,20 +41,21 @@ class Slices:
     gate: Interval
 
 
-def cut_slices(
+def temporal_split(
     policy: TrainingPolicy,
     *,
     watermark: datetime,
     oldest_event_time: datetime,
     trained_until: datetime | None = None,
     changed_at: datetime | None = None,
-) -> Slices:
+) -> TemporalSplit:
     """Windows, validation slice and gate slice below a label watermark.
 
-    A window that reaches back before the oldest row is shortened to it, and windows that thereby become equal are
-    trained once. `trained_until`: where the champion's training rows end. `changed_at`: since when the world is
-    another one; where nothing is known of a change, or it lies too late, there is no window since then. Raises
-    NotEnoughHistory where nothing is left to train on, or the champion would be judged on what it has learnt from.
+    A window that reaches back beyond the oldest row is shortened to it. Windows that become equal in this way are
+    trained once. `trained_until`: where the champion's training rows end. `changed_at`: when the world changed.
+    Without a known change, or where it came too late, there is no window since the change. Raises NotEnoughHistory
+    where no rows are left to train on, or where the gate slice would overlap the champion's training rows or the
+    embargo after them.
     """
     gate = Interval(start=watermark - policy.gate, end=watermark)
     if trained_until is not None and gate.start < trained_until + policy.embargo:
@@ -71,12 +72,12 @@ def cut_slices(
             f"labels are complete from {oldest_event_time:%Y-%m-%d} to {watermark:%Y-%m-%d}, "
             f"but gate, validation and embargo alone take {needed.days} days"
         )
-    begins = {duration_name(length): max(end - length, oldest_event_time) for length in sorted(policy.windows)}
+    starts = {format_duration(length): max(end - length, oldest_event_time) for length in sorted(policy.windows)}
     if MovingWindow.SINCE_CHANGE in policy.moving_windows and changed_at is not None and changed_at < end:
-        begins[MovingWindow.SINCE_CHANGE.value] = max(changed_at, oldest_event_time)
-    if MovingWindow.EXPANDING in policy.moving_windows or not begins:
-        begins[MovingWindow.EXPANDING.value] = oldest_event_time
+        starts[MovingWindow.SINCE_CHANGE.value] = max(changed_at, oldest_event_time)
+    if MovingWindow.EXPANDING in policy.moving_windows or not starts:
+        starts[MovingWindow.EXPANDING.value] = oldest_event_time
     windows: dict[datetime, Window] = {}
-    for name, start in begins.items():
+    for name, start in starts.items():
         windows.setdefault(start, Window(name=name, rows=Interval(start=start, end=end)))
-    return Slices(windows=tuple(windows.values()), validation=validation, gate=gate)
+    return TemporalSplit(windows=tuple(windows.values()), validation=validation, gate=gate)

@@ -108,7 +108,7 @@ class _Rows:
 
 def _baseline(values: Values, feature: Column, layout: Layout) -> Baseline:
     mean = deviation = None
-    if feature.kind.is_quantity and not isinstance(values, Categories):
+    if feature.kind.is_quantitative and not isinstance(values, Categories):
         finite = values[np.isfinite(values)]
         if len(finite):
             with np.errstate(over="ignore", invalid="ignore"):

@@ -1,6 +1,6 @@
-"""Should this model be retrained now? Reads the loop's state, asks the policy, writes the decision down, tells it.
+"""Should this model be retrained now? Reads the loop's state, asks the policy, records the decision and announces it.
 
-Nothing here is triggered by an event's content but the decision's id: a lost or doubled event changes nothing.
+Of an event's content only the decision's id matters: a lost or duplicate event changes nothing.
 """
 
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from evertrain.domain.deciding.decisions import Action, Reason, RecordedDecision
 from evertrain.domain.deciding.loop_state import LoopState
 from evertrain.domain.deciding.policy import decide
 from evertrain.domain.events import Event, EventName
-from evertrain.domain.landing.feeds import group_feed, label_feeds_of, own_feed
+from evertrain.domain.landing.feeds import group_feed, label_feeds, own_group_feed
 from evertrain.domain.monitoring.drift import DriftStatus
 from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.domain.store.labels import label_tables
@@ -20,10 +20,10 @@ from evertrain.ports.batches import BatchLog
 from evertrain.ports.clock import Clock
 from evertrain.ports.decisions import DecisionLog, LeaseHeld, Leases
 from evertrain.ports.feature_store import LabelProgressLog, TableStates
-from evertrain.ports.messages import EventBus, HumanChannel
+from evertrain.ports.messages import EscalationChannel, EventBus
 from evertrain.ports.registry import ModelRegistry
 
-LEASE = timedelta(hours=4)
+LEASE_DURATION = timedelta(hours=4)
 """Longer than the state machine may take; a run that died gives the model back after this time."""
 
 _EVENT_OF_ACTION = {
@@ -31,11 +31,11 @@ _EVENT_OF_ACTION = {
     Action.HOLD: EventName.RETRAIN_HELD,
     Action.ESCALATE: EventName.HUMAN_CALLED,
 }
-_VERDICTS_READ = 60
+_MAX_VERDICTS = 60
 """More than the policy judges: it goes back to where a lasting drift began."""
 
-_DECISIONS_READ = 100
-_OUTCOMES_READ = 20
+_MAX_DECISIONS = 100
+_MAX_OUTCOMES = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class Cause:
 
     model: str
     name: str
-    asked_by: str = ""
+    requested_by: str = ""
 
 
 def decision_id_of(cause: Cause) -> str:
@@ -62,7 +62,7 @@ class DecideRetraining:
     decisions: DecisionLog
     leases: Leases
     bus: EventBus
-    humans: HumanChannel
+    escalations: EscalationChannel
     clock: Clock
 
     def run(self, cause: Cause) -> RecordedDecision:
@@ -76,7 +76,7 @@ class DecideRetraining:
 
     def _decide(self, cause: Cause, decision_id: str) -> RecordedDecision:
         spec, now = self.project.models[cause.model], self.clock.now()
-        state = self._state(spec, asked_by=cause.asked_by)
+        state = self._state(spec, requested_by=cause.requested_by)
         recorded = RecordedDecision(
             decision_id=decision_id,
             model=cause.model,
@@ -88,19 +88,19 @@ class DecideRetraining:
             return self._record(recorded)
         except LeaseHeld:
             # Another cause took the lease since the state was read.
-            meanwhile = decide(replace(state, retraining_running=True), spec, now=now)
-            return self._record(replace(recorded, decision=meanwhile))
+            revised = decide(replace(state, retraining_running=True), spec, now=now)
+            return self._record(replace(recorded, decision=revised))
 
     def _record(self, recorded: RecordedDecision) -> RecordedDecision:
         decision = recorded.decision
         if decision.action is Action.ESCALATE:
             # Before it is written down: a human told twice is better than one who was never told.
-            self.humans.call(
+            self.escalations.call(
                 subject=f"Evertrain: {recorded.model} needs a person",
                 message=f"{decision.sentence}.\n\nmodel {recorded.model}, decision {recorded.decision_id}, "
                 f"{decision.reason}, decided at {recorded.decided_at:%Y-%m-%d %H:%M} UTC",
             )
-        lease = LEASE if decision.action is Action.RETRAIN else None
+        lease = LEASE_DURATION if decision.action is Action.RETRAIN else None
         if self.decisions.record(recorded, lease=lease):
             return recorded
         earlier = self.decisions.find(recorded.model, recorded.decision_id)
@@ -118,16 +118,16 @@ class DecideRetraining:
         }
         self.bus.publish([Event(name=_EVENT_OF_ACTION[decision.action], detail=detail)])
 
-    def _state(self, spec: ModelSpec, *, asked_by: str) -> LoopState:
+    def _state(self, spec: ModelSpec, *, requested_by: str) -> LoopState:
         groups = [group_feed(group.name) for group in spec.groups]
-        tables = {feed: self.tables.get(feed) for feed in (*groups, *label_feeds_of(spec))}
+        tables = {feed: self.tables.get(feed) for feed in (*groups, *label_feeds(spec))}
         labels = label_tables(spec, tables)
-        requests = self.batches.requests(spec.name, limit=_VERDICTS_READ)
+        requests = self.batches.request_verdicts(spec.name, limit=_MAX_VERDICTS)
         quarantines = {feed: self.batches.consecutive_quarantines(feed) for feed in tables}
-        decisions = self.decisions.decisions(spec.name, limit=_DECISIONS_READ)
-        outcomes = self.decisions.outcomes(spec.name, limit=_OUTCOMES_READ)
+        decisions = self.decisions.decisions(spec.name, limit=_MAX_DECISIONS)
+        outcomes = self.decisions.outcomes(spec.name, limit=_MAX_OUTCOMES)
         broken = [table for feed, table in tables.items() if quarantines[feed]]
-        passed_at = {
+        resolved_at = {
             Reason.FEED_BROKEN: min((table.ingested_at_max for table in broken if table), default=None),
             Reason.REQUESTS_DIFFER: max(
                 (verdict.checked_at for verdict in requests if verdict.status is DriftStatus.STABLE), default=None
@@ -145,12 +145,12 @@ class DecideRetraining:
             verdicts=[
                 verdict
                 for group in spec.groups
-                for verdict in self.batches.verdicts(spec.name, group.name, limit=_VERDICTS_READ)
+                for verdict in self.batches.verdicts(spec.name, group.name, limit=_MAX_VERDICTS)
             ],
             requests=requests,
             labels=labels,
             label_progress=self.label_progress.progress(spec.name),
-            rows=table.rows if (table := tables[own_feed(spec)]) else 0,
+            rows=table.rows if (table := tables[own_group_feed(spec)]) else 0,
             oldest_event_time=table.event_time_min if table else None,
             newest_event_times={feed.name: table.event_time_max for feed in groups if (table := tables[feed])},
             retraining_running=self.leases.is_held(spec.name),
@@ -160,16 +160,16 @@ class DecideRetraining:
             outcomes=outcomes,
             consecutive_quarantines=max(quarantines.values()),
             escalated_for=frozenset(
-                reason for reason, passed in passed_at.items() if _was_called_since(passed, reason, decisions)
+                reason for reason, passed in resolved_at.items() if _is_escalated(passed, reason, decisions)
             ),
-            asked_by=asked_by,
+            requested_by=requested_by,
         )
 
 
-def _was_called_since(passed_at: datetime | None, reason: Reason, decisions: Sequence[RecordedDecision]) -> bool:
+def _is_escalated(resolved_at: datetime | None, reason: Reason, decisions: Sequence[RecordedDecision]) -> bool:
     """True where a human was told of an incident that has not passed since."""
     return any(
-        passed_at is None or entry.decided_at >= passed_at
+        resolved_at is None or entry.decided_at >= resolved_at
         for entry in decisions
         if entry.decision.action is Action.ESCALATE and entry.decision.reason is reason
     )

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from evertrain.domain.deciding.decisions import RecordedDecision
 from evertrain.domain.landing.batches import TableState
-from evertrain.domain.landing.feeds import label_feed, label_feeds_of, own_feed
+from evertrain.domain.landing.feeds import label_feed, label_feeds, own_group_feed
 from evertrain.domain.monitoring.drift import DriftVerdict
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.release.registry import Champion
@@ -43,7 +43,7 @@ class ReadModelStatus:
     leases: Leases
 
     def run(self, spec: ModelSpec) -> ModelStatus:
-        features, labels = own_feed(spec), label_feed(spec)
+        features, labels = own_group_feed(spec), label_feed(spec)
         return ModelStatus(
             model=spec.name,
             title=spec.title,
@@ -55,7 +55,7 @@ class ReadModelStatus:
             last_outcome=next(iter(self.decisions.outcomes(spec.name, limit=1)), None),
             retraining_running=self.leases.is_held(spec.name),
             consecutive_quarantines=max(
-                self.batches.consecutive_quarantines(feed) for feed in (features, *label_feeds_of(spec))
+                self.batches.consecutive_quarantines(feed) for feed in (features, *label_feeds(spec))
             ),
         )
 

@@ -21,14 +21,14 @@ from evertrain.use_cases.landing.record_batch import RecordBatch
 from evertrain.use_cases.monitoring.compare_batch import CompareBatch
 from evertrain.use_cases.monitoring.watch_requests import WatchRequests
 
-_CHUNK = 1 << 20
+_CHUNK_BYTES = 1 << 20
 
 
-def batch_id_of(feed: Feed | None, body: BinaryIO) -> str:
+def compute_batch_id(feed: Feed | None, body: BinaryIO) -> str:
     """The same bytes are the same batch of a feed, whatever the object is called."""
     digest = sha256(f"{feed or ''}\n".encode())
     body.seek(0)
-    while chunk := body.read(_CHUNK):
+    while chunk := body.read(_CHUNK_BYTES):
         digest.update(chunk)
     body.seek(0)
     return digest.hexdigest()[:32]
@@ -50,12 +50,12 @@ class CheckBatch:
 
     def run(self, landed: LandedObject) -> Batch | Quarantine:
         """What became of the object. Raises ObjectGone where it was deleted before it was read."""
-        feed = feed_of(landed.key)
+        feed = parse_feed(landed.key)
         with self.landing.read(landed) as body:
-            batch_id = batch_id_of(feed, body)
-            found = self.batches.find(feed, batch_id) or self._judge(landed, feed, batch_id, body)
-        self.record.announce(found)
-        return found
+            batch_id = compute_batch_id(feed, body)
+            result = self.batches.find(feed, batch_id) or self._judge(landed, feed, batch_id, body)
+        self.record.announce(result)
+        return result
 
     def judge_requests(self, batch: Batch) -> Sequence[DriftVerdict]:
         """What is to be told now that this batch of requests has landed."""
@@ -64,20 +64,20 @@ class CheckBatch:
     def _judge(self, landed: LandedObject, feed: Feed | None, batch_id: str, body: BinaryIO) -> Batch | Quarantine:
         now = self.clock.now()
         try:
-            known = known_feed(self.project, feed, landed.key)
-            require_schema(self.project, known, self.tables)
+            known = require_feed(self.project, feed, landed.key)
+            require_compatible_schema(self.project, known, self.tables)
             known_at = ingestion_time(self.landing, landed, now=now)
             with self.reader.read(body, name=landed.key, feed=known, now=now, known_at=known_at) as rows:
                 if known.kind is FeedKind.PREDICTIONS:
                     self.requests.save_sketches(self.project.models[known.name], batch_id, rows)
-                pinned = self.compare.pinned(known)
+                pinned = self.compare.pin_references(known)
                 sketches = self.compare.sketches(known, pinned, rows)
-                comparisons = self.compare.compare(known, pinned, sketches, begins=rows.event_times[0])
+                comparisons = self.compare.compare(known, pinned, sketches, batch_start=rows.event_times[0])
                 self.record.require_no_fault(known, batch_id, comparisons)
                 file = store_rows(self.files, known, f"batch-{batch_id}.parquet", rows)
                 return self.record.accept(landed, known, batch_id, [file], comparisons, now=now)
         except BatchRejected as rejected:
-            return self.record.set_aside(
+            return self.record.quarantine(
                 landed,
                 feed,
                 batch_id,
@@ -88,10 +88,11 @@ class CheckBatch:
 
 
 def ingestion_time(landing: LandingZone, landed: LandedObject, *, now: datetime) -> datetime:
-    """When it landed, not when somebody came to look at it: a delivery that is repeated after the next one is still
-    the earlier one, and a correction stays one.
+    """When the object landed, not when it was looked at: a delivery repeated after the next one still counts as the
+    earlier one, and a correction stays a correction.
 
-    Asked once the object is being read: should another have taken its place, it counts as known later, never earlier.
+    Asked once the object is being read. Should another object have replaced it, the rows count as known later, never
+    earlier.
     """
     return min(now, landing.landed_at(landed))
 
@@ -110,7 +111,7 @@ def store_rows(files: BatchFiles, feed: Feed, path: str, rows: Rows) -> BatchFil
     )
 
 
-def known_feed(project: Project, feed: Feed | None, key: str) -> Feed:
+def require_feed(project: Project, feed: Feed | None, key: str) -> Feed:
     """Raises BatchRejected for an object outside every feed."""
     known = all_feeds(project)
     if feed not in known:
@@ -119,7 +120,7 @@ def known_feed(project: Project, feed: Feed | None, key: str) -> Feed:
     return feed
 
 
-def require_schema(project: Project, feed: Feed, tables: TableStates) -> None:
+def require_compatible_schema(project: Project, feed: Feed, tables: TableStates) -> None:
     """Raises BatchRejected where the feed's table has a column that is declared no longer, or otherwise."""
     state = tables.get(feed)
     faults = schema_faults(feed, project, state.columns, key=state.key) if state is not None else []
@@ -127,10 +128,10 @@ def require_schema(project: Project, feed: Feed, tables: TableStates) -> None:
         raise BatchRejected(faults)
 
 
-def feed_of(key: str) -> Feed | None:
+def parse_feed(key: str) -> Feed | None:
     """The feed that a key names, which need not be a known one; None where it names none.
 
-    >>> str(feed_of("features/flights/2013/01/01.parquet")), feed_of("notes.txt")
+    >>> str(parse_feed("features/flights/2013/01/01.parquet")), parse_feed("notes.txt")
     ('features/flights', None)
     """
     kind, _, rest = key.partition("/")

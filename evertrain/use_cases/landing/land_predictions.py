@@ -9,7 +9,7 @@ from itertools import groupby
 from evertrain.domain.landing.feeds import prediction_feed
 from evertrain.domain.landing.predictions import AnsweredRequest
 from evertrain.domain.project.model import ModelSpec, Project
-from evertrain.ports.batches import Landing
+from evertrain.ports.batches import LandingWriter
 from evertrain.ports.clock import Clock
 
 logger = logging.getLogger(__name__)
@@ -24,12 +24,12 @@ class LandedPredictions:
 
 @dataclass(frozen=True, kw_only=True)
 class LandPredictions:
-    """`as_file` makes a batch's file. `replayed`: the clock of a stage that goes through history."""
+    """`encode_file` makes a batch's file. `replay_clock`: the clock of a stage that goes through history."""
 
     project: Project
-    as_file: Callable[[ModelSpec, Sequence[AnsweredRequest]], bytes]
-    landing: Landing
-    replayed: Clock | None = None
+    encode_file: Callable[[ModelSpec, Sequence[AnsweredRequest]], bytes]
+    landing: LandingWriter
+    replay_clock: Clock | None = None
 
     def run(self, answered: Sequence[AnsweredRequest]) -> Iterator[LandedPredictions]:
         """The same requests land as the same object."""
@@ -43,10 +43,10 @@ class LandPredictions:
             yield self._land(spec, list(of_model))
 
     def _land(self, spec: ModelSpec, answered: list[AnsweredRequest]) -> LandedPredictions:
-        if self.replayed is not None:
-            now = self.replayed.now()
+        if self.replay_clock is not None:
+            now = self.replay_clock.now()
             answered = [replace(each, answered_at=now) for each in answered]
-        body = self.as_file(spec, answered)
+        body = self.encode_file(spec, answered)
         feed = prediction_feed(spec)
         key = f"{feed}/{min(each.answered_at for each in answered):%Y/%m/%d}/{sha256(body).hexdigest()[:32]}.parquet"
         self.landing.put(key, body)

@@ -4,14 +4,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from evertrain.domain.events import ACCEPTED, QUARANTINED, Event, EventName
+from evertrain.domain.events import ACCEPTED_EVENTS, QUARANTINED_EVENTS, Event, EventName
 from evertrain.domain.landing.batches import Batch, BatchFile, Fault, Feed, FeedKind, LandedObject, Quarantine
 from evertrain.domain.monitoring.drift import DriftVerdict
 from evertrain.ports.batch_reader import BatchRejected
 from evertrain.ports.batches import BatchLog
 from evertrain.ports.messages import EventBus
-from evertrain.use_cases.monitoring.compare_batch import CompareBatch, Comparison, faults_of
-from evertrain.use_cases.monitoring.drift_events import events_of_verdict
+from evertrain.use_cases.monitoring.compare_batch import BatchComparison, CompareBatch, collect_faults
+from evertrain.use_cases.monitoring.drift_events import verdict_events
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,9 +20,9 @@ class RecordBatch:
     compare: CompareBatch
     bus: EventBus
 
-    def require_no_fault(self, feed: Feed, batch_id: str, comparisons: Sequence[Comparison]) -> None:
+    def require_no_fault(self, feed: Feed, batch_id: str, comparisons: Sequence[BatchComparison]) -> None:
         """Raises BatchRejected. A person may have looked at the batch already, and found nothing wrong."""
-        faults = faults_of(comparisons)
+        faults = collect_faults(comparisons)
         if faults and not self.batches.is_released(feed, batch_id):
             raise BatchRejected(faults)
 
@@ -32,16 +32,16 @@ class RecordBatch:
         feed: Feed,
         batch_id: str,
         files: Sequence[BatchFile],
-        comparisons: Sequence[Comparison],
+        comparisons: Sequence[BatchComparison],
         *,
         now: datetime,
     ) -> Batch:
-        batch = Batch.of(files, batch_id=batch_id, feed=feed, source_key=landed.key)
+        batch = Batch.from_files(files, batch_id=batch_id, feed=feed, source_key=landed.key)
         verdicts = [self.compare.save(comparison, batch, now=now) for comparison in comparisons]
         self.batches.record(batch, verdicts)
         return batch
 
-    def set_aside(
+    def quarantine(
         self,
         landed: LandedObject,
         feed: Feed | None,
@@ -67,15 +67,15 @@ class RecordBatch:
 
     def _events_of(self, found: Batch | Quarantine) -> list[Event]:
         if isinstance(found, Quarantine):
-            return [_quarantined(found)]
-        verdicts = self.batches.verdicts_of(found.feed, found.batch_id)
-        return [_accepted(found), *(event for verdict in verdicts for event in _checked(found, verdict))]
+            return [_quarantined_event(found)]
+        verdicts = self.batches.batch_verdicts(found.feed, found.batch_id)
+        return [_accepted_event(found), *(event for verdict in verdicts for event in _checked_events(found, verdict))]
 
 
-def _quarantined(quarantine: Quarantine) -> Event:
+def _quarantined_event(quarantine: Quarantine) -> Event:
     kind = FeedKind.FEATURES if quarantine.feed is None else quarantine.feed.kind
     return Event(
-        name=QUARANTINED[kind],
+        name=QUARANTINED_EVENTS[kind],
         detail={
             "feed": str(quarantine.feed or ""),
             "batch_id": quarantine.batch_id,
@@ -88,9 +88,9 @@ def _quarantined(quarantine: Quarantine) -> Event:
     )
 
 
-def _accepted(batch: Batch) -> Event:
+def _accepted_event(batch: Batch) -> Event:
     return Event(
-        name=ACCEPTED[batch.feed.kind],
+        name=ACCEPTED_EVENTS[batch.feed.kind],
         detail={
             "feed": str(batch.feed),
             "batch_id": batch.batch_id,
@@ -101,8 +101,8 @@ def _accepted(batch: Batch) -> Event:
     )
 
 
-def _checked(batch: Batch, verdict: DriftVerdict) -> list[Event]:
-    return events_of_verdict(
+def _checked_events(batch: Batch, verdict: DriftVerdict) -> list[Event]:
+    return verdict_events(
         batch.feed,
         verdict,
         checked=EventName.FEATURE_BATCH_CHECKED,

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.landing.batches import FAULTS_BY_COMPARISON, Quarantine
+from evertrain.domain.landing.batches import COMPARISON_FAULT_CODES, Quarantine
 from evertrain.ports.batches import BatchLog
 
 MAX_QUARANTINES = 1_000
@@ -24,7 +24,7 @@ class ReleaseBatch:
     def run(self, batch_id: str) -> Quarantine:
         """`batch_id`: all of it, or its beginning. Raises NotReleasable."""
         quarantine = self._find(batch_id)
-        wrong = [fault for fault in quarantine.faults if fault.code not in FAULTS_BY_COMPARISON]
+        wrong = [fault for fault in quarantine.faults if fault.code not in COMPARISON_FAULT_CODES]
         if wrong:
             raise NotReleasable(
                 f"{batch_id} would be set aside again: {wrong[0].message}; mend the file and land it anew"
@@ -35,14 +35,14 @@ class ReleaseBatch:
         return quarantine
 
     def _find(self, batch_id: str) -> Quarantine:
-        found = [
+        matches = [
             quarantine
             for quarantine in self.batches.quarantines(limit=MAX_QUARANTINES)
             if quarantine.batch_id.startswith(batch_id)
         ]
-        if len(found) != 1:
-            description = "no batch" if not found else f"{len(found)} batches"
+        if len(matches) != 1:
+            description = "no batch" if not matches else f"{len(matches)} batches"
             raise NotReleasable(
                 f"{description} in quarantine whose id begins with {batch_id}; see `evertrain quarantine`"
             )
-        return found[0]
+        return matches[0]

@@ -7,14 +7,14 @@ from hashlib import sha256
 
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import Feed
-from evertrain.domain.landing.feeds import CLOCK_SKEW, EARLIEST, EVENT_TIME, label_feed, prediction_label_feed
+from evertrain.domain.landing.feeds import CLOCK_SKEW, EVENT_TIME, MIN_EVENT_TIME, label_feed, prediction_label_feed
 from evertrain.domain.landing.label_reports import LabelReport, ReportedLabel
 from evertrain.domain.landing.predictions import PREDICTION_ID
 from evertrain.domain.project.metric import Task
 from evertrain.domain.project.model import ModelSpec, Project
-from evertrain.ports.batches import Landing
+from evertrain.ports.batches import LandingWriter
 from evertrain.ports.clock import Clock
-from evertrain.ports.messages import LabelReports
+from evertrain.ports.messages import LabelReportQueue
 from evertrain.scoring.rows import has_zone, is_number, read_time
 
 MAX_LABELS = 1_000
@@ -31,7 +31,7 @@ class InvalidReport(EvertrainError):
 @dataclass(frozen=True, kw_only=True)
 class ReportLabels:
     project: Project
-    reports: LabelReports
+    reports: LabelReportQueue
     clock: Clock
 
     def run(self, model: str, body: object, *, report_id: str) -> LabelReport:
@@ -56,11 +56,11 @@ def _read(row: object, spec: ModelSpec, now: datetime, where: str) -> ReportedLa
     key, time = (PREDICTION_ID, EVENT_TIME) if of_prediction else (spec.group.entity_key, spec.group.event_time)
     label, optional = spec.label.name, {EVENT_TIME} if of_prediction else set()
     if not isinstance(row, dict) or set(row) | optional != {key, time, label} | optional:
-        raise InvalidReport(where + _shape(spec))
+        raise InvalidReport(where + _describe_expected(spec))
     named, value = row[key], row[label]
     if isinstance(named, bool) or not isinstance(named, str | int) or named == "":
         raise InvalidReport(f"{where}{key}: must be text or a whole number, which names the row")
-    if not _is_utf_8(str(named)):
+    if not _is_utf8_encodable(str(named)):
         raise InvalidReport(f"{where}{key}: must be text that UTF-8 can write; it has half of a surrogate pair")
     event_time = _event_time(row[time], spec, now, where + time) if time in row else now
     is_flag = isinstance(value, bool) and spec.task is Task.CLASSIFICATION
@@ -72,7 +72,8 @@ def _read(row: object, spec: ModelSpec, now: datetime, where: str) -> ReportedLa
 
 
 def _event_time(value: object, spec: ModelSpec, now: datetime, where: str) -> datetime:
-    """Within the bounds of a landed batch: there a single time outside would set everybody's labels aside."""
+    """Within the bounds of a landed batch: there, a single time out of bounds would send the labels of all callers to
+    quarantine."""
     offset = spec.group.utc_offset
     time = read_time(value, utc_offset=offset or timedelta())
     if time is None:
@@ -80,15 +81,15 @@ def _event_time(value: object, spec: ModelSpec, now: datetime, where: str) -> da
     if offset is None and not has_zone(str(value)):
         remedy = f"end it with Z or an offset such as +01:00, or declare time_zone in features/{spec.group.name}.toml"
         raise InvalidReport(f"{where}: has no time zone; {remedy}")
-    if time < EARLIEST:
-        raise InvalidReport(f"{where}: {time.isoformat()} is before {EARLIEST.year}")
+    if time < MIN_EVENT_TIME:
+        raise InvalidReport(f"{where}: {time.isoformat()} is before {MIN_EVENT_TIME.year}")
     if time > now + CLOCK_SKEW:
         description = f"{time:%Y-%m-%d %H:%M} is in the future; it is {now:%Y-%m-%d %H:%M} UTC"
         raise InvalidReport(f"{where}: {description}, and a label follows its event")
     return time
 
 
-def _is_utf_8(text: str) -> bool:
+def _is_utf8_encodable(text: str) -> bool:
     """JSON may carry half of a surrogate pair, Parquet may not."""
     try:
         text.encode()
@@ -97,7 +98,7 @@ def _is_utf_8(text: str) -> bool:
     return True
 
 
-def _shape(spec: ModelSpec) -> str:
+def _describe_expected(spec: ModelSpec) -> str:
     key, time, label = spec.group.entity_key, spec.group.event_time, spec.label.name
     description = f"an object with {key}, {time} and {label}, and nothing else"
     return f"{description}; or with {PREDICTION_ID} and {label}" if spec.label.of_predictions else description
@@ -112,11 +113,11 @@ class LandedLabels:
 
 @dataclass(frozen=True, kw_only=True)
 class LandLabels:
-    """`as_file` makes a batch's file of a feed's labels, one row for each key and event time."""
+    """`encode_file` makes a batch's file of a feed's labels, one row for each key and event time."""
 
     project: Project
-    as_file: Callable[[Feed, Sequence[tuple[LabelReport, ReportedLabel]]], bytes]
-    landing: Landing
+    encode_file: Callable[[Feed, Sequence[tuple[LabelReport, ReportedLabel]]], bytes]
+    landing: LandingWriter
 
     def run(self, reports: Sequence[LabelReport]) -> Iterator[LandedLabels]:
         """The same reports land as the same object; of a row that was reported twice the later one."""
@@ -130,7 +131,7 @@ class LandLabels:
                 feed = prediction_label_feed(spec) if label.of_prediction else label_feed(spec)
                 latest.setdefault(feed, {})[label.event_time.isoformat(), label.key] = (report, label)
         for feed, labels in latest.items():
-            body = self.as_file(feed, [labels[each] for each in sorted(labels)])
+            body = self.encode_file(feed, [labels[each] for each in sorted(labels)])
             day = min(report.received_at for report, _ in labels.values())
             key = f"{feed}/reported/{day:%Y/%m/%d}/{sha256(body).hexdigest()[:32]}.parquet"
             self.landing.put(key, body)

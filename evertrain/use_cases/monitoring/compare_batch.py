@@ -1,6 +1,6 @@
-"""How far does a batch lie from what each champion on its group learnt from?
+"""How far does a batch lie from the training rows of each champion that uses its feature group?
 
-In three steps, so that a huge batch can be sketched in parts by many: which references, the sketches, the verdict.
+Three steps, so that a huge batch can be sketched in parts: the references, the sketches, the verdict.
 """
 
 import logging
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from evertrain.domain.landing.batches import Batch, Fault, Feed, FeedKind
-from evertrain.domain.landing.large_batches import Pinned
+from evertrain.domain.landing.large_batches import PinnedReference
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict, Findings
 from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.ports.batch_reader import Rows
@@ -23,12 +23,12 @@ from evertrain.statistics.verdict import judge
 
 logger = logging.getLogger(__name__)
 
-LOOK_BACK_BATCHES = 20
+LOOKBACK_BATCHES = 20
 """For the one before: late ones may have come in between."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class Comparison:
+class BatchComparison:
     """A batch beside a champion's reference; `compared` is None where there is none, or none that fits."""
 
     spec: ModelSpec
@@ -47,39 +47,44 @@ class CompareBatch:
     batches: BatchLog
     records: DriftRecords
 
-    def pinned(self, feed: Feed) -> Mapping[str, Pinned]:
+    def pin_references(self, feed: Feed) -> Mapping[str, PinnedReference]:
         """By model, the champion of the moment and its reference: what the whole batch is compared with."""
         champions = [(spec.name, self.registry.champion(spec.name)) for spec in self._models(feed)]
         return {
-            model: Pinned(version=champion.version, reference_uri=champion.reference_uri)
+            model: PinnedReference(version=champion.version, reference_uri=champion.reference_uri)
             for model, champion in champions
             if champion is not None
         }
 
-    def sketches(self, feed: Feed, pinned: Mapping[str, Pinned], rows: Rows) -> Mapping[str, Sketch]:
+    def sketches(self, feed: Feed, pinned: Mapping[str, PinnedReference], rows: Rows) -> Mapping[str, Sketch]:
         """By model, of a batch or of a part of it; none where a reference is unreadable or does not fit."""
-        found = {}
+        by_model = {}
         for model, each in pinned.items():
             reference = self._reference(feed, model, each)
             if reference is None:
                 continue
             names = [feature.name for feature in reference.features]
             try:
-                found[model] = merge([reference.sketch(part) for part in rows.parts(names)])
+                by_model[model] = merge([reference.sketch(part) for part in rows.parts(names)])
             except UnfitColumn:
                 continue  # a column is declared otherwise now
-        return found
+        return by_model
 
     def compare(
-        self, feed: Feed, pinned: Mapping[str, Pinned], sketches: Mapping[str, Sketch], *, begins: datetime
-    ) -> Sequence[Comparison]:
-        """One for each model on the feed. `begins`: the batch's earliest event."""
+        self,
+        feed: Feed,
+        pinned: Mapping[str, PinnedReference],
+        sketches: Mapping[str, Sketch],
+        *,
+        batch_start: datetime,
+    ) -> Sequence[BatchComparison]:
+        """One for each model on the feed. `batch_start`: the batch's earliest event."""
         return [
-            self._compare(feed, spec, pinned.get(spec.name), sketches.get(spec.name), begins)
+            self._compare(feed, spec, pinned.get(spec.name), sketches.get(spec.name), batch_start)
             for spec in self._models(feed)
         ]
 
-    def save(self, comparison: Comparison, batch: Batch, *, now: datetime) -> DriftVerdict:
+    def save(self, comparison: BatchComparison, batch: Batch, *, now: datetime) -> DriftVerdict:
         """The verdict, once its sketch and its page are kept."""
         verdict = DriftVerdict.of(
             comparison.findings,
@@ -99,9 +104,9 @@ class CompareBatch:
         return verdict
 
     def _models(self, feed: Feed) -> Iterable[ModelSpec]:
-        return self.project.models_on(feed.name) if feed.kind is FeedKind.FEATURES else ()
+        return self.project.models_using(feed.name) if feed.kind is FeedKind.FEATURES else ()
 
-    def _reference(self, feed: Feed, model: str, pinned: Pinned) -> Reference | None:
+    def _reference(self, feed: Feed, model: str, pinned: PinnedReference) -> Reference | None:
         try:
             reference = self.load_reference(pinned.reference_uri).of_group(feed.name)
         except InvalidReference:
@@ -113,27 +118,32 @@ class CompareBatch:
         return reference
 
     def _compare(
-        self, feed: Feed, spec: ModelSpec, pinned: Pinned | None, sketch: Sketch | None, begins: datetime
-    ) -> Comparison:
+        self,
+        feed: Feed,
+        spec: ModelSpec,
+        pinned: PinnedReference | None,
+        sketch: Sketch | None,
+        batch_start: datetime,
+    ) -> BatchComparison:
         version = "" if pinned is None else pinned.version
         reference = None if pinned is None or sketch is None else self._reference(feed, spec.name, pinned)
         if reference is None or sketch is None:
             nothing = Findings(status=DriftStatus.NO_REFERENCE)
-            return Comparison(spec=spec, version=version, findings=nothing, compared=None)
-        before = self._before(feed, spec, version, begins)
+            return BatchComparison(spec=spec, version=version, findings=nothing, compared=None)
+        before = self._previous_sketch(feed, spec, version, batch_start)
         findings = judge(reference, sketch, policy=spec.triggers.drift, before=before)
-        return Comparison(spec=spec, version=version, findings=findings, compared=(reference, sketch))
+        return BatchComparison(spec=spec, version=version, findings=findings, compared=(reference, sketch))
 
-    def _before(self, feed: Feed, spec: ModelSpec, version: str, moment: datetime) -> Sketch | None:
+    def _previous_sketch(self, feed: Feed, spec: ModelSpec, version: str, moment: datetime) -> Sketch | None:
         """Of the newest good batch of the feed before this moment that was compared with the same reference."""
-        for verdict in self.batches.verdicts(spec.name, feed.name, limit=LOOK_BACK_BATCHES):
+        for verdict in self.batches.verdicts(spec.name, feed.name, limit=LOOKBACK_BATCHES):
             if verdict.event_time_min < moment and verdict.reference_version == version:
                 kept = self.records.find_sketch(model=spec.name, version=version, batch_id=verdict.batch_id)
                 return None if kept is None else _readable(kept)
         return None
 
 
-def faults_of(comparisons: Iterable[Comparison]) -> list[Fault]:
+def collect_faults(comparisons: Iterable[BatchComparison]) -> list[Fault]:
     """Each once, however many models' references say so."""
     faults = {
         (fault.code, fault.column): fault

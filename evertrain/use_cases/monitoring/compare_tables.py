@@ -40,7 +40,7 @@ class TableDrift:
 
 def compare_tables(before: Table, after: Table, *, policy: DriftPolicy, only: Sequence[str] = ()) -> TableDrift:
     """`only`: the columns to compare; empty for all. Raises NothingToCompare, and what the tables raise."""
-    features, others = before.features(like=after)
+    features, not_comparable = before.features(like=after)
     if only:
         known = {feature.name: feature for feature in features}
         for name in only:
@@ -49,7 +49,7 @@ def compare_tables(before: Table, after: Table, *, policy: DriftPolicy, only: Se
         features = [known[name] for name in only]
     if not features:
         raise NothingToCompare("the reference has no column that can be compared")
-    reference = build_reference(_OnDemand(before, {feature.name: feature for feature in features}), features)
+    reference = build_reference(_LazyColumns(before, {feature.name: feature for feature in features}), features)
     if not reference.rows:
         raise NothingToCompare("the reference has no rows")
     sketch = merge([reference.empty_sketch, *(reference.sketch(part) for part in after.parts(features))])
@@ -57,12 +57,12 @@ def compare_tables(before: Table, after: Table, *, policy: DriftPolicy, only: Se
         findings=judge(reference, sketch, policy=policy),
         reference=reference,
         sketch=sketch,
-        left_out=tuple(others),
+        left_out=tuple(not_comparable),
     )
 
 
 @dataclass(frozen=True)
-class _OnDemand(Mapping[str, Values]):
+class _LazyColumns(Mapping[str, Values]):
     """A table's columns, each read when it is asked for: only one at a time is in memory."""
 
     table: Table

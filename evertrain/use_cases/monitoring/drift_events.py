@@ -5,7 +5,7 @@ from evertrain.domain.landing.batches import Feed
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
 
 
-def events_of_verdict(feed: Feed, verdict: DriftVerdict, *, checked: EventName, detected: EventName) -> list[Event]:
+def verdict_events(feed: Feed, verdict: DriftVerdict, *, checked: EventName, detected: EventName) -> list[Event]:
     """That it was checked, and, where something is to be decided on, that something was detected."""
     detail = {
         "model": verdict.model,

@@ -19,20 +19,20 @@ from evertrain.statistics.verdict import judge
 MAX_BATCHES = 10_000
 
 
-class NothingInWindow(EvertrainError):
+class EmptyWindow(EvertrainError):
     """There is no champion, or no batch that was compared with its reference."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class WindowDrift:
-    """`others`: batches of the window that were compared with an earlier champion's reference: not in the sum."""
+    """`skipped_batches`: batches of the window that are not merged: an earlier champion's reference was used."""
 
     reference_version: str
     findings: Findings
     reference: Reference
     sketch: Sketch
     batches: int
-    others: int
+    skipped_batches: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,7 @@ class JudgeWindow:
     load_reference: Callable[[str], Reference]
 
     def run(self, spec: ModelSpec, group: str, *, since: datetime) -> WindowDrift:
-        """Of the group's batches that hold events from `since` on. Raises NothingInWindow, InvalidSketch."""
+        """Of the group's batches that hold events from `since` on. Raises EmptyWindow, InvalidSketch."""
         champion = self._champion(spec)
         inside = [
             verdict.batch_id
@@ -64,19 +64,19 @@ class JudgeWindow:
     def _champion(self, spec: ModelSpec) -> Champion:
         champion = self.registry.champion(spec.name)
         if champion is None:
-            raise NothingInWindow(f"{spec.name} has no champion yet: there is nothing to compare with")
+            raise EmptyWindow(f"{spec.name} has no champion yet: there is nothing to compare with")
         return champion
 
     def _judge(
         self, spec: ModelSpec, champion: Champion, inside: Sequence[str], reference: Reference, since: datetime
     ) -> WindowDrift:
-        found = [
+        stored = [
             self.records.find_sketch(model=spec.name, version=champion.version, batch_id=batch_id)
             for batch_id in inside
         ]
-        kept = [Sketch.from_bytes(data) for data in found if data is not None]
+        kept = [Sketch.from_bytes(data) for data in stored if data is not None]
         if not kept:
-            raise NothingInWindow(
+            raise EmptyWindow(
                 f"{spec.name}: none of {len(inside)} batches since {since:%Y-%m-%d %H:%M} was compared with champion "
                 f"{champion.version}"
             )
@@ -87,5 +87,5 @@ class JudgeWindow:
             reference=reference,
             sketch=sketch,
             batches=len(kept),
-            others=len(inside) - len(kept),
+            skipped_batches=len(inside) - len(kept),
         )

@@ -29,7 +29,7 @@ from evertrain.statistics.reference import InvalidReference, Reference
 from evertrain.statistics.sketch import InvalidSketch, Sketch, UnfitColumn, merge
 from evertrain.statistics.slicing import select_rows
 from evertrain.statistics.verdict import judge
-from evertrain.use_cases.monitoring.drift_events import events_of_verdict
+from evertrain.use_cases.monitoring.drift_events import verdict_events
 
 logger = logging.getLogger(__name__)
 
@@ -79,22 +79,23 @@ class WatchRequests:
             self.records.save_sketch(merge(parts).to_bytes(), model=spec.name, version=version, batch_id=batch_id)
 
     def judge_closed_days(self, spec: ModelSpec, batch: Batch) -> Sequence[DriftVerdict]:
-        """Verdicts on the days of requests that are over now that this batch of them has landed, the oldest first.
+        """Verdicts on the days of requests that are over now that this batch has landed, the oldest first.
 
-        A day is judged once, after those before it, and told at least once; answered are those that are told now.
+        A day is judged once, after the days before it, and published at least once. Returns the verdicts that are
+        published now.
         """
         champion = self.registry.champion(spec.name)
         if champion is None:
             return []
-        last = next(iter(self.batches.requests(spec.name, limit=1)), None)
+        last = next(iter(self.batches.request_verdicts(spec.name, limit=1)), None)
         announced = [] if last is None else self._announce(batch.feed, last)
-        since = None if last is None else _day_of(last.event_time_max) + DAY
-        waiting = self.batches.batches(
-            batch.feed, limit=MAX_BATCHES, since=since, before=_day_of(batch.event_time_max - GRACE_PERIOD)
+        since = None if last is None else _start_of_day(last.event_time_max) + DAY
+        pending = self.batches.batches(
+            batch.feed, limit=MAX_BATCHES, since=since, before=_start_of_day(batch.event_time_max - GRACE_PERIOD)
         )
-        for day in sorted({_day_of(each.event_time_min) for each in waiting}):
+        for day in sorted({_start_of_day(each.event_time_min) for each in pending}):
             last = self._judge(spec, batch.feed, day, champion.version, last)
-            self.batches.record_requests(last, feed=batch.feed)
+            self.batches.record_request_verdict(last, feed=batch.feed)
             announced += self._announce(batch.feed, last)
         return announced
 
@@ -113,23 +114,25 @@ class WatchRequests:
             earlier = None
         since = day
         if earlier is not None and earlier.status is DriftStatus.TOO_FEW_ROWS:
-            since = max(_day_of(earlier.event_time_min), day - MAX_POOLED_DAYS)
-        inside = self.batches.batches(feed, limit=MAX_BATCHES, since=since, before=day + DAY)
-        reference, sketches = self._reference(spec, version), list(self._sketches(spec, version, inside))
+            since = max(_start_of_day(earlier.event_time_min), day - MAX_POOLED_DAYS)
+        pooled_batches = self.batches.batches(feed, limit=MAX_BATCHES, since=since, before=day + DAY)
+        reference, sketches = self._reference(spec, version), list(self._sketches(spec, version, pooled_batches))
         findings = Findings(status=DriftStatus.NO_REFERENCE)
         sketch = merge(sketches) if sketches else None
         if reference is not None and sketch is not None:
-            before = None if earlier is None else self._kept(spec, version, earlier.batch_id)
+            before = None if earlier is None else self._find_sketch(spec, version, earlier.batch_id)
             findings = judge(reference, sketch, policy=spec.triggers.drift, before=before)
         verdict = DriftVerdict.of(
             findings,
             model=spec.name,
-            batch_id=_name_of(day),
+            batch_id=_requests_batch_id(day),
             reference_version=version,
             rows=0 if sketch is None else sketch.rows,
-            event_time_min=min(each.event_time_min for each in inside),
+            event_time_min=min(each.event_time_min for each in pooled_batches),
             # Of the day, even where a batch reaches into the next one: days are counted by it.
-            event_time_max=min(max(each.event_time_max for each in inside), day + DAY - timedelta(microseconds=1)),
+            event_time_max=min(
+                max(each.event_time_max for each in pooled_batches), day + DAY - timedelta(microseconds=1)
+            ),
             checked_at=self.clock.now(),
         )
         if reference is not None and sketch is not None:
@@ -154,11 +157,11 @@ class WatchRequests:
 
     def _sketches(self, spec: ModelSpec, version: str, batches: Sequence[Batch]) -> Iterator[Sketch]:
         for each in batches:
-            sketch = self._kept(spec, version, each.batch_id)
+            sketch = self._find_sketch(spec, version, each.batch_id)
             if sketch is not None:
                 yield sketch
 
-    def _kept(self, spec: ModelSpec, version: str, batch_id: str) -> Sketch | None:
+    def _find_sketch(self, spec: ModelSpec, version: str, batch_id: str) -> Sketch | None:
         """None where none was kept, or one of a format before this code's."""
         data = self.records.find_sketch(model=spec.name, version=version, batch_id=batch_id)
         try:
@@ -167,16 +170,16 @@ class WatchRequests:
             return None
 
 
-def _day_of(moment: datetime) -> datetime:
+def _start_of_day(moment: datetime) -> datetime:
     """Its beginning, UTC."""
     return moment.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def _name_of(day: datetime) -> str:
+def _requests_batch_id(day: datetime) -> str:
     return f"requests-{day:%Y-%m-%d}"
 
 
 def _events_of(feed: Feed, verdict: DriftVerdict) -> list[Event]:
-    return events_of_verdict(
+    return verdict_events(
         feed, verdict, checked=EventName.REQUESTS_CHECKED, detected=EventName.REQUEST_DRIFT_DETECTED
     )

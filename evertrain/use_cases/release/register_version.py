@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 
 from evertrain.domain.release.registry import ModelVersion, UnknownVersion, VersionStatus, version_name
-from evertrain.domain.training.gate import judge
+from evertrain.domain.training.gate import judge_contender
 from evertrain.ports.clock import Clock
 from evertrain.ports.registry import ModelRegistry
-from evertrain.ports.runs import Runs
+from evertrain.ports.runs import RunStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Registered:
+class RegisteredVersion:
     """`expected_champion`: against whom the version was judged, so whom alone it may replace."""
 
     version: ModelVersion
@@ -19,11 +19,11 @@ class Registered:
 
 @dataclass(frozen=True, kw_only=True)
 class RegisterVersion:
-    runs: Runs
+    runs: RunStore
     registry: ModelRegistry
     clock: Clock
 
-    def run(self, plan_uri: str) -> Registered:
+    def run(self, plan_uri: str) -> RegisteredVersion:
         """A repeat answers the version as it was registered first."""
         plan = self.runs.plan(plan_uri)
         evaluation = self.runs.evaluation(plan)
@@ -32,7 +32,7 @@ class RegisterVersion:
         try:
             version = self.registry.version(plan.model, name)
         except UnknownVersion:
-            verdict = judge(evaluation, plan.spec.gate)
+            verdict = judge_contender(evaluation, plan.spec.gate)
             version = ModelVersion(
                 model=plan.model,
                 version=name,
@@ -54,4 +54,4 @@ class RegisterVersion:
                 code=chosen.code,
             )
             self.registry.register(version)
-        return Registered(version=version, expected_champion=plan.champion_version)
+        return RegisteredVersion(version=version, expected_champion=plan.champion_version)

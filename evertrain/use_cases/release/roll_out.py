@@ -10,17 +10,17 @@ from evertrain.domain.release.registry import AlreadyPromoted, Champion, Version
 from evertrain.ports.clock import Clock
 from evertrain.ports.endpoint import Endpoint, EndpointError
 from evertrain.ports.registry import ModelRegistry
-from evertrain.ports.runs import Runs
+from evertrain.ports.runs import RunStore
 
-UNPUBLISHED = "$LATEST"
+UNPUBLISHED_VERSION = "$LATEST"
 """Where the alias points before the first promotion: a function without a model, which answers 503."""
 
 TOLERANCE = 1e-9
-"""The artifact's sums are done by the same code in the same order: what differs more is another model."""
+"""The artifact's sums are computed by the same code in the same order. A larger difference means another model."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Published:
+class PublishedVersion:
     """`previous_function_version`: where the alias goes back to if this rollout fails."""
 
     function_version: str
@@ -31,10 +31,10 @@ class Published:
 class RollOut:
     registry: ModelRegistry
     endpoint: Endpoint
-    runs: Runs
+    runs: RunStore
     clock: Clock
 
-    def publish(self, model: str, version: str) -> Published:
+    def publish(self, model: str, version: str) -> PublishedVersion:
         registered = self.registry.version(model, version)
         function_version = self.endpoint.publish(
             model,
@@ -42,7 +42,9 @@ class RollOut:
             artifact_uri=registered.artifact_uri,
             artifact_sha256=registered.artifact_sha256,
         )
-        return Published(function_version=function_version, previous_function_version=self._champions_function(model))
+        return PublishedVersion(
+            function_version=function_version, previous_function_version=self._champion_function_version(model)
+        )
 
     def smoke_test(self, model: str, version: str, *, function_version: str) -> None:
         """The published function against the predictions from training. Raises EndpointError."""
@@ -82,22 +84,24 @@ class RollOut:
         self.registry.set_status(model, version, VersionStatus.ROLLED_BACK)
         return restored
 
-    def _champions_function(self, model: str) -> str:
+    def _champion_function_version(self, model: str) -> str:
         """From the registry: the alias itself may still be where a rollout that died has left it."""
         champion = self.registry.champion(model)
-        return champion.function_version if champion else UNPUBLISHED
+        return champion.function_version if champion else UNPUBLISHED_VERSION
 
     def _check(self, model: str, version: str, *, qualifier: str) -> None:
         expected = self.runs.smoke_test(self.registry.version(model, version).smoke_test_uri)
         answer = self.endpoint.predict(model, qualifier=qualifier, rows=expected.rows)
-        asked = f"{model}:{qualifier}"
+        target = f"{model}:{qualifier}"
         if answer.model_version != version:
-            raise EndpointError(f"{asked} answers with version {answer.model_version}, not with {version}")
+            raise EndpointError(f"{target} answers with version {answer.model_version}, not with {version}")
         if len(answer.predictions) != len(expected.predictions):
             raise EndpointError(
-                f"{asked} answers {len(answer.predictions)} predictions to {len(expected.predictions)} rows"
+                f"{target} answers {len(answer.predictions)} predictions to {len(expected.predictions)} rows"
             )
         differences = (abs(got - want) for got, want in zip(answer.predictions, expected.predictions, strict=True))
-        worst = max(differences, default=0.0)
-        if not worst <= TOLERANCE:  # also refuses a NaN
-            raise EndpointError(f"{asked} predicts {worst:.3g} away from what the artifact predicted in training")
+        max_difference = max(differences, default=0.0)
+        if not max_difference <= TOLERANCE:  # also refuses a NaN
+            raise EndpointError(
+                f"{target} predicts {max_difference:.3g} away from what the artifact predicted in training"
+            )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.events import COMMITTED, Event
+from evertrain.domain.events import COMMITTED_EVENTS, Event
 from evertrain.domain.landing.batches import Batch, Feed, TableState
 from evertrain.ports.batches import BatchLog
 from evertrain.ports.feature_store import TableStates, TableWriter
@@ -30,11 +30,12 @@ class CommitBatch:
         if state is None:
             state = self._commit(batch)
         detail = {"feed": str(feed), "batch_id": batch_id, "table_version": state.version, "rows": batch.rows}
-        self.bus.publish([Event(name=COMMITTED[feed.kind], detail=detail)])
+        self.bus.publish([Event(name=COMMITTED_EVENTS[feed.kind], detail=detail)])
         return state
 
     def _commit(self, batch: Batch) -> TableState:
-        """Marked last: who fails before commits it again, which the table prevents for some weeks."""
+        """Marked as committed last. A run that fails before that commits the batch again, which the table ignores for
+        some weeks."""
         state = self.tables.commit(batch)
         self.states.put(batch.feed, state)
         self.batches.mark_committed(batch.feed, batch.batch_id)

@@ -11,9 +11,9 @@ from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.training.evaluation import Contender, Evaluation, SliceComparison
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.domain.training.rounds import choose_contender
-from evertrain.ports.artifacts import Artifacts
+from evertrain.ports.artifacts import ArtifactStore
 from evertrain.ports.registry import ModelRegistry
-from evertrain.ports.runs import Runs
+from evertrain.ports.runs import RunStore
 from evertrain.scoring import FlatModel
 from evertrain.statistics.comparison import compare, score, slice_scores
 from evertrain.tables.labelled_rows import LabelledRows, TrainingRows
@@ -30,8 +30,8 @@ class ChampionNotComparable(EvertrainError):
 @dataclass(frozen=True, kw_only=True)
 class EvaluateContenders:
     rows: TrainingRows
-    runs: Runs
-    artifacts: Artifacts
+    runs: RunStore
+    artifacts: ArtifactStore
     registry: ModelRegistry
 
     def run(self, plan_uri: str, round_number: int) -> Evaluation:
@@ -73,15 +73,15 @@ class EvaluateContenders:
     def _gate_rows(self, plan: TrainingPlan, spec: ModelSpec, champion: FlatModel | None) -> LabelledRows:
         """With the champion's features too: a model may have got or lost some since it was trained."""
         needed = () if champion is None else champion.feature_names
-        wider = spec.with_features(needed)
-        gone = [name for name in needed if name not in wider.feature_names]
+        extended_spec = spec.with_features(needed)
+        gone = [name for name in needed if name not in extended_spec.feature_names]
         if gone:
             files = " or ".join(f"features/{group.name}.toml" for group in spec.groups)
             raise ChampionNotComparable(
                 f"{spec.name}: champion {plan.champion_version} needs {', '.join(gone)}, which {files} no longer has"
             )
-        rows = LabelledRows("the gate slice", self.rows.labelled(wider, plan, plan.gate), wider)
-        rows.require(minimum_rows=1)
+        rows = LabelledRows("the gate slice", self.rows.labelled(extended_spec, plan, plan.gate), extended_spec)
+        rows.require_usable(minimum_rows=1)
         return rows
 
 
@@ -97,12 +97,12 @@ def _evaluate(
 ) -> Evaluation:
     rng = np.random.default_rng(plan.seed)
     confidence = spec.gate.confidence
-    new = rows.predicted_by(contender)
+    new = rows.predict_with(contender)
     evaluation = Evaluation(
         decision_id=plan.decision_id,
         chosen=chosen,
         contenders=contenders,
-        gate_set=rows.training_set(plan, plan.gate),
+        gate_set=rows.snapshot(plan, plan.gate),
         contender_score=score(spec.metric, rows.truth, new, rows.days, rng=rng, confidence=confidence),
         champion_version=plan.champion_version,
         champion_score=None,
@@ -112,7 +112,7 @@ def _evaluate(
     )
     if champion is None:
         return evaluation
-    old = rows.predicted_by(champion)
+    old = rows.predict_with(champion)
     difference, low, high = compare(spec.metric, rows.truth, old, new, rows.days, rng=rng, confidence=confidence)
     return replace(
         evaluation,

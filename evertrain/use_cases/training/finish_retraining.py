@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.events import OUTCOMES, Event, EventName
+from evertrain.domain.events import OUTCOME_EVENTS, Event, EventName
 from evertrain.domain.training.outcomes import Outcome
 from evertrain.ports.clock import Clock
 from evertrain.ports.decisions import DecisionLog, Leases
@@ -31,8 +31,8 @@ class FinishRetraining:
 
     def run(self, *, model: str, decision_id: str, name: str, version: str, sentence: str) -> Outcome:
         """A repeat records nothing new, and tells it again. Raises UnknownOutcome."""
-        if name not in OUTCOMES:
-            raise UnknownOutcome(f"outcome {name!r} is none of {', '.join(OUTCOMES)}")
+        if name not in OUTCOME_EVENTS:
+            raise UnknownOutcome(f"outcome {name!r} is none of {', '.join(OUTCOME_EVENTS)}")
         outcome = Outcome(
             decision_id=decision_id,
             model=model,

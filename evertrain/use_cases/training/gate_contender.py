@@ -2,14 +2,14 @@
 
 from dataclasses import dataclass
 
-from evertrain.domain.training.gate import GateVerdict, judge
-from evertrain.ports.runs import Runs
+from evertrain.domain.training.gate import GateVerdict, judge_contender
+from evertrain.ports.runs import RunStore
 
 
 @dataclass(frozen=True, kw_only=True)
 class GateContender:
-    runs: Runs
+    runs: RunStore
 
     def run(self, plan_uri: str) -> GateVerdict:
         plan = self.runs.plan(plan_uri)
-        return judge(self.runs.evaluation(plan), plan.spec.gate)
+        return judge_contender(self.runs.evaluation(plan), plan.spec.gate)

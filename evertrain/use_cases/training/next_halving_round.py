@@ -5,27 +5,27 @@ from dataclasses import dataclass
 
 from evertrain.domain.training.candidates import Round
 from evertrain.domain.training.rounds import next_halving_round
-from evertrain.ports.runs import Runs
+from evertrain.ports.runs import RunStore
 
 logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, kw_only=True)
 class NextHalvingRound:
-    runs: Runs
+    runs: RunStore
 
     def run(self, plan_uri: str, number: int) -> Round:
         """The round after this one. A repeat answers the same. Raises NothingToChoose, ArtifactNotFound."""
         plan = self.runs.plan(plan_uri)
-        tried = self.runs.round(plan, number)
-        following = next_halving_round(self.runs.trials(plan, tried))
-        self.runs.put_round(plan, following)
+        current_round = self.runs.round(plan, number)
+        next_round = next_halving_round(self.runs.trials(plan, current_round))
+        self.runs.put_round(plan, next_round)
         logger.info(
             "candidates_narrowed model=%s decision=%s round=%d of=%d kept=%s",
             plan.model,
             plan.decision_id,
-            following.number,
-            len(tried.candidates),
-            ",".join(following.candidates),
+            next_round.number,
+            len(current_round.candidates),
+            ",".join(next_round.candidates),
         )
-        return following
+        return next_round

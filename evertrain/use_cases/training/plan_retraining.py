@@ -6,24 +6,30 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 
 from evertrain.domain.landing.batches import Feed, TableState
-from evertrain.domain.landing.feeds import feeds_of, label_feed, own_feed, prediction_label_feed, request_feeds_of
+from evertrain.domain.landing.feeds import (
+    label_feed,
+    own_group_feed,
+    prediction_label_feed,
+    request_feeds,
+    required_feeds,
+)
 from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.domain.project.policies import TaskSize
 from evertrain.domain.store.labels import LabelTables, watermark
-from evertrain.domain.training.candidates import Round, candidates_of
+from evertrain.domain.training.candidates import Round, make_candidates
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.domain.training.rounds import first_round
-from evertrain.domain.training.task_sizes import estimated_task_size
-from evertrain.domain.training.windows import NotEnoughHistory, Slices, cut_slices
+from evertrain.domain.training.task_sizes import estimate_task_size
+from evertrain.domain.training.windows import NotEnoughHistory, TemporalSplit, temporal_split
 from evertrain.ports.clock import Clock
 from evertrain.ports.decisions import DecisionLog
 from evertrain.ports.feature_store import LabelProgressLog, TableStates
 from evertrain.ports.registry import ModelRegistry
-from evertrain.ports.runs import Runs
+from evertrain.ports.runs import RunStore
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
+class PlannedRetraining:
     """The plan, where it is kept, and its first round."""
 
     plan: TrainingPlan
@@ -38,27 +44,27 @@ class PlanRetraining:
     registry: ModelRegistry
     decisions: DecisionLog
     label_progress: LabelProgressLog
-    runs: Runs
+    runs: RunStore
     clock: Clock
 
-    def run(self, model: str, decision_id: str) -> Planned:
+    def run(self, model: str, decision_id: str) -> PlannedRetraining:
         """A repeat answers the stored plan, whatever has landed since. Raises NotEnoughHistory."""
         plan = self.runs.find_plan(model, decision_id)
         if plan is None:
             plan = self._plan(model, decision_id)
             self.runs.put_plan(plan)
-        return Planned(plan=plan, plan_uri=self.runs.plan_uri(plan), round=first_round(plan))
+        return PlannedRetraining(plan=plan, plan_uri=self.runs.plan_uri(plan), round=first_round(plan))
 
     def _plan(self, model: str, decision_id: str) -> TrainingPlan:
         spec, now = self.project.models[model], self.clock.now()
-        states = {feed: self._state(feed) for feed in feeds_of(spec)}
-        states |= {feed: state for feed in request_feeds_of(spec) if (state := self.tables.get(feed)) is not None}
-        features = states[own_feed(spec)]
+        states = {feed: self._state(feed) for feed in required_feeds(spec)}
+        states |= {feed: state for feed in request_feeds(spec) if (state := self.tables.get(feed)) is not None}
+        features = states[own_group_feed(spec)]
         labels = LabelTables(of_rows=states[label_feed(spec)], of_predictions=states.get(prediction_label_feed(spec)))
         complete_to = watermark(labels, spec=spec.label, now=now, progress=self.label_progress.progress(model))
         champion = self.registry.champion(model)
         # Cut as the policy did that decided on this retraining.
-        slices = cut_slices(
+        split = temporal_split(
             spec.training,
             watermark=complete_to,
             oldest_event_time=features.event_time_min,
@@ -72,12 +78,12 @@ class PlanRetraining:
             known_at=now,
             watermark=complete_to,
             table_versions={str(feed): state.version for feed, state in states.items()},
-            candidates=candidates_of(slices.windows, spec.training.search),
-            validation=slices.validation,
-            gate=slices.gate,
+            candidates=make_candidates(split.windows, spec.training.search),
+            validation=split.validation,
+            gate=split.gate,
             champion_version=champion.version if champion else None,
-            seed=seed_of(decision_id),
-            task_size=spec.task_size or _task_size(spec, states, slices),
+            seed=derive_seed(decision_id),
+            task_size=spec.task_size or _task_size(spec, states, split),
         )
 
     def _state(self, feed: Feed) -> TableState:
@@ -94,25 +100,27 @@ class PlanRetraining:
         return None if onset is None else datetime.fromisoformat(str(onset))
 
 
-def _task_size(spec: ModelSpec, states: Mapping[Feed, TableState], slices: Slices) -> TaskSize:
-    rows = (own_feed(spec), prediction_label_feed(spec))
-    a_second = sum(_rows_a_second(states[feed]) for feed in rows if feed in states)
-    trained = max((window.rows.end - window.rows.start).total_seconds() for window in slices.windows)
-    judged = max((each.end - each.start).total_seconds() for each in (slices.validation, slices.gate))
-    return estimated_task_size(
-        trained_rows=a_second * trained, judged_rows=a_second * judged, columns=len(spec.feature_names) + 2
+def _task_size(spec: ModelSpec, states: Mapping[Feed, TableState], split: TemporalSplit) -> TaskSize:
+    rows = (own_group_feed(spec), prediction_label_feed(spec))
+    rows_per_second = sum(_rows_per_second(states[feed]) for feed in rows if feed in states)
+    trained = max((window.rows.end - window.rows.start).total_seconds() for window in split.windows)
+    judged = max((each.end - each.start).total_seconds() for each in (split.validation, split.gate))
+    return estimate_task_size(
+        training_rows=rows_per_second * trained,
+        evaluation_rows=rows_per_second * judged,
+        columns=len(spec.feature_names) + 2,
     )
 
 
-def _rows_a_second(table: TableState) -> float:
+def _rows_per_second(table: TableState) -> float:
     length = max(table.event_time_max - table.event_time_min, timedelta(hours=1))
     return table.rows / length.total_seconds()
 
 
-def seed_of(decision_id: str) -> int:
+def derive_seed(decision_id: str) -> int:
     """Another retraining gets other randomness, a repeated one gets the same. Fits 32 bits, as scikit-learn asks.
 
-    >>> seed_of("d-1") == seed_of("d-1"), seed_of("d-1") == seed_of("d-2")
+    >>> derive_seed("d-1") == derive_seed("d-1"), derive_seed("d-1") == derive_seed("d-2")
     (True, False)
     """
     return int(sha256(decision_id.encode()).hexdigest()[:8], 16)

@@ -8,7 +8,7 @@ from evertrain.domain.training.evaluation import Trial
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.ports.decisions import DecisionLog
 from evertrain.ports.registry import ModelRegistry
-from evertrain.ports.runs import Runs
+from evertrain.ports.runs import RunStore
 from evertrain.reports.retraining_page import RetrainingPage
 
 
@@ -16,7 +16,7 @@ from evertrain.reports.retraining_page import RetrainingPage
 class ReadRetraining:
     registry: ModelRegistry
     decisions: DecisionLog
-    runs: Runs
+    runs: RunStore
 
     def run(self, model: str, version: str = "") -> RetrainingPage:
         """Of a version, by default the newest one. Raises UnknownVersion."""
@@ -35,6 +35,6 @@ class ReadRetraining:
 
     def _early_trials(self, plan: TrainingPlan) -> Iterator[Trial]:
         number = 1
-        while not (tried := self.runs.round(plan, number)).is_last:
-            yield from self.runs.trials(plan, tried)
+        while not (current_round := self.runs.round(plan, number)).is_last:
+            yield from self.runs.trials(plan, current_round)
             number += 1

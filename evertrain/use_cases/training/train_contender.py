@@ -19,15 +19,15 @@ from evertrain.conversion.frame import to_frame
 from evertrain.domain.deployment.prefixes import ArtifactPrefix
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.training.candidates import Candidate, Round
-from evertrain.domain.training.evaluation import Contender, SmokeTest, TrainingSet, Trial, UnusableRows
+from evertrain.domain.training.evaluation import Contender, DatasetSnapshot, SmokeTest, Trial, UnusableRows
 from evertrain.domain.training.plan import TrainingPlan
-from evertrain.ports.artifacts import Artifacts
-from evertrain.ports.runs import Runs
+from evertrain.ports.artifacts import ArtifactStore
+from evertrain.ports.runs import RunStore
 from evertrain.scoring import FlatModel
 from evertrain.statistics.comparison import score
 from evertrain.statistics.reference import Reference, build_prediction_reference, build_reference
 from evertrain.tables.columns import as_column
-from evertrain.tables.labelled_rows import LabelledRows, TrainingRows, days_of
+from evertrain.tables.labelled_rows import LabelledRows, TrainingRows, utc_days
 
 logger = logging.getLogger(__name__)
 
@@ -43,8 +43,8 @@ class TrainContender:
     what runs here for a model."""
 
     rows: TrainingRows
-    runs: Runs
-    artifacts: Artifacts
+    runs: RunStore
+    artifacts: ArtifactStore
     make_estimator: Callable[[TrainingPlan, Candidate], Any]
     library_versions: Mapping[str, str]
     code: Callable[[str], Mapping[str, str]]
@@ -56,41 +56,42 @@ class TrainContender:
         Raises UnknownCandidate, ArtifactNotFound.
         """
         plan = self.runs.plan(plan_uri)
-        candidate, tried = plan.candidate(candidate_name), self.runs.round(plan, round_number)
+        candidate, current_round = plan.candidate(candidate_name), self.runs.round(plan, round_number)
         try:
-            learnt = self._learn(plan, tried, candidate)
+            fitted = self._fit(plan, current_round, candidate)
         except UnusableRows as unusable:
-            trial = Trial(candidate=candidate, round=tried, rows=0, validation=None, unusable=str(unusable))
+            trial = Trial(candidate=candidate, round=current_round, rows=0, validation=None, unusable=str(unusable))
         else:
-            trial = self._validate(plan, tried, candidate, learnt)
+            trial = self._validate(plan, current_round, candidate, fitted)
         self.runs.put_trial(plan, trial)
         return trial
 
     def _validation_rows(self, plan: TrainingPlan) -> LabelledRows:
         """Raises UnusableRows."""
         rows = LabelledRows("the validation slice", self.rows.labelled(plan.spec, plan, plan.validation), plan.spec)
-        rows.require(minimum_rows=1)
+        rows.require_usable(minimum_rows=1)
         return rows
 
-    def _window_rows(self, plan: TrainingPlan, tried: Round, candidate: Candidate) -> LabelledRows:
+    def _window_rows(self, plan: TrainingPlan, current_round: Round, candidate: Candidate) -> LabelledRows:
         """The round's rows of the window. Raises UnusableRows."""
         spec, window = plan.spec, candidate.window
         rows = LabelledRows(f"window {window.name}", self.rows.labelled(spec, plan, window.rows), spec)
-        rows.require(minimum_rows=spec.training.minimum_rows)
-        rows = rows.every(tried.stride)
-        rows.require(minimum_rows=1)
+        rows.require_usable(minimum_rows=spec.training.minimum_rows)
+        rows = rows.take_every(current_round.stride)
+        rows.require_usable(minimum_rows=1)
         logger.info("rows_read model=%s candidate=%s training=%d", spec.name, candidate.name, len(rows))
         return rows
 
-    def _learn(self, plan: TrainingPlan, tried: Round, candidate: Candidate) -> "FittedCandidate":
-        """All that is wanted of the window. While the estimator is fitted its rows are there once, as the frame.
+    def _fit(self, plan: TrainingPlan, current_round: Round, candidate: Candidate) -> "FittedCandidate":
+        """Everything that is needed from the window. While the estimator is fitted, its rows are in memory once, as
+        the data frame.
 
         Raises UnusableRows.
         """
-        spec, rows = plan.spec, self._window_rows(plan, tried, candidate)
+        spec, rows = plan.spec, self._window_rows(plan, current_round, candidate)
         validation = self._validation_rows(plan)
-        training_set = rows.training_set(plan, candidate.window.rows) if tried.is_last else None
-        reference = _reference_of(rows.table, spec, spec.feature_names) if tried.is_last else None
+        training_set = rows.snapshot(plan, candidate.window.rows) if current_round.is_last else None
+        reference = _reference_of(rows.table, spec, spec.feature_names) if current_round.is_last else None
         frame, truth = to_frame(rows.table, spec.features), rows.truth
         del rows
         chosen = np.sort(np.random.default_rng(plan.seed).permutation(len(frame))[:PARITY_ROWS])
@@ -111,13 +112,15 @@ class TrainContender:
             reference=reference,
         )
 
-    def _validate(self, plan: TrainingPlan, tried: Round, candidate: Candidate, learnt: "FittedCandidate") -> Trial:
-        spec, validation = plan.spec, learnt.validation
-        artifact = to_flat(learnt.estimator, spec)
+    def _validate(
+        self, plan: TrainingPlan, current_round: Round, candidate: Candidate, fitted: "FittedCandidate"
+    ) -> Trial:
+        spec, validation = plan.spec, fitted.validation
+        artifact = to_flat(fitted.estimator, spec)
         flat = FlatModel.from_bytes(artifact)
         # The artifact is what will answer, so the artifact is what is scored.
-        predictions = validation.predicted_by(flat)
-        found = score(
+        predictions = validation.predict_with(flat)
+        validation_score = score(
             spec.metric,
             validation.truth,
             predictions,
@@ -125,25 +128,25 @@ class TrainContender:
             rng=np.random.default_rng(plan.seed),
             confidence=spec.gate.confidence,
         )
-        if learnt.training_set is not None and learnt.reference is not None:
+        if fitted.training_set is not None and fitted.reference is not None:
             stored = self.artifacts.put(artifact, prefix=f"{ArtifactPrefix.MODELS}/{spec.name}", suffix=".json.gz")
             contender = Contender(
                 candidate=candidate,
-                training_set=learnt.training_set,
-                validation_set=validation.training_set(plan, plan.validation),
-                validation=found,
+                training_set=fitted.training_set,
+                validation_set=validation.snapshot(plan, plan.validation),
+                validation=validation_score,
                 artifact_uri=stored.uri,
                 artifact_sha256=stored.sha256,
                 reference_uri=self._put_reference(
                     plan,
                     candidate,
-                    learnt.reference,
+                    fitted.reference,
                     # Of the validation rows: predictions on training rows would be surer than any to come.
                     prediction=build_prediction_reference(predictions, blocks=validation.days),
                 ),
                 smoke_test_uri=self.runs.put_smoke_test(plan, _smoke_test(spec, validation, flat)),
-                parity=check_parity(learnt.estimator, learnt.sample, flat),
-                training_seconds=learnt.seconds,
+                parity=check_parity(fitted.estimator, fitted.sample, flat),
+                training_seconds=fitted.seconds,
                 library_versions=self.library_versions,
                 code=self.code(spec.name),
             )
@@ -158,7 +161,7 @@ class TrainContender:
                 contender.artifact_uri,
                 " ".join(f"{name}={version}" for name, version in contender.library_versions.items()),
             )
-        return Trial(candidate=candidate, round=tried, rows=learnt.rows, validation=found)
+        return Trial(candidate=candidate, round=current_round, rows=fitted.rows, validation=validation_score)
 
     def _put_reference(
         self, plan: TrainingPlan, candidate: Candidate, reference: Reference, *, prediction: Reference
@@ -167,7 +170,7 @@ class TrainContender:
         spec, rows = plan.spec, candidate.window.rows
         of_groups = {
             group.name: _reference_of(
-                self.rows.of_group(spec, group.name, plan, rows), spec, spec.names_of(group.name)
+                self.rows.of_group(spec, group.name, plan, rows), spec, spec.feature_names_from(group.name)
             )
             for group in (spec.groups if spec.joined else ())
         }
@@ -185,7 +188,7 @@ class FittedCandidate:
     rows: int
     sample: pd.DataFrame
     seconds: float
-    training_set: TrainingSet | None
+    training_set: DatasetSnapshot | None
     reference: Reference | None
 
 
@@ -193,7 +196,7 @@ def _reference_of(rows: pa.Table, spec: ModelSpec, names: Sequence[str]) -> Refe
     features = [feature for feature in spec.features if feature.name in names]
     columns = {feature.name: as_column(rows[feature.name]) for feature in features}
     slices = [each.column for each in spec.gate.slices if each.column in columns]
-    return build_reference(columns, features, blocks=days_of(rows), slices=slices)
+    return build_reference(columns, features, blocks=utc_days(rows), slices=slices)
 
 
 def _smoke_test(spec: ModelSpec, validation: LabelledRows, flat: FlatModel) -> SmokeTest:

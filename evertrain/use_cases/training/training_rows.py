@@ -16,10 +16,10 @@ from evertrain.domain.landing.feeds import (
     EVENT_TIME,
     group_feed,
     label_feed,
-    own_feed,
+    own_group_feed,
     prediction_feed,
     prediction_label_feed,
-    request_feeds_of,
+    request_feeds,
 )
 from evertrain.domain.landing.predictions import PREDICTION_ID
 from evertrain.domain.project.feature_group import FeatureKind, JoinedGroup
@@ -27,7 +27,7 @@ from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.domain.training.windows import Interval
 from evertrain.ports.feature_store import TableReader
-from evertrain.tables.columns import ARROW_TYPES, ages, concat_in_one_chunk
+from evertrain.tables.columns import ARROW_TYPES, age_in_days, concat_in_one_chunk
 from evertrain.tables.point_in_time import (
     as_of_indices,
     latest_known,
@@ -42,7 +42,8 @@ ROWS_PER_CHUNK = 500_000
 """So many are read, sorted and matched with their labels at a time: what that takes does not grow with the window."""
 
 MAX_CLOCK_ERROR = timedelta(days=30)
-"""By which a label may seem to be from before its prediction, and still be known not to be silence."""
+"""A label may carry a time this much before its prediction, because of a wrong clock, and still not count as
+missing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +62,7 @@ class StoredTrainingRows:
         key = spec.group.entity_key
         columns = [key, EVENT_TIME, *spec.feature_names, spec.label.name]
         table = _with_ages(self._group_rows(spec, plan, rows), spec).select(columns)
-        requests = request_feeds_of(spec)
+        requests = request_feeds(spec)
         if requests and all(str(feed) in plan.table_versions for feed in requests):
             asked = _with_ages(self._request_rows(spec, plan, rows), spec).select(columns)
             both = pa.concat_tables([table, asked.cast(table.schema)])
@@ -69,8 +70,8 @@ class StoredTrainingRows:
         return table
 
     def _group_rows(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
-        version = plan.table_versions[str(own_feed(spec))]
-        parts = self.tables.parts(own_feed(spec), version=version, rows=rows, max_rows=self.rows_per_chunk)
+        version = plan.table_versions[str(own_group_feed(spec))]
+        parts = self.tables.parts(own_group_feed(spec), version=version, rows=rows, max_rows=self.rows_per_chunk)
         table = concat_in_one_chunk(self._group_part(spec, plan, part) for part in parts)
         for joined in spec.joined:
             table = self._join(table, joined, spec, plan, rows)
@@ -79,16 +80,16 @@ class StoredTrainingRows:
     def _group_part(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
         """A row, its corrections and its label have the same event time: no other part knows of them."""
         key, label = spec.group.entity_key, spec.label.name
-        own = (key, *spec.names_of(spec.group.name), *(joined.key for joined in spec.joined))
-        table = latest_known(self._read(own_feed(spec), plan, spec, rows, columns=own), key=key)
+        own = (key, *spec.feature_names_from(spec.group.name), *(joined.key for joined in spec.joined))
+        table = latest_known(self._read(own_group_feed(spec), plan, spec, rows, columns=own), key=key)
         labels = latest_known(self._read(label_feed(spec), plan, spec, rows, columns=(key, label)), key=key)
-        of_row = as_of_indices(table, labels, left_key=key, key=key, maximum_age=SAME_TIME)
-        truth = take_or_null(labels, of_row)[label]
-        return _with_truth(table, truth, spec, may_be_absent=not spec.label.of_predictions)
+        indices = as_of_indices(table, labels, left_key=key, key=key, maximum_age=SAME_TIME)
+        truth = take_or_null(labels, indices)[label]
+        return _with_labels(table, truth, spec, fill_absent=not spec.label.of_predictions)
 
     def _request_rows(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
-        """As they were asked. A label that says that it is from before its prediction is not used, and where there is
-        no other the row is not either: what it tells is no silence."""
+        """Requests as they were made. A label with a time before its prediction is not used. Where a row has no other
+        label it is dropped, not filled with `absent`: a label was reported."""
         label = spec.label.name
         wanted = (PREDICTION_ID, *spec.feature_names)
         asked = latest_known_by_key(
@@ -102,14 +103,14 @@ class StoredTrainingRows:
         premature = labels.filter(pc.invert(follows))
         labels = latest_known_by_key(labels.filter(follows), key=PREDICTION_ID)
         truth = labels[label].take(_index_in(asked[PREDICTION_ID], labels[PREDICTION_ID]))
-        is_told = pc.or_(pc.is_valid(truth), pc.invert(pc.is_in(asked[PREDICTION_ID], premature[PREDICTION_ID])))
-        asked = _with_truth(asked.filter(is_told), truth.filter(is_told), spec, may_be_absent=True)
+        is_usable = pc.or_(pc.is_valid(truth), pc.invert(pc.is_in(asked[PREDICTION_ID], premature[PREDICTION_ID])))
+        asked = _with_labels(asked.filter(is_usable), truth.filter(is_usable), spec, fill_absent=True)
         return asked.rename_columns({PREDICTION_ID: spec.group.entity_key})
 
     def of_group(self, spec: ModelSpec, group: str, plan: TrainingPlan, rows: Interval) -> pa.Table:
         """What was known last of each key and event time."""
         key = next(each.entity_key for each in spec.groups if each.name == group)
-        names = spec.names_of(group)
+        names = spec.feature_names_from(group)
         table = latest_known(self._read(group_feed(group), plan, spec, rows, columns=(key, *names)), key=key)
         return _with_ages(table, spec).select([EVENT_TIME, *names])
 
@@ -121,7 +122,7 @@ class StoredTrainingRows:
         feed, columns = group_feed(joined.group.name), (key, *joined.feature_names)
         values = self._read(feed, plan, spec, reaching_back, columns=columns)
         values = sort_by_time(values, key=key)
-        of_row = as_of_indices(
+        indices = as_of_indices(
             table,
             values,
             left_key=joined.key,
@@ -129,7 +130,7 @@ class StoredTrainingRows:
             maximum_age=joined.maximum_age,
             known_by=joined.known_by,
         )
-        valid = take_or_null(values, of_row)
+        valid = take_or_null(values, indices)
         for name in joined.feature_names:
             table = table.append_column(name, valid[name])
         return table
@@ -155,9 +156,9 @@ def _index_in(values: pa.ChunkedArray, among: pa.ChunkedArray) -> pa.ChunkedArra
     return pc.index_in(values, value_set=among)
 
 
-def _with_truth(table: pa.Table, truth: pa.ChunkedArray, spec: ModelSpec, *, may_be_absent: bool) -> pa.Table:
+def _with_labels(table: pa.Table, truth: pa.ChunkedArray, spec: ModelSpec, *, fill_absent: bool) -> pa.Table:
     """Every row of a plan is older than the latency: what was to be reported has been."""
-    if may_be_absent and spec.label.absent is not None:
+    if fill_absent and spec.label.absent is not None:
         truth = pc.fill_null(truth, spec.label.absent)
     return table.append_column(spec.label.name, truth).filter(pc.is_valid(truth))
 
@@ -165,6 +166,6 @@ def _with_truth(table: pa.Table, truth: pa.ChunkedArray, spec: ModelSpec, *, may
 def _with_ages(table: pa.Table, spec: ModelSpec) -> pa.Table:
     for feature in spec.features:
         if feature.kind is FeatureKind.TIMESTAMP and feature.name in table.column_names:
-            values = ages(table[feature.name], table[EVENT_TIME])
+            values = age_in_days(table[feature.name], table[EVENT_TIME])
             table = table.set_column(table.column_names.index(feature.name), feature.name, values)
     return table

@@ -3,45 +3,45 @@
 import boto3
 import pytest
 
-from evertrain.adapters.aws.artifacts import S3Artifacts
-from evertrain.ports.artifacts import ArtifactDigestMismatch, ArtifactNotFound, Artifacts
-from tests.fakes.artifacts import FakeArtifacts
+from evertrain.adapters.aws.artifacts import S3ArtifactStore
+from evertrain.ports.artifacts import ArtifactDigestMismatch, ArtifactNotFound, ArtifactStore
+from tests.fakes.artifacts import FakeArtifactStore
 
 
 @pytest.fixture(params=["fake", "s3"])
-def artifacts(request: pytest.FixtureRequest) -> Artifacts:
+def artifacts(request: pytest.FixtureRequest) -> ArtifactStore:
     if request.param == "fake":
-        return FakeArtifacts()
+        return FakeArtifactStore()
     aws: boto3.Session = request.getfixturevalue("aws")
     client = aws.client("s3")
     client.create_bucket(Bucket="artifacts")
-    return S3Artifacts(client=client, bucket="artifacts")
+    return S3ArtifactStore(client=client, bucket="artifacts")
 
 
-def test_what_is_put_is_got_by_its_uri(artifacts: Artifacts) -> None:
+def test_what_is_put_is_got_by_its_uri(artifacts: ArtifactStore) -> None:
     stored = artifacts.put(b"trees", prefix="models/trips", suffix=".json.gz")
     assert stored.uri.endswith(f"models/trips/{stored.sha256}.json.gz")
     assert stored.size == 5
     assert artifacts.get(stored.uri, expected_sha256=stored.sha256) == b"trees"
 
 
-def test_the_same_content_has_the_same_place(artifacts: Artifacts) -> None:
+def test_the_same_content_has_the_same_place(artifacts: ArtifactStore) -> None:
     first, second = (artifacts.put(b"trees", prefix="models/trips", suffix=".json.gz") for _ in range(2))
     assert first == second
 
 
-def test_content_that_is_not_the_registered_one_is_refused(artifacts: Artifacts) -> None:
+def test_content_that_is_not_the_registered_one_is_refused(artifacts: ArtifactStore) -> None:
     uri = artifacts.put_named(b"other trees", key="models/trips/x.json.gz")
     with pytest.raises(ArtifactDigestMismatch, match=r"x\.json\.gz"):
         artifacts.get(uri, expected_sha256="0" * 64)
 
 
-def test_a_named_object_is_replaced(artifacts: Artifacts) -> None:
+def test_a_named_object_is_replaced(artifacts: ArtifactStore) -> None:
     artifacts.put_named(b"first", key="runs/trips/d1/plan.json")
     uri = artifacts.put_named(b"second", key="runs/trips/d1/plan.json")
     assert artifacts.get(uri) == b"second"
 
 
-def test_an_artifact_that_is_not_there_is_told(artifacts: Artifacts) -> None:
+def test_an_artifact_that_is_not_there_is_told(artifacts: ArtifactStore) -> None:
     with pytest.raises(ArtifactNotFound, match="nowhere"):
         artifacts.get("s3://artifacts/nowhere")

@@ -8,7 +8,7 @@ import boto3
 import pytest
 from botocore.exceptions import ClientError
 
-from evertrain.adapters.aws.dynamodb import ABSENT, Table, key
+from evertrain.adapters.aws.dynamodb import ITEM_ABSENT, Table, key
 from evertrain.adapters.deciding.decision_log import DynamoDBLeases
 from evertrain.adapters.landing.batch_log import DynamoDBBatchLog
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
@@ -83,7 +83,7 @@ def test_a_single_write_that_met_a_transaction_is_tried_again(table: Table, aws:
 def test_a_write_that_always_meets_another_is_an_error_in_the_end(table: Table, aws: boto3.Session) -> None:
     contested = Contested(aws, times=ALWAYS)
     with pytest.raises(ClientError, match="TransactionCanceledException"):
-        contested.table.transact(contested.table.put_request(key("p", "s"), ABSENT))
+        contested.table.transact(contested.table.put_request(key("p", "s"), ITEM_ABSENT))
     assert len(contested.pauses) > 3
     assert table.get("p", "s") is None
 
@@ -91,7 +91,7 @@ def test_a_write_that_always_meets_another_is_an_error_in_the_end(table: Table, 
 def test_a_transaction_cancelled_for_another_reason_is_an_error_at_once(table: Table, aws: boto3.Session) -> None:
     contested = Contested(aws, reason="ValidationError")
     with pytest.raises(ClientError, match="TransactionCanceledException"):
-        contested.table.transact(contested.table.put_request(key("p", "s"), ABSENT))
+        contested.table.transact(contested.table.put_request(key("p", "s"), ITEM_ABSENT))
     assert contested.pauses == []
 
 
@@ -119,7 +119,7 @@ def test_of_two_promotions_against_the_same_champion_one_changes_it(table: Table
 
 def test_of_two_executions_that_reach_for_the_lease_one_has_it(table: Table, aws: boto3.Session) -> None:
     def leases(of: Table) -> DynamoDBLeases:
-        return DynamoDBLeases(table=of, real_time=lambda: 0.0)
+        return DynamoDBLeases(table=of, wall_clock=lambda: 0.0)
 
     contested = Contested(aws)
     contested.meanwhile = lambda: leases(table).acquire("trips", decision_id="d2", execution="e2", duration=days(1))

@@ -9,15 +9,15 @@ import boto3
 import pytest
 from botocore.stub import Stubber
 
-from evertrain.adapters.aws.clocks import NoReplayedPresent, ReplayClock, clock_of
+from evertrain.adapters.aws.clocks import ReplayClock, ReplayClockNotSet, make_clock
 from evertrain.adapters.aws.dynamodb import Table
+from evertrain.adapters.aws.escalation_channel import SnsEscalationChannel
 from evertrain.adapters.aws.event_bus import EventBridgeBus, EventsNotPublished
-from evertrain.adapters.aws.human_channel import SnsHumanChannel
 from evertrain.domain.events import Event, EventName
 from evertrain.ports.clock import Clock
-from evertrain.ports.messages import EventBus, HumanChannel
+from evertrain.ports.messages import EscalationChannel, EventBus
 from tests.builders.models import NOW, days
-from tests.fakes.messages import FakeClock, FakeEventBus, FakeHumanChannel
+from tests.fakes.messages import FakeClock, FakeEscalationChannel, FakeEventBus
 
 Arrived = Callable[[], list[tuple[str, dict[str, Any]]]]
 
@@ -75,7 +75,7 @@ def test_an_event_that_the_bus_refuses_is_an_error(aws: boto3.Session) -> None:
             EventBridgeBus(client=client, bus_name="evertrain").publish(events(2))
 
 
-def a_subscribed_person(aws: boto3.Session) -> tuple[SnsHumanChannel, Callable[[], tuple[str, str]]]:
+def a_subscribed_person(aws: boto3.Session) -> tuple[SnsEscalationChannel, Callable[[], tuple[str, str]]]:
     sqs, sns = aws.client("sqs"), aws.client("sns")
     topic = sns.create_topic(Name="people")["TopicArn"]
     url = sqs.create_queue(QueueName="inbox")["QueueUrl"]
@@ -86,25 +86,25 @@ def a_subscribed_person(aws: boto3.Session) -> tuple[SnsHumanChannel, Callable[[
         received = json.loads(sqs.receive_message(QueueUrl=url)["Messages"][0]["Body"])
         return received["Subject"], received["Message"]
 
-    return SnsHumanChannel(client=sns, topic_arn=topic), heard
+    return SnsEscalationChannel(client=sns, topic_arn=topic), heard
 
 
 @pytest.mark.parametrize("kind", ["fake", "sns"])
 def test_a_person_gets_subject_and_message(kind: str, request: pytest.FixtureRequest) -> None:
-    humans: HumanChannel
+    escalations: EscalationChannel
     heard: Callable[[], tuple[str, str]]
     if kind == "fake":
-        humans = fake = FakeHumanChannel()
+        escalations = fake = FakeEscalationChannel()
         heard = lambda: fake.called[-1]  # noqa: E731
     else:
-        humans, heard = a_subscribed_person(request.getfixturevalue("aws"))
-    humans.call(subject="Evertrain: trips needs a person", message="the feed is broken")
+        escalations, heard = a_subscribed_person(request.getfixturevalue("aws"))
+    escalations.call(subject="Evertrain: trips needs a person", message="the feed is broken")
     assert heard() == ("Evertrain: trips needs a person", "the feed is broken")
 
 
 def test_a_subject_is_cut_to_what_sns_takes(aws: boto3.Session) -> None:
-    humans, heard = a_subscribed_person(aws)
-    humans.call(subject="Évertrain:\nlook " + "x" * 200, message="the feed is broken")
+    escalations, heard = a_subscribed_person(aws)
+    escalations.call(subject="Évertrain:\nlook " + "x" * 200, message="the feed is broken")
     subject, _ = heard()
     assert subject.startswith("?vertrain: look x")
     assert len(subject) == 100
@@ -116,16 +116,16 @@ def test_the_present_is_in_utc(kind: str, request: pytest.FixtureRequest) -> Non
     if kind == "replay":
         table = request.getfixturevalue("table")
         ReplayClock(table=table).set(NOW.astimezone(timezone(timedelta(hours=2))))
-        clock = clock_of("replay", decisions=lambda: table)
+        clock = make_clock("replay", decisions=lambda: table)
         assert clock.now() == NOW
     else:
-        clock = FakeClock(NOW) if kind == "fake" else clock_of("system", decisions=lambda: pytest.fail("not asked"))
+        clock = FakeClock(NOW) if kind == "fake" else make_clock("system", decisions=lambda: pytest.fail("not asked"))
     assert clock.now().utcoffset() == timedelta(0)
 
 
 def test_a_replayed_present_goes_forward_only(table: Table) -> None:
     clock = ReplayClock(table=table)
-    with pytest.raises(NoReplayedPresent):
+    with pytest.raises(ReplayClockNotSet):
         clock.now()
     clock.set(NOW)
     clock.set(NOW - days(1))

@@ -26,24 +26,24 @@ class RealTime:
 class Setting:
     log: DecisionLog
     leases: Leases
-    real_time: RealTime
+    wall_clock: RealTime
 
 
 @pytest.fixture(params=["fake", "dynamodb"])
 def setting(request: pytest.FixtureRequest) -> Setting:
-    real_time = RealTime()
+    wall_clock = RealTime()
     if request.param == "fake":
         shared: dict[str, Lease] = {}
         return Setting(
-            FakeDecisionLog(real_time=real_time, leases=shared),
-            FakeLeases(real_time=real_time, leases=shared),
-            real_time,
+            FakeDecisionLog(wall_clock=wall_clock, leases=shared),
+            FakeLeases(wall_clock=wall_clock, leases=shared),
+            wall_clock,
         )
     table = request.getfixturevalue("table")
     return Setting(
-        DynamoDBDecisionLog(table=table, real_time=real_time),
-        DynamoDBLeases(table=table, real_time=real_time),
-        real_time,
+        DynamoDBDecisionLog(table=table, wall_clock=wall_clock),
+        DynamoDBLeases(table=table, wall_clock=wall_clock),
+        wall_clock,
     )
 
 
@@ -77,7 +77,7 @@ def test_decisions_come_newest_first_without_the_quiet_ones(setting: Setting) ->
     for decision in (a_decision("d1", days_ago=2), quiet, a_decision("d3"), a_decision("d4", model="boats")):
         setting.log.record(decision)
     assert [entry.decision_id for entry in setting.log.decisions("trips", limit=9)] == ["d3", "d1"]
-    everything = setting.log.decisions("trips", limit=9, with_quiet=True)
+    everything = setting.log.decisions("trips", limit=9, include_quiet=True)
     assert [entry.decision_id for entry in everything] == ["d3", "d2", "d1"]
     assert [entry.decision_id for entry in setting.log.decisions("trips", limit=1)] == ["d3"]
 
@@ -105,7 +105,7 @@ def test_a_repeated_decision_does_not_take_a_lease_that_another_has_now(setting:
 
 def test_a_lease_that_was_never_given_back_expires(setting: Setting) -> None:
     setting.log.record(a_decision("d1"), lease=HOUR)
-    setting.real_time.seconds += 3601
+    setting.wall_clock.seconds += 3601
     assert not setting.leases.is_held("trips")
     assert setting.log.record(a_decision("d2"), lease=HOUR)
 
@@ -122,9 +122,9 @@ def test_the_decision_s_execution_takes_the_lease_over_and_may_repeat_that(setti
 
 def test_repeating_an_acquisition_renews_it(setting: Setting) -> None:
     setting.leases.acquire("trips", decision_id="d1", execution="e1", duration=HOUR)
-    setting.real_time.seconds += 3000
+    setting.wall_clock.seconds += 3000
     setting.leases.acquire("trips", decision_id="d1", execution="e1", duration=HOUR)
-    setting.real_time.seconds += 3000
+    setting.wall_clock.seconds += 3000
     assert setting.leases.is_held("trips")
 
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from localcloud.launcher import Cloud
+from localcloud.launcher import EmbeddedCloud
 
 
 @pytest.fixture(scope="session")
-def server_status(cloud: Cloud) -> Path:
+def server_status(cloud: EmbeddedCloud) -> Path:
     status = Path(f"/proc/{cloud.running_pid()}/status")
     if not status.exists():
         pytest.skip("there is no /proc here to read the server's memory from")

@@ -76,7 +76,7 @@ def test_a_condition_is_parsed_once_and_answers_as_before() -> None:
         parsed = []
         tokenize = dynamodb._tokenize
         dynamodb._tokenize = lambda expression: parsed.append(expression) or tokenize(expression)
-        patch.parse_conditions_once()
+        patch.cache_parsed_conditions()
         matches = [
             dynamodb._evaluate_condition("size_ > :least", {"size_": {"N": str(size)}}, {":least": {"N": "2"}}, {})
             for size in range(5)

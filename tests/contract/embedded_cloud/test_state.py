@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.launcher import Cloud, CloudError
+from localcloud.launcher import EmbeddedCloud, EmbeddedCloudError
 
 pytestmark = pytest.mark.cloud
 
@@ -26,7 +26,7 @@ def free_port() -> int:
 
 
 @pytest.fixture
-def new_cloud(cloud: Cloud, tmp_path: Path) -> Iterator[Cloud]:
+def new_cloud(cloud: EmbeddedCloud, tmp_path: Path) -> Iterator[EmbeddedCloud]:
     """Of which nobody has asked anything yet."""
     running = replace(cloud, home=tmp_path, port=free_port())
     running.start()
@@ -34,33 +34,33 @@ def new_cloud(cloud: Cloud, tmp_path: Path) -> Iterator[Cloud]:
     running.stop()
 
 
-def test_starting_what_runs_already_is_harmless(new_cloud: Cloud) -> None:
+def test_starting_what_runs_already_is_harmless(new_cloud: EmbeddedCloud) -> None:
     pid = new_cloud.running_pid()
     assert new_cloud.start() is None
     assert new_cloud.running_pid() == pid
     assert 0 < new_cloud.memory_mb() < 300
 
 
-def test_a_port_that_another_holds_is_told(cloud: Cloud, tmp_path: Path) -> None:
+def test_a_port_that_another_holds_is_told(cloud: EmbeddedCloud, tmp_path: Path) -> None:
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))
         other.listen()
         taken = replace(cloud, home=tmp_path, port=other.getsockname()[1])
-        with pytest.raises(CloudError, match="something else listens on port"):
+        with pytest.raises(EmbeddedCloudError, match="something else listens on port"):
             taken.start()
 
 
-def test_a_missing_environment_is_told_with_its_remedy(cloud: Cloud, tmp_path: Path) -> None:
-    with pytest.raises(CloudError, match="make setup"):
+def test_a_missing_environment_is_told_with_its_remedy(cloud: EmbeddedCloud, tmp_path: Path) -> None:
+    with pytest.raises(EmbeddedCloudError, match="make setup"):
         replace(cloud, home=tmp_path, port=free_port(), cloud_python=tmp_path / "python").start()
 
 
-def test_stopping_what_does_not_run_is_harmless(cloud: Cloud, tmp_path: Path) -> None:
+def test_stopping_what_does_not_run_is_harmless(cloud: EmbeddedCloud, tmp_path: Path) -> None:
     assert replace(cloud, home=tmp_path).stop() is False
 
 
 def test_after_a_kill_what_was_saved_is_there_again_and_what_was_unpacked_is_not(
-    cloud: Cloud, client: Client
+    cloud: EmbeddedCloud, client: Client
 ) -> None:
     table = {"TableName": "kept", "BillingMode": "PAY_PER_REQUEST"}
     client("dynamodb").create_table(

@@ -39,9 +39,9 @@ def test_the_verdicts_of_a_batch_are_recorded_with_it(log: BatchLog) -> None:
     mine = replace(a_verdict(days_ago=1), batch_id="b1")
     other = replace(mine, model="trip_length")
     log.record(batch, [mine, other])
-    assert sorted(log.verdicts_of(FEATURES, "b1"), key=lambda verdict: verdict.model) == [other, mine]
+    assert sorted(log.batch_verdicts(FEATURES, "b1"), key=lambda verdict: verdict.model) == [other, mine]
     assert log.verdicts("trips", "trips", limit=5) == [mine]
-    assert log.verdicts_of(FEATURES, "b2") == []
+    assert log.batch_verdicts(FEATURES, "b2") == []
 
 
 def test_verdicts_and_batches_come_newest_first_by_event_time_whenever_they_landed(log: BatchLog) -> None:
@@ -64,18 +64,18 @@ def test_batches_of_an_interval_are_those_that_begin_in_it(log: BatchLog) -> Non
 
 def test_a_verdict_on_a_day_of_requests_is_recorded_once_and_lies_apart_from_those_on_batches(log: BatchLog) -> None:
     newer, older = (replace(a_verdict(days_ago=ago), batch_id=f"requests-{ago}") for ago in (1, 2))
-    assert log.record_requests(newer, feed=PREDICTIONS)
-    assert log.record_requests(older, feed=PREDICTIONS)
-    assert not log.record_requests(replace(newer, rows=1), feed=PREDICTIONS)
-    assert log.requests("trips", limit=5) == [newer, older]
-    assert log.requests("trips", limit=1) == [newer]
-    assert log.requests("boats", limit=5) == []
+    assert log.record_request_verdict(newer, feed=PREDICTIONS)
+    assert log.record_request_verdict(older, feed=PREDICTIONS)
+    assert not log.record_request_verdict(replace(newer, rows=1), feed=PREDICTIONS)
+    assert log.request_verdicts("trips", limit=5) == [newer, older]
+    assert log.request_verdicts("trips", limit=1) == [newer]
+    assert log.request_verdicts("boats", limit=5) == []
     assert log.verdicts("trips", "trips", limit=5) == []
 
 
 def test_a_verdict_on_requests_is_published_once(log: BatchLog) -> None:
     verdict = replace(a_verdict(days_ago=1), batch_id="requests-1")
-    log.record_requests(verdict, feed=PREDICTIONS)
+    log.record_request_verdict(verdict, feed=PREDICTIONS)
     assert not log.is_published(PREDICTIONS, "requests-1")
     log.mark_published(PREDICTIONS, "requests-1")
     assert log.is_published(PREDICTIONS, "requests-1")
@@ -135,7 +135,7 @@ def test_more_verdicts_than_a_transaction_takes_are_refused_with_their_batch(tab
         log.record(a_batch("b1"), verdicts)
     assert log.find(FEATURES, "b1") is None
     assert log.record(a_batch("b1"), verdicts[:97])
-    assert len(log.verdicts_of(FEATURES, "b1")) == 97
+    assert len(log.batch_verdicts(FEATURES, "b1")) == 97
 
 
 def test_a_batch_is_published_when_it_is_marked(log: BatchLog) -> None:

@@ -12,18 +12,18 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
-from evertrain.domain.events import ACCEPTED, Event
+from evertrain.domain.events import ACCEPTED_EVENTS, Event
 from evertrain.domain.landing.batches import Batch, Feed, Quarantine
 from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.domain.project.model import Project
 from evertrain.statistics.reference import Reference
 from evertrain.use_cases.store.commit_batch import CommitBatch
 from tests.builders.batches import FEATURES, LABELS
-from tests.builders.crashing import Crash, Fuse, until_done
+from tests.builders.crash_injection import Crash, CrashInjector, retry_until_done
 from tests.builders.landed import features_frame, landed_features, landed_labels
 from tests.builders.models import NOW, a_group
 from tests.builders.monitoring import Monitor, a_reference
-from tests.builders.store import EVER, PROJECT, FolderBatchFiles, Store
+from tests.builders.store import ALL_TIME, PROJECT, FolderBatchFiles, Store
 from tests.fakes.batches import FakeBatchLog, FakeLandingZone, FakeQuarantineStore, FakeTableStates
 from tests.fakes.drift_records import FakeDriftRecords
 from tests.fakes.messages import FakeClock, FakeEventBus
@@ -44,7 +44,7 @@ class World:
 
     root: Path
     reference: Reference
-    fuse: Fuse
+    injector: CrashInjector
     landing: FakeLandingZone = field(default_factory=FakeLandingZone)
     quarantine: FakeQuarantineStore = field(default_factory=FakeQuarantineStore)
     batches: FakeBatchLog = field(default_factory=FakeBatchLog)
@@ -60,50 +60,50 @@ class World:
     def lands(self, key: str, body: bytes) -> None:
         monitor = self._monitor()
         landed = monitor.put(body, key=key)
-        until_done(lambda: self._next_process(monitor.check.run, landed))
+        retry_until_done(lambda: self._next_process(monitor.check.run, landed))
 
     def ingests(self) -> None:
         """Every announcement of an accepted batch, also one that was made twice."""
         for event in list(self.bus.published):
-            if event.name in ACCEPTED.values():
+            if event.name in ACCEPTED_EVENTS.values():
                 kind, name = event.detail["feed"].split("/")
                 feed = FEATURES if kind == "features" else LABELS
                 assert feed.name == name
-                until_done(lambda feed=feed, event=event: self._next_process(self._commit, feed, event))
+                retry_until_done(lambda feed=feed, event=event: self._next_process(self._commit, feed, event))
 
     def _next_process(self, step: Callable[..., object], *arguments: object) -> None:
         self.clock.moment += timedelta(minutes=1)
         step(*arguments)
 
     def _monitor(self) -> Monitor:
-        wire = self.fuse.wire
+        wrap = self.injector.wrap
         monitor = Monitor(
             project=PROJECT,
             load_reference=lambda uri: self.reference,
             landing=self.landing,
-            files=wire(FolderBatchFiles(self.root)),
-            quarantine=wire(self.quarantine),
-            batches=wire(self.batches),
+            files=wrap(FolderBatchFiles(self.root)),
+            quarantine=wrap(self.quarantine),
+            batches=wrap(self.batches),
             tables=self.states,
-            records=wire(self.records),
-            bus=wire(self.bus),
+            records=wrap(self.records),
+            bus=wrap(self.bus),
             clock=self.clock,
         )
-        monitor.crown()
+        monitor.promote_champion()
         return monitor
 
     def _commit(self, feed: Feed, event: Event) -> None:
-        wire = self.fuse.wire
+        wrap = self.injector.wrap
         CommitBatch(
-            batches=wire(self.batches),
-            tables=wire(self.store.writer),  # as a new process has it: nothing is open
-            states=wire(self.states),
-            bus=wire(self.bus),
+            batches=wrap(self.batches),
+            tables=wrap(self.store.writer),  # as a new process has it: nothing is open
+            states=wrap(self.states),
+            bus=wrap(self.bus),
         ).run(feed, str(event.detail["batch_id"]))
 
 
-def worked(root: Path, reference: Reference, fuse: Fuse) -> World:
-    world = World(root=root, reference=reference, fuse=fuse)
+def worked(root: Path, reference: Reference, injector: CrashInjector) -> World:
+    world = World(root=root, reference=reference, injector=injector)
     for key, body in LANDED.items():
         world.lands(key, body)
     world.ingests()
@@ -113,11 +113,11 @@ def worked(root: Path, reference: Reference, fuse: Fuse) -> World:
 def rows_of(world: World, feed: Feed) -> list[dict[str, object]]:
     """Without the time of ingestion, which a crash may delay."""
     state = world.store.reader.state(feed)
-    found = world.store.reader.read(feed, version=state.version, rows=EVER, known_at=world.clock.moment)
+    found = world.store.reader.read(feed, version=state.version, rows=ALL_TIME, known_at=world.clock.moment)
     return found.drop_columns(["ingested_at"]).sort_by([("trip_id", "ascending")]).to_pylist()
 
 
-def told(world: World) -> set[tuple[str, str]]:
+def published_events(world: World) -> set[tuple[str, str]]:
     return {(event.name.value, str(event.detail.get("batch_id"))) for event in world.bus.published}
 
 
@@ -128,12 +128,12 @@ def reference() -> Reference:
 
 @pytest.fixture(scope="module")
 def undisturbed(reference: Reference, tmp_path_factory: pytest.TempPathFactory) -> World:
-    return worked(tmp_path_factory.mktemp("undisturbed"), reference, Fuse())
+    return worked(tmp_path_factory.mktemp("undisturbed"), reference, CrashInjector())
 
 
 def test_without_a_crash_everything_is_done_and_told(undisturbed: World) -> None:
     assert [len(rows_of(undisturbed, feed)) for feed in (FEATURES, LABELS)] == [320, 20]
-    assert {name for name, _ in told(undisturbed)} == {
+    assert {name for name, _ in published_events(undisturbed)} == {
         "FeatureBatchAccepted",
         "FeatureBatchChecked",
         "FeatureDriftDetected",
@@ -148,17 +148,17 @@ def test_without_a_crash_everything_is_done_and_told(undisturbed: World) -> None
 def test_a_crash_at_any_step_loses_nothing_and_does_nothing_twice(
     undisturbed: World, reference: Reference, tmp_path: Path, after: bool
 ) -> None:
-    assert undisturbed.fuse.calls > 40
-    for at in range(1, undisturbed.fuse.calls + 1):
-        world = worked(tmp_path / str(at), reference, Fuse(at=at, after=after))
-        assert world.fuse.blown, at
+    assert undisturbed.injector.calls > 40
+    for at in range(1, undisturbed.injector.calls + 1):
+        world = worked(tmp_path / str(at), reference, CrashInjector(at=at, after=after))
+        assert world.injector.has_crashed, at
         for feed in (FEATURES, LABELS):
             assert rows_of(world, feed) == rows_of(undisturbed, feed), at
             assert world.states.get(feed) == world.store.reader.state(feed), at
             for batch in world.batches.batches(feed, limit=9):
                 # The log of batches and the rows tell the same time, also where a first attempt left a file behind.
                 assert times_of(world, batch) == {batch.ingested_at}, at
-        assert told(world) == told(undisturbed), at
+        assert published_events(world) == published_events(undisturbed), at
         assert world.records.kept.keys() == undisturbed.records.kept.keys(), at
         assert [type(each) for each in recorded(world)] == [type(each) for each in recorded(undisturbed)], at
 
@@ -181,16 +181,16 @@ def test_a_crash_between_a_new_column_and_its_first_rows_is_made_good(
     group = replace(a_group(), columns=(*a_group().columns, RAIN))
     grown = replace(store, project=Project(groups={"trips": group}, models={}))
     batch = grown.put(FEATURES, landed_features(day=2, rain=1.0), ingested_at=NOW)
-    fuse = Fuse(at=1, after=after)
+    injector = CrashInjector(at=1, after=after)
     write = DeltaTable.create_write_transaction
     monkeypatch.setattr(
         DeltaTable,
         "create_write_transaction",
-        lambda *arguments, **options: fuse.run(lambda: write(*arguments, **options)),
+        lambda *arguments, **options: injector.run(lambda: write(*arguments, **options)),
     )
     with pytest.raises(Crash):
         grown.writer.commit(batch)
     state = grown.writer.commit(batch)
     assert (state.rows, "rain" in state.columns) == (40, True)
-    rows = grown.reader.read(FEATURES, version=state.version, rows=EVER, known_at=NOW)
+    rows = grown.reader.read(FEATURES, version=state.version, rows=ALL_TIME, known_at=NOW)
     assert rows["rain"].null_count == 20

@@ -20,7 +20,7 @@ from evertrain.use_cases.training.training_rows import StoredTrainingRows
 from tests.builders.landed import features_frame, parquet
 from tests.builders.models import NOW, a_model
 from tests.builders.monitoring import Monitor
-from tests.builders.store import EVER, PROJECT, FolderBatchFiles, Store
+from tests.builders.store import ALL_TIME, PROJECT, FolderBatchFiles, Store
 
 MINUTE = timedelta(minutes=1)
 
@@ -63,7 +63,7 @@ def rows_after(root: Path, deliveries: Sequence[Landed]) -> pa.Table:
         assert batch.ingested_at == NOW + landed.minute * MINUTE
         commit.run(batch.feed, batch.batch_id)
     plan = store.plan(a_model(), known_at=monitor.clock.moment)
-    return StoredTrainingRows(tables=store.reader).labelled(a_model(), plan, EVER)
+    return StoredTrainingRows(tables=store.reader).labelled(a_model(), plan, ALL_TIME)
 
 
 def no_reference(uri: str) -> Reference:

@@ -66,7 +66,7 @@ def test_an_object_that_is_gone_is_told(landing: LandingZone) -> None:
 def test_spans_of_an_object_lie_where_they_are_in_it(landing: LandingZone) -> None:
     assert landing.size(LANDED) == 4
     assert b"".join(landing.chunks(LANDED)) == b"rows"
-    with landing.read_spans(LANDED, (1, 1), (3, 1)) as body:
+    with landing.read_ranges(LANDED, (1, 1), (3, 1)) as body:
         assert body.read() == b"\0o\0s"
 
 
@@ -84,7 +84,7 @@ def test_what_is_landed_again_landed_when_it_did_at_first(s3: Any) -> None:
 
 def test_of_an_object_that_is_gone_there_is_neither_size_nor_span(landing: LandingZone) -> None:
     gone = LandedObject(bucket="landing", key="features/trips/other")
-    for ask in (landing.size, landing.landed_at, landing.read_spans, lambda landed: list(landing.chunks(landed))):
+    for ask in (landing.size, landing.landed_at, landing.read_ranges, lambda landed: list(landing.chunks(landed))):
         with pytest.raises(ObjectGone, match="other"):
             ask(gone)
 

@@ -24,8 +24,8 @@ def installation() -> Installation:
 def localstack(installation: Installation) -> Iterator[str]:
     """Its endpoint; one that was started here is ended here."""
     server = Server(home=ROOT / ".localstack", installation=installation)
-    running = os.environ.get("AWS_ENDPOINT_URL") or server.running_at()
-    if not running and not installation.complete:
+    running = os.environ.get("AWS_ENDPOINT_URL") or server.running_endpoint()
+    if not running and not installation.is_complete:
         pytest.skip("LocalStack is not installed: python -m localstack_host setup")
     command = [sys.executable, "-m", "localstack_host", "start"]
     endpoint = running or subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()

@@ -49,7 +49,7 @@ def cdk(*arguments: str, out: Path) -> None:
 def stage(localstack: str, installation: Installation, tmp_path_factory: pytest.TempPathFactory) -> Stage:
     out = tmp_path_factory.mktemp("cdk.out")
     cdk("bootstrap", "aws://000000000000/us-east-1", "--app", "", out=out)
-    here = Server(home=ROOT / ".localstack", installation=installation).running_at() == localstack
+    here = Server(home=ROOT / ".localstack", installation=installation).running_endpoint() == localstack
     options = {
         "stage": STAGE,
         "clock": "replay",
@@ -71,7 +71,7 @@ def test_every_resource_exists(stage: Stage, session: boto3.Session) -> None:
 
 
 def test_a_landed_batch_is_checked_and_committed_once(stage: Stage, flights: Flights) -> None:
-    stage.set_replayed_now(after(DAY))
+    stage.set_replay_clock(after(DAY))
     body = flights.features(DAY)
     for name in ("first.parquet", "the-same-again.parquet"):
         stage.land(FEATURES, name, body)
@@ -82,7 +82,7 @@ def test_a_landed_batch_is_checked_and_committed_once(stage: Stage, flights: Fli
 
 
 def test_a_broken_batch_is_quarantined(stage: Stage) -> None:
-    stage.set_replayed_now(after(DAY))
+    stage.set_replay_clock(after(DAY))
     body = b"no Parquet file"
     stage.land(FEATURES, "broken.parquet", body)
     landing_result = wait_until(lambda: stage.landing_result(FEATURES, body), seconds=60, for_what="the quarantine")
@@ -139,10 +139,10 @@ def test_summer_is_drift_for_a_winter_s_champion_and_without_labels_a_person_is_
 ) -> None:
     days = [date(2013, 7, 10) + timedelta(days=offset) for offset in range(4)]
     for day in days:
-        stage.set_replayed_now(after(day))
+        stage.set_replay_clock(after(day))
         batch = landed(stage, FEATURES, flights.features(day), f"{day}.parquet")
         assert isinstance(batch, Batch)
-        (verdict,) = [v for v in stage.batches.verdicts_of(FEATURES, batch.batch_id) if v.model == "flights"]
+        (verdict,) = [v for v in stage.batches.batch_verdicts(FEATURES, batch.batch_id) if v.model == "flights"]
         assert verdict.status is DriftStatus.DRIFTED
         assert verdict.reference_version == winter_champion
         assert "temperature" in verdict.drifted_features

@@ -6,7 +6,7 @@ from dataclasses import replace
 import boto3
 import pytest
 
-from evertrain.adapters.aws.artifacts import S3Artifacts
+from evertrain.adapters.aws.artifacts import S3ArtifactStore
 from evertrain.adapters.monitoring.drift_records import S3DriftRecords
 from evertrain.domain.monitoring.drift import DriftVerdict
 from evertrain.ports.drift_records import DriftRecords
@@ -23,7 +23,7 @@ def records(request: pytest.FixtureRequest) -> DriftRecords:
     aws: boto3.Session = request.getfixturevalue("aws")
     client = aws.client("s3")
     client.create_bucket(Bucket="artifacts")
-    return S3DriftRecords(artifacts=S3Artifacts(client=client, bucket="artifacts"), root="s3://artifacts")
+    return S3DriftRecords(artifacts=S3ArtifactStore(client=client, bucket="artifacts"), root="s3://artifacts")
 
 
 def found(records: DriftRecords, verdict: DriftVerdict) -> bytes | None:
@@ -55,7 +55,7 @@ def test_another_model_version_or_batch_has_its_own(records: DriftRecords, other
 def test_in_s3_a_page_and_a_document_lie_beside_the_sketch(aws: boto3.Session) -> None:
     client = aws.client("s3")
     client.create_bucket(Bucket="artifacts")
-    artifacts = S3Artifacts(client=client, bucket="artifacts")
+    artifacts = S3ArtifactStore(client=client, bucket="artifacts")
     S3DriftRecords(artifacts=artifacts, root="s3://artifacts").save(VERDICT, sketch=b"counts", page="<p>ü")
     place = f"s3://artifacts/drift/{VERDICT.model}/{VERDICT.reference_version}/{VERDICT.batch_id}"
     assert artifacts.get(f"{place}.html").decode() == "<p>ü"

@@ -14,7 +14,7 @@ import pytest
 
 from evertrain.adapters.release.endpoint import LambdaEndpoint
 from evertrain.ports.endpoint import Endpoint, EndpointError
-from tests.fakes.artifacts import FakeArtifacts
+from tests.fakes.artifacts import FakeArtifactStore
 from tests.fakes.endpoint import FakeEndpoint
 
 
@@ -42,7 +42,7 @@ def _on_lambda() -> Iterator[Endpoint]:
 @pytest.fixture(params=["fake", pytest.param("lambda", marks=pytest.mark.cloud)])
 def endpoint(request: pytest.FixtureRequest) -> Iterator[Endpoint]:
     if request.param == "fake":
-        yield FakeEndpoint(artifacts=FakeArtifacts(), models=["trips"])
+        yield FakeEndpoint(artifacts=FakeArtifactStore(), models=["trips"])
     elif "AWS_ENDPOINT_URL" not in os.environ:
         pytest.skip("AWS_ENDPOINT_URL is not set")
     else:
@@ -54,7 +54,7 @@ def publish(endpoint: Endpoint, version: str) -> str:
 
 
 def test_before_the_first_promotion_nothing_answers(endpoint: Endpoint) -> None:
-    assert endpoint.live("trips") == "$LATEST"
+    assert endpoint.live_version("trips") == "$LATEST"
     with pytest.raises(EndpointError):
         endpoint.predict("trips", qualifier="live", rows=[{"wind": None}])
 
@@ -67,7 +67,7 @@ def test_each_model_version_has_one_function_version(endpoint: Endpoint) -> None
 
 def test_publishing_leaves_the_alias_and_what_it_answers_alone(endpoint: Endpoint) -> None:
     publish(endpoint, "v1")
-    assert endpoint.live("trips") == "$LATEST"
+    assert endpoint.live_version("trips") == "$LATEST"
     with pytest.raises(EndpointError):
         endpoint.predict("trips", qualifier="live", rows=[{"wind": None}])
 
@@ -76,12 +76,12 @@ def test_the_alias_goes_forth_and_back(endpoint: Endpoint) -> None:
     first, second = publish(endpoint, "v1"), publish(endpoint, "v2")
     for number in (first, second, first, "$LATEST"):
         endpoint.point_alias("trips", function_version=number)
-        assert endpoint.live("trips") == number
+        assert endpoint.live_version("trips") == number
 
 
 def test_a_model_without_a_function_is_an_endpoint_error(endpoint: Endpoint) -> None:
     with pytest.raises(EndpointError):
-        endpoint.live("boats")
+        endpoint.live_version("boats")
     with pytest.raises(EndpointError):
         endpoint.point_alias("boats", function_version="$LATEST")
     with pytest.raises(EndpointError):

@@ -29,7 +29,7 @@ from tests.builders.monitoring import Monitor
 from tests.builders.retraining import an_estimator
 from tests.builders.store import Store
 from tests.builders.training_frames import CARRIERS
-from tests.fakes.artifacts import FakeArtifacts
+from tests.fakes.artifacts import FakeArtifactStore
 
 BACKLOGS = Feed(kind=FeedKind.FEATURES, name="backlogs")
 PER_DAY, DAYS = 40, 16
@@ -121,7 +121,7 @@ def test_what_was_ingested_later_than_the_event_was_not_there_then(store: Store)
 
 
 def test_each_group_s_batches_are_compared_with_its_own_rows(store: Store) -> None:
-    artifacts, project = FakeArtifacts(), store.project
+    artifacts, project = FakeArtifactStore(), store.project
     runs = RunDocuments(artifacts=artifacts, root="s3://artifacts")
     plan = a_plan(store)
     runs.put_plan(plan)
@@ -144,7 +144,7 @@ def test_each_group_s_batches_are_compared_with_its_own_rows(store: Store) -> No
     }
 
     monitor = Monitor(project=project, load_reference=lambda uri: reference)
-    monitor.crown()
+    monitor.promote_champion()
     verdicts = []
     for day in (17, 18, 19, 20, 21):
         stable = monitor.land(parquet(features_frame(day=day, rows=300)), key=f"features/trips/{day}.parquet")
@@ -162,7 +162,7 @@ def test_each_group_s_batches_are_compared_with_its_own_rows(store: Store) -> No
 
 def verdict_on(monitor: Monitor, landed: object) -> DriftVerdict:
     assert isinstance(landed, Batch)
-    (verdict,) = monitor.batches.verdicts_of(landed.feed, landed.batch_id)
+    (verdict,) = monitor.batches.batch_verdicts(landed.feed, landed.batch_id)
     return verdict
 
 

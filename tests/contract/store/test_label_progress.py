@@ -5,25 +5,25 @@ from datetime import timedelta
 
 import pytest
 
-from evertrain.adapters.store.delta.label_measures import DeltaLabelMeasures
+from evertrain.adapters.store.delta.label_measures import DeltaLabelProgressReader
 from evertrain.adapters.store.label_progress import DynamoDBLabelProgress
 from evertrain.domain.store.labels import LabelledDay, LabelProgress, watermark
 from evertrain.ports.feature_store import LabelProgressLog
-from evertrain.use_cases.store.measure_labels import MeasureLabels
+from evertrain.use_cases.store.measure_label_progress import MeasureLabelProgress
 from evertrain.use_cases.training.training_rows import StoredTrainingRows
 from tests.builders.batches import FEATURES, LABELS
 from tests.builders.landed import FIRST_DAY, features_frame, landed_features, parquet
 from tests.builders.models import NOW, a_model, days, label_tables, labels_table
-from tests.builders.store import EVER, Store
+from tests.builders.store import ALL_TIME, Store
 from tests.fakes.batches import FakeLabelProgress
 from tests.fakes.messages import FakeClock
 
 
 def measured(store: Store) -> LabelProgress | None:
     log = FakeLabelProgress()
-    found = MeasureLabels(tables=DeltaLabelMeasures(root=str(store.root)), log=log, clock=FakeClock(NOW)).run(
-        a_model()
-    )
+    found = MeasureLabelProgress(
+        tables=DeltaLabelProgressReader(root=str(store.root)), log=log, clock=FakeClock(NOW)
+    ).run(a_model())
     assert log.progress("trips") == found
     return found
 
@@ -119,6 +119,6 @@ def test_a_row_without_a_label_is_a_negative_only_where_that_is_declared(store: 
     store.add(LABELS, parquet(a_day_of_labels(1).head(5)), ingested_at=NOW)
     rows = StoredTrainingRows(tables=store.reader)
     spec = a_model()
-    assert rows.labelled(spec, store.plan(spec), EVER).num_rows == 5
+    assert rows.labelled(spec, store.plan(spec), ALL_TIME).num_rows == 5
     reported = replace(spec, label=replace(spec.label, absent=0.0))
-    assert sorted(rows.labelled(reported, store.plan(spec), EVER)["late"].to_pylist()) == 15 * [0.0] + 5 * [1.0]
+    assert sorted(rows.labelled(reported, store.plan(spec), ALL_TIME)["late"].to_pylist()) == 15 * [0.0] + 5 * [1.0]

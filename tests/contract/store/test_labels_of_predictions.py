@@ -9,18 +9,18 @@ import pandas as pd
 import pytest
 
 from evertrain.adapters.landing.prediction_files import prediction_file
-from evertrain.adapters.store.delta.label_measures import DeltaLabelMeasures
+from evertrain.adapters.store.delta.label_measures import DeltaLabelProgressReader
 from evertrain.domain.landing.feeds import prediction_feed, prediction_label_feed
 from evertrain.domain.landing.predictions import AnsweredRequest
 from evertrain.domain.project.model import Project
 from evertrain.domain.store.labels import LabelProgress
 from evertrain.domain.training.windows import Interval
-from evertrain.use_cases.store.measure_labels import measured_labels
+from evertrain.use_cases.store.measure_label_progress import measure_label_progress
 from evertrain.use_cases.training.training_rows import StoredTrainingRows
 from tests.builders.batches import FEATURES, LABELS
 from tests.builders.landed import landed_features, landed_labels, parquet
 from tests.builders.models import NOW, a_group, a_model, days
-from tests.builders.store import EVER, Store
+from tests.builders.store import ALL_TIME, Store
 
 SPEC = replace(a_model(), label=replace(a_model().label, of_predictions=True))
 PREDICTIONS, PREDICTION_LABELS = prediction_feed(SPEC), prediction_label_feed(SPEC)
@@ -59,13 +59,13 @@ def label(store: Store, *, observed_at: datetime, known_at: datetime | None = No
 def requests_of(store: Store, **changes: object) -> dict[str, tuple[float, float]]:
     """Distance and label, by prediction."""
     plan = replace(store.plan(SPEC), **changes)  # type: ignore[arg-type]
-    rows = StoredTrainingRows(tables=store.reader).labelled(SPEC, plan, EVER).to_pylist()
+    rows = StoredTrainingRows(tables=store.reader).labelled(SPEC, plan, ALL_TIME).to_pylist()
     assert rows == sorted(rows, key=lambda row: (row["event_time"], row["trip_id"]))
     return {row["trip_id"]: (row["distance"], row["late"]) for row in rows if row["event_time"] >= NOW - days(10)}
 
 
 def measured(store: Store) -> LabelProgress:
-    progress = measured_labels(DeltaLabelMeasures(root=str(store.root)), SPEC, now=NOW)
+    progress = measure_label_progress(DeltaLabelProgressReader(root=str(store.root)), SPEC, now=NOW)
     assert progress is not None
     return progress
 
@@ -82,7 +82,7 @@ def test_a_request_is_a_row_once_its_label_is_known(store: Store) -> None:
     known = {"known_at": ASKED_AT + days(1.5)}
     assert requests_of(store, **known) == {"p1": (700.0, 1.0), "p2:1": (200.0, 0.0)}
     assert requests_of(store, table_versions=before.table_versions) == {"p1": (700.0, 1.0), "p2:1": (200.0, 0.0)}
-    assert StoredTrainingRows(tables=store.reader).labelled(SPEC, before, EVER).num_rows == 20 + 2
+    assert StoredTrainingRows(tables=store.reader).labelled(SPEC, before, ALL_TIME).num_rows == 20 + 2
 
 
 def test_the_label_known_last_counts_whatever_time_it_names(store: Store) -> None:
@@ -102,8 +102,8 @@ def test_labels_of_nothing_and_from_before_their_prediction_are_kept_counted_and
     label(store, observed_at=ASKED_AT + days(1), p3=1.0)
     label(store, observed_at=ASKED_AT - days(1), known_at=ASKED_AT + days(5), p3=0.0)
     reported = replace(SPEC, label=replace(SPEC.label, absent=0.0))
-    for since in (EVER.start, ASKED_AT - timedelta(hours=1)):
-        rows = Interval(start=since, end=EVER.end)
+    for since in (ALL_TIME.start, ASKED_AT - timedelta(hours=1)):
+        rows = Interval(start=since, end=ALL_TIME.end)
         for spec in (SPEC, reported):
             table = StoredTrainingRows(tables=store.reader).labelled(spec, store.plan(spec), rows)
             found = [row for row in table.to_pylist() if row["trip_id"].startswith("p")]
@@ -135,8 +135,8 @@ def test_what_is_not_reported_of_a_request_is_absent_while_rows_keep_their_own_l
     ask(store, "p2")
     reported = replace(SPEC, label=replace(SPEC.label, absent=0.0))
     rows = StoredTrainingRows(tables=store.reader)
-    assert rows.labelled(reported, store.plan(reported), EVER).num_rows == 20
+    assert rows.labelled(reported, store.plan(reported), ALL_TIME).num_rows == 20
     label(store, observed_at=ASKED_AT + days(1), p1=1.0)
-    found = rows.labelled(reported, store.plan(reported), EVER)
+    found = rows.labelled(reported, store.plan(reported), ALL_TIME)
     assert found.num_rows == 20 + 2
     assert sorted(found.slice(20)["late"].to_pylist()) == [0.0, 1.0]

@@ -13,11 +13,11 @@ import pytest
 
 from evertrain.adapters.project.files import load_project
 from evertrain.demo.flights import after, load_flights
-from evertrain.domain.landing.feeds import label_feed, own_feed
+from evertrain.domain.landing.feeds import label_feed, own_group_feed
 from evertrain.domain.training.windows import Interval
 from evertrain.tables.point_in_time import latest_known
 from evertrain.use_cases.training.training_rows import StoredTrainingRows
-from tests.builders.store import EVER, Store
+from tests.builders.store import ALL_TIME, Store
 
 ROOT = Path(__file__).parents[3]
 KNOWN_AT = datetime(2013, 1, 9, tzinfo=UTC)
@@ -35,7 +35,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store = Store(root=tmp_path_factory.mktemp("tables"), project=PROJECT)
     for number in range(1, 8):
         day = date(2013, 1, number)
-        store.add(own_feed(spec), flights.features(day), ingested_at=after(day))
+        store.add(own_group_feed(spec), flights.features(day), ingested_at=after(day))
         store.add(
             label_feed(spec), flights.labels(day, label="late"), ingested_at=after(day) + timedelta(days=number % 3)
         )
@@ -44,7 +44,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
         corrected = flights.table.assign(late=1 - flights.table["late"], wind_speed=known_at.day)
         other = type(flights)(table=corrected[corrected["day"] == date(2013, 1, known_at.day - 6)])
         day = date(2013, 1, known_at.day - 6)
-        store.add(own_feed(spec), other.features(day), ingested_at=known_at)
+        store.add(own_group_feed(spec), other.features(day), ingested_at=known_at)
         store.add(label_feed(spec), other.labels(day, label="late"), ingested_at=known_at)
     return store
 
@@ -62,7 +62,7 @@ def test_duckdb_reads_the_rows_that_a_plan_reads(store: Store, tmp_path: Path) -
 
 
 def test_pandas_reads_what_was_known_then(store: Store) -> None:
-    feed = own_feed(SPEC)
+    feed = own_group_feed(SPEC)
     version = store.reader.state(feed).version
     documented = (ROOT / "docs/feature-store.md").read_text()
     (program,) = re.findall(r"```python\n(from deltalake.*?)```", documented, re.DOTALL)
@@ -70,7 +70,7 @@ def test_pandas_reads_what_was_known_then(store: Store) -> None:
     program = program.replace("s3://…/tables", str(store.root)).replace("version=40", f"version={version}")
     found: dict[str, Any] = {}
     exec(program, found)  # noqa: S102  # ours
-    rows = store.reader.read(feed, version=version, rows=EVER, known_at=KNOWN_AT)
+    rows = store.reader.read(feed, version=version, rows=ALL_TIME, known_at=KNOWN_AT)
     expected = latest_known(rows, key="flight_id").select(["flight_id", "event_time", "wind_speed"])
     latest = found["latest"].sort_values(["event_time", "flight_id"])
     assert len(latest) == expected.num_rows > 5000

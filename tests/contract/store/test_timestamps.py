@@ -31,7 +31,7 @@ from tests.builders.batches import FEATURES, LABELS
 from tests.builders.landed import csv, features_frame, landed_labels, parquet
 from tests.builders.models import NOW, a_group, a_model
 from tests.builders.predictions import answered
-from tests.builders.store import EVER, Store
+from tests.builders.store import ALL_TIME, Store
 
 ROWS = 600
 
@@ -85,18 +85,18 @@ def test_a_column_of_times_without_any_value_is_missing_throughout() -> None:
 
 
 @pytest.mark.parametrize(
-    ("joined", "code", "told"),
+    ("joined", "code", "expected_message"),
     [
         (3.5, "wrong_type", "joined: must be a timestamp, not double"),
         (pd.Timestamp("1899-12-31", tz="UTC"), "out_of_range", "joined: 600 of 600 values are before 1900"),
     ],
 )
-def test_what_is_no_time_is_refused_by_name(joined: object, code: str, told: str) -> None:
+def test_what_is_no_time_is_refused_by_name(joined: object, code: str, expected_message: str) -> None:
     with pytest.raises(BatchRejected) as raised:
         columns_of(parquet(trips().assign(joined=joined)))
     (fault,) = raised.value.faults
     assert fault.code == code
-    assert told in fault.message
+    assert expected_message in fault.message
 
 
 def test_training_and_serving_see_the_same_age(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_training_and_serving_see_the_same_age(tmp_path: Path) -> None:
     frame = trips()
     store.add(FEATURES, parquet(frame), ingested_at=NOW)
     store.add(LABELS, landed_labels(rows=ROWS, late=(expected_ages(frame) > 300) * 1.0), ingested_at=NOW)
-    table = StoredTrainingRows(tables=store.reader).labelled(spec, store.plan(spec), EVER)
+    table = StoredTrainingRows(tables=store.reader).labelled(spec, store.plan(spec), ALL_TIME)
     np.testing.assert_array_equal(np.array(table["joined"].to_pylist(), dtype=float), expected_ages(frame))
 
     rows = LabelledRows("all", table, spec)

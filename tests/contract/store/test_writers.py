@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 
 from evertrain.domain.landing.batches import Feed
-from tests.builders.appending import ROWS
 from tests.builders.batches import FEATURES
+from tests.builders.concurrent_writer import ROWS
 from tests.builders.models import NOW, days
-from tests.builders.store import EVER, Store
+from tests.builders.store import ALL_TIME, Store
 
 ROOT = Path(__file__).parents[3]
 
@@ -22,7 +22,7 @@ ROOT = Path(__file__).parents[3]
 def start(store: Store, *work: object) -> subprocess.Popen[str]:
     root = str(store.root)
     bucket = root.split("/")[2] if root.startswith("s3://") else "-"
-    command = [sys.executable, "-m", "tests.builders.appending", root, bucket, *map(str, work)]
+    command = [sys.executable, "-m", "tests.builders.concurrent_writer", root, bucket, *map(str, work)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, env=os.environ.copy())
 
 
@@ -48,7 +48,7 @@ def finish(process: subprocess.Popen[str]) -> None:
 def times_there(store: Store, feed: Feed = FEATURES) -> Counter[str]:
     """How often each row is there."""
     version = store.reader.state(feed).version
-    found = store.reader.read(feed, version=version, rows=EVER, known_at=NOW + days(1))
+    found = store.reader.read(feed, version=version, rows=ALL_TIME, known_at=NOW + days(1))
     return Counter(found["trip_id"].to_pylist())
 
 
@@ -78,5 +78,5 @@ def test_processes_that_are_killed_and_begin_again_write_every_row_once(store: S
         finish(process)
     kill(maintenance)
     assert times_there(store) == once_each(writers=2, batches=12)
-    store.maintenance(recent_hours=0, min_files_to_merge=2).maintain(FEATURES, needed=(), now=NOW)
+    store.maintenance(retention_hours=0, min_files_to_compact=2).maintain(FEATURES, needed=(), now=NOW)
     assert times_there(store) == once_each(writers=2, batches=12)

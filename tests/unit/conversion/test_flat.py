@@ -159,7 +159,7 @@ def test_an_artifact_that_predicts_otherwise_is_found() -> None:
 
 
 @pytest.mark.parametrize(
-    ("estimator", "told"),
+    ("estimator", "expected_message"),
     [
         (
             Pipeline([("encode", encoded(lenient_codes())), ("model", RandomForestClassifier(n_estimators=2))]),
@@ -208,9 +208,9 @@ def test_an_artifact_that_predicts_otherwise_is_found() -> None:
     ],
 )
 @pytest.mark.filterwarnings("ignore:lbfgs failed")
-def test_what_has_no_flat_form_is_refused_by_name(estimator: Any, told: str) -> None:
+def test_what_has_no_flat_form_is_refused_by_name(estimator: Any, expected_message: str) -> None:
     frame = training_frame()
-    with pytest.raises(UnsupportedEstimator, match=told):
+    with pytest.raises(UnsupportedEstimator, match=expected_message):
         to_flat(estimator.fit(frame, late(frame)), a_model())
 
 

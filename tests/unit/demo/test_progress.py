@@ -1,9 +1,9 @@
 """What the replay tells of a retraining."""
 
 from evertrain.demo.progress import OUTCOME_NAMES
-from evertrain.domain.events import OUTCOMES
+from evertrain.domain.events import OUTCOME_EVENTS
 
 
 def test_every_way_in_which_a_retraining_ends_has_a_word() -> None:
-    assert set(OUTCOME_NAMES) == set(OUTCOMES)
-    assert len(set(OUTCOME_NAMES.values())) == len(OUTCOMES)
+    assert set(OUTCOME_NAMES) == set(OUTCOME_EVENTS)
+    assert len(set(OUTCOME_NAMES.values())) == len(OUTCOME_EVENTS)

@@ -49,7 +49,7 @@ def test_work_that_cannot_be_done_ends_with_one_sentence(
 
 
 def test_a_candidate_that_cannot_be_tried_is_no_failure(loop: Retraining, caplog: pytest.LogCaptureFixture) -> None:
-    loop.relabel(1.0)
+    loop.set_all_labels(1.0)
     plan_uri = loop.plan("d-1").plan_uri
     with caplog.at_level(logging.INFO):
         assert job.main(["contender", "--plan", plan_uri, "--candidate", "14d", "--round", "1"], {}) == 0

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from evertrain.adapters.landing.prediction_files import prediction_file
-from evertrain.adapters.landing.prediction_log import packed
+from evertrain.adapters.landing.prediction_log import encode_messages
 from evertrain.domain.project.model import Project
 from evertrain.use_cases.landing.land_predictions import LandPredictions
 from lambdas.collect import handler
@@ -30,21 +30,21 @@ def landing(monkeypatch: pytest.MonkeyPatch) -> FakeLanding:
     return install(monkeypatch)
 
 
-def install(monkeypatch: pytest.MonkeyPatch, *, replayed: FakeClock | None = None) -> FakeLanding:
+def install(monkeypatch: pytest.MonkeyPatch, *, replay_clock: FakeClock | None = None) -> FakeLanding:
     landing = FakeLanding()
     models = {name: a_model(name) for name in ("trips", "boats")}
     use_case = LandPredictions(
         project=Project(groups={"trips": a_group()}, models=models),
-        as_file=prediction_file,
+        encode_file=prediction_file,
         landing=landing,
-        replayed=replayed,
+        replay_clock=replay_clock,
     )
     monkeypatch.setattr(handler, "land_predictions", lambda: use_case)
     return landing
 
 
 def messages(*requests: Any) -> dict[str, str]:
-    return {f"m{index}": next(packed(request)) for index, request in enumerate(requests)}
+    return {f"m{index}": next(encode_messages(request)) for index, request in enumerate(requests)}
 
 
 def test_requests_of_a_delivery_land_together_by_model(landing: FakeLanding) -> None:
@@ -77,7 +77,7 @@ def test_a_model_that_is_gone_is_passed_over(landing: FakeLanding, caplog: pytes
 
 
 def test_in_a_replay_requests_are_of_the_replayed_present(monkeypatch: pytest.MonkeyPatch) -> None:
-    landing = install(monkeypatch, replayed=FakeClock(NOW + days(100)))
+    landing = install(monkeypatch, replay_clock=FakeClock(NOW + days(100)))
     handler.lambda_handler(delivery(**messages(answered(20))), None)
     (key,) = landing.objects
     assert key.startswith("predictions/trips/2013/07/10/")

@@ -15,11 +15,11 @@ from hypothesis import strategies as st
 from evertrain.adapters.documents import dump
 from evertrain.adapters.landing.label_reports import label_file, read_report
 from evertrain.adapters.landing.rows import LandedRowsReader
-from evertrain.domain.landing.feeds import CLOCK_SKEW, EARLIEST, prediction_label_feed, schema_of
+from evertrain.domain.landing.feeds import CLOCK_SKEW, MIN_EVENT_TIME, feed_schema, prediction_label_feed
 from evertrain.domain.landing.label_reports import LabelReport
 from evertrain.domain.project.metric import Metric, Task
 from evertrain.domain.project.model import Project
-from evertrain.use_cases.landing.check_batch import feed_of
+from evertrain.use_cases.landing.check_batch import parse_feed
 from evertrain.use_cases.landing.report_labels import MAX_LABELS, InvalidReport, LandLabels, ReportLabels
 from lambdas.collect import labels
 from tests.builders.batches import LABELS
@@ -68,7 +68,7 @@ def reports(monkeypatch: pytest.MonkeyPatch) -> Reports:
 def landing(monkeypatch: pytest.MonkeyPatch) -> FakeLanding:
     landing = FakeLanding()
     use_case = LandLabels(
-        project=PROJECT, as_file=lambda feed, kept: label_file(schema_of(feed, PROJECT), kept), landing=landing
+        project=PROJECT, encode_file=lambda feed, kept: label_file(feed_schema(feed, PROJECT), kept), landing=landing
     )
     monkeypatch.setattr(labels, "land_labels", lambda: use_case)
     return landing
@@ -213,7 +213,9 @@ KEYS = st.one_of(st.sampled_from(["t-1", "1", 1, "\ud800", "NaN"]), st.text(), s
 MOMENTS = st.one_of(
     st.datetimes(NOW.replace(tzinfo=None) - days(1), NOW.replace(tzinfo=None) + timedelta(minutes=10)),
     st.datetimes(timezones=st.sampled_from([None, UTC, timezone(timedelta(hours=-5, minutes=-30))])),
-    st.sampled_from([EARLIEST, EARLIEST - timedelta(microseconds=1), NOW, NOW + CLOCK_SKEW, NOW + days(1)]),
+    st.sampled_from(
+        [MIN_EVENT_TIME, MIN_EVENT_TIME - timedelta(microseconds=1), NOW, NOW + CLOCK_SKEW, NOW + days(1)]
+    ),
 )
 TIMES = st.builds(
     lambda moment, zone: moment.isoformat() + zone * (not moment.tzinfo), MOMENTS, st.sampled_from(["Z", ""])
@@ -238,10 +240,12 @@ def test_what_is_answered_202_is_never_set_aside(model: str, rows: list[dict[str
             report.run(model, row, report_id=f"r-{i}")
     kept = [read_report(dump(each).decode()) for each in reports.kept]
     land = LandLabels(
-        project=PROJECT, as_file=lambda feed, labels: label_file(schema_of(feed, PROJECT), labels), landing=landing
+        project=PROJECT,
+        encode_file=lambda feed, labels: label_file(feed_schema(feed, PROJECT), labels),
+        landing=landing,
     )
     for landed in land.run(kept):
-        feed = feed_of(landed.key)
+        feed = parse_feed(landed.key)
         assert feed is not None
         body = io.BytesIO(landing.objects[landed.key])
         with LandedRowsReader(project=PROJECT).read(body, name=landed.key, feed=feed, now=NOW) as found:
@@ -297,7 +301,7 @@ def test_a_group_s_key_may_be_called_report_id() -> None:
     group = replace(a_group(), entity_key="report_id")
     project = Project(groups={"trips": group}, models={"trips": replace(a_model(), group=group)})
     report = a_report("r-1", late=1.0)
-    body = io.BytesIO(label_file(schema_of(LABELS, project), [(report, report.labels[0])]))
+    body = io.BytesIO(label_file(feed_schema(LABELS, project), [(report, report.labels[0])]))
     with LandedRowsReader(project=project).read(body, name="1.parquet", feed=LABELS, now=NOW) as rows:
         assert rows.first["report_id"].to_pylist() == ["t-1"]
 

@@ -64,7 +64,7 @@ def test_what_is_known_has_no_parts(monitor: Monitor, caplog: pytest.LogCaptureF
 
 
 @pytest.mark.parametrize(
-    ("payload", "told"),
+    ("payload", "expected_message"),
     [
         ({}, "step: missing"),
         ({"step": "merge"}, "step: 'merge' is none of split, check_part, finish"),
@@ -72,6 +72,6 @@ def test_what_is_known_has_no_parts(monitor: Monitor, caplog: pytest.LogCaptureF
         ({"step": "check_part", "split_uri": "s3://x"}, "part: missing"),
     ],
 )
-def test_a_payload_that_is_not_understood_is_refused(payload: dict[str, object], told: str) -> None:
-    with pytest.raises(InvalidEvent, match=told):
+def test_a_payload_that_is_not_understood_is_refused(payload: dict[str, object], expected_message: str) -> None:
+    with pytest.raises(InvalidEvent, match=expected_message):
         large_batches.lambda_handler(payload, None)

@@ -130,15 +130,15 @@ def test_a_failure_is_told_by_its_cause(loop: Retraining) -> None:
 
 
 @pytest.mark.parametrize(
-    ("payload", "told"),
+    ("payload", "expected_message"),
     [
         ({}, "step: missing"),
         ({"step": "train"}, "step: 'train' is none of acquire_lease, plan, narrow, gate, register, finish"),
         ({"step": "plan", "model": MODEL}, "decision_id: missing"),
     ],
 )
-def test_a_payload_that_is_not_understood_is_refused(payload: dict[str, object], told: str) -> None:
-    with pytest.raises(InvalidPayload, match=told):
+def test_a_payload_that_is_not_understood_is_refused(payload: dict[str, object], expected_message: str) -> None:
+    with pytest.raises(InvalidPayload, match=expected_message):
         handler.lambda_handler(payload, None)
 
 

@@ -9,7 +9,7 @@ import pytest
 from evertrain.domain.project.model import Project
 from evertrain.domain.store.labels import LabelledDay, LabelProgress
 from evertrain.ports.feature_store import MaintenanceResult
-from evertrain.use_cases.store.maintain_store import Maintained
+from evertrain.use_cases.store.maintain_store import MaintenanceReport
 from lambdas.ingest import maintenance
 from tests.builders.batches import FEATURES, a_table_state
 from tests.builders.events import delivery
@@ -28,9 +28,9 @@ class Store:
     def __init__(self, *failures: Exception) -> None:
         self.failures = failures
 
-    def run(self) -> Maintained:
+    def run(self) -> MaintenanceReport:
         done = MaintenanceResult(state=a_table_state(version=50), merged=30, written=1, removed=4)
-        return Maintained(
+        return MaintenanceReport(
             tables={FEATURES: done},
             labels={"trips": PROGRESS},
             complete_to={"trips": NOW - days(4)},
@@ -62,7 +62,7 @@ def test_what_was_done_is_told(caplog: pytest.LogCaptureFixture, capsys: pytest.
 def test_before_there_are_labels_no_age_of_theirs_is_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    done = Maintained(tables={}, labels={"trips": PROGRESS})
+    done = MaintenanceReport(tables={}, labels={"trips": PROGRESS})
     monkeypatch.setattr(Store, "run", lambda self: done)
     maintenance.lambda_handler(delivery(one={"detail-type": "MaintenanceTick"}), None)
     told = json.loads(capsys.readouterr().out)

@@ -48,7 +48,7 @@ class CheckByName:
 @pytest.fixture
 def check(monkeypatch: pytest.MonkeyPatch) -> CheckByName:
     check = CheckByName()
-    for name in ("check_batch", "check_large_batch", "large_checks"):
+    for name in ("check_batch", "check_large_batch", "large_batch_checks"):
         monkeypatch.setattr(handler, name, lambda: check)
     return check
 

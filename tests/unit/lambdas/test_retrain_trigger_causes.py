@@ -49,7 +49,7 @@ def test_a_tick_looks_at_every_model() -> None:
 
 def test_a_person_s_request_carries_the_reason() -> None:
     (cause,) = causes("RetrainAsked", model="trips", request_id="r1", reason="new planes")
-    assert cause.asked_by == "new planes"
+    assert cause.requested_by == "new planes"
 
 
 def test_a_model_that_is_gone_is_passed_over() -> None:
@@ -62,12 +62,14 @@ def test_the_same_cause_has_the_same_decision_id_and_another_model_another() -> 
 
 
 @pytest.mark.parametrize(
-    ("name", "detail", "told"),
+    ("name", "detail", "expected_message"),
     [
         ("FeatureDriftDetected", {"model": "trips"}, "batch_id: missing"),
         ("ModelPromoted", {"model": "trips"}, "detail-type 'ModelPromoted' is not one that asks for a decision"),
     ],
 )
-def test_an_event_that_is_not_understood_is_refused(name: str, detail: dict[str, object], told: str) -> None:
-    with pytest.raises(InvalidEvent, match=told):
+def test_an_event_that_is_not_understood_is_refused(
+    name: str, detail: dict[str, object], expected_message: str
+) -> None:
+    with pytest.raises(InvalidEvent, match=expected_message):
         causes(name, **detail)

@@ -33,7 +33,7 @@ def test_a_version_is_rolled_out_step_by_step(loop: Retraining) -> None:
     assert handler.lambda_handler({"step": "health_check", **named}, None) == {}
     restored = {"previous_function_version": published["previous_function_version"]}
     assert handler.lambda_handler({"step": "rollback", **named, **restored}, None) == {}
-    assert loop.endpoint.live(MODEL) == "$LATEST"
+    assert loop.endpoint.live_version(MODEL) == "$LATEST"
 
     with pytest.raises(RegistryConflict):
         handler.lambda_handler({"step": "promote", **named, **function, "expected_champion": "another"}, None)
@@ -44,13 +44,13 @@ def test_a_version_is_rolled_out_step_by_step(loop: Retraining) -> None:
 
 
 @pytest.mark.parametrize(
-    ("payload", "told"),
+    ("payload", "expected_message"),
     [
         ({}, "step: missing"),
         ({"step": "deploy"}, "step: 'deploy' is none of publish, smoke_test, shift_alias"),
         ({"step": "publish", "model": MODEL}, "version: missing"),
     ],
 )
-def test_a_payload_that_is_not_understood_is_refused(payload: dict[str, object], told: str) -> None:
-    with pytest.raises(InvalidPayload, match=told):
+def test_a_payload_that_is_not_understood_is_refused(payload: dict[str, object], expected_message: str) -> None:
+    with pytest.raises(InvalidPayload, match=expected_message):
         handler.lambda_handler(payload, None)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from localstack_host.marked_processes import MARK, end_all, living
+from localstack_host.marked_processes import MARK_VARIABLE, find_marked_pids, terminate_marked
 
 SLEEP = "import sys, time; print('up', flush=True); time.sleep(60)"
 STUBBORN = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEP}"
@@ -25,7 +25,7 @@ class Processes:
         self._stack = stack
 
     def start(self, program: str, *, mark: str, lines: int = 1) -> "subprocess.Popen[str]":
-        environment = os.environ | {MARK: mark}
+        environment = os.environ | {MARK_VARIABLE: mark}
         process = subprocess.Popen(
             [sys.executable, "-c", program], env=environment, stdout=subprocess.PIPE, text=True
         )
@@ -46,26 +46,26 @@ def processes() -> Iterator[Processes]:
 def test_children_inherit_the_mark_and_end_with_the_first(processes: Processes, tmp_path: Path) -> None:
     mark = str(tmp_path)
     first = processes.start(PARENT, mark=mark, lines=2)
-    assert len(living(mark)) == 2
-    end_all(mark, first=first.pid, wait_seconds=5)
-    assert living(mark) == set()
+    assert len(find_marked_pids(mark)) == 2
+    terminate_marked(mark, first=first.pid, wait_seconds=5)
+    assert find_marked_pids(mark) == set()
 
 
 def test_processes_of_another_mark_live_on(processes: Processes, tmp_path: Path) -> None:
     ours = processes.start(SLEEP, mark=str(tmp_path / "ours"))
     theirs = processes.start(SLEEP, mark=str(tmp_path / "theirs"))
-    end_all(str(tmp_path / "ours"), first=ours.pid, wait_seconds=5)
+    terminate_marked(str(tmp_path / "ours"), first=ours.pid, wait_seconds=5)
     assert ours.wait(timeout=5) < 0
-    assert living(str(tmp_path / "theirs")) == {theirs.pid}
+    assert find_marked_pids(str(tmp_path / "theirs")) == {theirs.pid}
 
 
 def test_one_that_does_not_end_is_killed(processes: Processes, tmp_path: Path) -> None:
     stubborn = processes.start(STUBBORN, mark=str(tmp_path))
-    end_all(str(tmp_path), first=stubborn.pid, wait_seconds=0.3)
+    terminate_marked(str(tmp_path), first=stubborn.pid, wait_seconds=0.3)
     assert stubborn.wait(timeout=5) == -9
 
 
 def test_an_id_that_another_process_has_by_now_is_left_alone(processes: Processes, tmp_path: Path) -> None:
     stranger = processes.start(SLEEP, mark=str(tmp_path / "theirs"))
-    end_all(str(tmp_path / "ours"), first=stranger.pid, wait_seconds=5)
+    terminate_marked(str(tmp_path / "ours"), first=stranger.pid, wait_seconds=5)
     assert stranger.poll() is None

@@ -60,14 +60,14 @@ def test_invocations_are_answered_and_their_output_is_kept(sandbox: Sandbox, tmp
     assert sandbox.new_output() == "got one\n"
     assert sandbox.invoke(an_invocation("two"), timeout_seconds=20).payload == b'"two"'
     assert sandbox.new_output() == "got two\n"
-    assert sandbox.alive
+    assert sandbox.is_alive
 
 
 def test_an_error_of_the_handler_is_its_outcome(sandbox: Sandbox, tmp_path: Path) -> None:
     outcome = start(sandbox, tmp_path).invoke(an_invocation("raise"), timeout_seconds=20)
     assert outcome.is_error
     assert outcome.payload == b'{"errorType": "ValueError"}'
-    assert sandbox.alive
+    assert sandbox.is_alive
 
 
 @pytest.mark.parametrize(
@@ -84,7 +84,7 @@ def test_what_lambda_would_refuse_is_refused(
     outcome = start(sandbox, tmp_path).invoke(an_invocation(event), timeout_seconds=seconds)
     assert outcome.is_error
     assert error in outcome.payload
-    assert sandbox.alive == (event == "much")
+    assert sandbox.is_alive == (event == "much")
 
 
 def test_a_handler_that_cannot_be_loaded_is_told(sandbox: Sandbox, tmp_path: Path) -> None:

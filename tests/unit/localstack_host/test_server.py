@@ -33,7 +33,7 @@ def say_nothing(_: str) -> None:
 def test_what_is_not_installed_is_not_started(tmp_path: Path) -> None:
     server = Server(home=tmp_path / "home", installation=Installation(root=tmp_path))
     with pytest.raises(NotStarted, match="not installed: run `python -m localstack_host setup`"):
-        server.start(port=0, wait_seconds=1, say=say_nothing)
+        server.start(port=0, wait_seconds=1, report_progress=say_nothing)
 
 
 def test_a_port_that_is_taken_is_refused(tmp_path: Path) -> None:
@@ -42,20 +42,20 @@ def test_a_port_that_is_taken_is_refused(tmp_path: Path) -> None:
         other.listen()
         port = other.getsockname()[1]
         with pytest.raises(NotStarted, match=f"port {port}: .*in use"):
-            a_server(tmp_path).start(port=port, wait_seconds=1, say=say_nothing)
+            a_server(tmp_path).start(port=port, wait_seconds=1, report_progress=say_nothing)
 
 
 def test_the_end_of_the_log_is_told_when_it_does_not_come_up(tmp_path: Path) -> None:
     server = a_server(tmp_path, program="echo no room; exit 1")
     with pytest.raises(NotStarted, match=r"localstack\.log ends with:\nno room"):
-        server.start(port=0, wait_seconds=10, say=say_nothing)
-    assert server.running_at() is None
+        server.start(port=0, wait_seconds=10, report_progress=say_nothing)
+    assert server.running_endpoint() is None
 
 
 def test_one_that_is_never_ready_is_ended(tmp_path: Path) -> None:
     server = a_server(tmp_path, program="echo $$ >own-id; exec sleep 60")
     with pytest.raises(NotStarted):
-        server.start(port=0, wait_seconds=0.5, say=say_nothing)
+        server.start(port=0, wait_seconds=0.5, report_progress=say_nothing)
     own_id = (tmp_path / "home" / "own-id").read_text().strip()
     # Ended, and at most not yet waited for.
     stat = Path(f"/proc/{own_id}/stat")
@@ -65,4 +65,4 @@ def test_one_that_is_never_ready_is_ended(tmp_path: Path) -> None:
 def test_stopping_what_does_not_run_is_no_error(tmp_path: Path) -> None:
     server = a_server(tmp_path)
     server.stop(wait_seconds=1)
-    assert server.running_at() is None
+    assert server.running_endpoint() is None

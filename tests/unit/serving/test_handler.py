@@ -19,7 +19,7 @@ from moto import mock_aws
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from evertrain.adapters.aws import clients
-from evertrain.adapters.landing.prediction_log import unpacked
+from evertrain.adapters.landing.prediction_log import decode_message
 from evertrain.conversion import to_flat
 from evertrain.domain.landing.predictions import AnsweredRequest
 from serving import handler, wiring
@@ -130,7 +130,7 @@ def test_the_schema_is_told(endpoint: Endpoint) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "expected_message"),
     [
         ({name: ROW[name] for name in ("distance", "wind", "carrier")}, "holiday: missing; it must be true or false"),
         (ROW | {"speed": 3}, "speed: this model has no such feature; it has carrier, distance, holiday, wind"),
@@ -150,12 +150,14 @@ def test_the_schema_is_told(endpoint: Endpoint) -> None:
         (None, "an object of features, not null"),
     ],
 )
-def test_a_row_that_does_not_fit_is_refused_by_its_field(endpoint: Endpoint, body: object, told: str) -> None:
-    assert endpoint.refusal(body) == (400, told)
+def test_a_row_that_does_not_fit_is_refused_by_its_field(
+    endpoint: Endpoint, body: object, expected_message: str
+) -> None:
+    assert endpoint.refusal(body) == (400, expected_message)
 
 
 @pytest.mark.parametrize(
-    ("raw", "told"),
+    ("raw", "expected_message"),
     [
         ('{"distance": 1', "the body is not JSON: "),
         ("", "the body is empty; send one row"),
@@ -163,10 +165,10 @@ def test_a_row_that_does_not_fit_is_refused_by_its_field(endpoint: Endpoint, bod
         ("[" * 100_000, "the body is not JSON: "),
     ],
 )
-def test_a_body_that_is_no_json_is_refused(endpoint: Endpoint, raw: str | bytes, told: str) -> None:
+def test_a_body_that_is_no_json_is_refused(endpoint: Endpoint, raw: str | bytes, expected_message: str) -> None:
     status, sentence = endpoint.refusal(None, raw=raw)
     assert status == 400
-    assert sentence.startswith(told)
+    assert sentence.startswith(expected_message)
 
 
 def test_a_body_of_6_mb_is_refused(endpoint: Endpoint) -> None:
@@ -186,16 +188,16 @@ def test_a_body_that_cannot_be_decoded_is_refused(endpoint: Endpoint) -> None:
     assert json.loads(answer["body"])["error"].startswith("the body cannot be decoded: ")
 
 
-@pytest.mark.parametrize(("rows", "told"), [(1, "the prediction is"), (2, "row 0: the prediction is")])
+@pytest.mark.parametrize(("rows", "expected_message"), [(1, "the prediction is"), (2, "row 0: the prediction is")])
 def test_values_too_large_for_a_finite_prediction_are_refused(
-    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, rows: int, told: str
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, rows: int, expected_message: str
 ) -> None:
     served = wiring.served()
     assert served is not None
     infinite = replace(served, model=replace(served.model, total=lambda vector: math.inf, link=lambda total: total))
     monkeypatch.setattr(wiring, "served", cache(lambda: infinite))
     status, sentence = endpoint.refusal({"rows": [ROW] * rows})
-    assert (status, sentence) == (400, f"{told} not a finite number; the features' values are too large")
+    assert (status, sentence) == (400, f"{expected_message} not a finite number; the features' values are too large")
 
 
 def test_too_many_rows_are_refused(endpoint: Endpoint) -> None:
@@ -234,7 +236,7 @@ def test_the_rollout_asks_directly_and_gets_errors_raised(endpoint: Endpoint) ->
 def kept() -> list[AnsweredRequest]:
     queue = os.environ["PREDICTIONS_QUEUE_URL"]
     found = boto3.client("sqs").receive_message(QueueUrl=queue, MaxNumberOfMessages=10).get("Messages", [])
-    return [unpacked(message["Body"]) for message in found]
+    return [decode_message(message["Body"]) for message in found]
 
 
 def test_a_single_row_is_kept_with_its_answer(endpoint: Endpoint) -> None:
@@ -271,7 +273,7 @@ def test_an_answer_that_cannot_be_kept_is_given_all_the_same_and_counted(
 
 
 @pytest.mark.parametrize(
-    ("method", "path", "status", "told"),
+    ("method", "path", "status", "expected_message"),
     [
         ("POST", "/models/planes/predict", 404, "there is no model 'planes'; known models: boats, trips"),
         ("GET", "/models/planes", 404, "there is no model 'planes'; known models: boats, trips"),
@@ -281,11 +283,13 @@ def test_an_answer_that_cannot_be_kept_is_given_all_the_same_and_counted(
         ("GET", "/models/trips/predict/more", 404, "no such path; ask POST /models/{model}/predict"),
     ],
 )
-def test_what_no_model_answers_is_told(endpoint: Endpoint, method: str, path: str, status: int, told: str) -> None:
+def test_what_no_model_answers_is_told(
+    endpoint: Endpoint, method: str, path: str, status: int, expected_message: str
+) -> None:
     event = {"requestContext": {"requestId": "r-1", "http": {"method": method}}, "rawPath": path}
     answer = handler.unknown_model_handler(event, None)
     assert answer["statusCode"] == status
-    assert json.loads(answer["body"])["error"].startswith(told)
+    assert json.loads(answer["body"])["error"].startswith(expected_message)
 
 
 def test_the_endpoint_s_code_brings_no_heavy_library() -> None:

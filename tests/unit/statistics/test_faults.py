@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from evertrain.domain.landing.batches import FAULTS_BY_COMPARISON, Fault
+from evertrain.domain.landing.batches import COMPARISON_FAULT_CODES, Fault
 from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.domain.project.policies import DriftPolicy
 from evertrain.statistics.faults import CONVERSIONS, MIN_ROWS, Conversion, find_faults
@@ -61,7 +61,7 @@ REFERENCE = build_reference(
 def faults(batch: Batch, *, day: int = DAYS, knows_the_day_before: bool = True) -> dict[str, Fault]:
     before = REFERENCE.sketch(a_day(day - 1)) if knows_the_day_before else None
     found = find_faults(REFERENCE, REFERENCE.sketch(batch), before=before)
-    assert {fault.code for fault in found} <= FAULTS_BY_COMPARISON
+    assert {fault.code for fault in found} <= COMPARISON_FAULT_CODES
     return {fault.column: fault for fault in found}
 
 

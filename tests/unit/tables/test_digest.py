@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pytest
 
-from evertrain.tables.digest import digest_of
+from evertrain.tables.digest import table_digest
 
 NOON, SECOND = datetime(2013, 4, 1, 12, tzinfo=UTC), datetime(2013, 4, 2, tzinfo=UTC)
 
@@ -31,7 +31,7 @@ def table(**changes: object) -> pa.Table:
 
 
 def test_a_digest_stays_what_it_was() -> None:
-    assert digest_of(table()) == KEPT
+    assert table_digest(table()) == KEPT
 
 
 def test_rows_that_are_kept_otherwise_are_the_same_rows() -> None:
@@ -40,7 +40,7 @@ def test_rows_that_are_kept_otherwise_are_the_same_rows() -> None:
     large = rows.set_column(0, "key", rows["key"].cast(pa.large_string()))
     with_other_nan = table(x=[1.5, float("nan"), -0.25, None])
     for other in (in_chunks, large, with_other_nan, pa.concat_tables([rows, rows]).slice(4)):
-        assert digest_of(other) == KEPT
+        assert table_digest(other) == KEPT
 
 
 @pytest.mark.parametrize(
@@ -54,11 +54,11 @@ def test_rows_that_are_kept_otherwise_are_the_same_rows() -> None:
     ],
 )
 def test_other_rows_have_another_digest(changes: dict[str, object]) -> None:
-    assert digest_of(table(**changes)) != KEPT
+    assert table_digest(table(**changes)) != KEPT
 
 
 def test_the_order_and_the_names_count() -> None:
     rows = table()
-    assert digest_of(rows.take([1, 0, 2, 3])) != KEPT
-    assert digest_of(rows.rename_columns(["key", "at", "y", "flag"])) != KEPT
-    assert digest_of(rows.slice(0, 3)) != KEPT
+    assert table_digest(rows.take([1, 0, 2, 3])) != KEPT
+    assert table_digest(rows.rename_columns(["key", "at", "y", "flag"])) != KEPT
+    assert table_digest(rows.slice(0, 3)) != KEPT

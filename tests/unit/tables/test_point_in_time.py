@@ -65,7 +65,7 @@ def test_each_row_gets_what_was_valid_then(
     left: list[Row], rows: list[Row], maximum_age: int | None, known_by: KnownBy, packable: int
 ) -> None:
     """Also where so many keys over so long a time do not fit into one number."""
-    with patch.object(point_in_time, "_PACKABLE", packable):
+    with patch.object(point_in_time, "_PACK_LIMIT", packable):
         found = as_of_indices(
             table(left),
             table(rows),

@@ -11,7 +11,7 @@ from evertrain.adapters.store.delta.log import open_table
 from evertrain.domain.landing.batches import Feed, FeedKind
 from evertrain.domain.store.labels import LabelledDay, LabelProgress
 
-_OF_ROWS = """
+_MATCHED_ROWS = """
 WITH rows AS (
     SELECT DISTINCT {key} AS key, event_time FROM features
     WHERE event_time >= {since} AND event_time < {now} AND ingested_at <= {now}
@@ -25,7 +25,7 @@ WITH rows AS (
 )
 """
 
-_OF_PREDICTIONS = """
+_MATCHED_PREDICTIONS = """
 WITH rows AS (
     SELECT {key} AS key, MIN(event_time) AS event_time FROM features
     WHERE event_time >= {long_since} AND event_time < {now} AND ingested_at <= {now}
@@ -55,15 +55,15 @@ SELECT {quantiles} FROM (
 )
 """
 
-_ASTRAY = """
+_UNMATCHED_LABELS = """
 SELECT COUNT(CASE WHEN NOT there THEN 1 END) AS unmatched, COUNT(CASE WHEN premature THEN 1 END) AS premature
 FROM matched
 """
 
 
 @dataclass(frozen=True, kw_only=True)
-class DeltaLabelMeasures:
-    """Implements `ports.feature_store.LabelMeasures`. `root`: as of the writer."""
+class DeltaLabelProgressReader:
+    """Implements `ports.feature_store.LabelProgressReader`. `root`: as of the writer."""
 
     root: str
 
@@ -84,21 +84,21 @@ class DeltaLabelMeasures:
         if len(there) < len(tables):
             return None
         names = {
-            "key": _quoted(key),
-            "label": _quoted(label),
-            "since": _timestamp(since),
+            "key": _quote_identifier(key),
+            "label": _quote_identifier(label),
+            "since": _timestamp_literal(since),
             # A label may be of a prediction from before.
-            "long_since": _timestamp(since - (now - since)),
-            "now": _timestamp(now),
-            "matured": _timestamp(matured_before),
+            "long_since": _timestamp_literal(since - (now - since)),
+            "now": _timestamp_literal(now),
+            "matured": _timestamp_literal(matured_before),
             "quantiles": ", ".join(
                 f"APPROX_PERCENTILE_CONT(late, {each}) AS q{i}" for i, each in enumerate(quantiles)
             ),
         }
-        matched = _OF_PREDICTIONS if labels.kind is FeedKind.PREDICTION_LABELS else _OF_ROWS
-        days = _ask(there, (matched + _BY_DAY).format(**names))
-        (late,) = _ask(there, (matched + _LATENCY).format(**names))
-        (astray,) = _ask(there, (matched + _ASTRAY).format(**names))
+        matched = _MATCHED_PREDICTIONS if labels.kind is FeedKind.PREDICTION_LABELS else _MATCHED_ROWS
+        days = _query(there, (matched + _BY_DAY).format(**names))
+        (late,) = _query(there, (matched + _LATENCY).format(**names))
+        (astray,) = _query(there, (matched + _UNMATCHED_LABELS).format(**names))
         return LabelProgress(
             measured_at=now,
             days=tuple(
@@ -119,7 +119,7 @@ class DeltaLabelMeasures:
         )
 
 
-def _ask(tables: dict[str, DeltaTable], query: str) -> list[dict[str, Any]]:
+def _query(tables: dict[str, DeltaTable], query: str) -> list[dict[str, Any]]:
     builder = QueryBuilder()
     for name, table in tables.items():
         builder = builder.register(name, table)
@@ -128,9 +128,9 @@ def _ask(tables: dict[str, DeltaTable], query: str) -> list[dict[str, Any]]:
     return [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
 
 
-def _quoted(name: str) -> str:
+def _quote_identifier(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _timestamp(moment: datetime) -> str:
+def _timestamp_literal(moment: datetime) -> str:
     return f"TIMESTAMP '{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%f}Z'"

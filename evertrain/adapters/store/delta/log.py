@@ -23,8 +23,8 @@ DELTA_TYPES = {
 }
 
 
-RECENT_HOURS = 7 * 24
-"""Maintenance leaves every version younger than this whole: a running training may read it, or `--as-of`."""
+RETENTION_HOURS = 7 * 24
+"""Hours. Maintenance keeps every version younger than this whole: a running training or `--as-of` may read it."""
 
 
 def table_uri(root: str, feed: Feed) -> str:
@@ -59,20 +59,20 @@ def state_of(table: DeltaTable) -> TableState:
     return TableState(
         version=table.version(),
         rows=sum(actions.column("num_records").to_pylist()),
-        event_time_min=_moment(min(_microseconds(actions, "min.event_time"))),
-        event_time_max=_moment(max(_microseconds(actions, "max.event_time"))),
-        ingested_at_max=_moment(max(_microseconds(actions, "max.ingested_at"))),
+        event_time_min=_from_microseconds(min(_microseconds(actions, "min.event_time"))),
+        event_time_max=_from_microseconds(max(_microseconds(actions, "max.event_time"))),
+        ingested_at_max=_from_microseconds(max(_microseconds(actions, "max.ingested_at"))),
         columns=columns_of(table),
-        key=key_of(table),
+        key=key_column(table),
     )
 
 
-def key_of(table: DeltaTable) -> str:
+def key_column(table: DeltaTable) -> str:
     return table.schema().fields[0].name
 
 
 def columns_of(table: DeltaTable) -> dict[str, FeatureKind]:
-    """Besides the key, which comes first, and what tells when."""
+    """All columns except the key, which comes first, and those of times."""
     kinds = {name: kind for kind, name in DELTA_TYPES.items()}
     fields = [
         field for field in table.schema().fields[1:] if field.name not in (EVENT_TIME, INGESTED_AT, INGESTED_MONTH)
@@ -100,9 +100,11 @@ def files_of(table: DeltaTable) -> list[DataFile]:
         list(actions.column(name).to_pylist()) for name in ("path", "size_bytes", "num_records")
     ]
     for name in (EVENT_TIME, INGESTED_AT):
-        columns.append([_moment(each) for each in _microseconds(actions, f"min.{name}")])
+        columns.append([_from_microseconds(each) for each in _microseconds(actions, f"min.{name}")])
         # Maintenance, like any other writer of Delta, cuts what is below a millisecond.
-        columns.append([_moment(each - each % 1000 + 999) for each in _microseconds(actions, f"max.{name}")])
+        columns.append(
+            [_from_microseconds(each - each % 1000 + 999) for each in _microseconds(actions, f"max.{name}")]
+        )
     names = [field.name for field in fields(DataFile)]
     return sorted(
         (DataFile(**dict(zip(names, row, strict=True))) for row in zip(*columns, strict=True)),
@@ -115,5 +117,5 @@ def _microseconds(actions: Any, name: str) -> list[int]:
     return list(actions.column(name).cast(DataType.int64()).to_pylist())
 
 
-def _moment(microseconds: int) -> datetime:
+def _from_microseconds(microseconds: int) -> datetime:
     return _EPOCH + timedelta(microseconds=microseconds)

@@ -12,10 +12,10 @@ from evertrain.domain.training.windows import Interval
 _MICROSECOND = timedelta(microseconds=1)
 
 
-def parts_of(files: Sequence[DataFile], rows: Interval, *, max_rows: int) -> list[Interval]:
-    """They follow each other and are the interval together; each is estimated at `max_rows` at most.
+def split_interval(files: Sequence[DataFile], rows: Interval, *, max_rows: int) -> list[Interval]:
+    """Consecutive intervals that together cover `rows`, each estimated at `max_rows` rows at most.
 
-    Rows of a file are taken as evenly spread from its first to its last. Those of one instant stay together.
+    A file's rows are assumed to be spread evenly from its first to its last. Rows of one instant stay together.
     """
     if not files:
         return [rows]

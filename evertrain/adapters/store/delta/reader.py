@@ -11,7 +11,7 @@ import pyarrow.fs as pa_fs
 from deltalake.fs import DeltaStorageHandler
 
 from evertrain.adapters.store.delta.log import (
-    RECENT_HOURS,
+    RETENTION_HOURS,
     DataFile,
     files_of,
     open_table,
@@ -19,7 +19,7 @@ from evertrain.adapters.store.delta.log import (
     storage_options,
     table_uri,
 )
-from evertrain.adapters.store.delta.parts import parts_of
+from evertrain.adapters.store.delta.parts import split_interval
 from evertrain.domain.landing.batches import Feed, TableState
 from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH
 from evertrain.domain.training.windows import Interval
@@ -44,15 +44,15 @@ class DeltaReader:
     def version_as_of(self, feed: Feed, known_at: datetime, *, now: datetime) -> int:
         """The version that was the newest one then: what had landed and was still on its way is not in it.
 
-        To the second, and by the real clock, as the log has it. Of a time from so long ago that maintenance may have
-        removed its version's files, the version of now: what was on its way then counts as known.
+        To the second, by the real clock, as in the log. For a time so long ago that maintenance may have removed the
+        version's files, the current version: what was on its way then counts as known.
 
         Raises UnknownTable.
         """
         table = open_table(self.root, feed)
         if table is None:
             raise _unknown(feed)
-        if now - known_at > timedelta(hours=RECENT_HOURS):
+        if now - known_at > timedelta(hours=RETENTION_HOURS):
             return table.version()
         table.load_as_version(known_at)
         if table.version() == 0:  # also where there was none yet
@@ -68,11 +68,11 @@ class DeltaReader:
         table = self._version(feed, version)
         wanted = dict.fromkeys(table.schema.names if columns is None else [EVENT_TIME, INGESTED_AT, *columns])
         there = [name for name in wanted if name in table.schema.names]
-        # The log knows each file's times: what cannot have a row of the interval is not opened, and of what lies
-        # within it all rows are taken unasked.
-        files = [file for file in table.files if _may_have(file, rows, known_at)]
-        whole = [file for file in files if _has_only(file, rows, known_at)]
-        cut = [file for file in files if not _has_only(file, rows, known_at)]
+        # The log has each file's times. A file that cannot have a matching row is not opened; one that matches as a
+        # whole is read without a filter.
+        files = [file for file in table.files if _may_contain(file, rows, known_at)]
+        whole = [file for file in files if _lies_within(file, rows, known_at)]
+        cut = [file for file in files if not _lies_within(file, rows, known_at)]
         found = pa.concat_tables(
             [
                 table.dataset(whole).to_table(columns=there),
@@ -90,7 +90,7 @@ class DeltaReader:
         return found
 
     def parts(self, feed: Feed, *, version: int, rows: Interval, max_rows: int) -> list[Interval]:
-        return parts_of(self._version(feed, version).files, rows, max_rows=max_rows)
+        return split_interval(self._version(feed, version).files, rows, max_rows=max_rows)
 
     def _version(self, feed: Feed, version: int) -> "_Version":
         if (feed, version) not in self._opened:
@@ -129,11 +129,11 @@ def _filesystem(root: str, feed: Feed, files: Sequence[DataFile]) -> pa_fs.FileS
     return pa_fs.PyFileSystem(DeltaStorageHandler(uri, storage_options(root), sizes))
 
 
-def _may_have(file: DataFile, rows: Interval, known_at: datetime) -> bool:
+def _may_contain(file: DataFile, rows: Interval, known_at: datetime) -> bool:
     return file.event_time_min < rows.end and file.event_time_max >= rows.start and file.ingested_at_min <= known_at
 
 
-def _has_only(file: DataFile, rows: Interval, known_at: datetime) -> bool:
+def _lies_within(file: DataFile, rows: Interval, known_at: datetime) -> bool:
     return file.event_time_min >= rows.start and file.event_time_max < rows.end and file.ingested_at_max <= known_at
 
 

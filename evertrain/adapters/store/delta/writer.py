@@ -1,7 +1,7 @@
 """Commits batches to Delta tables: the monitor's files are added by a transaction in the log, nothing is copied.
 
-Needs no pyarrow. A batch's id is the transaction's application id, so that a batch is added once while the table
-remembers it; who commits older ones has to know.
+Needs no pyarrow. The batch's id is the transaction's application id, so a batch is added once for as long as the
+table remembers it. For older batches the caller has to know.
 """
 
 import json
@@ -18,7 +18,7 @@ from deltalake.transaction import AddAction, create_table_with_add_actions
 from evertrain.adapters.store.delta.log import (
     DELTA_TYPES,
     columns_of,
-    key_of,
+    key_column,
     open_table,
     state_of,
     storage_options,
@@ -26,15 +26,15 @@ from evertrain.adapters.store.delta.log import (
 )
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import Batch, BatchFile, Feed, TableState
-from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH, schema_faults, schema_of
+from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH, feed_schema, schema_faults
 from evertrain.domain.project.feature_group import Column
 from evertrain.domain.project.model import Project
 
 _ATTEMPTS = 10
-_CONFIGURATION: dict[str, str | None] = {
+_TABLE_PROPERTIES: dict[str, str | None] = {
     # A version that a model was trained on must stay readable: history is cut by a person, if ever.
     "delta.logRetentionDuration": "interval 3650 days",
-    # Nor is there anything to look for with each commit, which would list the whole log.
+    # So there is nothing to clean up, and looking for it would list the whole log with each commit.
     "delta.enableExpiredLogCleanup": "false",
     # A commit a batch: whoever opens the table reads at most so many since the last checkpoint.
     "delta.checkpointInterval": "20",
@@ -83,19 +83,19 @@ class DeltaWriter:
     def _append(self, batch: Batch, table: DeltaTable) -> None:
         """Rows that were committed before a column was declared have none of it."""
         stored = columns_of(table)
-        faults = schema_faults(batch.feed, self.project, stored, key=key_of(table))
+        faults = schema_faults(batch.feed, self.project, stored, key=key_column(table))
         if faults:
             raise SchemaConflict("; ".join(fault.message for fault in faults))
-        declared = schema_of(batch.feed, self.project).columns
+        declared = feed_schema(batch.feed, self.project).columns
         new = [_column(column) for column in declared if column.name not in stored]
         if new:
             table.alter.add_columns(new)
         table.create_write_transaction(
-            [_add(file) for file in batch.files],
+            [_add_action(file) for file in batch.files],
             mode="append",
             schema=table.schema(),
             partition_by=[INGESTED_MONTH],
-            commit_properties=_once(batch),
+            commit_properties=_idempotent(batch),
         )
 
     def _table(self, feed: Feed) -> DeltaTable | None:
@@ -109,17 +109,17 @@ class DeltaWriter:
         create_table_with_add_actions(
             table_uri(self.root, batch.feed),
             schema=self._schema(batch.feed),
-            add_actions=[_add(file) for file in batch.files],
+            add_actions=[_add_action(file) for file in batch.files],
             mode="error",
             partition_by=[INGESTED_MONTH],
             name=str(batch.feed),
-            configuration=_CONFIGURATION,
+            configuration=_TABLE_PROPERTIES,
             storage_options=storage_options(self.root),
-            commit_properties=_once(batch),
+            commit_properties=_idempotent(batch),
         )
 
     def _schema(self, feed: Feed) -> Schema:
-        declared = schema_of(feed, self.project)
+        declared = feed_schema(feed, self.project)
         return Schema(
             [
                 _field(declared.key, "string", nullable=False),
@@ -139,12 +139,12 @@ def _field(name: str, kind: str, *, nullable: bool) -> Field:
     return Field(name, PrimitiveType(kind), nullable=nullable)
 
 
-def _add(file: BatchFile) -> AddAction:
-    stamp = _stamp(file.ingested_at)
+def _add_action(file: BatchFile) -> AddAction:
+    stamp = _timestamp_text(file.ingested_at)
     statistics: dict[str, Any] = {
         "numRecords": file.rows,
-        "minValues": {EVENT_TIME: _stamp(file.event_time_min), INGESTED_AT: stamp},
-        "maxValues": {EVENT_TIME: _stamp(file.event_time_max), INGESTED_AT: stamp},
+        "minValues": {EVENT_TIME: _timestamp_text(file.event_time_min), INGESTED_AT: stamp},
+        "maxValues": {EVENT_TIME: _timestamp_text(file.event_time_max), INGESTED_AT: stamp},
         "nullCount": {EVENT_TIME: 0, INGESTED_AT: 0},
     }
     return AddAction(
@@ -157,10 +157,10 @@ def _add(file: BatchFile) -> AddAction:
     )
 
 
-def _once(batch: Batch) -> CommitProperties:
+def _idempotent(batch: Batch) -> CommitProperties:
     # By the real clock, whatever is replayed: that is what the table's retention goes by.
     return CommitProperties(app_transactions=[Transaction(batch.batch_id, 1, last_updated=int(1000 * time.time()))])
 
 
-def _stamp(moment: datetime) -> str:
+def _timestamp_text(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

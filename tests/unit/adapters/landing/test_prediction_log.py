@@ -12,11 +12,11 @@ from evertrain.adapters.landing.prediction_log import (
     MAX_MESSAGE_LENGTH,
     RowTooLarge,
     UnreadableMessage,
-    packed,
-    unpacked,
+    decode_message,
+    encode_messages,
 )
 from evertrain.adapters.landing.rows import LandedRowsReader
-from evertrain.domain.landing.predictions import is_logged
+from evertrain.domain.landing.predictions import is_sampled
 from evertrain.domain.project.model import Project
 from tests.builders.batches import PREDICTIONS
 from tests.builders.models import NOW, a_group, a_model
@@ -27,13 +27,13 @@ PROJECT = Project(groups={"trips": a_group()}, models={"trips": a_model()})
 
 def test_a_request_is_one_message() -> None:
     one = answered(20)
-    (message,) = packed(one)
-    assert unpacked(message) == one
+    (message,) = encode_messages(one)
+    assert decode_message(message) == one
 
 
 def test_many_rows_are_cut_into_messages_and_keep_their_places() -> None:
     many = answered(5_000)
-    parts = [unpacked(message) for message in packed(many, largest=30_000)]
+    parts = [decode_message(message) for message in encode_messages(many, max_length=30_000)]
     assert len(parts) > 4
     assert [name for part in parts for name in part.row_ids] == list(many.row_ids)
     assert [row for part in parts for row in part.rows] == list(many.rows)
@@ -41,25 +41,25 @@ def test_many_rows_are_cut_into_messages_and_keep_their_places() -> None:
 
 
 def test_a_request_of_the_most_rows_fits_into_messages() -> None:
-    assert all(len(message) <= MAX_MESSAGE_LENGTH for message in packed(answered(10_000)))
+    assert all(len(message) <= MAX_MESSAGE_LENGTH for message in encode_messages(answered(10_000)))
 
 
 def test_a_row_that_fits_nowhere_is_named() -> None:
     large = replace(answered(1), rows=({"carrier": "".join(chr(200 + each % 9000) for each in range(400_000))},))
     with pytest.raises(RowTooLarge, match="prediction r-0: a row of"):
-        list(packed(large))
+        list(encode_messages(large))
 
 
 @pytest.mark.parametrize("message", ["", "no base64!", "bm90IHppcHBlZA==", "eJxLTM4GAAKAASk="])
 def test_a_message_of_someone_else_is_refused(message: str) -> None:
     with pytest.raises(UnreadableMessage, match="not a message of answered requests"):
-        unpacked(message)
+        decode_message(message)
 
 
 def test_the_share_that_is_kept_is_chosen_by_the_id() -> None:
-    kept = [is_logged(f"request-{each}", 0.25) for each in range(4_000)]
+    kept = [is_sampled(f"request-{each}", 0.25) for each in range(4_000)]
     assert 900 < sum(kept) < 1_100
-    assert kept == [is_logged(f"request-{each}", 0.25) for each in range(4_000)]
+    assert kept == [is_sampled(f"request-{each}", 0.25) for each in range(4_000)]
 
 
 def test_a_file_of_answers_is_a_batch_of_its_feed() -> None:

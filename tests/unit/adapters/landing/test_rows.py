@@ -141,7 +141,7 @@ def test_a_missing_column_is_named_with_those_that_are_there() -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "values", "told"),
+    ("column", "values", "expected_message"),
     [
         ("distance", ["far"] * 20, "distance: must be a number, not "),
         ("distance", [True] * 20, "distance: must be a number, not bool"),
@@ -151,18 +151,18 @@ def test_a_missing_column_is_named_with_those_that_are_there() -> None:
         ("trip_id", [1.5] * 20, "trip_id: must be text, not double"),
     ],
 )
-def test_a_wrong_type_is_named(column: str, values: Any, told: str) -> None:
+def test_a_wrong_type_is_named(column: str, values: Any, expected_message: str) -> None:
     code, message = fault(parquet(features_frame(**{column: values})))
     assert code == "wrong_type"
-    assert message.startswith(told)
+    assert message.startswith(expected_message)
 
 
 @pytest.mark.parametrize("name", ["1.parquet", "1.csv"])
 def test_times_without_a_zone_are_refused_by_column_with_the_remedy(name: str) -> None:
     as_file = parquet if name == "1.parquet" else csv
     remedy = "write them with one, or declare time_zone in features/trips.toml"
-    told = f"departed_at: times without a zone, such as 2013-03-03 00:00:00; {remedy}"
-    assert fault(as_file(without_zone(features_frame())), name=name) == ("time_zone_missing", told)
+    expected_message = f"departed_at: times without a zone, such as 2013-03-03 00:00:00; {remedy}"
+    assert fault(as_file(without_zone(features_frame())), name=name) == ("time_zone_missing", expected_message)
     at = Column(name="at", kind=FeatureKind.TIMESTAMP)
     frame = features_frame(at=pd.Timestamp("2013-01-01"))
     with pytest.raises(BatchRejected, match="at: times without a zone, such as 2013-01-01 00:00:00; write"):
@@ -187,17 +187,17 @@ def test_an_offset_does_not_wrap_a_time_round() -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "value", "told"),
+    ("column", "value", "expected_message"),
     [
         ("distance", "far", "distance: must be a number, not 'far'"),
         ("holiday", "maybe", "holiday: must be true or false, not 'maybe'"),
         ("departed_at", "yesterday", "departed_at: must be an ISO 8601 time, not 'yesterday'"),
     ],
 )
-def test_a_csv_cell_that_cannot_be_read_is_named(column: str, value: str, told: str) -> None:
+def test_a_csv_cell_that_cannot_be_read_is_named(column: str, value: str, expected_message: str) -> None:
     frame = features_frame().astype(object)
     frame.loc[7, column] = value
-    assert fault(csv(frame), name="1.csv") == ("wrong_type", told)
+    assert fault(csv(frame), name="1.csv") == ("wrong_type", expected_message)
 
 
 @pytest.mark.parametrize(
@@ -239,7 +239,7 @@ def test_a_row_from_the_future_is_named_but_a_fast_clock_is_borne() -> None:
 
 
 @pytest.mark.parametrize(
-    ("column", "value", "code", "told"),
+    ("column", "value", "code", "expected_message"),
     [
         ("distance", None, "null", "distance: 1 of 20 rows have none"),
         ("distance", np.nan, "null", "distance: 1 of 20 rows have none"),
@@ -250,10 +250,10 @@ def test_a_row_from_the_future_is_named_but_a_fast_clock_is_borne() -> None:
         ("carrier", None, "null", "carrier: 1 of 20 rows have none"),
     ],
 )
-def test_a_value_that_cannot_be_is_named(column: str, value: Any, code: str, told: str) -> None:
+def test_a_value_that_cannot_be_is_named(column: str, value: Any, code: str, expected_message: str) -> None:
     frame = features_frame()
     frame.loc[5, column] = value
-    assert fault(parquet(frame)) == (code, told)
+    assert fault(parquet(frame)) == (code, expected_message)
 
 
 def with_group(**changes: Any) -> LandedRowsReader:
@@ -262,8 +262,11 @@ def with_group(**changes: Any) -> LandedRowsReader:
 
 def test_a_batch_of_too_many_or_too_few_rows_is_named() -> None:
     reader = with_group(batch=BatchSize(minimum_rows=10, maximum_rows=20))
-    for rows, told in ((9, "the batch has 9 rows, 10 are the least"), (21, "the batch has 21 rows, 20 are the most")):
-        with pytest.raises(BatchRejected, match=told):
+    for rows, expected_message in (
+        (9, "the batch has 9 rows, 10 are the least"),
+        (21, "the batch has 21 rows, 20 are the most"),
+    ):
+        with pytest.raises(BatchRejected, match=expected_message):
             read(landed_features(rows=rows), reader=reader)
     assert read(landed_features(rows=10), reader=reader).count == 10
 
@@ -286,25 +289,27 @@ def test_text_that_is_no_utf_8_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    ("times", "unit", "code", "told"),
+    ("times", "unit", "code", "expected_message"),
     [
         (1_500_000_000_000_000_000, "us", "future_event_time", "event_time: 20 of 20 values are in the future"),
         (-62_135_596_800, "s", "out_of_range", "event_time: 20 of 20 values are before 1900, such as 0001-01-01"),
         (10**17, "ms", "wrong_type", "departed_at: must be times that microseconds can count"),
     ],
 )
-def test_a_time_far_off_the_calendar_is_named(times: int, unit: str, code: str, told: str) -> None:
+def test_a_time_far_off_the_calendar_is_named(times: int, unit: str, code: str, expected_message: str) -> None:
     column = pa.array([times] * 20, pa.timestamp(unit, "UTC"))
     found = fault(arrow_parquet(features_table(departed_at=column)))
     assert found[0] == code
-    assert found[1].startswith(told)
+    assert found[1].startswith(expected_message)
 
 
 @pytest.mark.parametrize("declared", [None, timedelta()])
 def test_times_of_which_only_some_have_a_zone_are_named(declared: timedelta | None) -> None:
     body = csv(features_frame()).replace(b"+00:00", b"", 1)
-    told = "departed_at: must be an ISO 8601 time in one form, but some rows have a time zone and some have none"
-    assert fault(body, name="1.csv", reader=with_group(utc_offset=declared)) == ("wrong_type", told)
+    expected_message = (
+        "departed_at: must be an ISO 8601 time in one form, but some rows have a time zone and some have none"
+    )
+    assert fault(body, name="1.csv", reader=with_group(utc_offset=declared)) == ("wrong_type", expected_message)
 
 
 def test_a_column_that_is_there_twice_is_named_if_it_is_declared() -> None:
@@ -362,16 +367,16 @@ def test_all_faults_are_found_at_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "code", "told"),
+    ("key", "code", "expected_message"),
     [
         (["1"] * 19 + [None], "null", "trip_id: 1 of 20 rows have none"),
         ([1.5] * 20, "wrong_type", "trip_id: must be text, not double"),
         ([True] * 20, "wrong_type", "trip_id: must be text, not bool"),
     ],
 )
-def test_a_label_that_names_no_row_is_named(key: list[Any], code: str, told: str) -> None:
+def test_a_label_that_names_no_row_is_named(key: list[Any], code: str, expected_message: str) -> None:
     labels = features_frame()[["departed_at"]].assign(trip_id=key, late=0.0)
-    assert fault(parquet(labels), feed=LABELS) == (code, told)
+    assert fault(parquet(labels), feed=LABELS) == (code, expected_message)
 
 
 def test_a_label_from_the_future_is_named() -> None:
@@ -443,7 +448,7 @@ def test_a_file_of_several_parts_has_the_rows_and_the_sketch_of_the_whole(
     frame = pd.concat([features_frame(day=day, rows=100) for day in (1, 2)])
     body = {"1.parquet": parquet, "1.csv": csv, "1.csv.gz": lambda rows: gzip.compress(csv(rows))}[name](frame)
     if "csv" in name:  # its reader's blocks are larger than these rows
-        monkeypatch.setattr(landed_rows, "CSV_BLOCK", 1_000)
+        monkeypatch.setattr(landed_rows, "CSV_BLOCK_BYTES", 1_000)
     names = [column.name for column in a_group().columns]
     with READER.read(io.BytesIO(body), name=name, feed=FEATURES, now=NOW) as rows:
         parts = list(rows.parts(names))

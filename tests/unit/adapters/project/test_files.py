@@ -70,7 +70,7 @@ def test_a_model_folder_becomes_a_model_spec(tmp_path: Path) -> None:
 
 def test_the_repository_s_own_models_are_valid() -> None:
     project = load_project(REPOSITORY)
-    assert [model.name for model in project.models_on("flights")] == ["air_time", "flights"]
+    assert [model.name for model in project.models_using("flights")] == ["air_time", "flights"]
 
 
 @pytest.mark.parametrize(
@@ -236,10 +236,13 @@ def test_a_model_draws_from_several_groups(tmp_path: Path) -> None:
     model = project.models["late_trips"]
     assert model.feature_names == ("distance", "carrier", "wind")
     assert [column.kind for column in model.features] == ["numeric", "categorical", "numeric"]
-    assert (model.names_of("trips"), model.names_of("weather")) == (("distance", "carrier"), ("wind",))
+    assert (model.feature_names_from("trips"), model.feature_names_from("weather")) == (
+        ("distance", "carrier"),
+        ("wind",),
+    )
     (joined,) = model.joined
     assert (joined.key, joined.maximum_age, joined.known_by) == ("carrier", timedelta(hours=3), KnownBy.EVENT)
-    assert project.models_on("weather") == project.models_on("trips") == (model,)
+    assert project.models_using("weather") == project.models_using("trips") == (model,)
     assert model.with_features(["wind", "gone"]) == model
 
 

@@ -14,13 +14,13 @@ from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
 from evertrain.adapters.release.endpoint import LambdaEndpoint
-from evertrain.ports.endpoint import Answer, EndpointError
+from evertrain.ports.endpoint import EndpointError, PredictionResponse
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
 
 FUNCTION = "evertrain-dev-serving-trips"
-PINNED = {"MODEL_VERSION": "v2", "MODEL_URI": "s3://a/2", "MODEL_SHA256": "22"}
+PINNED_VARIABLES = {"MODEL_VERSION": "v2", "MODEL_URI": "s3://a/2", "MODEL_SHA256": "22"}
 
 
 class Called:
@@ -35,7 +35,7 @@ class Called:
             {"Version": number.lstrip("v"), "Environment": {"Variables": environment}}
             for number, environment in environments.items()
         ]
-        versions = [{"Version": "$LATEST", "Environment": {"Variables": PINNED}}, *listed]
+        versions = [{"Version": "$LATEST", "Environment": {"Variables": PINNED_VARIABLES}}, *listed]
         self.stub.add_response("list_versions_by_function", {"Versions": versions}, {"FunctionName": FUNCTION})
 
     def configuration(self, variables: dict[str, str], *, revision: str) -> None:
@@ -85,25 +85,25 @@ def publish(endpoint: LambdaEndpoint) -> str:
 def test_publishing_pins_the_artifact_and_leaves_latest_without_a_model(called: Called) -> None:
     called.versions(v1={"MODEL_VERSION": "v1"})
     called.configuration({}, revision="r1")
-    called.update(PINNED, revision="r1")
-    called.configuration(PINNED, revision="r2")
+    called.update(PINNED_VARIABLES, revision="r1")
+    called.configuration(PINNED_VARIABLES, revision="r2")
     called.publication("2", revision="r2")
-    called.configuration(PINNED, revision="r2")
+    called.configuration(PINNED_VARIABLES, revision="r2")
     called.update({}, revision="r2")
     called.configuration({}, revision="r3")
     assert publish(called.endpoint) == "2"
 
 
 def test_publishing_again_answers_the_version_that_is_there(called: Called) -> None:
-    called.versions(v1={"MODEL_VERSION": "v1"}, v2=PINNED)
+    called.versions(v1={"MODEL_VERSION": "v1"}, v2=PINNED_VARIABLES)
     called.configuration({}, revision="r3")
     called.configuration({}, revision="r3")
     assert publish(called.endpoint) == "2"
 
 
 def test_a_repeat_tidies_up_after_a_publication_that_died(called: Called) -> None:
-    called.versions(v2=PINNED)
-    called.configuration(PINNED, revision="r2")
+    called.versions(v2=PINNED_VARIABLES)
+    called.configuration(PINNED_VARIABLES, revision="r2")
     called.update({}, revision="r2")
     called.configuration({}, revision="r3")
     assert publish(called.endpoint) == "2"
@@ -120,40 +120,40 @@ def test_another_publication_meanwhile_is_an_endpoint_error(called: Called) -> N
 def test_another_publication_s_environment_is_never_published(called: Called) -> None:
     called.versions()
     called.configuration({}, revision="r1")
-    called.update(PINNED, revision="r1")
-    called.configuration({**PINNED, "MODEL_VERSION": "v3"}, revision="r9")
+    called.update(PINNED_VARIABLES, revision="r1")
+    called.configuration({**PINNED_VARIABLES, "MODEL_VERSION": "v3"}, revision="r9")
     with pytest.raises(EndpointError, match="another publication"):
         publish(called.endpoint)
 
 
 @pytest.mark.parametrize(
-    ("code", "told"),
+    ("code", "expected_message"),
     [
         ("ResourceNotFoundException", "there is no such function, version or alias"),
         ("ResourceConflictException", "another update of the function is in progress"),
     ],
 )
-def test_known_refusals_are_endpoint_errors(called: Called, code: str, told: str) -> None:
+def test_known_refusals_are_endpoint_errors(called: Called, code: str, expected_message: str) -> None:
     called.refusal("update_alias", code)
-    with pytest.raises(EndpointError, match=told):
+    with pytest.raises(EndpointError, match=expected_message):
         called.endpoint.point_alias("trips", function_version="2")
 
 
 def test_any_other_error_propagates(called: Called) -> None:
     called.refusal("get_alias", "AccessDeniedException")
     with pytest.raises(Exception, match="AccessDeniedException") as raised:
-        called.endpoint.live("trips")
+        called.endpoint.live_version("trips")
     assert not isinstance(raised.value, EndpointError)
 
 
 def test_a_prediction_is_an_answer(called: Called) -> None:
     called.invocation(json.dumps({"model_version": "v2", "predictions": [0.25, 1]}).encode(), qualifier="2")
     answer = called.endpoint.predict("trips", qualifier="2", rows=[{"wind": None}])
-    assert answer == Answer(model_version="v2", predictions=(0.25, 1.0))
+    assert answer == PredictionResponse(model_version="v2", predictions=(0.25, 1.0))
 
 
 @pytest.mark.parametrize(
-    ("answered", "told"),
+    ("answered", "expected_message"),
     [
         (b'{"errorMessage": "Task timed out after 3.00 seconds"}', "failed: Task timed out after 3.00 seconds"),
         (b'{"statusCode": 503, "body": "no model yet"}', "answered other than a prediction: .*503"),
@@ -161,9 +161,9 @@ def test_a_prediction_is_an_answer(called: Called) -> None:
         (b"", "answered no JSON"),
     ],
 )
-def test_anything_else_is_an_endpoint_error(called: Called, answered: bytes, told: str) -> None:
+def test_anything_else_is_an_endpoint_error(called: Called, answered: bytes, expected_message: str) -> None:
     called.invocation(answered)
-    with pytest.raises(EndpointError, match=told):
+    with pytest.raises(EndpointError, match=expected_message):
         called.endpoint.predict("trips", qualifier="live", rows=[{"wind": None}])
 
 
@@ -172,5 +172,5 @@ def test_aliases_are_read_and_moved(called: Called) -> None:
     named = {"FunctionName": FUNCTION, "Name": "live"}
     called.stub.add_response("get_alias", aliased, named)
     called.stub.add_response("update_alias", {}, {**named, "FunctionVersion": "2"})
-    assert called.endpoint.live("trips") == "$LATEST"
+    assert called.endpoint.live_version("trips") == "$LATEST"
     called.endpoint.point_alias("trips", function_version="2")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evertrain.adapters.store.delta.log import DataFile
-from evertrain.adapters.store.delta.parts import parts_of
+from evertrain.adapters.store.delta.parts import split_interval
 from evertrain.domain.training.windows import Interval
 
 START = datetime(2013, 4, 1, tzinfo=UTC)
@@ -53,14 +53,14 @@ def test_parts_follow_each_other_and_are_the_interval_together(
 ) -> None:
     start = START + timedelta(minutes=first)
     whole = Interval(start=start, end=start + timedelta(minutes=length))
-    parts = parts_of(files, whole, max_rows=max_rows)
+    parts = split_interval(files, whole, max_rows=max_rows)
     assert (parts[0].start, parts[-1].end) == (whole.start, whole.end)
     assert all(one.end == other.start for one, other in pairwise(parts))
 
 
 @given(st.lists(data_files(), min_size=1, max_size=4), st.integers(100, 1_000))
 def test_no_part_has_many_more_rows_than_asked_for(files: list[DataFile], max_rows: int) -> None:
-    parts = parts_of(files, Interval(start=LONG_BEFORE, end=LONG_AFTER), max_rows=max_rows)
+    parts = split_interval(files, Interval(start=LONG_BEFORE, end=LONG_AFTER), max_rows=max_rows)
     found = rows_of_each(parts, files)
     assert sum(found) == sum(file.rows for file in files)
     # A row more of each file at either end; and of files of one instant all rows.
@@ -71,12 +71,12 @@ def test_no_part_has_many_more_rows_than_asked_for(files: list[DataFile], max_ro
 def test_many_rows_of_one_instant_are_one_part() -> None:
     whole = Interval(start=LONG_BEFORE, end=LONG_AFTER)
     files = [a_file(first=0, last=0, rows=900)]
-    assert rows_of_each(parts_of(files, whole, max_rows=100), files) == [0, 900]
+    assert rows_of_each(split_interval(files, whole, max_rows=100), files) == [0, 900]
 
 
 def test_what_lies_outside_does_not_count() -> None:
     files = [a_file(first=-400, last=-1, rows=9_000), a_file(first=0, last=100, rows=101)]
     inside = Interval(start=START, end=START + timedelta(minutes=101))
-    assert parts_of(files, inside, max_rows=200) == [inside]
-    assert parts_of([], inside, max_rows=1) == [inside]
-    assert sorted(rows_of_each(parts_of(files, inside, max_rows=60), files)) == [50, 51]
+    assert split_interval(files, inside, max_rows=200) == [inside]
+    assert split_interval([], inside, max_rows=1) == [inside]
+    assert sorted(rows_of_each(split_interval(files, inside, max_rows=60), files)) == [50, 51]

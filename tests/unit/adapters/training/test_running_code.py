@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from evertrain.adapters.training.running_code import running_code
+from evertrain.adapters.training.code_provenance import code_provenance
 
 DIGEST = "sha256:" + "5" * 64
 
@@ -52,23 +52,23 @@ def outside_of_ecs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_other_code_has_another_digest_and_its_model_s_alone_where_only_that_is_other(project: Path) -> None:
-    before = running_code(project, "trips")
-    assert before == running_code(project, "trips")
+    before = code_provenance(project, "trips")
+    assert before == code_provenance(project, "trips")
     assert before.keys() == {"program_sha256", "estimator_sha256"}
     (project / "models/trips/estimator.py").write_text("another")
-    after = running_code(project, "trips")
+    after = code_provenance(project, "trips")
     assert after["program_sha256"] == before["program_sha256"]
     assert after["estimator_sha256"] != before["estimator_sha256"]
     (project / "jobs/train.py").rename(project / "jobs/trains.py")
-    assert running_code(project, "trips")["program_sha256"] != before["program_sha256"]
+    assert code_provenance(project, "trips")["program_sha256"] != before["program_sha256"]
 
 
 def test_in_a_container_the_image_s_digest_is_told(project: Path, metadata: dict[str, object]) -> None:
-    assert running_code(project, "trips")["image"] == DIGEST
+    assert code_provenance(project, "trips")["image"] == DIGEST
     del metadata["ImageID"]
-    assert running_code(project, "trips")["image"] == "trips:latest"
+    assert code_provenance(project, "trips")["image"] == "trips:latest"
 
 
 def test_no_training_fails_for_want_of_an_image_s_name(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("ECS_CONTAINER_METADATA_URI_V4", "http://127.0.0.1:9/v4/1")
-    assert "image" not in running_code(project, "trips")
+    assert "image" not in code_provenance(project, "trips")

@@ -126,12 +126,12 @@ def test_cooldown_blocks_a_second_retrain_and_says_until_when():
 
 
 def test_a_person_may_ask_during_cooldown():
-    decision = decide(a_state(last_retraining_at=NOW - days(2), asked_by="new columns"), SPEC, now=NOW)
+    decision = decide(a_state(last_retraining_at=NOW - days(2), requested_by="new columns"), SPEC, now=NOW)
     assert (decision.action, decision.sentence) == (Action.RETRAIN, "asked by a person: new columns")
 
 
 def test_a_person_cannot_start_a_second_retraining_beside_a_running_one():
-    decision = decide(a_state(asked_by="hurry", retraining_running=True), SPEC, now=NOW)
+    decision = decide(a_state(requested_by="hurry", retraining_running=True), SPEC, now=NOW)
     assert (decision.action, decision.reason) == (Action.HOLD, Reason.RETRAINING_RUNNING)
 
 
@@ -207,7 +207,7 @@ def test_a_lasting_drift_began_where_it_began_however_many_batches_follow() -> N
 
 
 def test_a_person_may_ask_for_a_retraining_on_rows_from_before_the_drift() -> None:
-    state = a_state(verdicts=verdicts("DDDDD"), asked_by="the new planes are in already")
+    state = a_state(verdicts=verdicts("DDDDD"), requested_by="the new planes are in already")
     assert decide(state, a_model(), now=NOW).action is Action.RETRAIN
 
 
@@ -244,7 +244,7 @@ def test_where_only_exceptions_are_reported_silence_calls_a_human_before_it_is_t
     assert (decision.action, decision.reason) == (Action.ESCALATE, Reason.LABELS_OVERDUE)
     assert decision.sentence == "a row without a label counts, but no labels have landed since 2013-03-17"
     # Where every row gets a label, one that does not come is simply not used. A person may know that there were none.
-    asked = replace(due, asked_by="it was quiet")
+    asked = replace(due, requested_by="it was quiet")
     assert decide(asked, where_only_exceptions_are_reported(), now=NOW).action is Action.RETRAIN
     assert decide(due, SPEC, now=NOW).reason is Reason.PERIOD_ELAPSED
 

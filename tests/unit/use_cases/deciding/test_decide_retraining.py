@@ -16,7 +16,7 @@ from tests.builders.models import NOW, a_group, a_model, a_verdict, an_outcome, 
 from tests.builders.registry import a_version, champion_of
 from tests.fakes.batches import FakeBatchLog, FakeLabelProgress, FakeTableStates
 from tests.fakes.decisions import FakeDecisionLog, FakeLeases
-from tests.fakes.messages import FakeClock, FakeEventBus, FakeHumanChannel
+from tests.fakes.messages import FakeClock, FakeEscalationChannel, FakeEventBus
 from tests.fakes.registry import FakeModelRegistry
 
 PROJECT = Project(groups={"trips": a_group()}, models={"trips": a_model()})
@@ -30,9 +30,9 @@ class Loop:
     tables: FakeTableStates = field(default_factory=FakeTableStates)
     label_progress: FakeLabelProgress = field(default_factory=FakeLabelProgress)
     registry: FakeModelRegistry = field(default_factory=FakeModelRegistry)
-    decisions: FakeDecisionLog = field(default_factory=lambda: FakeDecisionLog(real_time=lambda: 0.0))
+    decisions: FakeDecisionLog = field(default_factory=lambda: FakeDecisionLog(wall_clock=lambda: 0.0))
     bus: FakeEventBus = field(default_factory=FakeEventBus)
-    humans: FakeHumanChannel = field(default_factory=FakeHumanChannel)
+    escalations: FakeEscalationChannel = field(default_factory=FakeEscalationChannel)
     clock: FakeClock = field(default_factory=lambda: FakeClock(NOW))
 
     def __post_init__(self) -> None:
@@ -49,7 +49,7 @@ class Loop:
         for feed in (FEATURES, LABELS):
             self.tables.put(feed, state)
 
-    def crown(self, version: str = "v1", *, days_ago: float = 10) -> None:
+    def promote_champion(self, version: str = "v1", *, days_ago: float = 10) -> None:
         before = self.registry.champion("trips")
         self.registry.register(a_version(version))
         self.registry.promote(
@@ -58,9 +58,9 @@ class Loop:
 
     @property
     def leases(self) -> FakeLeases:
-        return FakeLeases(real_time=lambda: 0.0, leases=self.decisions.leases)
+        return FakeLeases(wall_clock=lambda: 0.0, leases=self.decisions.leases)
 
-    def decide(self, cause: str = "labels:b1", *, asked_by: str = "") -> RecordedDecision:
+    def decide(self, cause: str = "labels:b1", *, requested_by: str = "") -> RecordedDecision:
         return DecideRetraining(
             project=PROJECT,
             batches=self.batches,
@@ -70,9 +70,9 @@ class Loop:
             decisions=self.decisions,
             leases=self.leases,
             bus=self.bus,
-            humans=self.humans,
+            escalations=self.escalations,
             clock=self.clock,
-        ).run(Cause(model="trips", name=cause, asked_by=asked_by))
+        ).run(Cause(model="trips", name=cause, requested_by=requested_by))
 
 
 @pytest.fixture
@@ -114,15 +114,15 @@ def test_a_lease_that_was_taken_since_the_state_was_read_makes_it_a_hold(
 
 
 def test_nothing_to_do_is_kept_and_not_told(loop: Loop) -> None:
-    loop.crown()
+    loop.promote_champion()
     assert loop.decide().decision.reason is Reason.NOTHING_TO_DO
     assert loop.bus.published == []
     assert loop.decisions.decisions("trips", limit=9) == []
-    assert len(loop.decisions.decisions("trips", limit=9, with_quiet=True)) == 1
+    assert len(loop.decisions.decisions("trips", limit=9, include_quiet=True)) == 1
 
 
 def test_lasting_drift_against_the_champion_asks_for_a_retraining(loop: Loop) -> None:
-    loop.crown(days_ago=60)
+    loop.promote_champion(days_ago=60)
     for ago in range(1, 26):
         verdict = replace(a_verdict(days_ago=ago, status=DriftStatus.DRIFTED), batch_id=f"b{ago}")
         loop.batches.record(a_batch(f"b{ago}", days_ago=ago), [verdict])
@@ -133,8 +133,8 @@ def test_lasting_drift_against_the_champion_asks_for_a_retraining(loop: Loop) ->
 def test_a_person_s_request_goes_before_the_cooldown(loop: Loop) -> None:
     loop.decide("labels:b1")
     loop.leases.release("trips", decision_id=loop.decide("labels:b1").decision_id)
-    loop.crown(days_ago=0)
-    recorded = loop.decide("asked:r1", asked_by="new planes")
+    loop.promote_champion(days_ago=0)
+    recorded = loop.decide("asked:r1", requested_by="new planes")
     assert recorded.decision.action is Action.RETRAIN
     assert recorded.decision.sentence == "asked by a person: new planes"
 
@@ -143,34 +143,34 @@ def test_a_person_s_request_goes_before_the_cooldown(loop: Loop) -> None:
 
 
 def test_a_broken_feed_calls_a_person_once_until_a_good_batch_came(loop: Loop) -> None:
-    loop.crown()
+    loop.promote_champion()
     loop.clock.moment = NOW + days(1)
     loop.batches.record_quarantine(a_quarantine("q1"))
     assert loop.decide("quarantine:q1").decision.action is Action.ESCALATE
     loop.batches.record_quarantine(a_quarantine("q2"))
     assert loop.decide("quarantine:q2").decision.reason is Reason.HUMAN_CALLED
-    assert [subject for subject, _ in loop.humans.called] == ["Evertrain: trips needs a person"]
-    assert "the feed needs repair" in loop.humans.called[0][1]
+    assert [subject for subject, _ in loop.escalations.called] == ["Evertrain: trips needs a person"]
+    assert "the feed needs repair" in loop.escalations.called[0][1]
 
     loop.table_goes_on(until=NOW + days(2), version=2)
     loop.batches.record(a_batch("b1"), [])
     loop.clock.moment = NOW + days(3)
     loop.batches.record_quarantine(a_quarantine("q3"))
     assert loop.decide("quarantine:q3").decision.action is Action.ESCALATE
-    assert len(loop.humans.called) == 2
+    assert len(loop.escalations.called) == 2
 
 
 def test_a_repeated_escalation_calls_nobody_again(loop: Loop) -> None:
-    loop.crown()
+    loop.promote_champion()
     loop.batches.record_quarantine(a_quarantine("q1"))
     first = loop.decide("quarantine:q1")
     assert loop.decide("quarantine:q1") == first
-    assert len(loop.humans.called) == 1
+    assert len(loop.escalations.called) == 1
     assert loop.bus.names() == ["HumanCalled", "HumanCalled"]
 
 
 def test_contenders_that_are_rejected_in_a_row_call_a_person_until_one_is_promoted(loop: Loop) -> None:
-    loop.crown(days_ago=60)
+    loop.promote_champion(days_ago=60)
     for ago in (20, 12):
         loop.decisions.record_outcome(an_outcome(EventName.CONTENDER_REJECTED, days_ago=ago))
     recorded = loop.decide("tick:1")

@@ -77,26 +77,26 @@ def test_a_good_batch_is_kept_recorded_and_told(loop: Loop) -> None:
 
 def test_before_there_is_a_champion_the_verdict_says_so(loop: Loop) -> None:
     found = loop.land(landed_features(rows=300))
-    verdicts = loop.batches.verdicts_of(FEATURES, found.batch_id)
+    verdicts = loop.batches.batch_verdicts(FEATURES, found.batch_id)
     assert {verdict.status for verdict in verdicts} == {DriftStatus.NO_REFERENCE}
 
 
 def test_a_batch_is_compared_with_the_champion_s_own_reference(loop: Loop) -> None:
-    loop.crown()
+    loop.promote_champion()
     found = loop.land(landed_features(rows=600))
-    (verdict,) = [v for v in loop.batches.verdicts_of(FEATURES, found.batch_id) if v.model == "trips"]
+    (verdict,) = [v for v in loop.batches.batch_verdicts(FEATURES, found.batch_id) if v.model == "trips"]
     assert verdict.status is DriftStatus.STABLE
     assert verdict.reference_version == "v1"
     assert set(loop.loaded) == {a_champion().reference_uri}
 
 
 def test_a_reference_with_a_column_that_the_group_lost_is_none(loop: Loop) -> None:
-    loop.crown()
+    loop.promote_champion()
     gone = Column(name="altitude", kind=FeatureKind.NUMERIC)
     rows = {"altitude": np.arange(500.0)}
     loop.load_reference = lambda uri: build_reference(rows, [gone])
     found = loop.land(landed_features(rows=300))
-    (verdict,) = [v for v in loop.batches.verdicts_of(FEATURES, found.batch_id) if v.model == "trips"]
+    (verdict,) = [v for v in loop.batches.batch_verdicts(FEATURES, found.batch_id) if v.model == "trips"]
     assert verdict.status is DriftStatus.NO_REFERENCE
 
 
@@ -104,23 +104,23 @@ def test_a_reference_of_an_earlier_format_stops_no_batch(loop: Loop) -> None:
     def refuse(uri: str) -> Reference:
         raise InvalidReference(f"{uri} is of format 2")
 
-    loop.crown()
+    loop.promote_champion()
     loop.load_reference = refuse
     found = loop.land(landed_features(rows=300))
     assert isinstance(found, Batch)
-    (verdict,) = [v for v in loop.batches.verdicts_of(FEATURES, found.batch_id) if v.model == "trips"]
+    (verdict,) = [v for v in loop.batches.batch_verdicts(FEATURES, found.batch_id) if v.model == "trips"]
     assert (verdict.status, verdict.reference_version) == (DriftStatus.NO_REFERENCE, "v1")
 
 
 def test_a_sketch_of_an_earlier_format_is_no_batch_before(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
-    loop.crown()
+    loop.promote_champion()
     loop.land(landed_features(day=1, rows=200))
     monkeypatch.setattr(FakeDriftRecords, "find_sketch", lambda self, **_: b"of another time")
     assert isinstance(loop.land(landed_features(day=2, rows=200)), Batch)
 
 
 def test_drift_raises_an_event_of_its_own(loop: Loop) -> None:
-    loop.crown()
+    loop.promote_champion()
     loop.land(landed_features(rows=600, wind=90.0))
     assert loop.bus.names().count("FeatureDriftDetected") == 1
     event = next(event for event in loop.bus.published if event.name is EventName.FEATURE_DRIFT_DETECTED)
@@ -129,9 +129,9 @@ def test_drift_raises_an_event_of_its_own(loop: Loop) -> None:
 
 
 def test_labels_are_accepted_without_a_verdict(loop: Loop) -> None:
-    loop.crown()
+    loop.promote_champion()
     found = loop.land(landed_labels(), key="labels/trips/1.parquet")
-    assert loop.batches.verdicts_of(LABELS, found.batch_id) == []
+    assert loop.batches.batch_verdicts(LABELS, found.batch_id) == []
     assert loop.bus.names() == ["LabelBatchAccepted"]
 
 
@@ -272,10 +272,10 @@ def test_an_object_that_is_gone_is_told_to_the_caller(loop: Loop) -> None:
 
 
 def test_of_each_judged_batch_a_sketch_and_a_page_are_kept(loop: Loop) -> None:
-    loop.crown()
+    loop.promote_champion()
     batch = loop.land(landed_features(rows=300))
     assert isinstance(batch, Batch)
-    (verdict,) = (v for v in loop.batches.verdicts_of(batch.feed, batch.batch_id) if v.reference_version)
+    (verdict,) = (v for v in loop.batches.batch_verdicts(batch.feed, batch.batch_id) if v.reference_version)
     kept = loop.records.find_sketch(model=verdict.model, version=verdict.reference_version, batch_id=verdict.batch_id)
     assert kept is not None
     assert Sketch.from_bytes(kept).rows == 300
@@ -290,7 +290,7 @@ NO_WIND = landed_features(rows=300, wind=np.nan)
 
 
 def test_a_batch_that_looks_like_the_feed_s_fault_is_set_aside_and_not_called_drift(loop: Loop) -> None:
-    loop.crown()
+    loop.promote_champion()
     found = loop.land(NO_WIND)
     assert isinstance(found, Quarantine)
     (fault,) = found.faults
@@ -305,7 +305,7 @@ def test_without_a_champion_there_is_nothing_to_accuse_a_batch_by(loop: Loop) ->
 
 
 def test_a_model_may_ask_for_its_batches_whatever_they_look_like(loop: Loop) -> None:
-    loop.crown()
+    loop.promote_champion()
     spec = PROJECT.models["trips"]
     lenient = replace(
         spec, triggers=replace(spec.triggers, drift=replace(spec.triggers.drift, quarantine_faults=False))
@@ -313,12 +313,12 @@ def test_a_model_may_ask_for_its_batches_whatever_they_look_like(loop: Loop) -> 
     loop.project = replace(PROJECT, models={"trips": lenient})
     found = loop.land(NO_WIND)
     assert isinstance(found, Batch)
-    (verdict,) = loop.batches.verdicts_of(FEATURES, found.batch_id)
+    (verdict,) = loop.batches.batch_verdicts(FEATURES, found.batch_id)
     assert [fault.code for fault in verdict.faults] == ["mostly_missing"]
 
 
 def test_what_a_person_released_is_accepted_when_it_lands_again(loop: Loop) -> None:
-    loop.crown()
+    loop.promote_champion()
     quarantine = loop.land(NO_WIND)
     assert isinstance(quarantine, Quarantine)
     assert loop.land(NO_WIND) == quarantine
@@ -343,7 +343,7 @@ def test_a_batch_that_is_wrong_by_itself_is_not_released(loop: Loop) -> None:
 
 def test_a_unit_is_compared_with_the_batch_before(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two days ago is not the day before, a later day is not either, and another champion's day is none."""
-    loop.crown()
+    loop.promote_champion()
     asked: list[Sketch | None] = []
     judged = compare_batch.judge
     monkeypatch.setattr(

@@ -48,14 +48,14 @@ class Loop(Monitor):
         return check.finish(uri)
 
     def verdict(self, batch: Batch) -> DriftVerdict:
-        (verdict,) = self.batches.verdicts_of(FEATURES, batch.batch_id)
+        (verdict,) = self.batches.batch_verdicts(FEATURES, batch.batch_id)
         return verdict
 
 
 @pytest.fixture
 def loop(reference: Reference) -> Loop:
     loop = Loop(project=PROJECT, load_reference=lambda uri: reference)
-    loop.crown()
+    loop.promote_champion()
     return loop
 
 
@@ -68,7 +68,7 @@ def grouped(frame: pd.DataFrame | None = None, *, rows: int = ROWS, **changes: A
 
 def test_the_batch_the_rows_and_the_verdict_are_those_of_one_function(loop: Loop, reference: Reference) -> None:
     whole = Loop(project=PROJECT, load_reference=lambda uri: reference)
-    whole.crown()
+    whole.promote_champion()
     once, parts = whole.land(grouped()), loop.land_in_parts(grouped())
     assert isinstance(once, Batch)
     assert isinstance(parts, Batch)
@@ -133,7 +133,7 @@ def test_all_parts_are_compared_with_the_champion_of_the_beginning(loop: Loop) -
     split = check.split(loop.put(grouped(), key="features/trips/1.parquet"))
     assert isinstance(split, tuple)
     uri, cut = split
-    loop.crown("v2", instead_of="v1")
+    loop.promote_champion("v2", expected_champion="v1")
     for index in range(len(cut.parts)):
         check.check_part(uri, index)
     found = check.finish(uri)

@@ -9,7 +9,7 @@ import pytest
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
 from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.statistics.reference import build_reference
-from evertrain.use_cases.monitoring.judge_window import JudgeWindow, NothingInWindow, WindowDrift
+from evertrain.use_cases.monitoring.judge_window import EmptyWindow, JudgeWindow, WindowDrift
 from tests.builders.batches import PREDICTIONS, a_batch
 from tests.builders.models import NOW, a_champion, a_model, a_verdict
 from tests.builders.registry import a_version
@@ -26,7 +26,7 @@ class Loop:
     def __init__(self) -> None:
         self.registry, self.batches, self.records = FakeModelRegistry(), FakeBatchLog(), FakeDriftRecords()
 
-    def crown(self, version: str = "v1") -> None:
+    def promote_champion(self, version: str = "v1") -> None:
         self.registry.register(a_version(version))
         self.registry.promote(a_champion(version=version), expected_champion=None)
 
@@ -62,7 +62,7 @@ class Loop:
 
 def test_small_batches_that_say_nothing_alone_show_drift_together() -> None:
     loop = Loop()
-    loop.crown()
+    loop.promote_champion()
     for day in range(1, 8):
         loop.batch(days_ago=day, mean=0.9)
     found = loop.judge(8)
@@ -72,7 +72,7 @@ def test_small_batches_that_say_nothing_alone_show_drift_together() -> None:
 
 def test_only_what_lies_in_the_window_counts() -> None:
     loop = Loop()
-    loop.crown()
+    loop.promote_champion()
     for day in range(1, 15):
         loop.batch(days_ago=day, mean=0.0 if day < 7 else 2.0)
     assert loop.judge(6.5).findings.status is DriftStatus.STABLE
@@ -81,35 +81,35 @@ def test_only_what_lies_in_the_window_counts() -> None:
 
 def test_batches_compared_with_an_earlier_champion_are_left_out_and_counted() -> None:
     loop = Loop()
-    loop.crown()
+    loop.promote_champion()
     loop.batch(days_ago=1, rows=400)
     loop.batch(days_ago=2, version="v0")
     found = loop.judge(7)
-    assert (found.batches, found.others, found.sketch.rows) == (1, 1, 400)
+    assert (found.batches, found.skipped_batches, found.sketch.rows) == (1, 1, 400)
 
 
 def test_too_few_rows_in_a_window_are_told() -> None:
     loop = Loop()
-    loop.crown()
+    loop.promote_champion()
     loop.batch(days_ago=1, rows=20, mean=5)
     assert loop.judge(7).findings.status is DriftStatus.TOO_FEW_ROWS
 
 
 def test_requests_are_judged_in_a_window_of_their_own() -> None:
     loop = Loop()
-    loop.crown()
+    loop.promote_champion()
     for day in (1, 2, 9):
         loop.requests(days_ago=day, mean=0.9)
     found = loop.judge_requests(8)
     assert (found.findings.status, found.batches, found.sketch.rows) == (DriftStatus.DRIFTED, 2, 300)
-    with pytest.raises(NothingInWindow, match="none of 0 batches"):
+    with pytest.raises(EmptyWindow, match="none of 0 batches"):
         loop.judge(8)
 
 
 def test_without_a_champion_or_a_batch_there_is_nothing_to_judge() -> None:
     loop = Loop()
-    with pytest.raises(NothingInWindow, match="has no champion yet"):
+    with pytest.raises(EmptyWindow, match="has no champion yet"):
         loop.judge(7)
-    loop.crown()
-    with pytest.raises(NothingInWindow, match="none of 0 batches since"):
+    loop.promote_champion()
+    with pytest.raises(EmptyWindow, match="none of 0 batches since"):
         loop.judge(7)

@@ -66,7 +66,7 @@ def loop(reference: Reference) -> Loop:
 
 
 def test_a_day_of_small_files_is_judged_when_the_next_day_has_begun(loop: Loop) -> None:
-    loop.crown()
+    loop.promote_champion()
     assert loop.a_day(0) == [[]] * 4
     verdict = loop.judged(day=1.3)
     assert (verdict.batch_id, verdict.rows, verdict.status) == ("requests-2013-03-12", 600, DriftStatus.STABLE)
@@ -76,15 +76,15 @@ def test_a_day_of_small_files_is_judged_when_the_next_day_has_begun(loop: Loop) 
 
 
 def test_a_day_is_judged_and_told_once(loop: Loop) -> None:
-    loop.crown()
+    loop.promote_champion()
     loop.a_day(0)
     assert [len(told) for told in loop.a_day(1)] == [1, 0, 0, 0]
     assert loop.told() == ["RequestsChecked"]
-    assert len(loop.batches.requests("trips", limit=9)) == 1
+    assert len(loop.batches.request_verdicts("trips", limit=9)) == 1
 
 
 def test_who_failed_after_recording_tells_it_the_next_time(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
-    loop.crown()
+    loop.promote_champion()
     loop.a_day(0)
     with monkeypatch.context() as broken:
         broken.setattr(FakeBatchLog, "mark_published", lambda *_: None)
@@ -95,7 +95,7 @@ def test_who_failed_after_recording_tells_it_the_next_time(loop: Loop, monkeypat
 
 
 def test_minutes_after_midnight_the_day_s_last_requests_may_still_come(loop: Loop) -> None:
-    loop.crown()
+    loop.promote_champion()
     loop.a_day(0)
     assert not loop.ask(day=1 + 5 / 1440)
     verdict = loop.judged(day=1 + 15 / 1440)
@@ -103,7 +103,7 @@ def test_minutes_after_midnight_the_day_s_last_requests_may_still_come(loop: Loo
 
 
 def test_predictions_that_moved_are_found_though_no_feature_did(loop: Loop) -> None:
-    loop.crown()
+    loop.promote_champion()
     loop.a_day(0, lift=0.2)
     verdict = loop.judged(day=1.3)
     assert verdict.drifted == ("prediction",)
@@ -112,7 +112,7 @@ def test_predictions_that_moved_are_found_though_no_feature_did(loop: Loop) -> N
 
 
 def test_requests_that_are_filled_in_otherwise_are_found(loop: Loop) -> None:
-    loop.crown()
+    loop.promote_champion()
     loop.a_day(0, carrier="ZZ")
     verdict = loop.judged(day=1.3)
     assert "carrier" in verdict.drifted_features
@@ -120,32 +120,32 @@ def test_requests_that_are_filled_in_otherwise_are_found(loop: Loop) -> None:
 
 
 def test_days_with_few_requests_are_judged_together(loop: Loop) -> None:
-    loop.crown()
+    loop.promote_champion()
     rows = []
     for day in range(4):
         loop.ask(day=day + 0.5, rows=90)
-        rows += [(each.rows, each.status) for each in loop.batches.requests("trips", limit=1)]
+        rows += [(each.rows, each.status) for each in loop.batches.request_verdicts("trips", limit=1)]
     few, enough = DriftStatus.TOO_FEW_ROWS, DriftStatus.STABLE
     assert rows == [(90, few), (180, few), (270, enough)]
     loop.ask(day=4.5, rows=90)
-    newest = loop.batches.requests("trips", limit=1)[0]
+    newest = loop.batches.request_verdicts("trips", limit=1)[0]
     assert (newest.rows, newest.status) == (90, few)
 
 
 def test_only_the_champion_s_own_answers_are_judged(loop: Loop) -> None:
-    loop.crown("v1")
+    loop.promote_champion("v1")
     loop.a_day(0, files=2, version="v1")
     loop.a_day(0, files=3, version="v2")  # nobody registered it: such answers leave no sketch
-    loop.crown("v2", instead_of="v1")
+    loop.promote_champion("v2", expected_champion="v1")
     loop.a_day(0, files=2, version="v2", lift=0.01)
     verdict = loop.judged(day=1.3)
     assert (verdict.reference_version, verdict.rows) == ("v2", 300)
 
 
 def test_a_day_that_another_version_answered_cannot_be_judged_and_is_not_asked_again(loop: Loop) -> None:
-    loop.crown("v1")
+    loop.promote_champion("v1")
     loop.a_day(0, version="v1")
-    loop.crown("v2", instead_of="v1")
+    loop.promote_champion("v2", expected_champion="v1")
     verdict = loop.judged(day=1.3, version="v2")
     assert (verdict.status, verdict.rows) == (DriftStatus.NO_REFERENCE, 0)
     assert not loop.ask(day=1.4, version="v2")
@@ -157,7 +157,7 @@ def test_before_there_is_a_champion_nothing_is_judged(loop: Loop) -> None:
 
 
 def test_the_verdict_has_a_page_and_a_sketch(loop: Loop) -> None:
-    loop.crown()
+    loop.promote_champion()
     loop.a_day(0)
     loop.ask(day=1.3)
     sketch, page = loop.records.kept["trips", "v1", "requests-2013-03-12"]
@@ -167,16 +167,16 @@ def test_the_verdict_has_a_page_and_a_sketch(loop: Loop) -> None:
 
 
 def test_late_files_of_a_judged_day_change_no_verdict(loop: Loop) -> None:
-    loop.crown()
+    loop.promote_champion()
     loop.a_day(0)
     first = loop.judged(day=1.3)
     assert not loop.ask(day=0.95)
     assert not loop.ask(day=1.5)
-    assert loop.batches.requests("trips", limit=9) == [first]
+    assert loop.batches.request_verdicts("trips", limit=9) == [first]
 
 
 def test_days_that_were_missed_are_judged_in_their_order(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
-    loop.crown()
+    loop.promote_champion()
     with monkeypatch.context() as broken:
         broken.setattr(type(loop.check), "judge_requests", lambda *_: [])
         loop.a_day(0)

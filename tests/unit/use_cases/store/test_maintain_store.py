@@ -11,8 +11,8 @@ from evertrain.domain.landing.batches import Feed
 from evertrain.domain.project.model import Project
 from evertrain.domain.store.labels import LabelProgress, LabelTables, watermark
 from evertrain.ports.feature_store import MaintenanceResult
-from evertrain.use_cases.store.maintain_store import Maintained, MaintainStore
-from evertrain.use_cases.store.measure_labels import MeasureLabels
+from evertrain.use_cases.store.maintain_store import MaintainStore, MaintenanceReport
+from evertrain.use_cases.store.measure_label_progress import MeasureLabelProgress
 from tests.builders.batches import FEATURES, LABELS, a_table_state
 from tests.builders.models import NOW, a_group, a_model, days
 from tests.builders.registry import a_version
@@ -45,13 +45,13 @@ class Maintenance:
     progress: FakeLabelProgress = field(default_factory=FakeLabelProgress)
     measured: list[dict[str, Any]] = field(default_factory=list)
 
-    def run(self) -> Maintained:
+    def run(self) -> MaintenanceReport:
         return MaintainStore(
             project=Project(groups={"trips": a_group()}, models={"trips": a_model()}),
             tables=self.tables,
             states=self.states,
             registry=self.registry,
-            labels=MeasureLabels(tables=self, log=self.progress, clock=FakeClock(NOW)),
+            labels=MeasureLabelProgress(tables=self, log=self.progress, clock=FakeClock(NOW)),
             clock=FakeClock(NOW),
         ).run()
 
@@ -86,7 +86,7 @@ def test_one_broken_table_holds_up_no_other_and_is_told() -> None:
     assert maintenance.states.get(LABELS) is not None
     assert maintenance.states.get(FEATURES) is None
     with pytest.RaisesGroup(pytest.RaisesExc(OSError, match="does not answer")):
-        done.require_whole()
+        done.raise_failures()
 
 
 def test_labels_that_cannot_be_measured_hold_up_no_table(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -95,7 +95,7 @@ def test_labels_that_cannot_be_measured_hold_up_no_table(monkeypatch: pytest.Mon
     done = maintenance.run()
     assert (set(done.tables), done.labels) == ({FEATURES, LABELS}, {})
     with pytest.RaisesGroup(OSError):
-        done.require_whole()
+        done.raise_failures()
 
 
 def unreachable(*_: object) -> None:
@@ -103,7 +103,7 @@ def unreachable(*_: object) -> None:
 
 
 def test_what_was_done_wholly_raises_nothing() -> None:
-    Maintenance().run().require_whole()
+    Maintenance().run().raise_failures()
 
 
 def test_labels_are_measured_and_remembered() -> None:

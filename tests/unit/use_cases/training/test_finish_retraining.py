@@ -5,7 +5,7 @@ import json
 import pytest
 
 from evertrain.domain.training.evaluation import UnusableRows
-from evertrain.domain.training.outcomes import TOO_FEW_ROWS_ERRORS
+from evertrain.domain.training.outcomes import INSUFFICIENT_DATA_ERRORS
 from evertrain.domain.training.rounds import NothingToChoose
 from evertrain.domain.training.windows import NotEnoughHistory
 from evertrain.use_cases.training.finish_retraining import MAX_SENTENCE_LENGTH, describe_failure
@@ -46,4 +46,6 @@ def test_a_long_cause_is_cut() -> None:
 
 def test_errors_that_only_ask_for_rows_are_called_what_they_are_called() -> None:
     """They come from containers as text."""
-    assert {error.__name__ for error in (NotEnoughHistory, NothingToChoose, UnusableRows)} == set(TOO_FEW_ROWS_ERRORS)
+    assert {error.__name__ for error in (NotEnoughHistory, NothingToChoose, UnusableRows)} == set(
+        INSUFFICIENT_DATA_ERRORS
+    )

@@ -63,7 +63,7 @@ def test_a_first_model_goes_from_decision_to_champion() -> None:
     assert champion.version == version
     assert champion.trained_until == evaluation.chosen.window.rows.end
     assert loop.registry.version(MODEL, version).status is VersionStatus.CHAMPION
-    assert loop.endpoint.live(MODEL) == published.function_version
+    assert loop.endpoint.live_version(MODEL) == published.function_version
     assert loop.told() == [(EventName.MODEL_PROMOTED, version)]
     assert not loop.leases.is_held(MODEL)
 
@@ -143,7 +143,7 @@ def test_a_model_without_labels_cannot_be_planned() -> None:
 
 def test_a_window_with_one_class_is_an_answer_that_names_it() -> None:
     loop = Retraining()
-    loop.relabel(0.0)
+    loop.set_all_labels(0.0)
     planned = loop.plan("d-1")
     told = "all 840 rows of window 14d have the label late=0"
     assert told in loop.train(planned.plan_uri, "14d").unusable
@@ -321,7 +321,7 @@ def test_a_first_model_that_fails_leaves_no_model_answering() -> None:
     version, published = loop.published("d-1")
     loop.roll_out.shift_alias(MODEL, function_version=published.function_version)
     loop.roll_out.rollback(MODEL, version, previous_function_version=published.previous_function_version)
-    assert loop.endpoint.live(MODEL) == "$LATEST"
+    assert loop.endpoint.live_version(MODEL) == "$LATEST"
 
 
 def test_a_lost_race_is_not_promoted_and_the_alias_goes_to_the_winner() -> None:
@@ -339,10 +339,10 @@ def test_a_lost_race_is_not_promoted_and_the_alias_goes_to_the_winner() -> None:
 def test_a_champion_is_not_rolled_back() -> None:
     loop = Retraining()
     version = loop.promoted("d-1")
-    live = loop.endpoint.live(MODEL)
+    live = loop.endpoint.live_version(MODEL)
     with pytest.raises(AlreadyPromoted):
         loop.roll_out.rollback(MODEL, version, previous_function_version="$LATEST")
-    assert loop.endpoint.live(MODEL) == live
+    assert loop.endpoint.live_version(MODEL) == live
 
 
 def test_a_champion_is_judged_on_its_own_features_when_the_model_has_dropped_one() -> None:

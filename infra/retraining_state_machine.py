@@ -1,8 +1,8 @@
 """The order of a retraining. The steps themselves are in the functions and the training container.
 
-Every step may be repeated. From the lease on, every way out passes exactly one Finish state, which records the
-outcome and frees the model. So the machine as a whole has no timeout, which would end it without: each state has one,
-and together they stay below the lease, which Plan makes longer where containers come in several waves.
+Every step may be repeated. Once the lease is taken, every path ends in exactly one Finish state, which records the
+outcome and frees the model. The machine has no timeout, which would end it without that state. Instead each state has
+one, and their sum stays below the lease, which Plan extends where containers run in several waves.
 """
 
 from collections.abc import Mapping
@@ -23,7 +23,7 @@ from evertrain.domain.training.windows import NotEnoughHistory
 from evertrain.ports.decisions import LeaseHeld
 from infra.state_machines import function_step, logged_state_machine
 
-FINAL_ERRORS = tuple(
+NON_RETRYABLE_ERRORS = tuple(
     error.__name__ for error in (LeaseHeld, NotEnoughHistory, NothingToChoose, RegistryConflict, AlreadyPromoted)
 )
 """Answers, not accidents: asking again would not change them."""
@@ -31,7 +31,7 @@ FINAL_ERRORS = tuple(
 EVALUATION_TIMEOUT = Duration.minutes(30)
 
 
-class RetrainingMachine(Construct):
+class RetrainingStateMachine(Construct):
     """Input: the detail of `RetrainRequested`."""
 
     def __init__(
@@ -81,7 +81,7 @@ class RetrainingMachine(Construct):
         promoted = self._finish(EventName.MODEL_PROMOTED, _VERDICT).next(sfn.Succeed(self, "Promoted"))
         rejected = self._finish(EventName.CONTENDER_REJECTED, _VERDICT).next(sfn.Succeed(self, "Rejected"))
         failed = self._finish(EventName.RETRAIN_FAILED, _FAILURE, result="$.ended")
-        # That rows are wanting shows only in what a container or a function says: then nothing failed.
+        # Too few rows show only in the message of a container or a function. Then nothing failed: it is postponed.
         postponed = sfn.Choice(self, "Postponed?")
         postponed.when(
             sfn.Condition.string_equals("$.ended.outcome", str(EventName.RETRAIN_POSTPONED)),
@@ -146,7 +146,7 @@ class RetrainingMachine(Construct):
             function=function,
             payload=fields,
             result_path=result,
-            final_errors=FINAL_ERRORS,
+            non_retryable_errors=NON_RETRYABLE_ERRORS,
             max_attempts=2,
             name=name,
         )
@@ -180,8 +180,8 @@ class RetrainingMachine(Construct):
         fields, timeout = {Variable.CANDIDATE: "$.candidate"}, Duration.seconds(TRAINING_TIMEOUT.total_seconds())
         on_demand = self._job("TrainContender", TrainingJob.CONTENDER, fields, timeout=timeout)
         on_spot = self._job("TrainOnSpot", TrainingJob.CONTENDER, fields, timeout=timeout, spot=True)
-        may_be_spot = sfn.Choice(self, "Spot?")
-        may_be_spot.when(sfn.Condition.boolean_equals("$.plan.spot", True), on_spot).otherwise(on_demand)
+        choose_capacity = sfn.Choice(self, "Spot?")
+        choose_capacity.when(sfn.Condition.boolean_equals("$.plan.spot", True), on_spot).otherwise(on_demand)
         ended_by_itself = sfn.Choice(self, "EndedByItself?")
         ended_by_itself.when(
             sfn.Condition.or_(
@@ -191,7 +191,7 @@ class RetrainingMachine(Construct):
             self._fail("TrainingFailed"),
         ).otherwise(on_demand)
         on_spot.add_catch(ended_by_itself, result_path="$.failure")
-        return may_be_spot
+        return choose_capacity
 
     def _evaluate(self) -> tasks.EcsRunTask:
         return self._job("Evaluate", TrainingJob.EVALUATE, {}, timeout=EVALUATION_TIMEOUT)
@@ -237,20 +237,20 @@ class RetrainingMachine(Construct):
         return state
 
 
-def _at(**fields: str) -> dict[str, str]:
+def _json_paths(**fields: str) -> dict[str, str]:
     return {name: sfn.JsonPath.string_at(path) for name, path in fields.items()}
 
 
 _SPOT = tasks.CapacityProviderOptions.custom(
     [ecs.CapacityProviderStrategy(capacity_provider="FARGATE_SPOT", weight=1)]
 )
-_MODEL = _at(model="$.model")
-_DECISION = _at(model="$.model", decision_id="$.decision_id")
-_PLAN_URI = _at(plan_uri="$.plan.plan_uri")
-_ROUND = _at(round="$.plan.round.number")
-_VERSION = _at(version="$.registered.version")
-_EXPECTED_CHAMPION = _at(expected_champion="$.registered.expected_champion")
-_FUNCTION_VERSION = _at(function_version="$.published.function_version")
-_PREVIOUS_FUNCTION_VERSION = _at(previous_function_version="$.published.previous_function_version")
-_VERDICT = _at(sentence="$.gate.sentence")
-_FAILURE = _at(error="$.failure.Error", cause="$.failure.Cause")
+_MODEL = _json_paths(model="$.model")
+_DECISION = _json_paths(model="$.model", decision_id="$.decision_id")
+_PLAN_URI = _json_paths(plan_uri="$.plan.plan_uri")
+_ROUND = _json_paths(round="$.plan.round.number")
+_VERSION = _json_paths(version="$.registered.version")
+_EXPECTED_CHAMPION = _json_paths(expected_champion="$.registered.expected_champion")
+_FUNCTION_VERSION = _json_paths(function_version="$.published.function_version")
+_PREVIOUS_FUNCTION_VERSION = _json_paths(previous_function_version="$.published.previous_function_version")
+_VERDICT = _json_paths(sentence="$.gate.sentence")
+_FAILURE = _json_paths(error="$.failure.Error", cause="$.failure.Cause")

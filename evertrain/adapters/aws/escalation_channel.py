@@ -9,7 +9,7 @@ _MAX_SUBJECT_LENGTH = 100
 """Characters that SNS takes, and they must be ASCII without line breaks."""
 
 
-class SnsHumanChannel:
+class SnsEscalationChannel:
     def __init__(self, *, client: "SNSClient", topic_arn: str) -> None:
         self._client = client
         self._topic_arn = topic_arn

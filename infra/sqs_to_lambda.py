@@ -1,4 +1,4 @@
-"""Work for one function: a queue, what could not be done after some attempts, and an alarm on that."""
+"""A queue for one function, with a DLQ for what failed repeatedly and an alarm on it."""
 
 from aws_cdk import Acknowledgment, Duration, Validations
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -12,7 +12,7 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 
-class WorkQueue(Construct):
+class SqsToLambda(Construct):
     """Events wait here for `function`, which says of each whether it was done."""
 
     def __init__(
@@ -27,7 +27,7 @@ class WorkQueue(Construct):
         batching_window: Duration | None = None,
     ) -> None:
         super().__init__(scope, name)
-        self.dead = dead_letters(self, "Dead", alarm_topic=alarm_topic)
+        self.dead = alarmed_dead_letter_queue(self, "Dead", alarm_topic=alarm_topic)
         timeout = function.timeout or Duration.seconds(3)
         self.queue = sqs.Queue(
             self,
@@ -49,7 +49,7 @@ class WorkQueue(Construct):
             )
         )
 
-    def receive(self, name: str, *, pattern: events.EventPattern, bus: events.IEventBus | None = None) -> None:
+    def add_event_rule(self, name: str, *, pattern: events.EventPattern, bus: events.IEventBus | None = None) -> None:
         """Events that match come here; those that EventBridge cannot hand over go to the dead letters."""
         events.Rule(
             self,
@@ -60,8 +60,8 @@ class WorkQueue(Construct):
         )
 
 
-def dead_letters(scope: Construct, name: str, *, alarm_topic: sns.ITopic) -> sqs.Queue:
-    """Where messages go that nobody could work off. The first one calls a person."""
+def alarmed_dead_letter_queue(scope: Construct, name: str, *, alarm_topic: sns.ITopic) -> sqs.Queue:
+    """A dead-letter queue for messages that could not be processed. The first one alerts a person."""
     queue = sqs.Queue(
         scope,
         name,

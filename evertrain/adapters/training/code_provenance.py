@@ -9,13 +9,15 @@ from urllib.parse import urlsplit
 
 from evertrain.adapters.training.estimators import estimator_path
 
-_PROGRAM = ("evertrain", "jobs")
+_PROGRAM_FOLDERS = ("evertrain", "jobs")
 
 
-def running_code(root: Path, model: str) -> dict[str, str]:
+def code_provenance(root: Path, model: str) -> dict[str, str]:
     """`image` only in a container that ECS started; its digest, where ECS tells one."""
     found = {
-        "program_sha256": _digest(sorted(path for name in _PROGRAM for path in (root / name).rglob("*.py")), root),
+        "program_sha256": _digest(
+            sorted(path for name in _PROGRAM_FOLDERS for path in (root / name).rglob("*.py")), root
+        ),
         "estimator_sha256": _digest([estimator_path(root, model)], root),
     }
     image = _image()

@@ -1,4 +1,4 @@
-"""A process that ends at a chosen step: calls of ports are counted, and at one of them everything stops."""
+"""Crash injection: counts the calls of ports, and ends the process at a chosen one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -10,16 +10,16 @@ class Crash(BaseException):
 
 
 @dataclass
-class Fuse:
-    """`at`: the call, counted from 1, at which the process ends once; `after` it took effect, or before."""
+class CrashInjector:
+    """`at`: the call, counted from 1, at which the process ends, once. `after`: whether that call takes effect."""
 
     at: int | None = None
     after: bool = False
     calls: int = 0
 
-    def wire(self, port: Any) -> Any:
+    def wrap(self, port: Any) -> Any:
         """The same port, whose calls are counted."""
-        return _Wired(port, self)
+        return _CrashingPort(port, self)
 
     def run(self, call: Callable[[], Any]) -> Any:
         self.calls += 1
@@ -32,13 +32,13 @@ class Fuse:
         return answer
 
     @property
-    def blown(self) -> bool:
+    def has_crashed(self) -> bool:
         return self.at is not None and self.calls >= self.at
 
 
-class _Wired:
-    def __init__(self, port: Any, fuse: Fuse) -> None:
-        self._port, self._fuse = port, fuse
+class _CrashingPort:
+    def __init__(self, port: Any, injector: CrashInjector) -> None:
+        self._port, self._fuse = port, injector
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._port, name)
@@ -47,7 +47,7 @@ class _Wired:
         return lambda *arguments, **options: self._fuse.run(lambda: found(*arguments, **options))
 
 
-def until_done(step: Callable[[], Any]) -> Any:
+def retry_until_done(step: Callable[[], Any]) -> Any:
     """As a queue delivers: again, until it is handled."""
     while True:
         try:

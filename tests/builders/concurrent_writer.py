@@ -1,7 +1,7 @@
 """A process that lands and commits one writer's batches, or keeps the table up for as long as it lives.
 
-    python -m tests.builders.appending ROOT BUCKET append WRITER BATCHES
-    python -m tests.builders.appending ROOT BUCKET maintenance
+    python -m tests.builders.concurrent_writer ROOT BUCKET append WRITER BATCHES
+    python -m tests.builders.concurrent_writer ROOT BUCKET maintenance
 
 BUCKET is "-" for a store in a folder. A line for each thing that was done.
 """
@@ -47,7 +47,9 @@ def maintain(store: Store) -> None:
     for number in count():
         now = NOW + timedelta(days=31 * (number % 2))
         try:
-            done = store.maintenance(recent_hours=24, min_files_to_merge=4).maintain(FEATURES, needed=(), now=now)
+            done = store.maintenance(retention_hours=24, min_files_to_compact=4).maintain(
+                FEATURES, needed=(), now=now
+            )
         except DeltaError as failed:
             print(f"the next one does it: {failed}", flush=True)
         else:

@@ -16,7 +16,7 @@ class PredictionRefused(EvertrainError):
     """The endpoint answered with a status other than 200 or 202; the text is its own sentence."""
 
 
-class PredictionApi:
+class PredictionClient:
     """`url` is the HTTP API's root, without a slash at its end."""
 
     def __init__(self, *, url: str, session: boto3.Session) -> None:
@@ -39,14 +39,14 @@ class PredictionApi:
         credentials = self._session.get_credentials()
         if credentials is not None:
             SigV4Auth(credentials, "execute-api", self._session.region_name).add_auth(request)
-        answer = self._http.send(request.prepare())
-        if answer.status_code not in (200, 202):
-            raise PredictionRefused(f"{answer.status_code}: {_sentence(answer.text)}")
-        result: dict[str, Any] = json.loads(answer.text)
+        response = self._http.send(request.prepare())
+        if response.status_code not in (200, 202):
+            raise PredictionRefused(f"{response.status_code}: {_error_message(response.text)}")
+        result: dict[str, Any] = json.loads(response.text)
         return result
 
 
-def _sentence(text: str) -> str:
+def _error_message(text: str) -> str:
     try:
         said = json.loads(text)
     except ValueError:
