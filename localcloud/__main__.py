@@ -1,11 +1,10 @@
 """`python -m localcloud start | stop | status | environment`."""
 
 import argparse
-import shlex
 import sys
 from pathlib import Path
 
-from localcloud.launcher import EmbeddedCloud, EmbeddedCloudError, environment
+from localcloud.launcher import EmbeddedCloud, EmbeddedCloudError, shell_exports
 
 
 def main() -> int:
@@ -50,8 +49,7 @@ def _status(cloud: EmbeddedCloud, options: argparse.Namespace) -> None:
 
 
 def _environment(cloud: EmbeddedCloud, options: argparse.Namespace) -> None:
-    for name, value in environment(cloud.port).items():
-        print(f"export {name}={shlex.quote(value)}")
+    print(shell_exports(cloud.port))
 
 
 def _parse() -> argparse.Namespace:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import socket
@@ -42,9 +43,15 @@ class EmbeddedCloud:
     def log_path(self) -> Path:
         return self.home / "cloud.log"
 
+    @property
+    def environment_path(self) -> Path:
+        """A file for a shell to source, there while the cloud runs."""
+        return self.home / "environment"
+
     def start(self) -> float | None:
         """Seconds until it answered; None where it was running already. Raises EmbeddedCloudError."""
         if self.running_pid() is not None and _is_healthy(self.port):
+            self._write_environment()
             return None
         if _is_healthy(self.port) or _is_taken(self.port):
             raise EmbeddedCloudError(
@@ -70,6 +77,7 @@ class EmbeddedCloud:
         while time.monotonic() - began < _START_TIMEOUT_SECONDS and server.poll() is None:
             if _is_healthy(self.port):
                 self._pid_path.write_text(str(server.pid))
+                self._write_environment()
                 server.returncode = 0  # it is meant to outlive us: no warning that it was left running
                 return time.monotonic() - began
             time.sleep(0.05)
@@ -89,6 +97,7 @@ class EmbeddedCloud:
             os.kill(pid, signal.SIGKILL)
             _has_ended(pid, within_seconds=_STOP_TIMEOUT_SECONDS)
         self._pid_path.unlink(missing_ok=True)
+        self.environment_path.unlink(missing_ok=True)
         self._empty_scratch()
         return True
 
@@ -107,6 +116,9 @@ class EmbeddedCloud:
         """Resident memory of the server and of every function and task that it runs."""
         pid = self.running_pid()
         return sum(_resident_mb(each) for each in _descendants(pid)) if pid else 0.0
+
+    def _write_environment(self) -> None:
+        self.environment_path.write_text(f"{shell_exports(self.port)}\n")
 
     @property
     def _pid_path(self) -> Path:
@@ -161,6 +173,10 @@ def environment(port: int) -> dict[str, str]:
         "AWS_DEFAULT_REGION": REGION,  # boto3 this one
         "CDK_DOCKER": str(REPOSITORY / "localcloud" / "no_docker.sh"),
     }
+
+
+def shell_exports(port: int) -> str:
+    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in environment(port).items())
 
 
 def _is_healthy(port: int) -> bool:

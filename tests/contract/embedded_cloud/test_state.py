@@ -3,6 +3,7 @@
 import os
 import signal
 import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -11,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from localcloud.launcher import EmbeddedCloud, EmbeddedCloudError
+from localcloud.launcher import REGION, EmbeddedCloud, EmbeddedCloudError
 
 pytestmark = pytest.mark.cloud
 
@@ -39,6 +40,14 @@ def test_starting_what_runs_already_is_harmless(new_cloud: EmbeddedCloud) -> Non
     assert new_cloud.start() is None
     assert new_cloud.running_pid() == pid
     assert 0 < new_cloud.memory_mb() < 300
+
+
+def test_a_shell_that_sources_its_environment_talks_to_it(new_cloud: EmbeddedCloud) -> None:
+    command = f". {new_cloud.environment_path} && echo $AWS_ENDPOINT_URL $AWS_REGION"
+    sourced = subprocess.run(["/bin/sh", "-c", command], env={}, capture_output=True, text=True, check=True)
+    assert sourced.stdout.split() == [new_cloud.endpoint, REGION]
+    new_cloud.stop()
+    assert not new_cloud.environment_path.exists()
 
 
 def test_a_port_that_another_holds_is_told(cloud: EmbeddedCloud, tmp_path: Path) -> None:
