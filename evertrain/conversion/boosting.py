@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from evertrain.conversion.encoders import Document, UnsupportedEstimator, level_of
-from evertrain.scoring.flat_model import LEAF
+from evertrain.scoring.flat_document import LEAF
 
 _LINKS = {"IdentityLink": "identity", "LogitLink": "logistic", "HalfLogitLink": "logistic", "LogLink": "exponential"}
 

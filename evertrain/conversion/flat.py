@@ -14,7 +14,7 @@ from evertrain.conversion.boosting import boosted_trees
 from evertrain.conversion.encoders import Document, UnsupportedEstimator, encoders_of, passthrough
 from evertrain.domain.project.metric import Task
 from evertrain.domain.project.model import ModelSpec
-from evertrain.scoring.flat_model import FORMAT, VERSION
+from evertrain.scoring.flat_document import FORMAT, MAX_DOCUMENT_BYTES, MAX_NODES, VERSION
 
 __all__ = ["UnsupportedEstimator", "to_flat"]
 
@@ -58,7 +58,14 @@ def to_flat(estimator: Any, spec: ModelSpec) -> bytes:
         "link": link,
     }
     # No time in the gzip header, no freedom in the JSON: equal models are equal bytes.
-    return gzip.compress(json.dumps(document, separators=(",", ":"), allow_nan=False).encode(), mtime=0)
+    artifact = json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
+    nodes = sum(len(tree["feature"]) for tree in total.get("trees", ()))
+    if len(artifact) > MAX_DOCUMENT_BYTES or nodes > MAX_NODES:
+        raise UnsupportedEstimator(
+            f"{type(model).__name__}: {len(artifact)} bytes and {nodes} nodes are too much for an endpoint, which "
+            f"takes {MAX_DOCUMENT_BYTES} and {MAX_NODES}: use fewer iterations or leaves"
+        )
+    return gzip.compress(artifact, mtime=0)
 
 
 def _split(estimator: Any) -> tuple[Any | None, Any]:

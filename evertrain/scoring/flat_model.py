@@ -4,8 +4,6 @@ A gzip-compressed JSON document; docs/adr/0004-model-format.md describes it. Tre
 gradient boosting to the last bit: the same order of additions, the same way for missing and for unseen values.
 """
 
-import gzip
-import json
 import math
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -15,11 +13,10 @@ from typing import Any
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.domain.project.metric import Task
+from evertrain.scoring.flat_document import LEAF, read_document
 from evertrain.scoring.rows import Feature, Row
 
-FORMAT, VERSION = "evertrain-flat", 1
-LEAF = -1
-"""The feature index of a node without children."""
+_UNREADABLE = (zlib.error, ValueError, KeyError, TypeError, OverflowError, RecursionError)
 
 Encoder = Callable[[object], float]
 Vector = list[float]
@@ -44,9 +41,7 @@ class FlatModel:
     def from_bytes(cls, data: bytes) -> "FlatModel":
         """Raises InvalidArtifact."""
         try:
-            document = json.loads(gzip.decompress(data))
-            if document.get("format") != FORMAT or document.get("version") != VERSION:
-                raise InvalidArtifact(f"not an artifact of format {FORMAT} {VERSION}")
+            document = read_document(data)
             return cls(
                 model=document["model"],
                 task=Task(document["task"]),
@@ -55,8 +50,10 @@ class FlatModel:
                 total=_TOTALS[document["total"]["kind"]](document["total"]),
                 link=_LINKS[document["link"]],
             )
-        except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise InvalidArtifact(f"the artifact cannot be read: {type(error).__name__}: {error}") from error
+        except _UNREADABLE as error:
+            raise InvalidArtifact(
+                f"the artifact cannot be read: {type(error).__name__}: {str(error)[:200]}"
+            ) from error
 
     @property
     def feature_names(self) -> tuple[str, ...]:

@@ -158,6 +158,19 @@ def test_an_artifact_that_predicts_otherwise_is_found() -> None:
         check_parity(other, frame, FlatModel.from_bytes(to_flat(one, a_model())))
 
 
+@pytest.mark.parametrize("limit", ["MAX_NODES", "MAX_DOCUMENT_BYTES"])
+def test_a_model_too_large_for_an_endpoint_is_refused_with_its_size(
+    monkeypatch: pytest.MonkeyPatch, limit: str
+) -> None:
+    frame = training_frame()
+    model = boosting(categorical_features="from_dtype").fit(frame, late(frame))
+    monkeypatch.setattr(f"evertrain.conversion.flat.{limit}", 50)
+    with pytest.raises(
+        UnsupportedEstimator, match=r"\d+ bytes and \d+ nodes are too much .* use fewer iterations or leaves"
+    ):
+        to_flat(model, a_model())
+
+
 @pytest.mark.parametrize(
     ("estimator", "expected_message"),
     [
