@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from evertrain.adapters.monitoring.metrics import count_metric_line
+from evertrain.domain.errors import list_names, shorten
 from evertrain.domain.landing.predictions import AnsweredRequest, is_sampled
 from evertrain.scoring import InvalidRow, validate_rows
 from serving import wiring
@@ -169,9 +170,8 @@ def _respond_unknown(event: dict[str, Any]) -> dict[str, Any]:
     if parts[0] != "models" or len(parts) > 3 or (len(parts) == 3 and parts[2] not in ("predict", "labels")):
         known_paths = "POST /models/{model}/predict, POST /models/{model}/labels or GET /models/{model}"
         raise Refusal(404, f"no such path; ask {known_paths}")
-    if len(parts) == 1 or parts[1] not in known:
-        raise Refusal(
-            404, f"there is no model {parts[1] if len(parts) > 1 else ''!r}; known models: {', '.join(known)}"
-        )
+    model = parts[1] if len(parts) > 1 else ""
+    if model not in known:
+        raise Refusal(404, f"there is no model {shorten(model)!r}; known models: {list_names(known)}")
     allowed = "POST" if len(parts) == 3 else "GET"
     raise Refusal(405, f"{method} is not allowed here, {allowed} is")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import TypeGuard
 
-from evertrain.domain.errors import EvertrainError
+from evertrain.domain.errors import EvertrainError, list_names, shorten
 from evertrain.domain.project.feature_group import FeatureKind
 
 Row = Mapping[str, object]
@@ -98,7 +98,7 @@ def _validate_row(row: object, features: Sequence[Feature], names: set[str], *, 
             raise InvalidRow(f"{where}{feature.name}: must be {wanted}, not {_describe(value)}")
     for name in row:
         if name not in names:
-            raise InvalidRow(f"{where}{name}: this model has no such feature; it has {', '.join(sorted(names))}")
+            raise InvalidRow(f"{where}{shorten(name)}: this model has no such feature; it has {list_names(names)}")
 
 
 def _fits(value: object, feature: Feature, *, aged: bool) -> bool:
@@ -129,6 +129,6 @@ def _describe(value: object) -> str:
         case list():
             return "a list"
         case str():
-            return f'"{value}"' if len(value) <= 40 else f'"{value[:40]}…"'
+            return f'"{shorten(value)}"'
     text = str(value) if not isinstance(value, int) or abs(value) < 10**40 else "a number that no float can hold"
     return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}.get(text, text)

@@ -16,8 +16,8 @@ from evertrain.domain.landing.label_reports import LabelReport
 from evertrain.use_cases.landing.report_labels import InvalidReport, UnknownModel
 from lambdas.collect.wiring import land_labels, report_labels
 
-MAX_BODY_BYTES = 200_000
-"""Bytes: a report is one message of a queue, which takes 256 KB."""
+MAX_BODY_BYTES = 150_000
+"""Bytes: a report is one message of a queue, which takes 256 KB, and in it each label is up to 90 bytes longer."""
 
 logger = logging.getLogger(__name__)
 logging.getLogger().setLevel(logging.INFO)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
-from evertrain.domain.errors import EvertrainError
+from evertrain.domain.errors import EvertrainError, list_names, shorten
 from evertrain.domain.landing.batches import Feed
 from evertrain.domain.landing.feeds import CLOCK_SKEW, EVENT_TIME, MIN_EVENT_TIME, label_feed, prediction_label_feed
 from evertrain.domain.landing.label_reports import LabelReport, ReportedLabel
@@ -37,8 +37,8 @@ class ReportLabels:
     def run(self, model: str, body: object, *, report_id: str) -> LabelReport:
         """Kept when this returns. Raises UnknownModel, InvalidReport."""
         if model not in self.project.models:
-            known = ", ".join(sorted(self.project.models))
-            raise UnknownModel(f"there is no model {model!r}; known models: {known}")
+            known = list_names(self.project.models)
+            raise UnknownModel(f"there is no model {shorten(model)!r}; known models: {known}")
         spec, now = self.project.models[model], self.clock.now()
         rows = body.get("labels") if isinstance(body, dict) and set(body) == {"labels"} else [body]
         if not isinstance(rows, list) or not rows:
@@ -56,12 +56,15 @@ def _read(row: object, spec: ModelSpec, now: datetime, where: str) -> ReportedLa
     key, time = (PREDICTION_ID, EVENT_TIME) if of_prediction else (spec.group.entity_key, spec.group.event_time)
     label, optional = spec.label.name, {EVENT_TIME} if of_prediction else set()
     if not isinstance(row, dict) or set(row) | optional != {key, time, label} | optional:
-        raise InvalidReport(where + _describe_expected(spec))
+        fields = set(row) if isinstance(row, dict) else {key, time, label}
+        raise InvalidReport(
+            where + _describe_expected(spec) + _describe_mismatch(fields, {key, time, label}, optional)
+        )
     named, value = row[key], row[label]
     if isinstance(named, bool) or not isinstance(named, str | int) or named == "":
         raise InvalidReport(f"{where}{key}: must be text or a whole number, which names the row")
-    if not _is_utf8_encodable(str(named)):
-        raise InvalidReport(f"{where}{key}: must be text that UTF-8 can write; it has half of a surrogate pair")
+    if (fault := _text_fault(str(named))) is not None:
+        raise InvalidReport(f"{where}{key}: must be text that UTF-8 can write and a queue takes; it has {fault}")
     event_time = _event_time(row[time], spec, now, where + time) if time in row else now
     is_flag = isinstance(value, bool) and spec.task is Task.CLASSIFICATION
     if not is_flag and not is_number(value):
@@ -89,19 +92,25 @@ def _event_time(value: object, spec: ModelSpec, now: datetime, where: str) -> da
     return time
 
 
-def _is_utf8_encodable(text: str) -> bool:
-    """JSON may carry half of a surrogate pair, Parquet may not."""
+def _text_fault(text: str) -> str | None:
+    """JSON may carry half of a surrogate pair, Parquet may not; two characters are none, and SQS refuses them."""
     try:
         text.encode()
     except UnicodeEncodeError:
-        return False
-    return True
+        return "half of a surrogate pair"
+    return "U+FFFE or U+FFFF, which are no characters" if {"\ufffe", "\uffff"} & set(text) else None
 
 
 def _describe_expected(spec: ModelSpec) -> str:
     key, time, label = spec.group.entity_key, spec.group.event_time, spec.label.name
     description = f"an object with {key}, {time} and {label}, and nothing else"
     return f"{description}; or with {PREDICTION_ID} and {label}" if spec.label.of_predictions else description
+
+
+def _describe_mismatch(fields: set[str], expected: set[str], optional: set[str]) -> str:
+    if missing := expected - optional - fields:
+        return f"; {list_names(missing)} is missing"
+    return f"; not {shorten(min(fields - expected))}" if fields - expected else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

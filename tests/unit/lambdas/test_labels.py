@@ -9,7 +9,7 @@ from datetime import UTC, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from evertrain.adapters.documents import dump
@@ -22,6 +22,7 @@ from evertrain.domain.project.model import Project
 from evertrain.use_cases.landing.check_batch import parse_feed
 from evertrain.use_cases.landing.report_labels import MAX_LABELS, InvalidReport, LandLabels, ReportLabels
 from lambdas.collect import labels
+from lambdas.collect.labels import MAX_BODY_BYTES
 from tests.builders.batches import LABELS
 from tests.builders.events import delivery
 from tests.builders.models import NOW, a_group, a_model, days
@@ -86,6 +87,38 @@ def post(body: object, *, model: str = "trips", raw: str | None = None, encoded:
     return answer["statusCode"], json.loads(answer["body"])
 
 
+NOT_IN_SQS = {chr(code) for code in range(32)} - set("\t\n\r") | {"\ufffe", "\uffff"}
+TEXT = st.text(max_size=8) | st.sampled_from(["\ufffe", "\uffff", "\x00", "\ud800", "t" * 100_000])
+FIELDS = st.sampled_from([*LABEL, "prediction_id"]) | TEXT
+VALUES = st.none() | st.booleans() | st.integers() | st.floats() | TEXT | st.just(LABEL["departed_at"])
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.dictionaries(FIELDS, VALUES, max_size=4) | TEXT.map(lambda key: LABEL | {"trip_id": key}),
+    TEXT | st.just("asked"),
+)
+def test_an_answer_is_small_and_what_is_kept_is_a_message(reports: Reports, body: object, model: str) -> None:
+    reports.kept.clear()
+    for each in (model.replace("/", ""), "trips"):
+        status, answer = post(body, model=each)
+        assert status in (202, 400, 404)
+        assert len(json.dumps(answer)) < 4096
+    for report in reports.kept:
+        message = dump(report).decode()
+        assert len(message.encode()) <= 256 * 1024
+        assert not NOT_IN_SQS & set(message)
+
+
+def test_the_largest_report_is_one_message(reports: Reports) -> None:
+    label = {"prediction_id": "", "late": 1}
+    key = (MAX_BODY_BYTES - 30) // MAX_LABELS - len(json.dumps(label)) - 2
+    raw = json.dumps({"labels": [label | {"prediction_id": "k" * key} for _ in range(MAX_LABELS)]})
+    assert MAX_BODY_BYTES - 2000 < len(raw) <= MAX_BODY_BYTES
+    assert post(None, raw=raw, model="asked")[0] == 202
+    assert len(dump(reports.kept[0])) <= 256 * 1024
+
+
 @pytest.mark.parametrize("encoded", [False, True])
 def test_one_label_is_kept(reports: Reports, *, encoded: bool) -> None:
     assert post(LABEL, encoded=encoded) == (202, {"model": "trips", "report_id": "r-1", "accepted": 1})
@@ -107,6 +140,12 @@ def test_many_labels_are_kept_together(reports: Reports) -> None:
         ({"labels": []}, "with at least one"),
         ({"labels": [LABEL] * (MAX_LABELS + 1)}, "labels: 1001 are too many for one request, 1000 are allowed"),
         ({"labels": [LABEL, LABEL | {"more": 1}]}, "label 1: an object with trip_id, departed_at and late"),
+        ({"labels": [LABEL, LABEL | {"more": 1}]}, "and nothing else; not more"),
+        ({"trip_id": "t-1", "late": 1}, "and nothing else; departed_at is missing"),
+        (
+            LABEL | {"trip_id": "a\ufffe"},
+            "trip_id: must be text that UTF-8 can write and a queue takes; it has U+FFFE",
+        ),
         (LABEL | {"trip_id": ""}, "trip_id: must be text or a whole number"),
         (LABEL | {"trip_id": None}, "trip_id: must be text or a whole number"),
         (LABEL | {"trip_id": True}, "trip_id: must be text or a whole number"),
@@ -190,7 +229,7 @@ def test_a_body_that_cannot_be_read_is_told(reports: Reports) -> None:
     status, answer = post(None, raw=" " * 300_000)
     assert (status, answer["error"]) == (
         400,
-        "the body has 300,000 bytes, 200,000 are allowed; send fewer labels",
+        "the body has 300,000 bytes, 150,000 are allowed; send fewer labels",
     )
 
 

@@ -133,6 +133,10 @@ def test_the_schema_is_told(endpoint: Endpoint) -> None:
     ("body", "expected_message"),
     [
         ({name: ROW[name] for name in ("distance", "wind", "carrier")}, "holiday: missing; it must be true or false"),
+        (
+            ROW | {"s" * 4_000_000: 3},
+            f"{'s' * 40}…: this model has no such feature; it has carrier, distance, holiday, wind",
+        ),
         (ROW | {"speed": 3}, "speed: this model has no such feature; it has carrier, distance, holiday, wind"),
         (ROW | {"distance": "far"}, 'distance: must be a number, not "far"'),
         (ROW | {"distance": True}, "distance: must be a number, not true"),
@@ -276,6 +280,7 @@ def test_an_answer_that_cannot_be_kept_is_given_all_the_same_and_counted(
     ("method", "path", "status", "expected_message"),
     [
         ("POST", "/models/planes/predict", 404, "there is no model 'planes'; known models: boats, trips"),
+        ("GET", f"/models/{'p' * 9000}", 404, f"there is no model '{'p' * 40}…'; known models: boats, trips"),
         ("GET", "/models/planes", 404, "there is no model 'planes'; known models: boats, trips"),
         ("GET", "/models/trips/predict", 405, "GET is not allowed here, POST is"),
         ("DELETE", "/models/trips", 405, "DELETE is not allowed here, GET is"),
