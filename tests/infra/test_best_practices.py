@@ -20,8 +20,8 @@ OBJECTS_BELOW_A_PREFIX = re.compile(r"AwsSolutions-IAM5\[Resource::[\w-]+:Export
 
 WHOLE_BUCKET = re.compile(r"AwsSolutions-IAM5\[Resource::[\w-]+:ExportsOutputFnGetAtt(\w+?)[0-9A-F]{8}Arn\w+/\*\]")
 WHOLE_BUCKETS = {"Landing": {"MonitorRole", "MonitorPartsRole"}, "Quarantine": {"MonitorRole", "MonitorPartsRole"}}
-"""By bucket, the roles that may ask for all of its objects: what lands under no known prefix is read and set aside like
-any other fault. Of every other bucket a role names the prefixes that it needs."""
+"""By bucket, the roles that may ask for all of its objects: what lands under no known prefix is read, and set aside
+like any other fault. Of every other bucket a role names the prefixes that it needs."""
 
 
 def test_every_aws_solutions_rule_is_kept_or_acknowledged_with_a_reason(synthesise: Synthesise) -> None:
