@@ -176,9 +176,14 @@ class ServingStack(StageStack):
         if self._options.clock == "replay":
             grant_read_items(report, self._data.decisions)  # the replayed present is kept there
         integration = integrations.HttpLambdaIntegration("ReportLabels", report)
+        # Signed even where anyone may ask for predictions: who may write labels decides what the next model learns.
+        signed = authorizers.HttpIamAuthorizer()
         for model in models:
             api.add_routes(
-                path=f"/models/{model}/labels", methods=[apigateway.HttpMethod.POST], integration=integration
+                path=f"/models/{model}/labels",
+                methods=[apigateway.HttpMethod.POST],
+                integration=integration,
+                authorizer=signed,
             )
         return reported
 
