@@ -21,8 +21,9 @@ class S3QuarantineStore:
 
     def copy(self, quarantine: Quarantine, landed: LandedObject) -> str:
         source: Any = {"Bucket": landed.bucket, "Key": landed.key}
-        # In parts where it must: a single copy takes 5 GB.
-        self._client.copy(source, self._bucket, f"{_folder(quarantine)}/object")
+        # In parts where it must: a single copy takes 5 GB. Copying tags would need permissions of its own.
+        without_tags = {"TaggingDirective": "REPLACE"}
+        self._client.copy(source, self._bucket, f"{_folder(quarantine)}/object", ExtraArgs=without_tags)
         return self._put_reasons(quarantine)
 
     def _put_reasons(self, quarantine: Quarantine) -> str:

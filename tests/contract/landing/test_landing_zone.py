@@ -122,6 +122,13 @@ def test_an_object_is_copied_into_quarantine_without_being_read(s3: Any) -> None
     assert s3.get_object(Bucket=bucket, Key=key.replace("/object", "/reasons.json"))
 
 
+def test_an_object_s_tags_stay_behind_since_copying_them_needs_permissions_of_its_own(s3: Any) -> None:
+    s3.put_object(Bucket=LANDED.bucket, Key=LANDED.key, Body=b"a huge file", Tagging="team=flights")
+    uri = S3QuarantineStore(client=s3, bucket="quarantine").copy(a_quarantine(), LANDED)
+    bucket, _, key = uri.removeprefix("s3://").partition("/")
+    assert s3.get_object_tagging(Bucket=bucket, Key=key)["TagSet"] == []
+
+
 def test_quarantine_keeps_the_object_beside_its_reasons(s3: Any) -> None:
     uri = S3QuarantineStore(client=s3, bucket="quarantine").put(a_quarantine(), io.BytesIO(b"half a file"))
     bucket, _, key = uri.removeprefix("s3://").partition("/")
