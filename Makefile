@@ -9,7 +9,7 @@ LOCAL_OPTIONS := -c clock=replay
 # Bytecode beside the sources would get into what is deployed; without any, each process compiles its libraries anew.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.build/bytecode
 
-.PHONY: help setup lock demo down forget deploy test format lint types imports unit contract infra e2e test-localstack bench bench-store bench-jobs calibrate windows
+.PHONY: help setup lock demo down forget deploy test format lint types imports unit contract infra e2e test-localstack bench bench-store bench-jobs calibrate windows security
 
 help: ## this list
 	@grep -hE '^[a-z-][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -107,6 +107,9 @@ bench-jobs: setup ## memory and time of training containers, beside what their s
 calibrate: setup ## false alarms and power of the drift verdicts, simulated and on real days
 	$(BIN)/python -m bench.calibration
 	$(BIN)/python -m bench.flights_days
+
+security: setup ## docs/security.md, who may do what, from the templates
+	PATH=$(BIN):$$PATH $(BIN)/python -m infra.permissions
 
 windows: setup ## windows and their later metric, on real flights with labels a week late
 	$(BIN)/python -m bench.windows
