@@ -44,7 +44,7 @@ class DataStack(StageStack):
 
     def settings(self) -> dict[str, str]:
         """Environment variables, the same for every deployable. A name gives no access; grants do."""
-        values = {
+        return {
             Variable.STAGE: self._options.stage,
             Variable.CLOCK: self._options.clock,
             Variable.LANDING_BUCKET: self.landing.bucket_name,
@@ -58,7 +58,6 @@ class DataStack(StageStack):
             Variable.ESCALATION_TOPIC_ARN: self.escalations.topic_arn,
             Variable.SERVING_FUNCTION_PREFIX: serving_function_prefix(self._options.stage),
         }
-        return {str(name): value for name, value in values.items()}
 
     def _bucket(
         self, name: str, *, expires_after: Duration | None = None, infrequent_access_after: Duration | None = None

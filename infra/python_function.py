@@ -8,7 +8,6 @@ from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
-from evertrain.domain.deployment.variables import Variable
 from infra.bundles import BuiltBundle
 
 
@@ -21,7 +20,7 @@ def python_function(
     description: str,
     memory_mib: int,
     timeout: Duration,
-    environment: Mapping[str, str] | Mapping[Variable, str],
+    environment: Mapping[str, str],
     function_name: str | None = None,
     ephemeral_storage: Size | None = None,
 ) -> lambda_.Function:
@@ -49,7 +48,7 @@ def python_function(
         memory_size=memory_mib,
         timeout=timeout,
         ephemeral_storage_size=ephemeral_storage,
-        environment={str(name): value for name, value in environment.items()},
+        environment=dict(environment),
         log_group=log_group,
         role=role,
         # Batch and decision ids in the logs tell the story; traces would be paid for with each request.

@@ -22,7 +22,7 @@ Resource = tuple[str, dict[str, Any]]
 class Assembly:
     folder: Path
     templates: Mapping[str, Template]
-    """By the last word of the stack's name: data, monitoring, training, serving."""
+    """As `synthesise_templates` names them."""
 
     def resources(self, kind: str, stack: str | None = None) -> list[Resource]:
         """Logical ids and properties of all resources of a CloudFormation type."""
