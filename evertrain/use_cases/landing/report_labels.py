@@ -55,11 +55,12 @@ def _read(row: object, spec: ModelSpec, now: datetime, where: str) -> ReportedLa
     of_prediction = isinstance(row, dict) and PREDICTION_ID in row and spec.label.of_predictions
     key, time = (PREDICTION_ID, EVENT_TIME) if of_prediction else (spec.group.entity_key, spec.group.event_time)
     label, optional = spec.label.name, {EVENT_TIME} if of_prediction else set()
-    if not isinstance(row, dict) or set(row) | optional != {key, time, label} | optional:
-        fields = set(row) if isinstance(row, dict) else {key, time, label}
-        raise InvalidReport(
-            where + _describe_expected(spec) + _describe_mismatch(fields, {key, time, label}, optional)
-        )
+    if not isinstance(row, dict):
+        raise InvalidReport(where + _describe_expected(spec))
+    known = {key, time, label}
+    if set(row) | optional != known | optional:
+        mismatch = _describe_mismatch(set(row), known=known, required=known - optional)
+        raise InvalidReport(f"{where}{_describe_expected(spec)}; {mismatch}")
     named, value = row[key], row[label]
     if isinstance(named, bool) or not isinstance(named, str | int) or named == "":
         raise InvalidReport(f"{where}{key}: must be text or a whole number, which names the row")
@@ -107,10 +108,9 @@ def _describe_expected(spec: ModelSpec) -> str:
     return f"{description}; or with {PREDICTION_ID} and {label}" if spec.label.of_predictions else description
 
 
-def _describe_mismatch(fields: set[str], expected: set[str], optional: set[str]) -> str:
-    if missing := expected - optional - fields:
-        return f"; {list_names(missing)} is missing"
-    return f"; not {shorten(min(fields - expected))}" if fields - expected else ""
+def _describe_mismatch(fields: set[str], *, known: set[str], required: set[str]) -> str:
+    missing = required - fields
+    return f"{list_names(missing)} is missing" if missing else f"not {shorten(min(fields - known))}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
