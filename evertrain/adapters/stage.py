@@ -25,7 +25,7 @@ from evertrain.adapters.landing.objects import LANDED_AT
 from evertrain.adapters.monitoring.drift_records import S3DriftRecords
 from evertrain.adapters.release.prediction_client import PredictionClient
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
-from evertrain.adapters.store.table_format import label_measures, table_reader
+from evertrain.adapters.store.table_format import label_progress_reader, table_reader
 from evertrain.adapters.store.table_states import DynamoDBTableStates
 from evertrain.adapters.training.runs import RunDocuments
 from evertrain.domain.deciding.decisions import RecordedDecision
@@ -146,7 +146,7 @@ class Stage:
         return RunDocuments(artifacts=self.artifacts, root=f"s3://{self.output(Output.ARTIFACT_BUCKET)}")
 
     def measure_label_progress(self, spec: ModelSpec, *, now: datetime) -> LabelProgress | None:
-        return measure_label_progress(label_measures(self._tables_root), spec, now=now)
+        return measure_label_progress(label_progress_reader(self._tables_root), spec, now=now)
 
     @property
     def _tables_root(self) -> str:

@@ -13,7 +13,7 @@ from evertrain.adapters.project.settings import Settings
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
 from evertrain.adapters.store.label_progress import DynamoDBLabelProgress
 from evertrain.adapters.store.table_files import S3TableFiles
-from evertrain.adapters.store.table_format import label_measures, table_maintenance, table_writer
+from evertrain.adapters.store.table_format import label_progress_reader, table_maintenance, table_writer
 from evertrain.adapters.store.table_states import DynamoDBTableStates
 from evertrain.domain.deployment.prefixes import tables_root
 from evertrain.domain.project.model import Project
@@ -45,7 +45,7 @@ def maintain_store() -> MaintainStore:
         states=DynamoDBTableStates(table=_batches()),
         registry=DynamoDBModelRegistry(table=Table(client=client("dynamodb"), name=settings.registry_table)),
         labels=MeasureLabelProgress(
-            tables=label_measures(_root()),
+            tables=label_progress_reader(_root()),
             log=DynamoDBLabelProgress(table=_batches()),
             clock=clock,
         ),

@@ -31,7 +31,7 @@ def table_maintenance(root: str, *, files: TableFiles) -> TableMaintenance:
     return DeltaMaintenance(root=root, files=files)
 
 
-def label_measures(root: str) -> LabelProgressReader:
-    from evertrain.adapters.store.delta.label_measures import DeltaLabelProgressReader  # noqa: PLC0415
+def label_progress_reader(root: str) -> LabelProgressReader:
+    from evertrain.adapters.store.delta.label_progress import DeltaLabelProgressReader  # noqa: PLC0415
 
     return DeltaLabelProgressReader(root=root)

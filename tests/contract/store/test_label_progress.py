@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from evertrain.adapters.store.delta.label_measures import DeltaLabelProgressReader
+from evertrain.adapters.store.delta.label_progress import DeltaLabelProgressReader
 from evertrain.adapters.store.label_progress import DynamoDBLabelProgress
 from evertrain.domain.store.labels import LabelledDay, LabelProgress, watermark
 from evertrain.ports.feature_store import LabelProgressLog

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from evertrain.adapters.landing.prediction_files import prediction_file
-from evertrain.adapters.store.delta.label_measures import DeltaLabelProgressReader
+from evertrain.adapters.store.delta.label_progress import DeltaLabelProgressReader
 from evertrain.domain.landing.feeds import prediction_feed, prediction_label_feed
 from evertrain.domain.landing.predictions import AnsweredRequest
 from evertrain.domain.project.model import Project
