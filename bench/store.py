@@ -141,7 +141,7 @@ def commits(*, with_maintenance: bool, in_bucket: bool = False) -> tuple[Store, 
         writer.commit(batch)
         seconds.append(time.perf_counter() - began)
         if with_maintenance and (number + 1) % MAINTAIN_EVERY == 0:
-            store.maintenance().maintain(FEED, needed=(), now=batch.ingested_at)
+            store.maintenance().maintain(FEED, retained_versions=(), now=batch.ingested_at)
     return store, seconds
 
 

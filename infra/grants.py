@@ -36,7 +36,7 @@ def grant_write_items(grantee: iam.IGrantable, *tables: dynamodb.ITable) -> None
         _allow(grantee, [f"dynamodb:{change}" for change in changes], [table.table_arn])
 
 
-def may(grantee: iam.IGrantable, *actions: str, on: list[str]) -> None:
+def grant(grantee: iam.IGrantable, *actions: str, on: list[str]) -> None:
     _allow(grantee, list(actions), on)
 
 

@@ -24,13 +24,15 @@ NON_RETRYABLE_ERRORS = (ObjectGone.__name__,)
 """Whoever deleted the object decided; asking again would not bring it back."""
 
 
-class LargeBatches(Construct):
-    def __init__(self, scope: Construct, name: str, *, function: lambda_.IFunction, dead: sqs.IQueue) -> None:
+class LargeBatchStateMachine(Construct):
+    def __init__(
+        self, scope: Construct, name: str, *, function: lambda_.IFunction, dead_letter_queue: sqs.IQueue
+    ) -> None:
         super().__init__(scope, name)
         self._function = function
-        self.state_machine = logged_state_machine(self, self._definition(dead))
+        self.state_machine = logged_state_machine(self, self._definition(dead_letter_queue))
 
-    def _definition(self, dead: sqs.IQueue) -> sfn.IChainable:
+    def _definition(self, dead_letter_queue: sqs.IQueue) -> sfn.IChainable:
         split = self._step(LargeBatchStep.SPLIT, _json_paths(bucket="$.bucket", key="$.key"), result="$.split")
         # Distributed: an execution of its own for each part, so there may be more than a history has events.
         parts = sfn.DistributedMap(
@@ -51,7 +53,7 @@ class LargeBatches(Construct):
         )
         parts.item_processor(part)
         finish = self._step(LargeBatchStep.FINISH, _json_paths(split_uri="$.split.split_uri"))
-        failed = self._to_dead_letters(dead).next(
+        failed = self._to_dead_letters(dead_letter_queue).next(
             sfn.Fail(self, "Failed", error_path="$.failure.Error", cause_path="$.failure.Cause")
         )
         for state in (split, parts, finish):
@@ -74,7 +76,7 @@ class LargeBatches(Construct):
             max_attempts=3,
         )
 
-    def _to_dead_letters(self, dead: sqs.IQueue) -> tasks.SqsSendMessage:
+    def _to_dead_letters(self, dead_letter_queue: sqs.IQueue) -> tasks.SqsSendMessage:
         event = {
             "id": sfn.JsonPath.string_at("$.event_id"),
             "source": S3_SOURCE,
@@ -87,7 +89,7 @@ class LargeBatches(Construct):
         return tasks.SqsSendMessage(
             self,
             "TellAPerson",
-            queue=dead,
+            queue=dead_letter_queue,
             message_body=sfn.TaskInput.from_object(event),
             result_path=sfn.JsonPath.DISCARD,
             task_timeout=sfn.Timeout.duration(Duration.minutes(1)),

@@ -21,14 +21,14 @@ from infra.bundles import BuiltBundle, Bundle
 from infra.data_stack import DataStack
 from infra.grants import (
     acknowledge_wildcard,
+    grant,
     grant_delete_objects,
     grant_read_items,
     grant_read_objects,
     grant_write_items,
     grant_write_objects,
-    may,
 )
-from infra.large_batches import LargeBatches
+from infra.large_batches import LargeBatchStateMachine
 from infra.options import Options
 from infra.python_function import python_function
 from infra.sqs_to_lambda import SqsToLambda
@@ -166,10 +166,12 @@ class MonitoringStack(StageStack):
                 detail={"bucket": {"name": [data.landing.bucket_name]}},
             ),
         )
-        large = LargeBatches(self, "LargeBatches", function=monitor_parts, dead=landed.dead)
+        large = LargeBatchStateMachine(
+            self, "LargeBatches", function=monitor_parts, dead_letter_queue=landed.dead_letter_queue
+        )
         monitor.add_environment(str(Variable.LARGE_BATCHES_ARN), large.state_machine.state_machine_arn)
-        may(monitor, "states:StartExecution", on=[large.state_machine.state_machine_arn])
-        may(monitor, "states:DescribeExecution", on=[f"{_execution_arn(large.state_machine)}:*"])
+        grant(monitor, "states:StartExecution", on=[large.state_machine.state_machine_arn])
+        grant(monitor, "states:DescribeExecution", on=[f"{_execution_arn(large.state_machine)}:*"])
         accepted.add_event_rule("BatchAccepted", pattern=_events_named(tuple(ACCEPTED_EVENTS.values())), bus=data.bus)
         undecided.add_event_rule("WorthADecision", pattern=_events_named(DECISION_EVENTS), bus=data.bus)
         schedule = self._schedule(
@@ -195,13 +197,13 @@ class MonitoringStack(StageStack):
         self.add_outputs(
             {
                 Output.LANDED_QUEUE_URL: landed.queue.queue_url,
-                Output.LANDED_DEAD_QUEUE_URL: landed.dead.queue_url,
+                Output.LANDED_DEAD_QUEUE_URL: landed.dead_letter_queue.queue_url,
                 Output.ACCEPTED_QUEUE_URL: accepted.queue.queue_url,
-                Output.ACCEPTED_DEAD_QUEUE_URL: accepted.dead.queue_url,
+                Output.ACCEPTED_DEAD_QUEUE_URL: accepted.dead_letter_queue.queue_url,
                 Output.UNDECIDED_QUEUE_URL: undecided.queue.queue_url,
-                Output.UNDECIDED_DEAD_QUEUE_URL: undecided.dead.queue_url,
+                Output.UNDECIDED_DEAD_QUEUE_URL: undecided.dead_letter_queue.queue_url,
                 Output.DUE_QUEUE_URL: due.queue.queue_url,
-                Output.DUE_DEAD_QUEUE_URL: due.dead.queue_url,
+                Output.DUE_DEAD_QUEUE_URL: due.dead_letter_queue.queue_url,
                 Output.SCHEDULE_NAME: schedule.schedule_name,
                 Output.LARGE_BATCHES_ARN: large.state_machine.state_machine_arn,
             }
@@ -220,7 +222,7 @@ class MonitoringStack(StageStack):
             target=scheduler_targets.SqsSendMessage(
                 work.queue,
                 input=scheduler.ScheduleTargetInput.from_object(body),
-                dead_letter_queue=work.dead,
+                dead_letter_queue=work.dead_letter_queue,
                 max_event_age=Duration.hours(1),
                 retry_attempts=5,
             ),
@@ -240,7 +242,7 @@ class MonitoringStack(StageStack):
         grant_read_items(function, data.registry)
         if options.clock == "replay":
             grant_read_items(function, data.decisions)  # the replayed present is kept there
-        may(function, "events:PutEvents", on=[data.bus.event_bus_arn])
+        grant(function, "events:PutEvents", on=[data.bus.event_bus_arn])
 
     def _acknowledge_execution_wildcards(
         self, machine: sfn.StateMachine, *, starter: lambda_.Function, function: lambda_.Function
@@ -265,7 +267,7 @@ class MonitoringStack(StageStack):
         grant_read_objects(function, data.feature_store, TABLES_PREFIX)
         grant_write_objects(function, data.feature_store, TABLES_PREFIX)
         grant_write_items(function, data.batches)
-        may(function, "events:PutEvents", on=[data.bus.event_bus_arn])
+        grant(function, "events:PutEvents", on=[data.bus.event_bus_arn])
 
     def _grant_maintenance(self, function: lambda_.Function, options: Options) -> None:
         data = self._data
@@ -281,8 +283,8 @@ class MonitoringStack(StageStack):
         data = self._data
         grant_read_items(function, data.batches, data.registry)
         grant_write_items(function, data.decisions)
-        may(function, "events:PutEvents", on=[data.bus.event_bus_arn])
-        may(function, "sns:Publish", on=[data.escalations.topic_arn])
+        grant(function, "events:PutEvents", on=[data.bus.event_bus_arn])
+        grant(function, "sns:Publish", on=[data.escalations.topic_arn])
 
 
 def _execution_arn(machine: sfn.StateMachine) -> str:

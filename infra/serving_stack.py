@@ -21,7 +21,7 @@ from evertrain.domain.landing.batches import LABEL_KINDS, FeedKind
 from evertrain.domain.project.model import ModelSpec, Project
 from infra.bundles import BuiltBundle, Bundle
 from infra.data_stack import DataStack
-from infra.grants import grant_read_items, grant_read_objects, grant_write_objects, may
+from infra.grants import grant, grant_read_items, grant_read_objects, grant_write_objects
 from infra.live_alias import LiveAliasIntegration
 from infra.options import Options
 from infra.python_function import python_function
@@ -87,14 +87,14 @@ class ServingStack(StageStack):
                 api.add_routes(path=path, methods=[method], integration=live)
             live.grant_invoke(api, *routes)
             grant_read_objects(function, data.artifacts, f"{ArtifactPrefix.MODELS}/{model}")
-            may(function, "sqs:SendMessage", on=[self._predictions.queue.queue_arn])
+            grant(function, "sqs:SendMessage", on=[self._predictions.queue.queue_arn])
 
         reported = self._label_reports(api, models, collect_bundle)
         self.add_outputs(
             {
                 Output.PREDICTIONS_QUEUE_URL: self._predictions.queue.queue_url,
-                Output.PREDICTIONS_DEAD_QUEUE_URL: self._predictions.dead.queue_url,
-                Output.REPORTED_LABELS_DEAD_QUEUE_URL: reported.dead.queue_url,
+                Output.PREDICTIONS_DEAD_QUEUE_URL: self._predictions.dead_letter_queue.queue_url,
+                Output.REPORTED_LABELS_DEAD_QUEUE_URL: reported.dead_letter_queue.queue_url,
                 Output.API_ID: api.api_id,
                 Output.API_URL: api.api_endpoint,
             }
@@ -172,7 +172,7 @@ class ServingStack(StageStack):
             timeout=Duration.seconds(15),
             environment=self._data.settings() | {Variable.LABELS_QUEUE_URL: reported.queue.queue_url},
         )
-        may(report, "sqs:SendMessage", on=[reported.queue.queue_arn])
+        grant(report, "sqs:SendMessage", on=[reported.queue.queue_arn])
         if self._options.clock == "replay":
             grant_read_items(report, self._data.decisions)  # the replayed present is kept there
         integration = integrations.HttpLambdaIntegration("ReportLabels", report)

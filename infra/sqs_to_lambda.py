@@ -27,7 +27,7 @@ class SqsToLambda(Construct):
         batching_window: Duration | None = None,
     ) -> None:
         super().__init__(scope, name)
-        self.dead = alarmed_dead_letter_queue(self, "Dead", alarm_topic=alarm_topic)
+        self.dead_letter_queue = alarmed_dead_letter_queue(self, "Dead", alarm_topic=alarm_topic)
         timeout = function.timeout or Duration.seconds(3)
         self.queue = sqs.Queue(
             self,
@@ -35,7 +35,7 @@ class SqsToLambda(Construct):
             # AWS's own advice: six times the function's, or a slow batch is handed out twice.
             visibility_timeout=Duration.seconds(6 * timeout.to_seconds()),
             retention_period=Duration.days(4),
-            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead, max_receive_count=4),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letter_queue, max_receive_count=4),
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
         )
@@ -56,7 +56,7 @@ class SqsToLambda(Construct):
             name,
             event_bus=bus,
             event_pattern=pattern,
-            targets=[targets.SqsQueue(self.queue, dead_letter_queue=self.dead)],
+            targets=[targets.SqsQueue(self.queue, dead_letter_queue=self.dead_letter_queue)],
         )
 
 

@@ -24,11 +24,11 @@ from infra.bundles import BuiltBundle, Bundle
 from infra.data_stack import DataStack
 from infra.grants import (
     acknowledge_wildcard,
+    grant,
     grant_read_items,
     grant_read_objects,
     grant_write_items,
     grant_write_objects,
-    may,
 )
 from infra.options import Options
 from infra.python_function import python_function
@@ -190,7 +190,7 @@ class TrainingStack(StageStack):
         grant_write_items(function, data.decisions, data.registry)
         grant_read_objects(function, data.artifacts, ArtifactPrefix.RUNS)
         grant_write_objects(function, data.artifacts, ArtifactPrefix.RUNS)
-        may(function, "events:PutEvents", on=[data.bus.event_bus_arn])
+        grant(function, "events:PutEvents", on=[data.bus.event_bus_arn])
 
     def _grant_rollout(self, function: lambda_.Function, options: Options) -> None:
         data = self._data
@@ -201,7 +201,7 @@ class TrainingStack(StageStack):
         # By name: the endpoint is a stack of its own, and a model may be added later.
         functions = f"{serving_function_prefix(options.stage)}*"
         serving = f"arn:{self.partition}:lambda:{self.region}:{self.account}:function:{functions}"
-        may(
+        grant(
             function,
             "lambda:GetFunction",
             "lambda:GetFunctionConfiguration",

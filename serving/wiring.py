@@ -17,7 +17,7 @@ class ServedModel:
 
 
 @cache
-def served() -> ServedModel | None:
+def served_model() -> ServedModel | None:
     """None before the first promotion: `$LATEST` names no artifact. The digest is checked before anything is read."""
     settings = Settings.from_environment()
     if not settings.model_uri:

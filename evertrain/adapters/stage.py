@@ -134,7 +134,7 @@ class Stage:
         registered = self.registry.version(model, version or (champion.version if champion else ""))
         plan = self._runs.plan(registered.plan_uri)
         stored = StoredTrainingRows(tables=self._reader())
-        return registered, stored.labelled(plan.spec, plan, registered.window)
+        return registered, stored.read_labelled(plan.spec, plan, registered.window)
 
     def retraining_page(self, model: str, version: str = "") -> RetrainingPage:
         """Of a version, by default the newest one. Raises UnknownVersion."""

@@ -1,6 +1,6 @@
-"""`evertrain drift`: two files, or what has landed for a model.
+"""`evertrain drift`: compares two files, or judges what has landed for a model.
 
-Comparing files imports nothing that talks to a cloud: that would take longer than the work.
+Comparing files imports no cloud client: that would take longer than the work.
 """
 
 import json
@@ -20,8 +20,8 @@ from evertrain.terminal.drift_table import show_drift
 from evertrain.use_cases.monitoring.compare_tables import compare_tables
 
 
-class WrongUse(EvertrainError):
-    """The command line asks for two things, or for none."""
+class InvalidUsage(EvertrainError):
+    """The arguments name neither two files nor a model, or both."""
 
 
 def drift(
@@ -55,14 +55,14 @@ def drift(
     """Compare two files, or judge what has landed. Exit status: 0 no drift, 1 drift, 2 an error."""
     try:
         if model is not None and before is None:
-            page = _of_landed(model, since, group=group, requests=requests, stage=stage, project=project)
+            page = _judge_landed(model, since, group=group, requests=requests, stage=stage, project=project)
         elif model is None and before is not None and after is not None:
             policy = DriftPolicy(rule=rule, psi_threshold=psi_threshold, minimum_rows=minimum_rows)
-            page = _of_files(
+            page = _compare_files(
                 TabularFile(before, event_time), TabularFile(after, event_time), policy=policy, only=columns or []
             )
         else:
-            raise WrongUse(
+            raise InvalidUsage(
                 "name two files, or a model: evertrain drift BEFORE AFTER, or evertrain drift --model MODEL"
             )
     except EvertrainError as error:
@@ -71,14 +71,14 @@ def drift(
     if html is not None:
         html.write_text(page.render(), encoding="utf-8")
     if as_json:
-        print(json.dumps(_plain(page), indent=2))
+        print(json.dumps(_to_json(page), indent=2))
     else:
         show_drift(page, html=html)
     if page.findings.status is DriftStatus.DRIFTED:
         raise typer.Exit(1)
 
 
-def _of_files(before: TabularFile, after: TabularFile, *, policy: DriftPolicy, only: list[str]) -> DriftPage:
+def _compare_files(before: TabularFile, after: TabularFile, *, policy: DriftPolicy, only: list[str]) -> DriftPage:
     found = compare_tables(before, after, policy=policy, only=only)
     return DriftPage(
         title=f"{after.path.name} against {before.path.name}",
@@ -91,13 +91,15 @@ def _of_files(before: TabularFile, after: TabularFile, *, policy: DriftPolicy, o
     )
 
 
-def _of_landed(model: str, since: str, *, group: str | None, requests: bool, stage: str, project: Path) -> DriftPage:
+def _judge_landed(
+    model: str, since: str, *, group: str | None, requests: bool, stage: str, project: Path
+) -> DriftPage:
     from evertrain.cli.landed_drift import landed_drift  # noqa: PLC0415  # brings boto3
 
     return landed_drift(model, since, group=group, requests=requests, stage=stage, project=project)
 
 
-def _plain(page: DriftPage) -> dict[str, object]:
+def _to_json(page: DriftPage) -> dict[str, object]:
     return {
         "status": page.findings.status.value,
         "before": page.before,

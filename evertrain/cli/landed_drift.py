@@ -1,23 +1,19 @@
-"""The drift of what has landed for a model, from the sketches that the monitor kept."""
+"""The drift of what has landed for a model, from the monitor's sketches."""
 
 from pathlib import Path
 
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.stage import Stage
+from evertrain.cli.models import find_group, find_model
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.duration import parse_duration
-from evertrain.domain.project.model import ModelSpec
 from evertrain.reports.drift_page import DriftPage
 from evertrain.statistics.reference import Reference
 from evertrain.use_cases.monitoring.judge_window import JudgeWindow
 
 
-class WrongWindow(EvertrainError):
-    """The window is no duration, or the model is unknown."""
-
-
-class UnknownGroup(EvertrainError):
-    """The model draws no feature from this group."""
+class InvalidWindow(EvertrainError):
+    """The window is no duration."""
 
 
 def landed_drift(
@@ -25,15 +21,14 @@ def landed_drift(
 ) -> DriftPage:
     """Of a group's batches, by default the model's own, or of requests to the endpoint.
 
-    Raises WrongWindow, UnknownGroup, StageNotDeployed, EmptyWindow.
+    Raises UnknownModel, UnknownGroup, InvalidWindow, StageNotDeployed, EmptyWindow.
     """
-    models = load_project(project).models
-    if model not in models:
-        raise WrongWindow(f"there is no models/{model}/; known models: {', '.join(sorted(models))}")
+    spec = find_model(load_project(project), model)
+    named = find_group(spec, group)
     try:
         length = parse_duration(since)
     except ValueError as error:
-        raise WrongWindow(f"--since {since}: {error}") from error
+        raise InvalidWindow(f"--since {since}: {error}") from error
     deployed = Stage.find(stage)
     judge = JudgeWindow(
         registry=deployed.registry,
@@ -41,9 +36,8 @@ def landed_drift(
         records=deployed.drift_records,
         load_reference=lambda uri: Reference.from_bytes(deployed.artifacts.get(uri)),
     )
-    spec, begins = models[model], deployed.now() - length
-    named = group_of(spec, group)
-    found = judge.of_requests(spec, since=begins) if requests else judge.run(spec, named, since=begins)
+    begins = deployed.now() - length
+    found = judge.judge_requests(spec, since=begins) if requests else judge.run(spec, named, since=begins)
     others = f"; {found.skipped_batches} more were compared with an earlier champion" if found.skipped_batches else ""
     return DriftPage(
         title=f"{model}: {'requests' if requests else f'features/{named}'} of the last {since}",
@@ -53,13 +47,3 @@ def landed_drift(
         reference=found.reference,
         sketch=found.sketch,
     )
-
-
-def group_of(spec: ModelSpec, named: str | None) -> str:
-    """Raises UnknownGroup."""
-    if named is None:
-        return spec.group.name
-    names = [group.name for group in spec.groups]
-    if named not in names:
-        raise UnknownGroup(f"{spec.name} draws nothing from a group {named}; it draws from {', '.join(names)}")
-    return named

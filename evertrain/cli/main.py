@@ -12,11 +12,10 @@ from evertrain.adapters.project.files import load_project
 from evertrain.adapters.stage import LandingResult, Stage
 from evertrain.adapters.training.estimators import load_estimator
 from evertrain.cli.drift import drift
-from evertrain.cli.landed_drift import group_of
+from evertrain.cli.models import find_group, find_model
 from evertrain.cli.store import features, labels, training_set
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import Feed, FeedKind, Quarantine
-from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.training.candidates import parameter_grid
 from evertrain.terminal import show
 from evertrain.terminal.waiting import wait_until
@@ -33,17 +32,13 @@ app = typer.Typer(
 ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="a folder below models/")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 StageName = Annotated[str, typer.Option("--stage", envvar="EVERTRAIN_STAGE", help="Which deployment.")]
-Root = Annotated[Path, typer.Option("--project", help="The folder with models/ and features/.")]
+ProjectFolder = Annotated[Path, typer.Option("--project", help="The folder with models/ and features/.")]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")]
 HERE = Path()
 
 
-class UnknownModel(EvertrainError):
-    """There is no such folder below models/."""
-
-
 @app.command()
-def check(project: Root = HERE, as_json: AsJson = False) -> None:
+def check(project: ProjectFolder = HERE, as_json: AsJson = False) -> None:
     """Validate every feature group and model folder. Needs no cloud."""
     loaded = load_project(project)
     for name, spec in loaded.models.items():
@@ -63,13 +58,13 @@ def land(
     group: Annotated[str | None, typer.Option(help="Of which of the model's feature groups, if not its own.")] = None,
     wait: Annotated[int, typer.Option(min=0, help="Seconds to wait for the verdict; 0 does not wait.")] = 60,
     stage: StageName = "dev",
-    project: Root = HERE,
+    project: ProjectFolder = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Land a batch of features (or labels) and tell what became of it."""
-    spec = _spec(project, model)
+    spec = find_model(load_project(project), model)
     deployed = Stage.find(stage)
-    features = Feed(kind=FeedKind.FEATURES, name=group_of(spec, group))
+    features = Feed(kind=FeedKind.FEATURES, name=find_group(spec, group))
     feed = Feed(kind=FeedKind.LABELS, name=model) if labels else features
     body = file.read_bytes()
     landed = deployed.land(feed, file.name, body)
@@ -78,14 +73,14 @@ def land(
         return
     found = cast(  # mypy joins the union to object
         "LandingResult",
-        wait_until(lambda: deployed.landing_result(feed, body), seconds=wait, for_what=f"the verdict on {file.name}"),
+        wait_until(lambda: deployed.landing_result(feed, body), seconds=wait, awaited=f"the verdict on {file.name}"),
     )
     if isinstance(found, Quarantine):
-        _print_json({"quarantine": _plain(found)}) if as_json else show.quarantined(found)
+        _print_json({"quarantine": _to_json(found)}) if as_json else show.quarantined(found)
         raise typer.Exit(2)
     verdicts = deployed.batches.batch_verdicts(feed, found.batch_id)
     if as_json:
-        _print_json({"batch": _plain(found), "verdicts": [_plain(verdict) for verdict in verdicts]})
+        _print_json({"batch": _to_json(found), "verdicts": [_to_json(verdict) for verdict in verdicts]})
     else:
         show.accepted(found, verdicts)
 
@@ -102,12 +97,12 @@ def status(
         str, typer.Argument(metavar="[MODEL]", help="a folder below models/; all of them when left out")
     ] = "",
     stage: StageName = "dev",
-    project: Root = HERE,
+    project: ProjectFolder = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Show how the loop of a model, or of every model, stands."""
     loaded = load_project(project)
-    specs = [_spec(project, model)] if model else [loaded.models[name] for name in sorted(loaded.models)]
+    specs = [find_model(loaded, model)] if model else [loaded.models[name] for name in sorted(loaded.models)]
     deployed = Stage.find(stage)
     read = ReadModelStatus(
         batches=deployed.batches,
@@ -126,11 +121,11 @@ def decisions(
     limit: Limit = 20,
     all_: Annotated[bool, typer.Option("--all", help="Also those with nothing to do.")] = False,
     stage: StageName = "dev",
-    project: Root = HERE,
+    project: ProjectFolder = HERE,
     as_json: AsJson = False,
 ) -> None:
     """List what was decided for a model, and why; the newest first."""
-    _spec(project, model)
+    find_model(load_project(project), model)
     deployed = Stage.find(stage)
     found = deployed.decisions.decisions(model, limit=limit, include_quiet=all_)
     _print_json(found) if as_json else show.decisions(found)
@@ -156,9 +151,11 @@ def release(
 
 
 @app.command()
-def versions(model: ModelName, stage: StageName = "dev", project: Root = HERE, as_json: AsJson = False) -> None:
+def versions(
+    model: ModelName, stage: StageName = "dev", project: ProjectFolder = HERE, as_json: AsJson = False
+) -> None:
     """List every version of a model with its window, its score and what the gate said."""
-    _spec(project, model)
+    find_model(load_project(project), model)
     found = Stage.find(stage).registry.versions(model)
     _print_json(found) if as_json else show.versions(found)
 
@@ -169,11 +166,11 @@ def report(
     version: Annotated[str, typer.Argument(metavar="[VERSION]", help="the newest one when left out")] = "",
     out: Annotated[Path | None, typer.Option(help="Where the page goes; by default <model>-<version>.html.")] = None,
     stage: StageName = "dev",
-    project: Root = HERE,
+    project: ProjectFolder = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Write a page on how a version was trained and judged: what competed, on which rows, what the gate said."""
-    _spec(project, model)
+    find_model(load_project(project), model)
     page = Stage.find(stage).retraining_page(model, version)
     written = out or Path(f"{model}-{page.version.version}.html")
     written.parent.mkdir(parents=True, exist_ok=True)
@@ -187,17 +184,17 @@ def retrain(
     reason: Annotated[str, typer.Option(help="Why; it is written into the decision.")],
     wait: Annotated[int, typer.Option(min=0, help="Seconds to wait for the decision; 0 does not wait.")] = 60,
     stage: StageName = "dev",
-    project: Root = HERE,
+    project: ProjectFolder = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Ask for a retraining. The policy may still hold it, and says why."""
-    _spec(project, model)
+    find_model(load_project(project), model)
     deployed = Stage.find(stage)
     cause = deployed.ask_for_retraining(model, reason=reason)
     if wait == 0:
         _print_json({"asked": cause.name}) if as_json else show.asked(model)
         return
-    recorded = wait_until(lambda: deployed.decision_for(cause), seconds=wait, for_what="the decision")
+    recorded = wait_until(lambda: deployed.decision_for(cause), seconds=wait, awaited="the decision")
     _print_json(recorded) if as_json else show.decisions([recorded])
 
 
@@ -226,7 +223,7 @@ def demo(
     days: Annotated[int, typer.Option(min=40, max=360, help="How many days of 2013 to replay.")] = 170,
     report: Annotated[Path, typer.Option(help="Where the HTML report goes.")] = Path(".build/demo-report.html"),
     stage: StageName = "dev",
-    project: Root = HERE,
+    project: ProjectFolder = HERE,
     as_json: AsJson = False,
 ) -> None:
     """Replay real flights of 2013 against a stage that was deployed with `-c clock=replay`."""
@@ -235,18 +232,11 @@ def demo(
     run_demo(Stage.find(stage), load_project(project), days=days, report=report, as_json=as_json)
 
 
-def _spec(root: Path, name: str) -> ModelSpec:
-    models = load_project(root).models
-    if name not in models:
-        raise UnknownModel(f"there is no models/{name}/; known models: {', '.join(sorted(models))}")
-    return models[name]
-
-
 def _print_json(value: Any) -> None:
     several = isinstance(value, list | tuple)
-    print(json.dumps([_plain(entry) for entry in value] if several else _plain(value), indent=2))
+    print(json.dumps([_to_json(entry) for entry in value] if several else _to_json(value), indent=2))
 
 
-def _plain(value: Any) -> Any:
-    # Through the same documents that are stored, so that scripts see the names that the docs use.
+def _to_json(value: Any) -> Any:
+    # By way of the stored documents, so that scripts see the names in the docs.
     return value if isinstance(value, dict) else json.loads(dump(value))

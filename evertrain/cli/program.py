@@ -1,4 +1,4 @@
-"""The program `evertrain`: an error that is meant for a person is one sentence on stderr, and an exit status."""
+"""The program `evertrain`: an expected error is one sentence on stderr, and an exit status."""
 
 import sys
 
@@ -16,7 +16,7 @@ def run() -> None:
 
 
 def _app(arguments: list[str]) -> typer.Typer:
-    """Comparing two files takes less time than importing what the other commands need, so it goes its own way."""
+    """`drift` by itself: it takes less time than importing what the other commands need."""
     if arguments[:1] == ["drift"] and len(arguments) > 1:
         from evertrain.cli.drift import drift  # noqa: PLC0415
 

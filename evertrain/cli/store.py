@@ -1,4 +1,4 @@
-"""Commands that read the feature store: what was known when, a model's training rows again, how labels come in."""
+"""Commands that read the feature store: rows as of a time, a version's training rows, how labels come in."""
 
 import json
 from collections.abc import Iterator
@@ -10,10 +10,11 @@ import typer
 
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.stage import Stage
+from evertrain.cli.models import find_model
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import Feed, FeedKind
 from evertrain.domain.landing.feeds import all_feeds, key_column, label_feeds
-from evertrain.domain.project.model import ModelSpec, Project
+from evertrain.domain.project.model import Project
 from evertrain.domain.store.labels import label_tables
 from evertrain.domain.training.windows import Interval
 from evertrain.scoring.rows import read_time
@@ -24,21 +25,21 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROWS_PER_READ = 200_000
-"""Rows that are read before it is asked whether there are enough."""
+"""At least so many rows are read before it is checked whether they are enough."""
 
 BEGINNING, END = datetime(1900, 1, 1, tzinfo=UTC), datetime(2500, 1, 1, tzinfo=UTC)
 
 
 class UnknownFeed(EvertrainError):
-    """The project has no such feature group, and no model of that name."""
+    """The store has no table of that name."""
 
 
-class WrongTime(EvertrainError):
-    """Not a time that can be read."""
+class InvalidTime(EvertrainError):
+    """Not an ISO 8601 time."""
 
 
-class OtherRows(EvertrainError):
-    """The rows are not those that the version was trained on."""
+class TrainingRowsChanged(EvertrainError):
+    """The store no longer gives the rows that the version was trained on."""
 
 
 def features(
@@ -67,26 +68,28 @@ def features(
     if not name:
         _list_groups(loaded, as_json=as_json)
         return
-    feed, deployed = _feed(loaded, name), Stage.find(stage)
+    feed, deployed = _find_feed(loaded, name), Stage.find(stage)
     parts = deployed.rows_in_parts(
         feed,
-        Interval(start=_time("--since", since) or BEGINNING, end=_time("--until", until) or END),
-        known_at=_time("--as-of", as_of) or deployed.now(),
+        Interval(start=_parse_time("--since", since) or BEGINNING, end=_parse_time("--until", until) or END),
+        known_at=_parse_time("--as-of", as_of) or deployed.now(),
         max_rows=ROWS_PER_READ,
     )
     key = "" if history else key_column(feed, loaded)
-    table, is_all = _gathered(parts, key=key, enough=None if out is not None else head)
+    table, is_all = _read_parts(parts, key=key, enough=None if out is not None else head)
     if out is not None:
-        _write(table, out)
+        _write_parquet(table, out)
     if as_json:
-        print(json.dumps(list(_plain_rows(table.slice(0, head))), indent=2))
+        print(json.dumps(list(_json_rows(table.slice(0, head))), indent=2))
     else:
         show.rows(str(feed), table, head=head, is_all=is_all, out=out)
 
 
-def _gathered(parts: "Iterator[pa.Table]", *, key: str, enough: int | None) -> "tuple[pa.Table, bool]":
-    """Parts until there are enough rows, and whether these are all. `key`: of corrected rows only the last is wanted,
-    which have their time in common, and so their part."""
+def _read_parts(parts: "Iterator[pa.Table]", *, key: str, enough: int | None) -> "tuple[pa.Table, bool]":
+    """Reads parts until there are enough rows; also whether these are all.
+
+    `key`: of the corrections of a row, only the last is kept. They have the same event time, so they are in one part.
+    """
     import pyarrow as pa  # noqa: PLC0415  # few commands need it
 
     from evertrain.tables.point_in_time import latest_known  # noqa: PLC0415
@@ -127,12 +130,12 @@ def training_set(
     registered, table = deployed.training_rows(model, version)
     found, wanted = table_digest(table), registered.training_set.sha256
     if found != wanted:
-        raise OtherRows(
+        raise TrainingRowsChanged(
             f"{model} {registered.version}: {table.num_rows:,} rows with digest {found[:12]} are there, "
             f"it was trained on {registered.training_set.count:,} with {wanted[:12]}"
         )
     if out is not None:
-        _write(table, out)
+        _write_parquet(table, out)
     if as_json:
         print(json.dumps({"version": registered.version, "rows": table.num_rows, "sha256": found}, indent=2))
     else:
@@ -147,7 +150,7 @@ def labels(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show how a model's labels come in: how late, for how many rows, and up to when they are complete."""
-    spec, deployed = _model(load_project(project), model), Stage.find(stage)
+    spec, deployed = find_model(load_project(project), model), Stage.find(stage)
     now = deployed.now()
     progress = deployed.measure_label_progress(spec, now=now)
     tables = {feed: deployed.tables.get(feed) for feed in label_feeds(spec)}
@@ -160,13 +163,7 @@ def labels(
         show.label_status(status, days=days)
 
 
-def _model(project: Project, name: str) -> ModelSpec:
-    if name not in project.models:
-        raise UnknownFeed(f"there is no models/{name}/; known models: {', '.join(sorted(project.models))}")
-    return project.models[name]
-
-
-def _feed(project: Project, name: str) -> Feed:
+def _find_feed(project: Project, name: str) -> Feed:
     kind, slash, rest = name.partition("/")
     known = {str(feed): feed for feed in all_feeds(project)}
     wanted = name if slash and kind in tuple(FeedKind) and rest else f"{FeedKind.FEATURES.value}/{name}"
@@ -176,21 +173,21 @@ def _feed(project: Project, name: str) -> Feed:
     return known[wanted]
 
 
-def _time(option: str, value: str | None) -> datetime | None:
+def _parse_time(option: str, value: str | None) -> datetime | None:
     if value is None:
         return None
     time = read_time(value)
     if time is None:
-        raise WrongTime(f"{option} {value}: an ISO 8601 time such as 2013-04-01 or 2013-04-01T06:00Z")
+        raise InvalidTime(f"{option} {value}: an ISO 8601 time such as 2013-04-01 or 2013-04-01T06:00Z")
     return time
 
 
-def _write(table: "pa.Table", out: Path) -> None:
+def _write_parquet(table: "pa.Table", out: Path) -> None:
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     pq.write_table(table, out, compression="zstd")
 
 
-def _plain_rows(table: "pa.Table") -> Iterator[dict[str, Any]]:
+def _json_rows(table: "pa.Table") -> Iterator[dict[str, Any]]:
     for row in table.to_pylist():
         yield {name: value.isoformat() if isinstance(value, datetime) else value for name, value in row.items()}

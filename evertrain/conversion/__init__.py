@@ -1,4 +1,4 @@
-"""From a fitted scikit-learn estimator to the flat model format, and the proof that nothing was lost."""
+"""From a fitted scikit-learn estimator to the flat model format, with a check that both predict the same."""
 
 from evertrain.conversion.flat import UnsupportedEstimator, to_flat
 from evertrain.conversion.parity import ParityError, check_parity

@@ -1,7 +1,7 @@
 """Histogram gradient boosting as flat trees.
 
-Reads what scikit-learn keeps in private attributes, so the parity check after every training is not a formality:
-a version that keeps them otherwise is found before anything is registered.
+Reads private attributes of scikit-learn. A version that stores them otherwise is found by the parity check, before
+anything is registered.
 """
 
 import sys
@@ -9,24 +9,24 @@ from typing import Any
 
 import numpy as np
 
-from evertrain.conversion.encoders import Document, UnsupportedEstimator, level_of
+from evertrain.conversion.encoders import Document, UnsupportedEstimator, to_level
 from evertrain.scoring.flat_document import LEAF
 
 _LINKS = {"IdentityLink": "identity", "LogitLink": "logistic", "HalfLogitLink": "logistic", "LogLink": "exponential"}
 
 
 def boosted_trees(model: Any, columns: list[Document]) -> tuple[list[Document], Document, str]:
-    """The vector's encoders in the order that the trees use, the trees, and the link."""
+    """The encoders in the order of the trees' inputs, the trees, and the link."""
     if model.n_trees_per_iteration_ != 1:
         raise UnsupportedEstimator(f"{type(model).__name__} with more than two classes has no flat form")
     link = _LINKS.get(type(model._loss.link).__name__)
     if link is None:
         raise UnsupportedEstimator(f"{type(model).__name__}(loss={model.loss!r}) has no flat form")
-    columns = _in_the_trees_order(model, columns)
+    columns = _in_tree_order(model, columns)
     known = _known_codes(model, len(columns))
     for index, codes in known.items():
         levels = columns[index]["levels"]
-        # What no training row had goes the way of what is missing, as in scikit-learn.
+        # A level of no training row takes the branch of missing values, as in scikit-learn.
         columns[index] = columns[index] | {
             "levels": [level if code in codes else None for code, level in enumerate(levels)]
         }
@@ -34,8 +34,8 @@ def boosted_trees(model: Any, columns: list[Document]) -> tuple[list[Document], 
     return columns, {"kind": "trees", "start": float(model._baseline_prediction.item()), "trees": trees}, link
 
 
-def _in_the_trees_order(model: Any, columns: list[Document]) -> list[Document]:
-    """Categories come first where the estimator encodes them itself."""
+def _in_tree_order(model: Any, columns: list[Document]) -> list[Document]:
+    """Where the estimator encodes categories itself, it puts them first."""
     if model._preprocessor is None:
         return columns
     encoder = model._preprocessor.named_transformers_["encoder"]
@@ -50,14 +50,14 @@ def _in_the_trees_order(model: Any, columns: list[Document]) -> list[Document]:
 
 
 def _levels(column: Document, levels: Any) -> list[Any]:
-    """The estimator's categories; where an encoder before it made codes of them, what these codes stood for."""
+    """The estimator's categories; where a step before it encoded them, the levels behind the codes."""
     if column["kind"] == "code":
         return [column["levels"][int(code)] for code in levels if not np.isnan(code)]
-    return [level_of(level) for level in levels]
+    return [to_level(level) for level in levels]
 
 
 def _known_codes(model: Any, count: int) -> dict[int, set[int]]:
-    """For each categorical column the codes that training rows had."""
+    """For each categorical column, the codes of the training rows."""
     if not np.any(model._is_categorical_remapped if model._is_categorical_remapped is not None else False):
         return {}
     bitsets, rows = model._bin_mapper.make_known_categories_bitsets()
@@ -69,7 +69,7 @@ def _tree(predictor: Any) -> Document:
     nodes = predictor.nodes
     leaf = nodes["is_leaf"].astype(bool)
     by_category = nodes["is_categorical"].astype(bool) & ~leaf
-    # A threshold of infinity sends every number left, which the largest float does too, and JSON can hold it.
+    # An infinite threshold sends every number left, and so does the largest float, which JSON can hold.
     thresholds = np.clip(np.where(leaf, 0.0, nodes["num_threshold"]), -sys.float_info.max, sys.float_info.max)
     return {
         "feature": np.where(leaf, LEAF, nodes["feature_idx"].astype(np.int64)).tolist(),

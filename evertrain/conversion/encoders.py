@@ -1,4 +1,4 @@
-"""Preprocessing steps as encoders of the flat format: each output column comes from one feature."""
+"""Preprocessing steps as encoders of the flat format. Each encoder reads one feature."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -20,34 +20,34 @@ class UnsupportedEstimator(EvertrainError):
 
 
 def passthrough(features: Sequence[Column]) -> list[Document]:
-    """The features as they are: text is left to the model, which must know what to do with it."""
+    """One encoder for each feature, as it is; text is for a later step, or the model, to encode."""
     return [{"feature": feature.name, "kind": _kind(feature)} for feature in features]
 
 
-def encoders_of(transformer: Any, features: Sequence[Column]) -> list[Document]:
-    """The columns that the fitted transformer makes, in its order. Raises UnsupportedEstimator."""
+def to_encoders(transformer: Any, features: Sequence[Column]) -> list[Document]:
+    """Encoders for the output columns of a fitted transformer, in its order. Raises UnsupportedEstimator."""
     by_name = {feature.name: feature for feature in features}
     if not isinstance(transformer, ColumnTransformer):
         return _apply(transformer, passthrough(features))
     columns: list[Document] = []
     for name, step, chosen in transformer.transformers_:
-        if _is(step, "drop"):
+        if _is_keyword(step, "drop"):
             continue
-        names = _names(chosen, transformer, name)
+        names = _chosen_names(chosen, transformer, name)
         inputs = passthrough([by_name[each] for each in names])
-        columns += inputs if _is(step, "passthrough") else _apply(step, inputs)
+        columns += inputs if _is_keyword(step, "passthrough") else _apply(step, inputs)
     return columns
 
 
 def _apply(step: Any, columns: list[Document]) -> list[Document]:
     if isinstance(step, Pipeline):
         for _, inner in step.steps:
-            columns = columns if _is(inner, "passthrough") else _apply(inner, columns)
+            columns = columns if _is_keyword(inner, "passthrough") else _apply(inner, columns)
         return columns
     for cls, convert in _CONVERTERS.items():
         if isinstance(step, cls):
             return convert(step, columns)
-    # What ColumnTransformer puts where "passthrough" was asked for.
+    # ColumnTransformer puts it in the place of "passthrough".
     if type(step).__name__ == "FunctionTransformer" and step.func is None:
         return columns
     allowed = ", ".join(cls.__name__ for cls in _CONVERTERS)
@@ -90,7 +90,7 @@ def _one_hot(step: OneHotEncoder, columns: list[Document]) -> list[Document]:
     _require_raw(step, columns)
     dropped = step.drop_idx_ if step.drop_idx_ is not None else [None] * len(columns)
     return [
-        {"feature": column["feature"], "kind": "is", "level": level_of(level)}
+        {"feature": column["feature"], "kind": "is", "level": to_level(level)}
         for column, levels, drop in zip(columns, step.categories_, dropped, strict=True)
         for index, level in enumerate(levels)
         if index != drop
@@ -107,13 +107,13 @@ def _ordinal(step: OrdinalEncoder, columns: list[Document]) -> list[Document]:
         raise UnsupportedEstimator("OrdinalEncoder with infrequent categories has no flat form")
     _require_raw(step, columns)
     return [
-        {"feature": column["feature"], "kind": "code", "levels": [level_of(level) for level in levels]}
+        {"feature": column["feature"], "kind": "code", "levels": [to_level(level) for level in levels]}
         for column, levels in zip(columns, step.categories_, strict=True)
     ]
 
 
 def _require_raw(step: Any, columns: list[Document]) -> None:
-    """An encoder of the flat format looks up the feature's own value: a step before it would be lost in silence."""
+    """The flat encoder looks up the feature's own value: a step before it would be lost without notice."""
     for column in columns:
         if column["kind"] not in ("number", "text") or "fill" in column or "shift" in column:
             raise UnsupportedEstimator(
@@ -129,8 +129,8 @@ _CONVERTERS: dict[type, Callable[[Any, list[Document]], list[Document]]] = {
 }
 
 
-def level_of(level: Any) -> Any:
-    """Missing is null; scikit-learn keeps it as None or NaN among the categories."""
+def to_level(level: Any) -> Any:
+    """A category of scikit-learn as a level; None or NaN, which stand for missing, become null."""
     if level is None or (isinstance(level, float) and math.isnan(level)):
         return None
     return float(level) if isinstance(level, float) else str(level)
@@ -140,7 +140,7 @@ def _kind(feature: Column) -> str:
     return "text" if feature.kind is FeatureKind.CATEGORICAL else "number"
 
 
-def _names(chosen: Any, transformer: ColumnTransformer, name: str) -> list[str]:
+def _chosen_names(chosen: Any, transformer: ColumnTransformer, name: str) -> list[str]:
     names = [str(each) for each in transformer.feature_names_in_]
     if isinstance(chosen, slice):
         if isinstance(chosen.start, str) or isinstance(chosen.stop, str):
@@ -156,5 +156,5 @@ def _names(chosen: Any, transformer: ColumnTransformer, name: str) -> list[str]:
     raise UnsupportedEstimator(f"ColumnTransformer: the columns of {name!r} are not given by name or number")
 
 
-def _is(step: Any, word: str) -> bool:
+def _is_keyword(step: Any, word: str) -> bool:
     return isinstance(step, str) and step == word

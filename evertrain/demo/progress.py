@@ -1,4 +1,4 @@
-"""Follows one retraining through the documents that it leaves behind, and tells each step once."""
+"""Follows one retraining by the documents that it writes, and reports each step once."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ OUTCOME_NAMES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """One line of progress. `day` is replayed, `model` a model or a feature group, `name` a step of the loop."""
+    """A line of progress. `day`: of the replay. `model`: or a feature group. `name`: a step of the loop."""
 
     day: date
     model: str
@@ -33,44 +33,44 @@ class Step:
 @dataclass(kw_only=True)
 class RetrainingProgress:
     stage: Stage
-    tell: Callable[[Step], None]
+    on_step: Callable[[Step], None]
     day: date
     _shown: set[str] = field(default_factory=set)
 
     def follow(self, decision: RecordedDecision, *, seconds: float) -> Outcome:
-        """Until the retraining has its outcome. Raises WaitedTooLong."""
+        """Waits for the outcome of the retraining. Raises WaitedTooLong."""
 
         def ask() -> Outcome | None:
             outcome = self.stage.outcome_of(decision)
-            self._tell_documents(decision)
+            self._report_documents(decision)
             return outcome
 
-        outcome = wait_until(ask, seconds=seconds, for_what=f"the retraining of {decision.model}")
-        self._tell_once(decision.model, OUTCOME_NAMES[outcome.name], outcome.sentence)
+        outcome = wait_until(ask, seconds=seconds, awaited=f"the retraining of {decision.model}")
+        self._report_once(decision.model, OUTCOME_NAMES[outcome.name], outcome.sentence)
         return outcome
 
-    def _tell_documents(self, decision: RecordedDecision) -> None:
+    def _report_documents(self, decision: RecordedDecision) -> None:
         run = self.stage.run_of(decision)
         for contender in run.contenders:
             score = contender.validation
-            self._tell_once(
+            self._report_once(
                 decision.model,
                 "contender trained",
                 f"on {contender.candidate}: {contender.rows:,} rows, validation {score.metric} {score.value:.4f}, "
                 f"{contender.training_seconds:.1f} s",
             )
         if run.evaluation is not None:
-            self._tell_once(decision.model, "evaluated", _evaluated(run.evaluation))
+            self._report_once(decision.model, "evaluated", _evaluated(run.evaluation))
         if run.version is not None:
             version = run.version
             tables = ", ".join(f"{feed} v{number}" for feed, number in version.table_versions.items())
             text = f"{version.version} ({tables}); gate: {version.gate.sentence}"
-            self._tell_once(decision.model, "registered", text)
+            self._report_once(decision.model, "registered", text)
 
-    def _tell_once(self, model: str, name: str, text: str) -> None:
+    def _report_once(self, model: str, name: str, text: str) -> None:
         if (line := f"{name}: {text}") not in self._shown:
             self._shown.add(line)
-            self.tell(Step(day=self.day, model=model, name=name, text=text))
+            self.on_step(Step(day=self.day, model=model, name=name, text=text))
 
 
 def _evaluated(evaluation: Evaluation) -> str:

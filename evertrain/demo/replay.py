@@ -1,6 +1,6 @@
-"""Replays days against a deployed stage: lands what a day lands, waits until the loop has dealt with it, tells it.
+"""Replays days against a deployed stage: lands a day's objects, waits for the loop, and reports what it did.
 
-Nothing is decided here. The stage's clock is a replayed one, so the present moves with the days.
+Nothing is decided here. The stage has a replay clock, which moves with the days.
 """
 
 from collections.abc import Callable, Sequence
@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from typing import cast
 
 from evertrain.adapters.stage import LandingResult, Stage
-from evertrain.demo.flights import Flights, after
+from evertrain.demo.flights import Flights, reported_at
 from evertrain.demo.progress import RetrainingProgress, Step
 from evertrain.domain.deciding.decisions import Action, Reason, RecordedDecision
 from evertrain.domain.errors import EvertrainError
@@ -24,15 +24,15 @@ LABEL_DELAY = timedelta(days=3)
 """How long the airlines take to report arrivals, in this replay."""
 
 
-class Unexpected(EvertrainError):
-    """The loop judged a file of the replay other than it must."""
+class UnexpectedResult(EvertrainError):
+    """The loop accepted a broken file, or refused a good one."""
 
 
 _BATCH_SECONDS, _RETRAINING_SECONDS = 60.0, 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Put:
+class _LandedObject:
     """An object that was landed."""
 
     feed: Feed
@@ -42,96 +42,98 @@ class _Put:
 
 @dataclass(frozen=True, kw_only=True)
 class Replay:
-    """`cut_off`: days whose first upload ends half-way, as broken connections leave them; the whole one follows."""
+    """`cut_off`: days whose first upload ends half-way, as when a connection breaks; the whole file follows."""
 
     stage: Stage
     flights: Flights
     models: Sequence[ModelSpec]
-    tell: Callable[[Step], None]
+    on_step: Callable[[Step], None]
     cut_off: frozenset[date] = frozenset()
-    _held: dict[str, Reason] = field(default_factory=dict)
+    _last_reasons: dict[str, Reason] = field(default_factory=dict)
 
     def run(self, days: Sequence[date]) -> None:
         for day in days:
-            self.stage.set_replay_clock(after(day))
-            for decision in self._land(day, with_labels=day - LABEL_DELAY >= days[0]):
+            self.stage.set_replay_clock(reported_at(day))
+            for decision in self._land_day(day, with_labels=day - LABEL_DELAY >= days[0]):
                 if decision.decision.action is Action.RETRAIN:
-                    progress = RetrainingProgress(stage=self.stage, tell=self.tell, day=day)
+                    progress = RetrainingProgress(stage=self.stage, on_step=self.on_step, day=day)
                     progress.follow(decision, seconds=_RETRAINING_SECONDS)
 
-    def _land(self, day: date, *, with_labels: bool) -> list[RecordedDecision]:
-        """What lands on a day lands together; returns the decisions that it called for, once they are made."""
+    def _land_day(self, day: date, *, with_labels: bool) -> list[RecordedDecision]:
+        """Lands all objects of a day, and waits for the decisions that they caused."""
         if day in self.cut_off:
             self._land_cut_off(day)
-        features = self._put(self._features, f"{day}.parquet", self.flights.features(day))
+        features = self._land_object(self._features, f"{day}.parquet", self.flights.features(day))
         labels = [
-            self._put(
+            self._land_object(
                 label_feed(spec),
                 f"{day - LABEL_DELAY}.parquet",
                 self.flights.labels(day - LABEL_DELAY, label=spec.label.name),
             )
             for spec in (self.models if with_labels else ())
         ]
-        decisions = self._judged(day, self._accepted(features))
-        for spec, put in zip(self.models, labels, strict=False):
-            batch = self._accepted(put)
-            decisions.append(self._decision(spec, f"labels:{batch.batch_id}", day))
+        decisions = self._report_verdicts(day, self._await_batch(features))
+        for spec, landed in zip(self.models, labels, strict=False):
+            batch = self._await_batch(landed)
+            decisions.append(self._await_decision(spec, f"labels:{batch.batch_id}", day))
         return decisions
 
-    def _judged(self, day: date, batch: Batch) -> list[RecordedDecision]:
-        """Tells what the monitor found in the day's features; returns the decisions that drift called for."""
+    def _report_verdicts(self, day: date, batch: Batch) -> list[RecordedDecision]:
+        """Reports the verdicts on the day's features; returns the decisions that drift caused."""
         decisions = []
         for verdict in self.stage.batches.batch_verdicts(batch.feed, batch.batch_id):
             spec = next(spec for spec in self.models if spec.name == verdict.model)
             if verdict.status is DriftStatus.DRIFTED:
                 names = ", ".join(verdict.drifted_features or verdict.drifted)
-                self.tell(Step(day=day, model=verdict.model, name="drift found", text=f"in {names}"))
-                decisions.append(self._decision(spec, f"drift:{batch.batch_id}", day))
+                self.on_step(Step(day=day, model=verdict.model, name="drift found", text=f"in {names}"))
+                decisions.append(self._await_decision(spec, f"drift:{batch.batch_id}", day))
             else:
                 text = f"{batch.rows:,} rows, {verdict.status.value.replace('_', ' ')}"
-                self.tell(Step(day=day, model=verdict.model, name="batch checked", text=text))
+                self.on_step(Step(day=day, model=verdict.model, name="batch checked", text=text))
         return decisions
 
     def _land_cut_off(self, day: date) -> None:
         body = self.flights.features(day)
-        quarantine = self._landing_result(self._put(self._features, f"{day}-cut-off.parquet", body[: len(body) // 2]))
+        quarantine = self._await_landing_result(
+            self._land_object(self._features, f"{day}-cut-off.parquet", body[: len(body) // 2])
+        )
         if not isinstance(quarantine, Quarantine):
-            raise Unexpected(f"half a file was accepted as batch {quarantine.batch_id}")
-        self.tell(Step(day=day, model=self._features.name, name="quarantined", text=quarantine.faults[0].message))
+            raise UnexpectedResult(f"half a file was accepted as batch {quarantine.batch_id}")
+        self.on_step(Step(day=day, model=self._features.name, name="quarantined", text=quarantine.faults[0].message))
         for spec in self.models:
-            self._decision(spec, f"quarantine:{quarantine.batch_id}", day)
+            self._await_decision(spec, f"quarantine:{quarantine.batch_id}", day)
 
     @property
     def _features(self) -> Feed:
         return own_group_feed(self.models[0])
 
-    def _put(self, feed: Feed, name: str, body: bytes) -> _Put:
+    def _land_object(self, feed: Feed, name: str, body: bytes) -> _LandedObject:
         self.stage.land(feed, name, body)
-        return _Put(feed=feed, name=name, body=body)
+        return _LandedObject(feed=feed, name=name, body=body)
 
-    def _accepted(self, put: _Put) -> Batch:
-        landing_result = self._landing_result(put)
+    def _await_batch(self, landed: _LandedObject) -> Batch:
+        landing_result = self._await_landing_result(landed)
         if isinstance(landing_result, Quarantine):
-            raise Unexpected(f"{put.feed}/{put.name} was quarantined: {landing_result.faults[0].message}")
+            raise UnexpectedResult(f"{landed.feed}/{landed.name} was quarantined: {landing_result.faults[0].message}")
         return landing_result
 
-    def _landing_result(self, put: _Put) -> LandingResult:
+    def _await_landing_result(self, landed: _LandedObject) -> LandingResult:
         found: object = wait_until(
-            lambda: self.stage.landing_result(put.feed, put.body),
+            lambda: self.stage.landing_result(landed.feed, landed.body),
             seconds=_BATCH_SECONDS,
-            for_what=f"the check of {put.feed}/{put.name}",
+            awaited=f"the check of {landed.feed}/{landed.name}",
         )
         return cast("LandingResult", found)  # mypy joins the union to object
 
-    def _decision(self, spec: ModelSpec, cause: str, day: date) -> RecordedDecision:
+    def _await_decision(self, spec: ModelSpec, cause: str, day: date) -> RecordedDecision:
         recorded = wait_until(
             lambda: self.stage.decision_for(Cause(model=spec.name, name=cause)),
             seconds=_BATCH_SECONDS,
-            for_what=f"the decision on {cause[:24]} for {spec.name}",
+            awaited=f"the decision on {cause[:24]} for {spec.name}",
         )
         decision = recorded.decision
-        last_reason, self._held[spec.name] = self._held.get(spec.name), decision.reason
-        # A hold is told when its reason changes, not each day anew.
+        last_reason, self._last_reasons[spec.name] = self._last_reasons.get(spec.name), decision.reason
+        # A hold is reported when its reason changes, not every day.
         if decision.action is not Action.HOLD or decision.reason not in (last_reason, Reason.NOTHING_TO_DO):
-            self.tell(Step(day=day, model=spec.name, name=decision.action.value, text=decision.sentence))
+            self.on_step(Step(day=day, model=spec.name, name=decision.action.value, text=decision.sentence))
         return recorded

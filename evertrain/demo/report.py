@@ -1,4 +1,4 @@
-"""The replay as one self-contained HTML page: what was seen, decided, trained, gained. Pure: values in, text out."""
+"""The replay as one self-contained HTML page: what was seen, decided, trained and gained."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ KEPT, FROZEN, ALARM = "#0b6e4f", "#b4552d", "#b3261e"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MetricPoint:
-    """One span of days, judged once its labels were there: by the champion of the time, and by the first champion."""
+    """A week, scored when its labels were there: the champion of the time, and the first champion."""
 
     start: date
     rows: int
@@ -33,7 +33,7 @@ class MetricPoint:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelStory:
-    """All that the report tells of one model. Sequences are oldest first."""
+    """What the report shows of one model. Sequences are oldest first."""
 
     spec: ModelSpec
     verdicts: Sequence[DriftVerdict]
@@ -63,7 +63,7 @@ def render(
                 "story": story,
                 "plots": [_plot(figure) for figure in _figures(story)],
                 "gain": _gain(story),
-                "decisions": _consecutive_quarantines(story.decisions),
+                "decisions": _group_by_reason(story.decisions),
             }
             for story in stories
         ],
@@ -84,7 +84,7 @@ def _figures(story: ModelStory) -> list[go.Figure]:
 
 
 def metric_figure(story: ModelStory) -> go.Figure:
-    """The metric of the champion that answered, against that of the first champion left alone."""
+    """The metric of the champion of the time, against that of the first champion."""
     days = [point.start for point in story.metric]
     figure = go.Figure()
     for name, colour, values in (
@@ -104,7 +104,7 @@ def metric_figure(story: ModelStory) -> go.Figure:
 
 
 def champions_figure(story: ModelStory) -> go.Figure:
-    """Who answered when: one bar for each champion, from its promotion to the next."""
+    """One bar for each champion, from its promotion to the next."""
     figure = go.Figure()
     ends = [*(champion.since for champion in story.champions[1:]), story.ended_at]
     windows = {version.version: version.candidate.window.name for version in story.versions}
@@ -126,7 +126,7 @@ def champions_figure(story: ModelStory) -> go.Figure:
 
 
 def drift_figure(story: ModelStory) -> go.Figure:
-    """PSI of each feature in each batch, as a share of what its limit allows; drifted cells are framed by colour."""
+    """Which feature drifted in which batch."""
     judged = [verdict for verdict in story.verdicts if verdict.features]
     names = [feature.feature for feature in judged[-1].features]
     cells = {(feature.feature, verdict.event_time_min): feature for verdict in judged for feature in verdict.features}
@@ -184,23 +184,23 @@ def _plot(figure: go.Figure) -> Markup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """Decisions for the same reason that followed each other, told by the last."""
+class DecisionGroup:
+    """Consecutive decisions with the same action and reason."""
 
     first: datetime
     last: RecordedDecision
     count: int
 
 
-def _consecutive_quarantines(decisions: Sequence[RecordedDecision]) -> list[Row]:
-    """A hold is decided with every day's labels: what is news is when its reason changes."""
+def _group_by_reason(decisions: Sequence[RecordedDecision]) -> list[DecisionGroup]:
+    """Every day's labels lead to a hold; the report shows when its reason changes."""
     alike = groupby(decisions, key=lambda entry: (entry.decision.action, entry.decision.reason))
     several = [list(some) for _, some in alike]
-    return [Row(first=some[0].decided_at, last=some[-1], count=len(some)) for some in several]
+    return [DecisionGroup(first=some[0].decided_at, last=some[-1], count=len(some)) for some in several]
 
 
 def _gain(story: ModelStory) -> str:
-    """What retraining was worth over the weeks in which champion and first champion differ."""
+    """What retraining gained, over the weeks in which the champion was not the first one."""
     differing = [point for point in story.metric if point.champion != point.first_champion]
     if not differing:
         return "The first champion is still the champion: there is nothing to compare yet."

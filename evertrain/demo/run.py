@@ -1,4 +1,4 @@
-"""The demo from its first day to its report: replays, shows what was decided and learnt, asks the endpoint once."""
+"""The demo: replays the days, shows what was decided and trained, asks for one prediction, writes the report."""
 
 import json
 import os
@@ -13,11 +13,11 @@ from rich.markup import escape
 from rich.table import Table
 
 from evertrain.adapters.stage import Stage
-from evertrain.demo.flights import Flights, after, load_flights
+from evertrain.demo.flights import Flights, load_flights, reported_at
 from evertrain.demo.progress import Step
 from evertrain.demo.replay import Replay
 from evertrain.demo.report import ModelStory, render
-from evertrain.demo.story import as_json_rows, tell_story
+from evertrain.demo.story import tell_story, to_json_rows
 from evertrain.domain.monitoring.drift import DriftStatus
 from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.terminal import show
@@ -25,7 +25,7 @@ from evertrain.terminal.console import console as terminal
 
 FIRST_DAY = date(2013, 1, 1)
 CUT_OFF_AFTER = 100
-"""On this day of the replay an upload breaks off half-way: what the loop does with it is part of the demo."""
+"""After so many days an upload breaks off half-way: the demo shows what the loop does with it."""
 
 _COLOURS = {
     "batch checked": "dim",
@@ -42,7 +42,7 @@ _COLOURS = {
 
 
 def run_demo(stage: Stage, project: Project, *, days: int, report: Path, as_json: bool) -> None:
-    """Raises the errors of whatever went wrong; what was landed stays landed, and a repeat goes on from there."""
+    """Raises EvertrainError. What was landed stays landed, and a repeat goes on from there."""
     console = Console(stderr=True, highlight=False) if as_json else terminal
     began = monotonic()
     # The classifier first: it has windows that compete.
@@ -56,17 +56,17 @@ def run_demo(stage: Stage, project: Project, *, days: int, report: Path, as_json
         stage=stage,
         flights=flights,
         models=models,
-        tell=lambda step: _print_step(console, step),
+        on_step=lambda step: _print_step(console, step),
         cut_off=frozenset(replayed[CUT_OFF_AFTER : CUT_OFF_AFTER + 1]),
     ).run(replayed)
-    stories = [tell_story(stage, flights, spec, replayed, now=after(replayed[-1])) for spec in models]
+    stories = [tell_story(stage, flights, spec, replayed, now=reported_at(replayed[-1])) for spec in models]
     facts = _facts(stories, replayed, seconds=monotonic() - began)
     report.parent.mkdir(parents=True, exist_ok=True)
     quarantines = stage.batches.quarantines(limit=100)
     report.write_text(
         render(stories, quarantines, title="Evertrain on the flights of 2013", facts=facts), encoding="utf-8"
     )
-    answer, curl = _ask(stage, flights, models[0], replayed[-1])
+    answer, curl = _predict_once(stage, flights, models[0], replayed[-1])
     if as_json:
         print(json.dumps({"facts": facts, "prediction": answer, "curl": curl, "report": str(report)}, indent=2))
         return
@@ -90,13 +90,13 @@ def _facts(stories: Sequence[ModelStory], days: Sequence[date], *, seconds: floa
     }
 
 
-def _ask(stage: Stage, flights: Flights, spec: ModelSpec, day: date) -> tuple[dict[str, object], str]:
-    row = as_json_rows(flights.table[flights.table["day"] == day].head(1), spec)[0]
+def _predict_once(stage: Stage, flights: Flights, spec: ModelSpec, day: date) -> tuple[dict[str, object], str]:
+    row = to_json_rows(flights.table[flights.table["day"] == day].head(1), spec)[0]
     return stage.api.predict(spec.name, row), curl_line(stage.api.url, spec.name, row)
 
 
 def curl_line(url: str, model: str, row: dict[str, object]) -> str:
-    """Repeats a prediction in any shell; in AWS it is signed with the caller's own credentials."""
+    """A shell command that asks for the same prediction; on AWS it is signed with the caller's credentials."""
     sign = (
         []
         if os.environ.get("AWS_ENDPOINT_URL")
@@ -108,7 +108,7 @@ def curl_line(url: str, model: str, row: dict[str, object]) -> str:
         ]
     )
     words = ["curl", "-s", *sign, "-d", json.dumps(row), f"{url}/models/{model}/predict"]
-    # The credentials stay variables: the shell of whoever runs the line fills them in.
+    # Credentials stay variables, for the shell to expand.
     return " ".join(f'"{word}"' if word.startswith("$") else shlex.quote(word) for word in words)
 
 
@@ -128,7 +128,7 @@ def _print_end(
     ):
         table.add_column(column)
     for story in stories:
-        table.add_row(*_summary(story))
+        table.add_row(*_summary_row(story))
     console.print(table)
     for story in stories:
         console.print(f"\n[bold]{story.spec.name}[/]: {story.spec.title}")
@@ -140,7 +140,7 @@ def _print_end(
     console.print("The embedded cloud stays up; `make down` stops it, `evertrain status` looks at it.")
 
 
-def _summary(story: ModelStory) -> list[str]:
+def _summary_row(story: ModelStory) -> list[str]:
     drifted = [verdict for verdict in story.verdicts if verdict.status is DriftStatus.DRIFTED]
     features = {name for verdict in drifted for name in verdict.drifted_features}
     actions = [entry.decision.action.value for entry in story.decisions]

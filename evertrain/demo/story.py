@@ -1,4 +1,4 @@
-"""Gathers what the loop did, for the report: reads the stage, and judges champions on labels that came later."""
+"""Gathers what the report shows: reads the stage, and scores champions on labels that came later."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -39,10 +39,10 @@ def tell_story(stage: Stage, flights: Flights, spec: ModelSpec, days: Sequence[d
 def _metric_by_week(
     stage: Stage, flights: Flights, spec: ModelSpec, champions: Sequence[Champion], days: Sequence[date]
 ) -> list[MetricPoint]:
-    """From the first whole week with a champion on: the champion of each week's beginning against the first one."""
+    """For each whole week since the first champion: the champion at its beginning, against the first one."""
     if not champions:
         return []
-    models = {champion.version: _load(stage, champion) for champion in champions}
+    models = {champion.version: _load_model(stage, champion) for champion in champions}
     first = champions[0]
     points = []
     start = first.since.date() + timedelta(days=1)
@@ -65,7 +65,7 @@ def _metric_by_week(
     return points
 
 
-def _load(stage: Stage, champion: Champion) -> FlatModel:
+def _load_model(stage: Stage, champion: Champion) -> FlatModel:
     return FlatModel.from_bytes(stage.artifacts.get(champion.artifact_uri, expected_sha256=champion.artifact_sha256))
 
 
@@ -76,11 +76,11 @@ def _sample(flights: Flights, spec: ModelSpec, begin: date, end: date) -> pd.Dat
 
 
 def _score(model: FlatModel, rows: pd.DataFrame, spec: ModelSpec) -> float:
-    predictions = model.predict(as_json_rows(rows, spec))
+    predictions = model.predict(to_json_rows(rows, spec))
     return metric_value(spec.metric, rows[spec.label.name].to_numpy(dtype=float), np.asarray(predictions))
 
 
-def as_json_rows(rows: pd.DataFrame, spec: ModelSpec) -> list[dict[str, object]]:
+def to_json_rows(rows: pd.DataFrame, spec: ModelSpec) -> list[dict[str, object]]:
     """Rows as a caller of the endpoint sends them: None for what is missing, booleans as booleans."""
     plain = rows[list(spec.feature_names)].astype(object)
     missing = plain.isna()

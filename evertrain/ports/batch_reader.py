@@ -18,7 +18,7 @@ class BatchRejected(EvertrainError):
         self.faults = tuple(faults)
 
 
-class Rows(Protocol):
+class BatchRows(Protocol):
     """The valid, normalised rows of a batch, which need not fit in memory."""
 
     @property
@@ -52,7 +52,7 @@ class Rows(Protocol):
 class BatchReader(Protocol):
     def read(
         self, body: BinaryIO, *, name: str, feed: Feed, now: datetime, known_at: datetime | None = None
-    ) -> AbstractContextManager[Rows]:
+    ) -> AbstractContextManager[BatchRows]:
         """The rows, valid until the context ends. `known_at`: when they count as ingested, by default `now`. No event
         may be later than `now`. Raises BatchRejected."""
 
@@ -68,7 +68,7 @@ class BatchReader(Protocol):
         now: datetime,
         known_at: datetime | None = None,
         groups: RowGroupRange,
-    ) -> AbstractContextManager[Rows]:
+    ) -> AbstractContextManager[BatchRows]:
         """As `read`, of a part, with `keys`. What only the whole shows is not looked at. Raises BatchRejected."""
 
     def whole_file_faults(self, feed: Feed, *, count: int, missing: Mapping[str, int], keys: Any) -> Sequence[Fault]:

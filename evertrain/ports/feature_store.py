@@ -76,9 +76,9 @@ class MaintenanceResult:
 
 
 class TableMaintenance(Protocol):
-    def maintain(self, feed: Feed, *, needed: Sequence[int], now: datetime) -> MaintenanceResult | None:
+    def maintain(self, feed: Feed, *, retained_versions: Sequence[int], now: datetime) -> MaintenanceResult | None:
         """Compacts small files, sorts those of months that are over by time, and removes files that no recent version
-        and none of `needed` refers to. Every such version keeps its rows. None where there is no table."""
+        and none of `retained_versions` refers to. Every such version keeps its rows. None where there is no table."""
 
 
 class TableFiles(Protocol):

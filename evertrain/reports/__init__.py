@@ -1,1 +1,1 @@
-"""Reports for people: values in, a self-contained HTML page out. No script, no network, fit for a function."""
+"""Reports for people: values in, a self-contained HTML page out. No script and no network."""

@@ -1,10 +1,10 @@
-"""The drift of a batch, or of a file against another, as a page: what drifted first, each with its distributions."""
+"""The drift of a batch, or between two files, as a page: drifted features first, each with its distributions."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from evertrain.domain.monitoring.drift import Findings
-from evertrain.reports.templates import rendered
+from evertrain.reports.templates import render_template
 from evertrain.statistics.histogram import Bar, histogram_bars
 from evertrain.statistics.reference import Reference
 from evertrain.statistics.sketch import Sketch
@@ -14,7 +14,7 @@ WIDTH, HEIGHT, GAP = 640, 150, 1.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftPage:
-    """`before`, `after`: what the two sides are called. `left_out`: columns that could not be compared."""
+    """`before`, `after`: names of the two sides. `left_out`: columns that could not be compared."""
 
     title: str
     before: str
@@ -26,7 +26,7 @@ class DriftPage:
 
     def render(self) -> str:
         baselines = {feature.name: feature.baseline for feature in self.reference.features}
-        return rendered(
+        return render_template(
             "drift_page.html.jinja",
             page=self,
             width=WIDTH,
@@ -34,7 +34,7 @@ class DriftPage:
             entries=[
                 {
                     "drift": feature,
-                    "bars": _placed(
+                    "bars": _draw_bars(
                         histogram_bars(baselines[feature.feature], self.sketch.features[feature.feature])
                     ),
                 }
@@ -44,8 +44,8 @@ class DriftPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PlacedBar:
-    """A bar in the picture's units; y grows downwards."""
+class DrawnBar:
+    """A bar in the plot's units; y grows downwards."""
 
     bar: Bar
     x: float
@@ -54,11 +54,11 @@ class PlacedBar:
     after_y: float
 
 
-def _placed(bars: Sequence[Bar]) -> list[PlacedBar]:
+def _draw_bars(bars: Sequence[Bar]) -> list[DrawnBar]:
     tallest = max((max(bar.before, bar.after) for bar in bars), default=0.0) or 1.0
     step = WIDTH / max(1, len(bars))
     return [
-        PlacedBar(
+        DrawnBar(
             bar=bar,
             x=index * step + GAP / 2,
             width=step - GAP,

@@ -1,4 +1,4 @@
-"""One retraining as a page: what competed, on which rows, what the gate said, and where it all came from."""
+"""One retraining as a page: which candidates competed, on which rows, what the gate said, and from which data."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,15 +9,15 @@ from evertrain.domain.release.registry import ModelVersion
 from evertrain.domain.training.evaluation import Contender, Evaluation, Score, Trial
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.domain.training.windows import Interval
-from evertrain.reports.templates import rendered
+from evertrain.reports.templates import render_template
 
-WIDTH, ROW, LABELS, VALUES = 960, 26, 330, 190
-"""Pixels: of a chart, the height of a row in it, the columns left and right of what is drawn."""
+WIDTH, ROW_HEIGHT, LABELS_WIDTH, VALUES_WIDTH = 960, 26, 330, 190
+"""Pixels: a chart's width, the height of its rows, and the columns left and right of the drawing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Competitor:
-    """A candidate at the furthest it came. `mark`: chosen, lost, or out before the last round."""
+    """A candidate in the last round that it reached. `mark`: `chosen`, `lost`, or `out` before the last round."""
 
     name: str
     mark: str
@@ -28,7 +28,7 @@ class Competitor:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetrainingPage:
-    """`early`: trials of the rounds before the last one. `decision`: None where the log no longer has it."""
+    """`early`: trials of the rounds before the last. `decision`: None where the log no longer has it."""
 
     version: ModelVersion
     plan: TrainingPlan
@@ -65,20 +65,20 @@ class RetrainingPage:
         return tuple(found)
 
     def render(self) -> str:
-        return rendered(
+        return render_template(
             "retraining_page.html.jinja",
             page=self,
-            validation=_scores_drawn([(each.name, each.score, each.mark) for each in self.competitors]),
-            gate=_scores_drawn(list(_gated(self.evaluation))),
-            difference=_difference_drawn(self.evaluation, margin=self.plan.spec.gate.margin),
-            rows=_intervals_drawn(self.plan),
+            validation=_draw_scores([(each.name, each.score, each.mark) for each in self.competitors]),
+            gate=_draw_scores(list(_gate_scores(self.evaluation))),
+            difference=_draw_difference(self.evaluation, margin=self.plan.spec.gate.margin),
+            rows=_draw_intervals(self.plan),
             width=WIDTH,
-            labels=LABELS,
-            values=VALUES,
+            labels=LABELS_WIDTH,
+            values=VALUES_WIDTH,
         )
 
 
-# --- what is drawn: positions in pixels, y grows downwards ---------------------------------------------
+# --- drawings: positions in pixels, y grows downwards ------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,7 +107,7 @@ class DrawnScores:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DrawnDifference:
-    """`zero`: no difference. `worst`: what the gate's margin allows; beyond it lies what it refuses."""
+    """`zero`: where there is no difference. `worst`: the largest loss that the gate's margin allows."""
 
     low: float
     value: float
@@ -134,20 +134,20 @@ class DrawnIntervals:
     height: float
 
 
-def _gated(evaluation: Evaluation) -> Iterator[tuple[str, Score | None, str]]:
+def _gate_scores(evaluation: Evaluation) -> Iterator[tuple[str, Score | None, str]]:
     if evaluation.champion_score is not None:
         yield f"champion {evaluation.champion_version}", evaluation.champion_score, "lost"
     yield "contender", evaluation.contender_score, "chosen"
 
 
-def _scores_drawn(scores: Sequence[tuple[str, Score | None, str]]) -> DrawnScores:
+def _draw_scores(scores: Sequence[tuple[str, Score | None, str]]) -> DrawnScores:
     there = [(name, score, mark) for name, score, mark in scores if score is not None]
     axis = _Axis.around([end for _, score, _ in there for end in (score.low, score.high)])
     drawn = [
         DrawnScore(
             name=name,
             mark=mark,
-            y=ROW * (place + 0.5),
+            y=ROW_HEIGHT * (place + 0.5),
             low=axis.x(score.low),
             value=axis.x(score.value),
             high=axis.x(score.high),
@@ -155,10 +155,10 @@ def _scores_drawn(scores: Sequence[tuple[str, Score | None, str]]) -> DrawnScore
         )
         for place, (name, score, mark) in enumerate(there)
     ]
-    return DrawnScores(scores=drawn, ticks=axis.ticks(), height=ROW * len(drawn))
+    return DrawnScores(scores=drawn, ticks=axis.ticks(), height=ROW_HEIGHT * len(drawn))
 
 
-def _difference_drawn(evaluation: Evaluation, *, margin: float) -> DrawnDifference | None:
+def _draw_difference(evaluation: Evaluation, *, margin: float) -> DrawnDifference | None:
     value, low, high = evaluation.difference, evaluation.difference_low, evaluation.difference_high
     if value is None or low is None or high is None:
         return None
@@ -174,7 +174,7 @@ def _difference_drawn(evaluation: Evaluation, *, margin: float) -> DrawnDifferen
     )
 
 
-def _intervals_drawn(plan: TrainingPlan) -> DrawnIntervals:
+def _draw_intervals(plan: TrainingPlan) -> DrawnIntervals:
     windows = {each.window.name: each.window.rows for each in plan.candidates}
     named = [
         *((f"train: {name}", "train", rows) for name, rows in windows.items()),
@@ -182,16 +182,16 @@ def _intervals_drawn(plan: TrainingPlan) -> DrawnIntervals:
         ("gate: champion against contender", "gate", plan.gate),
     ]
     first = min(rows.start for _, _, rows in named)
-    scale = (WIDTH - LABELS - VALUES) / (plan.watermark - first).total_seconds()
+    scale = (WIDTH - LABELS_WIDTH - VALUES_WIDTH) / (plan.watermark - first).total_seconds()
 
     def x(moment: datetime) -> float:
-        return LABELS + scale * (moment - first).total_seconds()
+        return LABELS_WIDTH + scale * (moment - first).total_seconds()
 
     drawn = [
         DrawnInterval(
             name=name,
             mark=mark,
-            y=ROW * place,
+            y=ROW_HEIGHT * place,
             x=x(rows.start),
             width=x(rows.end) - x(rows.start),
             text=f"{_day(rows.start)} to {_day(rows.end)}, {_days(rows)}",
@@ -199,7 +199,7 @@ def _intervals_drawn(plan: TrainingPlan) -> DrawnIntervals:
         for place, (name, mark, rows) in enumerate(named)
     ]
     ticks = [Tick(x=x(moment), text=_day(moment)) for moment in (first, plan.watermark)]
-    return DrawnIntervals(intervals=drawn, ticks=ticks, height=ROW * len(drawn))
+    return DrawnIntervals(intervals=drawn, ticks=ticks, height=ROW_HEIGHT * len(drawn))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -214,10 +214,10 @@ class _Axis:
         return cls(low=low - room, high=high + room)
 
     def x(self, value: float) -> float:
-        return LABELS + (WIDTH - LABELS - VALUES) * (value - self.low) / (self.high - self.low)
+        return LABELS_WIDTH + (WIDTH - LABELS_WIDTH - VALUES_WIDTH) * (value - self.low) / (self.high - self.low)
 
     def ticks(self, *, signed: bool = False, count: int = 5) -> list[Tick]:
-        """At round values: multiples of 1, 2 or 5 times a power of ten."""
+        """At multiples of 1, 2 or 5 times a power of ten."""
         step = _round_step((self.high - self.low) / count)
         first = -(-self.low // step)
         values = [step * (first + each) for each in range(int((self.high - first * step) // step) + 1)]

@@ -5,7 +5,7 @@ from importlib.resources import files
 import jinja2
 
 
-def rendered(name: str, **values: object) -> str:
+def render_template(name: str, **values: object) -> str:
     environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(lambda each: files(__package__).joinpath(each).read_text(encoding="utf-8")),
         autoescape=True,

@@ -1,6 +1,6 @@
-"""The document of a flat artifact: read within bounds, and valid in structure, before a model is made of it.
+"""The document of a flat artifact: its size and its structure are checked before a model is made of it.
 
-An artifact may come from anybody who may write the bucket. Nothing in it may run for ever, fill the memory or fail
+An artifact may come from anybody who can write to the bucket. It must not run for ever, fill the memory, or fail
 while a row is predicted.
 """
 
@@ -149,6 +149,6 @@ def _require_numbers(values: Iterable[Any], name: str) -> None:
     )
 
 
-def _require(holds: bool, message: str) -> None:  # what holds is the point
+def _require(holds: bool, message: str) -> None:
     if not holds:
         raise ValueError(message)

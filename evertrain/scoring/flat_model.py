@@ -16,19 +16,19 @@ from evertrain.domain.project.metric import Task
 from evertrain.scoring.flat_document import LEAF, read_document
 from evertrain.scoring.rows import Feature, Row
 
-_UNREADABLE = (zlib.error, ValueError, KeyError, TypeError, OverflowError, RecursionError)
+_READ_ERRORS = (zlib.error, ValueError, KeyError, TypeError, OverflowError, RecursionError)
 
 Encoder = Callable[[object], float]
 Vector = list[float]
 
 
 class InvalidArtifact(EvertrainError):
-    """The bytes are no artifact of a format that this code reads."""
+    """The bytes are not an artifact in a format that this code reads."""
 
 
 @dataclass(frozen=True)
 class FlatModel:
-    """A model as it is served. `encoders` make the vector, `total` sums it up, `link` makes a prediction of it."""
+    """A model as it is served. `encoders` make a vector of a row, `total` sums it, `link` makes it a prediction."""
 
     model: str
     task: Task
@@ -50,7 +50,7 @@ class FlatModel:
                 total=_TOTALS[document["total"]["kind"]](document["total"]),
                 link=_LINKS[document["link"]],
             )
-        except _UNREADABLE as error:
+        except _READ_ERRORS as error:
             raise InvalidArtifact(
                 f"the artifact cannot be read: {type(error).__name__}: {str(error)[:200]}"
             ) from error
@@ -87,13 +87,13 @@ _EXAMPLES: Mapping[FeatureKind, float | str | bool] = {
 }
 
 
-# --- encoders: a value of a row to a number; NaN is missing -----------------------------------------
+# --- encoders: from a row's value to a number; NaN is missing ----------------------------------------
 
 
 def _encoder(entry: Mapping[str, object]) -> Encoder:
     match entry:
         case {"kind": "number"}:
-            return _number(entry)
+            return _number_encoder(entry)
         case {"kind": "code", "levels": list(levels)}:
             codes = {level: float(code) for code, level in enumerate(levels) if level is not None}
             return lambda value: codes.get(value, math.nan)
@@ -102,7 +102,7 @@ def _encoder(entry: Mapping[str, object]) -> Encoder:
     raise ValueError(f"encoder {entry.get('kind')!r}")
 
 
-def _number(entry: Mapping[str, object]) -> Encoder:
+def _number_encoder(entry: Mapping[str, object]) -> Encoder:
     fill, shift, scale = (entry.get(name) for name in ("fill", "shift", "scale"))
     filled = math.nan if fill is None else float(fill)  # type: ignore[arg-type]
     if shift is None and scale is None:
@@ -111,7 +111,7 @@ def _number(entry: Mapping[str, object]) -> Encoder:
     return lambda value: ((filled if value is None else float(value)) - minus) / by  # type: ignore[arg-type]
 
 
-# --- totals: the vector to one number -------------------------------------------------------------
+# --- totals: from the vector to one number --------------------------------------------------------
 
 
 def _weighted_sum(document: Mapping[str, object]) -> Callable[[Vector], float]:
@@ -161,7 +161,7 @@ def _sum_of_trees(document: Mapping[str, object]) -> Callable[[Vector], float]:
 _TOTALS = {"trees": _sum_of_trees, "linear": _weighted_sum}
 
 
-# --- links: the total to a prediction -------------------------------------------------------------
+# --- links: from the total to a prediction --------------------------------------------------------
 
 
 def _logistic(total: float) -> float:

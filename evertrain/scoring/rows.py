@@ -1,4 +1,4 @@
-"""Rows of a prediction request against the model's schema: what does not fit is named, nothing is guessed."""
+"""Validates the rows of a prediction request: what does not fit the model's schema is named, nothing is guessed."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from evertrain.domain.project.feature_group import FeatureKind
 
 Row = Mapping[str, object]
 
-_WANTED = {
+_EXPECTED = {
     FeatureKind.NUMERIC: "a number",
     FeatureKind.CATEGORICAL: "text",
     FeatureKind.BOOLEAN: "true or false",
@@ -25,10 +25,7 @@ class InvalidRow(EvertrainError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Feature:
-    """A feature as the artifact knows it: `nullable` means that it may be null, which the model takes as missing.
-
-    `example`: a value that a row may have.
-    """
+    """A feature of an artifact. `nullable`: it may be null, which means missing. `example`: a valid value."""
 
     name: str
     kind: FeatureKind
@@ -37,7 +34,7 @@ class Feature:
 
 
 def read_time(value: object, *, utc_offset: timedelta = timedelta()) -> datetime | None:
-    """Of ISO 8601 text, in UTC; a time without a zone was read from a clock so far ahead. None for anything else.
+    """The time of ISO 8601 text, in UTC; without a zone, it is `utc_offset` ahead. None for anything else.
 
     >>> read_time("2013-04-01T02:00"), read_time("2013-04-01T02:00", utc_offset=timedelta(hours=2)).hour
     (datetime.datetime(2013, 4, 1, 2, 0, tzinfo=datetime.timezone.utc), 0)
@@ -50,7 +47,7 @@ def read_time(value: object, *, utc_offset: timedelta = timedelta()) -> datetime
 
 
 def has_zone(time: str) -> bool:
-    """Of ISO 8601 text."""
+    """Whether ISO 8601 text names its zone."""
     return datetime.fromisoformat(time).tzinfo is not None
 
 
@@ -63,10 +60,9 @@ def is_number(value: object) -> TypeGuard[float]:
 
 
 def validate_rows(rows: object, features: Sequence[Feature], *, asked_at: datetime | None = None) -> Sequence[Row]:
-    """The rows as a model takes them, when each has exactly these features with values of their kinds.
+    """The rows as a model takes them: each must have exactly these features, with values of their kinds.
 
-    `asked_at`: of a time the model gets how many days before this it was. None where rows hold such ages already.
-    Raises InvalidRow.
+    `asked_at`: a time becomes its age in days at this moment. None: the rows hold ages already. Raises InvalidRow.
     """
     if not isinstance(rows, list):
         raise InvalidRow(f"rows: a list of objects, not {_describe(rows)}")
@@ -74,7 +70,9 @@ def validate_rows(rows: object, features: Sequence[Feature], *, asked_at: dateti
         raise InvalidRow("rows: the list is empty; at least one row is needed")
     names = {feature.name for feature in features}
     for index, row in enumerate(rows):
-        _validate_row(row, features, names, aged=asked_at is None, where=f"row {index}: " if len(rows) > 1 else "")
+        _validate_row(
+            row, features, names, times_are_ages=asked_at is None, where=f"row {index}: " if len(rows) > 1 else ""
+        )
     times = [feature.name for feature in features if feature.kind is FeatureKind.TIMESTAMP]
     if asked_at is None or not times:
         return rows
@@ -86,29 +84,33 @@ def _age(value: object, asked_at: datetime) -> float | None:
     return None if time is None else (asked_at - time) / timedelta(days=1)
 
 
-def _validate_row(row: object, features: Sequence[Feature], names: set[str], *, aged: bool, where: str) -> None:
+def _validate_row(
+    row: object, features: Sequence[Feature], names: set[str], *, times_are_ages: bool, where: str
+) -> None:
     if not isinstance(row, dict):
         raise InvalidRow(f"{where}an object of features, not {_describe(row)}")
     for feature in features:
         if feature.name not in row:
-            raise InvalidRow(f"{where}{feature.name}: missing; it must be {_WANTED[feature.kind]}{_or_null(feature)}")
+            raise InvalidRow(
+                f"{where}{feature.name}: missing; it must be {_EXPECTED[feature.kind]}{_or_null(feature)}"
+            )
         value = row[feature.name]
-        if not _fits(value, feature, aged=aged):
-            wanted = _WANTED[feature.kind] + _or_null(feature)
-            raise InvalidRow(f"{where}{feature.name}: must be {wanted}, not {_describe(value)}")
+        if not _is_valid(value, feature, times_are_ages=times_are_ages):
+            expected = _EXPECTED[feature.kind] + _or_null(feature)
+            raise InvalidRow(f"{where}{feature.name}: must be {expected}, not {_describe(value)}")
     for name in row:
         if name not in names:
             raise InvalidRow(f"{where}{shorten(name)}: this model has no such feature; it has {list_names(names)}")
 
 
-def _fits(value: object, feature: Feature, *, aged: bool) -> bool:
+def _is_valid(value: object, feature: Feature, *, times_are_ages: bool) -> bool:
     if value is None:
         return feature.nullable
     if feature.kind is FeatureKind.CATEGORICAL:
         return isinstance(value, str)
     if feature.kind is FeatureKind.BOOLEAN:
         return isinstance(value, bool)
-    if feature.kind is FeatureKind.TIMESTAMP and not aged:
+    if feature.kind is FeatureKind.TIMESTAMP and not times_are_ages:
         return read_time(value) is not None
     return is_number(value)
 

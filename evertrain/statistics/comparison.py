@@ -1,4 +1,4 @@
-"""How good is a model, and how much better than another? With intervals that know that rows of a day belong together.
+"""How good is a model, and how much better than another? With intervals that allow for dependence within a day.
 
 Block bootstrap: whole days are drawn with replacement, the same for both models (Künsch, Ann. Statist. 17, 1989).
 """
@@ -16,11 +16,11 @@ from evertrain.statistics.metrics import Array, metric_value, weighted_metric
 RESAMPLES = 1000
 
 Blocks = npt.NDArray[np.int64]
-"""Shape (rows,): which rows are drawn together; any integers."""
+"""Shape (rows,): rows with the same integer are drawn together."""
 
 
 class UndefinedMetric(EvertrainError):
-    """The rows do not define the metric, such as a ROC curve of one class."""
+    """The metric is not defined on these rows, such as ROC AUC on rows of one class."""
 
 
 def score(
@@ -34,9 +34,11 @@ def score(
     resamples: int = RESAMPLES,
 ) -> Score:
     """The metric with its percentile interval. Raises UndefinedMetric."""
-    value = _defined(metric, truth, prediction)
+    value = _require_defined(metric, truth, prediction)
     of_weights = weighted_metric(metric, truth, prediction)
-    low, high = _interval([of_weights(w) for w in _weights(blocks, rng, resamples)], value, confidence)
+    low, high = _percentile_interval(
+        [of_weights(w) for w in _bootstrap_weights(blocks, rng, resamples)], value, confidence
+    )
     return Score(metric=metric, value=value, low=low, high=high, rows=len(truth))
 
 
@@ -52,10 +54,10 @@ def compare(
     resamples: int = RESAMPLES,
 ) -> tuple[float, float, float]:
     """Contender minus champion in units of the metric, and the interval's two ends. Raises UndefinedMetric."""
-    difference = _defined(metric, truth, contender) - _defined(metric, truth, champion)
+    difference = _require_defined(metric, truth, contender) - _require_defined(metric, truth, champion)
     of_contender, of_champion = weighted_metric(metric, truth, contender), weighted_metric(metric, truth, champion)
-    resampled = [of_contender(w) - of_champion(w) for w in _weights(blocks, rng, resamples)]
-    return difference, *_interval(resampled, difference, confidence)
+    resampled = [of_contender(w) - of_champion(w) for w in _bootstrap_weights(blocks, rng, resamples)]
+    return difference, *_percentile_interval(resampled, difference, confidence)
 
 
 def slice_scores(
@@ -67,7 +69,7 @@ def slice_scores(
     column: str,
     levels: npt.NDArray[np.object_],
 ) -> Iterator[SliceComparison]:
-    """Both models on the rows of each level; levels whose rows do not define the metric are passed over."""
+    """Both models on the rows of each level; levels on which the metric is not defined are skipped."""
     for level in sorted(set(levels.tolist())):
         rows = levels == level
         values = [metric_value(metric, truth[rows], prediction[rows]) for prediction in (champion, contender)]
@@ -77,15 +79,15 @@ def slice_scores(
             )
 
 
-def _defined(metric: Metric, truth: Array, prediction: Array) -> float:
+def _require_defined(metric: Metric, truth: Array, prediction: Array) -> float:
     value = metric_value(metric, truth, prediction) if len(truth) else float("nan")
     if not np.isfinite(value):
         raise UndefinedMetric(f"{metric} is not defined on these {len(truth)} rows: all have the same truth")
     return value
 
 
-def _weights(blocks: Blocks, rng: np.random.Generator, resamples: int) -> Iterator[Array]:
-    """How often each row is drawn, shape (rows,), for each resample."""
+def _bootstrap_weights(blocks: Blocks, rng: np.random.Generator, resamples: int) -> Iterator[Array]:
+    """For each resample, how often each row is drawn: shape (rows,)."""
     _, block_of_row = np.unique(blocks, return_inverse=True)
     count = int(block_of_row.max()) + 1
     for _ in range(resamples):
@@ -93,8 +95,8 @@ def _weights(blocks: Blocks, rng: np.random.Generator, resamples: int) -> Iterat
         yield drawn[block_of_row].astype(np.float64)
 
 
-def _interval(resampled: list[float], value: float, confidence: float) -> tuple[float, float]:
-    """Resamples of one class only say nothing and are left out; with none left the value is all that is known."""
+def _percentile_interval(resampled: list[float], value: float, confidence: float) -> tuple[float, float]:
+    """Of the resamples on which the metric is defined; the value itself where it is on none."""
     values = np.asarray(resampled)
     values = values[np.isfinite(values)]
     if not len(values):

@@ -1,7 +1,7 @@
 """How far may a day lie from the training window, when days differ anyway? Limits from the window's own days.
 
-Shewhart's three standard deviations are for one series. Of twenty features each beyond its own, some is nearly every
-day; so the limit is set for the farthest of a family: the largest of many has Gumbel's distribution (Coles, An
+Shewhart's three standard deviations are for one series. Among twenty features, one exceeds such a limit nearly every
+day. So the limit is set for the largest deviation of the family, whose distribution is close to Gumbel's (Coles, An
 Introduction to Statistical Modeling of Extreme Values, 2001, chapter 3), fitted by its moments.
 """
 
@@ -24,26 +24,25 @@ Blocks = npt.NDArray[np.int64]
 
 MIN_BLOCKS = 5
 MIN_BLOCK_ROWS = 100
-"""A smaller day says little about how far days lie apart."""
+"""A smaller day says little about how far apart days lie."""
 
 MIN_SIGMAS = 3.0
 JUMP_SIGMAS = 3.0
 
 MIN_MISSING_INCREASE = 0.1
-"""Share of a day's rows more than usual that have no value, before it is unlike any training day: an hour's outage of
-a source is no drift, and days without any would allow for none."""
+"""Least increase of a day's missing share that counts as drift. An hour's outage of a source is none, and training
+days without any missing value would allow for nothing."""
 
 _EULER = 0.5772156649
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ControlLimits:
-    """How far single days of the training window lie from the window as a whole, as control limits.
+    """How far a day may lie from the training window, by each distance.
 
-    Rows of one day share their weather and their schedule, so a day always differs from a month by more than chance
-    among independent rows allows. `wasserstein` is in standard deviations, None for what has no order.
-    `jump`: how far one day lies from the day before, in the same unit. `mode_share`: no limit, but the largest
-    share that one value had on any day.
+    Rows of one day share their weather and their schedule, so a day differs from a month by more than independent
+    rows would. `wasserstein`: in standard deviations, None for categories. `jump`: how far a day may lie from the
+    day before, in the same unit. `mode_share`: not a limit, but the largest share of one value on any day.
     """
 
     psi: float
@@ -55,7 +54,7 @@ class ControlLimits:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class BlockDistances:
-    """How one feature's single days lie from all rows, and from each other. Shapes (days,), or (days - 1,)."""
+    """One feature's days against all rows, shape (days,), and against the day before, `jumps`, shape (days - 1,)."""
 
     psi: Array
     wasserstein: Array
@@ -64,12 +63,12 @@ class BlockDistances:
     mode_shares: Array
 
     @classmethod
-    def of(cls, baseline: Baseline, days: Sequence[FeatureSketch]) -> Self:
+    def from_sketches(cls, baseline: Baseline, days: Sequence[FeatureSketch]) -> Self:
         distances = [distances_between(baseline, day) for day in days]
         return cls(
             psi=np.array([each.psi for each in distances]),
             wasserstein=_or_nan([each.wasserstein_normalised for each in distances]),
-            jumps=_or_nan([_jump(baseline, one, other) for one, other in pairwise(days)]),
+            jumps=_or_nan([_jump_distance(baseline, one, other) for one, other in pairwise(days)]),
             missing_shares=np.array([each.missing_share for each in distances]),
             mode_shares=np.array([baseline.mode_share(day) for day in days]),
         )
@@ -80,7 +79,7 @@ class BlockDistances:
 
     @property
     def decisive_distances(self) -> Array:
-        """What decides on drift: where values lie, or, where they have no order, how they are spread over levels."""
+        """The distance that decides on drift: Wasserstein for numbers, PSI for categories."""
         return self.wasserstein if self.has_order else self.psi
 
     def limits(self, *, sigmas: float) -> ControlLimits | None:
@@ -97,17 +96,17 @@ class BlockDistances:
         )
 
 
-def each_block(blocks: Blocks) -> Iterator[npt.NDArray[np.bool_]]:
-    """In order of time."""
+def block_masks(blocks: Blocks) -> Iterator[npt.NDArray[np.bool_]]:
+    """For each block with enough rows, in order of time, which rows are in it: shape (rows,)."""
     for block, rows in zip(*np.unique(blocks, return_counts=True), strict=True):
         if rows >= MIN_BLOCK_ROWS:
             yield blocks == block
 
 
 def family_sigmas(series: Sequence[Array], *, false_alarm_rate: float) -> float:
-    """Standard deviations beyond its mean that the farthest of these series goes on this share of new days.
+    """The number of standard deviations that some series of the family exceeds on this share of new days.
 
-    Each: shape (days,), the same days for all; NaN where there is none.
+    Each series: shape (days,), the same days for all; NaN where there is no value.
 
     >>> days = np.random.default_rng(0).normal(size=(20, 50))
     >>> 3.0 < family_sigmas(list(days), false_alarm_rate=0.05) < family_sigmas(list(days), false_alarm_rate=0.01) < 5
@@ -117,33 +116,33 @@ def family_sigmas(series: Sequence[Array], *, false_alarm_rate: float) -> float:
     if not scores:
         return MIN_SIGMAS
     stacked = np.stack(scores)
-    farthest = stacked[:, np.isfinite(stacked).any(axis=0)]
-    maxima = np.nanmax(farthest, axis=0)
+    usable = stacked[:, np.isfinite(stacked).any(axis=0)]
+    maxima = np.nanmax(usable, axis=0)
     quantile = -math.log(-math.log1p(-false_alarm_rate))
-    wanted = float(maxima.mean() + (quantile - _EULER) * math.sqrt(6) / math.pi * maxima.std(ddof=1))
-    # The days have a part in the mean and deviation that they are measured by; a new day has none.
+    limit = float(maxima.mean() + (quantile - _EULER) * math.sqrt(6) / math.pi * maxima.std(ddof=1))
+    # Mean and deviation were estimated from these very days; a new day deviates more.
     days = len(maxima)
-    return max(MIN_SIGMAS, wanted) * math.sqrt((days + 1) / (days - 1))
+    return max(MIN_SIGMAS, limit) * math.sqrt((days + 1) / (days - 1))
 
 
 def control_limit(values: Array, *, sigmas: float) -> float | None:
-    """Mean plus so many standard deviations; None where fewer than two values are there."""
-    there = values[np.isfinite(values)]
-    return float(there.mean() + sigmas * there.std(ddof=1)) if len(there) > 1 else None
+    """Mean plus so many standard deviations; None for fewer than two finite values."""
+    finite = values[np.isfinite(values)]
+    return float(finite.mean() + sigmas * finite.std(ddof=1)) if len(finite) > 1 else None
 
 
 def _standardised(values: Array) -> Array | None:
-    there = values[np.isfinite(values)]
-    if len(there) < 2 or not there.std():
+    finite = values[np.isfinite(values)]
+    if len(finite) < 2 or not finite.std():
         return None
-    return np.asarray((values - there.mean()) / there.std(ddof=1))
+    return np.asarray((values - finite.mean()) / finite.std(ddof=1))
 
 
 def _or_nan(values: Sequence[float | None]) -> Array:
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
 
 
-def _jump(baseline: Baseline, one: FeatureSketch, other: FeatureSketch) -> float | None:
+def _jump_distance(baseline: Baseline, one: FeatureSketch, other: FeatureSketch) -> float | None:
     layout, deviation = baseline.layout, baseline.deviation
     if not isinstance(layout, NumericLayout) or not deviation:
         return None

@@ -22,14 +22,14 @@ from evertrain.statistics.sketch import FeatureSketch
 
 @dataclass(frozen=True, kw_only=True)
 class Baseline:
-    """A feature as the reference has it. `mean`, `deviation`: of the finite values; None where they have no order."""
+    """A feature in the reference. `mean`, `deviation`: of the finite values; None for categories."""
 
     layout: Layout
     sketch: FeatureSketch
     mean: float | None
     deviation: float | None
 
-    # What every batch is held against is worked out once.
+    # Every batch is compared with these, so they are computed once.
 
     @cached_property
     def rows(self) -> int:
@@ -41,13 +41,13 @@ class Baseline:
 
     @cached_property
     def ascending(self) -> Counts:
-        """Of a numeric layout: all cells in the order of their values."""
-        assert isinstance(self.layout, NumericLayout)  # noqa: S101  # nobody else asks
+        """Of a numeric layout: the counts of all cells, in the order of their values."""
+        assert isinstance(self.layout, NumericLayout)  # noqa: S101  # its callers have checked
         return self.layout.ascending(self.sketch.counts)
 
     @cached_property
     def range_cells(self) -> tuple[int, int] | None:
-        """Of a numeric layout: the cells of its lowest and its highest value."""
+        """Of a numeric layout: the cells of the lowest and the highest value."""
         lowest, highest = self.sketch.lowest, self.sketch.highest
         if not isinstance(self.layout, NumericLayout) or lowest is None or highest is None:
             return None
@@ -59,28 +59,28 @@ class Baseline:
         return self.mean is not None
 
     def mode_share(self, sketch: FeatureSketch) -> float:
-        """Of the rows that have a value, the share of its most frequent cell: near 1 where all have the same."""
+        """Share of the most frequent cell among rows with a value: near 1 where all have the same."""
         counts = sketch.counts[1:]
         return float(counts.max()) / max(1, int(counts.sum()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredDistances(Distances):
-    """`cells`: how many were compared by PSI. `mean`: of the finite values; None where they have no order."""
+    """`cells`: the number that PSI compared. `mean`: of the finite values; None for categories."""
 
     cells: int
     mean: float | None
 
 
 def distances_between(baseline: Baseline, current: FeatureSketch) -> MeasuredDistances:
-    """The current sketch is of the baseline's layout."""
+    """All distances of the current sketch, made in the baseline's layout, from the baseline."""
     layout, after = baseline.layout, current.counts
     binned_before, binned_after = baseline.binned, layout.binned(after)
-    # A cell that neither has would only add smoothing.
+    # Cells that are empty on both sides would only add smoothing.
     used = (binned_before > 0) | (binned_after > 0)
     expected, found = shares(binned_before[used]), shares(binned_after[used])
     distance, mean, ks = (
-        _ordered(baseline, layout, after) if isinstance(layout, NumericLayout) else (None, None, None)
+        _ordered_distances(baseline, layout, after) if isinstance(layout, NumericLayout) else (None, None, None)
     )
     rows = int(after.sum())
     return MeasuredDistances(
@@ -100,11 +100,11 @@ def distances_between(baseline: Baseline, current: FeatureSketch) -> MeasuredDis
         mean=mean,
         missing_share=float(after[0]) / max(1, rows),
         unseen_share=0.0 if isinstance(layout, NumericLayout) else float(binned_after[1]) / max(1, rows),
-        out_of_range_share=_out_of_range(baseline, after, rows),
+        out_of_range_share=_out_of_range_share(baseline, after, rows),
     )
 
 
-def _ordered(
+def _ordered_distances(
     baseline: Baseline, layout: NumericLayout, after: Counts
 ) -> tuple[float | None, float | None, float | None]:
     """Wasserstein distance, the mean, and the Kolmogorov-Smirnov distance."""
@@ -124,14 +124,14 @@ def _ordered(
 
 
 def wasserstein_between(layout: NumericLayout, one: Counts, other: Counts) -> float | None:
-    """In the feature's unit; None where either has no finite value. Both are counts of the layout."""
+    """Between two counts of the layout, in the feature's unit; None where either has no finite value."""
     one, other = layout.ascending(one), layout.ascending(other)
     used = np.flatnonzero(one + other)
     return wasserstein(layout.positions[used], one[used], other[used])
 
 
-def _out_of_range(baseline: Baseline, after: Counts, rows: int) -> float:
-    """Of the rows, those in cells beyond the baseline's lowest and highest values."""
+def _out_of_range_share(baseline: Baseline, after: Counts, rows: int) -> float:
+    """Share of rows in cells below the baseline's lowest value or above its highest."""
     if baseline.range_cells is None:
         return 0.0
     first, last = baseline.range_cells

@@ -1,7 +1,7 @@
-"""Is it the feed that broke, rather than the world that changed? As far as a batch and its reference can tell.
+"""Did the feed break, rather than the world change? As far as a batch and its reference can tell.
 
-Retraining answers drift; on a fault it would only teach the model the fault. Each rule asks for more than drift does:
-a feature that no training day ever resembled, and one simple mishap that explains it.
+Retraining answers drift; after a fault it would only teach the model the fault. Each rule asks for more than drift:
+a feature unlike any training day, and one simple fault that explains it.
 """
 
 from collections.abc import Sequence
@@ -20,40 +20,41 @@ from evertrain.statistics.sketch import FeatureSketch, Sketch
 Array = npt.NDArray[np.float64]
 
 MIN_ROWS = 50
-"""With fewer, that all are alike may be chance."""
+"""With fewer rows, equal values may be chance."""
 
 MIN_MISSING_SHARE, MAX_USUAL_MISSING_SHARE = 0.95, 0.5
-"""Shares of the batch's rows, and of training's. Between them, it may be bad weather for a sensor."""
+"""Least missing share of the batch, and largest of training, for a fault; in between a sensor may have a bad day."""
 
 MAX_MODE_SHARE_OF_A_DAY, MAX_MODE_SHARE = 0.9, 0.5
-"""Share of one value on a training day, or in all training rows, that makes it plausible for all rows of a batch."""
+"""Above this share of one value on any training day, or in all training rows, a constant batch is plausible."""
 
 MIN_UNSEEN_SHARE = 0.9
-"""Share of a category's values that are new: a code that changed its spelling, not new customers."""
+"""Least share of unseen levels for a fault: a code whose spelling changed, rather than new customers."""
 
 MIN_DISTANCE, MIN_TIMES_LIMIT = 0.5, 2.0
-"""Standard deviations away, and times as far as one day may lie from the day before, to look for a mishap at all."""
+"""Least distance, in standard deviations and in multiples of the control limit, to look for a fault at all."""
 
 MAX_SEASONAL_DISTANCE = 0.3
-"""Standard deviations that a day lies from the training rows, at most, where there is no batch before it: a feature
-that wanders more has seasons, and a season is easily taken for a conversion."""
+"""Largest control limit, in standard deviations, with which a batch is compared with the training rows where there is
+no batch before it. A feature with a larger one has seasons, and a season looks like a change of unit."""
 
 MAX_RESIDUAL_SHARE, MAX_RESIDUAL_DISTANCE = 0.25, 1.0
-"""Of the distance, and standard deviations, that the right conversion leaves at most: many explain a part."""
+"""Largest share of the distance, and largest distance in standard deviations, that is left after the right
+conversion is inverted: many others explain a part."""
 
-MAX_BLURRED_CELLS, MIN_OVERLAP = 12, 0.5
-"""Cells in which a column that has shrunk keeps no shape, and the share of common range that tells it then."""
+MAX_COLLAPSED_CELLS, MIN_OVERLAP = 12, 0.5
+"""A column in at most so many cells has no shape left to compare; then its range must overlap by this share."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """What may have happened to a column: value * factor + offset."""
+    """A change of unit: value * factor + offset."""
 
     description: str
     factor: float
     offset: float = 0.0
 
-    def undone(self, values: Array) -> Array:
+    def invert(self, values: Array) -> Array:
         with np.errstate(over="ignore"):
             return (values - self.offset) / self.factor
 
@@ -88,10 +89,10 @@ CONVERSIONS = (
 
 
 def find_faults(reference: Reference, sketch: Sketch, *, before: Sketch | None = None) -> tuple[Fault, ...]:
-    """Of a batch; none where there are too few rows. `before`: the batch before it.
+    """The faults of a batch; none where it has too few rows. `before`: the previous batch.
 
-    A mishap is sudden and a season is not: so a unit is looked for only in what lies far from the batch before, or,
-    without one, from the training rows. Both sketches are of the reference's layout.
+    A fault is sudden and a season is not. So a change of unit is looked for only in columns that lie far from the
+    previous batch, or, without one, from the training rows. Both sketches are in the reference's layout.
     """
     if sketch.rows < MIN_ROWS:
         return ()
@@ -100,23 +101,27 @@ def find_faults(reference: Reference, sketch: Sketch, *, before: Sketch | None =
     single = {
         feature.name: fault
         for feature in reference.features
-        if (fault := _missing(feature, sketch) or _constant(feature, sketch) or _unknown(feature, sketch))
+        if (
+            fault := _missing_fault(feature, sketch)
+            or _constant_fault(feature, sketch)
+            or _unknown_levels_fault(feature, sketch)
+        )
     }
-    far = [
+    shifted = [
         column
         for feature in reference.features
         if feature.kind.is_quantitative and feature.name not in single
-        if (column := _placed(feature, sketch, before)) is not None and column.is_far
+        if (column := _compared_column(feature, sketch, before)) is not None and column.is_shifted
     ]
-    exchanged = _exchanged(far)
-    found = single | exchanged | _converted([column for column in far if column.name not in exchanged])
+    exchanged = _exchange_faults(shifted)
+    found = single | exchanged | _conversion_faults([column for column in shifted if column.name not in exchanged])
     return tuple(found[feature.name] for feature in reference.features if feature.name in found)
 
 
 # --- one column by itself -----------------------------------------------------------------------
 
 
-def _missing(feature: FeatureReference, sketch: Sketch) -> Fault | None:
+def _missing_fault(feature: FeatureReference, sketch: Sketch) -> Fault | None:
     rows, missing = sketch.rows, int(sketch.features[feature.name].counts[0])
     worst = feature.limits.missing_share if feature.limits is not None else 0.0
     if (
@@ -131,20 +136,25 @@ def _missing(feature: FeatureReference, sketch: Sketch) -> Fault | None:
     return Fault(code="mostly_missing", column=feature.name, message=message)
 
 
-def _constant(feature: FeatureReference, sketch: Sketch) -> Fault | None:
+def _constant_fault(feature: FeatureReference, sketch: Sketch) -> Fault | None:
     found = sketch.features[feature.name]
-    there = int(found.counts[1:].sum())
-    usual = (
+    present = int(found.counts[1:].sum())
+    usual_mode_share = (
         feature.limits.mode_share
         if feature.limits is not None
         else feature.baseline.mode_share(feature.baseline.sketch)
     )
-    if there < MIN_ROWS or usual > (MAX_MODE_SHARE_OF_A_DAY if feature.limits is not None else MAX_MODE_SHARE):
+    if present < MIN_ROWS or usual_mode_share > (
+        MAX_MODE_SHARE_OF_A_DAY if feature.limits is not None else MAX_MODE_SHARE
+    ):
         return None
     value = _only_value(feature, found)
     if value is None or (feature.limits is None and value != "0"):
         return None  # where days are not told apart, a day's date or a single site is constant by right
-    message = f"{feature.name}: all {there:,} values are {value}; in training one value had at most {usual:.1%}"
+    message = (
+        f"{feature.name}: all {present:,} values are {value}; "
+        f"in training one value had at most {usual_mode_share:.1%}"
+    )
     return Fault(code="constant", column=feature.name, message=message)
 
 
@@ -154,29 +164,32 @@ def _only_value(feature: FeatureReference, found: FeatureSketch) -> str | None:
         finite = found.lowest is not None and found.lowest == found.highest
         infinite = found.counts[[1, -1 - len(layout.atoms)]].any()
         return f"{found.lowest:.6g}" if finite and not infinite else None
-    there = np.flatnonzero(found.counts[1:])
-    return layout.levels[int(there[0]) - 1] if len(there) == 1 and there[0] > 0 else None
+    present = np.flatnonzero(found.counts[1:])
+    return layout.levels[int(present[0]) - 1] if len(present) == 1 and present[0] > 0 else None
 
 
-def _unknown(feature: FeatureReference, sketch: Sketch) -> Fault | None:
+def _unknown_levels_fault(feature: FeatureReference, sketch: Sketch) -> Fault | None:
     layout, counts = feature.baseline.layout, sketch.features[feature.name].counts
     if not isinstance(layout, CategoryLayout) or layout.is_partial:
         return None
-    there = int(counts[1:].sum())
-    if there < MIN_ROWS or counts[1] < MIN_UNSEEN_SHARE * there:
+    present = int(counts[1:].sum())
+    if present < MIN_ROWS or counts[1] < MIN_UNSEEN_SHARE * present:
         return None
     known = ", ".join(layout.levels[:3])
-    message = f"{feature.name}: {counts[1]:,} of {there:,} values were never seen in training, which had {known}"
+    message = f"{feature.name}: {counts[1]:,} of {present:,} values were never seen in training, which had {known}"
     return Fault(code="unknown_levels", column=feature.name, message=f"{message} and others")
 
 
-# --- a column that lies where another unit, or another column, would -----------------------------
+# --- a column whose values look like another unit, or another column -----------------------------
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
-class _Placed:
-    """A numeric column as weighted points beside those that it is expected to be like, with how far days may lie
-    apart. Distances are in standard deviations of the reference."""
+class _ComparedColumn:
+    """A numeric column as weighted points, beside those expected of it.
+
+    `limit`: the control limit of its distance from them. `compared_with`: what is expected, for people. Distances
+    are in standard deviations of the reference.
+    """
 
     name: str
     expected: tuple[Array, Counts]
@@ -185,10 +198,10 @@ class _Placed:
     found_range: tuple[float, float]
     deviation: float
     limit: float
-    since: str
+    compared_with: str
 
     @property
-    def is_far(self) -> bool:
+    def is_shifted(self) -> bool:
         return self.distance > max(MIN_DISTANCE, MIN_TIMES_LIMIT * self.limit)
 
     @cached_property
@@ -196,35 +209,37 @@ class _Placed:
         return self.distance_of(*self.found)
 
     def distance_of(self, values: Array, rows: Counts) -> float:
-        """Of any points from the expected ones."""
+        """Distance of any weighted points from the expected ones."""
         distance = _distance(self.expected, (values, rows))
         return np.inf if distance is None else distance / self.deviation
 
     def fits(self, conversion: Conversion) -> bool:
-        """Would undoing it explain where the values lie?"""
-        if self.is_blurred:
+        """Whether inverting the conversion explains where the values lie."""
+        if self.is_collapsed:
             return self.overlap(conversion) >= MIN_OVERLAP
-        return self.left_by(conversion) <= min(self.limit, MAX_RESIDUAL_DISTANCE, MAX_RESIDUAL_SHARE * self.distance)
+        return self.residual_distance(conversion) <= min(
+            self.limit, MAX_RESIDUAL_DISTANCE, MAX_RESIDUAL_SHARE * self.distance
+        )
 
-    def left_by(self, conversion: Conversion) -> float:
-        """The distance that is left when it is undone."""
+    def residual_distance(self, conversion: Conversion) -> float:
+        """The distance that is left after the conversion is inverted."""
         values, rows = self.found
-        return self.distance_of(conversion.undone(values), rows)
+        return self.distance_of(conversion.invert(values), rows)
 
     @property
-    def is_blurred(self) -> bool:
-        """What has shrunk lies in a few cells, and has no shape left but its lowest and highest value."""
-        return len(self.found[0]) <= MAX_BLURRED_CELLS < len(self.expected[0]) / 4
+    def is_collapsed(self) -> bool:
+        """Whether the values lie in so few cells that only their lowest and highest are informative."""
+        return len(self.found[0]) <= MAX_COLLAPSED_CELLS < len(self.expected[0]) / 4
 
     def overlap(self, conversion: Conversion) -> float:
-        """Of the ranges, when it is undone: what is common over what either has."""
-        low, high = sorted(conversion.undone(np.array(self.found_range)))
+        """Intersection over union of the two ranges after the conversion is inverted."""
+        low, high = sorted(conversion.invert(np.array(self.found_range)))
         inner = min(high, self.expected_range[1]) - max(low, self.expected_range[0])
         return float(inner / (max(high, self.expected_range[1]) - min(low, self.expected_range[0])))
 
 
-def _placed(feature: FeatureReference, sketch: Sketch, before: Sketch | None) -> _Placed | None:
-    """None where nothing can be told from a season."""
+def _compared_column(feature: FeatureReference, sketch: Sketch, before: Sketch | None) -> _ComparedColumn | None:
+    """None where a fault can't be told from a season."""
     baseline, limits = feature.baseline, feature.limits
     if not isinstance(baseline.layout, NumericLayout) or not baseline.deviation or limits is None:
         return None
@@ -234,8 +249,8 @@ def _placed(feature: FeatureReference, sketch: Sketch, before: Sketch | None) ->
     expected = baseline.sketch if before is None else before.features[feature.name]
     expected_range, found_range = _range(expected), _range(sketch.features[feature.name])
     if expected_range is None or found_range is None or baseline.mode_share(expected) > MAX_MODE_SHARE:
-        return None  # rain is mostly none: any factor that shrinks would explain a downpour
-    return _Placed(
+        return None  # mostly one value, such as no rain: any small factor would explain the rest
+    return _ComparedColumn(
         name=feature.name,
         expected=_points(baseline.layout, expected),
         found=_points(baseline.layout, sketch.features[feature.name]),
@@ -243,7 +258,7 @@ def _placed(feature: FeatureReference, sketch: Sketch, before: Sketch | None) ->
         found_range=found_range,
         deviation=baseline.deviation,
         limit=limit,
-        since="the training rows" if before is None else "the batch before",
+        compared_with="the training rows" if before is None else "the batch before",
     )
 
 
@@ -252,7 +267,7 @@ def _range(sketch: FeatureSketch) -> tuple[float, float] | None:
 
 
 def _points(layout: NumericLayout, sketch: FeatureSketch) -> tuple[Array, Counts]:
-    """Far from where the reference lies cells are wide; the lowest and the highest value are known exactly."""
+    """Weighted points of a sketch. Cells far out are wide, so they are clipped to the lowest and highest value."""
     ascending, places = layout.ascending(sketch.counts), layout.positions
     used = (ascending > 0) & np.isfinite(places)
     if sketch.lowest is None or sketch.highest is None:
@@ -270,37 +285,37 @@ def _distance(one: tuple[Array, Counts], other: tuple[Array, Counts]) -> float |
     return wasserstein(places[order], before, after)
 
 
-def _converted(far: Sequence[_Placed]) -> dict[str, Fault]:
-    """One conversion for all that lies far: where several columns moved, each in its own way, the world did."""
-    best = {column.name: _conversion(column) for column in far}
+def _conversion_faults(shifted: Sequence[_ComparedColumn]) -> dict[str, Fault]:
+    """One conversion must explain all shifted columns: where each moved in its own way, the world changed."""
+    best = {column.name: _best_conversion(column) for column in shifted}
     if len(set(best.values())) != 1 or None in best.values():
         return {}
     return {
         column.name: Fault(
             code="unit_changed",
             column=column.name,
-            message=f"{column.name}: values lie {column.distance:.1f} standard deviations from {column.since}, "
-            f"days at most {column.limit:.1f}; as if converted {conversion.description}",
+            message=f"{column.name}: values lie {column.distance:.1f} standard deviations "
+            f"from {column.compared_with}, days at most {column.limit:.1f}; as if converted {conversion.description}",
         )
-        for column in far
+        for column in shifted
         if (conversion := best[column.name]) is not None
     }
 
 
-def _conversion(column: _Placed) -> Conversion | None:
-    """The one that explains most of where the values lie, if any does."""
+def _best_conversion(column: _ComparedColumn) -> Conversion | None:
+    """The conversion that explains the values best, if any does."""
     fitting = [each for each in CONVERSIONS if column.fits(each)]
     if not fitting:
         return None
-    return max(fitting, key=column.overlap if column.is_blurred else lambda each: -column.left_by(each))
+    return max(fitting, key=column.overlap if column.is_collapsed else lambda each: -column.residual_distance(each))
 
 
-def _exchanged(far: Sequence[_Placed]) -> dict[str, Fault]:
-    """Columns that hold what others of them held: a header that slipped. One alone may be chance, so two at least."""
+def _exchange_faults(shifted: Sequence[_ComparedColumn]) -> dict[str, Fault]:
+    """Columns that hold what another of them held, as when a header slipped. One may be chance, so at least two."""
     holds = {}
-    for column in far:
-        distances = {other.name: other.distance_of(*column.found) for other in far if other is not column}
-        fitting = [other.name for other in far if other is not column and distances[other.name] <= other.limit]
+    for column in shifted:
+        distances = {other.name: other.distance_of(*column.found) for other in shifted if other is not column}
+        fitting = [other.name for other in shifted if other is not column and distances[other.name] <= other.limit]
         if fitting:
             holds[column.name] = min(fitting, key=lambda name: distances[name])
     if len(set(holds.values())) < 2:

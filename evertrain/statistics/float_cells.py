@@ -1,4 +1,4 @@
-"""The cells into which numbers are counted: the same for every batch, so that counts add.
+"""The cells in which numbers are counted: the same for every batch, so that counts add.
 
 A value is centred, scaled, and cast to float32; the upper 16 bits of that are sign, exponent and 7 bits of mantissa.
 Some of these 65,536 keys share a cell: far from the centre and very near to it, fewer cells do. Cells are in order.
@@ -11,7 +11,7 @@ Array = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
 
 CHUNK = 1 << 14
-"""Values at a time: what is needed in between then stays in a core's cache, and memory does not grow with a batch."""
+"""Values that are counted at a time: arrays in between fit in the cache, and memory does not grow with the batch."""
 
 _MANTISSA_BITS = 7
 _SIGN = 1 << 15
@@ -19,10 +19,10 @@ _INFINITE = 0x7F80
 """The key of infinity; above it, NaN."""
 
 _CELLS_FROM_OCTAVE = ((-126, 1), (-16, 8), (-8, 128), (4, 32), (8, 4))
-"""From this power of two on, in scales from the centre, an octave has so many cells.
+"""(exponent, cells): from this power of two on, in scales from the centre, each octave has so many cells.
 
-All 128 where a distribution's bulk lies; fewer far out, where a cell holds little, and near the centre, where it is
-narrow anyway. Never more than 4,700 cells, so that they stay small to keep and quick to add.
+All 128 where the bulk of a distribution lies; fewer far out, where cells hold little, and near the centre, where they
+are narrow anyway. At most 4,700 cells in all, so that counts are small to store and quick to add.
 """
 
 

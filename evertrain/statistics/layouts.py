@@ -1,6 +1,6 @@
-"""How a feature's values are cut into cells: decided once, on the reference, and never again.
+"""How a feature's values are cut into cells: decided once, from the reference.
 
-Edges come from the reference only, or PSI is not comparable between batches, and counts of batches do not add.
+With edges from the batch itself, PSI would not be comparable between batches, and counts would not add.
 """
 
 from collections.abc import Iterable
@@ -17,24 +17,24 @@ Counts = npt.NDArray[np.int64]
 Numbers = npt.NDArray[np.float64]
 
 ATOM_SHARE = 0.05
-"""A value that is this frequent is counted by itself: quantile bins are blind to what happens to it."""
+"""A value with at least this share, an atom, has a cell of its own: quantile bins would not show its changes."""
 
 RARE_SHARE = 0.005
-"""Levels that are rarer are compared together, so that noise in a hundred small cells does not add up."""
+"""Levels with a smaller share are compared as one, so that the noise of many small cells does not add up."""
 
 MAX_LEVELS = 1_000
-"""Levels that are told apart. A column with more is nearly a key; the rest is counted with what was never seen."""
+"""Levels with cells of their own. A column with more is nearly a key; the rest is counted as unseen."""
 
 BINS = 10
-"""Of about equal shares of the reference, for PSI, KL and JS."""
+"""Quantile bins of the reference, for PSI, KL and JS."""
 
 _STEPS = 256
-"""Into which a cell is cut to remember where in it the reference's values lie on average."""
+"""Resolution, within a cell, of the mean position of the reference's values."""
 
-_ROWS_FOR_FRAME, _MIN_ROWS_FOR_FRAME, _ROWS_FOR_STEPS = 20_000, 100, 100_000
+_ROWS_FOR_SCALE, _MIN_ROWS_FOR_SCALE, _ROWS_FOR_STEPS = 20_000, 100, 100_000
 
 _PRIOR_ROWS = 20.0
-"""Rows at a cell's middle that are added to those of the reference before their average is taken."""
+"""Pseudo-rows at a cell's middle, added before the mean position of its values is taken."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +45,7 @@ class Categories:
     levels: tuple[str, ...]
 
     @classmethod
-    def of(cls, values: Iterable[str | None]) -> "Categories":
+    def from_values(cls, values: Iterable[str | None]) -> "Categories":
         index: dict[str, int] = {}
         codes = [-1 if value is None else index.setdefault(value, len(index)) for value in values]
         return cls(codes=np.asarray(codes, dtype=np.int32), levels=tuple(index))
@@ -62,10 +62,10 @@ Column = Numbers | Categories
 
 @dataclass(frozen=True, kw_only=True)
 class NumericLayout:
-    """Counts are `float_cells`' for all but the atoms, then one for each atom.
+    """Counts: one for each of `float_cells`' cells, without the atoms; then one for each atom.
 
-    `bins`: the cell at which each bin of PSI but the first begins. `steps`: for each cell that the reference uses
-    (`used`), where in it its values lie on average.
+    `bins`: the first cell of each bin of PSI, but for the first bin. `used`: the cells in which the reference has
+    values; `steps`: where in each of them they lie on average.
     """
 
     centre: float
@@ -81,11 +81,11 @@ class NumericLayout:
 
     @property
     def is_discrete(self) -> bool:
-        """The reference has no values besides its atoms."""
+        """Whether the reference has no values besides its atoms."""
         return len(self.used) == 0
 
     def count(self, values: Numbers) -> Counts:
-        """Shape (size,). NaN is missing."""
+        """The counts of these values, shape (size,). NaN is missing."""
         cells = float_cells.count(values, self.centre, self.scale)
         atoms = np.array([np.count_nonzero(values == atom) for atom in self.atoms], dtype=np.int64)
         np.subtract.at(cells, self._cells_of_atoms, atoms)
@@ -98,7 +98,7 @@ class NumericLayout:
 
     @cached_property
     def bin_names(self) -> tuple[str, ...]:
-        """What lies in each of `binned`, for people."""
+        """Names of the bins of `binned`, for people."""
         atoms = tuple(f"exactly {atom:.6g}" for atom in self.atoms)
         if not self.bins:
             return ("missing", *atoms, "another value" if atoms else "any value")
@@ -108,26 +108,26 @@ class NumericLayout:
         return ("missing", *atoms, f"below {edges[0]}", *inner, f"above {edges[-1]}")
 
     def cells(self, counts: Counts) -> Counts:
-        """All values by cell, the atoms in theirs, shape (CELLS,)."""
+        """The counts with each atom added to the cell that it lies in, shape (CELLS,)."""
         cells = counts[: float_cells.CELLS].copy()
         np.add.at(cells, self._cells_of_atoms, counts[float_cells.CELLS :])
         return cells
 
     def ascending(self, counts: Counts) -> Counts:
-        """All cells and atoms in the order of their values, what is missing first."""
+        """The counts of all cells and atoms in the order of their values; missing first."""
         return np.asarray(counts[self._order]) if self.atoms else counts
 
     @cached_property
     def positions(self) -> Numbers:
-        """Where the cells of `ascending` lie, in the feature's unit; NaN and infinities as they are."""
-        return np.concatenate([self._places, self.atoms])[self._order]
+        """Positions of the cells of `ascending`, in the feature's unit; NaN for missing, infinities as they are."""
+        return np.concatenate([self._cell_positions, self.atoms])[self._order]
 
     @cached_property
     def _cells_of_atoms(self) -> npt.NDArray[np.intp]:
         return float_cells.cell_of(np.asarray(self.atoms, dtype=np.float64), self.centre, self.scale)
 
     @cached_property
-    def _places(self) -> Numbers:
+    def _cell_positions(self) -> Numbers:
         places = float_cells.MIDDLES.copy()
         lower, upper = float_cells.edges_of(self.used)
         places[self.used] = lower + (upper - lower) * (self.steps + 0.5) / _STEPS
@@ -138,15 +138,15 @@ class NumericLayout:
     def _order(self) -> npt.NDArray[np.intp]:
         # An atom comes in its own cell, below or above the other values there. Missing, cell 0, stays first.
         cells = np.concatenate([np.arange(float_cells.CELLS), self._cells_of_atoms])
-        places = np.concatenate([self._places, self.atoms])
+        places = np.concatenate([self._cell_positions, self.atoms])
         return np.lexsort((places, cells))
 
 
 @dataclass(frozen=True, kw_only=True)
 class CategoryLayout:
-    """Counts are: missing, unknown, then one for each level. The last `rare` of them are compared together.
+    """Counts: missing, unseen, then one for each level. The last `rare` levels are compared as one.
 
-    `is_partial`: the reference had more levels than are told apart, so an unknown one may well be a rare one.
+    `is_partial`: the reference had more levels than have cells, so an unseen one may be one of the rest.
     """
 
     levels: tuple[str, ...]
@@ -158,12 +158,12 @@ class CategoryLayout:
         return 2 + len(self.levels)
 
     def count(self, column: Categories) -> Counts:
-        """Shape (size,)."""
+        """The counts of this column, shape (size,)."""
         cells = np.array([0, *(self._index.get(level, 1) for level in column.levels)], dtype=np.intp)
         return np.bincount(cells[column.codes + 1], minlength=self.size).astype(np.int64)
 
     def binned(self, counts: Counts) -> Counts:
-        """Missing, unseen, all rare levels together, then the frequent ones."""
+        """Missing, unseen, all rare levels as one, then the frequent ones."""
         last = self.size - self.rare
         unseen, rare = counts[1], counts[last:].sum()
         if self.is_partial:
@@ -172,7 +172,7 @@ class CategoryLayout:
 
     @cached_property
     def bin_names(self) -> tuple[str, ...]:
-        """What lies in each of `binned`, for people."""
+        """Names of the bins of `binned`, for people."""
         return ("missing", "never seen in training", "rare ones", *self.levels[: len(self.levels) - self.rare])
 
     @cached_property
@@ -183,8 +183,8 @@ class CategoryLayout:
 Layout = NumericLayout | CategoryLayout
 
 
-def layout_of(column: Column) -> Layout:
-    """The layout that this reference column asks for."""
+def build_layout(column: Column) -> Layout:
+    """The layout for a column of the reference."""
     return _category_layout(column) if isinstance(column, Categories) else _numeric_layout(column)
 
 
@@ -196,7 +196,7 @@ def _numeric_layout(values: Numbers) -> NumericLayout:
     np.subtract.at(cells, float_cells.cell_of(atoms, centre, scale), rows)
     used = np.flatnonzero(cells[: float_cells.HIGHEST]).astype(np.uint16)
     used = used[used > float_cells.LOWEST]
-    some = _some_of(finite, _ROWS_FOR_STEPS)
+    some = _sample(finite, _ROWS_FOR_STEPS)
     return NumericLayout(
         centre=centre,
         scale=scale,
@@ -208,18 +208,18 @@ def _numeric_layout(values: Numbers) -> NumericLayout:
 
 
 def evenly_spaced_sample(rows: int, wanted: int) -> npt.NDArray[np.intp]:
-    """Indices of about so many rows, from all over: the golden ratio falls in with no period of theirs."""
+    """Indices of about `wanted` of the rows, spread evenly: the golden ratio is in step with no period of theirs."""
     if rows <= wanted:
         return np.arange(rows)
     return (np.arange(wanted) * ((5**0.5 - 1) / 2) % 1 * rows).astype(np.intp)
 
 
-def _some_of(values: Numbers, rows: int) -> Numbers:
+def _sample(values: Numbers, rows: int) -> Numbers:
     return values if len(values) <= rows else values[evenly_spaced_sample(len(values), rows)]
 
 
 def _steps(values: Numbers, centre: float, scale: float, used: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint8]:
-    """Where the values of each used cell lie on average; near the middle where they are too few to tell."""
+    """Mean position of the values within each used cell, drawn towards the middle where they are few."""
     if not len(used):
         return np.empty(0, dtype=np.uint8)
     cells = float_cells.cell_of(values, centre, scale)
@@ -233,7 +233,7 @@ def _steps(values: Numbers, centre: float, scale: float, used: npt.NDArray[np.ui
 
 
 def _atoms(finite: Numbers, centre: float, scale: float, cells: Counts) -> tuple[Numbers, Counts]:
-    """The heavy values, ascending, and how often each is there. Only heavy cells can hold one."""
+    """The frequent values, ascending, and the rows of each. Only a frequent cell can hold one."""
     enough = max(2.0, ATOM_SHARE * len(finite))
     heavy = cells >= enough
     if not heavy.any():
@@ -243,13 +243,13 @@ def _atoms(finite: Numbers, centre: float, scale: float, cells: Counts) -> tuple
 
 
 def _location_and_scale(finite: Numbers) -> tuple[float, float]:
-    """Centre and scale of the values that are no atoms: median and interquartile range.
+    """Centre and scale of the values that are not atoms: median and interquartile range.
 
-    Only the resolution hangs on them, so some of the values tell enough. Where their quartiles are no scale, it is
-    whatever spread there is.
+    Only the resolution depends on them, so a sample is enough. Where the interquartile range is 0, the scale is the
+    range, or else the centre.
     """
-    rest = _without_heavy(_some_of(finite, _ROWS_FOR_FRAME))
-    if len(rest) < _MIN_ROWS_FOR_FRAME:
+    rest = _without_heavy(_sample(finite, _ROWS_FOR_SCALE))
+    if len(rest) < _MIN_ROWS_FOR_SCALE:
         rest = _without_heavy(finite)
     if not len(rest):
         rest = finite
@@ -258,7 +258,7 @@ def _location_and_scale(finite: Numbers) -> tuple[float, float]:
     low, centre, high = np.quantile(rest, [0.25, 0.5, 0.75], method="inverted_cdf")
     with np.errstate(over="ignore"):
         spreads = (high - low, rest.max() - rest.min(), abs(centre))
-    # 1 / scale and all distances of the bulk must stay finite.
+    # 1 / scale and all distances must stay finite.
     usable = (float(spread) for spread in spreads if np.isfinite(spread) and spread > np.finfo(np.float64).tiny)
     return float(centre), next(usable, 1.0)
 
@@ -269,7 +269,7 @@ def _without_heavy(values: Numbers) -> Numbers:
 
 
 def _bins(cells: Counts) -> tuple[int, ...]:
-    """The cells that begin a new bin, nearest to the quantiles of the values."""
+    """The cells that begin a new bin: those nearest to the quantiles of the values."""
     if not cells.any():
         return ()
     below = np.cumsum(cells)

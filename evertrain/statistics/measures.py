@@ -1,4 +1,4 @@
-"""Distances between two distributions over the same cells, or between two sets of quantiles: numbers, no verdicts."""
+"""Distances between two distributions over the same cells: numbers, no verdicts."""
 
 import numpy as np
 import numpy.typing as npt

@@ -1,4 +1,4 @@
-"""The metrics by which models are judged, over weighted rows: scikit-learn's definitions, fast enough to resample."""
+"""The metrics of models over weighted rows: as scikit-learn defines them, and fast enough to resample."""
 
 from collections.abc import Callable, Mapping
 
@@ -15,7 +15,7 @@ _TINY = np.finfo(np.float64).eps
 
 
 def metric_value(metric: Metric, truth: Array, prediction: Array) -> float:
-    """Truth and prediction: shape (rows,); 0 or 1 and a probability for classification, else numbers.
+    """Truth and prediction: shape (rows,). For classification 0 or 1, and the probability of 1; else numbers.
 
     >>> metric_value(Metric.ROC_AUC_SCORE, np.array([0.0, 1.0, 1.0]), np.array([0.1, 0.1, 0.9]))
     0.75
@@ -24,7 +24,7 @@ def metric_value(metric: Metric, truth: Array, prediction: Array) -> float:
 
 
 def weighted_metric(metric: Metric, truth: Array, prediction: Array) -> Weighted:
-    """Sorts once, so that many weightings of the same rows are cheap."""
+    """The metric as a function of row weights. Sorts once, so that many weightings of the same rows are cheap."""
     return _WEIGHTED_METRICS[metric](np.asarray(truth, dtype=np.float64), np.asarray(prediction, dtype=np.float64))
 
 
@@ -39,7 +39,7 @@ def _roc_auc(truth: Array, prediction: Array) -> Weighted:
         pairs = positives.sum() * negatives.sum()
         if pairs == 0:
             return float("nan")
-        # A positive wins against every negative below it, and half against those that tie with it.
+        # A positive outranks every negative below it, and half of those that tie with it.
         below = np.cumsum(negatives) - negatives
         return float(np.sum(positives * (below + negatives / 2)) / pairs)
 
@@ -52,39 +52,41 @@ def _average_precision(truth: Array, prediction: Array) -> Weighted:
 
     def value(weights: Array) -> float:
         sorted_weights = weights[order]
-        found = np.cumsum(np.add.reduceat(sorted_weights * positive, starts))
-        taken = np.cumsum(np.add.reduceat(sorted_weights, starts))
-        if found[-1] == 0:
+        true_positives = np.cumsum(np.add.reduceat(sorted_weights * positive, starts))
+        predicted_positives = np.cumsum(np.add.reduceat(sorted_weights, starts))
+        if true_positives[-1] == 0:
             return float("nan")
-        precision = np.divide(found, taken, out=np.zeros_like(found), where=taken > 0)
-        return float(np.sum(np.diff(found, prepend=0.0) * precision) / found[-1])
+        precision = np.divide(
+            true_positives, predicted_positives, out=np.zeros_like(true_positives), where=predicted_positives > 0
+        )
+        return float(np.sum(np.diff(true_positives, prepend=0.0) * precision) / true_positives[-1])
 
     return value
 
 
 def _ties(keys: Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The ascending order, and where each run of equal keys begins in it."""
+    """The ascending order, and the index in it where each run of equal keys begins."""
     order = np.argsort(keys, kind="stable")
     ordered = keys[order]
     return order, np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
 
 
-def _mean_of(losses: Array) -> Weighted:
+def _mean_loss(losses: Array) -> Weighted:
     return lambda weights: float(np.average(losses, weights=weights)) if weights.sum() else float("nan")
 
 
 def _log_loss(truth: Array, prediction: Array) -> Weighted:
     clipped = np.clip(prediction, _TINY, 1 - _TINY)
-    return _mean_of(-(truth * np.log(clipped) + (1 - truth) * np.log(1 - clipped)))
+    return _mean_loss(-(truth * np.log(clipped) + (1 - truth) * np.log(1 - clipped)))
 
 
 def _root_mean_squared_error(truth: Array, prediction: Array) -> Weighted:
-    mean_squared = _mean_of((truth - prediction) ** 2)
+    mean_squared = _mean_loss((truth - prediction) ** 2)
     return lambda weights: float(np.sqrt(mean_squared(weights)))
 
 
 def _r2(truth: Array, prediction: Array) -> Weighted:
-    residual = _mean_of((truth - prediction) ** 2)
+    residual = _mean_loss((truth - prediction) ** 2)
 
     def value(weights: Array) -> float:
         mean = np.average(truth, weights=weights)
@@ -98,8 +100,8 @@ _WEIGHTED_METRICS: Mapping[Metric, Callable[[Array, Array], Weighted]] = {
     Metric.ROC_AUC_SCORE: _roc_auc,
     Metric.AVERAGE_PRECISION_SCORE: _average_precision,
     Metric.LOG_LOSS: _log_loss,
-    Metric.BRIER_SCORE_LOSS: lambda truth, prediction: _mean_of((truth - prediction) ** 2),
-    Metric.MEAN_ABSOLUTE_ERROR: lambda truth, prediction: _mean_of(np.abs(truth - prediction)),
+    Metric.BRIER_SCORE_LOSS: lambda truth, prediction: _mean_loss((truth - prediction) ** 2),
+    Metric.MEAN_ABSOLUTE_ERROR: lambda truth, prediction: _mean_loss(np.abs(truth - prediction)),
     Metric.ROOT_MEAN_SQUARED_ERROR: _root_mean_squared_error,
     Metric.R2_SCORE: _r2,
 }

@@ -1,4 +1,4 @@
-"""Sums of products of scores: what a batch says about how its features go together. Whole numbers, so they add."""
+"""Second moments of scores: how a batch's features go together. Integers, so they add exactly."""
 
 import math
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Moments:
-    """`products`: shape (1 + scores, 1 + scores), sums of products of the scores and a leading one; whole numbers."""
+    """`products`: shape (1 + scores, 1 + scores), the sums of x xᵀ over rows, where x is 1 and then the scores."""
 
     products: npt.NDArray[np.int64]
 
@@ -26,13 +26,13 @@ class Moments:
     __hash__ = None  # type: ignore[assignment]
 
     def packed(self) -> npt.NDArray[np.int64]:
-        """The upper triangle as numbers that are not negative."""
+        """The upper triangle in zigzag encoding: no number is negative."""
         upper = self.products[np.triu_indices(len(self.products))]
         return np.asarray(upper << 1 ^ upper >> 63)
 
     @classmethod
     def unpacked(cls, packed: npt.NDArray[np.int64]) -> "Moments":
-        """Raises ValueError."""
+        """The inverse of `packed`. Raises ValueError."""
         size = (math.isqrt(8 * len(packed) + 1) - 1) // 2
         codes = packed.astype(np.int64)
         products = np.zeros((size, size), dtype=np.int64)

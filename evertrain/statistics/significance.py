@@ -1,6 +1,6 @@
-"""Is a distance larger than chance explains? P-values for two samples of independent rows, without scipy.
+"""Is a distance larger than chance explains? P-values for two samples of independent rows, without SciPy.
 
-Functions of the monitor carry no scipy (164 MiB); these agree with it to 1e-9, see the tests.
+The monitor's functions carry no SciPy (164 MiB); these agree with it to 1e-9, see the tests.
 """
 
 import math
@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 MIN_EXPECTED_COUNT = 5.0
-"""Cells where fewer rows are expected are counted together (Cochran, Biometrics 10, 1954)."""
+"""Cells with a smaller expected count are pooled (Cochran, Biometrics 10, 1954)."""
 
 _PRECISION = 1e-16
 _MAX_TERMS = 100_000
@@ -83,7 +83,7 @@ def psi_null_quantile(*, reference_rows: int, current_rows: int, cells: int, pro
 
 @lru_cache(maxsize=4096)
 def chi_squared_quantile(probability: float, *, degrees: int) -> float:
-    """What a chi-squared variable exceeds with this probability, by bisection.
+    """The value that a chi-squared variable exceeds with this probability, by bisection.
 
     >>> round(chi_squared_quantile(0.05, degrees=9), 3)
     16.919

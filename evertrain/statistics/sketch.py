@@ -1,7 +1,7 @@
-"""What a batch's columns look like, in a few kilobytes: counts in the reference's cells. Counts add, so sketches do.
+"""The sketch of a batch: how many rows fall into each of the reference's cells. Counts add, so sketches do.
 
-The drift of any window of batches comes from the sum of their sketches, a huge batch is the sum of its parts, and no
-row has to be read twice. Made for one layout, that of the champion's reference, and worth nothing without it.
+The drift of a window of batches comes from the sum of their sketches, and a large batch is the sum of its parts: no
+row is read twice. A sketch takes a few kilobytes, and can be read with the champion's reference only.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,21 +17,21 @@ from evertrain.domain.errors import EvertrainError
 from evertrain.domain.monitoring.drift import Slice
 from evertrain.statistics.layouts import Categories, Column, Counts, Layout, NumericLayout
 from evertrain.statistics.moments import Moments
-from evertrain.statistics.packed import UnreadableBytes, pack, unpack
+from evertrain.statistics.packing import UnreadableBytes, pack, unpack
 
 FORMAT, VERSION = "evertrain-sketch", 2
 
 
 class InvalidSketch(EvertrainError):
-    """The bytes are no sketch of a format that this code reads."""
+    """The bytes are not a sketch in a format that this code reads."""
 
 
-class OtherLayout(EvertrainError):
-    """Sketches were made for different references: their counts do not mean the same."""
+class LayoutMismatch(EvertrainError):
+    """Two sketches were made for different references: their counts can't be added or compared."""
 
 
-class UnfitColumn(EvertrainError):
-    """A column is missing, or of another type than the reference's."""
+class ColumnMismatch(EvertrainError):
+    """A column is missing, or its type is not the reference's."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -54,61 +54,63 @@ class FeatureSketch:
 
 @dataclass(frozen=True, kw_only=True)
 class Sketch:
-    """`layout`: the digest of the layout that the cells are of. `features`: by name. `slices`: of the rows that
-    belong to each. `moments`: None where the reference relates no features."""
+    """`layout_digest`: of the reference whose cells are counted. `features`: by name. `slices`: of the rows of each
+    slice. `moments`: None where the reference relates no features."""
 
-    layout: str
+    layout_digest: str
     rows: int
     features: Mapping[str, FeatureSketch]
     moments: Moments | None = None
     slices: Mapping[Slice, "Sketch"] = field(default_factory=dict)
 
     def __add__(self, other: "Sketch") -> "Sketch":
-        """Raises OtherLayout."""
+        """Raises LayoutMismatch."""
         return merge([self, other])
 
     def to_bytes(self) -> bytes:
         """Equal sketches give equal bytes."""
         arrays: list[npt.NDArray[Any]] = []
-        document = _packed(self, arrays)
-        return pack(FORMAT, VERSION, document | {"layout": self.layout}, arrays)
+        document = _pack(self, arrays)
+        return pack(FORMAT, VERSION, document | {"layout": self.layout_digest}, arrays)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "Sketch":
         """Raises InvalidSketch."""
         try:
             document, arrays = unpack(data, FORMAT, VERSION)
-            return _unpacked(document, iter(arrays), document["layout"])
+            return _unpack(document, iter(arrays), document["layout"])
         except (UnreadableBytes, KeyError, TypeError, ValueError, IndexError, StopIteration) as error:
             raise InvalidSketch(f"not a sketch: {error}") from error
 
 
-def sketch_columns(layout: str, layouts: Mapping[str, Layout], columns: Mapping[str, Column]) -> Sketch:
-    """The sketch of a batch, or of a part of it. `layout` is the digest of `layouts`. Raises UnfitColumn."""
-    features = {name: sketch_column(name, each, column_of(name, columns)) for name, each in layouts.items()}
+def sketch_columns(layout_digest: str, layouts: Mapping[str, Layout], columns: Mapping[str, Column]) -> Sketch:
+    """The sketch of a batch, or of a part of it. `layout_digest` is that of `layouts`. Raises ColumnMismatch."""
+    features = {name: sketch_column(name, each, require_column(name, columns)) for name, each in layouts.items()}
     rows = len(columns[next(iter(layouts))]) if layouts else 0
-    return Sketch(layout=layout, rows=rows, features=features)
+    return Sketch(layout_digest=layout_digest, rows=rows, features=features)
 
 
 def sketch_column(name: str, layout: Layout, column: Column) -> FeatureSketch:
     if isinstance(layout, NumericLayout) and not isinstance(column, Categories):
-        lowest, highest = _range(column)
+        lowest, highest = _finite_range(column)
         return FeatureSketch(counts=layout.count(column), lowest=lowest, highest=highest)
     if not isinstance(layout, NumericLayout) and isinstance(column, Categories):
         return FeatureSketch(counts=layout.count(column))
     wanted, found = ("numbers", "text") if isinstance(layout, NumericLayout) else ("text", "numbers")
-    raise UnfitColumn(f"{name}: the reference holds {wanted}, the batch {found}")
+    raise ColumnMismatch(f"{name}: the reference holds {wanted}, the batch {found}")
 
 
 def merge(sketches: Sequence[Sketch]) -> Sketch:
-    """The sum of at least one. Raises OtherLayout."""
+    """The sum of one sketch or more. Raises LayoutMismatch."""
     first, *others = sketches
     for other in others:
-        if first.layout != other.layout:
-            raise OtherLayout(f"a sketch for reference {first.layout[:8]} and one for {other.layout[:8]} do not add")
+        if first.layout_digest != other.layout_digest:
+            raise LayoutMismatch(
+                f"a sketch for reference {first.layout_digest[:8]} and one for {other.layout_digest[:8]} do not add"
+            )
     moments = [sketch.moments for sketch in sketches if sketch.moments is not None]
     return Sketch(
-        layout=first.layout,
+        layout_digest=first.layout_digest,
         rows=sum(sketch.rows for sketch in sketches),
         features={name: _sum([sketch.features[name] for sketch in sketches]) for name in first.features},
         moments=reduce(add, moments) if len(moments) == len(sketches) else None,
@@ -127,9 +129,9 @@ def _sum(features: Sequence[FeatureSketch]) -> FeatureSketch:
     )
 
 
-def _packed(sketch: Sketch, arrays: list[npt.NDArray[Any]]) -> dict[str, Any]:
-    """The document; its arrays are appended in the order in which `_unpacked` takes them."""
-    features = [{"name": name} | packed_feature(feature, arrays) for name, feature in sketch.features.items()]
+def _pack(sketch: Sketch, arrays: list[npt.NDArray[Any]]) -> dict[str, Any]:
+    """The document; its arrays are appended in the order in which `_unpack` takes them."""
+    features = [{"name": name} | pack_feature(feature, arrays) for name, feature in sketch.features.items()]
     if sketch.moments is not None:
         arrays.append(sketch.moments.packed())
     return {
@@ -137,49 +139,49 @@ def _packed(sketch: Sketch, arrays: list[npt.NDArray[Any]]) -> dict[str, Any]:
         "features": features,
         "has_moments": sketch.moments is not None,
         "slices": [
-            {"column": each.column, "level": each.level} | _packed(of_slice, arrays)
+            {"column": each.column, "level": each.level} | _pack(of_slice, arrays)
             for each, of_slice in sketch.slices.items()
         ],
     }
 
 
-def _unpacked(document: Mapping[str, Any], arrays: Iterator[npt.NDArray[Any]], layout: str) -> Sketch:
+def _unpack(document: Mapping[str, Any], arrays: Iterator[npt.NDArray[Any]], layout_digest: str) -> Sketch:
     return Sketch(
-        layout=layout,
+        layout_digest=layout_digest,
         rows=document["rows"],
-        features={entry["name"]: unpacked_feature(entry, arrays) for entry in document["features"]},
+        features={entry["name"]: unpack_feature(entry, arrays) for entry in document["features"]},
         moments=Moments.unpacked(next(arrays)) if document["has_moments"] else None,
         slices={
-            Slice(column=entry["column"], level=entry["level"]): _unpacked(entry, arrays, layout)
+            Slice(column=entry["column"], level=entry["level"]): _unpack(entry, arrays, layout_digest)
             for entry in document["slices"]
         },
     )
 
 
-def packed_feature(feature: FeatureSketch, arrays: list[npt.NDArray[Any]]) -> dict[str, Any]:
+def pack_feature(feature: FeatureSketch, arrays: list[npt.NDArray[Any]]) -> dict[str, Any]:
     used = np.flatnonzero(feature.counts)
     arrays += [np.diff(used, prepend=0), feature.counts[used]]
     return {"size": len(feature.counts), "lowest": feature.lowest, "highest": feature.highest}
 
 
-def unpacked_feature(entry: Mapping[str, Any], arrays: Iterator[npt.NDArray[Any]]) -> FeatureSketch:
+def unpack_feature(entry: Mapping[str, Any], arrays: Iterator[npt.NDArray[Any]]) -> FeatureSketch:
     whole = np.zeros(entry["size"], dtype=np.int64)
     used = np.cumsum(next(arrays), dtype=np.int64)
     whole[used] = next(arrays)
     return FeatureSketch(counts=whole, lowest=entry["lowest"], highest=entry["highest"])
 
 
-def column_of(name: str, columns: Mapping[str, Column]) -> Column:
+def require_column(name: str, columns: Mapping[str, Column]) -> Column:
     if name not in columns:
-        raise UnfitColumn(f"{name}: the reference has this feature, the batch does not")
+        raise ColumnMismatch(f"{name}: the reference has this feature, the batch does not")
     return columns[name]
 
 
-def _range(values: npt.NDArray[np.float64]) -> tuple[float | None, float | None]:
+def _finite_range(values: npt.NDArray[np.float64]) -> tuple[float | None, float | None]:
     if not len(values):
         return None, None
     lowest, highest = float(values.min()), float(values.max())
-    if not (np.isfinite(lowest) and np.isfinite(highest)):  # a NaN or an infinity is among them: the slow way
+    if not (np.isfinite(lowest) and np.isfinite(highest)):  # some are NaN or infinite: drop them, which copies
         finite = values[np.isfinite(values)]
         if not len(finite):
             return None, None

@@ -12,16 +12,16 @@ from evertrain.statistics.layouts import Categories, Column
 Rows = npt.NDArray[np.bool_]
 
 MAX_LEVELS = 10
-"""Of a column: its most frequent ones. Each costs as much to keep as the whole."""
+"""Most frequent levels of a column that are watched. Each costs as much to store as the whole."""
 
 MIN_SLICE_SHARE = 0.01
 
-_FLAGS = {"False": 0.0, "True": 1.0}
+_BOOLEAN_LEVELS = {"False": 0.0, "True": 1.0}
 
 
 def frequent_slices(name: str, column: Column) -> list[Slice]:
-    """The slices of a categorical or boolean column that are worth watching, the most frequent first."""
-    found = column.levels if isinstance(column, Categories) else tuple(_FLAGS)
+    """The slices of a categorical or boolean column with enough rows to be watched, the most frequent first."""
+    found = column.levels if isinstance(column, Categories) else tuple(_BOOLEAN_LEVELS)
     rows = {level: int(rows_in_slice(Slice(column=name, level=level), column).sum()) for level in found}
     kept = [level for level in rows if rows[level] >= max(1, MIN_SLICE_SHARE * len(column))]
     return [Slice(column=name, level=level) for level in sorted(kept, key=lambda each: (-rows[each], each))][
@@ -30,16 +30,16 @@ def frequent_slices(name: str, column: Column) -> list[Slice]:
 
 
 def rows_in_slice(part: Slice, column: Column) -> Rows:
-    """Shape (rows,)."""
+    """Which rows are in the slice, shape (rows,)."""
     if not isinstance(column, Categories):
-        return np.asarray(column == _FLAGS[part.level])
+        return np.asarray(column == _BOOLEAN_LEVELS[part.level])
     if part.level not in column.levels:
         return np.zeros(len(column), dtype=np.bool_)
     return np.asarray(column.codes == column.levels.index(part.level))
 
 
 def select_rows(columns: Mapping[str, Column], rows: Rows | npt.NDArray[np.intp]) -> Mapping[str, Column]:
-    """These rows of every column, each when it is asked for."""
+    """These rows of every column; a column is read when it is asked for."""
     return _SelectedRows(columns, rows)
 
 

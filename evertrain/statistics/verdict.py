@@ -12,23 +12,24 @@ from evertrain.statistics.measures import shares
 from evertrain.statistics.reference import FeatureReference, Reference
 from evertrain.statistics.relations import MIN_SPREAD, Relations, Residual
 from evertrain.statistics.significance import benjamini_hochberg, psi_null_quantile
-from evertrain.statistics.sketch import FeatureSketch, OtherLayout, Sketch
+from evertrain.statistics.sketch import FeatureSketch, LayoutMismatch, Sketch
 
 FALSE_DISCOVERY_RATE = 0.01
 
 
 def judge(reference: Reference, sketch: Sketch, *, policy: DriftPolicy, before: Sketch | None = None) -> Findings:
-    """A batch, or a window of batches, against the reference: features in the reference's order, relations between
-    them, slices, and faults, for which `before` is the batch before it. Raises OtherLayout for a sketch that was made
-    for another reference.
+    """How a batch, or a window of batches, differs from the reference.
+
+    Features come in the reference's order. `before`: the previous batch, against which faults are found. Raises
+    LayoutMismatch for a sketch of another reference.
     """
-    if sketch.layout != reference.layout:
-        raise OtherLayout(
-            f"the sketch was made for reference {sketch.layout[:8]}, this one is {reference.layout[:8]}"
+    if sketch.layout_digest != reference.layout_digest:
+        raise LayoutMismatch(
+            f"the sketch was made for reference {sketch.layout_digest[:8]}, this one is {reference.layout_digest[:8]}"
         )
     features = _judge_features(reference.features, sketch, policy)
     relations = _judge_relations(reference.relations, sketch)
-    # As many families of tests as there are slices: each gets its part of the rate.
+    # Each slice is a family of tests of its own, and gets its part of the rate.
     rate = FALSE_DISCOVERY_RATE / max(1, len(reference.slices))
     slices = tuple(
         _judge_slice(each, of_slice, sketch.slices[each], policy, rate) for each, of_slice in reference.slices.items()
@@ -54,8 +55,8 @@ def _status(
     drifted = {each.feature for each in features if each.drifted}
     if policy.rule is DriftRule.CALIBRATED:
         drifted |= {each.feature for each in relations or () if each.drifted}
-    of_slices = any(each.status is DriftStatus.DRIFTED for each in slices)
-    return DriftStatus.DRIFTED if of_slices or len(drifted) >= policy.minimum_features else DriftStatus.STABLE
+    any_slice_drifted = any(each.status is DriftStatus.DRIFTED for each in slices)
+    return DriftStatus.DRIFTED if any_slice_drifted or len(drifted) >= policy.minimum_features else DriftStatus.STABLE
 
 
 def _judge_slice(part: Slice, reference: Reference, sketch: Sketch, policy: DriftPolicy, rate: float) -> SliceDrift:
@@ -77,7 +78,7 @@ def _judge_features(
     ]
     significant = benjamini_hochberg([each.p_value for each in distances], rate=rate)
     return tuple(
-        _judge(feature, each, measured, policy, significant=chosen)
+        _judge_feature(feature, each, measured, policy, significant=chosen)
         for feature, each, measured, chosen in zip(references, sketches, distances, significant, strict=True)
     )
 
@@ -107,7 +108,7 @@ def _judge_relation(residual: Residual, allowed: float) -> RelationDrift:
     )
 
 
-def _judge(
+def _judge_feature(
     feature: FeatureReference,
     sketch: FeatureSketch,
     measured: MeasuredDistances,
@@ -118,19 +119,19 @@ def _judge(
     if policy.rule is DriftRule.CONVENTIONAL:
         drifted, threshold, limit = measured.psi > policy.psi_threshold, policy.psi_threshold, None
     else:
-        drifted, threshold, limit = _calibrated(feature, sketch, measured, policy, significant=significant)
-    return FeatureDrift.of(
+        drifted, threshold, limit = _apply_calibrated_rule(feature, sketch, measured, policy, significant=significant)
+    return FeatureDrift.from_distances(
         measured,
         feature=feature.name,
         wasserstein_limit=limit,
         missing_share_reference=feature.missing_share,
         threshold=threshold,
         drifted=drifted,
-        sentence=_sentence(feature, sketch, measured, threshold=threshold, wasserstein_limit=limit),
+        sentence=_describe(feature, sketch, measured, threshold=threshold, wasserstein_limit=limit),
     )
 
 
-def _calibrated(
+def _apply_calibrated_rule(
     feature: FeatureReference,
     sketch: FeatureSketch,
     measured: MeasuredDistances,
@@ -138,10 +139,10 @@ def _calibrated(
     *,
     significant: bool,
 ) -> tuple[bool, float, float | None]:
-    """Whether it drifted, and what its PSI, and its distance where the days of training limit it, had to exceed."""
+    """Whether the feature drifted, the threshold of its PSI, and the limit of its Wasserstein distance, if any."""
     rows = int(sketch.counts.sum())
     limits = feature.limits
-    # A numeric feature's day sits in few cells on any day: its PSI has no control limit, its place does.
+    # A numeric feature's day sits in few cells on any day: so its PSI has no control limit, and its position has.
     wasserstein_limit = limits.wasserstein if limits is not None and feature.kind.is_quantitative else None
     chance = psi_null_quantile(
         reference_rows=feature.baseline.rows,
@@ -160,7 +161,7 @@ def _calibrated(
     return drifted, threshold, wasserstein_limit
 
 
-def _sentence(
+def _describe(
     feature: FeatureReference,
     sketch: FeatureSketch,
     measured: MeasuredDistances,
@@ -180,13 +181,13 @@ def _sentence(
         parts.append(f"{measured.out_of_range_share:.1%} beyond the training range")
     if measured.missing_share or feature.missing_share:
         parts.append(f"missing {feature.missing_share:.1%} -> {measured.missing_share:.1%}")
-    if moved := _most_moved(feature, sketch):
-        parts.append(moved)
+    if changed_bin := _describe_most_changed_bin(feature, sketch):
+        parts.append(changed_bin)
     return f"{feature.name}: " + ", ".join(parts)
 
 
-def _most_moved(feature: FeatureReference, sketch: FeatureSketch) -> str:
-    """The bin that adds most to the PSI, and its share before and after; missing is told by itself."""
+def _describe_most_changed_bin(feature: FeatureReference, sketch: FeatureSketch) -> str:
+    """The bin that contributes most to the PSI, with its shares; missing values have a part of their own."""
     layout = feature.baseline.layout
     before, after = feature.baseline.binned[1:], layout.binned(sketch.counts)[1:]
     if len(before) < 2 or not before.sum() or not after.sum():

@@ -75,7 +75,7 @@ def _categories(values: Any) -> Categories:
     codes = pc.cast(encoded.indices, pa.int32())
     levels = encoded.dictionary.to_pylist()
     if len(set(levels)) < len(levels) or None in levels:
-        return Categories.of(encoded.to_pylist())  # a writer may repeat a level, or hold null as one
+        return Categories.from_values(encoded.to_pylist())  # a writer may repeat a level, or hold null as one
     return Categories(
         codes=_as_numpy(pc.fill_null(codes, _NO_CODE) if codes.null_count else codes), levels=tuple(levels)
     )

@@ -28,10 +28,10 @@ ROWS_PER_PREDICT_CALL = 50_000
 class TrainingRows(Protocol):
     """What a plan's table versions held when the plan was made. Times among the features are ages."""
 
-    def labelled(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
+    def read_labelled(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
         """Entity key, `event_time`, the spec's features and its label, for the rows that have one."""
 
-    def of_group(self, spec: ModelSpec, group: str, plan: TrainingPlan, rows: Interval) -> pa.Table:
+    def read_group(self, spec: ModelSpec, group: str, plan: TrainingPlan, rows: Interval) -> pa.Table:
         """A feature group's own rows, labelled or not: `event_time`, and what the spec draws from it."""
 
 
@@ -71,7 +71,7 @@ class LabelledRows:
         """The first of each `nth` rows, in their order of time."""
         return self if nth == 1 else replace(self, table=self.table.take(np.arange(0, len(self), nth)))
 
-    def values(self, names: Sequence[str]) -> list[dict[str, Value]]:
+    def to_records(self, names: Sequence[str]) -> list[dict[str, Value]]:
         """As a caller of the endpoint would send them: plain values, None for what is missing."""
         columns = [_without_nan(self.table[name]).to_pylist() for name in names]
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
@@ -81,7 +81,7 @@ class LabelledRows:
         ten times the memory."""
         starts = range(0, len(self), ROWS_PER_PREDICT_CALL)
         parts = (replace(self, table=self.table.slice(start, ROWS_PER_PREDICT_CALL)) for start in starts)
-        inputs = (part.values(model.feature_names) for part in parts)
+        inputs = (part.to_records(model.feature_names) for part in parts)
         return np.array([answer for rows in inputs for answer in model.predict(rows)], dtype=np.float64)
 
     def column(self, name: str) -> Column:

@@ -1,8 +1,8 @@
-"""Where everything is printed to."""
+"""The console that everything is printed to."""
 
 import sys
 
 from rich.console import Console
 
 console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
-"""A file or a pipe has no width of its own."""
+"""A file or a pipe has no width, so it gets one."""

@@ -1,4 +1,4 @@
-"""What `evertrain drift` prints for people."""
+"""The output of `evertrain drift` for people."""
 
 from pathlib import Path
 
@@ -35,9 +35,9 @@ def show_drift(found: DriftPage, *, html: Path | None) -> None:
         console.print(f"  {sentence}", markup=False, soft_wrap=True)
     for fault in found.findings.faults:
         console.print(f"  {fault.message}: rather the feed's fault than drift", markup=False, soft_wrap=True)
-    console.print(_of_relations(found.findings), markup=False)
+    console.print(_describe_relations(found.findings), markup=False)
     if found.findings.slices:
-        console.print(_of_slices(found.findings), markup=False)
+        console.print(_describe_slices(found.findings), markup=False)
     if found.left_out:
         console.print(f"Not compared: {', '.join(found.left_out)}.", markup=False)
     if found.findings.status is DriftStatus.TOO_FEW_ROWS:
@@ -50,7 +50,7 @@ def show_drift(found: DriftPage, *, html: Path | None) -> None:
         console.print(f"The page with distributions: [bold]{html}[/]", soft_wrap=True)
 
 
-def _of_relations(found: Findings) -> str:
+def _describe_relations(found: Findings) -> str:
     if found.relations is None:
         return "How features go together was not examined."
     if not found.relations:
@@ -59,7 +59,7 @@ def _of_relations(found: Findings) -> str:
     return f"How features go together: {changed} of {len(found.relations)} that follow from the others changed."
 
 
-def _of_slices(found: Findings) -> str:
+def _describe_slices(found: Findings) -> str:
     descriptions = (f"{each.of} {each.status.value.replace('_', ' ')} ({each.rows:,} rows)" for each in found.slices)
     return f"Slices: {', '.join(descriptions)}."
 

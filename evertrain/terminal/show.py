@@ -1,4 +1,4 @@
-"""What the commands print for people: tables and sentences by Rich. Values in, text out."""
+"""The output of the commands for people: tables and sentences, by Rich."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -82,7 +82,9 @@ def quarantines(found: Sequence[Quarantine]) -> None:
     table = _table("Quarantine", "batch", "set aside", "landed as", "because")
     for quarantine in found:
         because = "\n".join(escape(fault.message) for fault in quarantine.faults)
-        table.add_row(quarantine.batch_id[:12], _when(quarantine.quarantined_at), quarantine.source_key, because)
+        table.add_row(
+            quarantine.batch_id[:12], _format_time(quarantine.quarantined_at), quarantine.source_key, because
+        )
     console.print(table)
     console.print("`evertrain release BATCH` lands one again that you found nothing wrong with.")
 
@@ -110,7 +112,7 @@ def statuses(found: Sequence[ModelStatus]) -> None:
         champion = status.champion
         table.add_row(
             "champion",
-            f"{champion.version} since {_when(champion.since)}" if champion else "none yet: nothing answers",
+            f"{champion.version} since {_format_time(champion.since)}" if champion else "none yet: nothing answers",
         )
         table.add_row("features", _state(status.features))
         table.add_row("labels", _state(status.labels))
@@ -122,7 +124,7 @@ def statuses(found: Sequence[ModelStatus]) -> None:
         if status.last_decision:
             decision = status.last_decision.decision
             description = (
-                f"{coloured(decision.action)} on {_when(status.last_decision.decided_at)}: {decision.sentence}"
+                f"{coloured(decision.action)} on {_format_time(status.last_decision.decided_at)}: {decision.sentence}"
             )
             table.add_row("last decision", description)
         if status.last_outcome:
@@ -135,7 +137,7 @@ def decisions(found: Sequence[RecordedDecision]) -> None:
     table = _table("Decisions", "when", "decision", "because", "cause")
     for entry in found:
         decision = entry.decision
-        table.add_row(_when(entry.decided_at), coloured(decision.action), decision.sentence, entry.cause[:24])
+        table.add_row(_format_time(entry.decided_at), coloured(decision.action), decision.sentence, entry.cause[:24])
     console.print(table if found else "Nothing had to be decided yet.")
 
 
@@ -191,7 +193,7 @@ def rows(feed: str, table: "pa.Table", *, head: int, is_all: bool, out: Path | N
     description = f"{table.num_rows:,} rows" if is_all else f"the first {head:,} rows"
     shown = _table(f"{feed}: {description}", *table.column_names)
     for row in table.slice(0, head).to_pylist():
-        shown.add_row(*(escape(_cell(value)) for value in row.values()))
+        shown.add_row(*(escape(_format_cell(value)) for value in row.values()))
     console.print(shown if table.num_rows else f"{feed}: no rows")
     if out is not None:
         console.print(f"all of them are in {out}")
@@ -200,8 +202,9 @@ def rows(feed: str, table: "pa.Table", *, head: int, is_all: bool, out: Path | N
 def training_set(version: ModelVersion, *, out: Path | None) -> None:
     of = version.training_set
     console.print(
-        f"{version.model} {version.version} was trained on {of.count:,} rows, {_when(of.rows.start)} to "
-        f"{_when(of.rows.end)} UTC, as known at {_when(of.known_at)}: the same are there, sha256 {of.sha256[:12]}"
+        f"{version.model} {version.version} was trained on {of.count:,} rows, {_format_time(of.rows.start)} to "
+        f"{_format_time(of.rows.end)} UTC, as known at {_format_time(of.known_at)}: "
+        f"the same are there, sha256 {of.sha256[:12]}"
     )
     if out is not None:
         console.print(f"they are in {out}")
@@ -213,8 +216,8 @@ def label_status(status: LabelStatus, *, days: int) -> None:
         console.print(f"{status.model}: no labels have landed yet")
         return
     covered = "" if status.coverage is None else f", {status.coverage:.1%} of the rows before it have one"
-    console.print(f"[bold]{status.model}[/]: labels are complete to {_when(status.complete_to)} UTC{covered}.")
-    late = ", ".join(f"{quantile:.0%} within {_length(after)}" for quantile, after in progress.latency)
+    console.print(f"[bold]{status.model}[/]: labels are complete to {_format_time(status.complete_to)} UTC{covered}.")
+    late = ", ".join(f"{quantile:.0%} within {_format_length(after)}" for quantile, after in progress.latency)
     declared = format_duration(status.declared_latency)
     console.print(f"They come late by: {late or 'not known yet'}; model.toml declares {declared}.")
     if progress.unmatched:
@@ -240,27 +243,33 @@ def _table(title: str, *columns: str) -> Table:
     return table
 
 
-def _cell(value: object) -> str:
+def _format_cell(value: object) -> str:
     if value is None:
         return ""
-    return _when(value) if isinstance(value, datetime) else f"{value:g}" if isinstance(value, float) else str(value)
+    return (
+        _format_time(value)
+        if isinstance(value, datetime)
+        else f"{value:g}"
+        if isinstance(value, float)
+        else str(value)
+    )
 
 
-def _length(length: timedelta) -> str:
+def _format_length(length: timedelta) -> str:
     """
-    >>> _length(timedelta(hours=30)), _length(timedelta(days=3))
+    >>> _format_length(timedelta(hours=30)), _format_length(timedelta(days=3))
     ('30.0 h', '3.0 d')
     """
     hours = length / timedelta(hours=1)
     return f"{hours:.1f} h" if hours < 48 else f"{hours / 24:.1f} d"
 
 
-def _when(moment: datetime) -> str:
+def _format_time(moment: datetime) -> str:
     return f"{moment:%Y-%m-%d %H:%M}"
 
 
 def _state(state: TableState | None) -> str:
     if state is None:
         return "none yet"
-    span = f"{_when(state.event_time_min)} to {_when(state.event_time_max)}"
+    span = f"{_format_time(state.event_time_min)} to {_format_time(state.event_time_max)}"
     return f"{state.rows:,} rows, {span}, table version {state.version}"

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from evertrain.adapters.aws.steps import Payload, Step, field, run_step
+from evertrain.adapters.aws.steps import Payload, Step, required_field, run_step
 from evertrain.domain.deployment.steps import LifecycleStep
 from evertrain.domain.events import EventName
 from evertrain.domain.training.candidates import Round
@@ -24,24 +24,26 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def acquire_lease(payload: Payload) -> dict[str, Any]:
-    model, decision_id = field(payload, "model"), field(payload, "decision_id")
+    model, decision_id = required_field(payload, "model"), required_field(payload, "decision_id")
     _require_unfinished(model, decision_id)
     wiring.leases().acquire(
-        model, decision_id=decision_id, execution=field(payload, "execution"), duration=LEASE_DURATION
+        model, decision_id=decision_id, execution=required_field(payload, "execution"), duration=LEASE_DURATION
     )
     logger.info("lease_acquired model=%s decision=%s", model, decision_id)
     return {}
 
 
 def make_plan(payload: Payload) -> dict[str, Any]:
-    model, decision_id = field(payload, "model"), field(payload, "decision_id")
+    model, decision_id = required_field(payload, "model"), required_field(payload, "decision_id")
     _require_unfinished(model, decision_id)
     planned = wiring.plan_retraining().run(model, decision_id)
     plan = planned.plan
     # The lease was taken for one wave of containers. What spot capacity lost may take as long again.
     spot = plan.spec.training.spot
     longer = LEASE_DURATION + (count_waves(plan) * (2 if spot else 1) - 1) * TRAINING_TIMEOUT
-    wiring.leases().acquire(model, decision_id=decision_id, execution=field(payload, "execution"), duration=longer)
+    wiring.leases().acquire(
+        model, decision_id=decision_id, execution=required_field(payload, "execution"), duration=longer
+    )
     logger.info(
         "planned model=%s decision=%s candidates=%s watermark=%s cpu=%d memory=%d",
         model,
@@ -62,7 +64,9 @@ def make_plan(payload: Payload) -> dict[str, Any]:
 
 
 def narrow(payload: Payload) -> dict[str, Any]:
-    return _round(wiring.next_halving_round().run(field(payload, "plan_uri"), int(field(payload, "round"))))
+    return _round(
+        wiring.next_halving_round().run(required_field(payload, "plan_uri"), int(required_field(payload, "round")))
+    )
 
 
 def _round(current_round: Round) -> dict[str, Any]:
@@ -75,14 +79,14 @@ def _round(current_round: Round) -> dict[str, Any]:
 
 
 def gate(payload: Payload) -> dict[str, Any]:
-    plan_uri = field(payload, "plan_uri")
+    plan_uri = required_field(payload, "plan_uri")
     verdict = wiring.gate_contender().run(plan_uri)
     logger.info("gate_judged plan=%s passed=%s reason=%s", plan_uri, verdict.passed, verdict.reason)
     return {"passed": verdict.passed, "reason": verdict.reason.value, "sentence": verdict.sentence}
 
 
 def register(payload: Payload) -> dict[str, Any]:
-    plan_uri = field(payload, "plan_uri")
+    plan_uri = required_field(payload, "plan_uri")
     registered = wiring.register_version().run(plan_uri)
     version = registered.version
     logger.info("registered model=%s version=%s status=%s", version.model, version.version, version.status)
@@ -90,8 +94,8 @@ def register(payload: Payload) -> dict[str, Any]:
 
 
 def finish(payload: Payload) -> dict[str, Any]:
-    model, decision_id = field(payload, "model"), field(payload, "decision_id")
-    name = field(payload, "outcome")
+    model, decision_id = required_field(payload, "model"), required_field(payload, "decision_id")
+    name = required_field(payload, "outcome")
     # Registering is not reached by every retraining, and only a failed one has an error.
     error, cause = payload.get("error") or "", payload.get("cause") or ""
     sentence = payload.get("sentence") or ""

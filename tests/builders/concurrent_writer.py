@@ -48,7 +48,7 @@ def maintain(store: Store) -> None:
         now = NOW + timedelta(days=31 * (number % 2))
         try:
             done = store.maintenance(retention_hours=24, min_files_to_compact=4).maintain(
-                FEATURES, needed=(), now=now
+                FEATURES, retained_versions=(), now=now
             )
         except DeltaError as failed:
             print(f"the next one does it: {failed}", flush=True)

@@ -41,11 +41,11 @@ class InMemoryTrainingRows:
     def __init__(self, table: pa.Table) -> None:
         self.table = table
 
-    def labelled(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
+    def read_labelled(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
         columns = [spec.group.entity_key, "event_time", *spec.feature_names, spec.label.name]
         return self._within(rows).select(columns)
 
-    def of_group(self, spec: ModelSpec, group: str, plan: TrainingPlan, rows: Interval) -> pa.Table:
+    def read_group(self, spec: ModelSpec, group: str, plan: TrainingPlan, rows: Interval) -> pa.Table:
         return self._within(rows).select(["event_time", *spec.feature_names_from(group)])
 
     def _within(self, rows: Interval) -> pa.Table:

@@ -134,7 +134,7 @@ def labels_table(*, rows: int = 50_000, newest_days_ago: float = 3, last_landed_
 
 
 def label_tables(**changes: float) -> LabelTables:
-    return LabelTables(of_rows=labels_table(**changes))  # type: ignore[arg-type]  # rows is the one whole number
+    return LabelTables(row_labels=labels_table(**changes))  # type: ignore[arg-type]  # rows is the one whole number
 
 
 def an_outcome(name: EventName, *, days_ago: float = 1) -> Outcome:
@@ -157,7 +157,7 @@ def a_state(
     state = LoopState(
         champion=champion or a_champion(),
         verdicts=verdicts,
-        requests=requests,
+        request_verdicts=requests,
         labels=labels or label_tables(),
         label_progress=None,
         rows=50_000,

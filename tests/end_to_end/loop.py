@@ -10,7 +10,7 @@ from uuid import uuid4
 
 from evertrain.adapters.aws.clients import client
 from evertrain.adapters.stage import Stage
-from evertrain.demo.flights import Flights, after
+from evertrain.demo.flights import Flights, reported_at
 from evertrain.demo.replay import Replay
 from evertrain.domain.deciding.decisions import RecordedDecision
 from evertrain.domain.landing.batches import Batch, Feed, FeedKind, Quarantine, TableState
@@ -36,26 +36,26 @@ class Loop:
             stage=self.stage,
             flights=self.flights,
             models=self.project.models_using("flights"),
-            tell=lambda step: None,
+            on_step=lambda step: None,
         ).run(days)
         self.today = days[-1]
 
     def next_day(self) -> date:
         self.today += timedelta(days=1)
-        self.stage.set_replay_clock(after(self.today))
+        self.stage.set_replay_clock(reported_at(self.today))
         return self.today
 
     def land(self, body: bytes, *, feed: Feed = FEATURES, name: str | None = None) -> Any:
         """Lands an object and waits for its fate."""
         self.stage.land(feed, name or f"{uuid4().hex}.parquet", body)
-        return self.wait(lambda: self.stage.landing_result(feed, body), for_what=f"the fate of {name or 'an object'}")
+        return self.wait(lambda: self.stage.landing_result(feed, body), awaited=f"the fate of {name or 'an object'}")
 
     def land_anywhere(self, key: str, body: bytes) -> Quarantine:
         """An object outside every feed; waits until it was set aside."""
         client("s3").put_object(Bucket=self.stage.output("LandingBucket"), Key=key, Body=body)
         return self.wait(
             lambda: next((q for q in self.stage.batches.quarantines(limit=20) if q.source_key == key), None),
-            for_what=f"the quarantine of {key}",
+            awaited=f"the quarantine of {key}",
         )
 
     def committed(self, batch: Batch) -> TableState:
@@ -65,15 +65,15 @@ class Loop:
             state = self.stage.tables.get(batch.feed)
             return state if state is not None and state.ingested_at_max >= batch.ingested_at else None
 
-        return self.wait(ask, for_what=f"the commit of {batch.source_key}")
+        return self.wait(ask, awaited=f"the commit of {batch.source_key}")
 
     def decision(self, model: str, cause: str) -> RecordedDecision:
         return self.wait(
-            lambda: self.stage.decision_for(Cause(model=model, name=cause)), for_what=f"the decision on {cause}"
+            lambda: self.stage.decision_for(Cause(model=model, name=cause)), awaited=f"the decision on {cause}"
         )
 
     def outcome(self, decision: RecordedDecision) -> Outcome:
-        return self.wait(lambda: self.stage.outcome_of(decision), for_what="the outcome", seconds=180)
+        return self.wait(lambda: self.stage.outcome_of(decision), awaited="the outcome", seconds=180)
 
     def invoke(self, function: str, payload: dict[str, Any]) -> tuple[Any, str]:
         """A step of the state machine by hand: its answer, and the error's name where it failed."""
@@ -87,9 +87,9 @@ class Loop:
         names = [f["FunctionName"] for page in pages for f in page["Functions"]]
         return next(name for name in names if name.startswith(f"evertrain-{self.stage.name}-") and part in name)
 
-    def wait(self, ask: Callable[[], T | None], *, for_what: str, seconds: float = 60) -> T:
+    def wait(self, ask: Callable[[], T | None], *, awaited: str, seconds: float = 60) -> T:
         try:
-            return wait_until(ask, seconds=seconds, for_what=for_what)
+            return wait_until(ask, seconds=seconds, awaited=awaited)
         except WaitedTooLong as waited:
             waited.add_note(self._last_log_lines(since=time.time() - seconds))
             raise
@@ -104,4 +104,4 @@ class Loop:
 
     @property
     def now(self) -> datetime:
-        return after(self.today)
+        return reported_at(self.today)

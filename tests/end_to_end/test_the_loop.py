@@ -22,7 +22,7 @@ from evertrain.adapters.aws.event_bus import EventBridgeBus
 from evertrain.adapters.release.prediction_client import PredictionRefused
 from evertrain.adapters.store.delta.reader import DeltaReader
 from evertrain.adapters.training.runs import RunDocuments
-from evertrain.demo.story import as_json_rows
+from evertrain.demo.story import to_json_rows
 from evertrain.domain.deciding.decisions import Action, Reason
 from evertrain.domain.events import Event, EventName
 from evertrain.domain.landing.batches import Batch, Feed, FeedKind, Quarantine, TableState
@@ -48,7 +48,7 @@ STACKS = ("data", "monitoring", "training", "serving", "dashboard")
 
 def a_row(loop: Loop, model: str = "flights") -> dict[str, object]:
     rows = loop.flights.table[loop.flights.table["day"] == date(2013, 2, 1)].head(1)
-    return as_json_rows(rows, loop.project.models[model])[0]
+    return to_json_rows(rows, loop.project.models[model])[0]
 
 
 # --- from landing to the endpoint ----------------------------------------------------------------
@@ -101,7 +101,7 @@ def test_small_files_are_put_together_and_what_a_model_was_trained_on_is_read_as
     )
     maintained = loop.wait(
         lambda: found if (found := loop.stage.tables.get(FEATURES)).version > state.version else None,
-        for_what="the tables' maintenance",
+        awaited="the tables' maintenance",
     )
     assert maintained.rows == state.rows
     assert reader.read(FEATURES, **wanted).equals(before)
@@ -200,9 +200,9 @@ def test_what_spot_capacity_takes_away_is_trained_on_demand(loop: Loop) -> None:
     asked = json.loads(evertrain("retrain", "air_time", "--reason", "another test asks", "--json").stdout)
     decision = loop.stage.decisions.find("air_time", asked["decision_id"])
     assert decision is not None
-    on_spot = loop.wait(lambda: next(running(loop, "FARGATE_SPOT"), None), for_what="a container on spot capacity")
+    on_spot = loop.wait(lambda: next(running(loop, "FARGATE_SPOT"), None), awaited="a container on spot capacity")
     client("ecs").stop_task(cluster=on_spot["clusterArn"], task=on_spot["taskArn"], reason="the capacity is needed")
-    again = loop.wait(lambda: next(running(loop, None), None), for_what="the same on demand")
+    again = loop.wait(lambda: next(running(loop, None), None), awaited="the same on demand")
     assert again["overrides"]["containerOverrides"] == on_spot["overrides"]["containerOverrides"]
     outcome = loop.outcome(decision)
     assert outcome.name in (EventName.MODEL_PROMOTED, EventName.CONTENDER_REJECTED), outcome.sentence
@@ -233,13 +233,13 @@ def test_a_retraining_for_which_rows_are_wanting_is_postponed_and_not_a_failure(
     bus.publish([Event(name=EventName.RETRAIN_REQUESTED, detail=asked)])
 
     outcome = loop.wait(
-        lambda: loop.stage.decisions.outcome_of("air_time", "rows-are-wanting"), for_what="the retraining's end"
+        lambda: loop.stage.decisions.outcome_of("air_time", "rows-are-wanting"), awaited="the retraining's end"
     )
     assert outcome.name is EventName.RETRAIN_POSTPONED, outcome.sentence
     assert outcome.sentence.startswith(
         "NothingToChoose: no candidate could be trained: air_time: window 14d has 0 labelled rows"
     )
-    execution = loop.wait(lambda: ended_execution_of("rows-are-wanting"), for_what="the execution's end")
+    execution = loop.wait(lambda: ended_execution_of("rows-are-wanting"), awaited="the execution's end")
     assert execution["status"] == "SUCCEEDED"
     assert not loop.stage.leases.is_held("air_time")
     assert loop.stage.registry.champion("air_time") == champion
@@ -310,7 +310,7 @@ def test_the_schedule_asks_every_model_regularly(loop: Loop) -> None:
         everything = loop.stage.decisions.decisions("air_time", limit=500, include_quiet=True)
         return [entry for entry in everything if entry.cause.startswith("tick:")]
 
-    assert loop.wait(lambda: ticked() or None, for_what="the schedule's tick", seconds=100)
+    assert loop.wait(lambda: ticked() or None, awaited="the schedule's tick", seconds=100)
 
 
 # --- requests and what was predicted --------------------------------------------------------------
@@ -319,7 +319,7 @@ def test_the_schedule_asks_every_model_regularly(loop: Loop) -> None:
 def test_what_was_asked_and_answered_is_in_the_feature_store(loop: Loop) -> None:
     day = loop.next_day()
     answer = ask(loop, loop.flights.table[loop.flights.table["day"] == day])
-    batch = loop.wait(lambda: newest(loop, loop.now), for_what="the requests' batch")
+    batch = loop.wait(lambda: newest(loop, loop.now), awaited="the requests' batch")
     assert batch.rows == len(answer["predictions"])
     version = loop.committed(batch).version
     reader = DeltaReader(root=f"s3://{loop.stage.output('FeatureStoreBucket')}/tables")
@@ -335,14 +335,14 @@ def test_a_day_of_requests_is_judged_when_it_is_over(loop: Loop) -> None:
     rows = loop.flights.table[loop.flights.table["day"] == day]
     ask(loop, rows.assign(distance=rows["distance"] * 1.609))  # somebody asks in kilometres
     asked_on = loop.now
-    loop.wait(lambda: newest(loop, asked_on), for_what="the requests' batch")
+    loop.wait(lambda: newest(loop, asked_on), awaited="the requests' batch")
     loop.next_day()
     ask(loop, rows.head(1))
     verdict = loop.wait(
         lambda: next(
             (v for v in loop.stage.batches.request_verdicts("flights", limit=9) if v.rows == len(rows)), None
         ),
-        for_what="the verdict on the requests",
+        awaited="the verdict on the requests",
     )
     assert verdict.batch_id == f"requests-{asked_on:%Y-%m-%d}"
     assert {feature.feature for feature in verdict.features} >= {"prediction", "distance"}
@@ -356,7 +356,7 @@ def test_a_day_of_requests_is_judged_when_it_is_over(loop: Loop) -> None:
 
 
 def ask(loop: Loop, rows: pd.DataFrame) -> dict[str, Any]:
-    return loop.stage.api.predict("flights", {"rows": as_json_rows(rows, loop.project.models["flights"])})
+    return loop.stage.api.predict("flights", {"rows": to_json_rows(rows, loop.project.models["flights"])})
 
 
 def newest(loop: Loop, moment: datetime) -> Batch | None:
@@ -426,7 +426,7 @@ def test_a_column_of_zeros_is_the_feed_s_fault_until_a_person_releases_it(loop: 
     assert [(fault.code, fault.column) for fault in quarantine.faults] == [("constant", "wind_speed")]
     assert quarantine.batch_id[:12] in evertrain("quarantine").stdout
     assert "will be accepted" in evertrain("release", quarantine.batch_id[:12]).stdout
-    batch = loop.wait(lambda: loop.stage.landing_result(FEATURES, body), for_what="the released batch")
+    batch = loop.wait(lambda: loop.stage.landing_result(FEATURES, body), awaited="the released batch")
     assert isinstance(batch, Batch)
     assert batch.batch_id == quarantine.batch_id
     told = evertrain("release", quarantine.batch_id[:12], status=1).stderr
@@ -451,7 +451,7 @@ def test_a_bad_batch_is_set_aside_a_person_is_called_and_later_batches_go_on(loo
     # The schedule's tick may come between the batch and its event: then the tick's decision called the person.
     assert decision.decision.reason in (Reason.FEED_BROKEN, Reason.HUMAN_CALLED)
     assert "the feed needs repair" in decision.decision.sentence
-    assert "the feed needs repair" in loop.wait(lambda: received(inbox), for_what="the call")
+    assert "the feed needs repair" in loop.wait(lambda: received(inbox), awaited="the call")
     assert isinstance(loop.land(loop.flights.features(loop.today)), Batch)
 
 
@@ -531,7 +531,7 @@ def test_labels_that_callers_report_land_and_correct_earlier_ones(loop: Loop) ->
     assert answer["accepted"] == 1
     after = loop.wait(
         lambda: state if (state := loop.stage.tables.get(LABELS)).rows > before.rows else None,
-        for_what="the reported label",
+        awaited="the reported label",
         seconds=120,
     )
     assert after.rows == before.rows + 1
@@ -557,7 +557,7 @@ def test_what_the_endpoint_was_asked_is_trained_on_once_its_outcome_is_told(loop
     assert loop.stage.api.report_labels("flights", outcome)["accepted"] == 1
     versions = {
         str(feed): loop.wait(
-            lambda feed=feed: state_since(loop, feed), for_what=f"{feed}'s commit", seconds=180
+            lambda feed=feed: state_since(loop, feed), awaited=f"{feed}'s commit", seconds=180
         ).version
         for feed in request_feeds(spec)
     }
@@ -566,7 +566,7 @@ def test_what_the_endpoint_was_asked_is_trained_on_once_its_outcome_is_told(loop
     later = replace(plan, known_at=loop.now + timedelta(hours=1), table_versions={**plan.table_versions, **versions})
     of_today = Interval(start=loop.now - timedelta(hours=1), end=loop.now + timedelta(hours=1))
     reader = DeltaReader(root=f"s3://{loop.stage.output('FeatureStoreBucket')}/tables")
-    (trained,) = StoredTrainingRows(tables=reader).labelled(spec, later, of_today).to_pylist()
+    (trained,) = StoredTrainingRows(tables=reader).read_labelled(spec, later, of_today).to_pylist()
     assert (trained["flight_id"], trained["late"]) == (outcome["prediction_id"], 1)
     assert (trained["carrier"], trained["distance"]) == (row["carrier"], row["distance"])
 

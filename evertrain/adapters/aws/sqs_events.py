@@ -28,12 +28,12 @@ def handle_each_event(delivery: Mapping[str, Any], handle: Callable[[Envelope], 
     return {"batchItemFailures": failed}
 
 
-def field(fields: Mapping[str, Any], *path: str) -> Any:
+def required_field(fields: Mapping[str, Any], *path: str) -> Any:
     """A nested field. Raises InvalidEvent naming it.
 
-    >>> field({"detail": {"object": {"key": "a"}}}, "detail", "object", "key")
+    >>> required_field({"detail": {"object": {"key": "a"}}}, "detail", "object", "key")
     'a'
-    >>> field({"detail": {}}, "detail", "object", "key")
+    >>> required_field({"detail": {}}, "detail", "object", "key")
     Traceback (most recent call last):
     evertrain.adapters.aws.sqs_events.InvalidEvent: detail.object: missing
     """

@@ -19,13 +19,13 @@ def run_step(payload: Payload, steps: Mapping[str, Step]) -> dict[str, Any]:
     >>> run_step({"step": "double", "value": 2}, {"double": lambda payload: {"value": 2 * payload["value"]}})
     {'value': 4}
     """
-    step = field(payload, "step")
+    step = required_field(payload, "step")
     if step not in steps:
         raise InvalidPayload(f"step: {step!r} is none of {', '.join(steps)}")
     return steps[step](payload)
 
 
-def field(payload: Payload, name: str) -> Any:
+def required_field(payload: Payload, name: str) -> Any:
     """Of the payload; null is no value. Raises InvalidPayload naming it."""
     if payload.get(name) is None:
         raise InvalidPayload(f"{name}: missing")

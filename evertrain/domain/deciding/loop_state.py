@@ -15,8 +15,8 @@ from evertrain.domain.training.outcomes import Outcome
 class LoopState:
     """How a model's loop stands. Sequences are newest first.
 
-    `verdicts`: on batches of features, of each group the newest first. `requests`: on days of requests to the
-    endpoint, with what it predicted. `outcomes`: of past retrainings. `consecutive_quarantines`: objects of the
+    `verdicts`: on batches of features, of each group the newest first. `request_verdicts`: on days of requests to
+    the endpoint, with what it predicted. `outcomes`: of past retrainings. `consecutive_quarantines`: objects of the
     model's feeds that were set aside since the last good one. `rows`, `oldest_event_time`: of the model's own group
     in the feature store, None while there are none. `newest_event_times`: of each of its groups that has rows.
     `last_retraining_at`: when the last `retrain` was decided. `escalated_for`: reasons of which a human was
@@ -25,7 +25,7 @@ class LoopState:
 
     champion: Champion | None
     verdicts: Sequence[DriftVerdict]
-    requests: Sequence[DriftVerdict]
+    request_verdicts: Sequence[DriftVerdict]
     labels: LabelTables | None
     label_progress: LabelProgress | None
     rows: int

@@ -11,7 +11,7 @@ from evertrain.domain.deciding.triggers import DecisionContext, drifted_names
 from evertrain.domain.events import EventName
 from evertrain.domain.landing.predictions import PREDICTION
 from evertrain.domain.project.duration import format_duration
-from evertrain.domain.store.labels import watermark
+from evertrain.domain.store.labels import label_watermark
 from evertrain.domain.training.windows import Interval, NotEnoughHistory, temporal_split
 
 
@@ -119,7 +119,9 @@ def _labels_immature(context: DecisionContext) -> Decision | None:
     labels, oldest = context.state.labels, context.state.oldest_event_time
     if labels is None or oldest is None:
         return _hold(context, Reason.LABELS_IMMATURE, "no labels have landed yet")
-    complete_to = watermark(labels, spec=context.spec.label, now=context.now, progress=context.state.label_progress)
+    complete_to = label_watermark(
+        labels, spec=context.spec.label, now=context.now, progress=context.state.label_progress
+    )
     champion = context.state.champion
     try:
         split = temporal_split(

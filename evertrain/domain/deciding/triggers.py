@@ -74,13 +74,13 @@ class DecisionContext:
     def request_drift(self) -> DriftHistory:
         """Of requests in which something other than the predictions alone is unlike training."""
         return self._history(
-            self.state.requests,
+            self.state.request_verdicts,
             lambda requests: requests.status is DriftStatus.DRIFTED and requests.drifted != (PREDICTION,),
         )
 
     @cached_property
     def prediction_drift(self) -> DriftHistory:
-        return self._history(self.state.requests, lambda requests: requests.drifted_features == (PREDICTION,))
+        return self._history(self.state.request_verdicts, lambda requests: requests.drifted_features == (PREDICTION,))
 
     @cached_property
     def drift_onset(self) -> datetime | None:

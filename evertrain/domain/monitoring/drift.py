@@ -56,7 +56,7 @@ class FeatureDrift(Distances):
     sentence: str
 
     @classmethod
-    def of(cls, distances: Distances, **judged: Any) -> Self:
+    def from_distances(cls, distances: Distances, **judged: Any) -> Self:
         """The distances, and what was made of them."""
         return cls(**{each.name: getattr(distances, each.name) for each in fields(Distances)}, **judged)
 
@@ -174,6 +174,6 @@ class DriftVerdict(Findings):
     group: str = ""
 
     @classmethod
-    def of(cls, findings: Findings, **about: Any) -> Self:
+    def from_findings(cls, findings: Findings, **about: Any) -> Self:
         """The findings, and whose and of when they are."""
         return cls(**{each.name: getattr(findings, each.name) for each in fields(Findings)}, **about)

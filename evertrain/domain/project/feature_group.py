@@ -63,7 +63,7 @@ class FeatureGroup:
     batch: BatchSize = BatchSize()
     utc_offset: timedelta | None = None
 
-    def has(self, name: str) -> bool:
+    def has_column(self, name: str) -> bool:
         return any(column.name == name for column in self.columns)
 
     def column(self, name: str) -> Column:

@@ -71,7 +71,7 @@ class ModelSpec:
             name: group.name
             for group in reversed(self.groups)  # the model's own group comes first, and last here
             for name in names
-            if group.has(name) and name not in self.feature_names
+            if group.has_column(name) and name not in self.feature_names
         }
         joined = []
         for each in self.joined:

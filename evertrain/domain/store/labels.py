@@ -19,8 +19,8 @@ MIN_SHARE_OF_MEDIAN_ROWS = 0.1
 class LabelTables:
     """A model's ground truth so far: of its group's rows, and of its endpoint's answers where such labels come."""
 
-    of_rows: TableState
-    of_predictions: TableState | None = None
+    row_labels: TableState
+    prediction_labels: TableState | None = None
 
     @property
     def rows(self) -> int:
@@ -32,13 +32,17 @@ class LabelTables:
 
     @property
     def _tables(self) -> tuple[TableState, ...]:
-        return (self.of_rows,) if self.of_predictions is None else (self.of_rows, self.of_predictions)
+        return (self.row_labels,) if self.prediction_labels is None else (self.row_labels, self.prediction_labels)
 
 
 def label_tables(spec: ModelSpec, tables: Mapping[Feed, TableState | None]) -> LabelTables | None:
     """Of the model's tables. None before labels of rows have landed, without which there is no first model."""
-    of_rows, *of_predictions = (tables.get(feed) for feed in label_feeds(spec))
-    return None if of_rows is None else LabelTables(of_rows=of_rows, of_predictions=next(iter(of_predictions), None))
+    row_labels, *prediction_labels = (tables.get(feed) for feed in label_feeds(spec))
+    return (
+        None
+        if row_labels is None
+        else LabelTables(row_labels=row_labels, prediction_labels=next(iter(prediction_labels), None))
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,7 +81,7 @@ class LabelProgress:
         return sum(each.labelled for each in days) / rows if rows else None
 
 
-def watermark(
+def label_watermark(
     labels: LabelTables, *, spec: LabelSpec, now: datetime, progress: LabelProgress | None = None
 ) -> datetime:
     """The event time before which labels count as complete.
@@ -104,9 +108,9 @@ def _complete_to(labels: LabelTables, spec: LabelSpec, now: datetime) -> datetim
     """Rows may stop once predictions begin, so the later of their two times counts."""
     if spec.absent is not None:
         return now - spec.latency
-    of_rows = min(now - spec.latency, labels.of_rows.event_time_max)
-    if labels.of_predictions is None:
-        return of_rows
+    row_labels = min(now - spec.latency, labels.row_labels.event_time_max)
+    if labels.prediction_labels is None:
+        return row_labels
     # A label's time is when it was observed, not when its prediction was made. Until the newest label came, all were
     # coming in.
-    return max(of_rows, min(now, labels.of_predictions.ingested_at_max) - spec.latency)
+    return max(row_labels, min(now, labels.prediction_labels.ingested_at_max) - spec.latency)

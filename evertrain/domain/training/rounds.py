@@ -44,17 +44,17 @@ def count_waves(plan: TrainingPlan) -> int:
 
 def next_halving_round(trials: Sequence[Trial]) -> Round:
     """The better third of a round, on three times as many rows. Raises NothingToChoose."""
-    tried = trials[0].round
+    current_round = trials[0].round
     scored = [(trial.candidate, trial.validation) for trial in trials if trial.validation is not None]
     if not scored:
         raise NothingToChoose(_all_unusable(trials))
-    kept = max(1, len(tried.candidates) // HALVING_FACTOR)
+    kept = max(1, len(current_round.candidates) // HALVING_FACTOR)
     best = sorted(scored, key=lambda each: selection_key(*each))[:kept]
     names = {candidate.name for candidate, _ in best}
     return Round(
-        number=tried.number + 1,
-        stride=tried.stride // HALVING_FACTOR,
-        candidates=tuple(name for name in tried.candidates if name in names),
+        number=current_round.number + 1,
+        stride=current_round.stride // HALVING_FACTOR,
+        candidates=tuple(name for name in current_round.candidates if name in names),
     )
 
 

@@ -1,4 +1,4 @@
-"""Makes the reference of a version's training rows, one column at a time."""
+"""Builds the reference of a version from its training rows, one column at a time."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -9,73 +9,75 @@ import numpy.typing as npt
 
 from evertrain.domain.landing.predictions import PREDICTION
 from evertrain.domain.project.feature_group import Column, FeatureKind
-from evertrain.statistics.control_limits import MIN_BLOCKS, BlockDistances, Blocks, each_block, family_sigmas
+from evertrain.statistics.control_limits import MIN_BLOCKS, BlockDistances, Blocks, block_masks, family_sigmas
 from evertrain.statistics.distances import Baseline
-from evertrain.statistics.layouts import Categories, Layout, evenly_spaced_sample, layout_of
+from evertrain.statistics.layouts import Categories, Layout, build_layout, evenly_spaced_sample
 from evertrain.statistics.layouts import Column as Values
 from evertrain.statistics.reference.features import FeatureReference
 from evertrain.statistics.reference.reference import Columns, Reference
 from evertrain.statistics.relations import FeatureScores, Relations, feature_scores, spread_limits
-from evertrain.statistics.sketch import UnfitColumn, sketch_column
+from evertrain.statistics.sketch import ColumnMismatch, sketch_column
 from evertrain.statistics.slicing import frequent_slices, rows_in_slice, select_rows
 
 FEATURE_FALSE_ALARM_RATE, RELATION_FALSE_ALARM_RATE, SLICE_FALSE_ALARM_RATE = 0.03, 0.01, 0.01
 """Share of days like those of training on which any feature, relation or slice lies beyond its control limit."""
 
-ROWS_FOR_RELATIONS = 100_000
-"""Of the training rows, evenly chosen: enough to know how features go together, and all columns fit in memory."""
+MAX_ROWS_FOR_RELATIONS = 100_000
+"""Training rows, evenly chosen, from which relations are estimated: all columns of so many fit in memory."""
 
 
 def build_reference(
     columns: Columns, features: Sequence[Column], *, blocks: Blocks | None = None, slices: Sequence[str] = ()
 ) -> Reference:
-    """The reference of these rows. `blocks`: without them there are no control limits. `slices`: columns whose levels
-    are compared by themselves too. Raises UnfitColumn.
+    """The reference of these rows.
+
+    `blocks`: the day of each; without them there are no control limits. `slices`: columns whose levels are also
+    compared separately. Raises ColumnMismatch.
     """
     parts = {
         each: rows_in_slice(each, columns[name]) for name in slices for each in frequent_slices(name, columns[name])
     }
-    whole = _Rows(features, blocks, false_alarm_rate=FEATURE_FALSE_ALARM_RATE)
-    # As many families of tests as there are slices: each gets its part of the rate.
+    whole = _ReferenceBuilder(features, blocks, false_alarm_rate=FEATURE_FALSE_ALARM_RATE)
+    # Each slice is a family of tests of its own, and gets its part of the rate.
     slice_rate = SLICE_FALSE_ALARM_RATE / max(1, len(parts))
     by_slice = {
-        each: _Rows(features, None if blocks is None else blocks[inside], false_alarm_rate=slice_rate)
+        each: _ReferenceBuilder(features, None if blocks is None else blocks[inside], false_alarm_rate=slice_rate)
         for each, inside in parts.items()
     }
-    some: dict[str, Values] = {}
+    sampled: dict[str, Values] = {}
     # One column at a time: a mapping may read each when it is asked for.
     for feature in features:
         values = columns[feature.name]
         _require_kind(values, feature)
-        layout = layout_of(values)
+        layout = build_layout(values)
         whole.add(values, feature, layout)
         for each, inside in parts.items():
             by_slice[each].add(values[inside], feature, layout)
-        some[feature.name] = values[evenly_spaced_sample(len(values), ROWS_FOR_RELATIONS)]
-    reference = whole.reference()
+        sampled[feature.name] = values[evenly_spaced_sample(len(values), MAX_ROWS_FOR_RELATIONS)]
+    reference = whole.build()
     if not reference.rows:
         return reference
-    some_blocks = None if blocks is None else blocks[evenly_spaced_sample(reference.rows, ROWS_FOR_RELATIONS)]
+    sampled_blocks = None if blocks is None else blocks[evenly_spaced_sample(reference.rows, MAX_ROWS_FOR_RELATIONS)]
     baselines = {feature.name: feature.baseline for feature in reference.features}
     return replace(
         reference,
-        relations=_relations(baselines, some, some_blocks),
-        slices={each: rows.reference() for each, rows in by_slice.items()},
+        relations=_build_relations(baselines, sampled, sampled_blocks),
+        slices={each: rows.build() for each, rows in by_slice.items()},
     )
 
 
 def build_prediction_reference(predictions: npt.NDArray[np.float64], *, blocks: Blocks) -> Reference:
-    """Shapes (rows,): a model's answers on rows that it did not learn from, and the day of each."""
+    """The reference of predictions for rows that the model was not trained on. Shapes (rows,); blocks are days."""
     feature = Column(name=PREDICTION, kind=FeatureKind.NUMERIC)
     return build_reference({PREDICTION: predictions}, [feature], blocks=blocks)
 
 
 def _require_kind(values: Values, feature: Column) -> None:
     if isinstance(values, Categories) != (feature.kind is FeatureKind.CATEGORICAL):
-        raise UnfitColumn(f"{feature.name}: it is declared {feature.kind.value}, its values are not")
+        raise ColumnMismatch(f"{feature.name}: it is declared {feature.kind.value}, its values are not")
 
 
-class _Rows:
+class _ReferenceBuilder:
     """Builds the reference of some rows, one column at a time."""
 
     def __init__(self, features: Sequence[Column], blocks: Blocks | None, *, false_alarm_rate: float) -> None:
@@ -86,14 +88,16 @@ class _Rows:
         self._days: list[BlockDistances] = []
 
     def add(self, values: Values, feature: Column, layout: Layout) -> None:
-        baseline = _baseline(values, feature, layout)
+        baseline = _build_baseline(values, feature, layout)
         self._baselines.append(baseline)
-        blocks = [] if self._blocks is None else each_block(self._blocks)
+        blocks = [] if self._blocks is None else block_masks(self._blocks)
         self._days.append(
-            BlockDistances.of(baseline, [sketch_column(feature.name, layout, values[rows]) for rows in blocks])
+            BlockDistances.from_sketches(
+                baseline, [sketch_column(feature.name, layout, values[rows]) for rows in blocks]
+            )
         )
 
-    def reference(self) -> Reference:
+    def build(self) -> Reference:
         sigmas = family_sigmas(
             [days.decisive_distances for days in self._days], false_alarm_rate=self._false_alarm_rate
         )
@@ -106,7 +110,7 @@ class _Rows:
         return Reference(rows=features[0].baseline.rows if features else 0, features=features)
 
 
-def _baseline(values: Values, feature: Column, layout: Layout) -> Baseline:
+def _build_baseline(values: Values, feature: Column, layout: Layout) -> Baseline:
     mean = deviation = None
     if feature.kind.is_quantitative and not isinstance(values, Categories):
         finite = values[np.isfinite(values)]
@@ -117,19 +121,19 @@ def _baseline(values: Values, feature: Column, layout: Layout) -> Baseline:
 
 
 def _finite(value: np.floating[Any]) -> float:
-    """Beyond the largest number there is: the largest number."""
+    """The largest float where it overflowed."""
     return float(np.nan_to_num(value))
 
 
-def _relations(baselines: Mapping[str, Baseline], columns: Columns, blocks: Blocks | None) -> Relations | None:
+def _build_relations(baselines: Mapping[str, Baseline], columns: Columns, blocks: Blocks | None) -> Relations | None:
     """None where fewer than two features vary."""
     scores = FeatureScores(baselines=baselines, scores=feature_scores(baselines))
     if len({each.feature for each in scores.scores}) < 2:
         return None
     relations = Relations(
-        scores=scores.scores, moments=scores.moments(columns, max_rows=ROWS_FOR_RELATIONS), limits={}
+        scores=scores.scores, moments=scores.moments(columns, max_rows=MAX_ROWS_FOR_RELATIONS), limits={}
     )
-    days = [] if blocks is None else [scores.moments(select_rows(columns, rows)) for rows in each_block(blocks)]
+    days = [] if blocks is None else [scores.moments(select_rows(columns, rows)) for rows in block_masks(blocks)]
     if len(days) < MIN_BLOCKS:
         return relations
     return replace(relations, limits=spread_limits(relations, days, false_alarm_rate=RELATION_FALSE_ALARM_RATE))

@@ -1,4 +1,4 @@
-"""One feature as the reference knows it: its baseline, and how far days of the training window lay from it."""
+"""One feature of the reference: its baseline, and the control limits from the days of the training window."""
 
 from dataclasses import dataclass
 

@@ -1,6 +1,6 @@
-"""What the champion learnt from, in a few kilobytes: the side that every batch is compared with.
+"""The reference: the champion's training rows in a few kilobytes, with which every batch is compared.
 
-Made once, by the training job, and pinned to the version. Nothing to execute.
+The training job builds it once for each version. It is data only, nothing to execute.
 """
 
 from collections.abc import Mapping
@@ -16,19 +16,19 @@ from evertrain.domain.monitoring.drift import Slice
 from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.statistics.layouts import Categories, Layout, NumericLayout
 from evertrain.statistics.layouts import Column as Values
-from evertrain.statistics.packed import UnreadableBytes, pack, unpack
+from evertrain.statistics.packing import UnreadableBytes, pack, unpack
 from evertrain.statistics.reference.features import FeatureReference
 from evertrain.statistics.reference.serialisation import (
     Arrays,
-    packed_layout,
-    packed_relations,
-    packed_rows,
-    unpacked_layout,
-    unpacked_relations,
-    unpacked_rows,
+    pack_features,
+    pack_layout,
+    pack_relations,
+    unpack_features,
+    unpack_layout,
+    unpack_relations,
 )
 from evertrain.statistics.relations import FeatureScores, Relations
-from evertrain.statistics.sketch import Sketch, column_of, sketch_columns
+from evertrain.statistics.sketch import Sketch, require_column, sketch_columns
 from evertrain.statistics.slicing import rows_in_slice, select_rows
 
 FORMAT, VERSION = "evertrain-reference", 3
@@ -38,14 +38,14 @@ Columns = Mapping[str, Values]
 
 
 class InvalidReference(EvertrainError):
-    """The bytes are no reference of a format that this code reads."""
+    """The bytes are not a reference in a format that this code reads."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reference:
-    """`slices`: of declared slices of the rows, in the same cells. `prediction`: of the model's predictions on rows
-    that it did not learn from, with `PREDICTION` as its only feature. `groups`: where features come from several
-    feature groups, of each group's own rows by the group's name, since batches land by group.
+    """`slices`: the reference of each declared slice, in the same cells. `prediction`: that of the predictions for
+    rows that it was not trained on, with `PREDICTION` as its only feature. `groups`: where features come from
+    several feature groups, that of each group's own rows, by the group's name: batches land by group.
     """
 
     rows: int
@@ -55,29 +55,28 @@ class Reference:
     prediction: "Reference | None" = None
     groups: Mapping[str, "Reference"] = field(default_factory=dict)
 
-    def of_group(self, name: str) -> "Reference":
-        """What batches of this feature group are compared with."""
+    def for_group(self, name: str) -> "Reference":
+        """The reference that batches of this feature group are compared with."""
         return self.groups.get(name, self)
 
     @property
-    def of_requests(self) -> "Reference":
-        """What requests to the endpoint and its answers are compared with: the features, and the predictions as one
-        more."""
+    def for_requests(self) -> "Reference":
+        """The reference that requests to the endpoint are compared with: its features, and the predictions."""
         if self.prediction is None:
             return self
         return replace(self, features=(*self.features, *self.prediction.features), prediction=None)
 
     def sketch(self, columns: Columns) -> Sketch:
-        """Of a batch, or of a part of one. Raises UnfitColumn."""
-        whole = sketch_columns(self.layout, self._layouts, columns)
+        """The sketch of a batch, or of a part of one. Raises ColumnMismatch."""
+        whole = sketch_columns(self.layout_digest, self._layouts, columns)
         return replace(
             whole,
             moments=None if self._scores is None else self._scores.moments(columns),
             slices={
                 each: sketch_columns(
-                    self.layout,
+                    self.layout_digest,
                     self._layouts,
-                    select_rows(columns, rows_in_slice(each, column_of(each.column, columns))),
+                    select_rows(columns, rows_in_slice(each, require_column(each.column, columns))),
                 )
                 for each in self.slices
             },
@@ -85,19 +84,21 @@ class Reference:
 
     @property
     def empty_sketch(self) -> Sketch:
-        """Of no rows: adding it changes nothing."""
+        """The sketch of no rows: adding it changes nothing."""
         return self.sketch(
             {
-                feature.name: np.empty(0) if isinstance(feature.baseline.layout, NumericLayout) else Categories.of([])
+                feature.name: np.empty(0)
+                if isinstance(feature.baseline.layout, NumericLayout)
+                else Categories.from_values([])
                 for feature in self.features
             }
         )
 
     @cached_property
-    def layout(self) -> str:
-        """Digest of how this reference counts: only sketches of the same one add."""
+    def layout_digest(self) -> str:
+        """Of the cells that this reference counts in: only sketches of the same cells add."""
         arrays: Arrays = []
-        documents: list[Any] = [packed_layout(feature, arrays) for feature in self.features]
+        documents: list[Any] = [pack_layout(feature, arrays) for feature in self.features]
         scores = () if self.relations is None else self.relations.scores
         documents += [[(each.feature, each.level) for each in scores], [str(each) for each in self.slices]]
         return sha256(pack("layout", VERSION, documents, arrays)).hexdigest()[:16]
@@ -117,11 +118,11 @@ class Reference:
         """Equal references give equal bytes."""
         arrays: Arrays = []
         document = {
-            "layouts": [packed_layout(feature, arrays) for feature in self.features],
-            "whole": packed_rows(self.rows, self.features, arrays),
-            "relations": None if self.relations is None else packed_relations(self.relations, arrays),
+            "layouts": [pack_layout(feature, arrays) for feature in self.features],
+            "whole": pack_features(self.rows, self.features, arrays),
+            "relations": None if self.relations is None else pack_relations(self.relations, arrays),
             "slices": [
-                asdict(each) | packed_rows(of_slice.rows, of_slice.features, arrays)
+                asdict(each) | pack_features(of_slice.rows, of_slice.features, arrays)
                 for each, of_slice in self.slices.items()
             ],
             "has_prediction": self.prediction is not None,
@@ -137,21 +138,21 @@ class Reference:
         """Raises InvalidReference."""
         try:
             document, packed = unpack(data, FORMAT, VERSION)
-            return _unpacked(document, packed)
+            return _unpack(document, packed)
         except (UnreadableBytes, KeyError, TypeError, ValueError, IndexError, StopIteration) as error:
             raise InvalidReference(f"not a reference: {error}") from error
 
 
-def _unpacked(document: Mapping[str, Any], packed: Arrays) -> Reference:
+def _unpack(document: Mapping[str, Any], packed: Arrays) -> Reference:
     arrays = iter(packed)
     layouts = {
-        entry["name"]: (FeatureKind(entry["kind"]), unpacked_layout(entry, arrays)) for entry in document["layouts"]
+        entry["name"]: (FeatureKind(entry["kind"]), unpack_layout(entry, arrays)) for entry in document["layouts"]
     }
-    features = unpacked_rows(document["whole"], layouts, arrays)
-    relations = None if document["relations"] is None else unpacked_relations(document["relations"], arrays)
+    features = unpack_features(document["whole"], layouts, arrays)
+    relations = None if document["relations"] is None else unpack_relations(document["relations"], arrays)
     slices = {
         Slice(column=entry["column"], level=entry["level"]): Reference(
-            rows=entry["rows"], features=unpacked_rows(entry, layouts, arrays)
+            rows=entry["rows"], features=unpack_features(entry, layouts, arrays)
         )
         for entry in document["slices"]
     }

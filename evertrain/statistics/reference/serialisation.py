@@ -1,6 +1,6 @@
-"""The parts of a reference as JSON documents beside arrays, and back.
+"""Parts of a reference to JSON documents with arrays beside them, and back.
 
-Arrays are appended, and taken again, in the order of the document.
+Arrays are written and read in the order of the document.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,15 +17,15 @@ from evertrain.statistics.layouts import CategoryLayout, Layout, NumericLayout
 from evertrain.statistics.moments import Moments
 from evertrain.statistics.reference.features import FeatureReference
 from evertrain.statistics.relations import FeatureScore, Relations
-from evertrain.statistics.sketch import packed_feature, unpacked_feature
+from evertrain.statistics.sketch import pack_feature, unpack_feature
 
 Arrays = list[npt.NDArray[Any]]
 
 _MODE_SHARE = "heaviest_share"
-"""As references of this format have it."""
+"""The key of `mode_share` in stored references."""
 
 
-def packed_layout(feature: FeatureReference, arrays: Arrays) -> dict[str, Any]:
+def pack_layout(feature: FeatureReference, arrays: Arrays) -> dict[str, Any]:
     layout = feature.baseline.layout
     document: dict[str, Any] = {"name": feature.name, "kind": feature.kind.value}
     if isinstance(layout, CategoryLayout):
@@ -35,7 +35,7 @@ def packed_layout(feature: FeatureReference, arrays: Arrays) -> dict[str, Any]:
     return document | {"bins": list(layout.bins)}
 
 
-def unpacked_layout(entry: Mapping[str, Any], arrays: Iterator[npt.NDArray[Any]]) -> Layout:
+def unpack_layout(entry: Mapping[str, Any], arrays: Iterator[npt.NDArray[Any]]) -> Layout:
     if "levels" in entry:
         return CategoryLayout(levels=tuple(entry["levels"]), rare=entry["rare"], is_partial=entry["is_partial"])
     return NumericLayout(
@@ -48,23 +48,23 @@ def unpacked_layout(entry: Mapping[str, Any], arrays: Iterator[npt.NDArray[Any]]
     )
 
 
-def packed_rows(rows: int, features: Sequence[FeatureReference], arrays: Arrays) -> dict[str, Any]:
+def pack_features(rows: int, features: Sequence[FeatureReference], arrays: Arrays) -> dict[str, Any]:
     """All but the layouts, which slices share with the whole."""
     return {
         "rows": rows,
         "features": [
             {
-                "sketch": packed_feature(feature.baseline.sketch, arrays),
+                "sketch": pack_feature(feature.baseline.sketch, arrays),
                 "mean": feature.baseline.mean,
                 "deviation": feature.baseline.deviation,
-                "limits": None if feature.limits is None else _packed_limits(feature.limits),
+                "limits": None if feature.limits is None else _pack_limits(feature.limits),
             }
             for feature in features
         ],
     }
 
 
-def unpacked_rows(
+def unpack_features(
     document: Mapping[str, Any], layouts: Mapping[str, tuple[FeatureKind, Layout]], arrays: Iterator[npt.NDArray[Any]]
 ) -> tuple[FeatureReference, ...]:
     return tuple(
@@ -73,27 +73,27 @@ def unpacked_rows(
             kind=kind,
             baseline=Baseline(
                 layout=layout,
-                sketch=unpacked_feature(entry["sketch"], arrays),
+                sketch=unpack_feature(entry["sketch"], arrays),
                 mean=entry["mean"],
                 deviation=entry["deviation"],
             ),
-            limits=None if entry["limits"] is None else _unpacked_limits(entry["limits"]),
+            limits=None if entry["limits"] is None else _unpack_limits(entry["limits"]),
         )
         for (name, (kind, layout)), entry in zip(layouts.items(), document["features"], strict=True)
     )
 
 
-def _packed_limits(limits: ControlLimits) -> dict[str, Any]:
+def _pack_limits(limits: ControlLimits) -> dict[str, Any]:
     document = asdict(limits)
     return document | {_MODE_SHARE: document.pop("mode_share")}
 
 
-def _unpacked_limits(entry: Mapping[str, Any]) -> ControlLimits:
+def _unpack_limits(entry: Mapping[str, Any]) -> ControlLimits:
     limits = dict(entry)
     return ControlLimits(mode_share=limits.pop(_MODE_SHARE), **limits)
 
 
-def packed_relations(relations: Relations, arrays: Arrays) -> dict[str, Any]:
+def pack_relations(relations: Relations, arrays: Arrays) -> dict[str, Any]:
     arrays.append(relations.moments.packed())
     return {
         "scores": [[each.feature, each.level] for each in relations.scores],
@@ -101,7 +101,7 @@ def packed_relations(relations: Relations, arrays: Arrays) -> dict[str, Any]:
     }
 
 
-def unpacked_relations(entry: Mapping[str, Any], arrays: Iterator[npt.NDArray[Any]]) -> Relations:
+def unpack_relations(entry: Mapping[str, Any], arrays: Iterator[npt.NDArray[Any]]) -> Relations:
     return Relations(
         scores=tuple(FeatureScore(feature, level) for feature, level in entry["scores"]),
         moments=Moments.unpacked(next(arrays)),

@@ -147,7 +147,7 @@ class DecideRetraining:
                 for group in spec.groups
                 for verdict in self.batches.verdicts(spec.name, group.name, limit=_MAX_VERDICTS)
             ],
-            requests=requests,
+            request_verdicts=requests,
             labels=labels,
             label_progress=self.label_progress.progress(spec.name),
             rows=table.rows if (table := tables[own_group_feed(spec)]) else 0,

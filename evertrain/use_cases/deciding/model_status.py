@@ -10,7 +10,7 @@ from evertrain.domain.landing.feeds import label_feed, label_feeds, own_group_fe
 from evertrain.domain.monitoring.drift import DriftVerdict
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.release.registry import Champion
-from evertrain.domain.store.labels import LabelProgress, LabelTables, watermark
+from evertrain.domain.store.labels import LabelProgress, LabelTables, label_watermark
 from evertrain.domain.training.outcomes import Outcome
 from evertrain.ports.batches import BatchLog
 from evertrain.ports.decisions import DecisionLog, Leases
@@ -74,7 +74,7 @@ class LabelStatus:
 def label_status(
     spec: ModelSpec, labels: LabelTables | None, progress: LabelProgress | None, *, now: datetime
 ) -> LabelStatus:
-    complete_to = None if labels is None else watermark(labels, spec=spec.label, now=now, progress=progress)
+    complete_to = None if labels is None else label_watermark(labels, spec=spec.label, now=now, progress=progress)
     covered = None if progress is None or complete_to is None else progress.coverage(before=complete_to)
     return LabelStatus(
         model=spec.name,

@@ -13,7 +13,7 @@ from evertrain.domain.landing.batches import Batch, BatchFile, Fault, Feed, Feed
 from evertrain.domain.landing.feeds import all_feeds, schema_faults
 from evertrain.domain.monitoring.drift import DriftVerdict
 from evertrain.domain.project.model import Project
-from evertrain.ports.batch_reader import BatchReader, BatchRejected, Rows
+from evertrain.ports.batch_reader import BatchReader, BatchRejected, BatchRows
 from evertrain.ports.batches import BatchLog, LandingZone, QuarantineStore
 from evertrain.ports.clock import Clock
 from evertrain.ports.feature_store import BatchFiles, TableStates
@@ -97,7 +97,7 @@ def ingestion_time(landing: LandingZone, landed: LandedObject, *, now: datetime)
     return min(now, landing.landed_at(landed))
 
 
-def store_rows(files: BatchFiles, feed: Feed, path: str, rows: Rows) -> BatchFile:
+def store_rows(files: BatchFiles, feed: Feed, path: str, rows: BatchRows) -> BatchFile:
     """An earlier attempt's file stays as it is, with the time at which it was ingested."""
     stored = files.put_if_absent(feed, path, rows.file, ingested_at=rows.ingested_at)
     first, last = rows.event_times

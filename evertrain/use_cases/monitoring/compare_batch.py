@@ -12,13 +12,13 @@ from evertrain.domain.landing.batches import Batch, Fault, Feed, FeedKind
 from evertrain.domain.landing.large_batches import PinnedReference
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict, Findings
 from evertrain.domain.project.model import ModelSpec, Project
-from evertrain.ports.batch_reader import Rows
+from evertrain.ports.batch_reader import BatchRows
 from evertrain.ports.batches import BatchLog
 from evertrain.ports.drift_records import DriftRecords
 from evertrain.ports.registry import ModelRegistry
 from evertrain.reports.drift_page import DriftPage
 from evertrain.statistics.reference import InvalidReference, Reference
-from evertrain.statistics.sketch import InvalidSketch, Sketch, UnfitColumn, merge
+from evertrain.statistics.sketch import ColumnMismatch, InvalidSketch, Sketch, merge
 from evertrain.statistics.verdict import judge
 
 logger = logging.getLogger(__name__)
@@ -56,7 +56,7 @@ class CompareBatch:
             if champion is not None
         }
 
-    def sketches(self, feed: Feed, pinned: Mapping[str, PinnedReference], rows: Rows) -> Mapping[str, Sketch]:
+    def sketches(self, feed: Feed, pinned: Mapping[str, PinnedReference], rows: BatchRows) -> Mapping[str, Sketch]:
         """By model, of a batch or of a part of it; none where a reference is unreadable or does not fit."""
         by_model = {}
         for model, each in pinned.items():
@@ -66,7 +66,7 @@ class CompareBatch:
             names = [feature.name for feature in reference.features]
             try:
                 by_model[model] = merge([reference.sketch(part) for part in rows.parts(names)])
-            except UnfitColumn:
+            except ColumnMismatch:
                 continue  # a column is declared otherwise now
         return by_model
 
@@ -86,7 +86,7 @@ class CompareBatch:
 
     def save(self, comparison: BatchComparison, batch: Batch, *, now: datetime) -> DriftVerdict:
         """The verdict, once its sketch and its page are kept."""
-        verdict = DriftVerdict.of(
+        verdict = DriftVerdict.from_findings(
             comparison.findings,
             model=comparison.spec.name,
             batch_id=batch.batch_id,
@@ -108,12 +108,12 @@ class CompareBatch:
 
     def _reference(self, feed: Feed, model: str, pinned: PinnedReference) -> Reference | None:
         try:
-            reference = self.load_reference(pinned.reference_uri).of_group(feed.name)
+            reference = self.load_reference(pinned.reference_uri).for_group(feed.name)
         except InvalidReference:
             # Of a format before this code's: batches must go on, or there would never be rows for a new champion.
             logger.exception("reference_unreadable model=%s version=%s", model, pinned.version)
             return None
-        if not all(self.project.groups[feed.name].has(feature.name) for feature in reference.features):
+        if not all(self.project.groups[feed.name].has_column(feature.name) for feature in reference.features):
             return None  # the group got a part in the model, or lost one, since: nothing to compare until the next
         return reference
 

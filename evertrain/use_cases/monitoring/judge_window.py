@@ -50,15 +50,15 @@ class JudgeWindow:
             for verdict in self.batches.verdicts(spec.name, group, limit=MAX_BATCHES)
             if verdict.event_time_max >= since
         ]
-        reference = self.load_reference(champion.reference_uri).of_group(group)
+        reference = self.load_reference(champion.reference_uri).for_group(group)
         return self._judge(spec, champion, inside, reference, since)
 
-    def of_requests(self, spec: ModelSpec, *, since: datetime) -> WindowDrift:
+    def judge_requests(self, spec: ModelSpec, *, since: datetime) -> WindowDrift:
         """Of the requests to the endpoint from `since` on, and of its answers. Raises as `run` does."""
         champion = self._champion(spec)
         feed = prediction_feed(spec)
         inside = [batch.batch_id for batch in self.batches.batches(feed, limit=MAX_BATCHES, since=since)]
-        reference = self.load_reference(champion.reference_uri).of_requests
+        reference = self.load_reference(champion.reference_uri).for_requests
         return self._judge(spec, champion, inside, reference, since)
 
     def _champion(self, spec: ModelSpec) -> Champion:

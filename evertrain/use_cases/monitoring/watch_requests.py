@@ -17,7 +17,7 @@ from evertrain.domain.landing.predictions import MODEL_VERSION, PREDICTION
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict, Findings
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.release.registry import UnknownVersion
-from evertrain.ports.batch_reader import Rows
+from evertrain.ports.batch_reader import BatchRows
 from evertrain.ports.batches import BatchLog
 from evertrain.ports.clock import Clock
 from evertrain.ports.drift_records import DriftRecords
@@ -26,7 +26,7 @@ from evertrain.ports.registry import ModelRegistry
 from evertrain.reports.drift_page import DriftPage
 from evertrain.statistics.layouts import Categories
 from evertrain.statistics.reference import InvalidReference, Reference
-from evertrain.statistics.sketch import InvalidSketch, Sketch, UnfitColumn, merge
+from evertrain.statistics.sketch import ColumnMismatch, InvalidSketch, Sketch, merge
 from evertrain.statistics.slicing import select_rows
 from evertrain.statistics.verdict import judge
 from evertrain.use_cases.monitoring.drift_events import verdict_events
@@ -54,7 +54,7 @@ class WatchRequests:
     bus: EventBus
     clock: Clock
 
-    def save_sketches(self, spec: ModelSpec, batch_id: str, rows: Rows) -> None:
+    def save_sketches(self, spec: ModelSpec, batch_id: str, rows: BatchRows) -> None:
         """Of a batch of requests. Answers of versions that cannot be compared leave none."""
         names = [MODEL_VERSION, PREDICTION, *spec.feature_names]
         references: dict[str, Reference | None] = {}
@@ -71,7 +71,7 @@ class WatchRequests:
                     continue
                 try:
                     sketch = reference.sketch(select_rows(part, versions.codes == code))
-                except UnfitColumn:
+                except ColumnMismatch:
                     references[version] = None  # its columns are declared otherwise now
                 else:
                     sketches.setdefault(version, []).append(sketch)
@@ -122,7 +122,7 @@ class WatchRequests:
         if reference is not None and sketch is not None:
             before = None if earlier is None else self._find_sketch(spec, version, earlier.batch_id)
             findings = judge(reference, sketch, policy=spec.triggers.drift, before=before)
-        verdict = DriftVerdict.of(
+        verdict = DriftVerdict.from_findings(
             findings,
             model=spec.name,
             batch_id=_requests_batch_id(day),
@@ -150,7 +150,7 @@ class WatchRequests:
     def _reference(self, spec: ModelSpec, version: str) -> Reference | None:
         """None for a version that is unknown, or whose reference is of a format before this code's."""
         try:
-            return self.load_reference(self.registry.version(spec.name, version).reference_uri).of_requests
+            return self.load_reference(self.registry.version(spec.name, version).reference_uri).for_requests
         except (UnknownVersion, InvalidReference):
             logger.exception("reference_unreadable model=%s version=%s", spec.name, version)
             return None

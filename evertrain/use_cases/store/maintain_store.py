@@ -9,7 +9,7 @@ from datetime import datetime
 from evertrain.domain.landing.batches import Feed
 from evertrain.domain.landing.feeds import all_feeds, label_feeds
 from evertrain.domain.project.model import ModelSpec, Project
-from evertrain.domain.store.labels import LabelProgress, LabelTables, label_tables, watermark
+from evertrain.domain.store.labels import LabelProgress, LabelTables, label_tables, label_watermark
 from evertrain.ports.clock import Clock
 from evertrain.ports.feature_store import MaintenanceResult, TableMaintenance, TableStates
 from evertrain.ports.registry import ModelRegistry
@@ -45,12 +45,12 @@ class MaintainStore:
 
     def run(self) -> MaintenanceReport:
         """One table's failure holds up no other, and no measurement."""
-        needed, now = self._retained_versions(), self.clock.now()
+        retained_versions, now = self._retained_versions(), self.clock.now()
         results, measured, complete_to = {}, {}, {}
         failures: list[Exception] = []
         for feed in all_feeds(self.project):
             with _collect_failures(failures, f"the maintenance of {feed}"):
-                result = self.tables.maintain(feed, needed=needed.get(str(feed), ()), now=now)
+                result = self.tables.maintain(feed, retained_versions=retained_versions.get(str(feed), ()), now=now)
                 if result is not None:
                     self.states.put(feed, result.state)
                     results[feed] = result
@@ -61,7 +61,7 @@ class MaintainStore:
                 if progress is not None:
                     measured[spec.name] = progress
                     if (labels := self._labels(spec)) is not None:
-                        complete_to[spec.name] = watermark(labels, spec=spec.label, now=now, progress=progress)
+                        complete_to[spec.name] = label_watermark(labels, spec=spec.label, now=now, progress=progress)
         return MaintenanceReport(tables=results, labels=measured, complete_to=complete_to, failures=tuple(failures))
 
     def _labels(self, spec: ModelSpec) -> LabelTables | None:
@@ -69,12 +69,12 @@ class MaintainStore:
 
     def _retained_versions(self) -> dict[str, Sequence[int]]:
         """By feed, the table versions that registered models, rejected ones too, were trained on."""
-        needed: dict[str, set[int]] = {}
+        retained_versions: dict[str, set[int]] = {}
         for model in self.registry.models():
             for version in self.registry.versions(model):
                 for feed, number in version.table_versions.items():
-                    needed.setdefault(feed, set()).add(number)
-        return {feed: sorted(numbers) for feed, numbers in needed.items()}
+                    retained_versions.setdefault(feed, set()).add(number)
+        return {feed: sorted(numbers) for feed, numbers in retained_versions.items()}
 
 
 @contextmanager

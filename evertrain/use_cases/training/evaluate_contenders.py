@@ -72,15 +72,15 @@ class EvaluateContenders:
 
     def _gate_rows(self, plan: TrainingPlan, spec: ModelSpec, champion: FlatModel | None) -> LabelledRows:
         """With the champion's features too: a model may have got or lost some since it was trained."""
-        needed = () if champion is None else champion.feature_names
-        extended_spec = spec.with_features(needed)
-        gone = [name for name in needed if name not in extended_spec.feature_names]
+        retained_versions = () if champion is None else champion.feature_names
+        extended_spec = spec.with_features(retained_versions)
+        gone = [name for name in retained_versions if name not in extended_spec.feature_names]
         if gone:
             files = " or ".join(f"features/{group.name}.toml" for group in spec.groups)
             raise ChampionNotComparable(
                 f"{spec.name}: champion {plan.champion_version} needs {', '.join(gone)}, which {files} no longer has"
             )
-        rows = LabelledRows("the gate slice", self.rows.labelled(extended_spec, plan, plan.gate), extended_spec)
+        rows = LabelledRows("the gate slice", self.rows.read_labelled(extended_spec, plan, plan.gate), extended_spec)
         rows.require_usable(minimum_rows=1)
         return rows
 

@@ -15,7 +15,7 @@ from evertrain.domain.landing.feeds import (
 )
 from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.domain.project.policies import TaskSize
-from evertrain.domain.store.labels import LabelTables, watermark
+from evertrain.domain.store.labels import LabelTables, label_watermark
 from evertrain.domain.training.candidates import Round, make_candidates
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.domain.training.rounds import first_round
@@ -60,8 +60,10 @@ class PlanRetraining:
         states = {feed: self._state(feed) for feed in required_feeds(spec)}
         states |= {feed: state for feed in request_feeds(spec) if (state := self.tables.get(feed)) is not None}
         features = states[own_group_feed(spec)]
-        labels = LabelTables(of_rows=states[label_feed(spec)], of_predictions=states.get(prediction_label_feed(spec)))
-        complete_to = watermark(labels, spec=spec.label, now=now, progress=self.label_progress.progress(model))
+        labels = LabelTables(
+            row_labels=states[label_feed(spec)], prediction_labels=states.get(prediction_label_feed(spec))
+        )
+        complete_to = label_watermark(labels, spec=spec.label, now=now, progress=self.label_progress.progress(model))
         champion = self.registry.champion(model)
         # Cut as the policy did that decided on this retraining.
         split = temporal_split(

@@ -68,14 +68,16 @@ class TrainContender:
 
     def _validation_rows(self, plan: TrainingPlan) -> LabelledRows:
         """Raises UnusableRows."""
-        rows = LabelledRows("the validation slice", self.rows.labelled(plan.spec, plan, plan.validation), plan.spec)
+        rows = LabelledRows(
+            "the validation slice", self.rows.read_labelled(plan.spec, plan, plan.validation), plan.spec
+        )
         rows.require_usable(minimum_rows=1)
         return rows
 
     def _window_rows(self, plan: TrainingPlan, current_round: Round, candidate: Candidate) -> LabelledRows:
         """The round's rows of the window. Raises UnusableRows."""
         spec, window = plan.spec, candidate.window
-        rows = LabelledRows(f"window {window.name}", self.rows.labelled(spec, plan, window.rows), spec)
+        rows = LabelledRows(f"window {window.name}", self.rows.read_labelled(spec, plan, window.rows), spec)
         rows.require_usable(minimum_rows=spec.training.minimum_rows)
         rows = rows.take_every(current_round.stride)
         rows.require_usable(minimum_rows=1)
@@ -170,7 +172,7 @@ class TrainContender:
         spec, rows = plan.spec, candidate.window.rows
         of_groups = {
             group.name: _reference_of(
-                self.rows.of_group(spec, group.name, plan, rows), spec, spec.feature_names_from(group.name)
+                self.rows.read_group(spec, group.name, plan, rows), spec, spec.feature_names_from(group.name)
             )
             for group in (spec.groups if spec.joined else ())
         }
@@ -205,5 +207,5 @@ def _smoke_test(spec: ModelSpec, validation: LabelledRows, flat: FlatModel) -> S
     missing = sum(pc.cast(pc.is_null(column, nan_is_null=True), pa.int8()).to_numpy() for column in columns)
     rows, half = np.argsort(-missing, kind="stable"), SMOKE_TEST_ROWS // 2
     table = validation.table.take(np.append(rows[:half], rows[half:][-half:]))
-    chosen = replace(validation, table=table).values(spec.feature_names)
+    chosen = replace(validation, table=table).to_records(spec.feature_names)
     return SmokeTest(rows=tuple(chosen), predictions=tuple(flat.predict(chosen)))

@@ -53,7 +53,7 @@ class StoredTrainingRows:
     tables: TableReader[pa.Table]
     rows_per_chunk: int = ROWS_PER_CHUNK
 
-    def labelled(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
+    def read_labelled(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
         """One row for each key and event time of the model's own group that has a label of the same key and time.
 
         Where labels may name predictions, also one for each labelled row that the endpoint was asked, whose key is
@@ -107,7 +107,7 @@ class StoredTrainingRows:
         asked = _with_labels(asked.filter(is_usable), truth.filter(is_usable), spec, fill_absent=True)
         return asked.rename_columns({PREDICTION_ID: spec.group.entity_key})
 
-    def of_group(self, spec: ModelSpec, group: str, plan: TrainingPlan, rows: Interval) -> pa.Table:
+    def read_group(self, spec: ModelSpec, group: str, plan: TrainingPlan, rows: Interval) -> pa.Table:
         """What was known last of each key and event time."""
         key = next(each.entity_key for each in spec.groups if each.name == group)
         names = spec.feature_names_from(group)

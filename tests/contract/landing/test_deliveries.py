@@ -63,7 +63,7 @@ def rows_after(root: Path, deliveries: Sequence[Landed]) -> pa.Table:
         assert batch.ingested_at == NOW + landed.minute * MINUTE
         commit.run(batch.feed, batch.batch_id)
     plan = store.plan(a_model(), known_at=monitor.clock.moment)
-    return StoredTrainingRows(tables=store.reader).labelled(a_model(), plan, ALL_TIME)
+    return StoredTrainingRows(tables=store.reader).read_labelled(a_model(), plan, ALL_TIME)
 
 
 def no_reference(uri: str) -> Reference:

@@ -15,7 +15,7 @@ import pytest
 from evertrain.adapters.aws.clients import client
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.stage import Stage
-from evertrain.demo.flights import Flights, after, load_flights
+from evertrain.demo.flights import Flights, load_flights, reported_at
 from evertrain.domain.deciding.decisions import Action, Reason
 from evertrain.domain.landing.batches import Batch, Feed, FeedKind, Quarantine
 from evertrain.domain.monitoring.drift import DriftStatus
@@ -71,21 +71,21 @@ def test_every_resource_exists(stage: Stage, session: boto3.Session) -> None:
 
 
 def test_a_landed_batch_is_checked_and_committed_once(stage: Stage, flights: Flights) -> None:
-    stage.set_replay_clock(after(DAY))
+    stage.set_replay_clock(reported_at(DAY))
     body = flights.features(DAY)
     for name in ("first.parquet", "the-same-again.parquet"):
         stage.land(FEATURES, name, body)
-    batch = wait_until(lambda: stage.landing_result(FEATURES, body), seconds=60, for_what="the landed batch")
+    batch = wait_until(lambda: stage.landing_result(FEATURES, body), seconds=60, awaited="the landed batch")
     assert isinstance(batch, Batch)
-    state = wait_until(lambda: stage.tables.get(FEATURES), seconds=60, for_what="the commit")
+    state = wait_until(lambda: stage.tables.get(FEATURES), seconds=60, awaited="the commit")
     assert state.rows == batch.rows == 842
 
 
 def test_a_broken_batch_is_quarantined(stage: Stage) -> None:
-    stage.set_replay_clock(after(DAY))
+    stage.set_replay_clock(reported_at(DAY))
     body = b"no Parquet file"
     stage.land(FEATURES, "broken.parquet", body)
-    landing_result = wait_until(lambda: stage.landing_result(FEATURES, body), seconds=60, for_what="the quarantine")
+    landing_result = wait_until(lambda: stage.landing_result(FEATURES, body), seconds=60, awaited="the quarantine")
     assert isinstance(landing_result, Quarantine)
     assert [fault.code for fault in landing_result.faults] == ["unparsable"]
 
@@ -99,7 +99,7 @@ def winter_champion(stage: Stage, flights: Flights) -> str:
     spec = load_project(ROOT).models["flights"]
     rows = flights.table[(flights.table["day"] >= date(2013, 1, 2)) & (flights.table["day"] < date(2013, 1, 23))]
     columns = {
-        feature.name: Categories.of(rows[feature.name])
+        feature.name: Categories.from_values(rows[feature.name])
         if feature.kind is FeatureKind.CATEGORICAL
         else rows[feature.name].to_numpy(dtype=np.float64)
         for feature in spec.features
@@ -109,7 +109,7 @@ def winter_champion(stage: Stage, flights: Flights) -> str:
     stored = stage.artifacts.put(reference.to_bytes(), prefix="references/flights", suffix=".reference")
     version = replace(a_version("v1"), model="flights", reference_uri=stored.uri)
     stage.registry.register(version)
-    since = after(date(2013, 2, 1))
+    since = reported_at(date(2013, 2, 1))
     champion = replace(champion_of("v1", since=since), model="flights", reference_uri=stored.uri)
     stage.registry.promote(champion, expected_champion=None)
     return champion.version
@@ -131,7 +131,7 @@ def retrain_requests(stage: Stage) -> str:
 
 def landed(stage: Stage, feed: Feed, body: bytes, name: str) -> Any:
     stage.land(feed, name, body)
-    return wait_until(lambda: stage.landing_result(feed, body), seconds=60, for_what=name)
+    return wait_until(lambda: stage.landing_result(feed, body), seconds=60, awaited=name)
 
 
 def test_summer_is_drift_for_a_winter_s_champion_and_without_labels_a_person_is_called(
@@ -139,7 +139,7 @@ def test_summer_is_drift_for_a_winter_s_champion_and_without_labels_a_person_is_
 ) -> None:
     days = [date(2013, 7, 10) + timedelta(days=offset) for offset in range(4)]
     for day in days:
-        stage.set_replay_clock(after(day))
+        stage.set_replay_clock(reported_at(day))
         batch = landed(stage, FEATURES, flights.features(day), f"{day}.parquet")
         assert isinstance(batch, Batch)
         (verdict,) = [v for v in stage.batches.batch_verdicts(FEATURES, batch.batch_id) if v.model == "flights"]
@@ -157,7 +157,7 @@ def test_summer_is_drift_for_a_winter_s_champion_and_without_labels_a_person_is_
             or None
         ),
         seconds=60,
-        for_what="the decision on four days of drift",
+        awaited="the decision on four days of drift",
     )
     assert [entry.decision.action for entry in told] == [Action.ESCALATE]
 
@@ -172,15 +172,15 @@ def test_a_person_s_request_becomes_one_retrain_request(
     wait_until(
         lambda: (stage.tables.get(labels) and stage.tables.get(labels).rows > 5000) or None,  # type: ignore[union-attr]
         seconds=90,
-        for_what="the labels' commits",
+        awaited="the labels' commits",
     )
     cause = stage.ask_for_retraining("flights", reason="a test asks")
-    decision = wait_until(lambda: stage.decision_for(cause), seconds=60, for_what="the decision")
+    decision = wait_until(lambda: stage.decision_for(cause), seconds=60, awaited="the decision")
     assert decision.decision.action is Action.RETRAIN, decision.decision.sentence
     messages = wait_until(
         lambda: client("sqs").receive_message(QueueUrl=retrain_requests, WaitTimeSeconds=2).get("Messages"),
         seconds=60,
-        for_what="RetrainRequested",
+        awaited="RetrainRequested",
     )
     assert [json.loads(message["Body"])["detail"]["decision_id"] for message in messages] == [decision.decision_id]
     assert stage.leases.is_held("flights")
@@ -197,7 +197,7 @@ def test_a_message_that_cannot_be_handled_ends_among_the_dead_letters(stage: Sta
                 "Messages"
             ),
             seconds=90,
-            for_what="the dead letter",
+            awaited="the dead letter",
         )
         assert [message["Body"] for message in dead] == ["this is no event"]
     finally:

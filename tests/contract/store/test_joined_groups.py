@@ -98,7 +98,7 @@ def a_plan(store: Store) -> TrainingPlan:
 
 def rows_of(store: Store, spec: ModelSpec) -> pd.DataFrame:
     plan = a_plan(store)
-    table = StoredTrainingRows(tables=store.reader).labelled(spec, plan, plan.candidates[0].window.rows)
+    table = StoredTrainingRows(tables=store.reader).read_labelled(spec, plan, plan.candidates[0].window.rows)
     return pd.DataFrame(table.to_pydict())
 
 

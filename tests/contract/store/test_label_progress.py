@@ -7,7 +7,7 @@ import pytest
 
 from evertrain.adapters.store.delta.label_progress import DeltaLabelProgressReader
 from evertrain.adapters.store.label_progress import DynamoDBLabelProgress
-from evertrain.domain.store.labels import LabelledDay, LabelProgress, watermark
+from evertrain.domain.store.labels import LabelledDay, LabelProgress, label_watermark
 from evertrain.ports.feature_store import LabelProgressLog
 from evertrain.use_cases.store.measure_label_progress import MeasureLabelProgress
 from evertrain.use_cases.training.training_rows import StoredTrainingRows
@@ -80,8 +80,8 @@ def test_the_newest_measurement_is_remembered(log: LabelProgressLog) -> None:
 
 def test_labels_are_complete_to_where_latency_arrival_and_coverage_allow() -> None:
     spec, labels = a_model().label, label_tables(newest_days_ago=1)
-    assert watermark(labels, spec=spec, now=NOW) == NOW - days(3)
-    assert watermark(label_tables(newest_days_ago=8), spec=spec, now=NOW) == NOW - days(8)
+    assert label_watermark(labels, spec=spec, now=NOW) == NOW - days(3)
+    assert label_watermark(label_tables(newest_days_ago=8), spec=spec, now=NOW) == NOW - days(8)
     shares = {12: 0.97, 11: 0.98, 10: 0.4, 9: 0.96, 2: 0.1}
     progress = LabelProgress(
         measured_at=NOW,
@@ -90,27 +90,29 @@ def test_labels_are_complete_to_where_latency_arrival_and_coverage_allow() -> No
         unmatched=0,
     )
     covered = replace(spec, minimum_coverage=0.9)
-    assert watermark(labels, spec=covered, now=NOW, progress=progress) == NOW - days(10)
-    assert watermark(labels, spec=replace(spec, minimum_coverage=0.3), now=NOW, progress=progress) == NOW - days(3)
+    assert label_watermark(labels, spec=covered, now=NOW, progress=progress) == NOW - days(10)
+    assert label_watermark(
+        labels, spec=replace(spec, minimum_coverage=0.3), now=NOW, progress=progress
+    ) == NOW - days(3)
     # A day of a few rows says nothing about how complete labels are.
     hardly_any = replace(progress.days[2], rows=9, labelled=0)
     usual = replace(progress, days=(*progress.days[:2], hardly_any, *progress.days[3:4]))
-    assert watermark(labels, spec=covered, now=NOW, progress=usual) == NOW - days(3)
+    assert label_watermark(labels, spec=covered, now=NOW, progress=usual) == NOW - days(3)
     # Of what came after the measurement nothing is known.
     unmeasured = replace(progress, measured_at=NOW - days(1), days=progress.days[:2])
-    assert watermark(labels, spec=covered, now=NOW, progress=unmeasured) == NOW - days(4)
+    assert label_watermark(labels, spec=covered, now=NOW, progress=unmeasured) == NOW - days(4)
     # Where a missing label means something, none need have come for a time to be complete.
     reported = replace(spec, absent=0.0)
-    assert watermark(label_tables(newest_days_ago=30), spec=reported, now=NOW) == NOW - days(3)
+    assert label_watermark(label_tables(newest_days_ago=30), spec=reported, now=NOW) == NOW - days(3)
 
 
 def test_rows_may_stop_where_predictions_begin() -> None:
     spec = a_model().label
     history = label_tables(newest_days_ago=60)
-    assert watermark(history, spec=spec, now=NOW) == NOW - days(60)
+    assert label_watermark(history, spec=spec, now=NOW) == NOW - days(60)
     # Until the newest label of a prediction came, all were coming.
-    labels = replace(history, of_predictions=labels_table(last_landed_days_ago=2))
-    assert watermark(labels, spec=spec, now=NOW) == NOW - days(5)
+    labels = replace(history, prediction_labels=labels_table(last_landed_days_ago=2))
+    assert label_watermark(labels, spec=spec, now=NOW) == NOW - days(5)
     assert (labels.rows, labels.ingested_at_max) == (100_000, NOW)
 
 
@@ -119,6 +121,8 @@ def test_a_row_without_a_label_is_a_negative_only_where_that_is_declared(store: 
     store.add(LABELS, parquet(a_day_of_labels(1).head(5)), ingested_at=NOW)
     rows = StoredTrainingRows(tables=store.reader)
     spec = a_model()
-    assert rows.labelled(spec, store.plan(spec), ALL_TIME).num_rows == 5
+    assert rows.read_labelled(spec, store.plan(spec), ALL_TIME).num_rows == 5
     reported = replace(spec, label=replace(spec.label, absent=0.0))
-    assert sorted(rows.labelled(reported, store.plan(spec), ALL_TIME)["late"].to_pylist()) == 15 * [0.0] + 5 * [1.0]
+    assert sorted(rows.read_labelled(reported, store.plan(spec), ALL_TIME)["late"].to_pylist()) == 15 * [0.0] + 5 * [
+        1.0
+    ]

@@ -59,7 +59,7 @@ def label(store: Store, *, observed_at: datetime, known_at: datetime | None = No
 def requests_of(store: Store, **changes: object) -> dict[str, tuple[float, float]]:
     """Distance and label, by prediction."""
     plan = replace(store.plan(SPEC), **changes)  # type: ignore[arg-type]
-    rows = StoredTrainingRows(tables=store.reader).labelled(SPEC, plan, ALL_TIME).to_pylist()
+    rows = StoredTrainingRows(tables=store.reader).read_labelled(SPEC, plan, ALL_TIME).to_pylist()
     assert rows == sorted(rows, key=lambda row: (row["event_time"], row["trip_id"]))
     return {row["trip_id"]: (row["distance"], row["late"]) for row in rows if row["event_time"] >= NOW - days(10)}
 
@@ -82,7 +82,7 @@ def test_a_request_is_a_row_once_its_label_is_known(store: Store) -> None:
     known = {"known_at": ASKED_AT + days(1.5)}
     assert requests_of(store, **known) == {"p1": (700.0, 1.0), "p2:1": (200.0, 0.0)}
     assert requests_of(store, table_versions=before.table_versions) == {"p1": (700.0, 1.0), "p2:1": (200.0, 0.0)}
-    assert StoredTrainingRows(tables=store.reader).labelled(SPEC, before, ALL_TIME).num_rows == 20 + 2
+    assert StoredTrainingRows(tables=store.reader).read_labelled(SPEC, before, ALL_TIME).num_rows == 20 + 2
 
 
 def test_the_label_known_last_counts_whatever_time_it_names(store: Store) -> None:
@@ -105,7 +105,7 @@ def test_labels_of_nothing_and_from_before_their_prediction_are_kept_counted_and
     for since in (ALL_TIME.start, ASKED_AT - timedelta(hours=1)):
         rows = Interval(start=since, end=ALL_TIME.end)
         for spec in (SPEC, reported):
-            table = StoredTrainingRows(tables=store.reader).labelled(spec, store.plan(spec), rows)
+            table = StoredTrainingRows(tables=store.reader).read_labelled(spec, store.plan(spec), rows)
             found = [row for row in table.to_pylist() if row["trip_id"].startswith("p")]
             assert [(row["trip_id"], row["late"]) for row in found] == [("p1", 1.0), ("p3", 1.0)]
     progress = measured(store)
@@ -135,8 +135,8 @@ def test_what_is_not_reported_of_a_request_is_absent_while_rows_keep_their_own_l
     ask(store, "p2")
     reported = replace(SPEC, label=replace(SPEC.label, absent=0.0))
     rows = StoredTrainingRows(tables=store.reader)
-    assert rows.labelled(reported, store.plan(reported), ALL_TIME).num_rows == 20
+    assert rows.read_labelled(reported, store.plan(reported), ALL_TIME).num_rows == 20
     label(store, observed_at=ASKED_AT + days(1), p1=1.0)
-    found = rows.labelled(reported, store.plan(reported), ALL_TIME)
+    found = rows.read_labelled(reported, store.plan(reported), ALL_TIME)
     assert found.num_rows == 20 + 2
     assert sorted(found.slice(20)["late"].to_pylist()) == [0.0, 1.0]

@@ -31,9 +31,11 @@ LATER = NOW + timedelta(hours=1)
 
 
 def maintain(
-    store: Store, *, now: datetime = LATER, needed: tuple[int, ...] = (), retention_hours: int = 24
+    store: Store, *, now: datetime = LATER, retained_versions: tuple[int, ...] = (), retention_hours: int = 24
 ) -> MaintenanceResult:
-    done = store.maintenance(retention_hours=retention_hours).maintain(FEATURES, needed=needed, now=now)
+    done = store.maintenance(retention_hours=retention_hours).maintain(
+        FEATURES, retained_versions=retained_versions, now=now
+    )
     assert done is not None
     return done
 
@@ -84,10 +86,10 @@ def test_a_month_that_is_over_is_put_in_order_of_time_once(store: Store) -> None
 def test_a_month_that_is_too_large_to_be_sorted_is_merged_only(store: Store) -> None:
     filled(store)
     large = store.maintenance(retention_hours=24, max_sorted_bytes=1)
-    done = large.maintain(FEATURES, needed=(), now=LATER)
+    done = large.maintain(FEATURES, retained_versions=(), now=LATER)
     assert done is not None
     assert (done.merged, done.written) == (MIN_FILES_TO_COMPACT, 1)
-    assert large.maintain(FEATURES, needed=(), now=LATER) == replace(done, merged=0, written=0)
+    assert large.maintain(FEATURES, retained_versions=(), now=LATER) == replace(done, merged=0, written=0)
     assert (maintain(store).merged, maintain(store).merged) == (1, 0)  # in order, once there is memory for it
 
 
@@ -106,7 +108,7 @@ def test_a_merged_file_that_is_large_enough_is_left_alone_while_its_month_goes_o
 
 
 def test_few_files_or_none_are_left_alone(store: Store) -> None:
-    assert store.maintenance().maintain(FEATURES, needed=(), now=EARLIER) is None
+    assert store.maintenance().maintain(FEATURES, retained_versions=(), now=EARLIER) is None
     done = maintain(filled(store, batches=MIN_FILES_TO_COMPACT - 1), now=EARLIER)
     assert (done.merged, done.written, done.removed) == (0, 0, 0)
 
@@ -154,7 +156,7 @@ def test_a_needed_version_stays_readable_and_others_go(store: Store) -> None:
     maintain(store)
     for day in range(MIN_FILES_TO_COMPACT):
         store.add(FEATURES, landed_features(day=day, seed=day + 500), ingested_at=NOW - timedelta(minutes=30))
-    done = maintain(store, needed=(4,), retention_hours=0)
+    done = maintain(store, retained_versions=(4,), retention_hours=0)
     assert (
         done.removed == 2 * MIN_FILES_TO_COMPACT + 1 - 5
     )  # of both rounds and the first merged file, less five of version 4
@@ -172,7 +174,7 @@ def test_what_was_removed_is_not_removed_again(store: Store) -> None:
 
 def test_a_file_that_no_version_needs_any_more_is_removed_then(store: Store) -> None:
     maintain(filled(store))
-    assert maintain(store, needed=(4,), retention_hours=0).removed == MIN_FILES_TO_COMPACT - 5
+    assert maintain(store, retained_versions=(4,), retention_hours=0).removed == MIN_FILES_TO_COMPACT - 5
     assert maintain(store, retention_hours=0).removed == 5
 
 
@@ -180,10 +182,10 @@ def test_what_was_needed_for_longer_than_the_log_remembers_is_left_lying_and_rea
     store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(delta_writer._TABLE_PROPERTIES, "delta.deletedFileRetentionDuration", "interval 0 seconds")
-    maintain(filled(store), needed=(4,))
+    maintain(filled(store), retained_versions=(4,))
     store.add(FEATURES, landed_features(day=25), ingested_at=NOW)
     # The next checkpoint forgets what was replaced.
-    assert maintain(store, needed=(4,)).removed == 0
+    assert maintain(store, retained_versions=(4,)).removed == 0
     assert maintain(store, retention_hours=0).removed == 0
     assert store.reader.read(FEATURES, version=4, rows=ALL_TIME, known_at=NOW).num_rows == 100
     assert (
@@ -235,15 +237,15 @@ def test_the_same_plan_gives_the_same_rows_whatever_comes_in_between(
         world.happens(store, event)
     plan = world.plan(store)
     rows = StoredTrainingRows(tables=store.reader)
-    planned = rows.labelled(a_model(), plan, ALL_TIME)
+    planned = rows.read_labelled(a_model(), plan, ALL_TIME)
     for event in after:
-        world.happens(store, event, needed=plan.table_versions)
-    assert rows.labelled(a_model(), plan, ALL_TIME).equals(planned)
+        world.happens(store, event, retained_versions=plan.table_versions)
+    assert rows.read_labelled(a_model(), plan, ALL_TIME).equals(planned)
     # As known then, the newest version tells the same.
     newest = replace(plan, table_versions=store.versions())
-    assert rows.labelled(a_model(), newest, ALL_TIME).equals(planned)
+    assert rows.read_labelled(a_model(), newest, ALL_TIME).equals(planned)
     # And so do a few rows at a time.
-    in_parts = StoredTrainingRows(tables=store.reader, rows_per_chunk=7).labelled(a_model(), newest, ALL_TIME)
+    in_parts = StoredTrainingRows(tables=store.reader, rows_per_chunk=7).read_labelled(a_model(), newest, ALL_TIME)
     assert in_parts.equals(planned)
     assert table_digest(in_parts) == table_digest(planned)
 
@@ -254,11 +256,13 @@ class World:
     def __init__(self) -> None:
         self.now = NOW
 
-    def happens(self, store: Store, event: tuple[str, int, int], *, needed: Mapping[str, int] | None = None) -> None:
+    def happens(
+        self, store: Store, event: tuple[str, int, int], *, retained_versions: Mapping[str, int] | None = None
+    ) -> None:
         kind, day, change = event
         self.now += timedelta(hours=1)
         if kind == "maintenance":
-            self.maintain(store, needed or {})
+            self.maintain(store, retained_versions or {})
         elif kind == "a new month":
             self.now += days(31)
         elif kind == "labels":
@@ -268,11 +272,11 @@ class World:
             part = frame.iloc[::3] if kind == "correction" else frame
             store.add(FEATURES, parquet(part), ingested_at=self.now)
 
-    def maintain(self, store: Store, needed: Mapping[str, int]) -> None:
+    def maintain(self, store: Store, retained_versions: Mapping[str, int]) -> None:
         for feed in (FEATURES, LABELS):
-            versions = [needed[str(feed)]] if needed else []
+            versions = [retained_versions[str(feed)]] if retained_versions else []
             done = store.maintenance(retention_hours=0, min_files_to_compact=2).maintain(
-                feed, needed=versions, now=self.now
+                feed, retained_versions=versions, now=self.now
             )
             assert done is not None
 

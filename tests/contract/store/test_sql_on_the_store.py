@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from evertrain.adapters.project.files import load_project
-from evertrain.demo.flights import after, load_flights
+from evertrain.demo.flights import load_flights, reported_at
 from evertrain.domain.landing.feeds import label_feed, own_group_feed
 from evertrain.domain.training.windows import Interval
 from evertrain.tables.point_in_time import latest_known
@@ -35,9 +35,11 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
     store = Store(root=tmp_path_factory.mktemp("tables"), project=PROJECT)
     for number in range(1, 8):
         day = date(2013, 1, number)
-        store.add(own_group_feed(spec), flights.features(day), ingested_at=after(day))
+        store.add(own_group_feed(spec), flights.features(day), ingested_at=reported_at(day))
         store.add(
-            label_feed(spec), flights.labels(day, label="late"), ingested_at=after(day) + timedelta(days=number % 3)
+            label_feed(spec),
+            flights.labels(day, label="late"),
+            ingested_at=reported_at(day) + timedelta(days=number % 3),
         )
     # What was corrected in time counts, what became known afterwards does not.
     for known_at in (KNOWN_AT, KNOWN_AT + timedelta(days=1)):
@@ -55,7 +57,7 @@ def test_duckdb_reads_the_rows_that_a_plan_reads(store: Store, tmp_path: Path) -
     subprocess.run([*command, "2013-01-02", "2013-01-06", "2013-01-09", str(out)], cwd=ROOT, check=True)
 
     plan = store.plan(SPEC, known_at=KNOWN_AT)
-    expected = StoredTrainingRows(tables=store.reader).labelled(SPEC, plan, WINDOW)
+    expected = StoredTrainingRows(tables=store.reader).read_labelled(SPEC, plan, WINDOW)
     found = pq.read_table(out).select(expected.column_names)
     assert expected.num_rows > 3000
     assert found.cast(expected.schema).equals(expected)

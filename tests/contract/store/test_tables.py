@@ -99,7 +99,7 @@ def test_a_new_column_is_missing_in_earlier_rows_and_versions(store: Store) -> N
     grown.add(LABELS, landed_labels(day=1), ingested_at=NOW)
     plan = planned(grown, features=[], labels=[])
     plan = replace(plan, table_versions={**plan.table_versions, str(FEATURES): before.version})
-    rows = StoredTrainingRows(tables=grown.reader).labelled(spec, plan, ALL_TIME)
+    rows = StoredTrainingRows(tables=grown.reader).read_labelled(spec, plan, ALL_TIME)
     assert rows["rain"].type == pa.float64()
     assert rows["rain"].null_count == rows.num_rows == 20
     # A batch from before the column was declared may come late.
@@ -167,7 +167,7 @@ def test_what_had_landed_and_was_on_its_way_at_a_time_was_not_known_then(store: 
     with pytest.raises(UnknownTable, match="features/trips"):
         store.reader.version_as_of(FEATURES, began, now=began)
     asked = [began, *(on_a_later_second(lambda batch=batch: store.writer.commit(batch)) for batch in (first, late))]
-    store.maintenance(retention_hours=24, min_files_to_compact=2).maintain(FEATURES, needed=(), now=began)
+    store.maintenance(retention_hours=24, min_files_to_compact=2).maintain(FEATURES, retained_versions=(), now=began)
 
     def rows_as_of(moment: datetime) -> int:
         version = store.reader.version_as_of(FEATURES, moment, now=datetime.now(UTC))
@@ -228,7 +228,7 @@ print(state_of(open_table({str(store.root)!r}, Feed(kind=FeedKind.FEATURES, name
 
 def test_training_rows_are_those_with_labels_in_the_order_of_time(store: Store) -> None:
     plan = planned(store, features=[1, 2], labels=[1])
-    rows = StoredTrainingRows(tables=store.reader).labelled(a_model(), plan, ALL_TIME)
+    rows = StoredTrainingRows(tables=store.reader).read_labelled(a_model(), plan, ALL_TIME)
     assert rows.num_rows == 20
     assert rows.column_names == ["trip_id", "event_time", "distance", "wind", "carrier", "holiday", "late"]
     assert rows["event_time"].to_pylist() == sorted(rows["event_time"].to_pylist())
@@ -236,17 +236,17 @@ def test_training_rows_are_those_with_labels_in_the_order_of_time(store: Store) 
 
 def test_the_same_plan_reads_the_same_rows_whatever_lands_later(store: Store) -> None:
     plan = planned(store, features=[1, 2], labels=[1, 2])
-    before = StoredTrainingRows(tables=store.reader).labelled(a_model(), plan, ALL_TIME)
+    before = StoredTrainingRows(tables=store.reader).read_labelled(a_model(), plan, ALL_TIME)
     store.add(LABELS, landed_labels(day=1, late=1.0), ingested_at=NOW + days(1))
     store.add(FEATURES, landed_features(day=3), ingested_at=NOW + days(1))
-    assert StoredTrainingRows(tables=store.reader).labelled(a_model(), plan, ALL_TIME).equals(before)
+    assert StoredTrainingRows(tables=store.reader).read_labelled(a_model(), plan, ALL_TIME).equals(before)
 
 
 def test_a_corrected_label_replaces_the_earlier_one(store: Store) -> None:
     planned(store, features=[1], labels=[1])
     store.add(LABELS, landed_labels(day=1, late=1.0), ingested_at=NOW + days(1))
     plan = replace(planned(store, features=[], labels=[]), known_at=NOW + days(2))
-    rows = StoredTrainingRows(tables=store.reader).labelled(a_model(), plan, ALL_TIME)
+    rows = StoredTrainingRows(tables=store.reader).read_labelled(a_model(), plan, ALL_TIME)
     assert rows["late"].to_pylist() == [1.0] * 20
 
 

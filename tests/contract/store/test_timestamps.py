@@ -104,7 +104,7 @@ def test_training_and_serving_see_the_same_age(tmp_path: Path) -> None:
     frame = trips()
     store.add(FEATURES, parquet(frame), ingested_at=NOW)
     store.add(LABELS, landed_labels(rows=ROWS, late=(expected_ages(frame) > 300) * 1.0), ingested_at=NOW)
-    table = StoredTrainingRows(tables=store.reader).labelled(spec, store.plan(spec), ALL_TIME)
+    table = StoredTrainingRows(tables=store.reader).read_labelled(spec, store.plan(spec), ALL_TIME)
     np.testing.assert_array_equal(np.array(table["joined"].to_pylist(), dtype=float), expected_ages(frame))
 
     rows = LabelledRows("all", table, spec)
@@ -112,15 +112,17 @@ def test_training_and_serving_see_the_same_age(tmp_path: Path) -> None:
     estimator = HistGradientBoostingClassifier(max_iter=5, categorical_features="from_dtype", random_state=0)
     flat = FlatModel.from_bytes(to_flat(estimator.fit(data, rows.truth), spec))
     assert check_parity(estimator, data, flat) < 1e-9
-    assert np.std(flat.predict(rows.values(spec.feature_names))) > 0.1
+    assert np.std(flat.predict(rows.to_records(spec.feature_names))) > 0.1
 
     asked = []
-    for known, joined, at in zip(rows.values(spec.feature_names), frame["joined"], frame["departed_at"], strict=True):
+    for known, joined, at in zip(
+        rows.to_records(spec.feature_names), frame["joined"], frame["departed_at"], strict=True
+    ):
         row = known | {"joined": None if pd.isna(joined) else joined.tz_convert("America/New_York").isoformat()}
         asked += flat.predict(validate_rows([row], flat.features, asked_at=at.to_pydatetime()))
-    assert asked == flat.predict(rows.values(spec.feature_names))
+    assert asked == flat.predict(rows.to_records(spec.feature_names))
     # The rollout asks with ages, as the smoke test keeps them.
-    known = rows.values(spec.feature_names)
+    known = rows.to_records(spec.feature_names)
     assert validate_rows(known, flat.features) == known
 
 

@@ -78,5 +78,5 @@ def test_processes_that_are_killed_and_begin_again_write_every_row_once(store: S
         finish(process)
     kill(maintenance)
     assert times_there(store) == once_each(writers=2, batches=12)
-    store.maintenance(retention_hours=0, min_files_to_compact=2).maintain(FEATURES, needed=(), now=NOW)
+    store.maintenance(retention_hours=0, min_files_to_compact=2).maintain(FEATURES, retained_versions=(), now=NOW)
     assert times_there(store) == once_each(writers=2, batches=12)

@@ -91,7 +91,7 @@ def endpoint(artifact: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpo
 
 def forget() -> None:
     """What a new process would not know."""
-    wiring.served.cache_clear()
+    wiring.served_model.cache_clear()
     wiring.prediction_log.cache_clear()
     clients.client.cache_clear()
     clients.short_timeout_client.cache_clear()
@@ -196,10 +196,12 @@ def test_a_body_that_cannot_be_decoded_is_refused(endpoint: Endpoint) -> None:
 def test_values_too_large_for_a_finite_prediction_are_refused(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, rows: int, expected_message: str
 ) -> None:
-    served = wiring.served()
-    assert served is not None
-    infinite = replace(served, model=replace(served.model, total=lambda vector: math.inf, link=lambda total: total))
-    monkeypatch.setattr(wiring, "served", cache(lambda: infinite))
+    served_model = wiring.served_model()
+    assert served_model is not None
+    infinite = replace(
+        served_model, model=replace(served_model.model, total=lambda vector: math.inf, link=lambda total: total)
+    )
+    monkeypatch.setattr(wiring, "served_model", cache(lambda: infinite))
     status, sentence = endpoint.refusal({"rows": [ROW] * rows})
     assert (status, sentence) == (400, f"{expected_message} not a finite number; the features' values are too large")
 

@@ -14,7 +14,7 @@ from evertrain.domain.landing.predictions import PREDICTION
 from evertrain.domain.monitoring.drift import DriftStatus, FeatureDrift
 from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.domain.project.policies import DriftPolicy, DriftRule
-from evertrain.statistics.layouts import Categories, NumericLayout, layout_of
+from evertrain.statistics.layouts import Categories, NumericLayout, build_layout
 from evertrain.statistics.measures import js_divergence, kl_divergence, psi, shares
 from evertrain.statistics.reference import (
     InvalidReference,
@@ -39,7 +39,9 @@ def drift_of(column: Column, before: Any, after: Any, policy: DriftPolicy = POLI
 
 
 def values_of(column: Column, values: Any) -> np.ndarray | Categories:
-    return Categories.of(values) if column.kind is FeatureKind.CATEGORICAL else np.asarray(values, dtype=float)
+    return (
+        Categories.from_values(values) if column.kind is FeatureKind.CATEGORICAL else np.asarray(values, dtype=float)
+    )
 
 
 def normal(rows: int, *, mean: float = 0.0, seed: int = 0) -> np.ndarray:
@@ -67,7 +69,7 @@ def test_the_distances_are_scipy_s_to_the_promised_digits(seed: int, shift: floa
     found = drift_of(NUMBER, before, after)
     assert found.wasserstein is not None
     assert found.wasserstein == pytest.approx(stats.wasserstein_distance(before, after), abs=5e-4 * max(1, scale))
-    layout = layout_of(before)
+    layout = build_layout(before)
     assert isinstance(layout, NumericLayout)
     heaviest = max(layout.count(rows).max() / len(rows) for rows in (before, after))
     assert found.ks == pytest.approx(stats.ks_2samp(before, after).statistic, abs=heaviest)
@@ -123,7 +125,7 @@ def test_a_flag_that_is_set_more_often_is_drift() -> None:
 def test_a_mostly_zero_feature_is_not_blind_to_its_zeros() -> None:
     before = np.where(np.arange(5000) % 100 < 95, 0.0, normal(5000) ** 2)
     after = np.where(np.arange(500) % 100 < 60, 0.0, normal(500, seed=1) ** 2)
-    layout = layout_of(before)
+    layout = build_layout(before)
     assert isinstance(layout, NumericLayout)
     assert layout.atoms == (0.0,)
     assert drift_of(NUMBER, before, after).drifted
@@ -217,14 +219,14 @@ def test_a_reference_survives_being_stored() -> None:
     rng = np.random.default_rng(0)
     columns = {
         "x": rng.normal(size=3000),
-        "c": Categories.of(rng.choice(["a", "b", None], 3000)),
+        "c": Categories.from_values(rng.choice(["a", "b", None], 3000)),
         "b": rng.integers(0, 2, 3000) * 1.0,
     }
     reference = build_reference(columns, [NUMBER, TEXT, FLAG], blocks=np.repeat(np.arange(10), 300))
     data = reference.to_bytes()
     again = Reference.from_bytes(data)
     assert again.to_bytes() == data
-    assert again.layout == reference.layout
+    assert again.layout_digest == reference.layout_digest
     sketch = reference.sketch(columns)
     assert judge(again, sketch, policy=POLICY) == judge(reference, sketch, policy=POLICY)
     assert len(data) < 32 * 1024
@@ -252,7 +254,7 @@ def fares(rows: int, *, seed: int, raised_at: str = "") -> dict[str, np.ndarray 
     rng = np.random.default_rng(seed)
     origin = rng.choice(["EWR", "JFK", "LGA"], rows, p=[0.45, 0.45, 0.1])
     fare = rng.normal(100, 10, rows) + np.where(origin == raised_at, 25.0, 0.0)
-    return {"c": Categories.of(origin.tolist()), "x": fare, "b": (rng.random(rows) < 0.3).astype(float)}
+    return {"c": Categories.from_values(origin.tolist()), "x": fare, "b": (rng.random(rows) < 0.3).astype(float)}
 
 
 SLICED = build_reference(fares(20_000, seed=0), [TEXT, NUMBER, FLAG], slices=["c", "b"])
@@ -283,7 +285,7 @@ def test_a_slice_with_few_rows_says_nothing() -> None:
 
 def test_a_level_that_is_gone_from_a_batch_is_an_empty_slice() -> None:
     batch = fares(1_000, seed=1)
-    batch["c"] = Categories.of(["EWR"] * 1_000)
+    batch["c"] = Categories.from_values(["EWR"] * 1_000)
     found = judge(SLICED, SLICED.sketch(batch), policy=DriftPolicy())
     assert {each.rows for each in found.slices if str(each.of) in {"c=JFK", "c=LGA"}} == {0}
     assert "c" in found.drifted_features
@@ -291,7 +293,7 @@ def test_a_level_that_is_gone_from_a_batch_is_an_empty_slice() -> None:
 
 def test_sliced_references_and_sketches_outlive_being_stored() -> None:
     again = Reference.from_bytes(SLICED.to_bytes())
-    assert again.layout == SLICED.layout
+    assert again.layout_digest == SLICED.layout_digest
     sketch = SLICED.sketch(fares(1_000, seed=2))
     assert Sketch.from_bytes(sketch.to_bytes()) == sketch
     assert merge([again.empty_sketch, sketch]) == sketch

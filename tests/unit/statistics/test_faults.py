@@ -37,14 +37,14 @@ def a_day(day: int, *, rows: int = 400) -> Batch:
         "seats": rng.choice([50.0, 150.0, 180.0, 220.0], rows) + rng.integers(0, 9, rows),
         "rain": np.where(rng.random(rows) < (0.5 if wet else 0.0), rng.gamma(1, 0.2, rows), 0.0),
         "visibility": np.where(rng.random(rows) < (0.5 if wet else 0.0), rng.uniform(1, 10, rows), 10.0),
-        "carrier": Categories.of(rng.choice(["UA", "DL", "AA"], rows).tolist()),
-        "site": Categories.of([["EWR", "JFK", "LGA"][day % 3]] * rows),
+        "carrier": Categories.from_values(rng.choice(["UA", "DL", "AA"], rows).tolist()),
+        "site": Categories.from_values([["EWR", "JFK", "LGA"][day % 3]] * rows),
     }
 
 
 def _together(days: list[Batch]) -> Batch:
     return {
-        column.name: Categories.of(
+        column.name: Categories.from_values(
             [each.levels[code] for day in days for each in [day[column.name]] for code in each.codes]
         )  # type: ignore[union-attr]
         if column.kind is FeatureKind.CATEGORICAL
@@ -86,8 +86,8 @@ def test_a_dry_and_clear_day_is_no_fault(column: str) -> None:
 
 
 def test_a_category_that_is_always_one_level_a_day_may_be_constant_and_another_may_not() -> None:
-    assert faults(a_day(DAYS) | {"site": Categories.of(["JFK"] * 400)}) == {}
-    assert faults(a_day(DAYS) | {"carrier": Categories.of(["UA"] * 400)})["carrier"].code == "constant"
+    assert faults(a_day(DAYS) | {"site": Categories.from_values(["JFK"] * 400)}) == {}
+    assert faults(a_day(DAYS) | {"carrier": Categories.from_values(["UA"] * 400)})["carrier"].code == "constant"
 
 
 def test_a_column_without_values_is_a_fault_unless_training_often_had_none() -> None:
@@ -99,9 +99,9 @@ def test_a_column_without_values_is_a_fault_unless_training_often_had_none() -> 
 
 
 def test_a_code_that_changed_its_spelling_is_a_fault_and_new_customers_are_not() -> None:
-    lower = Categories.of(np.random.default_rng(0).choice(["ua", "dl", "aa"], 400).tolist())
+    lower = Categories.from_values(np.random.default_rng(0).choice(["ua", "dl", "aa"], 400).tolist())
     assert faults(a_day(DAYS) | {"carrier": lower})["carrier"].code == "unknown_levels"
-    some_new = Categories.of((["UA", "DL", "AA", "WN"] * 100)[:400])
+    some_new = Categories.from_values((["UA", "DL", "AA", "WN"] * 100)[:400])
     assert "carrier" not in faults(a_day(DAYS) | {"carrier": some_new})
 
 

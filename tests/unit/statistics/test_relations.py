@@ -12,7 +12,7 @@ from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.domain.project.policies import DriftPolicy
 from evertrain.statistics.layouts import Categories
 from evertrain.statistics.reference import Reference, build_reference
-from evertrain.statistics.relations import MAX_COLUMNS, SAMPLE_ROWS
+from evertrain.statistics.relations import MAX_SCORES, SAMPLE_ROWS
 from evertrain.statistics.sketch import Sketch, merge
 from evertrain.statistics.verdict import judge
 
@@ -36,7 +36,7 @@ def weather(rows: int, *, seed: int = 0, swapped: bool = False) -> dict[str, np.
         "temperature": temperature,
         "dew_point": dew_point,
         "humming": rng.normal(size=rows),
-        "season": Categories.of(season.tolist()),
+        "season": Categories.from_values(season.tolist()),
     }
 
 
@@ -122,7 +122,7 @@ def test_moments_outlive_being_stored() -> None:
 
 def test_a_sketch_without_moments_says_that_relations_were_not_examined() -> None:
     sketch = REFERENCE.sketch(weather(500, seed=5))
-    bare = Sketch(layout=sketch.layout, rows=sketch.rows, features=sketch.features)
+    bare = Sketch(layout_digest=sketch.layout_digest, rows=sketch.rows, features=sketch.features)
     assert judge(REFERENCE, bare, policy=DriftPolicy()).relations is None
     assert merge([sketch, bare]).moments is None
 
@@ -140,7 +140,7 @@ def test_columns_that_say_nothing_break_nothing(kind: str) -> None:
 def test_a_wide_table_relates_as_many_scores_as_it_can_keep() -> None:
     rng = np.random.default_rng(0)
     common = rng.normal(size=2_000)
-    columns = [Column(name=f"x{index}", kind=FeatureKind.NUMERIC) for index in range(MAX_COLUMNS + 20)]
+    columns = [Column(name=f"x{index}", kind=FeatureKind.NUMERIC) for index in range(MAX_SCORES + 20)]
     reference = build_reference({column.name: common + rng.normal(size=2_000) for column in columns}, columns)
     assert reference.relations is not None
-    assert len(reference.relations.scores) == MAX_COLUMNS
+    assert len(reference.relations.scores) == MAX_SCORES

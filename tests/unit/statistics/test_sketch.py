@@ -12,9 +12,9 @@ from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.domain.project.policies import DriftPolicy
 from evertrain.statistics import float_cells
 from evertrain.statistics.distances import distances_between
-from evertrain.statistics.layouts import Categories, NumericLayout, layout_of
+from evertrain.statistics.layouts import Categories, NumericLayout, build_layout
 from evertrain.statistics.reference import Reference, build_reference
-from evertrain.statistics.sketch import InvalidSketch, OtherLayout, Sketch, UnfitColumn, merge
+from evertrain.statistics.sketch import ColumnMismatch, InvalidSketch, LayoutMismatch, Sketch, merge
 from evertrain.statistics.verdict import judge
 
 NUMBER = Column(name="x", kind=FeatureKind.NUMERIC)
@@ -59,7 +59,7 @@ def columns(request: pytest.FixtureRequest) -> tuple[np.ndarray, np.ndarray]:
 
 def test_every_row_is_in_one_cell_and_the_cells_are_in_order(columns: tuple[np.ndarray, np.ndarray]) -> None:
     for values in columns:
-        layout = layout_of(columns[0])
+        layout = build_layout(columns[0])
         assert isinstance(layout, NumericLayout)
         counts = layout.count(values)
         assert (counts >= 0).all()
@@ -160,7 +160,7 @@ def test_the_power_against_a_small_shift_is_that_of_scipy_s_ks_test() -> None:
 REFERENCE = build_reference(
     {
         "x": np.where(rng_of().random(5_000) < 0.2, 0.0, rng_of(1).normal(size=5_000)),
-        "c": Categories.of(rng_of(2).choice(["a", "b", "c"], 5_000)),
+        "c": Categories.from_values(rng_of(2).choice(["a", "b", "c"], 5_000)),
     },
     [NUMBER, TEXT],
 )
@@ -172,7 +172,7 @@ def a_sketch(rows: list[float]) -> Sketch:
     levels = [
         None if np.isnan(value) else "abz"[int(abs(value) % 3)] if np.isfinite(value) else "a" for value in rows
     ]
-    return REFERENCE.sketch({"x": np.asarray(rows, dtype=float), "c": Categories.of(levels)})
+    return REFERENCE.sketch({"x": np.asarray(rows, dtype=float), "c": Categories.from_values(levels)})
 
 
 @settings(max_examples=50)
@@ -201,10 +201,10 @@ def test_a_sketch_stays_below_32_kb_a_feature(columns: tuple[np.ndarray, np.ndar
 
 
 def test_a_million_levels_are_bounded_and_what_is_new_among_them_is_not_called_unseen_at_once() -> None:
-    before = Categories.of(f"user {number}" for number in range(100_000))
+    before = Categories.from_values(f"user {number}" for number in range(100_000))
     reference = build_reference({"c": before}, [TEXT])
     assert len(reference.to_bytes()) < 32 * 1024
-    later = reference.sketch({"c": Categories.of(f"user {number}" for number in range(200_000, 205_000))})
+    later = reference.sketch({"c": Categories.from_values(f"user {number}" for number in range(200_000, 205_000))})
     (found,) = judge(reference, later, policy=DriftPolicy()).features
     assert not found.drifted
     assert found.psi == pytest.approx(0, abs=1e-3)
@@ -215,19 +215,19 @@ def test_a_million_levels_are_bounded_and_what_is_new_among_them_is_not_called_u
 
 
 def test_sketches_for_different_references_do_not_add() -> None:
-    other = build_reference({"x": np.arange(100.0), "c": Categories.of("ab" * 50)}, [NUMBER, TEXT])
-    foreign = other.sketch({"x": np.arange(9.0), "c": Categories.of("aaabbbccc")})
-    with pytest.raises(OtherLayout, match="do not add"):
+    other = build_reference({"x": np.arange(100.0), "c": Categories.from_values("ab" * 50)}, [NUMBER, TEXT])
+    foreign = other.sketch({"x": np.arange(9.0), "c": Categories.from_values("aaabbbccc")})
+    with pytest.raises(LayoutMismatch, match="do not add"):
         a_sketch([1.0]) + foreign
-    with pytest.raises(OtherLayout, match="was made for reference"):
+    with pytest.raises(LayoutMismatch, match="was made for reference"):
         judge(REFERENCE, foreign, policy=DriftPolicy())
 
 
 def test_a_column_that_is_missing_or_of_another_type_is_named() -> None:
-    with pytest.raises(UnfitColumn, match="c: the reference has this feature, the batch does not"):
+    with pytest.raises(ColumnMismatch, match="c: the reference has this feature, the batch does not"):
         REFERENCE.sketch({"x": np.zeros(3)})
-    with pytest.raises(UnfitColumn, match="x: the reference holds numbers, the batch text"):
-        REFERENCE.sketch({"x": Categories.of("aaa"), "c": Categories.of("aaa")})
+    with pytest.raises(ColumnMismatch, match="x: the reference holds numbers, the batch text"):
+        REFERENCE.sketch({"x": Categories.from_values("aaa"), "c": Categories.from_values("aaa")})
 
 
 def test_a_corrupted_sketch_is_refused_wherever_it_is_cut_or_changed() -> None:

@@ -38,7 +38,7 @@ class DeltaMaintenance:
     min_files_to_compact: int = MIN_FILES_TO_COMPACT
     max_sorted_bytes: int = MAX_SORTED_BYTES
 
-    def maintain(self, feed: Feed, *, needed: Sequence[int], now: datetime) -> MaintenanceResult | None:
+    def maintain(self, feed: Feed, *, retained_versions: Sequence[int], now: datetime) -> MaintenanceResult | None:
         """While rows still come to a month, many small files are merged and larger ones left alone. A day then
         rewrites what came that day, and at most one merged file.
 
@@ -57,7 +57,7 @@ class DeltaMaintenance:
             files_removed, files_added = rewrite(table, month, sizes)
             merged, written = merged + files_removed, written + files_added
         table.create_checkpoint()
-        removed = self.files.remove(feed, self._find_removable(table, needed))
+        removed = self.files.remove(feed, self._find_removable(table, retained_versions))
         return MaintenanceResult(state=state_of(table), merged=merged, written=written, removed=removed)
 
     def _compact(self, table: DeltaTable, month: str, sizes: Sequence[int]) -> tuple[int, int]:
@@ -101,13 +101,13 @@ class DeltaMaintenance:
     def _has_many_small_files(self, sizes: Sequence[int], target: int) -> bool:
         return sum(size < target // 2 for size in sizes) >= self.min_files_to_compact
 
-    def _find_removable(self, table: DeltaTable, needed: Sequence[int]) -> list[str]:
+    def _find_removable(self, table: DeltaTable, retained_versions: Sequence[int]) -> list[str]:
         """Replaced files that the log still remembers. A file that it never knew may be about to be committed."""
         return table.vacuum(
             retention_hours=self.retention_hours,
             dry_run=True,
             enforce_retention_duration=False,  # a test does not wait for a week
-            keep_versions=sorted({*needed, table.version()}),
+            keep_versions=sorted({*retained_versions, table.version()}),
         )
 
 

@@ -506,7 +506,7 @@ def as_parts(frame: pd.DataFrame, names: list[str]) -> dict[str, Any]:
     with READER.read(io.BytesIO(parquet(frame)), name="1.parquet", feed=FEATURES, now=NOW) as rows:
         parts = list(rows.parts(names))
     return {
-        name: Categories.of([part[name].levels[code] for part in parts for code in part[name].codes])
+        name: Categories.from_values([part[name].levels[code] for part in parts for code in part[name].codes])
         if isinstance(parts[0][name], Categories)
         else np.concatenate([part[name] for part in parts])
         for name in names

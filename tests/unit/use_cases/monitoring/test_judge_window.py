@@ -48,7 +48,7 @@ class Loop:
         return self.use_case.run(a_model(), "trips", since=NOW - timedelta(days=days))
 
     def judge_requests(self, days: float) -> WindowDrift:
-        return self.use_case.of_requests(a_model(), since=NOW - timedelta(days=days))
+        return self.use_case.judge_requests(a_model(), since=NOW - timedelta(days=days))
 
     @property
     def use_case(self) -> JudgeWindow:

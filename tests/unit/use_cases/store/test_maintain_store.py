@@ -9,7 +9,7 @@ import pytest
 
 from evertrain.domain.landing.batches import Feed
 from evertrain.domain.project.model import Project
-from evertrain.domain.store.labels import LabelProgress, LabelTables, watermark
+from evertrain.domain.store.labels import LabelProgress, LabelTables, label_watermark
 from evertrain.ports.feature_store import MaintenanceResult
 from evertrain.use_cases.store.maintain_store import MaintainStore, MaintenanceReport
 from evertrain.use_cases.store.measure_label_progress import MeasureLabelProgress
@@ -26,11 +26,11 @@ class FakeMaintenance:
     broken: Feed | None = None
     asked: dict[Feed, list[int]] = field(default_factory=dict)
 
-    def maintain(self, feed: Feed, *, needed: Sequence[int], now: datetime) -> MaintenanceResult | None:
+    def maintain(self, feed: Feed, *, retained_versions: Sequence[int], now: datetime) -> MaintenanceResult | None:
         assert now == NOW
         if feed == self.broken:
             raise OSError("the store does not answer")
-        self.asked[feed] = list(needed)
+        self.asked[feed] = list(retained_versions)
         if feed not in (FEATURES, LABELS):
             return None
         return MaintenanceResult(state=a_table_state(version=50), merged=20, written=1, removed=0)
@@ -120,7 +120,7 @@ def test_to_when_labels_are_complete_is_told_as_a_retraining_takes_it() -> None:
     complete_to = maintenance.run().complete_to
     labels = maintenance.states.get(LABELS)
     assert labels is not None
-    assert complete_to == {"trips": watermark(LabelTables(of_rows=labels), spec=a_model().label, now=NOW)}
+    assert complete_to == {"trips": label_watermark(LabelTables(row_labels=labels), spec=a_model().label, now=NOW)}
 
 
 def test_before_labels_have_landed_nothing_is_complete() -> None:

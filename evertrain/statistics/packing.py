@@ -1,4 +1,4 @@
-"""A document with arrays of integers in it, as bytes: compressed, versioned, checked, and nothing to execute."""
+"""A JSON document with arrays of integers as bytes: compressed, versioned, and nothing to execute."""
 
 import json
 import struct
@@ -18,11 +18,11 @@ _LENGTH = struct.Struct("<I")
 
 
 class UnreadableBytes(EvertrainError):
-    """The bytes are not of the wanted format and version, or were cut or changed."""
+    """The bytes are of another format or version, or damaged."""
 
 
 def pack(kind: str, version: int, document: Any, arrays: Sequence[Integers]) -> bytes:
-    """Equal contents give equal bytes. Arrays: not negative, one dimension."""
+    """Equal contents give equal bytes. Arrays: of one dimension, without negative numbers."""
     columns = [np.ascontiguousarray(array, dtype=_narrowest(array)) for array in arrays]
     header = {
         "format": kind,
@@ -36,7 +36,7 @@ def pack(kind: str, version: int, document: Any, arrays: Sequence[Integers]) -> 
 
 
 def unpack(data: bytes, kind: str, version: int) -> tuple[Any, list[Integers]]:
-    """The document and its arrays. Raises Unreadable."""
+    """The document and its arrays. Raises UnreadableBytes."""
     try:
         body = zlib.decompress(data)
         (length,) = _LENGTH.unpack_from(body)
