@@ -38,7 +38,7 @@ from evertrain.domain.project.feature_group import Column, FeatureGroup, Feature
 from evertrain.domain.project.model import Project
 from evertrain.domain.training.windows import Interval
 from evertrain.tables.point_in_time import NO_ROW, as_of_indices, take_or_null
-from localcloud.launcher import EmbeddedCloud, environment
+from localcloud.launcher import EmbeddedCloud
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results"
@@ -190,7 +190,7 @@ def embedded_cloud() -> Iterator[None]:
         task_directory=home,
     )
     cloud.start()
-    os.environ |= environment(PORT)
+    os.environ |= cloud.environment()
     try:
         yield
     finally:

@@ -3,16 +3,25 @@
 `prefixes`: folders of the bucket; the whole of it where none is named.
 """
 
+from typing import Literal
+
 from aws_cdk import Acknowledgment, Validations
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import IConstruct
 
+ItemOperation = Literal["Get", "Query", "Put", "Update", "Delete"]
+
 
 def grant_read_objects(grantee: iam.IGrantable, bucket: s3.IBucket, *prefixes: str) -> None:
+    """Objects that are there: for one that is not, S3 answers "forbidden"."""
     _allow(grantee, ["s3:GetObject"], _objects(bucket, prefixes))
-    # Without it S3 answers "forbidden" for what is "not found", and nobody can list a table's log.
+
+
+def grant_find_objects(grantee: iam.IGrantable, bucket: s3.IBucket, *prefixes: str) -> None:
+    """Objects that may not be there, and lists of them: S3 answers "not found" only to who may list the bucket."""
+    grant_read_objects(grantee, bucket, *prefixes)
     _allow(grantee, ["s3:ListBucket"], [bucket.bucket_arn])
 
 
@@ -24,16 +33,10 @@ def grant_delete_objects(grantee: iam.IGrantable, bucket: s3.IBucket, *prefixes:
     _allow(grantee, ["s3:DeleteObject"], _objects(bucket, prefixes))
 
 
-def grant_read_items(grantee: iam.IGrantable, *tables: dynamodb.ITable) -> None:
-    for table in tables:
-        _allow(grantee, ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:Query"], [table.table_arn])
-
-
-def grant_write_items(grantee: iam.IGrantable, *tables: dynamodb.ITable) -> None:
-    grant_read_items(grantee, *tables)
-    changes = ["PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "ConditionCheckItem"]
-    for table in tables:
-        _allow(grantee, [f"dynamodb:{change}" for change in changes], [table.table_arn])
+def grant_items(grantee: iam.IGrantable, table: dynamodb.ITable, *operations: ItemOperation) -> None:
+    """A transaction needs the operations that it is made of."""
+    actions = [f"dynamodb:{operation}" + ("" if operation == "Query" else "Item") for operation in operations]
+    _allow(grantee, actions, [table.table_arn])
 
 
 def grant(grantee: iam.IGrantable, *actions: str, on: list[str]) -> None:

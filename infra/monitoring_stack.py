@@ -13,7 +13,7 @@ from aws_cdk import aws_scheduler_targets as scheduler_targets
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
-from evertrain.domain.deployment.prefixes import TABLES_PREFIX, ArtifactPrefix
+from evertrain.domain.deployment.prefixes import BATCH_FILE_PREFIX, TABLES_PREFIX, ArtifactPrefix
 from evertrain.domain.deployment.stacks import Output, StackName
 from evertrain.domain.deployment.variables import Variable
 from evertrain.domain.events import ACCEPTED_EVENTS, OBJECT_CREATED, S3_SOURCE, SOURCE, EventName, Tick
@@ -23,9 +23,9 @@ from infra.grants import (
     acknowledge_wildcard,
     grant,
     grant_delete_objects,
-    grant_read_items,
+    grant_find_objects,
+    grant_items,
     grant_read_objects,
-    grant_write_items,
     grant_write_objects,
 )
 from infra.large_batches import LargeBatchStateMachine
@@ -232,16 +232,17 @@ class MonitoringStack(StageStack):
 
     def _grant_monitor(self, function: lambda_.Function, options: Options) -> None:
         data = self._data
-        grant_read_objects(function, data.landing)
-        grant_read_objects(function, data.feature_store, TABLES_PREFIX)
-        grant_write_objects(function, data.feature_store, TABLES_PREFIX)
-        grant_read_objects(function, data.artifacts, ArtifactPrefix.REFERENCES, ArtifactPrefix.DRIFT)
+        grant_find_objects(function, data.landing)
+        # Rows, and no entry of a table's log: what is part of a table is for `ingest` to say.
+        files = data.feature_store.arn_for_objects(f"{TABLES_PREFIX}/*/{BATCH_FILE_PREFIX}*")
+        grant(function, "s3:PutObject", "s3:AbortMultipartUpload", on=[files])
+        grant_find_objects(function, data.artifacts, ArtifactPrefix.REFERENCES, ArtifactPrefix.DRIFT)
         grant_write_objects(function, data.artifacts, ArtifactPrefix.DRIFT)
         grant_write_objects(function, data.quarantine)
-        grant_write_items(function, data.batches)
-        grant_read_items(function, data.registry)
+        grant_items(function, data.batches, "Get", "Query", "Put", "Update")
+        grant_items(function, data.registry, "Get")
         if options.clock == "replay":
-            grant_read_items(function, data.decisions)  # the replayed present is kept there
+            grant_items(function, data.decisions, "Get")  # the replayed present is kept there
         grant(function, "events:PutEvents", on=[data.bus.event_bus_arn])
 
     def _acknowledge_execution_wildcards(
@@ -264,25 +265,26 @@ class MonitoringStack(StageStack):
 
     def _grant_ingest(self, function: lambda_.Function) -> None:
         data = self._data
-        grant_read_objects(function, data.feature_store, TABLES_PREFIX)
+        grant_find_objects(function, data.feature_store, TABLES_PREFIX)
         grant_write_objects(function, data.feature_store, TABLES_PREFIX)
-        grant_write_items(function, data.batches)
+        grant_items(function, data.batches, "Get", "Update")
         grant(function, "events:PutEvents", on=[data.bus.event_bus_arn])
 
     def _grant_maintenance(self, function: lambda_.Function, options: Options) -> None:
         data = self._data
         if options.clock == "replay":
-            grant_read_items(function, data.decisions)  # as the monitor
-        grant_read_objects(function, data.feature_store, TABLES_PREFIX)
+            grant_items(function, data.decisions, "Get")  # as the monitor
+        grant_find_objects(function, data.feature_store, TABLES_PREFIX)
         grant_write_objects(function, data.feature_store, TABLES_PREFIX)
         grant_delete_objects(function, data.feature_store, TABLES_PREFIX)
-        grant_write_items(function, data.batches)
-        grant_read_items(function, data.registry)
+        grant_items(function, data.batches, "Get", "Update")
+        grant_items(function, data.registry, "Query")
 
     def _grant_trigger(self, function: lambda_.Function) -> None:
         data = self._data
-        grant_read_items(function, data.batches, data.registry)
-        grant_write_items(function, data.decisions)
+        grant_items(function, data.batches, "Get", "Query")
+        grant_items(function, data.registry, "Get")
+        grant_items(function, data.decisions, "Get", "Query", "Put")
         grant(function, "events:PutEvents", on=[data.bus.event_bus_arn])
         grant(function, "sns:Publish", on=[data.escalations.topic_arn])
 

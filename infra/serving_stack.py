@@ -21,7 +21,7 @@ from evertrain.domain.landing.batches import LABEL_KINDS, FeedKind
 from evertrain.domain.project.model import ModelSpec, Project
 from infra.bundles import BuiltBundle, Bundle
 from infra.data_stack import DataStack
-from infra.grants import grant, grant_read_items, grant_read_objects, grant_write_objects
+from infra.grants import grant, grant_items, grant_read_objects, grant_write_objects
 from infra.live_alias import LiveAliasIntegration
 from infra.options import Options
 from infra.python_function import python_function
@@ -148,7 +148,7 @@ class ServingStack(StageStack):
             kinds=(FeedKind.PREDICTIONS,),
         )
         if self._options.clock == "replay":
-            grant_read_items(collect, self._data.decisions)  # the replayed present is kept there
+            grant_items(collect, self._data.decisions, "Get")  # the replayed present is kept there
         return queue
 
     def _label_reports(self, api: apigateway.HttpApi, models: list[str], bundle: BuiltBundle) -> SqsToLambda:
@@ -174,7 +174,7 @@ class ServingStack(StageStack):
         )
         grant(report, "sqs:SendMessage", on=[reported.queue.queue_arn])
         if self._options.clock == "replay":
-            grant_read_items(report, self._data.decisions)  # the replayed present is kept there
+            grant_items(report, self._data.decisions, "Get")  # the replayed present is kept there
         integration = integrations.HttpLambdaIntegration("ReportLabels", report)
         # Signed even where anyone may ask for predictions: who may write labels decides what the next model learns.
         signed = authorizers.HttpIamAuthorizer()

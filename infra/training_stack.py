@@ -25,9 +25,9 @@ from infra.data_stack import DataStack
 from infra.grants import (
     acknowledge_wildcard,
     grant,
-    grant_read_items,
+    grant_find_objects,
+    grant_items,
     grant_read_objects,
-    grant_write_items,
     grant_write_objects,
 )
 from infra.options import Options
@@ -110,7 +110,7 @@ class TrainingStack(StageStack):
 
         self._grant_lifecycle(lifecycle)
         self._grant_rollout(rollout, options)
-        self._grant_job(task_definition, options)
+        self._grant_job(task_definition)
         self._acknowledge_cdk_wildcards(machine, task_definition, (lifecycle, rollout))
 
         self.add_outputs(
@@ -186,18 +186,19 @@ class TrainingStack(StageStack):
 
     def _grant_lifecycle(self, function: lambda_.Function) -> None:
         data = self._data
-        grant_read_items(function, data.batches)
-        grant_write_items(function, data.decisions, data.registry)
-        grant_read_objects(function, data.artifacts, ArtifactPrefix.RUNS)
+        grant_items(function, data.batches, "Get")
+        grant_items(function, data.decisions, "Get", "Put", "Update", "Delete")
+        grant_items(function, data.registry, "Get", "Put")
+        grant_find_objects(function, data.artifacts, ArtifactPrefix.RUNS)
         grant_write_objects(function, data.artifacts, ArtifactPrefix.RUNS)
         grant(function, "events:PutEvents", on=[data.bus.event_bus_arn])
 
     def _grant_rollout(self, function: lambda_.Function, options: Options) -> None:
         data = self._data
-        grant_read_objects(function, data.artifacts, ArtifactPrefix.SMOKE_TESTS, ArtifactPrefix.RUNS)
-        grant_write_items(function, data.registry)
+        grant_read_objects(function, data.artifacts, ArtifactPrefix.SMOKE_TESTS)
+        grant_items(function, data.registry, "Get", "Put", "Update")
         if options.clock == "replay":
-            grant_read_items(function, data.decisions)  # the replayed present is kept there
+            grant_items(function, data.decisions, "Get")  # the replayed present is kept there
         # By name: the endpoint is a stack of its own, and a model may be added later.
         functions = f"{serving_function_prefix(options.stage)}*"
         serving = f"arn:{self.partition}:lambda:{self.region}:{self.account}:function:{functions}"
@@ -219,7 +220,7 @@ class TrainingStack(StageStack):
             reason="The serving functions of this stage, those of models to come, and their versions and aliases.",
         )
 
-    def _grant_job(self, definition: ecs.FargateTaskDefinition, options: Options) -> None:
+    def _grant_job(self, definition: ecs.FargateTaskDefinition) -> None:
         data, role = self._data, definition.task_role
         made = (
             ArtifactPrefix.MODELS,
@@ -227,12 +228,10 @@ class TrainingStack(StageStack):
             ArtifactPrefix.SMOKE_TESTS,
             ArtifactPrefix.RUNS,
         )
-        grant_read_objects(role, data.feature_store, TABLES_PREFIX)
-        grant_read_objects(role, data.artifacts, *made)
+        grant_find_objects(role, data.feature_store, TABLES_PREFIX)
+        grant_find_objects(role, data.artifacts, ArtifactPrefix.MODELS, ArtifactPrefix.RUNS)
         grant_write_objects(role, data.artifacts, *made)
-        grant_read_items(role, data.registry)
-        if options.clock == "replay":
-            grant_read_items(role, data.decisions)  # the replayed present is kept there
+        grant_items(role, data.registry, "Get")
 
     def _acknowledge_cdk_wildcards(
         self,

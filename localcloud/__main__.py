@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from localcloud.launcher import EmbeddedCloud, EmbeddedCloudError, shell_exports
+from localcloud.launcher import EmbeddedCloud, EmbeddedCloudError
 
 
 def main() -> int:
@@ -49,7 +49,8 @@ def _status(cloud: EmbeddedCloud, options: argparse.Namespace) -> None:
 
 
 def _environment(cloud: EmbeddedCloud, options: argparse.Namespace) -> None:
-    print(shell_exports(cloud.port))
+    cloud.environment()
+    print(cloud.environment_path.read_text(), end="")
 
 
 def _parse() -> argparse.Namespace:

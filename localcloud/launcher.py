@@ -2,6 +2,7 @@
 
 import json
 import os
+import secrets
 import shlex
 import shutil
 import signal
@@ -35,6 +36,9 @@ class EmbeddedCloud:
     concurrency: int | None = None
     """Calls that one event source makes at a time, at most; None for as many as it declares."""
 
+    record_calls: bool = False
+    """Also what is allowed is written to `permissions_path`, once for each caller, action and resource."""
+
     @property
     def endpoint(self) -> str:
         return f"http://localhost:{self.port}"
@@ -48,10 +52,14 @@ class EmbeddedCloud:
         """A file for a shell to source, there while the cloud runs."""
         return self.home / "environment"
 
+    @property
+    def permissions_path(self) -> Path:
+        """JSON lines: caller, action, resource and decision of what was denied; there once anything was."""
+        return self.home / "permissions.jsonl"
+
     def start(self) -> float | None:
         """Seconds until it answered; None where it was running already. Raises EmbeddedCloudError."""
         if self.running_pid() is not None and _is_healthy(self.port):
-            self._write_environment()
             return None
         if _is_healthy(self.port) or _is_taken(self.port):
             raise EmbeddedCloudError(
@@ -63,12 +71,17 @@ class EmbeddedCloud:
         self._empty_scratch()
         self._scratch.mkdir()
         self.task_directory.mkdir(parents=True, exist_ok=True)
+        # Only who can read this start's files can make a call: another user, or a web page, can't.
+        credentials = {
+            "AWS_ACCESS_KEY_ID": f"AKIA{secrets.token_hex(8).upper()}",
+            "AWS_SECRET_ACCESS_KEY": secrets.token_hex(20),
+        }
         began = time.monotonic()
         with self.log_path.open("ab") as log:
             server = subprocess.Popen(
                 [str(self.cloud_python), "-m", "localcloud.server"],
                 cwd=REPOSITORY,
-                env=self._server_environment(),
+                env=self._server_environment() | credentials,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -77,7 +90,7 @@ class EmbeddedCloud:
         while time.monotonic() - began < _START_TIMEOUT_SECONDS and server.poll() is None:
             if _is_healthy(self.port):
                 self._pid_path.write_text(str(server.pid))
-                self._write_environment()
+                self._write_environment(credentials)
                 server.returncode = 0  # it is meant to outlive us: no warning that it was left running
                 return time.monotonic() - began
             time.sleep(0.05)
@@ -117,8 +130,24 @@ class EmbeddedCloud:
         pid = self.running_pid()
         return sum(_resident_mb(each) for each in _descendants(pid)) if pid else 0.0
 
-    def _write_environment(self) -> None:
-        self.environment_path.write_text(f"{shell_exports(self.port)}\n")
+    def environment(self) -> dict[str, str]:
+        """What points AWS's tools, boto3 and the CDK at this cloud, while it runs. Raises EmbeddedCloudError."""
+        if self.running_pid() is None or not self.environment_path.exists():
+            raise EmbeddedCloudError("the embedded cloud is not running; `python -m localcloud start` starts it")
+        words = shlex.split(self.environment_path.read_text(), comments=True)
+        return dict(word.split("=", 1) for word in words if "=" in word)
+
+    def _write_environment(self, credentials: dict[str, str]) -> None:
+        variables = credentials | {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_REGION": REGION,  # the CDK reads this one,
+            "AWS_DEFAULT_REGION": REGION,  # boto3 this one
+            "CDK_DOCKER": str(REPOSITORY / "localcloud" / "no_docker.sh"),
+        }
+        self.environment_path.touch(mode=0o600)
+        self.environment_path.write_text(
+            "".join(f"export {name}={shlex.quote(value)}\n" for name, value in variables.items())
+        )
 
     @property
     def _pid_path(self) -> Path:
@@ -159,24 +188,10 @@ class EmbeddedCloud:
             "LOCALCLOUD_BYTECODE": str(REPOSITORY / ".build" / "bytecode"),
             "LOCALCLOUD_SNAPSHOT_SECONDS": str(self.snapshot_seconds),
             "LOCALCLOUD_CONCURRENCY": str(self.concurrency or 0),
+            "LOCALCLOUD_RECORD_CALLS": "1" if self.record_calls else "0",
+            "AUTH": "true",  # every call needs its caller's permission
             "MALLOC_ARENA_MAX": "2",  # many short-lived threads: glibc would keep an arena of freed memory for each
         }
-
-
-def environment(port: int) -> dict[str, str]:
-    """What points AWS's tools, boto3 and the CDK at the embedded cloud."""
-    return {
-        "AWS_ENDPOINT_URL": f"http://localhost:{port}",
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_REGION": REGION,  # the CDK reads this one,
-        "AWS_DEFAULT_REGION": REGION,  # boto3 this one
-        "CDK_DOCKER": str(REPOSITORY / "localcloud" / "no_docker.sh"),
-    }
-
-
-def shell_exports(port: int) -> str:
-    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in environment(port).items())
 
 
 def _is_healthy(port: int) -> bool:

@@ -15,7 +15,17 @@ def apply_all() -> None:
             f"localcloud: written for ministack {MINISTACK_VERSION}, found {installed}; run its contract tests",
             flush=True,
         )
-    from localcloud.patches import containers, dynamodb, functions, objects, state, step_functions
+    from localcloud.patches import (
+        containers,
+        dynamodb,
+        functions,
+        objects,
+        permissions,
+        requests,
+        schedules,
+        state,
+        step_functions,
+    )
 
     containers.run_tasks_as_processes()
     containers.report_exit_code_of_stopped_tasks()
@@ -26,6 +36,17 @@ def apply_all() -> None:
     functions.install_log_handler()
     functions.end_idle_environments()
     functions.limit_concurrency()
+    requests.refuse_foreign_requests()
+    permissions.accept_only_this_start_s_key()
+    permissions.verify_the_root_s_signature()
+    permissions.name_actions_on_aliases()
+    permissions.name_repositories_of_lists()
+    permissions.count_requests_as_encrypted()
+    permissions.forbid_what_may_not_be_listed()
+    journal = permissions.write_down_checks()
+    permissions.check_roles_of_services(journal)
+    permissions.check_function_policies(journal)
+    schedules.substitute_scheduled_time()
     dynamodb.cache_parsed_conditions()
     objects.keep_bodies_on_disk_only()
     state.save_periodically()

@@ -1,6 +1,7 @@
 """How a patch is put in place: loudly, where what it replaces is gone."""
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -21,7 +22,12 @@ def replaces(owner: Any, name: str) -> Callable[[Callable[..., Any]], Callable[.
         def replacement(*args: Any, **kwargs: Any) -> Any:
             return wrapper(original, *args, **kwargs)
 
-        setattr(owner, name, replacement)
+        @functools.wraps(original)
+        async def awaited_replacement(*args: Any, **kwargs: Any) -> Any:
+            return await wrapper(original, *args, **kwargs)
+
+        # A server tells by this whether it may await what it calls.
+        setattr(owner, name, awaited_replacement if inspect.iscoroutinefunction(original) else replacement)
         return wrapper
 
     return apply

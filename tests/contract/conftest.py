@@ -13,7 +13,7 @@ from moto import mock_aws
 
 from evertrain.adapters.aws.dynamodb import Table
 from evertrain.adapters.store.batch_files import S3BatchFiles
-from localcloud.launcher import REPOSITORY, EmbeddedCloud, environment
+from localcloud.launcher import REPOSITORY, EmbeddedCloud
 from tests.builders.store import Store
 
 Client = Callable[[str], Any]
@@ -72,12 +72,13 @@ def cloud(tmp_path_factory: pytest.TempPathFactory, task_directory: Path) -> Ite
 @pytest.fixture(scope="session")
 def client(cloud: EmbeddedCloud) -> Client:
     def make(service: str) -> Any:
+        variables = cloud.environment()  # each start has its own key
         return boto3.client(  # type: ignore[call-overload]
             service,
             endpoint_url=cloud.endpoint,
             region_name="us-east-1",
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
         )
 
     return make
@@ -90,7 +91,7 @@ def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_p
 
 
 def store_in_bucket(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Store:
-    for name, value in environment(request.getfixturevalue("cloud").port).items():
+    for name, value in request.getfixturevalue("cloud").environment().items():
         monkeypatch.setenv(name, value)
     s3, bucket = request.getfixturevalue("client")("s3"), f"store-{uuid4().hex[:8]}"
     s3.create_bucket(Bucket=bucket)

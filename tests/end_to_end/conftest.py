@@ -14,7 +14,7 @@ from evertrain.adapters.project.files import load_project
 from evertrain.adapters.stage import Stage
 from evertrain.demo.flights import Flights, load_flights
 from evertrain.domain.project.model import Project
-from localcloud.launcher import EmbeddedCloud, environment
+from localcloud.launcher import EmbeddedCloud
 from tests.end_to_end.loop import Loop
 
 REPOSITORY = Path(__file__).parents[2]
@@ -38,22 +38,30 @@ def project() -> Project:
 
 
 @pytest.fixture(scope="session")
-def stage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
-    """All stacks, by the ordinary `cdk deploy`."""
+def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedCloud | None]:
+    """None where AWS_ENDPOINT_URL names another one."""
+    if os.environ.get("AWS_ENDPOINT_URL"):
+        yield None
+        return
     with pytest.MonkeyPatch.context() as patch:
-        cloud = None
-        if not os.environ.get("AWS_ENDPOINT_URL"):
-            cloud = _own_cloud(tmp_path_factory.mktemp("cloud"))
-            for name, value in environment(cloud.port).items():
-                patch.setenv(name, value)
-        clients.client.cache_clear()
+        running = _own_cloud(tmp_path_factory.mktemp("cloud"))
+        for name, value in running.environment().items():
+            patch.setenv(name, value)
         try:
-            _deploy(tmp_path_factory.mktemp("cdk"), bootstrap=cloud is not None)
-            yield Stage.find(STAGE)
+            yield running
         finally:
-            if cloud is not None:
-                cloud.stop()
-            clients.client.cache_clear()
+            running.stop()
+
+
+@pytest.fixture(scope="session")
+def stage(tmp_path_factory: pytest.TempPathFactory, cloud: EmbeddedCloud | None) -> Iterator[Stage]:
+    """All stacks, by the ordinary `cdk deploy`."""
+    clients.client.cache_clear()
+    try:
+        _deploy(tmp_path_factory.mktemp("cdk"), bootstrap=cloud is not None)
+        yield Stage.find(STAGE)
+    finally:
+        clients.client.cache_clear()
 
 
 @pytest.fixture(scope="session")
@@ -75,6 +83,7 @@ def _own_cloud(home: Path) -> EmbeddedCloud:
         function_python=REPOSITORY / ".venv-lambda/bin/python",
         task_python=REPOSITORY / ".venv/bin/python",
         task_directory=REPOSITORY / ".build/train-image",
+        record_calls=True,
     )
     cloud.start()
     return cloud

@@ -663,9 +663,19 @@ def evertrain(*arguments: str, status: int | None = 0) -> subprocess.CompletedPr
 def subscribe_to_escalations(loop: Loop) -> str:
     """A queue that gets what a person would."""
     sqs = client("sqs")
+    topic = loop.stage.output("EscalationTopicArn")
     url: str = sqs.create_queue(QueueName="a-person-s-inbox")["QueueUrl"]
     arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    client("sns").subscribe(TopicArn=loop.stage.output("EscalationTopicArn"), Protocol="sqs", Endpoint=arn)
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": "sns.amazonaws.com"},
+        "Action": "sqs:SendMessage",
+        "Resource": arn,
+        "Condition": {"ArnEquals": {"aws:SourceArn": topic}},
+    }
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={"Policy": policy})
+    client("sns").subscribe(TopicArn=topic, Protocol="sqs", Endpoint=arn)
     return url
 
 

@@ -12,7 +12,9 @@ import pytest
 
 from tests.infra.conftest import Assembly, Synthesise
 
-OBJECTS_BELOW_A_PREFIX = re.compile(r"AwsSolutions-IAM5\[Resource::[\w-]+:ExportsOutputFnGetAtt\w+/[\w-][\w/-]*/\*\]")
+OBJECTS_BELOW_A_PREFIX = re.compile(
+    r"AwsSolutions-IAM5\[Resource::[\w-]+:ExportsOutputFnGetAtt\w+/(?:[\w-][\w/-]*/\*|tables/\*/batch-\*)\]"
+)
 """Acknowledged here, once for all: objects are named by their content, so a grant on them is a grant on a prefix.
 
 (Not beside the resource: the finding's name holds a hash that only synthesis knows.)

@@ -5,6 +5,9 @@ from enum import StrEnum
 TABLES_PREFIX = "tables"
 """The folder of the feature store's bucket that the tables are in."""
 
+BATCH_FILE_PREFIX = "batch-"
+"""In a table's folder: what the names of files with a checked batch's rows begin with."""
+
 
 class ArtifactPrefix(StrEnum):
     """Folders of the artifact bucket; below each comes the model's name, of `PARTS` the batch's id."""

@@ -9,6 +9,7 @@ from datetime import datetime
 from hashlib import sha256
 from typing import BinaryIO
 
+from evertrain.domain.deployment.prefixes import BATCH_FILE_PREFIX
 from evertrain.domain.landing.batches import Batch, BatchFile, Fault, Feed, FeedKind, LandedObject, Quarantine
 from evertrain.domain.landing.feeds import all_feeds, schema_faults
 from evertrain.domain.monitoring.drift import DriftVerdict
@@ -74,7 +75,7 @@ class CheckBatch:
                 sketches = self.compare.sketches(known, pinned, rows)
                 comparisons = self.compare.compare(known, pinned, sketches, batch_start=rows.event_times[0])
                 self.record.require_no_fault(known, batch_id, comparisons)
-                file = store_rows(self.files, known, f"batch-{batch_id}.parquet", rows)
+                file = store_rows(self.files, known, f"{BATCH_FILE_PREFIX}{batch_id}.parquet", rows)
                 return self.record.accept(landed, known, batch_id, [file], comparisons, now=now)
         except BatchRejected as rejected:
             return self.record.quarantine(

@@ -11,6 +11,7 @@ from hashlib import sha256
 
 import numpy as np
 
+from evertrain.domain.deployment.prefixes import BATCH_FILE_PREFIX
 from evertrain.domain.landing.batches import Batch, Fault, Feed, FeedKind, LandedObject, Quarantine
 from evertrain.domain.landing.large_batches import BatchSplit, CheckedPart
 from evertrain.domain.project.model import Project
@@ -112,7 +113,9 @@ class CheckLargeBatch:
                 ) as rows,
             ):
                 sketches = self.compare.sketches(split.feed, split.pinned, rows)
-                file = store_rows(self.files, split.feed, f"batch-{split.batch_id}-{index:05d}.parquet", rows)
+                file = store_rows(
+                    self.files, split.feed, f"{BATCH_FILE_PREFIX}{split.batch_id}-{index:05d}.parquet", rows
+                )
                 part = CheckedPart(file=file, missing=dict(rows.missing))
                 of_models = {model: sketch.to_bytes() for model, sketch in sketches.items()}
                 self.parts.put(split, index, part, sketches=of_models, keys=rows.keys)

@@ -9,9 +9,10 @@ from uuid import uuid4
 
 import pytest
 
+from tests.contract.embedded_cloud.roles import ROLE
+
 pytestmark = pytest.mark.cloud
 
-ROLE = "arn:aws:iam::000000000000:role/any"
 Client = Callable[[str], Any]
 
 
@@ -31,6 +32,7 @@ def machine_of(client: Client, name: str, *, timeout: int, **environment: str) -
     container = {"name": "job", "image": "none", "command": ["python", "-m", name], "essential": True}
     ecs.register_task_definition(
         family=name,
+        taskRoleArn=ROLE,
         containerDefinitions=[container],
         requiresCompatibilities=["FARGATE"],
         networkMode="awsvpc",

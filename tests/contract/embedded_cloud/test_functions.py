@@ -10,13 +10,14 @@ from uuid import uuid4
 
 import pytest
 
+from tests.contract.embedded_cloud.roles import ROLE
+
 pytestmark = pytest.mark.cloud
 
-ROLE = "arn:aws:iam::000000000000:role/any"
 Client = Callable[[str], Any]
 
 
-def a_function(client: Client, code: str, **environment: str) -> str:
+def a_function(client: Client, code: str, *, role: str = ROLE, **environment: str) -> str:
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr("code.py", code)
@@ -24,7 +25,7 @@ def a_function(client: Client, code: str, **environment: str) -> str:
     client("lambda").create_function(
         FunctionName=name,
         Runtime="python3.13",
-        Role=ROLE,
+        Role=role,
         Handler="code.handler",
         Code={"ZipFile": buffer.getvalue()},
         Environment={"Variables": environment},
