@@ -14,17 +14,27 @@ from aws_cdk import aws_stepfunctions as sfn
 from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
+from evertrain.adapters.aws.sqs_events import InvalidEvent
 from evertrain.domain.deployment.steps import LifecycleStep, RolloutStep, TrainingJob
 from evertrain.domain.deployment.variables import Variable
 from evertrain.domain.events import EventName
 from evertrain.domain.release.registry import AlreadyPromoted, RegistryConflict
 from evertrain.domain.training.rounds import TRAINING_TIMEOUT, NothingToChoose
 from evertrain.domain.training.windows import NotEnoughHistory
-from evertrain.ports.decisions import LeaseHeld
+from evertrain.ports.decisions import LeaseHeld, UnknownDecision
 from infra.state_machines import function_step, logged_state_machine
 
 NON_RETRYABLE_ERRORS = tuple(
-    error.__name__ for error in (LeaseHeld, NotEnoughHistory, NothingToChoose, RegistryConflict, AlreadyPromoted)
+    error.__name__
+    for error in (
+        LeaseHeld,
+        UnknownDecision,
+        InvalidEvent,
+        NotEnoughHistory,
+        NothingToChoose,
+        RegistryConflict,
+        AlreadyPromoted,
+    )
 )
 """Answers, not accidents: asking again would not change them."""
 
@@ -90,6 +100,10 @@ class RetrainingStateMachine(Construct):
         failed.next(postponed)
         rolled_back = self._finish(EventName.ROLLED_BACK, _FAILURE).next(self._fail("RolledBack"))
 
+        # An event that somebody made up: nothing of it is written down.
+        acquire_lease.add_catch(
+            self._fail("Refused"), errors=[InvalidEvent.__name__, UnknownDecision.__name__], result_path="$.failure"
+        )
         # The lease's holder finishes this decision, or has: a second delivery of the event must not.
         acquire_lease.add_catch(
             sfn.Succeed(self, "LeftToTheHolder"), errors=[LeaseHeld.__name__], result_path=sfn.JsonPath.DISCARD

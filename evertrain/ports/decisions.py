@@ -13,6 +13,10 @@ class LeaseHeld(EvertrainError):
     """Another retraining of this model holds the lease."""
 
 
+class UnknownDecision(EvertrainError):
+    """Nobody recorded the decision, or it was not to retrain: an event that somebody made up."""
+
+
 class DecisionLog(Protocol):
     def find(self, model: str, decision_id: str) -> RecordedDecision | None: ...
 

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from evertrain.adapters.aws.sqs_events import Envelope, handle_each_event, required_field
+from evertrain.adapters.aws.sqs_events import Envelope, handle_each_event, required_text
 from evertrain.domain.landing.batches import Feed, FeedKind
 from lambdas.ingest.wiring import commit_batch
 
@@ -16,7 +16,7 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def _commit(envelope: Envelope) -> None:
-    kind, _, name = required_field(envelope, "detail", "feed").partition("/")
-    feed, batch_id = Feed(kind=FeedKind(kind), name=name), required_field(envelope, "detail", "batch_id")
+    kind, _, name = required_text(envelope, "detail", "feed").partition("/")
+    feed, batch_id = Feed(kind=FeedKind(kind), name=name), required_text(envelope, "detail", "batch_id")
     state = commit_batch().run(feed, batch_id)
     logger.info("batch_committed feed=%s batch=%s table_version=%d", feed, batch_id, state.version)

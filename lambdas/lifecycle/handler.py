@@ -4,7 +4,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from evertrain.adapters.aws.steps import Payload, Step, required_field, run_step
+from evertrain.adapters.aws.sqs_events import required_text
+from evertrain.adapters.aws.steps import Payload, Step, run_step
 from evertrain.domain.deployment.steps import LifecycleStep
 from evertrain.domain.events import EventName
 from evertrain.domain.training.candidates import Round
@@ -12,7 +13,7 @@ from evertrain.domain.training.outcomes import classify_failure
 from evertrain.domain.training.rounds import TRAINING_TIMEOUT, count_waves
 from evertrain.ports.decisions import LeaseHeld
 from evertrain.use_cases.deciding.decide_retraining import LEASE_DURATION
-from evertrain.use_cases.training.finish_retraining import describe_failure
+from evertrain.use_cases.training.finish_retraining import describe_failure, require_decision_to_retrain
 from lambdas.lifecycle import wiring
 
 logger = logging.getLogger(__name__)
@@ -24,25 +25,25 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def acquire_lease(payload: Payload) -> dict[str, Any]:
-    model, decision_id = required_field(payload, "model"), required_field(payload, "decision_id")
-    _require_unfinished(model, decision_id)
+    model, decision_id = required_text(payload, "model"), required_text(payload, "decision_id")
+    _require_open(model, decision_id)
     wiring.leases().acquire(
-        model, decision_id=decision_id, execution=required_field(payload, "execution"), duration=LEASE_DURATION
+        model, decision_id=decision_id, execution=required_text(payload, "execution"), duration=LEASE_DURATION
     )
     logger.info("lease_acquired model=%s decision=%s", model, decision_id)
     return {}
 
 
 def make_plan(payload: Payload) -> dict[str, Any]:
-    model, decision_id = required_field(payload, "model"), required_field(payload, "decision_id")
-    _require_unfinished(model, decision_id)
+    model, decision_id = required_text(payload, "model"), required_text(payload, "decision_id")
+    _require_open(model, decision_id)
     planned = wiring.plan_retraining().run(model, decision_id)
     plan = planned.plan
     # The lease was taken for one wave of containers. What spot capacity lost may take as long again.
     spot = plan.spec.training.spot
     longer = LEASE_DURATION + (count_waves(plan) * (2 if spot else 1) - 1) * TRAINING_TIMEOUT
     wiring.leases().acquire(
-        model, decision_id=decision_id, execution=required_field(payload, "execution"), duration=longer
+        model, decision_id=decision_id, execution=required_text(payload, "execution"), duration=longer
     )
     logger.info(
         "planned model=%s decision=%s candidates=%s watermark=%s cpu=%d memory=%d",
@@ -65,7 +66,7 @@ def make_plan(payload: Payload) -> dict[str, Any]:
 
 def narrow(payload: Payload) -> dict[str, Any]:
     return _round(
-        wiring.next_halving_round().run(required_field(payload, "plan_uri"), int(required_field(payload, "round")))
+        wiring.next_halving_round().run(required_text(payload, "plan_uri"), int(required_text(payload, "round")))
     )
 
 
@@ -79,14 +80,14 @@ def _round(current_round: Round) -> dict[str, Any]:
 
 
 def gate(payload: Payload) -> dict[str, Any]:
-    plan_uri = required_field(payload, "plan_uri")
+    plan_uri = required_text(payload, "plan_uri")
     verdict = wiring.gate_contender().run(plan_uri)
     logger.info("gate_judged plan=%s passed=%s reason=%s", plan_uri, verdict.passed, verdict.reason)
     return {"passed": verdict.passed, "reason": verdict.reason.value, "sentence": verdict.sentence}
 
 
 def register(payload: Payload) -> dict[str, Any]:
-    plan_uri = required_field(payload, "plan_uri")
+    plan_uri = required_text(payload, "plan_uri")
     registered = wiring.register_version().run(plan_uri)
     version = registered.version
     logger.info("registered model=%s version=%s status=%s", version.model, version.version, version.status)
@@ -94,8 +95,8 @@ def register(payload: Payload) -> dict[str, Any]:
 
 
 def finish(payload: Payload) -> dict[str, Any]:
-    model, decision_id = required_field(payload, "model"), required_field(payload, "decision_id")
-    name = required_field(payload, "outcome")
+    model, decision_id = required_text(payload, "model"), required_text(payload, "decision_id")
+    name = required_text(payload, "outcome")
     # Registering is not reached by every retraining, and only a failed one has an error.
     error, cause = payload.get("error") or "", payload.get("cause") or ""
     sentence = payload.get("sentence") or ""
@@ -131,7 +132,11 @@ STEPS: Mapping[str, Step] = {
 }
 
 
-def _require_unfinished(model: str, decision_id: str) -> None:
-    """The event may come once more after the retraining has ended and its lease is free again. Raises LeaseHeld."""
+def _require_open(model: str, decision_id: str) -> None:
+    """The event may be made up, or come once more after the retraining has ended and its lease is free again.
+
+    Raises UnknownDecision, LeaseHeld.
+    """
+    require_decision_to_retrain(wiring.decisions(), model, decision_id)
     if wiring.decisions().outcome_of(model, decision_id) is not None:
         raise LeaseHeld(f"the retraining of {model} by decision {decision_id} has ended already")

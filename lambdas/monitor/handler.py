@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from evertrain.adapters.aws.sqs_events import Envelope, handle_each_event, required_field
+from evertrain.adapters.aws.sqs_events import Envelope, handle_each_event, required_text
 from evertrain.adapters.monitoring.metrics import drift_metric_lines
 from evertrain.domain.landing.batches import Batch, FeedKind, LandedObject, Quarantine
 from evertrain.domain.monitoring.drift import DriftVerdict
@@ -20,12 +20,12 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 def _check(envelope: Envelope) -> None:
     landed = LandedObject(
-        bucket=required_field(envelope, "detail", "bucket", "name"),
-        key=required_field(envelope, "detail", "object", "key"),
+        bucket=required_text(envelope, "detail", "bucket", "name"),
+        key=required_text(envelope, "detail", "object", "key"),
     )
     try:
         if check_large_batch().needs_splitting(landed):
-            execution = large_batch_checks().start(landed, event_id=required_field(envelope, "id"))
+            execution = large_batch_checks().start(landed, event_id=required_text(envelope, "id"))
             logger.info("batch_in_parts execution=%s key=%s", execution, landed.key)
             return
         found = check_batch().run(landed)

@@ -4,7 +4,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from evertrain.adapters.aws.steps import Payload, Step, required_field, run_step
+from evertrain.adapters.aws.sqs_events import required_count, required_text
+from evertrain.adapters.aws.steps import Payload, Step, run_step
 from evertrain.domain.deployment.steps import LargeBatchStep
 from evertrain.domain.landing.batches import LandedObject
 from lambdas.monitor.handler import report_result
@@ -20,7 +21,7 @@ def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 def split(payload: Payload) -> dict[str, Any]:
     """Answers the parts by number; none where it is known already what became of the object."""
-    landed = LandedObject(bucket=required_field(payload, "bucket"), key=required_field(payload, "key"))
+    landed = LandedObject(bucket=required_text(payload, "bucket"), key=required_text(payload, "key"))
     found = check_large_batch().split(landed)
     if not isinstance(found, tuple):
         report_result(found, landed)
@@ -31,7 +32,7 @@ def split(payload: Payload) -> dict[str, Any]:
 
 
 def check_part(payload: Payload) -> dict[str, Any]:
-    uri, index = required_field(payload, "split_uri"), required_field(payload, "part")
+    uri, index = required_text(payload, "split_uri"), required_count(payload, "part")
     part = check_large_batch().check_part(uri, index)
     rows = 0 if part.file is None else part.file.rows
     logger.info("part_checked split=%s part=%d rows=%d faults=%d", uri, index, rows, len(part.faults))
@@ -39,7 +40,7 @@ def check_part(payload: Payload) -> dict[str, Any]:
 
 
 def finish(payload: Payload) -> dict[str, Any]:
-    uri = required_field(payload, "split_uri")
+    uri = required_text(payload, "split_uri")
     found = check_large_batch().finish(uri)
     report_result(found, LandedObject(bucket="", key=found.source_key))
     return {}

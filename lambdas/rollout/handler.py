@@ -4,7 +4,8 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
-from evertrain.adapters.aws.steps import Payload, Step, required_field, run_step
+from evertrain.adapters.aws.sqs_events import required_text
+from evertrain.adapters.aws.steps import Payload, Step, run_step
 from evertrain.domain.deployment.steps import RolloutStep
 from lambdas.rollout.wiring import roll_out
 
@@ -17,7 +18,7 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def publish(payload: Payload) -> dict[str, Any]:
-    model, version = required_field(payload, "model"), required_field(payload, "version")
+    model, version = required_text(payload, "model"), required_text(payload, "version")
     published = roll_out().publish(model, version)
     logger.info("published model=%s version=%s function=%s", model, version, published.function_version)
     return {
@@ -27,30 +28,30 @@ def publish(payload: Payload) -> dict[str, Any]:
 
 
 def smoke_test(payload: Payload) -> dict[str, Any]:
-    model, version = required_field(payload, "model"), required_field(payload, "version")
-    function_version = required_field(payload, "function_version")
+    model, version = required_text(payload, "model"), required_text(payload, "version")
+    function_version = required_text(payload, "function_version")
     roll_out().smoke_test(model, version, function_version=function_version)
     logger.info("smoke_test_passed model=%s version=%s function=%s", model, version, function_version)
     return {}
 
 
 def shift_alias(payload: Payload) -> dict[str, Any]:
-    model, function_version = required_field(payload, "model"), required_field(payload, "function_version")
+    model, function_version = required_text(payload, "model"), required_text(payload, "function_version")
     roll_out().shift_alias(model, function_version=function_version)
     logger.info("alias_shifted model=%s function=%s", model, function_version)
     return {}
 
 
 def health_check(payload: Payload) -> dict[str, Any]:
-    model, version = required_field(payload, "model"), required_field(payload, "version")
+    model, version = required_text(payload, "model"), required_text(payload, "version")
     roll_out().health_check(model, version)
     logger.info("health_check_passed model=%s version=%s", model, version)
     return {}
 
 
 def promote(payload: Payload) -> dict[str, Any]:
-    model, version = required_field(payload, "model"), required_field(payload, "version")
-    function_version = required_field(payload, "function_version")
+    model, version = required_text(payload, "model"), required_text(payload, "version")
+    function_version = required_text(payload, "function_version")
     expected_champion = payload.get("expected_champion")  # null for the first model
     roll_out().promote(model, version, function_version=function_version, expected_champion=expected_champion)
     logger.info("promoted model=%s version=%s function=%s", model, version, function_version)
@@ -58,8 +59,8 @@ def promote(payload: Payload) -> dict[str, Any]:
 
 
 def rollback(payload: Payload) -> dict[str, Any]:
-    model, version = required_field(payload, "model"), required_field(payload, "version")
-    previous = required_field(payload, "previous_function_version")
+    model, version = required_text(payload, "model"), required_text(payload, "version")
+    previous = required_text(payload, "previous_function_version")
     restored = roll_out().rollback(model, version, previous_function_version=previous)
     logger.info("rolled_back model=%s version=%s function=%s", model, version, restored)
     return {}

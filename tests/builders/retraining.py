@@ -1,7 +1,7 @@
 """A whole retraining in memory: real training on made-up trips, every port a fake, one method for each state."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -10,6 +10,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from evertrain.adapters.training.runs import RunDocuments
+from evertrain.domain.deciding.decisions import Action, Decision, Reason, RecordedDecision
 from evertrain.domain.events import EventName
 from evertrain.domain.landing.batches import Feed, FeedKind, TableState
 from evertrain.domain.project.model import ModelSpec, Project
@@ -50,6 +51,13 @@ def an_estimator(plan: TrainingPlan, candidate: Candidate) -> Any:
     threadpool_limits(limits=1)  # tests run side by side, and OpenMP's threads would wait for each other
     parameters = {"max_iter": 10, "max_leaf_nodes": 7} | dict(candidate.parameters)
     return HistGradientBoostingClassifier(categorical_features="from_dtype", random_state=plan.seed, **parameters)
+
+
+def a_decision_to_retrain(decision_id: str, *, model: str = MODEL, decided_at: datetime = NOW) -> RecordedDecision:
+    decision = Decision(action=Action.RETRAIN, reason=Reason.FEATURES_DRIFTED, sentence="5 of 5 batches drifted")
+    return RecordedDecision(
+        decision_id=decision_id, model=model, cause=f"drift:{decision_id}", decided_at=decided_at, decision=decision
+    )
 
 
 class Retraining:
@@ -104,7 +112,12 @@ class Retraining:
 
     # --- the states, as the state machine runs them -------------------------------------------------
 
+    def decide(self, decision_id: str) -> None:
+        """As the trigger does before it asks for a retraining."""
+        self.decisions.record(a_decision_to_retrain(decision_id, decided_at=self.clock.now()))
+
     def plan(self, decision_id: str) -> PlannedRetraining:
+        self.decide(decision_id)
         return self.plan_retraining.run(MODEL, decision_id)
 
     def train(self, plan_uri: str, candidate: str, *, round_number: int = 1) -> Trial:
@@ -123,6 +136,7 @@ class Retraining:
         return self.register_version.run(plan_uri)
 
     def finish(self, decision_id: str, name: EventName, *, version: str, sentence: str) -> None:
+        self.decide(decision_id)
         self.finish_retraining.run(
             model=MODEL, decision_id=decision_id, name=name, version=version, sentence=sentence
         )

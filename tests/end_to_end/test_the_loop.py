@@ -34,6 +34,7 @@ from evertrain.domain.training.windows import Interval, Window
 from evertrain.statistics.reference import Reference
 from evertrain.statistics.sketch import Sketch
 from evertrain.use_cases.training.training_rows import StoredTrainingRows
+from tests.builders.retraining import a_decision_to_retrain
 from tests.end_to_end.conftest import LARGE
 from tests.end_to_end.loop import FEATURES, Loop
 from tests.end_to_end.real_resources import assert_every_resource_exists
@@ -228,9 +229,9 @@ def test_a_retraining_for_which_rows_are_wanting_is_postponed_and_not_a_failure(
     nobody_flew = Interval(start=datetime(2012, 1, 1, tzinfo=UTC), end=datetime(2012, 2, 1, tzinfo=UTC))
     candidate = Candidate(name="14d", window=Window(name="14d", rows=nobody_flew))
     runs.put_plan(replace(plan, decision_id="rows-are-wanting", candidates=(candidate,)))
-    asked = {"model": "air_time", "decision_id": "rows-are-wanting"}
-    bus = EventBridgeBus(client=client("events"), bus_name=loop.stage.output("EventBusName"))
-    bus.publish([Event(name=EventName.RETRAIN_REQUESTED, detail=asked)])
+    decided = a_decision_to_retrain("rows-are-wanting", model="air_time", decided_at=loop.stage.now())
+    loop.stage.decisions.record(decided)
+    publish_retrain_requested(loop, model="air_time", decision_id="rows-are-wanting")
 
     outcome = loop.wait(
         lambda: loop.stage.decisions.outcome_of("air_time", "rows-are-wanting"), awaited="the retraining's end"
@@ -243,6 +244,25 @@ def test_a_retraining_for_which_rows_are_wanting_is_postponed_and_not_a_failure(
     assert execution["status"] == "SUCCEEDED"
     assert not loop.stage.leases.is_held("air_time")
     assert loop.stage.registry.champion("air_time") == champion
+
+
+@pytest.mark.parametrize(
+    ("decision_id", "error"), [({"made": "up-by-hand"}, "InvalidEvent"), ("made-up-by-hand", "UnknownDecision")]
+)
+def test_an_event_that_somebody_made_up_starts_nothing_and_harms_no_log(
+    loop: Loop, decision_id: object, error: str
+) -> None:
+    before = loop.stage.decisions.outcomes("flights", limit=20)
+    publish_retrain_requested(loop, model="flights", decision_id=decision_id)
+    execution = loop.wait(lambda: ended_execution_of(json.dumps(decision_id)), awaited="the execution's end")
+    assert (execution["status"], execution["error"]) == ("FAILED", error)
+    assert loop.stage.decisions.outcomes("flights", limit=20) == before
+    assert not loop.stage.leases.is_held("flights")
+
+
+def publish_retrain_requested(loop: Loop, **detail: object) -> None:
+    bus = EventBridgeBus(client=client("events"), bus_name=loop.stage.output("EventBusName"))
+    bus.publish([Event(name=EventName.RETRAIN_REQUESTED, detail=detail)])
 
 
 def ended_execution_of(decision_id: str) -> dict[str, Any] | None:

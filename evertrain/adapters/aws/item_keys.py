@@ -1,6 +1,8 @@
 """The key of every item in the three DynamoDB tables. What lies where: docs/interfaces.md."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from typing import Any
 
 from evertrain.domain.landing.batches import Feed
 
@@ -17,6 +19,11 @@ VERSION, CHAMPION, HISTORY, MODEL = "version#", "champion", "history#", "model#"
 # Partition keys of what belongs to no feed and no model.
 QUARANTINE, MODELS = "quarantine", "models"
 REPLAY_CLOCK = ("clock", "replay")
+
+
+def item_name(item: Mapping[str, Mapping[str, Any]]) -> str:
+    """An item's key, for a log."""
+    return f"{item[PARTITION_KEY]['S']} {item[SORT_KEY]['S']}"
 
 
 def feed_partition(feed: Feed | None) -> str:

@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from evertrain.domain.errors import EvertrainError
@@ -12,8 +12,12 @@ logger = logging.getLogger(__name__)
 Envelope = Mapping[str, Any]
 
 
+MAX_TEXT_BYTES = 1024
+"""Of a field, in UTF-8: as many as a key in S3, and a sort key in DynamoDB, may have."""
+
+
 class InvalidEvent(EvertrainError):
-    """The event lacks a field, or is not one of those that a function is subscribed to."""
+    """The event lacks a field, has one of another kind, or is not one that a function is subscribed to."""
 
 
 def handle_each_event(delivery: Mapping[str, Any], handle: Callable[[Envelope], None]) -> dict[str, Any]:
@@ -21,25 +25,59 @@ def handle_each_event(delivery: Mapping[str, Any], handle: Callable[[Envelope], 
     failed = []
     for record in delivery["Records"]:
         try:
-            handle(json.loads(record["body"]))
+            handle(_envelope(record["body"]))
         except Exception:
             logger.exception("record_failed message=%s", record["messageId"])
             failed.append({"itemIdentifier": record["messageId"]})
     return {"batchItemFailures": failed}
 
 
-def required_field(fields: Mapping[str, Any], *path: str) -> Any:
-    """A nested field. Raises InvalidEvent naming it.
+def _envelope(body: str) -> Envelope:
+    envelope = json.loads(body)
+    if not isinstance(envelope, dict):
+        raise InvalidEvent("the message is no object")
+    return envelope
 
-    >>> required_field({"detail": {"object": {"key": "a"}}}, "detail", "object", "key")
+
+def required_text(fields: object, *path: str) -> str:
+    """A nested field that is text, as names, keys and ids are. Raises InvalidEvent naming it.
+
+    Anybody in the account may send an event: what is written down of it must be what its readers expect.
+
+    >>> required_text({"detail": {"object": {"key": "a"}}}, "detail", "object", "key")
     'a'
-    >>> required_field({"detail": {}}, "detail", "object", "key")
+    >>> required_text({"detail": {}}, "detail", "object", "key")
     Traceback (most recent call last):
     evertrain.adapters.aws.sqs_events.InvalidEvent: detail.object: missing
+    >>> required_text({"decision_id": {"a": 1}}, "decision_id")
+    Traceback (most recent call last):
+    evertrain.adapters.aws.sqs_events.InvalidEvent: decision_id: must be text of at most 1024 bytes
     """
-    value: Any = fields
+    value = _required(fields, path)
+    if not isinstance(value, str) or not _is_short_utf8(value):
+        raise InvalidEvent(f"{'.'.join(path)}: must be text of at most {MAX_TEXT_BYTES} bytes")
+    return value
+
+
+def required_count(fields: object, *path: str) -> int:
+    """A nested field that is a whole number, 0 or more. Raises InvalidEvent naming it."""
+    value = _required(fields, path)
+    if type(value) is not int or value < 0:  # a boolean is an int too
+        raise InvalidEvent(f"{'.'.join(path)}: must be a whole number")
+    return value
+
+
+def _required(fields: object, path: Sequence[str]) -> object:
+    value = fields
     for depth, name in enumerate(path, 1):
-        if not isinstance(value, Mapping) or name not in value:
+        if not isinstance(value, Mapping) or value.get(name) is None:
             raise InvalidEvent(f"{'.'.join(path[:depth])}: missing")
         value = value[name]
     return value
+
+
+def _is_short_utf8(value: str) -> bool:
+    try:
+        return len(value.encode()) <= MAX_TEXT_BYTES
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can say
+        return False

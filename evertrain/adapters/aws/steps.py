@@ -3,30 +3,19 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from evertrain.adapters.aws.sqs_events import InvalidEvent
+from evertrain.adapters.aws.sqs_events import InvalidEvent, required_text
 
 Payload = Mapping[str, Any]
 Step = Callable[[Payload], dict[str, Any]]
 
 
-class InvalidPayload(InvalidEvent):
-    """The payload names no known step, or lacks one of the step's fields."""
-
-
 def run_step(payload: Payload, steps: Mapping[str, Step]) -> dict[str, Any]:
-    """The step's answer. Raises InvalidPayload.
+    """The step's answer. Raises InvalidEvent.
 
     >>> run_step({"step": "double", "value": 2}, {"double": lambda payload: {"value": 2 * payload["value"]}})
     {'value': 4}
     """
-    step = required_field(payload, "step")
+    step = required_text(payload, "step")
     if step not in steps:
-        raise InvalidPayload(f"step: {step!r} is none of {', '.join(steps)}")
+        raise InvalidEvent(f"step: {step!r} is none of {', '.join(steps)}")
     return steps[step](payload)
-
-
-def required_field(payload: Payload, name: str) -> Any:
-    """Of the payload; null is no value. Raises InvalidPayload naming it."""
-    if payload.get(name) is None:
-        raise InvalidPayload(f"{name}: missing")
-    return payload[name]

@@ -1,7 +1,7 @@
 """The batch log in DynamoDB: what became of each landed object, and every verdict."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -26,11 +26,12 @@ from evertrain.adapters.aws.item_keys import (
     VERDICT,
     feed_partition,
     group_partition,
+    item_name,
     model_partition,
     sortable_timestamp,
     time_ordered_key,
 )
-from evertrain.adapters.documents import dump, load
+from evertrain.adapters.documents import dump, load, load_readable
 from evertrain.domain.landing.batches import Batch, Feed, Quarantine
 from evertrain.domain.monitoring.drift import DriftVerdict
 
@@ -116,7 +117,7 @@ class DynamoDBBatchLog:
         )
 
     def verdicts(self, model: str, group: str, *, limit: int) -> Sequence[DriftVerdict]:
-        return [_verdict(item) for item in self._table.query(group_partition(model, group), VERDICT, limit=limit)]
+        return _verdicts(self._table.query(group_partition(model, group), VERDICT, limit=limit))
 
     def batch_verdicts(self, feed: Feed, batch_id: str) -> Sequence[DriftVerdict]:
         item = self._item(feed, batch_id)
@@ -125,7 +126,7 @@ class DynamoDBBatchLog:
             return []
         keys = [_verdict_key(model["S"], batch) for model in item["models"]["L"]]
         found = [self._table.get(each[PARTITION_KEY]["S"], each[SORT_KEY]["S"]) for each in keys]
-        return [_verdict(entry) for entry in found if entry is not None]
+        return _verdicts(entry for entry in found if entry is not None)
 
     def batches(
         self, feed: Feed, *, limit: int, since: datetime | None = None, before: datetime | None = None
@@ -138,8 +139,7 @@ class DynamoDBBatchLog:
             # A key always continues after the time, so `before` itself is excluded.
             before=sortable_timestamp(before) if before else SORT_KEY_UPPER_BOUND,
         )
-        found = [self._follow_pointer(item) for item in pointers]
-        return [batch for batch in found if isinstance(batch, Batch)]
+        return list(load_readable(Batch, self._documents(pointers, "batch")))
 
     def record_request_verdict(self, verdict: DriftVerdict, *, feed: Feed) -> bool:
         pk, model = feed_partition(feed), model_partition(verdict.model)
@@ -155,11 +155,11 @@ class DynamoDBBatchLog:
         return refused is None
 
     def request_verdicts(self, model: str, *, limit: int) -> Sequence[DriftVerdict]:
-        return [_verdict(item) for item in self._table.query(model_partition(model), REQUESTS, limit=limit)]
+        return _verdicts(self._table.query(model_partition(model), REQUESTS, limit=limit))
 
     def quarantines(self, *, limit: int) -> Sequence[Quarantine]:
-        found = [self._follow_pointer(item) for item in self._table.query(QUARANTINE, TIME, limit=limit)]
-        return [quarantine for quarantine in found if isinstance(quarantine, Quarantine)]
+        pointers = self._table.query(QUARANTINE, TIME, limit=limit)
+        return list(load_readable(Quarantine, self._documents(pointers, "quarantine")))
 
     def consecutive_quarantines(self, feed: Feed) -> int:
         item = self._table.get(feed_partition(feed), STATE)
@@ -168,9 +168,12 @@ class DynamoDBBatchLog:
     def _item(self, feed: Feed | None, batch_id: str) -> Item | None:
         return self._table.get(feed_partition(feed), f"{BATCH}{batch_id}")
 
-    def _follow_pointer(self, pointer: Item) -> Batch | Quarantine | None:
-        item = self._table.get(pointer["of_pk"]["S"], pointer["of_sk"]["S"])
-        return _load_recorded(item) if item else None
+    def _documents(self, pointers: Iterable[Item], kind: str) -> Iterator[tuple[str, str]]:
+        """Of the items of this kind that are pointed to, with their keys."""
+        for pointer in pointers:
+            item = self._table.get(pointer["of_pk"]["S"], pointer["of_sk"]["S"])
+            if item is not None and item["kind"]["S"] == kind:
+                yield item_name(item), item["document"]["S"]
 
 
 def _batch_item(pk: str, batch_id: str, kind: str, value: Batch | Quarantine, models: Sequence[str] = ()) -> Item:
@@ -207,5 +210,15 @@ def _compressed(verdict: DriftVerdict) -> dict[str, Any]:
     return {"B": zlib.compress(dump(verdict), 6)}
 
 
-def _verdict(item: Item) -> DriftVerdict:
-    return load(DriftVerdict, zlib.decompress(item["document"]["B"]))
+def _verdicts(items: Iterable[Item]) -> list[DriftVerdict]:
+    return list(
+        load_readable(DriftVerdict, ((item_name(item), _decompress(item["document"]["B"])) for item in items))
+    )
+
+
+def _decompress(document: bytes) -> bytes:
+    """Nothing, which is no verdict, where it is damaged."""
+    try:
+        return zlib.decompress(document)
+    except zlib.error:
+        return b""

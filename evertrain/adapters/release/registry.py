@@ -12,10 +12,11 @@ from evertrain.adapters.aws.item_keys import (
     MODELS,
     SORT_KEY,
     VERSION,
+    item_name,
     model_partition,
     time_ordered_key,
 )
-from evertrain.adapters.documents import dump, load
+from evertrain.adapters.documents import dump, load, load_readable
 from evertrain.domain.release.registry import Champion, ModelVersion, RegistryConflict, UnknownVersion, VersionStatus
 
 _IS_EXPECTED_CHAMPION = "version = :expected AND NOT (version = :version AND function_version = :function_version)"
@@ -48,6 +49,7 @@ class DynamoDBModelRegistry:
         return _version(item)
 
     def versions(self, model: str) -> Sequence[ModelVersion]:
+        # None may be passed over: maintenance keeps the rows that these were trained on, and no others.
         return [_version(item) for item in self._table.query(model_partition(model), VERSION)]
 
     def models(self) -> Sequence[str]:
@@ -105,7 +107,8 @@ class DynamoDBModelRegistry:
         raise UnknownVersion(f"{champion.model} has no version {champion.version}")
 
     def history(self, model: str) -> Sequence[Champion]:
-        return [_champion(item) for item in self._table.query(model_partition(model), HISTORY)]
+        items = self._table.query(model_partition(model), HISTORY)
+        return list(load_readable(Champion, ((item_name(item), item["document"]["S"]) for item in items)))
 
     def champion_at(self, model: str, moment: datetime) -> Champion | None:
         return next((champion for champion in self.history(model) if champion.since <= moment), None)

@@ -3,11 +3,12 @@
 import json
 from dataclasses import dataclass
 
-from evertrain.domain.errors import EvertrainError
+from evertrain.domain.deciding.decisions import Action
+from evertrain.domain.errors import EvertrainError, shorten
 from evertrain.domain.events import OUTCOME_EVENTS, Event, EventName
 from evertrain.domain.training.outcomes import Outcome
 from evertrain.ports.clock import Clock
-from evertrain.ports.decisions import DecisionLog, Leases
+from evertrain.ports.decisions import DecisionLog, Leases, UnknownDecision
 from evertrain.ports.messages import EventBus
 
 MAX_SENTENCE_LENGTH = 500
@@ -30,9 +31,10 @@ class FinishRetraining:
     clock: Clock
 
     def run(self, *, model: str, decision_id: str, name: str, version: str, sentence: str) -> Outcome:
-        """A repeat records nothing new, and tells it again. Raises UnknownOutcome."""
+        """A repeat records nothing new, and tells it again. Raises UnknownOutcome, UnknownDecision."""
         if name not in OUTCOME_EVENTS:
             raise UnknownOutcome(f"outcome {name!r} is none of {', '.join(OUTCOME_EVENTS)}")
+        require_decision_to_retrain(self.decisions, model, decision_id)
         outcome = Outcome(
             decision_id=decision_id,
             model=model,
@@ -47,6 +49,13 @@ class FinishRetraining:
         detail = {"model": model, "decision_id": decision_id, "version": version, "sentence": sentence}
         self.bus.publish([Event(name=outcome.name, detail=detail)])
         return outcome
+
+
+def require_decision_to_retrain(decisions: DecisionLog, model: str, decision_id: str) -> None:
+    """Raises UnknownDecision."""
+    recorded = decisions.find(model, decision_id)
+    if recorded is None or recorded.decision.action is not Action.RETRAIN:
+        raise UnknownDecision(f"nobody decided to retrain {shorten(model)} by {shorten(decision_id)}")
 
 
 def describe_failure(error: str, cause: str) -> str:

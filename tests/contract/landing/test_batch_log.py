@@ -1,11 +1,21 @@
 """Each batch is recorded once; lists come newest first; quarantines in a row are counted per feed."""
 
+import zlib
 from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ClientError
 
-from evertrain.adapters.aws.dynamodb import Table
+from evertrain.adapters.aws.dynamodb import Table, key, text
+from evertrain.adapters.aws.item_keys import (
+    QUARANTINE,
+    REQUESTS,
+    TIME,
+    VERDICT,
+    feed_partition,
+    group_partition,
+    model_partition,
+)
 from evertrain.adapters.landing.batch_log import DynamoDBBatchLog
 from evertrain.ports.batches import BatchLog
 from tests.builders.batches import FEATURES, LABELS, PREDICTIONS, a_batch, a_quarantine
@@ -51,6 +61,32 @@ def test_verdicts_and_batches_come_newest_first_by_event_time_whenever_they_land
     assert [batch.batch_id for batch in log.batches(FEATURES, limit=10)] == ["b3", "b2", "b1"]
     assert [verdict.batch_id for verdict in log.verdicts("trips", "trips", limit=2)] == ["b3", "b2"]
     assert [batch.batch_id for batch in log.batches(FEATURES, limit=1)] == ["b3"]
+
+
+@pytest.mark.parametrize("document", [b"", b"\x00", zlib.compress(b"{}")])
+def test_a_verdict_that_cannot_be_read_hides_no_other(table: Table, document: bytes) -> None:
+    log = DynamoDBBatchLog(table=table)
+    verdict = replace(a_verdict(days_ago=1), batch_id="b1")
+    log.record(a_batch("b1"), [verdict])
+    for partition in (group_partition("trips", "trips"), model_partition("trips")):
+        for prefix in (VERDICT, REQUESTS):
+            item = key(partition, f"{prefix}9999#by-hand") | {"document": {"B": document}}
+            table.transact(table.put_request(item))
+    assert log.verdicts("trips", "trips", limit=5) == [verdict]
+    assert log.request_verdicts("trips", limit=5) == []
+
+
+def test_a_batch_or_a_quarantine_that_cannot_be_read_hides_no_other(table: Table) -> None:
+    log = DynamoDBBatchLog(table=table)
+    log.record(a_batch("b1"), [])
+    log.record_quarantine(a_quarantine("b2"))
+    for partition, kind in ((feed_partition(FEATURES), "batch"), (QUARANTINE, "quarantine")):
+        pointed = key("elsewhere", kind)
+        by_hand = pointed | {"kind": text(kind), "document": text("{}")}
+        pointer = key(partition, f"{TIME}9999#by-hand") | {"of_pk": text("elsewhere"), "of_sk": text(kind)}
+        table.transact(table.put_request(by_hand), table.put_request(pointer))
+    assert log.batches(FEATURES, limit=5) == [a_batch("b1")]
+    assert log.quarantines(limit=5) == [a_quarantine("b2")]
 
 
 def test_batches_of_an_interval_are_those_that_begin_in_it(log: BatchLog) -> None:

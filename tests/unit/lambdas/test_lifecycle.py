@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from evertrain.adapters.aws.steps import InvalidPayload
+from evertrain.adapters.aws.sqs_events import InvalidEvent
 from evertrain.domain.events import EventName
 from evertrain.domain.project.policies import SearchMethod, SearchSpace
 from evertrain.ports.decisions import LeaseHeld
@@ -17,6 +17,7 @@ from tests.builders.retraining import MODEL, Retraining, a_trainable_model
 @pytest.fixture
 def loop(monkeypatch: pytest.MonkeyPatch) -> Retraining:
     loop = Retraining()
+    loop.decide("d-1")
     monkeypatch.setattr(wiring, "leases", lambda: loop.leases)
     monkeypatch.setattr(wiring, "decisions", lambda: loop.decisions)
     monkeypatch.setattr(wiring, "plan_retraining", lambda: loop.plan_retraining)
@@ -86,6 +87,7 @@ def test_candidates_are_narrowed_round_by_round_and_the_lease_lasts_for_all_of_t
     search = SearchSpace(parameters={"max_iter": (1, 5)}, method=SearchMethod.HALVING, concurrency=3)
     spec = a_trainable_model()
     loop = Retraining(replace(spec, training=replace(spec.training, search=search)))
+    loop.decide("d-1")
     for name in ("leases", "decisions", "plan_retraining", "next_halving_round"):
         monkeypatch.setattr(wiring, name, lambda name=name: getattr(loop, name))
     asked = {"model": MODEL, "decision_id": "d-1", "execution": "e-1"}
@@ -138,7 +140,7 @@ def test_a_failure_is_told_by_its_cause(loop: Retraining) -> None:
     ],
 )
 def test_a_payload_that_is_not_understood_is_refused(payload: dict[str, object], expected_message: str) -> None:
-    with pytest.raises(InvalidPayload, match=expected_message):
+    with pytest.raises(InvalidEvent, match=expected_message):
         handler.lambda_handler(payload, None)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from evertrain.adapters.aws.steps import InvalidPayload
+from evertrain.adapters.aws.sqs_events import InvalidEvent
 from evertrain.domain.release.registry import RegistryConflict
 from lambdas.rollout import handler
 from tests.builders.retraining import MODEL, Retraining
@@ -52,5 +52,5 @@ def test_a_version_is_rolled_out_step_by_step(loop: Retraining) -> None:
     ],
 )
 def test_a_payload_that_is_not_understood_is_refused(payload: dict[str, object], expected_message: str) -> None:
-    with pytest.raises(InvalidPayload, match=expected_message):
+    with pytest.raises(InvalidEvent, match=expected_message):
         handler.lambda_handler(payload, None)
