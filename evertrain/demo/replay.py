@@ -54,29 +54,37 @@ class Replay:
     def run(self, days: Sequence[date]) -> None:
         for day in days:
             self.stage.set_replay_clock(reported_at(day))
-            for decision in self._land_day(day, with_labels=day - LABEL_DELAY >= days[0]):
-                if decision.decision.action is Action.RETRAIN:
-                    progress = RetrainingProgress(stage=self.stage, on_step=self.on_step, day=day)
-                    progress.follow(decision, seconds=_RETRAINING_SECONDS)
+            # One after the other, each until nothing is left to do: else it would be chance whether a retraining that
+            # drift calls for still gets the labels of the day.
+            if day - LABEL_DELAY >= days[0]:
+                self._follow_retrainings(day, self._land_labels(day))
+            self._follow_retrainings(day, self._land_features(day))
 
-    def _land_day(self, day: date, *, with_labels: bool) -> list[RecordedDecision]:
-        """Lands all objects of a day, and waits for the decisions that they caused."""
+    def _follow_retrainings(self, day: date, decisions: Sequence[RecordedDecision]) -> None:
+        for decision in decisions:
+            if decision.decision.action is Action.RETRAIN:
+                progress = RetrainingProgress(stage=self.stage, on_step=self.on_step, day=day)
+                progress.follow(decision, seconds=_RETRAINING_SECONDS)
+
+    def _land_labels(self, day: date) -> list[RecordedDecision]:
+        """Lands every model's labels that are reported on a day, and waits for the decisions that they caused."""
+        flown = day - LABEL_DELAY
+        landed = [
+            self._land_object(label_feed(spec), f"{flown}.parquet", self.flights.labels(flown, label=spec.label.name))
+            for spec in self.models
+        ]
+        batches = [self._await_batch(each) for each in landed]
+        return [
+            self._await_decision(spec, f"labels:{batch.batch_id}", day)
+            for spec, batch in zip(self.models, batches, strict=True)
+        ]
+
+    def _land_features(self, day: date) -> list[RecordedDecision]:
+        """Lands the features of a day, and waits for the decisions that they caused."""
         if day in self.cut_off:
             self._land_cut_off(day)
-        features = self._land_object(self._features, f"{day}.parquet", self.flights.features(day))
-        labels = [
-            self._land_object(
-                label_feed(spec),
-                f"{day - LABEL_DELAY}.parquet",
-                self.flights.labels(day - LABEL_DELAY, label=spec.label.name),
-            )
-            for spec in (self.models if with_labels else ())
-        ]
-        decisions = self._report_verdicts(day, self._await_batch(features))
-        for spec, landed in zip(self.models, labels, strict=False):
-            batch = self._await_batch(landed)
-            decisions.append(self._await_decision(spec, f"labels:{batch.batch_id}", day))
-        return decisions
+        landed = self._land_object(self._features, f"{day}.parquet", self.flights.features(day))
+        return self._report_verdicts(day, self._await_batch(landed))
 
     def _report_verdicts(self, day: date, batch: Batch) -> list[RecordedDecision]:
         """Reports the verdicts on the day's features; returns the decisions that drift caused."""
