@@ -5,11 +5,9 @@ Needs nothing of training or serving, and deploys without them.
 
 from collections.abc import Callable
 
-from aws_cdk import ArnFormat, Duration, Size, Stack, StackSynthesizer
+from aws_cdk import Duration, Size, StackSynthesizer
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_scheduler as scheduler
-from aws_cdk import aws_scheduler_targets as scheduler_targets
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
@@ -33,6 +31,7 @@ from infra.options import Options
 from infra.python_function import python_function
 from infra.sqs_to_lambda import SqsToLambda
 from infra.stage_stack import StageStack
+from infra.state_machines import execution_arn
 
 MONITOR = Bundle(folder="lambdas/monitor", lock="monitor.txt")
 INGEST = Bundle(folder="lambdas/ingest", lock="ingest.txt")
@@ -171,18 +170,14 @@ class MonitoringStack(StageStack):
         )
         monitor.add_environment(str(Variable.LARGE_BATCHES_ARN), large.state_machine.state_machine_arn)
         grant(monitor, "states:StartExecution", on=[large.state_machine.state_machine_arn])
-        grant(monitor, "states:DescribeExecution", on=[f"{_execution_arn(large.state_machine)}:*"])
+        grant(monitor, "states:DescribeExecution", on=[f"{execution_arn(large.state_machine)}:*"])
         accepted.add_event_rule("BatchAccepted", pattern=_events_named(tuple(ACCEPTED_EVENTS.values())), bus=data.bus)
         undecided.add_event_rule("WorthADecision", pattern=_events_named(DECISION_EVENTS), bus=data.bus)
-        schedule = self._schedule(
-            "Tick",
-            options.tick,
-            undecided,
-            message=Tick.DECIDE,
-            description="Asks the retraining policy of every model",
+        schedule = undecided.add_schedule(
+            "Tick", options.tick, message=Tick.DECIDE, description="Asks the retraining policy of every model"
         )
-        self._schedule(
-            "MaintenanceTick", options.maintenance, due, message=Tick.MAINTAIN, description="Maintains the tables"
+        due.add_schedule(
+            "MaintenanceTick", options.maintenance, message=Tick.MAINTAIN, description="Maintains the tables"
         )
 
         self._grant_monitor(monitor, options)
@@ -207,25 +202,6 @@ class MonitoringStack(StageStack):
                 Output.SCHEDULE_NAME: schedule.schedule_name,
                 Output.LARGE_BATCHES_ARN: large.state_machine.state_machine_arn,
             }
-        )
-
-    def _schedule(
-        self, name: str, expression: str, work: SqsToLambda, *, message: Tick, description: str
-    ) -> scheduler.Schedule:
-        """By way of the queue: a repeat, a failure or a slow run is its business."""
-        body = {"detail-type": str(message), "detail": {"scheduled_time": scheduler.ContextAttribute.scheduled_time}}
-        return scheduler.Schedule(
-            self,
-            name,
-            schedule=scheduler.ScheduleExpression.expression(expression),
-            description=description,
-            target=scheduler_targets.SqsSendMessage(
-                work.queue,
-                input=scheduler.ScheduleTargetInput.from_object(body),
-                dead_letter_queue=work.dead_letter_queue,
-                max_event_age=Duration.hours(1),
-                retry_attempts=5,
-            ),
         )
 
     # --- who may do what --------------------------------------------------------------------------
@@ -287,15 +263,6 @@ class MonitoringStack(StageStack):
         grant_items(function, data.decisions, "Get", "Query", "Put")
         grant(function, "events:PutEvents", on=[data.bus.event_bus_arn])
         grant(function, "sns:Publish", on=[data.escalations.topic_arn])
-
-
-def _execution_arn(machine: sfn.StateMachine) -> str:
-    return Stack.of(machine).format_arn(
-        service="states",
-        resource="execution",
-        resource_name=machine.state_machine_name,
-        arn_format=ArnFormat.COLON_RESOURCE_NAME,
-    )
 
 
 def _events_named(names: tuple[EventName, ...]) -> events.EventPattern:

@@ -1,15 +1,19 @@
 """A queue for one function, with a DLQ for what failed repeatedly and an alarm on it."""
 
-from aws_cdk import Acknowledgment, Duration, Validations
+from aws_cdk import Acknowledgment, Duration, Stack, Validations
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_lambda_event_sources as event_sources
+from aws_cdk import aws_scheduler as scheduler
+from aws_cdk import aws_scheduler_targets as scheduler_targets
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
+
+from evertrain.domain.events import Tick
 
 
 class SqsToLambda(Construct):
@@ -57,6 +61,23 @@ class SqsToLambda(Construct):
             event_bus=bus,
             event_pattern=pattern,
             targets=[targets.SqsQueue(self.queue, dead_letter_queue=self.dead_letter_queue)],
+        )
+
+    def add_schedule(self, name: str, expression: str, *, message: Tick, description: str) -> scheduler.Schedule:
+        """By way of the queue: a repeat, a failure or a slow run is its business."""
+        body = {"detail-type": str(message), "detail": {"scheduled_time": scheduler.ContextAttribute.scheduled_time}}
+        return scheduler.Schedule(
+            Stack.of(self),
+            name,
+            schedule=scheduler.ScheduleExpression.expression(expression),
+            description=description,
+            target=scheduler_targets.SqsSendMessage(
+                self.queue,
+                input=scheduler.ScheduleTargetInput.from_object(body),
+                dead_letter_queue=self.dead_letter_queue,
+                max_event_age=Duration.hours(1),
+                retry_attempts=5,
+            ),
         )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
-from aws_cdk import Duration, RemovalPolicy
+from aws_cdk import ArnFormat, Duration, RemovalPolicy, Stack
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from aws_cdk import aws_stepfunctions as sfn
@@ -28,6 +28,16 @@ def logged_state_machine(scope: Construct, definition: sfn.IChainable) -> sfn.St
             level=sfn.LogLevel.ALL,
             include_execution_data=True,
         ),
+    )
+
+
+def execution_arn(machine: sfn.StateMachine) -> str:
+    """What the ARNs of its executions begin with."""
+    return Stack.of(machine).format_arn(
+        service="states",
+        resource="execution",
+        resource_name=machine.state_machine_name,
+        arn_format=ArnFormat.COLON_RESOURCE_NAME,
     )
 
 

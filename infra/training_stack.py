@@ -18,7 +18,7 @@ from constructs import Construct
 
 from evertrain.domain.deployment.prefixes import TABLES_PREFIX, ArtifactPrefix
 from evertrain.domain.deployment.stacks import Output, StackName, serving_function_prefix
-from evertrain.domain.events import SOURCE, EventName
+from evertrain.domain.events import EXECUTION_ENDED, SOURCE, STATES_SOURCE, EventName, Tick
 from evertrain.domain.project.policies import TaskSize
 from infra.bundles import BuiltBundle, Bundle
 from infra.data_stack import DataStack
@@ -33,11 +33,13 @@ from infra.grants import (
 from infra.options import Options
 from infra.python_function import python_function
 from infra.retraining_state_machine import RetrainingStateMachine
-from infra.sqs_to_lambda import alarmed_dead_letter_queue
+from infra.sqs_to_lambda import SqsToLambda, alarmed_dead_letter_queue
 from infra.stage_stack import StageStack
+from infra.state_machines import execution_arn
 
 LIFECYCLE = Bundle(folder="lambdas/lifecycle", lock="control.txt")
 ROLLOUT = Bundle(folder="lambdas/rollout", lock="control.txt")
+RECONCILE = Bundle(folder="lambdas/reconcile", lock="control.txt")
 
 
 class TrainingStack(StageStack):
@@ -107,15 +109,61 @@ class TrainingStack(StageStack):
             ],
         )
         self._alarm_on_failures(machine)
+        reconcile = python_function(
+            self,
+            "Reconcile",
+            bundle=build(RECONCILE),
+            handler="lambdas.reconcile.handler.lambda_handler",
+            description="Mends what a retraining left behind that ended without its last state",
+            memory_mib=512,
+            timeout=Duration.minutes(2),
+            environment=data.settings(),
+        )
+        ended = self._ended_executions(machine, reconcile)
 
         self._grant_lifecycle(lifecycle)
         self._grant_rollout(rollout, options)
         self._grant_job(task_definition)
+        self._grant_reconcile(reconcile, machine, options)
         self._acknowledge_cdk_wildcards(machine, task_definition, (lifecycle, rollout))
 
         self.add_outputs(
-            {Output.STATE_MACHINE_ARN: machine.state_machine_arn, Output.UNSTARTED_QUEUE_URL: unstarted.queue_url}
+            {
+                Output.STATE_MACHINE_ARN: machine.state_machine_arn,
+                Output.UNSTARTED_QUEUE_URL: unstarted.queue_url,
+                Output.ENDED_QUEUE_URL: ended.queue.queue_url,
+                Output.ENDED_DEAD_QUEUE_URL: ended.dead_letter_queue.queue_url,
+            }
         )
+
+    def _ended_executions(self, machine: sfn.StateMachine, reconcile: lambda_.Function) -> SqsToLambda:
+        """Those that did not succeed, as they end; and a look at all models now and then, should an event be lost."""
+        ended = SqsToLambda(
+            self,
+            "Ended",
+            function=reconcile,
+            batch_size=10,
+            max_concurrency=2,
+            alarm_topic=self._data.escalations,
+        )
+        ended.add_event_rule(
+            "ExecutionEnded",
+            pattern=events.EventPattern(
+                source=[STATES_SOURCE],
+                detail_type=[EXECUTION_ENDED],
+                detail={
+                    "stateMachineArn": [machine.state_machine_arn],
+                    "status": ["FAILED", "TIMED_OUT", "ABORTED"],
+                },
+            ),
+        )
+        ended.add_schedule(
+            "ReconcileTick",
+            "rate(15 minutes)",
+            message=Tick.RECONCILE,
+            description="Looks for retrainings that were cut off",
+        )
+        return ended
 
     def _network(self) -> ec2.Vpc:
         """Public subnets without ingress, and no NAT gateway: jobs talk to AWS only."""
@@ -199,21 +247,39 @@ class TrainingStack(StageStack):
         grant_items(function, data.registry, "Get", "Put", "Update")
         if options.clock == "replay":
             grant_items(function, data.decisions, "Get")  # the replayed present is kept there
-        # By name: the endpoint is a stack of its own, and a model may be added later.
-        functions = f"{serving_function_prefix(options.stage)}*"
-        serving = f"arn:{self.partition}:lambda:{self.region}:{self.account}:function:{functions}"
-        grant(
+        self._grant_on_serving(
             function,
+            options,
             "lambda:GetFunction",
             "lambda:GetFunctionConfiguration",
             "lambda:UpdateFunctionConfiguration",
             "lambda:PublishVersion",
             "lambda:ListVersionsByFunction",
-            "lambda:GetAlias",
             "lambda:UpdateAlias",
             "lambda:InvokeFunction",
-            on=[serving],
         )
+
+    def _grant_reconcile(self, function: lambda_.Function, machine: sfn.StateMachine, options: Options) -> None:
+        data = self._data
+        grant_items(function, data.decisions, "Get", "Query", "Put", "Delete")
+        grant_items(function, data.registry, "Get", "Query", "Update")
+        grant(function, "events:PutEvents", on=[data.bus.event_bus_arn])
+        grant(function, "sns:Publish", on=[data.escalations.topic_arn])
+        grant(function, "states:DescribeExecution", on=[f"{execution_arn(machine)}:*"])
+        assert isinstance(machine.node.default_child, sfn.CfnStateMachine)  # noqa: S101  # of the library's making
+        name = self.get_logical_id(machine.node.default_child)
+        acknowledge_wildcard(
+            function.role or function,
+            f"arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<{name}.Name>:*",
+            reason="Executions are named by AWS.",
+        )
+        self._grant_on_serving(function, options, "lambda:GetAlias", "lambda:UpdateAlias")
+
+    def _grant_on_serving(self, function: lambda_.Function, options: Options, *actions: str) -> None:
+        # By name: the endpoint is a stack of its own, and a model may be added later.
+        functions = f"{serving_function_prefix(options.stage)}*"
+        serving = f"arn:{self.partition}:lambda:{self.region}:{self.account}:function:{functions}"
+        grant(function, *actions, on=[serving])
         acknowledge_wildcard(
             function.role or function,
             f"arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:{functions}",

@@ -23,6 +23,7 @@ from evertrain.adapters.deciding.decision_log import DynamoDBDecisionLog, Dynamo
 from evertrain.adapters.landing.batch_log import DynamoDBBatchLog
 from evertrain.adapters.landing.objects import LANDED_AT
 from evertrain.adapters.monitoring.drift_records import S3DriftRecords
+from evertrain.adapters.release.endpoint import LambdaEndpoint
 from evertrain.adapters.release.prediction_client import PredictionClient
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
 from evertrain.adapters.store.table_format import label_progress_reader, table_reader
@@ -30,7 +31,7 @@ from evertrain.adapters.store.table_states import DynamoDBTableStates
 from evertrain.adapters.training.runs import RunDocuments
 from evertrain.domain.deciding.decisions import RecordedDecision
 from evertrain.domain.deployment.prefixes import tables_root
-from evertrain.domain.deployment.stacks import Output
+from evertrain.domain.deployment.stacks import Output, serving_function_prefix
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.events import Event, EventName
 from evertrain.domain.landing.batches import Batch, Feed, Quarantine
@@ -107,6 +108,10 @@ class Stage:
     @cached_property
     def artifacts(self) -> S3ArtifactStore:
         return S3ArtifactStore(client=self._client("s3"), bucket=self.output(Output.ARTIFACT_BUCKET))
+
+    @cached_property
+    def endpoint(self) -> LambdaEndpoint:
+        return LambdaEndpoint(client=self._client("lambda"), function_prefix=serving_function_prefix(self.name))
 
     @cached_property
     def drift_records(self) -> S3DriftRecords:

@@ -110,6 +110,7 @@ def status(
         registry=deployed.registry,
         decisions=deployed.decisions,
         leases=deployed.leases,
+        endpoint=deployed.endpoint,
     )
     statuses = [read.run(spec) for spec in specs]
     _print_json(statuses) if as_json else show.statuses(statuses)

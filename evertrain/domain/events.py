@@ -12,6 +12,10 @@ S3_SOURCE, OBJECT_CREATED = "aws.s3", "Object Created"
 """Source and detail type of the event by which S3 announces a landed object."""
 
 
+STATES_SOURCE, EXECUTION_ENDED = "aws.states", "Step Functions Execution Status Change"
+"""Source and detail type of the event by which Step Functions announces that an execution has ended."""
+
+
 class EventName(StrEnum):
     """EventBridge detail types."""
 
@@ -44,6 +48,7 @@ class Tick(StrEnum):
 
     DECIDE = "ScheduledTick"
     MAINTAIN = "MaintenanceTick"
+    RECONCILE = "ReconcileTick"
 
 
 ACCEPTED_EVENTS = {

@@ -1,6 +1,7 @@
 """The decision log, the outcomes of retrainings, and the lease that lets one run at a time."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Protocol
 
@@ -39,6 +40,16 @@ class DecisionLog(Protocol):
         """The newest first."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LeaseHolder:
+    """`execution`: empty until the decision's execution has taken the lease over. `expires_in`: 0 or less where the
+    lease is free for others."""
+
+    decision_id: str
+    execution: str
+    expires_in: timedelta
+
+
 class Leases(Protocol):
     """Expiry is in real time, also where history is replayed: it is about processes, not about rows."""
 
@@ -49,3 +60,6 @@ class Leases(Protocol):
         """Harmless where it is not held, or held by another."""
 
     def is_held(self, model: str) -> bool: ...
+
+    def holder(self, model: str) -> LeaseHolder | None:
+        """Who took it last and has not released it."""

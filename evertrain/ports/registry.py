@@ -22,12 +22,16 @@ class ModelRegistry(Protocol):
 
     def set_status(self, model: str, version: str, status: VersionStatus) -> None: ...
 
+    def withdraw(self, model: str, version: str) -> None:
+        """A registered version becomes rolled back, and can't be promoted any more. Any other stays as it is."""
+
     def champion(self, model: str) -> Champion | None: ...
 
     def promote(self, champion: Champion, *, expected_champion: str | None) -> None:
         """Champion, its history and both versions' status in one transaction.
 
-        A repeat succeeds. Raises RegistryConflict when the champion is not the expected one.
+        A repeat succeeds. Raises RegistryConflict when the champion is not the expected one, or the version
+        was rolled back meanwhile.
         """
 
     def history(self, model: str) -> Sequence[Champion]:

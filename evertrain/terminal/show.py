@@ -114,6 +114,7 @@ def statuses(found: Sequence[ModelStatus]) -> None:
             "champion",
             f"{champion.version} since {_format_time(champion.since)}" if champion else "none yet: nothing answers",
         )
+        table.add_row("endpoint", _endpoint(status))
         table.add_row("features", _state(status.features))
         table.add_row("labels", _state(status.labels))
         table.add_row(
@@ -131,6 +132,15 @@ def statuses(found: Sequence[ModelStatus]) -> None:
             table.add_row("last outcome", f"{status.last_outcome.name}: {status.last_outcome.sentence}")
         table.add_row("retraining", "running" if status.retraining_running else "not running")
         console.print(table)
+
+
+def _endpoint(status: ModelStatus) -> str:
+    if status.live_function_version is None:
+        return "not deployed"
+    if status.champion_answers:
+        return "the champion answers" if status.champion else "nothing answers yet"
+    reason = "a rollout is under way" if status.retraining_running else "[red]not the champion[/]; it is mended soon"
+    return f"function version {status.live_function_version} answers: {reason}"
 
 
 def decisions(found: Sequence[RecordedDecision]) -> None:

@@ -6,13 +6,13 @@ from typing import Any
 
 from evertrain.adapters.aws.sqs_events import required_text
 from evertrain.adapters.aws.steps import Payload, Step, run_step
+from evertrain.domain.deciding.decisions import LEASE_DURATION
 from evertrain.domain.deployment.steps import LifecycleStep
 from evertrain.domain.events import EventName
 from evertrain.domain.training.candidates import Round
 from evertrain.domain.training.outcomes import classify_failure
 from evertrain.domain.training.rounds import TRAINING_TIMEOUT, count_waves
 from evertrain.ports.decisions import LeaseHeld
-from evertrain.use_cases.deciding.decide_retraining import LEASE_DURATION
 from evertrain.use_cases.training.finish_retraining import describe_failure, require_decision_to_retrain
 from lambdas.lifecycle import wiring
 

@@ -31,6 +31,7 @@ def apply_all() -> None:
     containers.report_exit_code_of_stopped_tasks()
     step_functions.honour_exit_codes()
     step_functions.stop_tasks_of_ended_states()
+    step_functions.announce_ends_by_restart()
     functions.use_function_interpreter()
     functions.report_error_types()
     functions.install_log_handler()

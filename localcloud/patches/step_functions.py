@@ -5,6 +5,8 @@ import json
 import time
 from typing import Any
 
+from ministack import app
+from ministack.core import responses
 from ministack.services import ecs, stepfunctions
 
 from localcloud.patches.patching import replaces
@@ -73,6 +75,20 @@ def stop_tasks_of_ended_states() -> None:
     def fail_execution(original: Any, execution: Any, error: str, cause: str) -> None:
         if execution["status"] == "RUNNING":
             original(execution, error, cause)
+
+
+def announce_ends_by_restart() -> None:
+    """AWS announces the end of every execution; ministack ends those that a stop cut off without a word."""
+
+    @replaces(app, "_load_persisted_state")
+    def load_persisted_state(original: Any) -> None:
+        original()
+        for (account, region, _), execution in list(stepfunctions._executions._data.items()):
+            if execution.get("error") == "States.ServiceRestart" and not execution.get("announced"):
+                execution["announced"] = True
+                responses.set_request_account_id(account)
+                responses.set_request_region(region)
+                stepfunctions._emit_execution_status_event(execution)
 
 
 def _raise_if_ended() -> None:

@@ -23,7 +23,8 @@ from evertrain.adapters.release.prediction_client import PredictionRefused
 from evertrain.adapters.store.delta.reader import DeltaReader
 from evertrain.adapters.training.runs import RunDocuments
 from evertrain.demo.story import to_json_rows
-from evertrain.domain.deciding.decisions import Action, Reason
+from evertrain.domain.deciding.decisions import LEASE_DURATION, Action, Reason
+from evertrain.domain.deployment.stacks import Output
 from evertrain.domain.events import Event, EventName
 from evertrain.domain.landing.batches import Batch, Feed, FeedKind, Quarantine, TableState
 from evertrain.domain.landing.feeds import request_feeds
@@ -258,6 +259,85 @@ def test_an_event_that_somebody_made_up_starts_nothing_and_harms_no_log(
     assert (execution["status"], execution["error"]) == ("FAILED", error)
     assert loop.stage.decisions.outcomes("flights", limit=20) == before
     assert not loop.stage.leases.is_held("flights")
+    loop.wait(lambda: is_worked_off(loop, Output.ENDED_QUEUE_URL) or None, awaited="the look at what it left behind")
+
+
+@pytest.mark.parametrize("state", ["AcquireLease", "Train", "Evaluate", "Publish", "SmokeTest"])
+def test_wherever_an_execution_is_stopped_one_of_the_right_ends_holds(loop: Loop, state: str) -> None:
+    """The champion's own retraining once more, which would promote an equal version. States that end within
+    milliseconds are stopped in the use case's tests."""
+    stage, decision_id = loop.stage, f"stopped-in-{state}"
+    runs = RunDocuments(artifacts=stage.artifacts, root=f"s3://{stage.output('ArtifactBucket')}")
+    before = stage.registry.champion("air_time")
+    assert before is not None
+    plan = runs.plan(stage.registry.version("air_time", before.version).plan_uri)
+    planned_at = plan.planned_at + timedelta(minutes=1 + len(stage.registry.versions("air_time")))
+    runs.put_plan(replace(plan, decision_id=decision_id, planned_at=planned_at, champion_version=before.version))
+    decided = a_decision_to_retrain(decision_id, model="air_time", decided_at=stage.now())
+    stage.decisions.record(decided, lease=LEASE_DURATION)
+    publish_retrain_requested(loop, model="air_time", decision_id=decision_id)
+
+    stop_in_state(loop, decision_id, state)
+    # The event of the end comes at once, when a step may still be under way; the schedule looks again.
+    outcome = None
+    while outcome is None:
+        look_again(loop)
+        outcome = stage.outcome_of(decided)
+    look_again(loop)
+
+    after = stage.registry.champion("air_time")
+    assert after is not None
+    assert stage.endpoint.live_version("air_time") == after.function_version
+    assert not stage.leases.is_held("air_time")
+    mine = [each.status for each in stage.registry.versions("air_time") if each.decision_id == decision_id]
+    if after == before:
+        assert outcome.name in (EventName.RETRAIN_FAILED, EventName.ROLLED_BACK)
+        assert set(mine) <= {VersionStatus.ROLLED_BACK}
+    else:
+        assert (outcome.name, mine) == (EventName.MODEL_PROMOTED, [VersionStatus.CHAMPION])
+    assert stage.api.predict("air_time", a_row(loop, "air_time"))["model_version"] == after.version
+
+
+def stop_in_state(loop: Loop, decision_id: str, state: str) -> None:
+    states, machine = client("stepfunctions"), loop.stage.output(Output.STATE_MACHINE_ARN)
+
+    def entered() -> str | None:
+        for execution in states.list_executions(stateMachineArn=machine)["executions"]:
+            arn: str = execution["executionArn"]
+            if decision_id in states.describe_execution(executionArn=arn)["input"]:
+                events = states.get_execution_history(executionArn=arn, maxResults=1000)["events"]
+                names = {
+                    each["stateEnteredEventDetails"]["name"] for each in events if "stateEnteredEventDetails" in each
+                }
+                return arn if state in names else None
+        return None
+
+    execution = loop.wait(entered, awaited=f"{state} of {decision_id}")
+    states.stop_execution(executionArn=execution, error="Stopped", cause="by a test")
+
+
+def test_an_alias_that_was_moved_by_hand_goes_back_to_the_champion(loop: Loop) -> None:
+    champion = loop.stage.registry.champion("flights")
+    assert champion is not None
+    loop.stage.endpoint.point_alias("flights", function_version="$LATEST")
+    ran = evertrain("status", "flights")
+    assert "function version $LATEST answers: not the champion" in ran.stdout
+    look_again(loop)
+    assert loop.stage.endpoint.live_version("flights") == champion.function_version
+    assert "the champion answers" in evertrain("status", "flights").stdout
+
+
+def look_again(loop: Loop) -> None:
+    """As the schedule does."""
+    client("sqs").send_message(QueueUrl=loop.stage.output(Output.ENDED_QUEUE_URL), MessageBody='{"detail": {}}')
+    loop.wait(lambda: is_worked_off(loop, Output.ENDED_QUEUE_URL) or None, awaited="the look at every model")
+
+
+def is_worked_off(loop: Loop, queue: Output) -> bool:
+    """Nothing waits in the queue, and nothing is in a function's hands."""
+    names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    found = client("sqs").get_queue_attributes(QueueUrl=loop.stage.output(queue), AttributeNames=names)["Attributes"]
+    return all(found[name] == "0" for name in names)
 
 
 def publish_retrain_requested(loop: Loop, **detail: object) -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from evertrain.domain.deciding.decisions import Reason, RecordedDecision
 from evertrain.domain.training.outcomes import Outcome
-from evertrain.ports.decisions import LeaseHeld
+from evertrain.ports.decisions import LeaseHeld, LeaseHolder
 
 
 @dataclass
@@ -79,3 +79,10 @@ class FakeLeases:
 
     def is_held(self, model: str) -> bool:
         return model in self.leases and self.leases[model].expires_at > self.wall_clock()
+
+    def holder(self, model: str) -> LeaseHolder | None:
+        held = self.leases.get(model)
+        if held is None:
+            return None
+        remaining = timedelta(seconds=held.expires_at - self.wall_clock())
+        return LeaseHolder(decision_id=held.decision_id, execution=held.execution, expires_in=remaining)

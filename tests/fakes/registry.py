@@ -32,6 +32,10 @@ class FakeModelRegistry:
     def set_status(self, model: str, version: str, status: VersionStatus) -> None:
         self._versions[model, version] = replace(self.version(model, version), status=status)
 
+    def withdraw(self, model: str, version: str) -> None:
+        if self.version(model, version).status is VersionStatus.REGISTERED:
+            self.set_status(model, version, VersionStatus.ROLLED_BACK)
+
     def champion(self, model: str) -> Champion | None:
         return next((champion for champion in reversed(self._history) if champion.model == model), None)
 
@@ -44,6 +48,8 @@ class FakeModelRegistry:
             return
         if (present.version if present else None) != expected_champion:
             raise RegistryConflict(f"the champion of {champion.model} is not {expected_champion}")
+        if self.version(champion.model, champion.version).status is VersionStatus.ROLLED_BACK:
+            raise RegistryConflict(f"{champion.version} of {champion.model} is {VersionStatus.ROLLED_BACK}")
         self.set_status(champion.model, champion.version, VersionStatus.CHAMPION)
         if expected_champion and expected_champion != champion.version:
             self.set_status(champion.model, expected_champion, VersionStatus.RETIRED)

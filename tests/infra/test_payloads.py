@@ -42,7 +42,7 @@ def payloads(assembly: Assembly, stack: str) -> Iterator[tuple[str, dict[str, An
 
 def fields_asked(step: Callable[..., object]) -> set[str]:
     """What a step cannot do without."""
-    return set(re.findall(r'field\(payload, "(\w+)"\)', inspect.getsource(step)))
+    return set(re.findall(r'required_(?:text|count)\(payload, "(\w+)"\)', inspect.getsource(step)))
 
 
 @pytest.mark.parametrize(

@@ -123,12 +123,12 @@ def test_a_queue_hides_a_message_for_six_times_its_function_s_time(assembly: Ass
 
 def test_messages_of_a_batch_fail_one_by_one(assembly: Assembly) -> None:
     mappings = assembly.resources("AWS::Lambda::EventSourceMapping")
-    assert len(mappings) == 6
+    assert len(mappings) == 7
     assert all(properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"] for _, properties in mappings)
 
 
 def test_every_dead_letter_queue_calls_a_person(assembly: Assembly) -> None:
-    for stack, count in (("monitoring", 4), ("training", 2), ("serving", 2)):
+    for stack, count in (("monitoring", 4), ("training", 3), ("serving", 2)):
         alarms = assembly.resources("AWS::CloudWatch::Alarm", stack)
         assert len(alarms) == count
         assert all(properties["AlarmActions"] for _, properties in alarms)
@@ -246,7 +246,7 @@ def test_the_replayed_clock_reaches_whoever_asks_for_the_time(synthesise: Synthe
         for stack in ("monitoring", "training")
         for _, properties in replaying.resources("AWS::Lambda::Function", stack)
     ]
-    assert clocks == ["replay"] * 7
+    assert clocks == ["replay"] * 8
     (_, job), *_ = replaying.resources("AWS::ECS::TaskDefinition")
     assert {"Name": "EVERTRAIN_CLOCK", "Value": "replay"} in job["ContainerDefinitions"][0]["Environment"]
 
@@ -288,7 +288,7 @@ def test_the_outputs_are_named_for_those_who_read_them(assembly: Assembly) -> No
             "UndecidedDeadQueueUrl",
             "ScheduleName",
         },
-        "training": {"StateMachineArn", "UnstartedQueueUrl"},
+        "training": {"StateMachineArn", "UnstartedQueueUrl", "EndedQueueUrl", "EndedDeadQueueUrl"},
         "serving": {
             "ApiId",
             "ApiUrl",

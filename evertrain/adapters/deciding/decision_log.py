@@ -18,7 +18,7 @@ from evertrain.adapters.aws.item_keys import (
 from evertrain.adapters.documents import dump, load, load_readable
 from evertrain.domain.deciding.decisions import Reason, RecordedDecision
 from evertrain.domain.training.outcomes import Outcome
-from evertrain.ports.decisions import LeaseHeld
+from evertrain.ports.decisions import LeaseHeld, LeaseHolder
 
 _LEASE_IS_FREE = f"{ITEM_ABSENT} OR expires_at <= :now OR decision_id = :decision"
 
@@ -123,3 +123,13 @@ class DynamoDBLeases:
     def is_held(self, model: str) -> bool:
         item = self._table.get(model_partition(model), LEASE)
         return item is not None and float(item["expires_at"]["N"]) > self._real_time()
+
+    def holder(self, model: str) -> LeaseHolder | None:
+        item = self._table.get(model_partition(model), LEASE)
+        if item is None:
+            return None
+        return LeaseHolder(
+            decision_id=item["decision_id"]["S"],
+            execution=item["execution"]["S"],
+            expires_in=timedelta(seconds=float(item["expires_at"]["N"]) - self._real_time()),
+        )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from evertrain.adapters.aws.dynamodb import ITEM_ABSENT, ITEM_PRESENT, Item, Table, key, text
 from evertrain.adapters.aws.item_keys import (
@@ -21,6 +22,8 @@ from evertrain.domain.release.registry import Champion, ModelVersion, RegistryCo
 
 _IS_EXPECTED_CHAMPION = "version = :expected AND NOT (version = :version AND function_version = :function_version)"
 """By the second half a repeat leaves no second entry in the history."""
+
+_CAN_BE_CHAMPION = f"{ITEM_PRESENT} AND version_status <> :rolled_back"
 
 
 class DynamoDBModelRegistry:
@@ -66,6 +69,16 @@ class DynamoDBModelRegistry:
         ):
             raise UnknownVersion(f"{model} has no version {version}")
 
+    def withdraw(self, model: str, version: str) -> None:
+        self._table.update(
+            model_partition(model),
+            f"{VERSION}{version}",
+            "SET version_status = :rolled_back",
+            "version_status = :registered",
+            rolled_back=text(VersionStatus.ROLLED_BACK.value),
+            registered=text(VersionStatus.REGISTERED.value),
+        )
+
     def champion(self, model: str) -> Champion | None:
         item = self._table.get(model_partition(model), CHAMPION)
         return _champion(item) if item else None
@@ -85,7 +98,13 @@ class DynamoDBModelRegistry:
             if expected_champion
             else self._table.put_request(champion_item, ITEM_ABSENT),
             self._table.put_request(key(pk, time_ordered_key(HISTORY, champion.since, champion.version)) | document),
-            self._status_write(champion.model, champion.version, VersionStatus.CHAMPION),
+            self._status_write(
+                champion.model,
+                champion.version,
+                VersionStatus.CHAMPION,
+                condition=_CAN_BE_CHAMPION,
+                rolled_back=text(VersionStatus.ROLLED_BACK.value),
+            ),
         ]
         if expected_champion and expected_champion != champion.version:
             writes.append(self._status_write(champion.model, expected_champion, VersionStatus.RETIRED))
@@ -104,7 +123,8 @@ class DynamoDBModelRegistry:
                 f"{champion.version} was judged against {expected_champion or 'nobody'}, "
                 f"but the champion of {champion.model} is {is_now}"
             )
-        raise UnknownVersion(f"{champion.model} has no version {champion.version}")
+        registered = self.version(champion.model, champion.version)
+        raise RegistryConflict(f"{champion.version} of {champion.model} is {registered.status}: it can't be promoted")
 
     def history(self, model: str) -> Sequence[Champion]:
         items = self._table.query(model_partition(model), HISTORY)
@@ -113,13 +133,16 @@ class DynamoDBModelRegistry:
     def champion_at(self, model: str, moment: datetime) -> Champion | None:
         return next((champion for champion in self.history(model) if champion.since <= moment), None)
 
-    def _status_write(self, model: str, version: str, status: VersionStatus) -> dict[str, object]:
+    def _status_write(
+        self, model: str, version: str, status: VersionStatus, *, condition: str = ITEM_PRESENT, **values: Any
+    ) -> dict[str, object]:
         return self._table.update_request(
             model_partition(model),
             f"{VERSION}{version}",
             "SET version_status = :status",
-            ITEM_PRESENT,
+            condition,
             status=text(status.value),
+            **values,
         )
 
 

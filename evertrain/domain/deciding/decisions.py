@@ -2,8 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
+
+from evertrain.domain.events import Event, EventName
+
+LEASE_DURATION = timedelta(hours=4)
+"""Of a decision to retrain: longer than the state machine may take."""
 
 
 class Action(StrEnum):
@@ -66,3 +71,21 @@ class RecordedDecision:
     cause: str
     decided_at: datetime
     decision: Decision
+
+
+def decision_event(recorded: RecordedDecision) -> Event:
+    """By which a decision is announced."""
+    detail = {
+        "model": recorded.model,
+        "decision_id": recorded.decision_id,
+        "reason": recorded.decision.reason.value,
+        "sentence": recorded.decision.sentence,
+    }
+    return Event(name=_EVENT_OF_ACTION[recorded.decision.action], detail=detail)
+
+
+_EVENT_OF_ACTION = {
+    Action.RETRAIN: EventName.RETRAIN_REQUESTED,
+    Action.HOLD: EventName.RETRAIN_HELD,
+    Action.ESCALATE: EventName.HUMAN_CALLED,
+}

@@ -37,6 +37,8 @@ class Output(StrEnum):
 
     STATE_MACHINE_ARN = "StateMachineArn"
     UNSTARTED_QUEUE_URL = "UnstartedQueueUrl"
+    ENDED_QUEUE_URL = "EndedQueueUrl"
+    ENDED_DEAD_QUEUE_URL = "EndedDeadQueueUrl"
 
     PREDICTIONS_QUEUE_URL = "PredictionsQueueUrl"
     PREDICTIONS_DEAD_QUEUE_URL = "PredictionsDeadQueueUrl"

@@ -82,6 +82,15 @@ class Champion:
     trained_until: datetime
 
 
+UNPUBLISHED_VERSION = "$LATEST"
+"""Where the alias points before the first promotion: a function without a model, which answers 503."""
+
+
+def champion_function_version(champion: Champion | None) -> str:
+    """Where the alias belongs; a rollout that died may have left it elsewhere."""
+    return champion.function_version if champion else UNPUBLISHED_VERSION
+
+
 def version_name(*, planned_at: datetime, artifact_sha256: str) -> str:
     """Sorts by time, names the content, and is the same however often the step is repeated.
 

@@ -5,13 +5,13 @@ Of an event's content only the decision's id matters: a lost or duplicate event 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 
-from evertrain.domain.deciding.decisions import Action, Reason, RecordedDecision
+from evertrain.domain.deciding.decisions import LEASE_DURATION, Action, Reason, RecordedDecision, decision_event
 from evertrain.domain.deciding.loop_state import LoopState
 from evertrain.domain.deciding.policy import decide
-from evertrain.domain.events import Event, EventName
+from evertrain.domain.events import EventName
 from evertrain.domain.landing.feeds import group_feed, label_feeds, own_group_feed
 from evertrain.domain.monitoring.drift import DriftStatus
 from evertrain.domain.project.model import ModelSpec, Project
@@ -23,14 +23,6 @@ from evertrain.ports.feature_store import LabelProgressLog, TableStates
 from evertrain.ports.messages import EscalationChannel, EventBus
 from evertrain.ports.registry import ModelRegistry
 
-LEASE_DURATION = timedelta(hours=4)
-"""Longer than the state machine may take; a run that died gives the model back after this time."""
-
-_EVENT_OF_ACTION = {
-    Action.RETRAIN: EventName.RETRAIN_REQUESTED,
-    Action.HOLD: EventName.RETRAIN_HELD,
-    Action.ESCALATE: EventName.HUMAN_CALLED,
-}
 _MAX_VERDICTS = 60
 """More than the policy judges: it goes back to where a lasting drift began."""
 
@@ -110,13 +102,7 @@ class DecideRetraining:
         decision = recorded.decision
         if decision.reason is Reason.NOTHING_TO_DO:
             return
-        detail = {
-            "model": recorded.model,
-            "decision_id": recorded.decision_id,
-            "reason": decision.reason.value,
-            "sentence": decision.sentence,
-        }
-        self.bus.publish([Event(name=_EVENT_OF_ACTION[decision.action], detail=detail)])
+        self.bus.publish([decision_event(recorded)])
 
     def _state(self, spec: ModelSpec, *, requested_by: str) -> LoopState:
         groups = [group_feed(group.name) for group in spec.groups]

@@ -9,22 +9,26 @@ from evertrain.domain.landing.batches import TableState
 from evertrain.domain.landing.feeds import label_feed, label_feeds, own_group_feed
 from evertrain.domain.monitoring.drift import DriftVerdict
 from evertrain.domain.project.model import ModelSpec
-from evertrain.domain.release.registry import Champion
+from evertrain.domain.release.registry import Champion, champion_function_version
 from evertrain.domain.store.labels import LabelProgress, LabelTables, label_watermark
 from evertrain.domain.training.outcomes import Outcome
 from evertrain.ports.batches import BatchLog
 from evertrain.ports.decisions import DecisionLog, Leases
+from evertrain.ports.endpoint import Endpoint, EndpointError
 from evertrain.ports.feature_store import TableStates
 from evertrain.ports.registry import ModelRegistry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelStatus:
-    """`verdicts` are those that the trigger looks at, the newest first; `last_decision` had something to decide."""
+    """`live_function_version`: what answers, None where no endpoint is deployed. `verdicts`: those that the trigger
+    looks at, the newest first. `last_decision`: that had something to decide.
+    """
 
     model: str
     title: str
     champion: Champion | None
+    live_function_version: str | None
     features: TableState | None
     labels: TableState | None
     verdicts: Sequence[DriftVerdict]
@@ -32,6 +36,11 @@ class ModelStatus:
     last_outcome: Outcome | None
     retraining_running: bool
     consecutive_quarantines: int
+
+    @property
+    def champion_answers(self) -> bool:
+        """Whether the alias is where it belongs. During a rollout it may be ahead."""
+        return self.live_function_version in (None, champion_function_version(self.champion))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,6 +50,7 @@ class ReadModelStatus:
     registry: ModelRegistry
     decisions: DecisionLog
     leases: Leases
+    endpoint: Endpoint
 
     def run(self, spec: ModelSpec) -> ModelStatus:
         features, labels = own_group_feed(spec), label_feed(spec)
@@ -48,6 +58,7 @@ class ReadModelStatus:
             model=spec.name,
             title=spec.title,
             champion=self.registry.champion(spec.name),
+            live_function_version=self._live_function_version(spec.name),
             features=self.tables.get(features),
             labels=self.tables.get(labels),
             verdicts=self.batches.verdicts(spec.name, spec.group.name, limit=spec.triggers.drift.of_last),
@@ -58,6 +69,12 @@ class ReadModelStatus:
                 self.batches.consecutive_quarantines(feed) for feed in (features, *label_feeds(spec))
             ),
         )
+
+    def _live_function_version(self, model: str) -> str | None:
+        try:
+            return self.endpoint.live_version(model)
+        except EndpointError:
+            return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,14 +6,11 @@ The order of the steps, and what leads to a rollback, is the state machine's. Ev
 from dataclasses import dataclass
 
 from evertrain.domain.deployment.steps import LIVE_ALIAS
-from evertrain.domain.release.registry import AlreadyPromoted, Champion, VersionStatus
+from evertrain.domain.release.registry import AlreadyPromoted, Champion, VersionStatus, champion_function_version
 from evertrain.ports.clock import Clock
 from evertrain.ports.endpoint import Endpoint, EndpointError
 from evertrain.ports.registry import ModelRegistry
 from evertrain.ports.runs import RunStore
-
-UNPUBLISHED_VERSION = "$LATEST"
-"""Where the alias points before the first promotion: a function without a model, which answers 503."""
 
 TOLERANCE = 1e-9
 """The artifact's sums are computed by the same code in the same order. A larger difference means another model."""
@@ -43,7 +40,8 @@ class RollOut:
             artifact_sha256=registered.artifact_sha256,
         )
         return PublishedVersion(
-            function_version=function_version, previous_function_version=self._champion_function_version(model)
+            function_version=function_version,
+            previous_function_version=champion_function_version(self.registry.champion(model)),
         )
 
     def smoke_test(self, model: str, version: str, *, function_version: str) -> None:
@@ -83,11 +81,6 @@ class RollOut:
         self.endpoint.point_alias(model, function_version=restored)
         self.registry.set_status(model, version, VersionStatus.ROLLED_BACK)
         return restored
-
-    def _champion_function_version(self, model: str) -> str:
-        """From the registry: the alias itself may still be where a rollout that died has left it."""
-        champion = self.registry.champion(model)
-        return champion.function_version if champion else UNPUBLISHED_VERSION
 
     def _check(self, model: str, version: str, *, qualifier: str) -> None:
         expected = self.runs.smoke_test(self.registry.version(model, version).smoke_test_uri)

@@ -73,8 +73,11 @@ def describe_failure(error: str, cause: str) -> str:
     'States.Timeout'
     """
     description = " ".join(_describe(cause).split())
-    sentence = ": ".join(part for part in (error, description) if part) or "failed without a cause"
-    return sentence if len(sentence) <= MAX_SENTENCE_LENGTH else sentence[: MAX_SENTENCE_LENGTH - 1] + "…"
+    return shorten_sentence(": ".join(part for part in (error, description) if part) or "failed without a cause")
+
+
+def shorten_sentence(sentence: str) -> str:
+    return shorten(sentence, limit=MAX_SENTENCE_LENGTH - 1)
 
 
 def _describe(cause: str) -> str:

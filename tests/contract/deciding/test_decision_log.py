@@ -7,7 +7,7 @@ import pytest
 from evertrain.adapters.deciding.decision_log import DynamoDBDecisionLog, DynamoDBLeases
 from evertrain.domain.deciding.decisions import Action, Decision, Reason, RecordedDecision
 from evertrain.domain.events import EventName
-from evertrain.ports.decisions import DecisionLog, LeaseHeld, Leases
+from evertrain.ports.decisions import DecisionLog, LeaseHeld, LeaseHolder, Leases
 from tests.builders.models import NOW, an_outcome, days
 from tests.fakes.decisions import FakeDecisionLog, FakeLeases, Lease
 
@@ -118,6 +118,17 @@ def test_the_decision_s_execution_takes_the_lease_over_and_may_repeat_that(setti
         setting.leases.acquire("trips", decision_id="d1", execution="e2", duration=HOUR)
     with pytest.raises(LeaseHeld):
         setting.leases.acquire("trips", decision_id="d2", execution="e3", duration=HOUR)
+
+
+def test_the_lease_says_who_took_it_also_after_it_expired(setting: Setting) -> None:
+    assert setting.leases.holder("trips") is None
+    setting.log.record(a_decision("d1"), lease=HOUR)
+    assert setting.leases.holder("trips") == LeaseHolder(decision_id="d1", execution="", expires_in=HOUR)
+    setting.leases.acquire("trips", decision_id="d1", execution="e1", duration=2 * HOUR)
+    setting.wall_clock.seconds += 3 * 3600
+    assert setting.leases.holder("trips") == LeaseHolder(decision_id="d1", execution="e1", expires_in=-HOUR)
+    setting.leases.release("trips", decision_id="d1")
+    assert setting.leases.holder("trips") is None
 
 
 def test_repeating_an_acquisition_renews_it(setting: Setting) -> None:

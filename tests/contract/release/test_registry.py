@@ -87,6 +87,25 @@ def test_a_promotion_where_nobody_is_champion_yet_is_refused_if_it_expects_someb
     assert registry.champion("trips") is None
 
 
+def test_a_registered_version_that_is_withdrawn_can_t_be_promoted_any_more(registry: ModelRegistry) -> None:
+    registry.register(a_version("v1"))
+    registry.withdraw("trips", "v1")
+    registry.withdraw("trips", "v1")
+    assert registry.version("trips", "v1").status is VersionStatus.ROLLED_BACK
+    with pytest.raises(RegistryConflict, match="v1 of trips is rolled_back"):
+        registry.promote(champion_of("v1"), expected_champion=None)
+    assert registry.champion("trips") is None
+    assert registry.history("trips") == []
+
+
+@pytest.mark.parametrize("status", [VersionStatus.REJECTED, VersionStatus.CHAMPION, VersionStatus.RETIRED])
+def test_only_a_registered_version_can_be_withdrawn(registry: ModelRegistry, status: VersionStatus) -> None:
+    registry.register(a_version("v1"))
+    registry.set_status("trips", "v1", status)
+    registry.withdraw("trips", "v1")
+    assert registry.version("trips", "v1").status is status
+
+
 def test_a_repeated_promotion_succeeds_and_leaves_one_entry(registry: ModelRegistry) -> None:
     promote_in_turn(registry, "v1", "v2")
     registry.promote(champion_of("v2", since=NOW + days(5)), expected_champion="v1")

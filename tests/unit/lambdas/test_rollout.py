@@ -8,17 +8,13 @@ from lambdas.rollout import handler
 from tests.builders.retraining import MODEL, Retraining
 
 
-@pytest.fixture(scope="module")
-def evaluated() -> Retraining:
+@pytest.fixture
+def loop(monkeypatch: pytest.MonkeyPatch) -> Retraining:
+    """With one registered version."""
     loop = Retraining()
     loop.register(loop.evaluated("d-1"))
+    monkeypatch.setattr(handler, "roll_out", lambda: loop.roll_out)
     return loop
-
-
-@pytest.fixture
-def loop(evaluated: Retraining, monkeypatch: pytest.MonkeyPatch) -> Retraining:
-    monkeypatch.setattr(handler, "roll_out", lambda: evaluated.roll_out)
-    return evaluated
 
 
 def test_a_version_is_rolled_out_step_by_step(loop: Retraining) -> None:
@@ -31,16 +27,25 @@ def test_a_version_is_rolled_out_step_by_step(loop: Retraining) -> None:
     assert handler.lambda_handler({"step": "smoke_test", **named, **function}, None) == {}
     assert handler.lambda_handler({"step": "shift_alias", "model": MODEL, **function}, None) == {}
     assert handler.lambda_handler({"step": "health_check", **named}, None) == {}
-    restored = {"previous_function_version": published["previous_function_version"]}
-    assert handler.lambda_handler({"step": "rollback", **named, **restored}, None) == {}
-    assert loop.endpoint.live_version(MODEL) == "$LATEST"
-
     with pytest.raises(RegistryConflict):
         handler.lambda_handler({"step": "promote", **named, **function, "expected_champion": "another"}, None)
     assert handler.lambda_handler({"step": "promote", **named, **function, "expected_champion": None}, None) == {}
     champion = loop.registry.champion(MODEL)
     assert champion is not None
     assert champion.version == registered.version
+
+
+def test_a_version_that_was_rolled_back_is_not_promoted_any_more(loop: Retraining) -> None:
+    (registered,) = loop.registry.versions(MODEL)
+    named = {"model": MODEL, "version": registered.version}
+    function = {"function_version": handler.lambda_handler({"step": "publish", **named}, None)["function_version"]}
+    handler.lambda_handler({"step": "shift_alias", "model": MODEL, **function}, None)
+    restored = {"previous_function_version": "$LATEST"}
+    assert handler.lambda_handler({"step": "rollback", **named, **restored}, None) == {}
+    assert loop.endpoint.live_version(MODEL) == "$LATEST"
+    with pytest.raises(RegistryConflict):
+        handler.lambda_handler({"step": "promote", **named, **function, "expected_champion": None}, None)
+    assert loop.registry.champion(MODEL) is None
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,1 @@
+"""Mends what a retraining left behind that ended without its last state."""
