@@ -29,6 +29,7 @@ def apply_all() -> None:
 
     containers.run_tasks_as_processes()
     containers.report_exit_code_of_stopped_tasks()
+    step_functions.track_executions()
     step_functions.honour_exit_codes()
     step_functions.stop_tasks_of_ended_states()
     step_functions.announce_ends_by_restart()

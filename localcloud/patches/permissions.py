@@ -20,6 +20,7 @@ from ministack.core.router import extract_access_key_id
 from ministack.services import apigateway, ecs, eventbridge, lambda_svc, s3, sqs, stepfunctions, sts
 
 from localcloud.patches.patching import replaces
+from localcloud.patches.step_functions import current_execution
 
 LAMBDA_INVOKE, SQS_SEND = "lambda:InvokeFunction", "sqs:SendMessage"
 
@@ -79,11 +80,12 @@ def name_repositories_of_lists() -> None:
 
 
 def count_requests_as_encrypted() -> None:
-    """Bucket policies refuse plain HTTP, which is all that the loopback interface has."""
+    """Policies refuse plain HTTP, which is all that the loopback interface has. Services, which on AWS talk to each
+    other over TLS, have no transport here at all."""
 
-    @replaces(app, "pin_request_origin")
-    def pin_request_origin(original: Any, source_ip: str, secure_transport: bool) -> None:
-        original(source_ip, True)
+    @replaces(iam_evaluator, "_resolve_condition_key")
+    def resolve_condition_key(original: Any, key: str, context: Any) -> Any:
+        return "true" if key.lower() == "aws:securetransport" else original(key, context)
 
 
 def forbid_what_may_not_be_listed() -> None:
@@ -107,15 +109,15 @@ def forbid_what_may_not_be_listed() -> None:
 class Journal:
     """Distinct checks as lines of JSON: all denials, and what was allowed where calls are recorded."""
 
-    def __init__(self, home: Path, *, record_allowed: bool) -> None:
+    def __init__(self, home: Path, *, records_allowed: bool) -> None:
         self._path = home / "permissions.jsonl"
-        self._record_allowed = record_allowed
+        self.records_allowed = records_allowed
         self._lock = threading.Lock()
         self._seen: set[tuple[str, str, str, str]] = set()
 
     def add(self, caller: str, action: str, resource: str, decision: str) -> None:
         entry = (caller, action, resource, decision)
-        if decision == "Allow" and not self._record_allowed:
+        if decision == "Allow" and not self.records_allowed:
             return
         with self._lock:
             if entry in self._seen:
@@ -128,7 +130,7 @@ class Journal:
 
 def write_down_checks() -> Journal:
     journal = Journal(
-        Path(os.environ["LOCALCLOUD_HOME"]), record_allowed=os.environ["LOCALCLOUD_RECORD_CALLS"] == "1"
+        Path(os.environ["LOCALCLOUD_HOME"]), records_allowed=os.environ["LOCALCLOUD_RECORD_CALLS"] == "1"
     )
 
     @replaces(iam_evaluator, "enforce")
@@ -136,6 +138,8 @@ def write_down_checks() -> Journal:
         original: Any, access_key_id: str, iam_action: str, *rest: Any, resource_arn: str = "*", **more: Any
     ) -> Any:
         refused = original(access_key_id, iam_action, *rest, resource_arn=resource_arn, **more)
+        if refused is None and not journal.records_allowed:
+            return None
         caller = iam_evaluator.resolve_caller_identity(access_key_id) or {}
         if isinstance(refused, iam_evaluator.AuthError):
             decision = refused.code
@@ -160,25 +164,16 @@ _STATE_ACTIONS = {
 
 def check_roles_of_services(journal: Journal) -> None:
     """State machines, schedules and rules act with their own roles' permissions; ministack lets them do anything."""
-    role_of_execution: contextvars.ContextVar[str | None] = contextvars.ContextVar("role", default=None)
 
     def is_allowed(role_arn: str, action: str, resource: str) -> bool:
         allowed = _role_allows(role_arn, action, resource)
         journal.add(_assumed(role_arn), action, resource, "Allow" if allowed else "ImplicitDeny")
         return allowed
 
-    @replaces(stepfunctions, "_execute_task")
-    def execute_task(original: Any, state: Any, data: Any, execution: Any, context: Any) -> Any:
-        machine = stepfunctions._state_machines.get(execution["stateMachineArn"]) or {}
-        token = role_of_execution.set(machine.get("roleArn"))
-        try:
-            return original(state, data, execution, context)
-        finally:
-            role_of_execution.reset(token)
-
     @replaces(stepfunctions, "_invoke_resource")
     def invoke_resource(original: Any, resource: str, data: Any) -> Any:
-        role = role_of_execution.get()
+        execution = current_execution() or {}
+        role = (stepfunctions._state_machines.get(execution.get("stateMachineArn")) or {}).get("roleArn")
         for action, arn in _actions_of_state(resource, data):
             if role is not None and not is_allowed(role, action, arn):
                 raise stepfunctions._ExecutionError(
@@ -188,8 +183,6 @@ def check_roles_of_services(journal: Journal) -> None:
 
     @replaces(eventbridge, "_invoke_target")
     def invoke_target(original: Any, target: Any, event: Any, rule: Any, *rest: Any) -> Any:
-        # What no request brought about, such as a restart, has no origin; services talk to each other over TLS.
-        iam_evaluator.pin_request_origin("127.0.0.1", True)
         arn, role = target.get("Arn", ""), target.get("RoleArn")
         service = arn.split(":")[2] if arn.count(":") >= 5 else ""
         if role and service in ("sqs", "states"):

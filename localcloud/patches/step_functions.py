@@ -21,6 +21,23 @@ class ExecutionEnded(Exception):
     """The execution was stopped while its task ran: nothing is left to retry or to catch."""
 
 
+def current_execution() -> Any:
+    """That whose task runs in this thread; None outside of one. Known once `track_executions` is in place."""
+    return _execution.get()
+
+
+def track_executions() -> None:
+    """What a task does is asked about, and ended, with the execution that it belongs to."""
+
+    @replaces(stepfunctions, "_execute_task")
+    def execute_task(original: Any, state: Any, data: Any, execution: Any, context: Any) -> Any:
+        token = _execution.set(execution)
+        try:
+            return original(state, data, execution, context)
+        finally:
+            _execution.reset(token)
+
+
 def honour_exit_codes() -> None:
     """AWS fails a runTask.sync state (States.TaskFailed, the task as its cause) when a container exits non-zero.
 
@@ -62,14 +79,6 @@ def stop_tasks_of_ended_states() -> None:
             return stepfunctions._invoke_resource(resource, data)
         finally:
             _deadline.reset(token)
-
-    @replaces(stepfunctions, "_execute_task")
-    def execute_task(original: Any, state: Any, data: Any, execution: Any, context: Any) -> Any:
-        token = _execution.set(execution)
-        try:
-            return original(state, data, execution, context)
-        finally:
-            _execution.reset(token)
 
     @replaces(stepfunctions, "_fail_execution")
     def fail_execution(original: Any, execution: Any, error: str, cause: str) -> None:
