@@ -11,7 +11,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_s3 as s3
 from constructs import IConstruct
 
-ItemOperation = Literal["Get", "Query", "Put", "Update", "Delete"]
+ItemOperation = Literal["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"]
 
 
 def grant_read_objects(grantee: iam.IGrantable, bucket: s3.IBucket, *prefixes: str) -> None:
@@ -35,8 +35,7 @@ def grant_delete_objects(grantee: iam.IGrantable, bucket: s3.IBucket, *prefixes:
 
 def grant_items(grantee: iam.IGrantable, table: dynamodb.ITable, *operations: ItemOperation) -> None:
     """A transaction needs the operations that it is made of."""
-    actions = [f"dynamodb:{operation}" + ("" if operation == "Query" else "Item") for operation in operations]
-    _allow(grantee, actions, [table.table_arn])
+    _allow(grantee, [f"dynamodb:{operation}" for operation in operations], [table.table_arn])
 
 
 def grant(grantee: iam.IGrantable, *actions: str, on: list[str]) -> None:

@@ -215,10 +215,10 @@ class MonitoringStack(StageStack):
         grant_find_objects(function, data.artifacts, ArtifactPrefix.REFERENCES, ArtifactPrefix.DRIFT)
         grant_write_objects(function, data.artifacts, ArtifactPrefix.DRIFT)
         grant_write_objects(function, data.quarantine)
-        grant_items(function, data.batches, "Get", "Query", "Put", "Update")
-        grant_items(function, data.registry, "Get")
+        grant_items(function, data.batches, "GetItem", "Query", "PutItem", "UpdateItem")
+        grant_items(function, data.registry, "GetItem")
         if options.clock == "replay":
-            grant_items(function, data.decisions, "Get")  # the replayed present is kept there
+            grant_items(function, data.decisions, "GetItem")  # the replayed present is kept there
         grant(function, "events:PutEvents", on=[data.bus.event_bus_arn])
 
     def _acknowledge_execution_wildcards(
@@ -243,24 +243,24 @@ class MonitoringStack(StageStack):
         data = self._data
         grant_find_objects(function, data.feature_store, TABLES_PREFIX)
         grant_write_objects(function, data.feature_store, TABLES_PREFIX)
-        grant_items(function, data.batches, "Get", "Update")
+        grant_items(function, data.batches, "GetItem", "UpdateItem")
         grant(function, "events:PutEvents", on=[data.bus.event_bus_arn])
 
     def _grant_maintenance(self, function: lambda_.Function, options: Options) -> None:
         data = self._data
         if options.clock == "replay":
-            grant_items(function, data.decisions, "Get")  # as the monitor
+            grant_items(function, data.decisions, "GetItem")  # as the monitor
         grant_find_objects(function, data.feature_store, TABLES_PREFIX)
         grant_write_objects(function, data.feature_store, TABLES_PREFIX)
         grant_delete_objects(function, data.feature_store, TABLES_PREFIX)
-        grant_items(function, data.batches, "Get", "Update")
+        grant_items(function, data.batches, "GetItem", "UpdateItem")
         grant_items(function, data.registry, "Query")
 
     def _grant_trigger(self, function: lambda_.Function) -> None:
         data = self._data
-        grant_items(function, data.batches, "Get", "Query")
-        grant_items(function, data.registry, "Get")
-        grant_items(function, data.decisions, "Get", "Query", "Put")
+        grant_items(function, data.batches, "GetItem", "Query")
+        grant_items(function, data.registry, "GetItem")
+        grant_items(function, data.decisions, "GetItem", "Query", "PutItem")
         grant(function, "events:PutEvents", on=[data.bus.event_bus_arn])
         grant(function, "sns:Publish", on=[data.escalations.topic_arn])
 

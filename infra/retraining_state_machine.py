@@ -141,7 +141,7 @@ class RetrainingStateMachine(Construct):
     ) -> tasks.LambdaInvoke:
         payload = {**_DECISION, **_VERSION, **fields, "outcome": str(outcome)}
         state = self._step(self._lifecycle, LifecycleStep.FINISH, payload, result=result, name=f"Finish{outcome}")
-        # Nobody was told: the execution fails, which is an alarm, and the lease expires.
+        # Nobody was told: the execution fails, which is an alarm, and is reconciled.
         state.add_catch(self._fail(f"{outcome}Untold"), result_path="$.failure")
         return state
 

@@ -148,7 +148,7 @@ class ServingStack(StageStack):
             kinds=(FeedKind.PREDICTIONS,),
         )
         if self._options.clock == "replay":
-            grant_items(collect, self._data.decisions, "Get")  # the replayed present is kept there
+            grant_items(collect, self._data.decisions, "GetItem")  # the replayed present is kept there
         return queue
 
     def _label_reports(self, api: apigateway.HttpApi, models: list[str], bundle: BuiltBundle) -> SqsToLambda:
@@ -174,7 +174,7 @@ class ServingStack(StageStack):
         )
         grant(report, "sqs:SendMessage", on=[reported.queue.queue_arn])
         if self._options.clock == "replay":
-            grant_items(report, self._data.decisions, "Get")  # the replayed present is kept there
+            grant_items(report, self._data.decisions, "GetItem")  # the replayed present is kept there
         integration = integrations.HttpLambdaIntegration("ReportLabels", report)
         # Signed even where anyone may ask for predictions: who may write labels decides what the next model learns.
         signed = authorizers.HttpIamAuthorizer()

@@ -234,9 +234,9 @@ class TrainingStack(StageStack):
 
     def _grant_lifecycle(self, function: lambda_.Function) -> None:
         data = self._data
-        grant_items(function, data.batches, "Get")
-        grant_items(function, data.decisions, "Get", "Put", "Update", "Delete")
-        grant_items(function, data.registry, "Get", "Put")
+        grant_items(function, data.batches, "GetItem")
+        grant_items(function, data.decisions, "GetItem", "PutItem", "UpdateItem", "DeleteItem")
+        grant_items(function, data.registry, "GetItem", "PutItem")
         grant_find_objects(function, data.artifacts, ArtifactPrefix.RUNS)
         grant_write_objects(function, data.artifacts, ArtifactPrefix.RUNS)
         grant(function, "events:PutEvents", on=[data.bus.event_bus_arn])
@@ -244,9 +244,9 @@ class TrainingStack(StageStack):
     def _grant_rollout(self, function: lambda_.Function, options: Options) -> None:
         data = self._data
         grant_read_objects(function, data.artifacts, ArtifactPrefix.SMOKE_TESTS)
-        grant_items(function, data.registry, "Get", "Put", "Update")
+        grant_items(function, data.registry, "GetItem", "PutItem", "UpdateItem")
         if options.clock == "replay":
-            grant_items(function, data.decisions, "Get")  # the replayed present is kept there
+            grant_items(function, data.decisions, "GetItem")  # the replayed present is kept there
         self._grant_on_serving(
             function,
             options,
@@ -261,8 +261,8 @@ class TrainingStack(StageStack):
 
     def _grant_reconcile(self, function: lambda_.Function, machine: sfn.StateMachine, options: Options) -> None:
         data = self._data
-        grant_items(function, data.decisions, "Get", "Query", "Put", "Delete")
-        grant_items(function, data.registry, "Get", "Query", "Update")
+        grant_items(function, data.decisions, "GetItem", "Query", "PutItem", "DeleteItem")
+        grant_items(function, data.registry, "GetItem", "Query", "UpdateItem")
         grant(function, "events:PutEvents", on=[data.bus.event_bus_arn])
         grant(function, "sns:Publish", on=[data.escalations.topic_arn])
         grant(function, "states:DescribeExecution", on=[f"{execution_arn(machine)}:*"])
@@ -297,7 +297,7 @@ class TrainingStack(StageStack):
         grant_find_objects(role, data.feature_store, TABLES_PREFIX)
         grant_find_objects(role, data.artifacts, ArtifactPrefix.MODELS, ArtifactPrefix.RUNS)
         grant_write_objects(role, data.artifacts, *made)
-        grant_items(role, data.registry, "Get")
+        grant_items(role, data.registry, "GetItem")
 
     def _acknowledge_cdk_wildcards(
         self,

@@ -92,22 +92,22 @@ def _log_prediction(answered: AnsweredRequest) -> None:
 
 def _predict(rows: object, *, asked_at: datetime | None = None) -> dict[str, Any]:
     began = time.perf_counter()
-    served_model = _require_model()
+    served = _require_model()
     if isinstance(rows, list) and len(rows) > MAX_ROWS:
         raise Refusal(413, f"rows: {len(rows)} are too many for one request, {MAX_ROWS} are allowed")
     try:
-        predictions = served_model.model.predict(validate_rows(rows, served_model.model.features, asked_at=asked_at))
+        predictions = served.model.predict(validate_rows(rows, served.model.features, asked_at=asked_at))
     except InvalidRow as invalid:
         raise Refusal(400, str(invalid)) from invalid
     _require_finite(predictions)
     logger.info(
         "predicted model=%s version=%s rows=%d ms=%.1f",
-        served_model.model.model,
-        served_model.version,
+        served.model.model,
+        served.version,
         len(predictions),
         (time.perf_counter() - began) * 1000,
     )
-    return {"model_version": served_model.version, "predictions": predictions}
+    return {"model_version": served.version, "predictions": predictions}
 
 
 def _require_finite(predictions: list[float]) -> None:
@@ -119,13 +119,13 @@ def _require_finite(predictions: list[float]) -> None:
 
 
 def _describe() -> dict[str, Any]:
-    served_model = _require_model()
-    logger.info("described model=%s version=%s", served_model.model.model, served_model.version)
+    served = _require_model()
+    logger.info("described model=%s version=%s", served.model.model, served.version)
     return {
-        "model": served_model.model.model,
-        "model_version": served_model.version,
-        "task": served_model.model.task.value,
-        "predicts": "probability of the positive class" if served_model.model.task == "classification" else "number",
+        "model": served.model.model,
+        "model_version": served.version,
+        "task": served.model.task.value,
+        "predicts": "probability of the positive class" if served.model.task == "classification" else "number",
         "features": [
             {
                 "name": feature.name,
@@ -133,16 +133,16 @@ def _describe() -> dict[str, Any]:
                 "nullable": feature.nullable,
                 "example": feature.example,
             }
-            for feature in served_model.model.features
+            for feature in served.model.features
         ],
     }
 
 
 def _require_model() -> wiring.ServedModel:
-    served_model = wiring.served_model()
-    if served_model is None:
+    served = wiring.served_model()
+    if served is None:
         raise Refusal(503, f"{wiring.model_name()} has no champion yet: its first model is still to be trained")
-    return served_model
+    return served
 
 
 def _body(event: dict[str, Any]) -> Any:

@@ -256,13 +256,9 @@ def _table(title: str, *columns: str) -> Table:
 def _format_cell(value: object) -> str:
     if value is None:
         return ""
-    return (
-        _format_time(value)
-        if isinstance(value, datetime)
-        else f"{value:g}"
-        if isinstance(value, float)
-        else str(value)
-    )
+    if isinstance(value, datetime):
+        return _format_time(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _format_length(length: timedelta) -> str:

@@ -26,6 +26,11 @@ def item_name(item: Mapping[str, Mapping[str, Any]]) -> str:
     return f"{item[PARTITION_KEY]['S']} {item[SORT_KEY]['S']}"
 
 
+def named_document(item: Mapping[str, Mapping[str, Any]]) -> tuple[str, str]:
+    """An item's key, and the document that it holds."""
+    return item_name(item), item["document"]["S"]
+
+
 def feed_partition(feed: Feed | None) -> str:
     """Objects outside every feed are kept together.
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-from evertrain.adapters.aws.dynamodb import ITEM_ABSENT, Item, Table, key, number, text
+from evertrain.adapters.aws.dynamodb import ITEM_ABSENT, Table, key, number, text
 from evertrain.adapters.aws.item_keys import (
     DECISION,
     DECISION_BY_ID,
@@ -11,8 +11,8 @@ from evertrain.adapters.aws.item_keys import (
     OUTCOME,
     OUTCOME_OF_DECISION,
     QUIET_DECISION,
-    item_name,
     model_partition,
+    named_document,
     time_ordered_key,
 )
 from evertrain.adapters.documents import dump, load, load_readable
@@ -58,7 +58,7 @@ class DynamoDBDecisionLog:
         items = (
             item for prefix in prefixes for item in self._table.query(model_partition(model), prefix, limit=limit)
         )
-        found = load_readable(RecordedDecision, map(_keyed, items))
+        found = load_readable(RecordedDecision, map(named_document, items))
         return sorted(found, key=lambda entry: entry.decided_at, reverse=True)[:limit]
 
     def record_outcome(self, outcome: Outcome) -> bool:
@@ -77,7 +77,7 @@ class DynamoDBDecisionLog:
 
     def outcomes(self, model: str, *, limit: int) -> Sequence[Outcome]:
         items = self._table.query(model_partition(model), OUTCOME, limit=limit)
-        return list(load_readable(Outcome, map(_keyed, items)))
+        return list(load_readable(Outcome, map(named_document, items)))
 
     def _lease_write(self, decision: RecordedDecision, lease: timedelta) -> dict[str, object]:
         now = self._real_time()
@@ -87,10 +87,6 @@ class DynamoDBDecisionLog:
             "expires_at": number(now + lease.total_seconds()),
         }
         return self._table.put_request(item, _LEASE_IS_FREE, now=number(now), decision=text(decision.decision_id))
-
-
-def _keyed(item: Item) -> tuple[str, str]:
-    return item_name(item), item["document"]["S"]
 
 
 class DynamoDBLeases:

@@ -28,6 +28,7 @@ from evertrain.adapters.aws.item_keys import (
     group_partition,
     item_name,
     model_partition,
+    named_document,
     sortable_timestamp,
     time_ordered_key,
 )
@@ -173,7 +174,7 @@ class DynamoDBBatchLog:
         for pointer in pointers:
             item = self._table.get(pointer["of_pk"]["S"], pointer["of_sk"]["S"])
             if item is not None and item["kind"]["S"] == kind:
-                yield item_name(item), item["document"]["S"]
+                yield named_document(item)
 
 
 def _batch_item(pk: str, batch_id: str, kind: str, value: Batch | Quarantine, models: Sequence[str] = ()) -> Item:

@@ -13,8 +13,8 @@ from evertrain.adapters.aws.item_keys import (
     MODELS,
     SORT_KEY,
     VERSION,
-    item_name,
     model_partition,
+    named_document,
     time_ordered_key,
 )
 from evertrain.adapters.documents import dump, load, load_readable
@@ -128,7 +128,7 @@ class DynamoDBModelRegistry:
 
     def history(self, model: str) -> Sequence[Champion]:
         items = self._table.query(model_partition(model), HISTORY)
-        return list(load_readable(Champion, ((item_name(item), item["document"]["S"]) for item in items)))
+        return list(load_readable(Champion, map(named_document, items)))
 
     def champion_at(self, model: str, moment: datetime) -> Champion | None:
         return next((champion for champion in self.history(model) if champion.since <= moment), None)

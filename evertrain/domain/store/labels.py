@@ -38,11 +38,9 @@ class LabelTables:
 def label_tables(spec: ModelSpec, tables: Mapping[Feed, TableState | None]) -> LabelTables | None:
     """Of the model's tables. None before labels of rows have landed, without which there is no first model."""
     row_labels, *prediction_labels = (tables.get(feed) for feed in label_feeds(spec))
-    return (
-        None
-        if row_labels is None
-        else LabelTables(row_labels=row_labels, prediction_labels=next(iter(prediction_labels), None))
-    )
+    if row_labels is None:
+        return None
+    return LabelTables(row_labels=row_labels, prediction_labels=next(iter(prediction_labels), None))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,9 +106,9 @@ def _complete_to(labels: LabelTables, spec: LabelSpec, now: datetime) -> datetim
     """Rows may stop once predictions begin, so the later of their two times counts."""
     if spec.absent is not None:
         return now - spec.latency
-    row_labels = min(now - spec.latency, labels.row_labels.event_time_max)
+    by_rows = min(now - spec.latency, labels.row_labels.event_time_max)
     if labels.prediction_labels is None:
-        return row_labels
+        return by_rows
     # A label's time is when it was observed, not when its prediction was made. Until the newest label came, all were
     # coming in.
-    return max(row_labels, min(now, labels.prediction_labels.ingested_at_max) - spec.latency)
+    return max(by_rows, min(now, labels.prediction_labels.ingested_at_max) - spec.latency)

@@ -72,9 +72,9 @@ class EvaluateContenders:
 
     def _gate_rows(self, plan: TrainingPlan, spec: ModelSpec, champion: FlatModel | None) -> LabelledRows:
         """With the champion's features too: a model may have got or lost some since it was trained."""
-        retained_versions = () if champion is None else champion.feature_names
-        extended_spec = spec.with_features(retained_versions)
-        gone = [name for name in retained_versions if name not in extended_spec.feature_names]
+        champion_features = () if champion is None else champion.feature_names
+        extended_spec = spec.with_features(champion_features)
+        gone = [name for name in champion_features if name not in extended_spec.feature_names]
         if gone:
             files = " or ".join(f"features/{group.name}.toml" for group in spec.groups)
             raise ChampionNotComparable(

@@ -120,7 +120,6 @@ class ReconcileRetrainings:
 
 
 _OUTCOMES = {
-    VersionStatus.REGISTERED: EventName.RETRAIN_FAILED,  # it was withdrawn a moment ago
     VersionStatus.ROLLED_BACK: EventName.ROLLED_BACK,
     VersionStatus.REJECTED: EventName.CONTENDER_REJECTED,
     VersionStatus.CHAMPION: EventName.MODEL_PROMOTED,
