@@ -93,6 +93,8 @@ def store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_p
 def store_in_bucket(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Store:
     for name, value in request.getfixturevalue("cloud").environment().items():
         monkeypatch.setenv(name, value)
+    # boto3's own session keeps the keys that it found first, and a restart of the cloud has others.
+    monkeypatch.setattr(boto3, "DEFAULT_SESSION", None)
     s3, bucket = request.getfixturevalue("client")("s3"), f"store-{uuid4().hex[:8]}"
     s3.create_bucket(Bucket=bucket)
     return Store(root=f"s3://{bucket}/tables", files=S3BatchFiles(client=s3, bucket=bucket))
