@@ -30,7 +30,7 @@ def add_stacks(
         return cdk.CliCredentialsStackSynthesizer() if options.cli_credentials else None
 
     data = DataStack(app, options=options, synthesizer=synthesizer())
-    MonitoringStack(app, options=options, data=data, build=build, synthesizer=synthesizer())
+    MonitoringStack(app, options=options, data=data, project=project, build=build, synthesizer=synthesizer())
     TrainingStack(app, options=options, data=data, build=build, image=image, synthesizer=synthesizer())
     ServingStack(app, options=options, data=data, project=project, build=build, synthesizer=synthesizer())
     DashboardStack(app, options=options, project=project, synthesizer=synthesizer())

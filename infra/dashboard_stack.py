@@ -7,11 +7,18 @@ from aws_cdk import Duration, StackSynthesizer
 from aws_cdk import aws_cloudwatch as cloudwatch
 from constructs import Construct
 
-from evertrain.adapters.monitoring.metrics import BATCH_DIMENSIONS, FEATURE_DIMENSIONS, MODEL_DIMENSIONS, NAMESPACE
+from evertrain.adapters.monitoring.metrics import (
+    BATCH_DIMENSIONS,
+    FEATURE_DIMENSIONS,
+    LABEL_WATERMARK_AGE,
+    NAMESPACE,
+    PREDICTIONS_NOT_KEPT,
+)
 from evertrain.domain.deployment.stacks import StackName
 from evertrain.domain.landing.batches import FeedKind
 from evertrain.domain.landing.predictions import PREDICTION
 from evertrain.domain.project.model import ModelSpec, Project
+from infra.alarms import model_metric
 from infra.options import Options
 from infra.stage_stack import StageStack
 
@@ -42,7 +49,7 @@ class DashboardStack(StageStack):
             dashboard.add_widgets(
                 self._label_graph(spec, "LabelCoverage", "share of matured rows with a label", least),
                 self._label_graph(spec, "LabelLatencyP95", "95% of labels came within (hours)", most),
-                self._label_graph(spec, "LabelWatermarkAge", "age of what labels are complete to (hours)", most),
+                self._label_graph(spec, LABEL_WATERMARK_AGE, "age of what labels are complete to (hours)", most),
             )
 
     def _feature_graph(self, spec: ModelSpec, metric: str, unit: str) -> cloudwatch.GraphWidget:
@@ -63,22 +70,12 @@ class DashboardStack(StageStack):
         )
 
     def _lost_predictions_graph(self, spec: ModelSpec) -> cloudwatch.GraphWidget:
-        lost = cloudwatch.Metric(
-            namespace=NAMESPACE,
-            metric_name="PredictionsNotKept",
-            dimensions_map=dict(zip(MODEL_DIMENSIONS, (self._stage, spec.name), strict=True)),
-            statistic=cloudwatch.Stats.SUM,
-            period=PERIOD,
-        )
+        lost = model_metric(PREDICTIONS_NOT_KEPT, stage=self._stage, model=spec.name, period=PERIOD)
         return cloudwatch.GraphWidget(title=f"{spec.name}: answers not kept", width=6, height=6, left=[lost])
 
     def _label_graph(self, spec: ModelSpec, metric: str, title: str, statistic: str) -> cloudwatch.GraphWidget:
-        measured = cloudwatch.Metric(
-            namespace=NAMESPACE,
-            metric_name=metric,
-            dimensions_map=dict(zip(MODEL_DIMENSIONS, (self._stage, spec.name), strict=True)),
-            statistic=statistic,
-            period=MAINTENANCE_PERIOD,
+        measured = model_metric(
+            metric, stage=self._stage, model=spec.name, statistic=statistic, period=MAINTENANCE_PERIOD
         )
         return cloudwatch.GraphWidget(title=f"{spec.name}: {title}", width=8, height=6, left=[measured])
 

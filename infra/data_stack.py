@@ -1,11 +1,13 @@
 """What must outlive everything else: buckets, tables, the event bus and the topic on which people are called."""
 
-from aws_cdk import Acknowledgment, Duration, RemovalPolicy, StackSynthesizer, Validations
+from aws_cdk import Acknowledgment, Annotations, Duration, RemovalPolicy, StackSynthesizer, Validations
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_events as events
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_kms as kms
 from aws_cdk import aws_s3 as s3
 from aws_cdk import aws_sns as sns
+from aws_cdk import aws_sns_subscriptions as subscriptions
 from constructs import Construct
 
 from evertrain.adapters.aws.item_keys import PARTITION_KEY, SORT_KEY
@@ -21,6 +23,9 @@ class DataStack(StageStack):
         super().__init__(scope, StackName.DATA, options=options, synthesizer=synthesizer, about="data, state, events")
         self._removal = RemovalPolicy.DESTROY if options.removal == "destroy" else RemovalPolicy.RETAIN
         self._options = options
+
+        self._key = self._encryption_key() if options.encryption == "kms" else None
+        self.termination_protection = options.deletion_protection
 
         # Raw evidence: kept for ever, moved to cheaper storage when it has long been in the feature store.
         self.landing = self._bucket("Landing", infrequent_access_after=Duration.days(90))
@@ -73,7 +78,9 @@ class DataStack(StageStack):
             self,
             name,
             block_public_access=s3.BlockPublicAccess.BLOCK_ALL,
-            encryption=s3.BucketEncryption.S3_MANAGED,
+            encryption=s3.BucketEncryption.S3_MANAGED if self._key is None else s3.BucketEncryption.KMS,
+            encryption_key=self._key,
+            bucket_key_enabled=True if self._key else None,  # or each object would be a call to KMS
             enforce_ssl=True,
             versioned=True,
             lifecycle_rules=[
@@ -106,6 +113,9 @@ class DataStack(StageStack):
             partition_key=dynamodb.Attribute(name=PARTITION_KEY, type=dynamodb.AttributeType.STRING),
             sort_key=dynamodb.Attribute(name=SORT_KEY, type=dynamodb.AttributeType.STRING),
             billing_mode=dynamodb.BillingMode.PAY_PER_REQUEST,
+            encryption=None if self._key is None else dynamodb.TableEncryption.CUSTOMER_MANAGED,
+            encryption_key=self._key,
+            deletion_protection=self._options.deletion_protection,
             point_in_time_recovery_specification=dynamodb.PointInTimeRecoverySpecification(
                 point_in_time_recovery_enabled=True
             ),
@@ -113,7 +123,14 @@ class DataStack(StageStack):
         )
 
     def _escalation_topic(self) -> sns.Topic:
-        topic = sns.Topic(self, "Escalations", enforce_ssl=True, display_name=f"Evertrain {self._options.stage}")
+        # Not with the key that AWS manages for topics: alarms may not use it.
+        topic = sns.Topic(
+            self,
+            "Escalations",
+            enforce_ssl=True,
+            display_name=f"Evertrain {self._options.stage}",
+            master_key=self._key,
+        )
         # A topic with a policy of its own loses the default one, which let alarms in.
         topic.add_to_resource_policy(
             iam.PolicyStatement(
@@ -123,7 +140,46 @@ class DataStack(StageStack):
                 conditions={"StringEquals": {"aws:SourceAccount": self.account}},
             )
         )
+        for address in self._options.notify:
+            is_endpoint = address.startswith("https://")
+            topic.add_subscription(
+                subscriptions.UrlSubscription(address) if is_endpoint else subscriptions.EmailSubscription(address)
+            )
+        if not self._options.notify:
+            Annotations.of(self).add_info(
+                "Nobody is told when a person is needed: deploy with -c notify=you@example.com, or subscribe by hand."
+            )
         return topic
+
+    def _encryption_key(self) -> kms.Key:
+        """Used through the services that hold the data, by whoever may use these: as the keys that AWS manages are,
+        but with a policy and a trail of the account's own."""
+        key = kms.Key(
+            self,
+            "Key",
+            description=f"Evertrain {self._options.stage}: data, state and calls",
+            enable_key_rotation=True,
+            removal_policy=self._removal,
+        )
+        actions = ["kms:Encrypt", "kms:Decrypt", "kms:ReEncrypt*", "kms:GenerateDataKey*", "kms:DescribeKey"]
+        services = [f"{name}.{self.region}.amazonaws.com" for name in ("s3", "dynamodb", "sns")]
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.AnyPrincipal()],
+                actions=[*actions, "kms:CreateGrant"],
+                resources=["*"],
+                conditions={"StringEquals": {"kms:CallerAccount": self.account, "kms:ViaService": services}},
+            )
+        )
+        key.add_to_resource_policy(
+            iam.PolicyStatement(
+                principals=[iam.ServicePrincipal("cloudwatch.amazonaws.com")],
+                actions=["kms:Decrypt", "kms:GenerateDataKey*"],
+                resources=["*"],
+                conditions={"StringEquals": {"aws:SourceAccount": self.account}},
+            )
+        )
+        return key
 
     def _outputs(self) -> None:
         self.add_outputs(

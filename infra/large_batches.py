@@ -86,7 +86,7 @@ class LargeBatchStateMachine(Construct):
                 "object": {"key": sfn.JsonPath.string_at("$.key")},
             },
         }
-        return tasks.SqsSendMessage(
+        tell = tasks.SqsSendMessage(
             self,
             "TellAPerson",
             queue=dead_letter_queue,
@@ -94,6 +94,8 @@ class LargeBatchStateMachine(Construct):
             result_path=sfn.JsonPath.DISCARD,
             task_timeout=sfn.Timeout.duration(Duration.minutes(1)),
         )
+        tell.add_retry(errors=["States.ALL"], interval=Duration.seconds(2), max_attempts=5, backoff_rate=3)
+        return tell
 
 
 def _json_paths(**fields: str) -> dict[str, object]:

@@ -4,17 +4,23 @@ Needs nothing of training or serving, and deploys without them.
 """
 
 from collections.abc import Callable
+from datetime import timedelta
 
 from aws_cdk import Duration, Size, StackSynthesizer
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
+from evertrain.adapters.monitoring.metrics import LABEL_WATERMARK_AGE, NOT_COMPARED
 from evertrain.domain.deployment.prefixes import BATCH_FILE_PREFIX, TABLES_PREFIX, ArtifactPrefix
 from evertrain.domain.deployment.stacks import Output, StackName
 from evertrain.domain.deployment.variables import Variable
 from evertrain.domain.events import ACCEPTED_EVENTS, OBJECT_CREATED, S3_SOURCE, SOURCE, EventName, Tick
+from evertrain.domain.project.duration import format_duration
+from evertrain.domain.project.model import ModelSpec, Project
+from infra.alarms import call_a_person, call_when_executions_end, model_metric
 from infra.bundles import BuiltBundle, Bundle
 from infra.data_stack import DataStack
 from infra.grants import (
@@ -46,6 +52,9 @@ DECISION_EVENTS = (
     EventName.RETRAIN_ASKED,
 )
 
+MIN_LABEL_DELAY = timedelta(days=3)
+"""Labels may be late by this much, or by half their latency, before a person is called: feeds rest on weekends."""
+
 
 class MonitoringStack(StageStack):
     def __init__(
@@ -54,6 +63,7 @@ class MonitoringStack(StageStack):
         *,
         options: Options,
         data: DataStack,
+        project: Project,
         build: Callable[[Bundle], BuiltBundle],
         synthesizer: StackSynthesizer | None,
     ) -> None:
@@ -168,6 +178,15 @@ class MonitoringStack(StageStack):
         large = LargeBatchStateMachine(
             self, "LargeBatches", function=monitor_parts, dead_letter_queue=landed.dead_letter_queue
         )
+        call_when_executions_end(
+            self,
+            "LargeBatch",
+            machine=large.state_machine,
+            subject="The check of a large object",
+            ends=("aborted", "timed out"),  # one that fails leaves its event with the dead letters
+            remedy="land it again.",
+            topic=data.escalations,
+        )
         monitor.add_environment(str(Variable.LARGE_BATCHES_ARN), large.state_machine.state_machine_arn)
         grant(monitor, "states:StartExecution", on=[large.state_machine.state_machine_arn])
         grant(monitor, "states:DescribeExecution", on=[f"{execution_arn(large.state_machine)}:*"])
@@ -188,6 +207,8 @@ class MonitoringStack(StageStack):
         self._grant_ingest(ingest)
         self._grant_maintenance(maintenance, options)
         self._grant_trigger(trigger)
+        for model in sorted(project.models):
+            self._add_alarms(project.models[model], options.stage)
 
         self.add_outputs(
             {
@@ -204,6 +225,35 @@ class MonitoringStack(StageStack):
             }
         )
 
+    def _add_alarms(self, spec: ModelSpec, stage: str) -> None:
+        call_a_person(
+            self,
+            f"NotCompared{spec.name}",
+            metric=model_metric(NOT_COMPARED, stage=stage, model=spec.name),
+            description=f"{spec.name}: a batch, or a day of requests, could not be compared with what the champion "
+            f"was trained on, so nobody watches for drift. `evertrain status {spec.name}` says why; a retraining "
+            "makes it anew.",
+            topic=self._data.escalations,
+        )
+        # As it is measured, once a day or as often as maintenance runs. A day without a measurement changes nothing.
+        latency = spec.label.latency
+        call_a_person(
+            self,
+            f"LabelsStandStill{spec.name}",
+            metric=model_metric(
+                LABEL_WATERMARK_AGE,
+                stage=stage,
+                model=spec.name,
+                statistic=cloudwatch.Stats.MAXIMUM,
+                period=Duration.days(1),
+            ),
+            threshold=(latency + max(latency / 2, MIN_LABEL_DELAY)) / timedelta(hours=1),
+            description=f"{spec.name}: labels should be complete {format_duration(latency)} after their events, and "
+            f"are far behind: newer rows can't be trained on. `evertrain labels {spec.name}` shows how far.",
+            topic=self._data.escalations,
+            missing=cloudwatch.TreatMissingData.IGNORE,
+        )
+
     # --- who may do what --------------------------------------------------------------------------
 
     def _grant_monitor(self, function: lambda_.Function, options: Options) -> None:
@@ -212,6 +262,7 @@ class MonitoringStack(StageStack):
         # Rows, and no entry of a table's log: what is part of a table is for `ingest` to say.
         files = data.feature_store.arn_for_objects(f"{TABLES_PREFIX}/*/{BATCH_FILE_PREFIX}*")
         grant(function, "s3:PutObject", "s3:AbortMultipartUpload", on=[files])
+        grant(function, "s3:GetObject", on=[files])  # of an earlier attempt's file, when it was ingested
         grant_find_objects(function, data.artifacts, ArtifactPrefix.REFERENCES, ArtifactPrefix.DRIFT)
         grant_write_objects(function, data.artifacts, ArtifactPrefix.DRIFT)
         grant_write_objects(function, data.quarantine)

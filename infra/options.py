@@ -23,12 +23,22 @@ class Options:
     """How often the feature store's small files are put together."""
     endpoint_auth: str
     """`iam`, or `none` for an endpoint that anyone may call."""
+    notify: tuple[str, ...]
+    """Mail addresses and HTTPS endpoints that are told when a person is needed."""
     removal: str
     """What `cdk destroy` does with data: `retain`, or `destroy` (buckets have to be emptied by hand before)."""
+    deletion_protection: bool
+    """Tables and the stack that holds the data can't be deleted before this is switched off."""
+    encryption: str
+    """`aws`, with keys that AWS manages, or `kms`, with a key of the stage's own."""
+    training_base: str
+    """The image that the training container is built on; by digest, such as python@sha256:…, it can't change."""
     bundles: str
     """`aws`, `local` for this interpreter, or the path of another one that is to run the functions."""
     large_object_bytes: int
     """A larger object is checked in parts, by many functions at once."""
+    batching_window: int
+    """Seconds for which answered requests and reported labels are collected before they land as a file."""
     cli_credentials: bool
     """Deploy as the caller instead of the roles of `cdk bootstrap`."""
 
@@ -40,15 +50,22 @@ class Options:
             value = context(key)
             return default if value is None else str(value)
 
+        removal = _choice("removal", text("removal", "retain"), ("retain", "destroy"))
+        protected = text("deletion_protection", "1" if removal == "retain" else "0")
         return cls(
             stage=_stage_name("stage", text("stage", environment.get("EVERTRAIN_STAGE") or "dev")),
             clock=_choice("clock", text("clock", "system"), ("system", "replay")),
             tick=_schedule("tick", text("tick", "rate(1 day)")),
             maintenance=_schedule("maintenance", text("maintenance", "rate(1 day)")),
             endpoint_auth=_choice("endpoint_auth", text("endpoint_auth", "iam"), ("iam", "none")),
-            removal=_choice("removal", text("removal", "retain"), ("retain", "destroy")),
+            notify=_addresses("notify", text("notify", environment.get("EVERTRAIN_NOTIFY") or "")),
+            removal=removal,
+            deletion_protection=_choice("deletion_protection", protected, ("0", "1")) == "1",
+            encryption=_choice("encryption", text("encryption", "aws"), ("aws", "kms")),
+            training_base=_image("training_base", text("training_base", "python:3.13-slim")),
             bundles=text("bundles", "local" if environment.get("AWS_ENDPOINT_URL") else "aws"),
             large_object_bytes=_count("large_object_bytes", text("large_object_bytes", str(1 << 30))),
+            batching_window=_seconds("batching_window", text("batching_window", "60"), at_most=300),
             cli_credentials=_choice("cli_credentials", text("cli_credentials", "0"), ("0", "1")) == "1",
         )
 
@@ -70,9 +87,29 @@ def _schedule(key: str, value: str) -> str:
     return value
 
 
+def _addresses(key: str, value: str) -> tuple[str, ...]:
+    addresses = tuple(filter(None, re.split(r"[,\s]+", value)))
+    for each in addresses:
+        if not re.fullmatch(r"https://\S+|[^@\s]+@[^@\s]+\.[^@\s]+", each):
+            raise InvalidOption(f"{key}: mail addresses and https:// endpoints, with commas between; not {each!r}")
+    return addresses
+
+
+def _image(key: str, value: str) -> str:
+    if not re.fullmatch(r"[\w./:@-]+", value):
+        raise InvalidOption(f"{key}: an image such as python:3.13-slim or python@sha256:…; not {value!r}")
+    return value
+
+
 def _count(key: str, value: str) -> int:
     if not re.fullmatch(r"[1-9][0-9]*", value):
         raise InvalidOption(f"{key}: a whole number of at least 1; not {value!r}")
+    return int(value)
+
+
+def _seconds(key: str, value: str, *, at_most: int) -> int:
+    if not re.fullmatch(r"[0-9]{1,4}", value) or int(value) > at_most:
+        raise InvalidOption(f"{key}: whole seconds, {at_most} at most; not {value!r}")
     return int(value)
 
 

@@ -161,7 +161,7 @@ class RetrainingStateMachine(Construct):
             payload=fields,
             result_path=result,
             non_retryable_errors=NON_RETRYABLE_ERRORS,
-            max_attempts=2,
+            max_attempts=3,
             name=name,
         )
 

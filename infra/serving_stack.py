@@ -10,15 +10,18 @@ from aws_cdk import Duration, RemovalPolicy, StackSynthesizer
 from aws_cdk import aws_apigatewayv2 as apigateway
 from aws_cdk import aws_apigatewayv2_authorizers as authorizers
 from aws_cdk import aws_apigatewayv2_integrations as integrations
+from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
 from constructs import Construct
 
+from evertrain.adapters.monitoring.metrics import PREDICTIONS_NOT_KEPT
 from evertrain.domain.deployment.prefixes import ArtifactPrefix
 from evertrain.domain.deployment.stacks import Output, StackName, serving_function_prefix
 from evertrain.domain.deployment.variables import Variable
 from evertrain.domain.landing.batches import LABEL_KINDS, FeedKind
 from evertrain.domain.project.model import ModelSpec, Project
+from infra.alarms import PERIOD, call_a_person, model_metric
 from infra.bundles import BuiltBundle, Bundle
 from infra.data_stack import DataStack
 from infra.grants import grant, grant_items, grant_read_objects, grant_write_objects
@@ -33,6 +36,9 @@ COLLECT = Bundle(folder="lambdas/collect", lock="monitor.txt")
 RATE_LIMIT = 100
 BURST_LIMIT = 200
 """Of all callers together: a bound on what a runaway client can cost."""
+
+SLOW_ANSWER = Duration.seconds(3)
+"""Longer than a cold start with the largest artifact takes."""
 
 ACCESS_LOG_FORMAT = {
     "request": "$context.requestId",
@@ -76,8 +82,10 @@ class ServingStack(StageStack):
             environment={Variable.STAGE: options.stage, Variable.KNOWN_MODELS: ",".join(models)},
         )
         api = self._api(unknown)
+        self._alarm_on_answers(api)
         for model in models:
             function = self._function(project.models[model])
+            self._alarm_on_function(function, model)
             live = LiveAliasIntegration(self, _pascal_case(model), function=function)
             routes = {
                 f"/models/{model}/predict": apigateway.HttpMethod.POST,
@@ -94,6 +102,7 @@ class ServingStack(StageStack):
             {
                 Output.PREDICTIONS_QUEUE_URL: self._predictions.queue.queue_url,
                 Output.PREDICTIONS_DEAD_QUEUE_URL: self._predictions.dead_letter_queue.queue_url,
+                Output.REPORTED_LABELS_QUEUE_URL: reported.queue.queue_url,
                 Output.REPORTED_LABELS_DEAD_QUEUE_URL: reported.dead_letter_queue.queue_url,
                 Output.API_ID: api.api_id,
                 Output.API_URL: api.api_endpoint,
@@ -130,7 +139,7 @@ class ServingStack(StageStack):
             function=collect,
             # A delivery is at most 6 MB of messages; the window makes few files of many requests.
             batch_size=1000,
-            batching_window=Duration.minutes(1),
+            batching_window=Duration.seconds(self._options.batching_window),
             max_concurrency=max_concurrency,
             alarm_topic=data.escalations,
         )
@@ -206,6 +215,42 @@ class ServingStack(StageStack):
                 Variable.PREDICTIONS_QUEUE_URL: self._predictions.queue.queue_url,
                 Variable.LOG_SHARE: f"{spec.endpoint.log_share:g}",
             },
+        )
+
+    def _alarm_on_answers(self, api: apigateway.HttpApi) -> None:
+        call_a_person(
+            self,
+            "ServerErrorsAlarm",
+            metric=api.metric_server_error(period=PERIOD, statistic=cloudwatch.Stats.SUM),
+            description="The HTTP API answered with 5xx. What is wrong with a request is a 4xx, so this is ours: a "
+            "model's log has it by its request id. 503 is a model without a champion.",
+            topic=self._data.escalations,
+        )
+        call_a_person(
+            self,
+            "SlowAnswersAlarm",
+            metric=api.metric_latency(period=PERIOD, statistic=cloudwatch.Stats.percentile(95)),
+            threshold=SLOW_ANSWER.to_milliseconds(),
+            periods=3,
+            description=f"For 15 minutes, one answer in twenty took {SLOW_ANSWER.to_seconds()} seconds or longer.",
+            topic=self._data.escalations,
+        )
+
+    def _alarm_on_function(self, function: lambda_.Function, model: str) -> None:
+        call_a_person(
+            self,
+            f"{_pascal_case(model)}ErrorsAlarm",
+            metric=function.metric_errors(period=PERIOD),
+            description=f"{model}: its function crashed, ran out of memory or of time; its log says which.",
+            topic=self._data.escalations,
+        )
+        call_a_person(
+            self,
+            f"{_pascal_case(model)}NotKeptAlarm",
+            metric=model_metric(PREDICTIONS_NOT_KEPT, stage=self._options.stage, model=model),
+            description=f"{model}: callers were answered, but what they asked was not kept: it is missing from what "
+            "is watched for drift and from what labels can refer to.",
+            topic=self._data.escalations,
         )
 
     def _api(self, unknown: lambda_.Function) -> apigateway.HttpApi:

@@ -2,7 +2,6 @@
 
 from aws_cdk import Acknowledgment, Duration, Stack, Validations
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
 from aws_cdk import aws_events as events
 from aws_cdk import aws_events_targets as targets
 from aws_cdk import aws_lambda as lambda_
@@ -14,6 +13,10 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from evertrain.domain.events import Tick
+from infra.alarms import PERIOD, call_a_person
+
+MAX_RECEIVES = 5
+"""Over some three minutes, where a function fails; six times its timeout each where it is ended by one."""
 
 
 class SqsToLambda(Construct):
@@ -36,10 +39,11 @@ class SqsToLambda(Construct):
         self.queue = sqs.Queue(
             self,
             "Queue",
-            # AWS's own advice: six times the function's, or a slow batch is handed out twice.
+            # AWS's own advice: six times the function's, or a slow batch is handed out twice. A function that fails
+            # shortens it for what failed.
             visibility_timeout=Duration.seconds(6 * timeout.to_seconds()),
             retention_period=Duration.days(4),
-            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letter_queue, max_receive_count=4),
+            dead_letter_queue=sqs.DeadLetterQueue(queue=self.dead_letter_queue, max_receive_count=MAX_RECEIVES),
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
         )
@@ -93,17 +97,12 @@ def alarmed_dead_letter_queue(scope: Construct, name: str, *, alarm_topic: sns.I
     Validations.of(queue).acknowledge(
         Acknowledgment(id="AwsSolutions-SQS3", reason="This queue is where dead letters end; it has none of its own.")
     )
-    alarm = cloudwatch.Alarm(
+    call_a_person(
         scope,
         f"{name}Alarm",
-        alarm_description=f"{queue.node.path}: messages that could not be worked off",
-        metric=queue.metric_approximate_number_of_messages_visible(
-            period=Duration.minutes(5), statistic=cloudwatch.Stats.MAXIMUM
-        ),
-        threshold=1,
-        evaluation_periods=1,
-        comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-        treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        description=f"{queue.node.path}: messages that could not be worked off. The function's log says why; once "
+        "that is mended, `evertrain redrive` hands them out again.",
+        metric=queue.metric_approximate_number_of_messages_visible(period=PERIOD, statistic=cloudwatch.Stats.MAXIMUM),
+        topic=alarm_topic,
     )
-    alarm.add_alarm_action(cloudwatch_actions.SnsAction(alarm_topic))
     return queue

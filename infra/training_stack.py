@@ -4,8 +4,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 from aws_cdk import Acknowledgment, Duration, RemovalPolicy, StackSynthesizer, Validations
-from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as cloudwatch_actions
 from aws_cdk import aws_ec2 as ec2
 from aws_cdk import aws_ecr_assets as ecr_assets
 from aws_cdk import aws_ecs as ecs
@@ -20,6 +18,7 @@ from evertrain.domain.deployment.prefixes import TABLES_PREFIX, ArtifactPrefix
 from evertrain.domain.deployment.stacks import Output, StackName, serving_function_prefix
 from evertrain.domain.events import EXECUTION_ENDED, SOURCE, STATES_SOURCE, EventName, Tick
 from evertrain.domain.project.policies import TaskSize
+from infra.alarms import call_when_executions_end
 from infra.bundles import BuiltBundle, Bundle
 from infra.data_stack import DataStack
 from infra.grants import (
@@ -39,6 +38,7 @@ from infra.state_machines import execution_arn
 
 LIFECYCLE = Bundle(folder="lambdas/lifecycle", lock="control.txt")
 ROLLOUT = Bundle(folder="lambdas/rollout", lock="control.txt")
+SCRATCH = "scratch"
 RECONCILE = Bundle(folder="lambdas/reconcile", lock="control.txt")
 
 
@@ -86,7 +86,7 @@ class TrainingStack(StageStack):
                 reason="Container Insights are paid for by the hour; a job's log and exit code say how it went.",
             )
         )
-        task_definition, container = self._job(image)
+        task_definition, container = self._job(image, base=options.training_base)
         machine = RetrainingStateMachine(
             self,
             "Retraining",
@@ -108,7 +108,15 @@ class TrainingStack(StageStack):
                 )
             ],
         )
-        self._alarm_on_failures(machine)
+        call_when_executions_end(
+            self,
+            "Retraining",
+            machine=machine,
+            subject="A retraining",
+            ends=("failed", "aborted", "timed out"),  # one that is rolled back fails
+            remedy="`evertrain status` has the sentence.",
+            topic=data.escalations,
+        )
         reconcile = python_function(
             self,
             "Reconcile",
@@ -186,7 +194,7 @@ class TrainingStack(StageStack):
         )
         return vpc
 
-    def _job(self, image: Path) -> tuple[ecs.FargateTaskDefinition, ecs.ContainerDefinition]:
+    def _job(self, image: Path, *, base: str) -> tuple[ecs.FargateTaskDefinition, ecs.ContainerDefinition]:
         definition = ecs.FargateTaskDefinition(
             self,
             "Job",
@@ -199,10 +207,13 @@ class TrainingStack(StageStack):
         )
         container = definition.add_container(
             "train",
-            image=ecs.ContainerImage.from_asset(str(image), platform=ecr_assets.Platform.LINUX_AMD64),
+            image=ecs.ContainerImage.from_asset(
+                str(image), platform=ecr_assets.Platform.LINUX_AMD64, build_args={"BASE": base}
+            ),
             # The whole command, although the image has it: where images are not run, this is what is.
             command=["python", "-m", "jobs.train"],
             environment=self._data.settings(),
+            readonly_root_filesystem=True,
             logging=ecs.LogDrivers.aws_logs(
                 stream_prefix="train",
                 log_group=logs.LogGroup(
@@ -210,25 +221,16 @@ class TrainingStack(StageStack):
                 ),
             ),
         )
+        definition.add_volume(name=SCRATCH)
+        container.add_mount_points(
+            ecs.MountPoint(container_path="/tmp", source_volume=SCRATCH, read_only=False)  # noqa: S108  # its own
+        )
         Validations.of(definition).acknowledge(
             Acknowledgment(
                 id="AwsSolutions-ECS2", reason="Names of resources and of the stage; no secret is among them."
             )
         )
         return definition, container
-
-    def _alarm_on_failures(self, machine: sfn.StateMachine) -> None:
-        alarm = cloudwatch.Alarm(
-            self,
-            "RetrainingFailedAlarm",
-            alarm_description="A retraining failed or was rolled back",
-            metric=machine.metric_failed(period=Duration.minutes(5)),
-            threshold=1,
-            evaluation_periods=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-        )
-        alarm.add_alarm_action(cloudwatch_actions.SnsAction(self._data.escalations))
 
     # --- who may do what --------------------------------------------------------------------------
 

@@ -16,7 +16,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from evertrain.adapters.monitoring.metrics import count_metric_line
+from evertrain.adapters.aws.logs import configure_logging
+from evertrain.adapters.monitoring.metrics import PREDICTIONS_NOT_KEPT, count_metric_line
 from evertrain.domain.errors import list_names, shorten
 from evertrain.domain.landing.predictions import AnsweredRequest, is_sampled
 from evertrain.scoring import InvalidRow, validate_rows
@@ -29,7 +30,7 @@ MAX_BODY_BYTES = 5 * 1024 * 1024
 MAX_ROWS = 10_000
 
 logger = logging.getLogger(__name__)
-logging.getLogger().setLevel(logging.INFO)
+configure_logging()
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -87,7 +88,7 @@ def _log_prediction(answered: AnsweredRequest) -> None:
         wiring.prediction_log().put(answered)
     except Exception:
         logger.exception("prediction_not_kept request=%s", answered.prediction_id)
-        print(count_metric_line("PredictionsNotKept", len(answered.rows), model=answered.model, stage=wiring.stage()))
+        print(count_metric_line(PREDICTIONS_NOT_KEPT, len(answered.rows), model=answered.model, stage=wiring.stage()))
 
 
 def _predict(rows: object, *, asked_at: datetime | None = None) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """A deployed stage as the command line and the demo see it: its state, its landing bucket, its endpoint."""
 
 import io
+import json
 import os
 import sys
 import time
@@ -16,7 +17,9 @@ import boto3
 from evertrain.adapters.aws.artifacts import S3ArtifactStore
 from evertrain.adapters.aws.clients import client
 from evertrain.adapters.aws.clocks import ReplayClock, ReplayClockNotSet, SystemClock
+from evertrain.adapters.aws.dead_letters import SqsDeadLetters, sender
 from evertrain.adapters.aws.dynamodb import Table
+from evertrain.adapters.aws.escalation_channel import SnsEscalationChannel
 from evertrain.adapters.aws.event_bus import EventBridgeBus
 from evertrain.adapters.aws.stack_outputs import stage_outputs
 from evertrain.adapters.deciding.decision_log import DynamoDBDecisionLog, DynamoDBLeases
@@ -31,7 +34,7 @@ from evertrain.adapters.store.table_states import DynamoDBTableStates
 from evertrain.adapters.training.runs import RunDocuments
 from evertrain.domain.deciding.decisions import RecordedDecision
 from evertrain.domain.deployment.prefixes import tables_root
-from evertrain.domain.deployment.stacks import Output, serving_function_prefix
+from evertrain.domain.deployment.stacks import DEAD_LETTERS, Output, serving_function_prefix
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.events import Event, EventName
 from evertrain.domain.landing.batches import Batch, Feed, Quarantine
@@ -45,6 +48,7 @@ from evertrain.ports.artifacts import ArtifactNotFound
 from evertrain.ports.feature_store import TableReader
 from evertrain.reports.retraining_page import RetrainingPage
 from evertrain.use_cases.deciding.decide_retraining import Cause, decision_id_of
+from evertrain.use_cases.deciding.model_status import ReadModelStatus
 from evertrain.use_cases.landing.check_batch import compute_batch_id
 from evertrain.use_cases.store.measure_label_progress import measure_label_progress
 from evertrain.use_cases.training.read_retraining import ReadRetraining
@@ -112,6 +116,37 @@ class Stage:
     @cached_property
     def endpoint(self) -> LambdaEndpoint:
         return LambdaEndpoint(client=self._client("lambda"), function_prefix=serving_function_prefix(self.name))
+
+    @cached_property
+    def escalations(self) -> SnsEscalationChannel:
+        return SnsEscalationChannel(client=self._client("sns"), topic_arn=self.output(Output.ESCALATION_TOPIC_ARN))
+
+    @cached_property
+    def model_status(self) -> ReadModelStatus:
+        return ReadModelStatus(
+            batches=self.batches,
+            tables=self.tables,
+            registry=self.registry,
+            decisions=self.decisions,
+            leases=self.leases,
+            endpoint=self.endpoint,
+        )
+
+    def dead_letters(self, name: str) -> SqsDeadLetters:
+        """`name`: one of DEAD_LETTERS."""
+        dead, origin = DEAD_LETTERS[name]
+        sqs = self._client("sqs")
+        hand_on = self._ask_again if origin is None else sender(sqs, self.output(origin))
+        return SqsDeadLetters(client=sqs, queue_url=self.output(dead), hand_on=hand_on)
+
+    def _ask_again(self, event: str) -> None:
+        """An event, or its detail, that asked for a retraining and was not taken."""
+        body = json.loads(event)
+        self._bus.publish([Event(name=EventName.RETRAIN_REQUESTED, detail=body.get("detail", body))])
+
+    @cached_property
+    def _bus(self) -> EventBridgeBus:
+        return EventBridgeBus(client=self._client("events"), bus_name=self.output(Output.EVENT_BUS_NAME))
 
     @cached_property
     def drift_records(self) -> S3DriftRecords:
@@ -225,8 +260,7 @@ class Stage:
     def ask_for_retraining(self, model: str, *, reason: str) -> Cause:
         request_id = uuid4().hex
         detail = {"model": model, "reason": reason, "request_id": request_id}
-        bus = EventBridgeBus(client=self._client("events"), bus_name=self.output(Output.EVENT_BUS_NAME))
-        bus.publish([Event(name=EventName.RETRAIN_ASKED, detail=detail)])
+        self._bus.publish([Event(name=EventName.RETRAIN_ASKED, detail=detail)])
         return Cause(model=model, name=f"asked:{request_id}", requested_by=reason)
 
     def set_replay_clock(self, now: datetime) -> None:

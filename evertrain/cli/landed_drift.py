@@ -38,7 +38,7 @@ def landed_drift(
     )
     begins = deployed.now() - length
     found = judge.judge_requests(spec, since=begins) if requests else judge.run(spec, named, since=begins)
-    others = f"; {found.skipped_batches} more were compared with an earlier champion" if found.skipped_batches else ""
+    others = f"; {found.skipped_batches} more have no sketch for this champion" if found.skipped_batches else ""
     return DriftPage(
         title=f"{model}: {'requests' if requests else f'features/{named}'} of the last {since}",
         before=f"training rows of {found.reference_version}",

@@ -13,13 +13,13 @@ from evertrain.adapters.stage import LandingResult, Stage
 from evertrain.adapters.training.estimators import load_estimator
 from evertrain.cli.drift import drift
 from evertrain.cli.models import find_group, find_model
+from evertrain.cli.operations import check_deployed, redrive
 from evertrain.cli.store import features, labels, training_set
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import Feed, FeedKind, Quarantine
 from evertrain.domain.training.candidates import parameter_grid
 from evertrain.terminal import show
 from evertrain.terminal.waiting import wait_until
-from evertrain.use_cases.deciding.model_status import ReadModelStatus
 from evertrain.use_cases.landing.release_batch import ReleaseBatch
 
 app = typer.Typer(
@@ -38,12 +38,23 @@ HERE = Path()
 
 
 @app.command()
-def check(project: ProjectFolder = HERE, as_json: AsJson = False) -> None:
-    """Validate every feature group and model folder. Needs no cloud."""
+def check(
+    deployed: Annotated[
+        bool, typer.Option("--deployed", help="Also the deployed stage: is anybody called, does anything wait?")
+    ] = False,
+    stage: StageName = "dev",
+    project: ProjectFolder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Validate every feature group and model folder; needs no cloud. Exit status 1 is something to mend."""
     loaded = load_project(project)
     for name, spec in loaded.models.items():
         for parameters in parameter_grid(spec.training.search):
             load_estimator(project, name, seed=0, parameters=parameters)
+    if deployed:
+        checked = check_deployed(loaded, stage)
+        _print_json(checked) if as_json else show.stage_check(checked)
+        raise typer.Exit(1 if checked.problems else 0)
     if as_json:
         _print_json({"groups": sorted(loaded.groups), "models": sorted(loaded.models)})
     else:
@@ -86,6 +97,7 @@ def land(
 
 
 app.command()(drift)
+app.command()(redrive)
 app.command()(features)
 app.command()(labels)
 app.command("training-set")(training_set)
@@ -104,15 +116,7 @@ def status(
     loaded = load_project(project)
     specs = [find_model(loaded, model)] if model else [loaded.models[name] for name in sorted(loaded.models)]
     deployed = Stage.find(stage)
-    read = ReadModelStatus(
-        batches=deployed.batches,
-        tables=deployed.tables,
-        registry=deployed.registry,
-        decisions=deployed.decisions,
-        leases=deployed.leases,
-        endpoint=deployed.endpoint,
-    )
-    statuses = [read.run(spec) for spec in specs]
+    statuses = [deployed.model_status.run(spec) for spec in specs]
     _print_json(statuses) if as_json else show.statuses(statuses)
 
 

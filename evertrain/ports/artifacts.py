@@ -24,7 +24,10 @@ class StoredArtifact:
 
 class ArtifactStore(Protocol):
     def get(self, uri: str, *, expected_sha256: str | None = None) -> bytes:
-        """Raises ArtifactNotFound, ArtifactDigestMismatch."""
+        """What `put` stored is checked against its name, the rest against `expected_sha256` where that is known.
+
+        Raises ArtifactNotFound, ArtifactDigestMismatch.
+        """
 
     def put(self, data: bytes, *, prefix: str, suffix: str) -> StoredArtifact:
         """At `<prefix>/<sha256><suffix>`; storing the same bytes again is harmless."""

@@ -1,6 +1,7 @@
 """Events to machines, calls to humans."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 from evertrain.domain.events import Event
@@ -10,6 +11,14 @@ from evertrain.domain.landing.label_reports import LabelReport
 class EventBus(Protocol):
     def publish(self, events: Sequence[Event]) -> None:
         """All of them, in order, or an error."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Subscribers:
+    """How many addresses are told, and how many were asked and have not confirmed it."""
+
+    confirmed: int
+    pending: int
 
 
 class EscalationChannel(Protocol):

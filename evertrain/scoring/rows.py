@@ -120,17 +120,9 @@ def _or_null(feature: Feature) -> str:
 
 
 def _describe(value: object) -> str:
-    """A value as its sender wrote it, cut short."""
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "true" if value else "false"
-        case dict():
-            return "an object"
-        case list():
-            return "a list"
-        case str():
-            return f'"{shorten(value)}"'
-    text = str(value) if not isinstance(value, int) or abs(value) < 10**40 else "a number that no float can hold"
-    return {"nan": "NaN", "inf": "Infinity", "-inf": "-Infinity"}.get(text, text)
+    """What kind of value it is; not the value, which is the caller's business and not a log's."""
+    kinds = {type(None): "null", bool: "true or false", dict: "an object", list: "a list", str: "text"}
+    if is_number(value):
+        return "a number"
+    is_huge = isinstance(value, int) and not isinstance(value, bool)
+    return "a number that no float can hold" if is_huge else kinds.get(type(value), "NaN or Infinity")

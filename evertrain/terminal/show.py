@@ -17,6 +17,7 @@ from evertrain.domain.project.model import Project
 from evertrain.domain.release.registry import ModelVersion, VersionStatus
 from evertrain.reports.retraining_page import RetrainingPage
 from evertrain.terminal.console import console
+from evertrain.use_cases.deciding.check_stage import StageCheck
 from evertrain.use_cases.deciding.model_status import LabelStatus, ModelStatus
 
 if TYPE_CHECKING:
@@ -53,6 +54,25 @@ def project(project: Project) -> None:
         )
     console.print(table)
     console.print("Every file is valid, and every estimator can be made.")
+
+
+def stage_check(checked: StageCheck) -> None:
+    for problem in checked.problems:
+        console.print(f"[red]•[/] {escape(problem)}")
+    if not checked.problems:
+        count = checked.subscribers.confirmed
+        told = "1 address is" if count == 1 else f"{count} addresses are"
+        console.print(
+            f"stage {checked.stage}: {told} told when a person is needed, nothing waits for one, and "
+            f"{', '.join(checked.models)} answer as they should."
+        )
+
+
+def redriven(queue: str, count: int) -> None:
+    if not count:
+        console.print(f"Nothing waits in {queue}.")
+        return
+    console.print(f"{count} handed out again; `evertrain check --deployed` shows what comes back")
 
 
 def landed(uri: str) -> None:
@@ -95,7 +115,7 @@ def released(quarantine: Quarantine) -> None:
 
 def verdict_sentence(verdict: DriftVerdict) -> str:
     if verdict.status is DriftStatus.NO_REFERENCE:
-        return "no champion yet to compare it with"
+        return verdict.trouble or "no champion yet to compare it with"
     if verdict.status is DriftStatus.TOO_FEW_ROWS:
         return f"{verdict.rows} rows are too few to say anything about drift"
     if verdict.status is DriftStatus.STABLE:
@@ -120,6 +140,8 @@ def statuses(found: Sequence[ModelStatus]) -> None:
         table.add_row(
             "last batches", " ".join(coloured(verdict.status) for verdict in reversed(status.verdicts)) or "none"
         )
+        if status.verdicts and status.verdicts[0].trouble:
+            table.add_row("not compared", f"[red]{escape(status.verdicts[0].trouble)}[/]")
         if status.consecutive_quarantines:
             table.add_row("quarantined", f"[red]{status.consecutive_quarantines} in a row[/]")
         if status.last_decision:

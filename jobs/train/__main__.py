@@ -10,7 +10,10 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from time import sleep
 
+from evertrain.adapters.aws.clients import CLOUD_FAULTS
+from evertrain.adapters.aws.logs import configure_logging, describe_error
 from evertrain.domain.deployment.steps import TrainingJob
 from evertrain.domain.deployment.variables import Variable
 from evertrain.domain.errors import EvertrainError
@@ -18,29 +21,52 @@ from jobs.train import wiring
 
 logger = logging.getLogger("jobs.train")
 
+RETRY_PAUSES = (5, 20, 60)
+"""Seconds before another try."""
+
 
 def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """The exit code: 1 with one sentence on stderr where the work cannot be done."""
+    """The exit code: 1 where the work cannot be done, with one sentence on stderr and in the retraining's folder."""
     options = parse(arguments, environment)
-    # Each imports only what it needs: scikit-learn alone takes longer than judging a model.
     try:
-        if options.job == TrainingJob.CONTENDER:
-            _train(options.plan, options.candidate, options.round)
-        else:
-            _evaluate(options.plan, options.round)
-    except EvertrainError as error:
-        sentence = f"{type(error).__name__}: {error}"
-        print(sentence, file=sys.stderr)
-        _record_failure(options.plan, sentence)
+        _run(options)
+    except Exception as error:
+        if not isinstance(error, EvertrainError):
+            logger.exception("job_failed job=%s plan=%s", options.job, options.plan)
+        _tell_failure(options.plan, error)
         return 1
     return 0
 
 
-def _record_failure(plan_uri: str, sentence: str) -> None:
-    """Records the failure for the retraining's outcome. Best effort: the plan or the store may be what failed."""
+def _run(options: argparse.Namespace) -> None:
+    """Tried again here after a fault of the cloud: the state machine takes it for a model that can't be fitted."""
+    for pause in RETRY_PAUSES:
+        try:
+            return _run_once(options)
+        except CLOUD_FAULTS:
+            logger.exception("job_repeated job=%s plan=%s seconds=%d", options.job, options.plan, pause)
+            sleep(pause)
+    return _run_once(options)
+
+
+def _run_once(options: argparse.Namespace) -> None:
+    # Each imports only what it needs: scikit-learn alone takes longer than judging a model.
+    if options.job == TrainingJob.CONTENDER:
+        _train(options.plan, options.candidate, options.round)
+    else:
+        _evaluate(options.plan, options.round)
+
+
+def _tell_failure(plan_uri: str, error: Exception) -> None:
+    """In one sentence, whatever it was: an exit code does not tell a model that can't be fitted from a cloud that is
+    away. Recorded for the retraining's outcome as well as can be: the plan or the store may be what failed."""
+    sentence = describe_error(error)
     with suppress(Exception):
         runs = wiring.runs()
-        runs.put_failure(runs.plan(plan_uri), sentence)
+        plan = runs.plan(plan_uri)
+        sentence = describe_error(error, known_names=plan.spec.feature_names)
+        runs.put_failure(plan, sentence)
+    print(sentence, file=sys.stderr)
 
 
 def _train(plan_uri: str, candidate: str, round_number: int) -> None:
@@ -96,5 +122,5 @@ def _add_option(
 
 
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)
+    configure_logging()
     sys.exit(main(sys.argv[1:], os.environ))

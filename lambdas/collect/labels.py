@@ -8,9 +8,11 @@ within a minute.
 import base64
 import json
 import logging
+from collections.abc import Sequence
 from typing import Any
 
-from evertrain.adapters.documents import InvalidDocument
+from evertrain.adapters.aws.logs import configure_logging
+from evertrain.adapters.aws.sqs_events import handle_together
 from evertrain.adapters.landing.label_reports import read_report
 from evertrain.domain.landing.label_reports import LabelReport
 from evertrain.use_cases.landing.report_labels import InvalidReport, UnknownModel
@@ -20,7 +22,7 @@ MAX_BODY_BYTES = 150_000
 """Bytes: a report is one message of a queue, which takes 256 KB, and in it each label is up to 90 bytes longer."""
 
 logger = logging.getLogger(__name__)
-logging.getLogger().setLevel(logging.INFO)
+configure_logging()
 
 
 def report_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
@@ -43,18 +45,13 @@ def report_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
 
 
 def queue_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
-    """All of a delivery together: the fewer files, the better. What cannot be read goes back to the queue alone."""
-    reports: list[LabelReport] = []
-    failed = []
-    for record in event["Records"]:
-        try:
-            reports.append(read_report(record["body"]))
-        except InvalidDocument:
-            logger.exception("record_failed message=%s", record["messageId"])
-            failed.append({"itemIdentifier": record["messageId"]})
+    """All of a delivery together: the fewer files, the better."""
+    return handle_together(event, read_report, _land)
+
+
+def _land(reports: Sequence[LabelReport]) -> None:
     for landed in land_labels().run(reports):
         logger.info("labels_landed model=%s rows=%d key=%s", landed.model, landed.rows, landed.key)
-    return {"batchItemFailures": failed}
 
 
 def _body(event: dict[str, Any]) -> Any:

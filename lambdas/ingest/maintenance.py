@@ -3,12 +3,13 @@
 import logging
 from typing import Any
 
+from evertrain.adapters.aws.logs import configure_logging
 from evertrain.adapters.aws.sqs_events import Envelope, handle_each_event
 from evertrain.adapters.monitoring.metrics import label_metric_line
 from lambdas.ingest.wiring import maintain_store, project, stage
 
 logger = logging.getLogger(__name__)
-logging.getLogger().setLevel(logging.INFO)
+configure_logging()
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:

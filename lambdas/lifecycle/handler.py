@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from evertrain.adapters.aws.logs import configure_logging
 from evertrain.adapters.aws.sqs_events import required_text
 from evertrain.adapters.aws.steps import Payload, Step, run_step
 from evertrain.domain.deciding.decisions import LEASE_DURATION
@@ -17,7 +18,7 @@ from evertrain.use_cases.training.finish_retraining import describe_failure, req
 from lambdas.lifecycle import wiring
 
 logger = logging.getLogger(__name__)
-logging.getLogger().setLevel(logging.INFO)
+configure_logging()
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 import logging
 from typing import Any
 
+from evertrain.adapters.aws.logs import configure_logging
 from evertrain.adapters.aws.sqs_events import Envelope, handle_each_event, required_text
 from evertrain.adapters.monitoring.metrics import drift_metric_lines
 from evertrain.domain.landing.batches import Batch, FeedKind, LandedObject, Quarantine
@@ -11,7 +12,7 @@ from evertrain.ports.batches import ObjectGone
 from lambdas.monitor.wiring import check_batch, check_large_batch, large_batch_checks, stage
 
 logger = logging.getLogger(__name__)
-logging.getLogger().setLevel(logging.INFO)
+configure_logging()
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:

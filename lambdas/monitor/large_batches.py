@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from evertrain.adapters.aws.logs import configure_logging
 from evertrain.adapters.aws.sqs_events import required_count, required_text
 from evertrain.adapters.aws.steps import Payload, Step, run_step
 from evertrain.domain.deployment.steps import LargeBatchStep
@@ -12,7 +13,7 @@ from lambdas.monitor.handler import report_result
 from lambdas.monitor.wiring import check_large_batch
 
 logger = logging.getLogger(__name__)
-logging.getLogger().setLevel(logging.INFO)
+configure_logging()
 
 
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:

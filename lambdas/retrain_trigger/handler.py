@@ -3,12 +3,13 @@
 import logging
 from typing import Any
 
+from evertrain.adapters.aws.logs import configure_logging
 from evertrain.adapters.aws.sqs_events import Envelope, handle_each_event
 from lambdas.retrain_trigger.causes import causes_of
 from lambdas.retrain_trigger.wiring import decide_retraining, project
 
 logger = logging.getLogger(__name__)
-logging.getLogger().setLevel(logging.INFO)
+configure_logging()
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:

@@ -4,13 +4,14 @@ import logging
 from collections.abc import Mapping
 from typing import Any
 
+from evertrain.adapters.aws.logs import configure_logging
 from evertrain.adapters.aws.sqs_events import required_text
 from evertrain.adapters.aws.steps import Payload, Step, run_step
 from evertrain.domain.deployment.steps import RolloutStep
 from lambdas.rollout.wiring import roll_out
 
 logger = logging.getLogger(__name__)
-logging.getLogger().setLevel(logging.INFO)
+configure_logging()
 
 
 def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:

@@ -19,7 +19,13 @@ def delivery(**messages: Mapping[str, Any] | str) -> dict[str, Any]:
     """One record for each message id; text is delivered as it is."""
     return {
         "Records": [
-            {"messageId": name, "body": body if isinstance(body, str) else json.dumps(body)}
+            {
+                "messageId": name,
+                "receiptHandle": f"receipt-{name}",
+                "attributes": {"ApproximateReceiveCount": "1"},
+                "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:landed",
+                "body": body if isinstance(body, str) else json.dumps(body),
+            }
             for name, body in messages.items()
         ]
     }

@@ -34,12 +34,28 @@ def test_the_context_names_the_stage_before_the_environment() -> None:
         ("clock", "fast"),
         ("tick", "1 day"),
         ("endpoint_auth", "open"),
+        ("notify", "me"),
+        ("notify", "http://example.com"),
         ("removal", "yes"),
         ("cli_credentials", "true"),
         ("large_object_bytes", "1 GiB"),
         ("large_object_bytes", "0"),
+        ("batching_window", "301"),
+        ("batching_window", "1m"),
+        ("deletion_protection", "yes"),
+        ("encryption", "own"),
+        ("training_base", "python 3.13"),
     ],
 )
 def test_a_value_that_is_not_allowed_is_refused_by_its_key(key: str, value: str) -> None:
     with pytest.raises(InvalidOption, match=f"^{key}: .*not '{value}'"):
         read(**{key: value})
+
+
+def test_several_are_told_and_the_environment_may_name_them() -> None:
+    assert read(notify="a@example.com,https://example.com/hook").notify == (
+        "a@example.com",
+        "https://example.com/hook",
+    )
+    assert read({"EVERTRAIN_NOTIFY": "a@example.com b@example.com"}).notify == ("a@example.com", "b@example.com")
+    assert read().notify == ()

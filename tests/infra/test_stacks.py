@@ -2,12 +2,17 @@
 
 import json
 import re
+from collections import Counter
 from dataclasses import replace
 
 from evertrain.adapters.monitoring.metrics import (
     BATCH_DIMENSIONS,
     FEATURE_DIMENSIONS,
+    LABEL_WATERMARK_AGE,
     MODEL_DIMENSIONS,
+    NOT_COMPARED,
+    PREDICTIONS_NOT_KEPT,
+    count_metric_line,
     drift_metric_lines,
     label_metric_line,
 )
@@ -127,11 +132,65 @@ def test_messages_of_a_batch_fail_one_by_one(assembly: Assembly) -> None:
     assert all(properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"] for _, properties in mappings)
 
 
-def test_every_dead_letter_queue_calls_a_person(assembly: Assembly) -> None:
-    for stack, count in (("monitoring", 4), ("training", 3), ("serving", 2)):
-        alarms = assembly.resources("AWS::CloudWatch::Alarm", stack)
-        assert len(alarms) == count
-        assert all(properties["AlarmActions"] for _, properties in alarms)
+def test_a_person_is_called_for_each_of_these(assembly: Assembly) -> None:
+    """Twice what is there for each model: there are two."""
+    calling = Counter(
+        properties["MetricName"]
+        for stack in ("monitoring", "training", "serving")
+        for _, properties in assembly.resources("AWS::CloudWatch::Alarm", stack)
+        if "Escalations" in json.dumps(properties["AlarmActions"])
+    )
+    assert calling == {
+        "ApproximateNumberOfMessagesVisible": 8,
+        "ExecutionsFailed": 1,
+        "ExecutionsAborted": 2,
+        "ExecutionsTimedOut": 2,
+        "5xx": 1,
+        "Latency": 1,
+        "Errors": 2,
+        NOT_COMPARED: 2,
+        PREDICTIONS_NOT_KEPT: 2,
+        LABEL_WATERMARK_AGE: 2,
+    }
+    dead = [name for name, properties in assembly.resources("AWS::SQS::Queue") if "RedrivePolicy" not in properties]
+    assert calling["ApproximateNumberOfMessagesVisible"] == len(dead)
+
+
+def test_every_alarm_says_what_happened(assembly: Assembly) -> None:
+    for name, properties in assembly.resources("AWS::CloudWatch::Alarm"):
+        assert len(properties["AlarmDescription"]) > 20, name
+
+
+def test_labels_may_be_late_by_half_their_latency_or_over_a_weekend(assembly: Assembly) -> None:
+    limits = {
+        properties["Dimensions"][0]["Value"]: properties["Threshold"]
+        for _, properties in assembly.resources("AWS::CloudWatch::Alarm", "monitoring")
+        if properties["MetricName"] == LABEL_WATERMARK_AGE
+    }
+    assert limits == {"air_time": 6 * 24, "flights": 6 * 24}
+
+
+def test_alarms_of_models_listen_to_what_functions_tell(assembly: Assembly) -> None:
+    told = json.loads(count_metric_line(PREDICTIONS_NOT_KEPT, 1, model="flights", stage="dev"))
+    listened = [
+        {entry["Name"]: entry["Value"] for entry in properties["Dimensions"]}
+        for stack in ("monitoring", "serving")
+        for _, properties in assembly.resources("AWS::CloudWatch::Alarm", stack)
+        if properties["Namespace"] == told["_aws"]["CloudWatchMetrics"][0]["Namespace"]
+    ]
+    (names,) = told["_aws"]["CloudWatchMetrics"][0]["Dimensions"]
+    assert len(listened) == 6
+    assert {name: told[name] for name in names} in listened
+    assert all(set(each) == set(names) for each in listened)
+
+
+def test_people_are_told_by_mail_and_machines_by_https(synthesise: Synthesise, assembly: Assembly) -> None:
+    assert assembly.resources("AWS::SNS::Subscription") == []
+    told = synthesise(notify="ml@example.com, https://example.com/hook").resources("AWS::SNS::Subscription", "data")
+    assert {(properties["Protocol"], properties["Endpoint"]) for _, properties in told} == {
+        ("email", "ml@example.com"),
+        ("https", "https://example.com/hook"),
+    }
 
 
 def test_each_model_s_drift_is_on_the_dashboard_under_the_names_that_the_monitor_tells(assembly: Assembly) -> None:
@@ -294,6 +353,7 @@ def test_the_outputs_are_named_for_those_who_read_them(assembly: Assembly) -> No
             "ApiUrl",
             "PredictionsQueueUrl",
             "PredictionsDeadQueueUrl",
+            "ReportedLabelsQueueUrl",
             "ReportedLabelsDeadQueueUrl",
         },
     }
@@ -351,3 +411,59 @@ def test_the_construct_library_warns_of_nothing(assembly: Assembly) -> None:
         if entry["type"] in ("aws:cdk:warning", "aws:cdk:error")
     ]
     assert told == []
+
+
+# --- hardening ----------------------------------------------------------------------------------
+
+
+def test_data_cannot_be_deleted_by_accident_unless_it_goes_with_its_stack(
+    synthesise: Synthesise, assembly: Assembly
+) -> None:
+    def protected(of: Assembly) -> set[bool]:
+        return {properties["DeletionProtectionEnabled"] for _, properties in of.resources("AWS::DynamoDB::Table")}
+
+    def stacks(of: Assembly) -> dict[str, bool]:
+        artifacts = json.loads((of.folder / "manifest.json").read_text())["artifacts"]
+        return {
+            name: artifact["properties"].get("terminationProtection", False)
+            for name, artifact in artifacts.items()
+            if artifact["type"] == "aws:cloudformation:stack"
+        }
+
+    assert protected(assembly) == {True}
+    assert [name for name, is_protected in stacks(assembly).items() if is_protected] == ["evertrain-dev-data"]
+    temporary = synthesise(removal="destroy")
+    assert protected(temporary) == {False}
+    assert not any(stacks(temporary).values())
+
+
+def test_with_a_key_of_its_own_everything_that_is_kept_is_encrypted_by_it(synthesise: Synthesise) -> None:
+    own = synthesise(encryption="kms")
+    ((key, policy),) = own.resources("AWS::KMS::Key")
+    assert policy["EnableKeyRotation"] is True
+    for _, bucket in own.resources("AWS::S3::Bucket"):
+        (rule,) = bucket["BucketEncryption"]["ServerSideEncryptionConfiguration"]
+        assert key in json.dumps(rule["ServerSideEncryptionByDefault"]["KMSMasterKeyID"])
+        assert rule["BucketKeyEnabled"] is True
+    for _, table in own.resources("AWS::DynamoDB::Table"):
+        assert key in json.dumps(table["SSESpecification"]["KMSMasterKeyId"])
+    ((_, topic),) = own.resources("AWS::SNS::Topic")
+    assert key in json.dumps(topic["KmsMasterKeyId"])
+    to_anybody = [s for s in policy["KeyPolicy"]["Statement"] if s["Principal"] == {"AWS": "*"}]
+    assert len(to_anybody) == 1
+    assert set(to_anybody[0]["Condition"]["StringEquals"]) == {"kms:CallerAccount", "kms:ViaService"}
+
+
+def test_the_training_container_writes_to_its_scratch_only(assembly: Assembly) -> None:
+    ((_, job),) = assembly.resources("AWS::ECS::TaskDefinition")
+    (container,) = job["ContainerDefinitions"]
+    assert container["ReadonlyRootFilesystem"] is True
+    assert [(m["ContainerPath"], m["ReadOnly"]) for m in container["MountPoints"]] == [("/tmp", False)]  # noqa: S108
+
+
+def test_the_training_image_is_built_on_the_base_that_is_named(synthesise: Synthesise) -> None:
+    digest = f"python@sha256:{'ab' * 32}"
+    images = json.loads(next(synthesise(training_base=digest).folder.glob("*training.assets.json")).read_text())[
+        "dockerImages"
+    ]
+    assert [image["source"]["dockerBuildArgs"] for image in images.values()] == [{"BASE": digest}]

@@ -5,6 +5,7 @@ from typing import Any
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError, ClientError
 
 _CONFIG = Config(
     retries={"mode": "standard", "max_attempts": 5},
@@ -15,6 +16,10 @@ _CONFIG = Config(
 
 
 _SHORT_TIMEOUTS = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=0.5, read_timeout=1.5)
+
+CLOUD_FAULTS = (ClientError, BotoCoreError, OSError)
+"""What a call to AWS may end with although nothing is wrong with it: of boto3, and of Arrow and Delta Lake where they
+read and write objects."""
 
 
 @cache

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING
 
+from evertrain.ports.messages import Subscribers
+
 if TYPE_CHECKING:
     from mypy_boto3_sns import SNSClient
 
@@ -17,3 +19,9 @@ class SnsEscalationChannel:
     def call(self, *, subject: str, message: str) -> None:
         line = " ".join(subject.encode("ascii", "replace").decode().split())
         self._client.publish(TopicArn=self._topic_arn, Subject=line[:_MAX_SUBJECT_LENGTH], Message=message)
+
+    def subscribers(self) -> Subscribers:
+        pages = self._client.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=self._topic_arn)
+        arns = [each["SubscriptionArn"] for page in pages for each in page["Subscriptions"]]
+        confirmed = sum(arn.startswith("arn:") for arn in arns)  # until then it is a word, "PendingConfirmation"
+        return Subscribers(confirmed=confirmed, pending=len(arns) - confirmed)

@@ -3,9 +3,14 @@
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
+from botocore.exceptions import BotoCoreError, ClientError
+
+from evertrain.adapters.aws.clients import client
 from evertrain.domain.errors import EvertrainError
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -28,8 +33,63 @@ def handle_each_event(delivery: Mapping[str, Any], handle: Callable[[Envelope], 
             handle(_envelope(record["body"]))
         except Exception:
             logger.exception("record_failed message=%s", record["messageId"])
-            failed.append({"itemIdentifier": record["messageId"]})
-    return {"batchItemFailures": failed}
+            failed.append(record)
+    return _deliver_again(failed)
+
+
+def handle_together(
+    delivery: Mapping[str, Any], read: Callable[[str], T], handle: Callable[[Sequence[T]], None]
+) -> dict[str, Any]:
+    """Handles all records of the delivery at once: all go back where that fails, and one that can't be read alone."""
+    readable, failed = [], []
+    for record in delivery["Records"]:
+        try:
+            readable.append((record, read(record["body"])))
+        except EvertrainError:
+            logger.exception("record_failed message=%s", record["messageId"])
+            failed.append(record)
+    try:
+        handle([value for _, value in readable])
+    except Exception:
+        logger.exception("delivery_failed messages=%d", len(readable))
+        failed = list(delivery["Records"])
+    return _deliver_again(failed)
+
+
+def redelivery_seconds(receive_count: int) -> int:
+    """How long a message waits after it failed so many times.
+
+    >>> [redelivery_seconds(count) for count in (1, 2, 3, 4)]
+    [5, 15, 45, 90]
+    """
+    return int(min(5 * 3 ** (receive_count - 1), 90))
+
+
+def _deliver_again(failed: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The answer that Lambda expects, once each wait is shortened."""
+    for record in failed:
+        _shorten_wait(record)
+    return {"batchItemFailures": [{"itemIdentifier": record["messageId"]} for record in failed]}
+
+
+def _shorten_wait(record: Mapping[str, Any]) -> None:
+    """A fault that passes costs seconds: left alone, a message stays hidden for six times the function's timeout. So
+    what may fail here is tried three times, whatever the clients repeat."""
+    for attempt in range(3):
+        try:
+            _set_visibility(record)
+        except (BotoCoreError, ClientError):
+            logger.exception("wait_not_shortened message=%s attempt=%d", record["messageId"], attempt)
+        else:
+            return
+
+
+def _set_visibility(record: Mapping[str, Any]) -> None:
+    queue, receipt = record["eventSourceARN"].rpartition(":")[2], record["receiptHandle"]
+    seconds = redelivery_seconds(int(record["attributes"]["ApproximateReceiveCount"]))
+    sqs = client("sqs")
+    url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
+    sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=receipt, VisibilityTimeout=seconds)
 
 
 def _envelope(body: str) -> Envelope:

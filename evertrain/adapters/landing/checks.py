@@ -1,5 +1,6 @@
 """Checks each column of a landed batch against its feed's declaration: casts it to the stored type, names every
-fault."""
+fault, with the row where it is first found. What a row holds is never told: faults travel to logs, events and mail.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -17,7 +18,7 @@ from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.tables.columns import TIMESTAMP
 
 _MAX_MESSAGE_LENGTH = 240
-"""Characters. One stray quote makes a cell of half a file, and faults travel in events of at most 256 KB."""
+"""Characters. A table has names of any length, and faults travel in events of at most 256 KB."""
 
 _TRUE, _FALSE = ["true", "True", "TRUE", "1"], ["false", "False", "FALSE", "0"]
 
@@ -27,11 +28,23 @@ Values = Any
 
 @dataclass
 class CheckedColumns:
-    """The columns that could be cast, by the names that the store uses, and everything that is wrong."""
+    """The columns that could be cast, by the names that the store uses, and everything that is wrong.
 
+    `first_row`: how many rows of the object came before these.
+    """
+
+    first_row: int
     columns: dict[str, Values] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
-    place: str = ""
+
+    def row(self, index: int) -> str:
+        """The name of a row, as people count them: the first is 1, a header is none."""
+        return f"row {self.first_row + index + 1:,}"
+
+    def add_fault(self, code: str, column: str, message: str) -> None:
+        message += f" (rows from {self.first_row + 1:,} on)" if self.first_row else ""
+        shown = message if len(message) <= _MAX_MESSAGE_LENGTH else f"{message[: _MAX_MESSAGE_LENGTH - 1]}…"
+        self.faults.append(Fault(code=code, column=column, message=shown))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +57,7 @@ class ColumnChecker:
 
     def check(self, raw: pa.Table, *, first_row: int = 0) -> CheckedColumns:
         """Of a part of a batch; `first_row`: how many rows came before it."""
-        checked = CheckedColumns(place=f" (rows from {first_row + 1:,} on)" if first_row else "")
+        checked = CheckedColumns(first_row=first_row)
         self._check_column(raw, checked, self.schema.key, self._as_key, stored_as=self.schema.key)
         self._check_column(raw, checked, self.schema.event_time_column, self._as_time, stored_as=EVENT_TIME)
         for column in self.schema.columns:
@@ -73,20 +86,29 @@ class ColumnChecker:
     ) -> None:
         times = raw.column_names.count(name)
         if not times:
-            there = ", ".join(raw.column_names[:20])
-            _add_fault(checked, "missing_column", name, f"{name}: the column is missing; there are {there}")
+            checked.add_fault("missing_column", name, f"{name}: the column is missing; {self._describe_names(raw)}")
             return
         if times > 1:
-            _add_fault(checked, "duplicate_column", name, f"{name}: the column is there {times} times")
+            checked.add_fault("duplicate_column", name, f"{name}: the column is there {times} times")
             return
         try:
             values = convert(raw[name])
         except _WrongType as wrong:
-            _add_fault(checked, wrong.code, name, f"{name}: {wrong}")
+            where = "" if wrong.row is None else f"; {checked.row(wrong.row)} is the first that is not"
+            checked.add_fault(wrong.code, name, f"{name}: {wrong}{where}")
             return
         if not nullable and values.null_count:
-            _add_fault(checked, "null", name, f"{name}: {values.null_count} of {len(values)} rows have none")
+            first = checked.row(pc.index(pc.is_null(values), True).as_py())
+            message = f"{name}: {values.null_count} of {len(values)} rows have none; {first} is the first"
+            checked.add_fault("null", name, message)
         checked.columns[stored_as] = values
+
+    def _describe_names(self, raw: pa.Table) -> str:
+        """Where no column is known, the names of a CSV file are likely its first row: they are not told."""
+        declared = {self.schema.key, self.schema.event_time_column, *(each.name for each in self.schema.columns)}
+        if self.is_text and not declared.intersection(raw.column_names):
+            return "no declared column is there; is the first line a header?"
+        return f"there are {', '.join(raw.column_names[:20])}"
 
     # --- what a column's kind takes -------------------------------------------------------------
 
@@ -144,11 +166,10 @@ class ColumnChecker:
         """Converts times without a zone. A column without any value passes: nothing in it could be misread."""
         offset = self.schema.utc_offset
         if offset is None and values.null_count < len(values):
-            example = _seconds_as_text(values.drop_null().slice(0, 1))[0].as_py()
             remedy = "write them with one"
             if self.schema.group:
                 remedy += f", or declare time_zone in features/{self.schema.group}.toml"
-            raise _TimeZoneMissing(f"times without a zone, such as {example}; {remedy}")
+            raise _TimeZoneMissing(f"times without a zone; {remedy}")
         times = pc.cast(values, options=pc.CastOptions(PLAIN_TIMESTAMP, allow_time_truncate=True))
         return pc.subtract_checked(times, pa.scalar(offset, pa.duration("us"))) if offset else times
 
@@ -189,12 +210,8 @@ class ColumnChecker:
     def _add_fault_where(self, checked: CheckedColumns, name: str, code: str, bad: Values, description: str) -> None:
         count = pc.sum(bad).as_py() or 0
         if count:
-            values = checked.columns[name].filter(pc.fill_null(bad, False))
-            # Times as text by Arrow: Python's own end at the year 9999.
-            is_time = pa.types.is_timestamp(values.type)
-            example = (_seconds_as_text(values) if is_time else values)[0].as_py()
-            message = f"{name}: {count} of {len(bad)} values {description}, such as {example}"
-            _add_fault(checked, code, name, message)
+            first = checked.row(pc.index(bad, True).as_py())
+            checked.add_fault(code, name, f"{name}: {count} of {len(bad)} values {description}; {first} is the first")
 
     def _check_duplicates(self, checked: CheckedColumns) -> None:
         if self.schema.key not in checked.columns or EVENT_TIME not in checked.columns:
@@ -207,8 +224,7 @@ class ColumnChecker:
             self._check_repeated_labels(checked, keys)
             return
         fault = duplicate_fault(self.schema.key, twice.num_rows)
-        example = twice[self.schema.key][0].as_py()
-        _add_fault(checked, fault.code, fault.column, f"{fault.message}, such as {example}")
+        checked.add_fault(fault.code, fault.column, f"{fault.message}, such as {_find_both(keys, twice, checked)}")
 
     def _check_repeated_labels(self, checked: CheckedColumns, keys: pa.Table) -> None:
         """Repeats of one label are reduced to one. Two different labels are a fault: nobody can tell which is meant.
@@ -223,8 +239,8 @@ class ColumnChecker:
         several = _find_repeated(different, keys.column_names)
         if several.num_rows:
             fault = contradiction_fault(label, several.num_rows)
-            example = several[self.schema.key][0].as_py()
-            _add_fault(checked, fault.code, fault.column, f"{fault.message}, such as {example}")
+            both = _find_both(keys, several, checked)
+            checked.add_fault(fault.code, fault.column, f"{fault.message}, such as {both}")
         else:
             checked.columns = {name: different[name] for name in different.column_names}
 
@@ -261,10 +277,25 @@ def _find_repeated(rows: pa.Table, names: list[str]) -> pa.Table:
     return counted.filter(pc.greater(counted["count_all"], 1))
 
 
+def _find_both(keys: pa.Table, repeated: pa.Table, checked: CheckedColumns) -> str:
+    """The first two rows that have the key and time of the first that is repeated."""
+    same = None
+    for name in keys.column_names:
+        one = repeated[name][0]
+        equal = pc.equal(keys[name], one) if one.is_valid else pc.is_null(keys[name])
+        same = equal if same is None else pc.and_(same, equal)
+    first, second, *_ = pc.indices_nonzero(same).to_pylist()
+    return f"{checked.row(first)} and {checked.row(second)}"
+
+
 class _WrongType(Exception):
-    """The column's values are of another kind than declared."""
+    """The column's values are of another kind than declared. `row`: the index of the first such, where one is."""
 
     code = "wrong_type"
+
+    def __init__(self, description: str, *, row: int | None = None) -> None:
+        super().__init__(description)
+        self.row = row
 
 
 class _TimeZoneMissing(_WrongType):
@@ -274,13 +305,13 @@ class _TimeZoneMissing(_WrongType):
 
 
 def _parse_text(values: Values, wanted: Any, description: str, *, fallback: Any = None) -> Values:
-    """Text as the wanted type, or else as another one. Names a value that cannot be read."""
+    """Text as the wanted type, or else as another one. Names a row whose value cannot be read."""
     for reading in filter(None, (wanted, fallback)):
         with suppress(pa.ArrowInvalid):
             return pc.cast(values, reading)
     for value in values.drop_null().unique().to_pylist():
         if not _can_parse(value, wanted, fallback):
-            raise _WrongType(f"must be {description}, not {value!r}")
+            raise _WrongType(f"must be {description}", row=pc.index(values, value).as_py())
     raise _WrongType(f"must be {description} in one form, but some rows have a time zone and some have none")
 
 
@@ -293,16 +324,6 @@ def _can_parse(value: str, *readings: Any) -> bool:
 
 
 def _require_known(values: Values, known: Values, description: str) -> None:
-    others = values.filter(pc.and_(pc.is_valid(values), pc.invert(known)))
-    if len(others):
-        raise _WrongType(f"must be {description}, not {others[0].as_py()!r}")
-
-
-def _seconds_as_text(times: Values) -> Values:
-    return pc.cast(pc.cast(pc.cast(times, PLAIN_TIMESTAMP), pa.timestamp("s"), safe=False), pa.string())
-
-
-def _add_fault(checked: CheckedColumns, code: str, column: str, message: str) -> None:
-    message += checked.place
-    shown = message if len(message) <= _MAX_MESSAGE_LENGTH else f"{message[: _MAX_MESSAGE_LENGTH - 1]}…"
-    checked.faults.append(Fault(code=code, column=column, message=shown))
+    other = pc.index(pc.and_(pc.is_valid(values), pc.invert(known)), True).as_py()
+    if other >= 0:
+        raise _WrongType(f"must be {description}", row=other)

@@ -67,7 +67,7 @@ def decode_message(message: str) -> AnsweredRequest:
             predictions=tuple(document["predictions"]),
         )
     except (binascii.Error, zlib.error, ValueError, KeyError, TypeError) as error:
-        raise UnreadableMessage(f"not a message of answered requests: {error!r}") from error
+        raise UnreadableMessage(f"not a message of answered requests: {type(error).__name__}") from error
 
 
 def _document(answered: AnsweredRequest) -> bytes:

@@ -9,6 +9,7 @@ Undeclared columns are left out.
 
 import gzip
 import io
+import re
 import shutil
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -49,6 +50,9 @@ from evertrain.tables.columns import feature_column
 ROWS_PER_CHUNK = 1 << 18
 CSV_BLOCK_BYTES = 1 << 24
 """Bytes."""
+
+_CSV_ROW = re.compile(r"(Expected \d+ columns, got \d+).*")
+"""Arrow goes on with the row itself, which is not for messages."""
 
 
 @dataclass(frozen=True)
@@ -273,7 +277,7 @@ def _reject_unreadable(name: str) -> Iterator[None]:
     try:
         yield
     except (pa.ArrowException, OSError, EOFError, zlib.error, ValueError) as error:
-        reason = " ".join(str(error).split())[:200]
+        reason = _CSV_ROW.sub(r"\1", " ".join(str(error).split()))[:200]
         raise BatchRejected([Fault(code="unparsable", message=f"{name} cannot be read: {reason}")]) from error
 
 

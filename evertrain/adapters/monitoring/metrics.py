@@ -21,15 +21,26 @@ MODEL_DIMENSIONS = ("Stage", "Model")
 BATCH_DIMENSIONS = (*MODEL_DIMENSIONS, "Source")
 FEATURE_DIMENSIONS = (*BATCH_DIMENSIONS, "Feature")
 
+NOT_COMPARED = "NotCompared"
+"""Batches, and days of requests, that a model's champion could not be compared with."""
+
+PREDICTIONS_NOT_KEPT = "PredictionsNotKept"
+"""Rows that were answered, but are missing from what the monitor looks at and labels refer to."""
+
+LABEL_WATERMARK_AGE = "LabelWatermarkAge"
+"""Hours since the event time that labels are complete to."""
+
 
 def drift_metric_lines(verdict: DriftVerdict, *, stage: str, source: FeedKind) -> Iterator[str]:
     """`source`: whether a batch of features was judged, or a day of predictions.
 
     At the time of the check: CloudWatch takes nothing that is older than two weeks.
     """
+    milliseconds = int(verdict.checked_at.timestamp() * 1000)
+    if verdict.trouble:
+        yield _emf_line(milliseconds, MODEL_DIMENSIONS, {"Stage": stage, "Model": verdict.model}, {NOT_COMPARED: 1})
     if verdict.status in (DriftStatus.NO_REFERENCE, DriftStatus.TOO_FEW_ROWS):
         return
-    milliseconds = int(verdict.checked_at.timestamp() * 1000)
     dimensions = {"Stage": stage, "Model": verdict.model, "Source": source.value}
     batch = {
         "Rows": verdict.rows,
@@ -55,7 +66,7 @@ def label_metric_line(
     if coverage is not None:
         values["LabelCoverage"] = coverage
     if complete_to is not None:
-        values["LabelWatermarkAge"] = (progress.measured_at - complete_to) / HOUR
+        values[LABEL_WATERMARK_AGE] = (progress.measured_at - complete_to) / HOUR
     values |= {f"LabelLatencyP{100 * each:g}": late / HOUR for each, late in progress.latency}
     milliseconds = int(progress.measured_at.timestamp() * 1000)
     return _emf_line(milliseconds, MODEL_DIMENSIONS, {"Stage": stage, "Model": model}, values)

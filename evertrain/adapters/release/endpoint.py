@@ -111,7 +111,7 @@ def _answer(target: str, body: bytes) -> PredictionResponse:
     try:
         answered = json.loads(body)
     except ValueError:
-        raise EndpointError(f"{target} answered no JSON: {body[:200]!r}") from None
+        raise EndpointError(f"{target} answered no JSON, {len(body):,} bytes of something else") from None
     match answered:
         case {"model_version": str(version), "predictions": [*predictions]} if all(
             isinstance(value, int | float) for value in predictions
@@ -119,4 +119,6 @@ def _answer(target: str, body: bytes) -> PredictionResponse:
             return PredictionResponse(model_version=version, predictions=tuple(float(value) for value in predictions))
         case {"errorMessage": message}:  # how Lambda answers for a function that raised or timed out
             raise EndpointError(f"{target} failed: {str(message)[:200]}")
-    raise EndpointError(f"{target} answered other than a prediction: {str(answered)[:200]}")
+        case {"statusCode": status}:
+            raise EndpointError(f"{target} answered other than a prediction: status {status}")
+    raise EndpointError(f"{target} answered other than a prediction")

@@ -1,5 +1,6 @@
 """The stacks of a stage, and the outputs by which the command line finds their resources."""
 
+from collections.abc import Mapping
 from enum import StrEnum
 
 
@@ -42,9 +43,24 @@ class Output(StrEnum):
 
     PREDICTIONS_QUEUE_URL = "PredictionsQueueUrl"
     PREDICTIONS_DEAD_QUEUE_URL = "PredictionsDeadQueueUrl"
+    REPORTED_LABELS_QUEUE_URL = "ReportedLabelsQueueUrl"
     REPORTED_LABELS_DEAD_QUEUE_URL = "ReportedLabelsDeadQueueUrl"
     API_ID = "ApiId"
     API_URL = "ApiUrl"
+
+
+DEAD_LETTERS: Mapping[str, tuple[Output, Output | None]] = {
+    "landed": (Output.LANDED_DEAD_QUEUE_URL, Output.LANDED_QUEUE_URL),
+    "accepted": (Output.ACCEPTED_DEAD_QUEUE_URL, Output.ACCEPTED_QUEUE_URL),
+    "undecided": (Output.UNDECIDED_DEAD_QUEUE_URL, Output.UNDECIDED_QUEUE_URL),
+    "due": (Output.DUE_DEAD_QUEUE_URL, Output.DUE_QUEUE_URL),
+    "unstarted": (Output.UNSTARTED_QUEUE_URL, None),
+    "ended": (Output.ENDED_DEAD_QUEUE_URL, Output.ENDED_QUEUE_URL),
+    "predictions": (Output.PREDICTIONS_DEAD_QUEUE_URL, Output.PREDICTIONS_QUEUE_URL),
+    "reported_labels": (Output.REPORTED_LABELS_DEAD_QUEUE_URL, Output.REPORTED_LABELS_QUEUE_URL),
+}
+"""Where messages wait that could not be worked off, by the name that people use, and the queue that each came from.
+None where it was no queue: an event that the state machine did not take."""
 
 
 def stage_prefix(stage: str) -> str:

@@ -9,7 +9,8 @@ from evertrain.domain.landing.batches import Fault
 
 
 class DriftStatus(StrEnum):
-    """`no_reference`: there is no champion yet. `too_few_rows`: too few rows to judge, so there is no verdict."""
+    """`no_reference`: nothing to compare with, since there is no champion yet or its reference can't be used.
+    `too_few_rows`: too few rows to judge, so there is no verdict."""
 
     STABLE = "stable"
     DRIFTED = "drifted"
@@ -104,7 +105,8 @@ class Findings:
     """What a comparison with a reference found.
 
     `relations`: of the features that depended on others in training; None where they were not examined. `faults`:
-    what looks like a broken feed rather than a changed world.
+    what looks like a broken feed rather than a changed world. `trouble`: why a champion's reference could not be
+    used, in one sentence; empty where it was, or where there is no champion.
     """
 
     status: DriftStatus
@@ -112,6 +114,11 @@ class Findings:
     relations: tuple[RelationDrift, ...] | None = None
     slices: tuple[SliceDrift, ...] = field(default=())
     faults: tuple[Fault, ...] = field(default=())
+    trouble: str = ""
+
+    @classmethod
+    def not_compared(cls, trouble: str = "") -> Self:
+        return cls(status=DriftStatus.NO_REFERENCE, trouble=trouble)
 
     @property
     def drifted_features(self) -> tuple[str, ...]:
@@ -162,7 +169,7 @@ class Findings:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftVerdict(Findings):
     """One batch judged for one model, against the reference of one version. `group`: the feature group that the batch
-    is of; empty for requests."""
+    is of; empty for requests. `sketch_sha256`: of the sketch that was kept; empty where none was."""
 
     model: str
     batch_id: str
@@ -172,6 +179,7 @@ class DriftVerdict(Findings):
     event_time_max: datetime
     checked_at: datetime
     group: str = ""
+    sketch_sha256: str = ""
 
     @classmethod
     def from_findings(cls, findings: Findings, **about: Any) -> Self:

@@ -4,6 +4,7 @@ Three steps, each of which may be repeated: `split`, `check_part` for each part,
 one function had checked it: its id comes from the content, and it is accepted as a whole or not at all.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from evertrain.ports.batches import BatchLog, LandingZone, QuarantineStore
 from evertrain.ports.clock import Clock
 from evertrain.ports.feature_store import BatchFiles, TableStates
 from evertrain.ports.parts import PartStore
-from evertrain.statistics.sketch import Sketch, merge
+from evertrain.statistics.sketch import InvalidSketch, LayoutMismatch, Sketch, merge
 from evertrain.use_cases.landing.check_batch import (
     ingestion_time,
     parse_feed,
@@ -30,6 +31,8 @@ from evertrain.use_cases.landing.check_batch import (
 )
 from evertrain.use_cases.landing.record_batch import RecordBatch
 from evertrain.use_cases.monitoring.compare_batch import CompareBatch
+
+logger = logging.getLogger(__name__)
 
 _PARQUET_TAIL_BYTES = 8
 """Bytes at the end of a Parquet file: the length of its footer, and a mark."""
@@ -165,9 +168,13 @@ class CheckLargeBatch:
         result = {}
         for model in split.pinned:
             kept = [self.parts.sketch(split, index, model) for index in range(len(split.parts))]
-            whole = [Sketch.from_bytes(data) for data in kept if data is not None]
-            if len(whole) == len(kept):
-                result[model] = merge(whole)
+            whole = [data for data in kept if data is not None]
+            if len(whole) < len(kept):
+                continue
+            try:
+                result[model] = merge([Sketch.from_bytes(data) for data in whole])
+            except (InvalidSketch, LayoutMismatch):
+                logger.exception("parts_not_merged model=%s batch=%s", model, split.batch_id)
         return result
 
     def _quarantine(

@@ -71,7 +71,7 @@ def _read(row: object, spec: ModelSpec, now: datetime, where: str) -> ReportedLa
     if not is_flag and not is_number(value):
         raise InvalidReport(f"{where}{label}: must be a number")
     if spec.task is Task.CLASSIFICATION and value not in (0, 1):
-        raise InvalidReport(f"{where}{label}: must be 0 or 1, not {value:g}")
+        raise InvalidReport(f"{where}{label}: must be 0 or 1")
     return ReportedLabel(key=str(named), event_time=event_time, value=float(value), of_prediction=of_prediction)
 
 
@@ -86,9 +86,9 @@ def _event_time(value: object, spec: ModelSpec, now: datetime, where: str) -> da
         remedy = f"end it with Z or an offset such as +01:00, or declare time_zone in features/{spec.group.name}.toml"
         raise InvalidReport(f"{where}: has no time zone; {remedy}")
     if time < MIN_EVENT_TIME:
-        raise InvalidReport(f"{where}: {time.isoformat()} is before {MIN_EVENT_TIME.year}")
+        raise InvalidReport(f"{where}: is before {MIN_EVENT_TIME.year}")
     if time > now + CLOCK_SKEW:
-        description = f"{time:%Y-%m-%d %H:%M} is in the future; it is {now:%Y-%m-%d %H:%M} UTC"
+        description = f"is in the future; it is {now:%Y-%m-%d %H:%M} UTC"
         raise InvalidReport(f"{where}: {description}, and a label follows its event")
     return time
 

@@ -5,26 +5,48 @@ Three steps, so that a huge batch can be sketched in parts: the references, the 
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from hashlib import sha256
 
+from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import Batch, Fault, Feed, FeedKind
 from evertrain.domain.landing.large_batches import PinnedReference
-from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict, Findings
+from evertrain.domain.monitoring.drift import DriftVerdict, Findings
+from evertrain.domain.project.feature_group import FeatureGroup, FeatureKind
 from evertrain.domain.project.model import ModelSpec, Project
+from evertrain.domain.release.registry import UnknownVersion
+from evertrain.ports.artifacts import ArtifactDigestMismatch, ArtifactNotFound
 from evertrain.ports.batch_reader import BatchRows
 from evertrain.ports.batches import BatchLog
 from evertrain.ports.drift_records import DriftRecords
 from evertrain.ports.registry import ModelRegistry
 from evertrain.reports.drift_page import DriftPage
 from evertrain.statistics.reference import InvalidReference, Reference
-from evertrain.statistics.sketch import ColumnMismatch, InvalidSketch, Sketch, merge
+from evertrain.statistics.sketch import ColumnMismatch, InvalidSketch, LayoutMismatch, Sketch, merge
 from evertrain.statistics.verdict import judge
+from evertrain.use_cases.monitoring.kept_sketches import find_usable_sketch
 
 logger = logging.getLogger(__name__)
 
 LOOKBACK_BATCHES = 20
 """For the one before: late ones may have come in between."""
+
+COMPARISON_ERRORS = (
+    UnknownVersion,
+    ArtifactNotFound,
+    ArtifactDigestMismatch,
+    InvalidReference,
+    InvalidSketch,
+    LayoutMismatch,
+    ColumnMismatch,
+    ArithmeticError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
+"""What a reference can cause that is missing, damaged, or of another time. One model's trouble stays its own: the
+batch is accepted, and judged for the others. Faults of AWS are none of these; the whole batch is tried again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,17 +79,15 @@ class CompareBatch:
         }
 
     def sketches(self, feed: Feed, pinned: Mapping[str, PinnedReference], rows: BatchRows) -> Mapping[str, Sketch]:
-        """By model, of a batch or of a part of it; none where a reference is unreadable or does not fit."""
+        """By model, of a batch or of a part of it; none where the reference can't be used."""
         by_model = {}
         for model, each in pinned.items():
-            reference = self._reference(feed, model, each)
-            if reference is None:
-                continue
-            names = [feature.name for feature in reference.features]
             try:
+                reference = self._reference(feed, each)
+                names = [feature.name for feature in reference.features]
                 by_model[model] = merge([reference.sketch(part) for part in rows.parts(names)])
-            except ColumnMismatch:
-                continue  # a column is declared otherwise now
+            except COMPARISON_ERRORS:
+                logger.exception("not_sketched model=%s version=%s", model, each.version)
         return by_model
 
     def compare(
@@ -97,24 +117,21 @@ class CompareBatch:
             event_time_max=batch.event_time_max,
             checked_at=now,
         )
-        if comparison.compared is not None:
-            reference, sketch = comparison.compared
-            page = _page(verdict, batch, reference, sketch)
-            self.records.save(verdict, sketch=sketch.to_bytes(), page=page.render())
+        if comparison.compared is None:
+            return verdict
+        reference, sketch = comparison.compared
+        kept = sketch.to_bytes()
+        verdict = replace(verdict, sketch_sha256=sha256(kept).hexdigest())
+        self.records.save(verdict, sketch=kept, page=_page(verdict, batch, reference, sketch).render())
         return verdict
 
     def _models(self, feed: Feed) -> Iterable[ModelSpec]:
         return self.project.models_using(feed.name) if feed.kind is FeedKind.FEATURES else ()
 
-    def _reference(self, feed: Feed, model: str, pinned: PinnedReference) -> Reference | None:
-        try:
-            reference = self.load_reference(pinned.reference_uri).for_group(feed.name)
-        except InvalidReference:
-            # Of a format before this code's: batches must go on, or there would never be rows for a new champion.
-            logger.exception("reference_unreadable model=%s version=%s", model, pinned.version)
-            return None
-        if not all(self.project.groups[feed.name].has_column(feature.name) for feature in reference.features):
-            return None  # the group got a part in the model, or lost one, since: nothing to compare until the next
+    def _reference(self, feed: Feed, pinned: PinnedReference) -> Reference:
+        """Raises one of COMPARISON_ERRORS."""
+        reference = self.load_reference(pinned.reference_uri).for_group(feed.name)
+        require_same_columns(reference, self.project.groups[feed.name])
         return reference
 
     def _compare(
@@ -125,22 +142,59 @@ class CompareBatch:
         sketch: Sketch | None,
         batch_start: datetime,
     ) -> BatchComparison:
-        version = "" if pinned is None else pinned.version
-        reference = None if pinned is None or sketch is None else self._reference(feed, spec.name, pinned)
-        if reference is None or sketch is None:
-            nothing = Findings(status=DriftStatus.NO_REFERENCE)
-            return BatchComparison(spec=spec, version=version, findings=nothing, compared=None)
-        before = self._previous_sketch(feed, spec, version, batch_start)
-        findings = judge(reference, sketch, policy=spec.triggers.drift, before=before)
-        return BatchComparison(spec=spec, version=version, findings=findings, compared=(reference, sketch))
+        if pinned is None:
+            return BatchComparison(spec=spec, version="", findings=Findings.not_compared(), compared=None)
+        try:
+            reference = self._reference(feed, pinned)
+            if sketch is None:
+                raise InvalidSketch("its rows could not be counted in the reference's cells")
+            before = self._previous_sketch(feed, spec, pinned.version, reference, batch_start)
+            findings = judge(reference, sketch, policy=spec.triggers.drift, before=before)
+        except COMPARISON_ERRORS as error:
+            logger.exception("not_compared model=%s version=%s feed=%s", spec.name, pinned.version, feed)
+            findings = Findings.not_compared(describe_trouble(error, version=pinned.version))
+            return BatchComparison(spec=spec, version=pinned.version, findings=findings, compared=None)
+        return BatchComparison(spec=spec, version=pinned.version, findings=findings, compared=(reference, sketch))
 
-    def _previous_sketch(self, feed: Feed, spec: ModelSpec, version: str, moment: datetime) -> Sketch | None:
+    def _previous_sketch(
+        self, feed: Feed, spec: ModelSpec, version: str, reference: Reference, moment: datetime
+    ) -> Sketch | None:
         """Of the newest good batch of the feed before this moment that was compared with the same reference."""
         for verdict in self.batches.verdicts(spec.name, feed.name, limit=LOOKBACK_BATCHES):
             if verdict.event_time_min < moment and verdict.reference_version == version:
-                kept = self.records.find_sketch(model=spec.name, version=version, batch_id=verdict.batch_id)
-                return None if kept is None else _readable(kept)
+                return find_usable_sketch(
+                    self.records,
+                    reference,
+                    model=spec.name,
+                    version=version,
+                    batch_id=verdict.batch_id,
+                    expected_sha256=verdict.sketch_sha256,
+                )
         return None
+
+
+def require_same_columns(reference: Reference, group: FeatureGroup) -> None:
+    """Raises ColumnMismatch where the group's declaration changed since the champion was trained."""
+    for feature in reference.features:
+        if not group.has_column(feature.name):
+            raise ColumnMismatch(
+                f"{feature.name}: the reference has this feature, features/{group.name}.toml does not"
+            )
+        kinds = {feature.kind, group.column(feature.name).kind}
+        if len(kinds) > 1 and FeatureKind.CATEGORICAL in kinds:
+            raise ColumnMismatch(
+                f"{feature.name}: it was {feature.kind.value} in training and is declared otherwise now"
+            )
+
+
+def describe_trouble(error: Exception, *, version: str) -> str:
+    """One sentence for whoever is called, with nothing of any row in it.
+
+    >>> describe_trouble(InvalidReference("not a reference: it is damaged"), version="v1")
+    "the reference of v1 can't be used: InvalidReference: not a reference: it is damaged"
+    """
+    detail = f": {error}" if isinstance(error, EvertrainError) else ""
+    return f"the reference of {version} can't be used: {type(error).__name__}{detail}"
 
 
 def collect_faults(comparisons: Iterable[BatchComparison]) -> list[Fault]:
@@ -152,14 +206,6 @@ def collect_faults(comparisons: Iterable[BatchComparison]) -> list[Fault]:
         for fault in comparison.findings.faults
     }
     return list(faults.values())
-
-
-def _readable(kept: bytes) -> Sketch | None:
-    """None where the sketch is of a format before this code's: nothing is compared with it then."""
-    try:
-        return Sketch.from_bytes(kept)
-    except InvalidSketch:
-        return None
 
 
 def _page(verdict: DriftVerdict, batch: Batch, reference: Reference, sketch: Sketch) -> DriftPage:

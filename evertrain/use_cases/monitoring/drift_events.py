@@ -12,6 +12,7 @@ def verdict_events(feed: Feed, verdict: DriftVerdict, *, checked: EventName, det
         "feed": str(feed),
         "batch_id": verdict.batch_id,
         "status": verdict.status.value,
+        "trouble": verdict.trouble,
         "reference_version": verdict.reference_version,
         "drifted_features": list(verdict.drifted_features),
         "drifted_relations": list(verdict.drifted_relations),

@@ -15,6 +15,7 @@ from evertrain.ports.registry import ModelRegistry
 from evertrain.statistics.reference import Reference
 from evertrain.statistics.sketch import Sketch, merge
 from evertrain.statistics.verdict import judge
+from evertrain.use_cases.monitoring.kept_sketches import find_usable_sketch
 
 MAX_BATCHES = 10_000
 
@@ -25,7 +26,8 @@ class EmptyWindow(EvertrainError):
 
 @dataclass(frozen=True, kw_only=True)
 class WindowDrift:
-    """`skipped_batches`: batches of the window that are not merged: an earlier champion's reference was used."""
+    """`skipped_batches`: batches of the window that are not merged: they were compared with an earlier champion's
+    reference, or what was kept of them can't be used."""
 
     reference_version: str
     findings: Findings
@@ -43,10 +45,10 @@ class JudgeWindow:
     load_reference: Callable[[str], Reference]
 
     def run(self, spec: ModelSpec, group: str, *, since: datetime) -> WindowDrift:
-        """Of the group's batches that hold events from `since` on. Raises EmptyWindow, InvalidSketch."""
+        """Of the group's batches that hold events from `since` on. Raises EmptyWindow."""
         champion = self._champion(spec)
         inside = [
-            verdict.batch_id
+            (verdict.batch_id, verdict.sketch_sha256)
             for verdict in self.batches.verdicts(spec.name, group, limit=MAX_BATCHES)
             if verdict.event_time_max >= since
         ]
@@ -57,7 +59,7 @@ class JudgeWindow:
         """Of the requests to the endpoint from `since` on, and of its answers. Raises as `run` does."""
         champion = self._champion(spec)
         feed = prediction_feed(spec)
-        inside = [batch.batch_id for batch in self.batches.batches(feed, limit=MAX_BATCHES, since=since)]
+        inside = [(batch.batch_id, "") for batch in self.batches.batches(feed, limit=MAX_BATCHES, since=since)]
         reference = self.load_reference(champion.reference_uri).for_requests
         return self._judge(spec, champion, inside, reference, since)
 
@@ -68,13 +70,26 @@ class JudgeWindow:
         return champion
 
     def _judge(
-        self, spec: ModelSpec, champion: Champion, inside: Sequence[str], reference: Reference, since: datetime
+        self,
+        spec: ModelSpec,
+        champion: Champion,
+        inside: Sequence[tuple[str, str]],
+        reference: Reference,
+        since: datetime,
     ) -> WindowDrift:
-        stored = [
-            self.records.find_sketch(model=spec.name, version=champion.version, batch_id=batch_id)
-            for batch_id in inside
+        """`inside`: ids of batches, each with the digest of its sketch where that is known."""
+        found = [
+            find_usable_sketch(
+                self.records,
+                reference,
+                model=spec.name,
+                version=champion.version,
+                batch_id=batch_id,
+                expected_sha256=digest,
+            )
+            for batch_id, digest in inside
         ]
-        kept = [Sketch.from_bytes(data) for data in stored if data is not None]
+        kept = [sketch for sketch in found if sketch is not None]
         if not kept:
             raise EmptyWindow(
                 f"{spec.name}: none of {len(inside)} batches since {since:%Y-%m-%d %H:%M} was compared with champion "

@@ -6,8 +6,9 @@ only leaves sketches, one for every model version that answered, and a day is ju
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from hashlib import sha256
 
 import numpy as np
 
@@ -16,7 +17,6 @@ from evertrain.domain.landing.batches import Batch, Feed
 from evertrain.domain.landing.predictions import MODEL_VERSION, PREDICTION
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict, Findings
 from evertrain.domain.project.model import ModelSpec
-from evertrain.domain.release.registry import UnknownVersion
 from evertrain.ports.batch_reader import BatchRows
 from evertrain.ports.batches import BatchLog
 from evertrain.ports.clock import Clock
@@ -25,11 +25,13 @@ from evertrain.ports.messages import EventBus
 from evertrain.ports.registry import ModelRegistry
 from evertrain.reports.drift_page import DriftPage
 from evertrain.statistics.layouts import Categories
-from evertrain.statistics.reference import InvalidReference, Reference
-from evertrain.statistics.sketch import ColumnMismatch, InvalidSketch, Sketch, merge
+from evertrain.statistics.reference import Reference
+from evertrain.statistics.sketch import Sketch, merge
 from evertrain.statistics.slicing import select_rows
 from evertrain.statistics.verdict import judge
+from evertrain.use_cases.monitoring.compare_batch import COMPARISON_ERRORS, describe_trouble
 from evertrain.use_cases.monitoring.drift_events import verdict_events
+from evertrain.use_cases.monitoring.kept_sketches import find_usable_sketch
 
 logger = logging.getLogger(__name__)
 
@@ -57,22 +59,24 @@ class WatchRequests:
     def save_sketches(self, spec: ModelSpec, batch_id: str, rows: BatchRows) -> None:
         """Of a batch of requests. Answers of versions that cannot be compared leave none."""
         names = [MODEL_VERSION, PREDICTION, *spec.feature_names]
-        references: dict[str, Reference | None] = {}
+        references: dict[str, Reference] = {}
+        unusable: set[str] = set()
         sketches: dict[str, list[Sketch]] = {}
         for part in rows.parts(names):
             versions = part[MODEL_VERSION]
             assert isinstance(versions, Categories)  # noqa: S101  # the feed's schema says so
             for code in np.unique(versions.codes):
                 version = versions.levels[code]
-                if version not in references:
-                    references[version] = self._reference(spec, version)
-                reference = references[version]
-                if reference is None:
+                if version in unusable:
                     continue
                 try:
-                    sketch = reference.sketch(select_rows(part, versions.codes == code))
-                except ColumnMismatch:
-                    references[version] = None  # its columns are declared otherwise now
+                    if version not in references:
+                        references[version] = self._reference(spec, version)
+                    sketch = references[version].sketch(select_rows(part, versions.codes == code))
+                except COMPARISON_ERRORS:
+                    logger.exception("not_sketched model=%s version=%s", spec.name, version)
+                    unusable.add(version)
+                    sketches.pop(version, None)
                 else:
                     sketches.setdefault(version, []).append(sketch)
         for version, parts in sketches.items():
@@ -116,18 +120,13 @@ class WatchRequests:
         if earlier is not None and earlier.status is DriftStatus.TOO_FEW_ROWS:
             since = max(_start_of_day(earlier.event_time_min), day - MAX_POOLED_DAYS)
         pooled_batches = self.batches.batches(feed, limit=MAX_BATCHES, since=since, before=day + DAY)
-        reference, sketches = self._reference(spec, version), list(self._sketches(spec, version, pooled_batches))
-        findings = Findings(status=DriftStatus.NO_REFERENCE)
-        sketch = merge(sketches) if sketches else None
-        if reference is not None and sketch is not None:
-            before = None if earlier is None else self._find_sketch(spec, version, earlier.batch_id)
-            findings = judge(reference, sketch, policy=spec.triggers.drift, before=before)
+        findings, compared = self._compare(spec, version, pooled_batches, earlier)
         verdict = DriftVerdict.from_findings(
             findings,
             model=spec.name,
             batch_id=_requests_batch_id(day),
             reference_version=version,
-            rows=0 if sketch is None else sketch.rows,
+            rows=0 if compared is None else compared[1].rows,
             event_time_min=min(each.event_time_min for each in pooled_batches),
             # Of the day, even where a batch reaches into the next one: days are counted by it.
             event_time_max=min(
@@ -135,39 +134,60 @@ class WatchRequests:
             ),
             checked_at=self.clock.now(),
         )
-        if reference is not None and sketch is not None:
-            page = DriftPage(
-                title=f"Requests to {spec.name}",
-                before=f"training rows of {version}",
-                after=f"{verdict.rows:,} rows asked from {since:%Y-%m-%d} to {day:%Y-%m-%d}",
-                findings=verdict,
-                reference=reference,
-                sketch=sketch,
-            )
-            self.records.save(verdict, sketch=sketch.to_bytes(), page=page.render())
+        if compared is None:
+            return verdict
+        reference, sketch = compared
+        kept = sketch.to_bytes()
+        verdict = replace(verdict, sketch_sha256=sha256(kept).hexdigest())
+        page = DriftPage(
+            title=f"Requests to {spec.name}",
+            before=f"training rows of {version}",
+            after=f"{verdict.rows:,} rows asked from {since:%Y-%m-%d} to {day:%Y-%m-%d}",
+            findings=verdict,
+            reference=reference,
+            sketch=sketch,
+        )
+        self.records.save(verdict, sketch=kept, page=page.render())
         return verdict
 
-    def _reference(self, spec: ModelSpec, version: str) -> Reference | None:
-        """None for a version that is unknown, or whose reference is of a format before this code's."""
+    def _compare(
+        self, spec: ModelSpec, version: str, batches: Sequence[Batch], earlier: DriftVerdict | None
+    ) -> tuple[Findings, tuple[Reference, Sketch] | None]:
+        """The findings, and what was compared: nothing where no request was answered by this version."""
         try:
-            return self.load_reference(self.registry.version(spec.name, version).reference_uri).for_requests
-        except (UnknownVersion, InvalidReference):
-            logger.exception("reference_unreadable model=%s version=%s", spec.name, version)
-            return None
+            reference = self._reference(spec, version)
+            sketches = list(self._sketches(spec, version, reference, batches))
+            if not sketches:
+                return Findings.not_compared(), None
+            sketch, before = merge(sketches), None
+            if earlier is not None:
+                before = find_usable_sketch(
+                    self.records,
+                    reference,
+                    model=spec.name,
+                    version=version,
+                    batch_id=earlier.batch_id,
+                    expected_sha256=earlier.sketch_sha256,
+                )
+            findings = judge(reference, sketch, policy=spec.triggers.drift, before=before)
+        except COMPARISON_ERRORS as error:
+            logger.exception("requests_not_compared model=%s version=%s", spec.name, version)
+            return Findings.not_compared(describe_trouble(error, version=version)), None
+        return findings, (reference, sketch)
 
-    def _sketches(self, spec: ModelSpec, version: str, batches: Sequence[Batch]) -> Iterator[Sketch]:
+    def _reference(self, spec: ModelSpec, version: str) -> Reference:
+        """Raises one of COMPARISON_ERRORS, also for a version that nobody registered."""
+        return self.load_reference(self.registry.version(spec.name, version).reference_uri).for_requests
+
+    def _sketches(
+        self, spec: ModelSpec, version: str, reference: Reference, batches: Sequence[Batch]
+    ) -> Iterator[Sketch]:
         for each in batches:
-            sketch = self._find_sketch(spec, version, each.batch_id)
+            sketch = find_usable_sketch(
+                self.records, reference, model=spec.name, version=version, batch_id=each.batch_id
+            )
             if sketch is not None:
                 yield sketch
-
-    def _find_sketch(self, spec: ModelSpec, version: str, batch_id: str) -> Sketch | None:
-        """None where none was kept, or one of a format before this code's."""
-        data = self.records.find_sketch(model=spec.name, version=version, batch_id=batch_id)
-        try:
-            return None if data is None else Sketch.from_bytes(data)
-        except InvalidSketch:
-            return None
 
 
 def _start_of_day(moment: datetime) -> datetime:

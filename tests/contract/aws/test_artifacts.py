@@ -36,6 +36,14 @@ def test_content_that_is_not_the_registered_one_is_refused(artifacts: ArtifactSt
         artifacts.get(uri, expected_sha256="0" * 64)
 
 
+@pytest.mark.parametrize("suffix", [".reference", ".json.gz", ".json"])
+def test_content_is_checked_against_the_name_that_it_was_stored_under(artifacts: ArtifactStore, suffix: str) -> None:
+    stored = artifacts.put(b"what the champion learnt from", prefix="references/trips", suffix=suffix)
+    artifacts.put_named(b"something else", key=stored.uri.removeprefix("s3://artifacts/"))
+    with pytest.raises(ArtifactDigestMismatch, match=stored.sha256):
+        artifacts.get(stored.uri)
+
+
 def test_a_named_object_is_replaced(artifacts: ArtifactStore) -> None:
     artifacts.put_named(b"first", key="runs/trips/d1/plan.json")
     uri = artifacts.put_named(b"second", key="runs/trips/d1/plan.json")

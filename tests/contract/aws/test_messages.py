@@ -15,7 +15,7 @@ from evertrain.adapters.aws.escalation_channel import SnsEscalationChannel
 from evertrain.adapters.aws.event_bus import EventBridgeBus, EventsNotPublished
 from evertrain.domain.events import Event, EventName
 from evertrain.ports.clock import Clock
-from evertrain.ports.messages import EscalationChannel, EventBus
+from evertrain.ports.messages import EscalationChannel, EventBus, Subscribers
 from tests.builders.models import NOW, days
 from tests.fakes.messages import FakeClock, FakeEscalationChannel, FakeEventBus
 
@@ -135,3 +135,21 @@ def test_a_replayed_present_goes_forward_only(table: Table) -> None:
     clock.set(NOW + days(1) + timedelta(microseconds=1))
     clock.set(NOW + days(1))
     assert clock.now() == NOW + days(1) + timedelta(microseconds=1)
+
+
+def test_who_has_not_confirmed_is_no_subscriber_yet(aws: boto3.Session) -> None:
+    client = aws.client("sns")
+    topic = client.create_topic(Name="calls")["TopicArn"]
+    channel = SnsEscalationChannel(client=client, topic_arn=topic)
+    assert channel.subscribers() == Subscribers(confirmed=0, pending=0)
+    client.subscribe(TopicArn=topic, Protocol="https", Endpoint="https://example.com/hook")
+    assert channel.subscribers() == Subscribers(confirmed=1, pending=0)
+
+
+def test_a_subscription_is_pending_until_its_link_was_followed() -> None:
+    client = boto3.client("sns", region_name="us-east-1")
+    entries = [{"SubscriptionArn": each} for each in ("PendingConfirmation", "arn:aws:sns:us-east-1:1:calls:2")]
+    with Stubber(client) as stubbed:
+        stubbed.add_response("list_subscriptions_by_topic", {"Subscriptions": entries}, {"TopicArn": "calls"})
+        found = SnsEscalationChannel(client=client, topic_arn="calls").subscribers()
+    assert found == Subscribers(confirmed=1, pending=1)

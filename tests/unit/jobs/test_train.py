@@ -1,12 +1,17 @@
 """The training container's door: told by environment or by arguments what to do, and how it says that it cannot."""
 
 import logging
+from dataclasses import replace
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from jobs.train import __main__ as job
 from jobs.train import contender, evaluation, wiring
 from tests.builders.retraining import Retraining
+
+SLOW_DOWN = ClientError({"Error": {"Code": "SlowDown", "Message": "Slow down."}}, "GetObject")
 
 
 @pytest.fixture
@@ -46,6 +51,56 @@ def test_work_that_cannot_be_done_ends_with_one_sentence(
     told = capsys.readouterr().err
     assert told == "UnknownCandidate: decision d-1 plans the candidates 14d, 28d, not '3d'\n"
     assert loop.runs.failure("trips", "d-1") == told.strip()
+
+
+def test_a_fault_of_the_cloud_is_tried_again(
+    loop: Retraining, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    paused: list[float] = []
+    faults = iter([SLOW_DOWN, OSError("Generic S3 error: 503")])
+    an_estimator = loop.train_contender.make_estimator
+
+    def fail_twice(*arguments: Any) -> Any:
+        for fault in faults:
+            raise fault
+        return an_estimator(*arguments)
+
+    monkeypatch.setattr(job, "sleep", paused.append)
+    loop.train_contender = replace(loop.train_contender, make_estimator=fail_twice)
+    plan_uri = loop.plan("d-1").plan_uri
+    assert job.main(["contender", "--plan", plan_uri, "--candidate", "14d", "--round", "1"], {}) == 0
+    assert paused == [5, 20]
+    assert sum(message.startswith("job_repeated") for message in caplog.messages) == 2
+
+
+@pytest.mark.parametrize(
+    ("raised", "sentence"),
+    [
+        (ValueError("['wind'] holds 'Alice Example'"), "ValueError: ['wind'] holds '…'"),
+        (
+            SLOW_DOWN,
+            "ClientError: An error occurred (SlowDown) when calling the GetObject operation: Slow down.",
+        ),
+        (MemoryError(), "MemoryError"),
+    ],
+)
+def test_whatever_fails_ends_with_its_sentence_and_tells_nothing_of_a_row(
+    loop: Retraining,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    raised: Exception,
+    sentence: str,
+) -> None:
+    def fail(*_: object) -> Any:
+        raise raised
+
+    monkeypatch.setattr(wiring, "runs", lambda: loop.runs)
+    monkeypatch.setattr(job, "sleep", lambda _: None)
+    loop.train_contender = replace(loop.train_contender, make_estimator=fail)
+    plan_uri = loop.plan("d-1").plan_uri
+    assert job.main(["contender", "--plan", plan_uri, "--candidate", "14d", "--round", "1"], {}) == 1
+    assert capsys.readouterr().err == f"{sentence}\n"
+    assert loop.runs.failure("trips", "d-1") == sentence
 
 
 def test_a_candidate_that_cannot_be_tried_is_no_failure(loop: Retraining, caplog: pytest.LogCaptureFixture) -> None:

@@ -125,6 +125,18 @@ def test_a_day_of_requests_is_told_apart_from_batches(check: CheckByName, capsys
     assert {json.loads(line)["Source"] for line in capsys.readouterr().out.splitlines()} == {"predictions"}
 
 
+def test_a_batch_that_could_not_be_compared_is_counted(
+    check: CheckByName, capsys: pytest.CaptureFixture[str]
+) -> None:
+    batch = a_batch()
+    verdict = replace(a_verdict(days_ago=1, status=DriftStatus.NO_REFERENCE), batch_id=batch.batch_id)
+    check.batches.record(batch, [replace(verdict, trouble="the reference of v1 can't be used")])
+    handle(one=object_created("features/trips/good.parquet"))
+    (line,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (line["Stage"], line["Model"], line["NotCompared"]) == ("dev", "trips", 1)
+    assert line["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["Stage", "Model"]]
+
+
 @pytest.mark.parametrize("status", [DriftStatus.NO_REFERENCE, DriftStatus.TOO_FEW_ROWS])
 def test_where_nothing_was_measured_nothing_is_told(
     check: CheckByName, capsys: pytest.CaptureFixture[str], status: DriftStatus

@@ -14,6 +14,7 @@ from evertrain.domain.landing.batches import Batch, Feed, FeedKind, LandedObject
 from evertrain.domain.monitoring.drift import DriftStatus
 from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.domain.project.model import Project
+from evertrain.ports.artifacts import ArtifactDigestMismatch, ArtifactNotFound
 from evertrain.ports.batches import ObjectGone
 from evertrain.statistics.reference import InvalidReference, Reference, build_reference
 from evertrain.statistics.sketch import Sketch
@@ -117,6 +118,85 @@ def test_a_sketch_of_an_earlier_format_is_no_batch_before(loop: Loop, monkeypatc
     loop.land(landed_features(day=1, rows=200))
     monkeypatch.setattr(FakeDriftRecords, "find_sketch", lambda self, **_: b"of another time")
     assert isinstance(loop.land(landed_features(day=2, rows=200)), Batch)
+
+
+# --- one model's trouble stays its own ----------------------------------------------------------
+
+
+def _altered(reference: Reference) -> Reference:
+    """Whole, but its cells are others than those that it says it counted in."""
+    feature = reference.features[0]
+    shorter = replace(feature.baseline.sketch, counts=feature.baseline.sketch.counts[:3])
+    broken = replace(feature, baseline=replace(feature.baseline, sketch=shorter))
+    return replace(reference, features=(broken, *reference.features[1:]))
+
+
+REFERENCE_TROUBLES: dict[str, Callable[[], Reference]] = {
+    "missing": lambda: _raise(ArtifactNotFound("s3://artifacts/references/trips/1.reference is not there")),
+    "swapped": lambda: _raise(ArtifactDigestMismatch("s3://artifacts/references/trips/1.reference has the digest 0")),
+    "garbage": lambda: Reference.from_bytes(b"garbage"),
+    "of another group": lambda: build_reference(
+        {"altitude": np.arange(500.0)}, [Column(name="altitude", kind=FeatureKind.NUMERIC)]
+    ),
+    "of another kind": lambda: build_reference(
+        {"carrier": np.arange(500.0)}, [Column(name="carrier", kind=FeatureKind.NUMERIC)]
+    ),
+    "whole, and wrong within": lambda: _altered(a_reference()),
+}
+
+
+def _raise(error: Exception) -> Reference:
+    raise error
+
+
+@pytest.mark.parametrize("trouble", REFERENCE_TROUBLES)
+def test_a_reference_that_cannot_be_used_is_told_and_stops_nobody_else(loop: Loop, trouble: str) -> None:
+    for model in ("trips", "trip_length"):
+        its_own = {"model": model, "reference_uri": f"s3://artifacts/{model}"}
+        loop.registry.register(replace(a_version("v1"), **its_own))
+        loop.registry.promote(replace(a_champion(), **its_own), expected_champion=None)
+    loop.load_reference = lambda uri: (
+        REFERENCE_TROUBLES[trouble]() if uri == "s3://artifacts/trips" else a_reference()
+    )
+    for day in (1, 2):
+        found = loop.land(landed_features(rows=600, day=day))
+        assert isinstance(found, Batch)
+        by_model = {each.model: each for each in loop.batches.batch_verdicts(FEATURES, found.batch_id)}
+        assert by_model["trip_length"].status is DriftStatus.STABLE
+        assert by_model["trips"].status is DriftStatus.NO_REFERENCE
+        assert by_model["trips"].trouble.startswith("the reference of v1 can't be used: ")
+    told = {event.detail["trouble"] for event in loop.bus.published if event.name is EventName.FEATURE_BATCH_CHECKED}
+    assert told == {"", by_model["trips"].trouble}
+
+
+@pytest.mark.parametrize("before", ["of another layout", "of another batch", "garbage", "gone"])
+def test_a_kept_sketch_that_cannot_be_used_is_no_batch_before(loop: Loop, before: str) -> None:
+    loop.promote_champion()
+    first, other = (loop.land(landed_features(day=1, rows=rows)) for rows in (200, 250))
+    replacements = {
+        "of another layout": _other_reference().empty_sketch.to_bytes(),
+        "of another batch": loop.records.kept["trips", "v1", other.batch_id][0],
+        "garbage": b"garbage",
+        "gone": None,
+    }
+    for batch in (first, other):
+        loop.records.kept["trips", "v1", batch.batch_id] = (replacements[before], "")  # type: ignore[assignment]
+    found = loop.land(landed_features(day=2, rows=600))
+    (verdict,) = [v for v in loop.batches.batch_verdicts(FEATURES, found.batch_id) if v.model == "trips"]
+    assert (verdict.status, verdict.trouble) == (DriftStatus.STABLE, "")
+
+
+def _other_reference() -> Reference:
+    return build_reference({"wind": np.arange(90.0)}, [Column(name="wind", kind=FeatureKind.NUMERIC)])
+
+
+def test_a_fault_of_the_cloud_is_tried_again_and_not_taken_for_a_broken_reference(loop: Loop) -> None:
+    loop.promote_champion()
+    loop.load_reference = lambda uri: _raise(ConnectionError("S3 is away"))
+    with pytest.raises(ConnectionError):
+        loop.land(landed_features(rows=300))
+    loop.load_reference = loop._load_reference
+    assert isinstance(loop.land(landed_features(rows=300)), Batch)
 
 
 def test_drift_raises_an_event_of_its_own(loop: Loop) -> None:

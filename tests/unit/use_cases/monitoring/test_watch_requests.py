@@ -151,6 +151,24 @@ def test_a_day_that_another_version_answered_cannot_be_judged_and_is_not_asked_a
     assert not loop.ask(day=1.4, version="v2")
 
 
+def test_requests_are_accepted_though_the_reference_cannot_be_used_and_it_is_told(loop: Loop) -> None:
+    loop.promote_champion()
+    loop.a_day(0)
+    loop.load_reference = lambda uri: Reference.from_bytes(b"garbage")
+    verdict = loop.judged(day=1.3)
+    assert verdict.status is DriftStatus.NO_REFERENCE
+    assert "can't be used: InvalidReference" in verdict.trouble
+
+
+@pytest.mark.parametrize("data", [b"garbage", None])
+def test_sketches_that_cannot_be_used_are_left_out_of_the_day(loop: Loop, data: bytes | None) -> None:
+    loop.promote_champion()
+    loop.a_day(0)
+    loop.records.kept[next(iter(loop.records.kept))] = (data, "")  # type: ignore[assignment]
+    verdict = loop.judged(day=1.3)
+    assert (verdict.rows, verdict.status, verdict.trouble) == (450, DriftStatus.STABLE, "")
+
+
 def test_before_there_is_a_champion_nothing_is_judged(loop: Loop) -> None:
     loop.a_day(0)
     assert not loop.ask(day=1.3)

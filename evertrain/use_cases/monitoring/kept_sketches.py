@@ -1,0 +1,36 @@
+"""Sketches that were kept, as far as they can be used: what lies in a bucket may be of another time, or damaged."""
+
+import logging
+from hashlib import sha256
+
+from evertrain.ports.drift_records import DriftRecords
+from evertrain.statistics.reference import Reference
+from evertrain.statistics.sketch import InvalidSketch, Sketch
+
+logger = logging.getLogger(__name__)
+
+
+def find_usable_sketch(
+    records: DriftRecords,
+    reference: Reference,
+    *,
+    model: str,
+    version: str,
+    batch_id: str,
+    expected_sha256: str | None = None,
+) -> Sketch | None:
+    """None where none was kept, or one that is in another format, of other cells than the reference's, or not the
+    one that was written. Why is in the log."""
+    data = records.find_sketch(model=model, version=version, batch_id=batch_id)
+    if data is None:
+        return None
+    try:
+        if expected_sha256 and sha256(data).hexdigest() != expected_sha256:
+            raise InvalidSketch("its bytes are not the ones that were kept")
+        sketch = Sketch.from_bytes(data)
+        if sketch.layout_digest != reference.layout_digest:
+            raise InvalidSketch(f"it counts the cells of reference {sketch.layout_digest[:8]}")
+    except InvalidSketch as error:
+        logger.warning("sketch_unusable model=%s version=%s batch=%s error=%s", model, version, batch_id, error)
+        return None
+    return sketch

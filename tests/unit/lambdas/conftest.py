@@ -1,0 +1,13 @@
+"""No queue: who fails asks for messages to be delivered again soon, of what answers here."""
+
+import pytest
+
+from evertrain.adapters.aws import sqs_events
+from tests.fakes.queues import FakeSqs
+
+
+@pytest.fixture(autouse=True)
+def queue(monkeypatch: pytest.MonkeyPatch) -> FakeSqs:
+    fake = FakeSqs()
+    monkeypatch.setattr(sqs_events, "client", lambda service: fake)
+    return fake
