@@ -10,7 +10,8 @@ import socket
 import subprocess
 import time
 import urllib.request
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
@@ -38,6 +39,10 @@ class EmbeddedCloud:
 
     record_calls: bool = False
     """Also what is allowed is written to `permissions_path`, once for each caller, action and resource."""
+
+    chaos: Mapping[str, int] = field(default_factory=dict)
+    """Roles whose distinct calls are refused once each, by pattern of their names, and how many calls of such a role
+    are let through after one was refused."""
 
     @property
     def endpoint(self) -> str:
@@ -189,6 +194,7 @@ class EmbeddedCloud:
             "LOCALCLOUD_SNAPSHOT_SECONDS": str(self.snapshot_seconds),
             "LOCALCLOUD_CONCURRENCY": str(self.concurrency or 0),
             "LOCALCLOUD_RECORD_CALLS": "1" if self.record_calls else "0",
+            "LOCALCLOUD_CHAOS": json.dumps(dict(self.chaos)),
             "AUTH": "true",  # every call needs its caller's permission
             "MALLOC_ARENA_MAX": "2",  # many short-lived threads: glibc would keep an arena of freed memory for each
         }

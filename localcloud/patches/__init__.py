@@ -16,8 +16,10 @@ def apply_all() -> None:
             flush=True,
         )
     from localcloud.patches import (
+        chaos,
         containers,
         dynamodb,
+        event_sources,
         functions,
         objects,
         permissions,
@@ -37,7 +39,9 @@ def apply_all() -> None:
     functions.report_error_types()
     functions.install_log_handler()
     functions.end_idle_environments()
+    functions.share_environments()
     functions.limit_concurrency()
+    event_sources.honour_batch_sizes_and_windows()
     requests.refuse_foreign_requests()
     permissions.accept_only_this_start_s_key()
     permissions.verify_the_root_s_signature()
@@ -48,6 +52,7 @@ def apply_all() -> None:
     journal = permissions.write_down_checks()
     permissions.check_roles_of_services(journal)
     permissions.check_function_policies(journal)
+    chaos.refuse_each_call_once(journal)
     schedules.substitute_scheduled_time()
     dynamodb.cache_parsed_conditions()
     objects.keep_bodies_on_disk_only()

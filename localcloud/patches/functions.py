@@ -79,6 +79,49 @@ def end_idle_environments() -> None:
         return len(idle)
 
 
+MAX_WAIT_SECONDS = 30.0
+"""For an environment; then the call is throttled, as on AWS."""
+
+
+def share_environments() -> None:
+    """AWS starts an environment for each call that finds none free. Here each is a process, of up to 200 MB, and more
+    of them than processors answer no sooner: a call waits for one of its function's that comes free. Where many
+    functions have some, the one that was idle for longest is ended."""
+    per_function = max(2, os.cpu_count() or 1)
+    at_most = 4 * per_function
+    came_free = threading.Condition()
+
+    @replaces(lambda_svc, "acquire_worker")
+    def acquire_worker(original: Any, name: str, config: Any, code: bytes, **options: Any) -> tuple[Any, str]:
+        deadline = time.monotonic() + MAX_WAIT_SECONDS
+        with came_free:
+            while True:
+                found: tuple[Any, str] = original(name, config, code, **options, max_concurrency=per_function)
+                left = deadline - time.monotonic()
+                if found[0] is not None or left <= 0:
+                    break
+                came_free.wait(left)
+        if found[1] == "spawn":
+            _end_longest_idle(at_most)
+        return found
+
+    @replaces(lambda_svc, "release_worker")
+    def release_worker(original: Any, worker: Any) -> None:
+        original(worker)
+        with came_free:
+            came_free.notify_all()
+
+
+def _end_longest_idle(at_most: int) -> None:
+    with lambda_runtime._lock:
+        all_of_them = [(key, worker) for key, workers in lambda_runtime._workers.items() for worker in workers]
+        idle = sorted((each for each in all_of_them if not each[1].in_use), key=lambda each: each[1].last_used)
+        ended = idle[: max(0, len(all_of_them) - at_most)]
+        for key, worker in ended:
+            lambda_runtime._workers[key].remove(worker)
+    lambda_runtime.kill_workers([worker for _, worker in ended])
+
+
 def limit_concurrency() -> None:
     """AWS runs as many environments as a source declares; here each is a process, and a laptop may want few."""
     limit = int(os.environ["LOCALCLOUD_CONCURRENCY"])

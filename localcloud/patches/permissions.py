@@ -167,14 +167,13 @@ def check_roles_of_services(journal: Journal) -> None:
 
     def is_allowed(role_arn: str, action: str, resource: str) -> bool:
         allowed = _role_allows(role_arn, action, resource)
-        journal.add(_assumed(role_arn), action, resource, "Allow" if allowed else "ImplicitDeny")
+        journal.add(assumed(role_arn), action, resource, "Allow" if allowed else "ImplicitDeny")
         return allowed
 
     @replaces(stepfunctions, "_invoke_resource")
     def invoke_resource(original: Any, resource: str, data: Any) -> Any:
-        execution = current_execution() or {}
-        role = (stepfunctions._state_machines.get(execution.get("stateMachineArn")) or {}).get("roleArn")
-        for action, arn in _actions_of_state(resource, data):
+        role = role_of_execution()
+        for action, arn in actions_of_state(resource, data):
             if role is not None and not is_allowed(role, action, arn):
                 raise stepfunctions._ExecutionError(
                     "AccessDeniedException", f"{role} is not authorized to perform: {action} on resource: {arn}"
@@ -214,7 +213,25 @@ def check_function_policies(journal: Journal) -> None:
         return await original(integration, api_id, stage, *rest, **more)
 
 
-def _actions_of_state(resource: str, data: Mapping[str, Any]) -> list[tuple[str, str]]:
+def role_of_execution() -> str | None:
+    """The ARN of the role of the state machine that this thread runs an execution of."""
+    execution = current_execution() or {}
+    machine = stepfunctions._state_machines.get(execution.get("stateMachineArn")) or {}
+    role: str | None = machine.get("roleArn")
+    return role
+
+
+def role_name(caller: str) -> str:
+    """Of a role's ARN, or of who has assumed it.
+
+    >>> role_name("arn:aws:sts::0:assumed-role/trainer/session"), role_name("arn:aws:iam::0:role/trainer")
+    ('trainer', 'trainer')
+    """
+    _, assumed, rest = caller.partition(":assumed-role/")
+    return rest.partition("/")[0] if assumed else caller.rpartition("/")[2]
+
+
+def actions_of_state(resource: str, data: Mapping[str, Any]) -> list[tuple[str, str]]:
     for integration, (action, argument) in _STATE_ACTIONS.items():
         if f"states:::{integration}" in resource:
             arn = _arn_of(integration, str(data.get(argument, "")))
@@ -248,14 +265,14 @@ def _arn(service: str, resource: str) -> str:
     return f"arn:aws:{service}:{responses.get_region()}:{responses.get_account_id()}:{resource}"
 
 
-def _assumed(role_arn: str) -> str:
+def assumed(role_arn: str) -> str:
     return f"arn:aws:sts::{role_arn.split(':')[4]}:assumed-role/{role_arn.rpartition('/')[2]}/service"
 
 
 def _role_allows(role_arn: str, action: str, resource: str) -> bool:
     account, name = role_arn.split(":")[4], role_arn.rpartition("/")[2]
     context = iam_evaluator.EvalContext(
-        principal_arn=_assumed(role_arn),
+        principal_arn=assumed(role_arn),
         principal_type="AssumedRole",
         principal_account=account,
         action=action,

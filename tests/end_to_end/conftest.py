@@ -1,11 +1,8 @@
 """A deployed stage for the end-to-end tests: the one at AWS_ENDPOINT_URL, or an embedded cloud of their own."""
 
 import os
-import socket
-import subprocess
 from collections.abc import Iterator
 from datetime import date, timedelta
-from pathlib import Path
 
 import pytest
 
@@ -14,15 +11,11 @@ from evertrain.adapters.project.files import load_project
 from evertrain.adapters.stage import Stage
 from evertrain.demo.flights import Flights, load_flights
 from evertrain.domain.project.model import Project
-from localcloud.launcher import EmbeddedCloud
+from localcloud.launcher import REPOSITORY, EmbeddedCloud
+from tests.end_to_end.deployment import STAGE, deploy, own_cloud
 from tests.end_to_end.loop import Loop
 
-REPOSITORY = Path(__file__).parents[2]
-STAGE = "e2e"
 FIRST_DAY = date(2013, 1, 1)
-LARGE = 150_000
-"""Bytes. A day of flights has a third of it."""
-
 LABELLED_DAYS = 48
 """As many as both models wait for: 28 days to train on, and gate, validation and embargo."""
 
@@ -44,7 +37,8 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedCloud | 
         yield None
         return
     with pytest.MonkeyPatch.context() as patch:
-        running = _own_cloud(tmp_path_factory.mktemp("cloud"))
+        running = own_cloud(tmp_path_factory.mktemp("cloud"))
+        running.start()
         for name, value in running.environment().items():
             patch.setenv(name, value)
         try:
@@ -58,7 +52,7 @@ def stage(tmp_path_factory: pytest.TempPathFactory, cloud: EmbeddedCloud | None)
     """All stacks, by the ordinary `cdk deploy`."""
     clients.client.cache_clear()
     try:
-        _deploy(tmp_path_factory.mktemp("cdk"), bootstrap=cloud is not None)
+        deploy(tmp_path_factory.mktemp("cdk"), bootstrap=cloud is not None)
         yield Stage.find(STAGE)
     finally:
         clients.client.cache_clear()
@@ -70,35 +64,3 @@ def loop(stage: Stage, flights: Flights, project: Project) -> Loop:
     loop = Loop(stage=stage, flights=flights, project=project)
     loop.go_through([FIRST_DAY + timedelta(days=offset) for offset in range(LABELLED_DAYS)])
     return loop
-
-
-def _own_cloud(home: Path) -> EmbeddedCloud:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    cloud = EmbeddedCloud(
-        home=home,
-        port=port,
-        cloud_python=REPOSITORY / ".venv-cloud/bin/python",
-        function_python=REPOSITORY / ".venv-lambda/bin/python",
-        task_python=REPOSITORY / ".venv/bin/python",
-        task_directory=REPOSITORY / ".build/train-image",
-        record_calls=True,
-    )
-    cloud.start()
-    return cloud
-
-
-def _deploy(out: Path, *, bootstrap: bool) -> None:
-    cdk = str(REPOSITORY / "infra/cdk.sh")
-    if bootstrap:
-        _run(cdk, "bootstrap", "--app", "", "aws://000000000000/us-east-1")
-    context = [f"stage={STAGE}", "clock=replay", "tick=rate(1 minute)", f"large_object_bytes={LARGE}"]
-    options = [word for entry in context for word in ("-c", entry)]
-    _run(cdk, "deploy", "--all", "--require-approval", "never", "--concurrency", "4", "-o", str(out), *options)
-
-
-def _run(*command: str) -> None:
-    ran = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=False)
-    if ran.returncode:
-        pytest.fail(f"{' '.join(command[:3])} failed:\n{(ran.stdout + ran.stderr)[-3000:]}")

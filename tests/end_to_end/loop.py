@@ -29,6 +29,8 @@ class Loop:
     flights: Flights
     project: Project
     today: date = field(default=date(2013, 1, 1))
+    patience: float = 60.0
+    """Seconds to wait for anything, at least."""
 
     def go_through(self, days: Sequence[date]) -> None:
         """As the demo does: a batch a day, labels three days later, waiting for every retraining."""
@@ -87,7 +89,8 @@ class Loop:
         names = [f["FunctionName"] for page in pages for f in page["Functions"]]
         return next(name for name in names if name.startswith(f"evertrain-{self.stage.name}-") and part in name)
 
-    def wait(self, ask: Callable[[], T | None], *, awaited: str, seconds: float = 60) -> T:
+    def wait(self, ask: Callable[[], T | None], *, awaited: str, seconds: float = 0) -> T:
+        seconds = max(seconds, self.patience)
         try:
             return wait_until(ask, seconds=seconds, awaited=awaited)
         except WaitedTooLong as waited:

@@ -101,6 +101,7 @@ REASONS = {
     ("*MonitorRole*", "states:DescribeExecution"): "where a large batch's execution was started before",
     ("*MonitorPartsRole*", "s3:PutObject"): "where a large batch is set aside",
     ("*MonitorPartsRole*", "s3:GetObject"): "the batch before may have a sketch",
+    ("*Monitor*Role*", "s3:GetObject"): "of a file that an earlier attempt has stored",
     ("*Monitor*Role*", "s3:ListBucket"): "where an object or a sketch is not there",
     ("*MaintenanceRole*", "s3:DeleteObject"): "files that no version needs for a week",
     ("*RolloutRole*", "lambda:GetAlias"): "where a rollout is repeated or rolled back",

@@ -2,9 +2,6 @@
 
 import io
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -36,7 +33,8 @@ from evertrain.statistics.reference import Reference
 from evertrain.statistics.sketch import Sketch
 from evertrain.use_cases.training.training_rows import StoredTrainingRows
 from tests.builders.retraining import a_decision_to_retrain
-from tests.end_to_end.conftest import LARGE
+from tests.end_to_end.command_line import evertrain
+from tests.end_to_end.deployment import LARGE
 from tests.end_to_end.loop import FEATURES, Loop
 from tests.end_to_end.real_resources import assert_every_resource_exists
 
@@ -584,6 +582,25 @@ def test_no_work_was_left_dead(loop: Loop) -> None:
         assert answer["Attributes"]["ApproximateNumberOfMessages"] == "0", queue
 
 
+def test_what_waits_for_a_person_is_told_and_handed_out_again(loop: Loop) -> None:
+    """As a message that failed until it was given up: the event of an object that landed."""
+    body = loop.flights.features(loop.next_day())
+    key = f"{FEATURES}/given-up.parquet"
+    event = {"detail": {"bucket": {"name": loop.stage.output("LandingBucket")}, "object": {"key": key}}}
+    client("sqs").send_message(QueueUrl=loop.stage.output("LandedDeadQueueUrl"), MessageBody=json.dumps(event))
+    client("s3").put_object(Bucket=event["detail"]["bucket"]["name"], Key=key, Body=body)  # type: ignore[arg-type]
+    told = evertrain("check", "--deployed", status=1).stdout
+    assert "landed: 1 message could not be worked off" in " ".join(told.split())
+    assert "handed out again" in evertrain("redrive", "landed").stdout
+    assert loop.wait(lambda: loop.stage.landing_result(FEATURES, body), awaited="the object's fate")
+    assert "Nothing waits in landed." in evertrain("redrive", "landed").stdout
+    checked = json.loads(evertrain("check", "--deployed", "--json", status=None).stdout)
+    assert set(checked["dead_letters"].values()) == {0}
+    assert checked["models"] == ["air_time", "flights"]
+    assert sum(checked["subscribers"].values()) >= 1  # the stage was deployed with `notify`
+    assert "there is no queue lost" in evertrain("redrive", "lost", status=1).stderr
+
+
 # --- the feature store from the command line -----------------------------------------------------
 
 
@@ -745,19 +762,6 @@ def test_a_prediction_is_asked_from_the_command_line(loop: Loop) -> None:
 def test_an_unknown_model_is_told_with_the_known_ones(loop: Loop) -> None:
     told = evertrain("versions", "trains", status=1).stderr
     assert told == "there is no models/trains/; known models: air_time, flights\n"
-
-
-def evertrain(*arguments: str, status: int | None = 0) -> subprocess.CompletedProcess[str]:
-    ran = subprocess.run(
-        [sys.executable, "-c", "from evertrain.cli.program import run; run()", *arguments],
-        cwd=REPOSITORY,
-        env=os.environ | {"EVERTRAIN_STAGE": "e2e", "COLUMNS": "160"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert status in (None, ran.returncode), ran.stdout + ran.stderr
-    return ran
 
 
 def subscribe_to_escalations(loop: Loop) -> str:

@@ -9,7 +9,7 @@ import pytest
 
 from evertrain.adapters.aws.clients import client
 from localcloud.launcher import EmbeddedCloud
-from tests.end_to_end.conftest import STAGE
+from tests.end_to_end.deployment import STAGE
 from tests.end_to_end.loop import Loop
 from tests.end_to_end.permissions import REASONS, Check, is_explained, read_checks, read_grants, unused_grants
 
