@@ -51,4 +51,4 @@ class LiveAliasIntegration(apigateway.HttpRouteIntegration):
                 principal="apigateway.amazonaws.com",
                 source_arn=stack.format_arn(service="execute-api", resource=api.api_id, resource_name=f"*/*{path}"),
             )
-            permission.add_dependency(self._alias)
+            permission.add_resource_dependency(self._alias)

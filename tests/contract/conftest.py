@@ -71,17 +71,18 @@ def cloud(tmp_path_factory: pytest.TempPathFactory, task_directory: Path) -> Ite
 
 @pytest.fixture(scope="session")
 def client(cloud: EmbeddedCloud) -> Client:
-    def make(service: str) -> Any:
-        variables = cloud.environment()  # each start has its own key
-        return boto3.client(  # type: ignore[call-overload]
-            service,
-            endpoint_url=cloud.endpoint,
-            region_name="us-east-1",
-            aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
-        )
+    return lambda service: client_of(cloud, service)
 
-    return make
+
+def client_of(cloud: EmbeddedCloud, service: str) -> Any:
+    variables = cloud.environment()  # each start has its own key
+    return boto3.client(  # type: ignore[call-overload]
+        service,
+        endpoint_url=cloud.endpoint,
+        region_name="us-east-1",
+        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+    )
 
 
 @pytest.fixture(params=["in a folder", pytest.param("in a bucket", marks=pytest.mark.cloud)])

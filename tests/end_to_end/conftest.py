@@ -12,7 +12,7 @@ from evertrain.adapters.stage import Stage
 from evertrain.demo.flights import Flights, load_flights
 from evertrain.domain.project.model import Project
 from localcloud.launcher import REPOSITORY, EmbeddedCloud
-from tests.end_to_end.deployment import STAGE, deploy, own_cloud
+from tests.end_to_end.deployment import STAGE, deploy, own_cloud, running
 from tests.end_to_end.loop import Loop
 
 FIRST_DAY = date(2013, 1, 1)
@@ -36,15 +36,8 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedCloud | 
     if os.environ.get("AWS_ENDPOINT_URL"):
         yield None
         return
-    with pytest.MonkeyPatch.context() as patch:
-        running = own_cloud(tmp_path_factory.mktemp("cloud"))
-        running.start()
-        for name, value in running.environment().items():
-            patch.setenv(name, value)
-        try:
-            yield running
-        finally:
-            running.stop()
+    with running(own_cloud(tmp_path_factory.mktemp("cloud"))) as cloud:
+        yield cloud
 
 
 @pytest.fixture(scope="session")

@@ -2,7 +2,8 @@
 
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,19 @@ def own_cloud(home: Path, *, chaos: Mapping[str, int] | None = None) -> Embedded
         record_calls=True,
         chaos=chaos or {},
     )
+
+
+@contextmanager
+def running(cloud: EmbeddedCloud) -> Iterator[EmbeddedCloud]:
+    """Started, and the one that AWS's clients talk to."""
+    with pytest.MonkeyPatch.context() as patch:
+        cloud.start()
+        for name, value in cloud.environment().items():
+            patch.setenv(name, value)
+        try:
+            yield cloud
+        finally:
+            cloud.stop()
 
 
 def deploy(out: Path, *, bootstrap: bool, window: int = 2) -> None:

@@ -1,5 +1,6 @@
 """What the end-to-end tests do to a stage: land days, ask for things, and wait for what comes of it."""
 
+import io
 import json
 import time
 from collections.abc import Callable, Sequence
@@ -7,6 +8,10 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, TypeVar
 from uuid import uuid4
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from evertrain.adapters.aws.clients import client
 from evertrain.adapters.stage import Stage
@@ -18,6 +23,7 @@ from evertrain.domain.project.model import Project
 from evertrain.domain.training.outcomes import Outcome
 from evertrain.terminal.waiting import WaitedTooLong, wait_until
 from evertrain.use_cases.deciding.decide_retraining import Cause
+from tests.end_to_end.deployment import LARGE
 
 T = TypeVar("T")
 FEATURES = Feed(kind=FeedKind.FEATURES, name="flights")
@@ -46,6 +52,21 @@ class Loop:
         self.today += timedelta(days=1)
         self.stage.set_replay_clock(reported_at(self.today))
         return self.today
+
+    def large_object(self, day: date) -> tuple[bytes, pa.Table]:
+        """A day's flights twenty times under other names, which is enough to be checked in parts; and its rows.
+
+        Without compression or dictionaries, so that few rows are many bytes.
+        """
+        table = pq.read_table(io.BytesIO(self.flights.features(day)))
+        names = pc.cast(table["flight_id"], pa.string())
+        copies = [
+            table.set_column(0, "flight_id", pc.binary_join_element_wise(names, str(copy), "-")) for copy in range(20)
+        ]
+        rows, body = pa.concat_tables(copies), io.BytesIO()
+        pq.write_table(rows, body, row_group_size=4_000, compression="none", use_dictionary=False)
+        assert len(body.getvalue()) > LARGE
+        return body.getvalue(), rows
 
     def land(self, body: bytes, *, feed: Feed = FEATURES, name: str | None = None) -> Any:
         """Lands an object and waits for its fate."""

@@ -25,7 +25,7 @@ from evertrain.reports.drift_page import DriftPage
 from evertrain.statistics.reference import InvalidReference, Reference
 from evertrain.statistics.sketch import ColumnMismatch, InvalidSketch, LayoutMismatch, Sketch, merge
 from evertrain.statistics.verdict import judge
-from evertrain.use_cases.monitoring.kept_sketches import find_usable_sketch
+from evertrain.use_cases.monitoring.kept_sketches import find_sketch_of
 
 logger = logging.getLogger(__name__)
 
@@ -162,14 +162,7 @@ class CompareBatch:
         """Of the newest good batch of the feed before this moment that was compared with the same reference."""
         for verdict in self.batches.verdicts(spec.name, feed.name, limit=LOOKBACK_BATCHES):
             if verdict.event_time_min < moment and verdict.reference_version == version:
-                return find_usable_sketch(
-                    self.records,
-                    reference,
-                    model=spec.name,
-                    version=version,
-                    batch_id=verdict.batch_id,
-                    expected_sha256=verdict.sketch_sha256,
-                )
+                return find_sketch_of(self.records, reference, verdict)
         return None
 
 

@@ -3,11 +3,24 @@
 import logging
 from hashlib import sha256
 
+from evertrain.domain.monitoring.drift import DriftVerdict
 from evertrain.ports.drift_records import DriftRecords
 from evertrain.statistics.reference import Reference
 from evertrain.statistics.sketch import InvalidSketch, Sketch
 
 logger = logging.getLogger(__name__)
+
+
+def find_sketch_of(records: DriftRecords, reference: Reference, verdict: DriftVerdict) -> Sketch | None:
+    """Of what was judged, which is the reference's own version; None as below."""
+    return find_usable_sketch(
+        records,
+        reference,
+        model=verdict.model,
+        version=verdict.reference_version,
+        batch_id=verdict.batch_id,
+        expected_sha256=verdict.sketch_sha256,
+    )
 
 
 def find_usable_sketch(

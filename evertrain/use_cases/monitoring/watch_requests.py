@@ -31,7 +31,7 @@ from evertrain.statistics.slicing import select_rows
 from evertrain.statistics.verdict import judge
 from evertrain.use_cases.monitoring.compare_batch import COMPARISON_ERRORS, describe_trouble
 from evertrain.use_cases.monitoring.drift_events import verdict_events
-from evertrain.use_cases.monitoring.kept_sketches import find_usable_sketch
+from evertrain.use_cases.monitoring.kept_sketches import find_sketch_of, find_usable_sketch
 
 logger = logging.getLogger(__name__)
 
@@ -159,16 +159,8 @@ class WatchRequests:
             sketches = list(self._sketches(spec, version, reference, batches))
             if not sketches:
                 return Findings.not_compared(), None
-            sketch, before = merge(sketches), None
-            if earlier is not None:
-                before = find_usable_sketch(
-                    self.records,
-                    reference,
-                    model=spec.name,
-                    version=version,
-                    batch_id=earlier.batch_id,
-                    expected_sha256=earlier.sketch_sha256,
-                )
+            sketch = merge(sketches)
+            before = None if earlier is None else find_sketch_of(self.records, reference, earlier)
             findings = judge(reference, sketch, policy=spec.triggers.drift, before=before)
         except COMPARISON_ERRORS as error:
             logger.exception("requests_not_compared model=%s version=%s", spec.name, version)

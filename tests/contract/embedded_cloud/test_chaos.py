@@ -3,13 +3,13 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import boto3
 import pytest
 
 from localcloud.launcher import EmbeddedCloud
+from tests.contract.conftest import client_of
 from tests.contract.embedded_cloud.roles import make_role
 from tests.contract.embedded_cloud.test_functions import a_function, ask
 from tests.contract.embedded_cloud.test_permissions import allow
@@ -45,17 +45,7 @@ def chaotic(cloud: EmbeddedCloud, tmp_path: Path) -> Iterator[EmbeddedCloud]:
 def test_each_kind_of_call_fails_once_for_the_roles_that_are_named(
     chaotic: EmbeddedCloud, role: str, found: list[str]
 ) -> None:
-    variables = chaotic.environment()
-
-    def client(service: str) -> Any:
-        return boto3.client(  # type: ignore[call-overload]
-            service,
-            endpoint_url=chaotic.endpoint,
-            region_name="us-east-1",
-            aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
-        )
-
+    client = partial(client_of, chaotic)
     client("s3").create_bucket(Bucket="chaos")
     arn = make_role(client("iam"), role, allow("s3:*", on="arn:aws:s3:::chaos*"))
     name = a_function(client, TRIES, role=arn)
