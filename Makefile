@@ -9,7 +9,7 @@ LOCAL_OPTIONS := -c clock=replay
 # Bytecode beside the sources would get into what is deployed; without any, each process compiles its libraries anew.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.build/bytecode
 
-.PHONY: help setup lock demo down forget deploy test format lint types imports unit contract infra e2e test-localstack bench bench-store bench-jobs calibrate windows security
+.PHONY: help setup lock demo down forget deploy test format lint types imports unit contract infra e2e chaos test-localstack bench bench-store bench-cloud bench-jobs calibrate windows security
 
 help: ## this list
 	@grep -hE '^[a-z-][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -63,7 +63,7 @@ deploy: setup ## the same app to your AWS account
 	@test -z "$$AWS_ENDPOINT_URL" || { echo "AWS_ENDPOINT_URL is set to $$AWS_ENDPOINT_URL: unset it to deploy to AWS"; exit 1; }
 	@account=$$($(BIN)/evertrain account) && infra/cdk.sh bootstrap --app "" aws://$$account/$$AWS_REGION && infra/cdk.sh deploy --all
 
-test: lint types imports unit contract infra e2e ## everything that is checked
+test: lint types imports unit contract infra e2e chaos ## everything that is checked
 
 format: setup ## rewrite the code as ruff likes it
 	$(BIN)/ruff format .
@@ -91,6 +91,9 @@ infra: setup
 e2e: setup
 	$(BIN)/pytest -q tests/end_to_end
 
+chaos: setup ## each call to AWS fails once, over weeks of the loop
+	$(BIN)/pytest -q tests/chaos
+
 test-localstack: setup ## data and monitoring stacks on LocalStack
 	@$(BIN)/python -m localstack_host setup
 	$(BIN)/pytest -q -m localstack tests/contract/localstack
@@ -100,6 +103,9 @@ bench: setup $(patsubst %,.venv-bench/%/.installed,evidently nannyml scouter ali
 
 bench-store: setup $(patsubst %,.venv-bench/%/.installed,duckdb feast) ## the feature store beside plain files, DuckDB and Feast
 	$(BIN)/python -m bench.store
+
+bench-cloud: setup ## the embedded cloud under load: 32 clients, and a burst of batches
+	$(BIN)/python -m bench.local_cloud
 
 bench-jobs: setup ## memory and time of training containers, beside what their size is estimated from
 	$(BIN)/python -m bench.jobs

@@ -15,8 +15,8 @@ from constructs import Construct
 from evertrain.domain.events import Tick
 from infra.alarms import PERIOD, call_a_person
 
-MAX_RECEIVES = 5
-"""Over some three minutes, where a function fails; six times its timeout each where it is ended by one."""
+MAX_RECEIVES = 7
+"""Over some four minutes, where a function fails; six times its timeout each where it is ended by one."""
 
 
 class SqsToLambda(Construct):

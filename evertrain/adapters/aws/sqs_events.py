@@ -60,9 +60,9 @@ def redelivery_seconds(receive_count: int) -> int:
     """How long a message waits after it failed so many times.
 
     >>> [redelivery_seconds(count) for count in (1, 2, 3, 4)]
-    [5, 15, 45, 90]
+    [2, 6, 18, 54]
     """
-    return int(min(5 * 3 ** (receive_count - 1), 90))
+    return int(min(2 * 3 ** (receive_count - 1), 90))
 
 
 def _deliver_again(failed: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
