@@ -153,6 +153,13 @@ def _queue_attributes(sqs: Any, url: str, *names: str) -> dict[str, str]:
     return attributes
 
 
+def _subscription(sns: Any, subscription: Resource) -> bool:
+    """By whom it tells: until that one has confirmed it, it has no ARN."""
+    (topic,) = subscription.named_in("TopicArn")
+    told = sns.list_subscriptions_by_topic(TopicArn=topic)["Subscriptions"]
+    return subscription.properties["Endpoint"] in [each["Endpoint"] for each in told]
+
+
 def _topic_policy(sns: Any, policy: Resource) -> bool:
     return all(
         _as_many_statements(sns.get_topic_attributes(TopicArn=topic)["Attributes"].get("Policy", "{}"), policy)
@@ -297,6 +304,7 @@ CHECKS: dict[str, Check] = {
     "AWS::S3::Bucket": Check("s3", _bucket),
     "AWS::S3::BucketPolicy": Check("s3", _bucket_policy),
     "AWS::SNS::Topic": Check("sns", lambda sns, it: bool(sns.get_topic_attributes(TopicArn=it.id)["Attributes"])),
+    "AWS::SNS::Subscription": Check("sns", _subscription),
     "AWS::SNS::TopicPolicy": Check("sns", _topic_policy),
     "AWS::SQS::Queue": Check("sqs", _queue),
     "AWS::SQS::QueuePolicy": Check("sqs", _queue_policy),

@@ -21,10 +21,12 @@ TYPES = {
     "Role": "AWS::IAM::Role",
     "RolePolicy": "AWS::IAM::Policy",
     "People": "AWS::SNS::Topic",
+    "Hook": "AWS::SNS::Subscription",
 }
 PROPERTIES = {
     "WorkPolicy": {"Queues": [{"Ref": "Work"}], "PolicyDocument": POLICY},
     "Rule": {"EventBusName": {"Ref": "Bus"}, "Targets": [{"Id": "queue"}]},
+    "Hook": {"TopicArn": {"Ref": "People"}, "Endpoint": "https://example.com/hook"},
     "RolePolicy": {"PolicyName": "may-send", "Roles": [{"Ref": "Role"}]},
 }
 
@@ -78,6 +80,7 @@ def a_deployed_stack(aws: boto3.Session, types: dict[str, str] = TYPES) -> Any:
     iam.create_role(RoleName="monitor", AssumeRolePolicyDocument=json.dumps(POLICY))
     iam.put_role_policy(RoleName="monitor", PolicyName="may-send", PolicyDocument=json.dumps(POLICY))
     topic = aws.client("sns").create_topic(Name="people")["TopicArn"]
+    aws.client("sns").subscribe(TopicArn=topic, Protocol="https", Endpoint="https://example.com/hook")
     physical_ids = {
         "Landing": "landing",
         "Batches": "batches",
@@ -88,6 +91,7 @@ def a_deployed_stack(aws: boto3.Session, types: dict[str, str] = TYPES) -> Any:
         "Role": "monitor",
         "RolePolicy": "says-nothing",
         "People": topic,
+        "Hook": "pending confirmation",
     }
     return SessionWithStack(aws, OptimisticCloudFormation(physical_ids, types))
 
