@@ -188,8 +188,10 @@ def test_a_person_s_request_becomes_one_retrain_request(
 
 def test_a_message_that_cannot_be_handled_ends_among_the_dead_letters(stage: Stage) -> None:
     sqs, queue = client("sqs"), stage.output("LandedQueueUrl")
-    timeout = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["VisibilityTimeout"])["Attributes"]
-    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "1"})
+    as_deployed = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=["RedrivePolicy"])["Attributes"]
+    # The second delivery is the last: seven take four minutes.
+    policy = json.loads(as_deployed["RedrivePolicy"]) | {"maxReceiveCount": 2}
+    sqs.set_queue_attributes(QueueUrl=queue, Attributes={"RedrivePolicy": json.dumps(policy)})
     try:
         sqs.send_message(QueueUrl=queue, MessageBody="this is no event")
         dead = wait_until(
@@ -201,4 +203,4 @@ def test_a_message_that_cannot_be_handled_ends_among_the_dead_letters(stage: Sta
         )
         assert [message["Body"] for message in dead] == ["this is no event"]
     finally:
-        sqs.set_queue_attributes(QueueUrl=queue, Attributes=timeout)
+        sqs.set_queue_attributes(QueueUrl=queue, Attributes=as_deployed)
