@@ -11,11 +11,12 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -167,7 +168,8 @@ def main() -> None:
     print(json.dumps(found, indent=2))
 
 
-def write_table(found: dict, path: Path) -> None:  # type: ignore[type-arg]  # as JSON has it
+def write_table(found: Mapping[str, Any], path: Path) -> None:
+    """`found`: as the JSON has it."""
     answers, burst = found["answers"], found["burst"]
     path.write_text(
         "# The embedded cloud under load\n\n"

@@ -24,7 +24,7 @@ def call_a_person(
     threshold: float = 1,
     periods: int = 1,
     missing: cloudwatch.TreatMissingData = cloudwatch.TreatMissingData.NOT_BREACHING,
-) -> cloudwatch.Alarm:
+) -> None:
     """When the metric is at or above `threshold` for so many of its periods in a row."""
     alarm = cloudwatch.Alarm(
         scope,
@@ -37,7 +37,6 @@ def call_a_person(
         treat_missing_data=missing,
     )
     alarm.add_alarm_action(cloudwatch_actions.SnsAction(topic))
-    return alarm
 
 
 def call_when_executions_end(

@@ -74,43 +74,44 @@ class Options:
         return stage_prefix(self.stage)
 
 
+def _matching(key: str, value: str, pattern: str, *, allowed: str) -> str:
+    if not re.fullmatch(pattern, value):
+        raise InvalidOption(f"{key}: {allowed}; not {value!r}")
+    return value
+
+
 def _stage_name(key: str, value: str) -> str:
     # The stage is part of function names, of which AWS allows 64 characters.
-    if not re.fullmatch(r"[a-z][a-z0-9]{0,11}", value):
-        raise InvalidOption(f"{key}: lower-case letters and digits, at most 12, a letter first; not {value!r}")
-    return value
+    allowed = "lower-case letters and digits, at most 12, a letter first"
+    return _matching(key, value, r"[a-z][a-z0-9]{0,11}", allowed=allowed)
 
 
 def _schedule(key: str, value: str) -> str:
-    if not re.fullmatch(r"(rate|cron)\([^()]+\)", value):
-        raise InvalidOption(f'{key}: an EventBridge expression such as "rate(1 day)"; not {value!r}')
-    return value
+    allowed = 'an EventBridge expression such as "rate(1 day)"'
+    return _matching(key, value, r"(rate|cron)\([^()]+\)", allowed=allowed)
 
 
 def _addresses(key: str, value: str) -> tuple[str, ...]:
-    addresses = tuple(filter(None, re.split(r"[,\s]+", value)))
-    for each in addresses:
-        if not re.fullmatch(r"https://\S+|[^@\s]+@[^@\s]+\.[^@\s]+", each):
-            raise InvalidOption(f"{key}: mail addresses and https:// endpoints, with commas between; not {each!r}")
-    return addresses
+    pattern = r"https://\S+|[^@\s]+@[^@\s]+\.[^@\s]+"
+    allowed = "mail addresses and https:// endpoints, with commas between"
+    return tuple(_matching(key, each, pattern, allowed=allowed) for each in re.split(r"[,\s]+", value) if each)
 
 
 def _image(key: str, value: str) -> str:
-    if not re.fullmatch(r"[\w./:@-]+", value):
-        raise InvalidOption(f"{key}: an image such as python:3.13-slim or python@sha256:…; not {value!r}")
-    return value
+    allowed = "an image such as python:3.13-slim or python@sha256:…"
+    return _matching(key, value, r"[\w./:@-]+", allowed=allowed)
 
 
 def _count(key: str, value: str) -> int:
-    if not re.fullmatch(r"[1-9][0-9]*", value):
-        raise InvalidOption(f"{key}: a whole number of at least 1; not {value!r}")
-    return int(value)
+    return int(_matching(key, value, r"[1-9][0-9]*", allowed="a whole number of at least 1"))
 
 
 def _seconds(key: str, value: str, *, at_most: int) -> int:
-    if not re.fullmatch(r"[0-9]{1,4}", value) or int(value) > at_most:
-        raise InvalidOption(f"{key}: whole seconds, {at_most} at most; not {value!r}")
-    return int(value)
+    allowed = f"whole seconds, {at_most} at most"
+    seconds = int(_matching(key, value, r"[0-9]{1,4}", allowed=allowed))
+    if seconds > at_most:
+        raise InvalidOption(f"{key}: {allowed}; not {value!r}")
+    return seconds
 
 
 def _choice(key: str, value: str, allowed: tuple[str, ...]) -> str:

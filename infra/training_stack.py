@@ -38,8 +38,9 @@ from infra.state_machines import execution_arn
 
 LIFECYCLE = Bundle(folder="lambdas/lifecycle", lock="control.txt")
 ROLLOUT = Bundle(folder="lambdas/rollout", lock="control.txt")
-SCRATCH = "scratch"
 RECONCILE = Bundle(folder="lambdas/reconcile", lock="control.txt")
+SCRATCH = "scratch"
+"""The volume at which the container may write."""
 
 
 class TrainingStack(StageStack):

@@ -81,8 +81,8 @@ def refuse_each_call_once(journal: Journal) -> None:
     @replaces(stepfunctions, "_invoke_resource")
     def invoke_resource(original: Any, resource: str, data: Any) -> Any:
         role = role_of_execution()
-        for action, arn in actions_of_state(resource, data) if role else ():
-            if role and chaos.refuses(assumed(role), action, arn):
+        for action, arn in actions_of_state(resource, data):
+            if role is not None and chaos.refuses(assumed(role), action, arn):
                 error = "ECS.ServerException" if action == "ecs:RunTask" else "ServiceUnavailable"
                 raise stepfunctions._ExecutionError(error, f"injected: {action} on {arn}")
         return original(resource, data)

@@ -1,8 +1,8 @@
 """The account that the credentials belong to."""
 
 import boto3
-from botocore.exceptions import BotoCoreError, ClientError
 
+from evertrain.adapters.aws.clients import AWS_ERRORS
 from evertrain.domain.errors import EvertrainError
 
 
@@ -14,5 +14,5 @@ def account_id() -> str:
     """Raises NoAwsAccount."""
     try:
         return str(boto3.client("sts").get_caller_identity()["Account"])
-    except (BotoCoreError, ClientError) as error:
+    except AWS_ERRORS as error:
         raise NoAwsAccount(f"no AWS account to deploy to: {error}") from error

@@ -17,9 +17,12 @@ _CONFIG = Config(
 
 _SHORT_TIMEOUTS = Config(retries={"mode": "standard", "max_attempts": 2}, connect_timeout=0.5, read_timeout=1.5)
 
-CLOUD_FAULTS = (ClientError, BotoCoreError, OSError)
-"""What a call to AWS may end with although nothing is wrong with it: of boto3, and of Arrow and Delta Lake where they
-read and write objects."""
+AWS_ERRORS = (ClientError, BotoCoreError)
+"""What a call by boto3 may end with."""
+
+CLOUD_FAULTS = (*AWS_ERRORS, OSError)
+"""What a call to AWS may end with although nothing is wrong with it: also of Arrow and Delta Lake, where they read
+and write objects."""
 
 
 @cache

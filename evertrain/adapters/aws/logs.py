@@ -6,12 +6,11 @@ import sys
 import traceback
 from collections.abc import Iterable
 
-from botocore.exceptions import BotoCoreError, ClientError
-
+from evertrain.adapters.aws.clients import AWS_ERRORS
 from evertrain.domain.errors import EvertrainError, shorten
 
 _QUOTED = re.compile(r"""(?<!\w)(['"`])(.*?)\1(?!\w)""", re.DOTALL)
-_QUOTES_NO_ROWS = (EvertrainError, ClientError, BotoCoreError, ImportError)
+_QUOTES_NO_ROWS = (EvertrainError, *AWS_ERRORS, ImportError)
 
 
 def describe_error(error: BaseException, *, known_names: Iterable[str] = (), limit: int = 300) -> str:

@@ -3,11 +3,10 @@
 import json
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, TypeVar
 
-from botocore.exceptions import BotoCoreError, ClientError
-
-from evertrain.adapters.aws.clients import client
+from evertrain.adapters.aws.clients import AWS_ERRORS, client
 from evertrain.domain.errors import EvertrainError
 
 T = TypeVar("T")
@@ -41,17 +40,17 @@ def handle_together(
     delivery: Mapping[str, Any], read: Callable[[str], T], handle: Callable[[Sequence[T]], None]
 ) -> dict[str, Any]:
     """Handles all records of the delivery at once: all go back where that fails, and one that can't be read alone."""
-    readable, failed = [], []
+    values, failed = [], []
     for record in delivery["Records"]:
         try:
-            readable.append((record, read(record["body"])))
+            values.append(read(record["body"]))
         except EvertrainError:
             logger.exception("record_failed message=%s", record["messageId"])
             failed.append(record)
     try:
-        handle([value for _, value in readable])
+        handle(values)
     except Exception:
-        logger.exception("delivery_failed messages=%d", len(readable))
+        logger.exception("delivery_failed messages=%d", len(values))
         failed = list(delivery["Records"])
     return _deliver_again(failed)
 
@@ -78,18 +77,24 @@ def _shorten_wait(record: Mapping[str, Any]) -> None:
     for attempt in range(3):
         try:
             _set_visibility(record)
-        except (BotoCoreError, ClientError):
+        except AWS_ERRORS:
             logger.exception("wait_not_shortened message=%s attempt=%d", record["messageId"], attempt)
         else:
             return
 
 
 def _set_visibility(record: Mapping[str, Any]) -> None:
-    queue, receipt = record["eventSourceARN"].rpartition(":")[2], record["receiptHandle"]
-    seconds = redelivery_seconds(int(record["attributes"]["ApproximateReceiveCount"]))
-    sqs = client("sqs")
-    url = sqs.get_queue_url(QueueName=queue)["QueueUrl"]
-    sqs.change_message_visibility(QueueUrl=url, ReceiptHandle=receipt, VisibilityTimeout=seconds)
+    client("sqs").change_message_visibility(
+        QueueUrl=_queue_url(record["eventSourceARN"]),
+        ReceiptHandle=record["receiptHandle"],
+        VisibilityTimeout=redelivery_seconds(int(record["attributes"]["ApproximateReceiveCount"])),
+    )
+
+
+@cache  # a delivery that fails whole has a thousand records of one queue
+def _queue_url(arn: str) -> str:
+    url: str = client("sqs").get_queue_url(QueueName=arn.rpartition(":")[2])["QueueUrl"]
+    return url
 
 
 def _envelope(body: str) -> Envelope:

@@ -5,9 +5,8 @@ Three steps, so that a huge batch can be sketched in parts: the references, the 
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
-from hashlib import sha256
 
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import Batch, Fault, Feed, FeedKind
@@ -25,7 +24,7 @@ from evertrain.reports.drift_page import DriftPage
 from evertrain.statistics.reference import InvalidReference, Reference
 from evertrain.statistics.sketch import ColumnMismatch, InvalidSketch, LayoutMismatch, Sketch, merge
 from evertrain.statistics.verdict import judge
-from evertrain.use_cases.monitoring.kept_sketches import find_sketch_of
+from evertrain.use_cases.monitoring.kept_sketches import find_sketch_of, keep
 
 logger = logging.getLogger(__name__)
 
@@ -120,10 +119,7 @@ class CompareBatch:
         if comparison.compared is None:
             return verdict
         reference, sketch = comparison.compared
-        kept = sketch.to_bytes()
-        verdict = replace(verdict, sketch_sha256=sha256(kept).hexdigest())
-        self.records.save(verdict, sketch=kept, page=_page(verdict, batch, reference, sketch).render())
-        return verdict
+        return keep(self.records, verdict, sketch, page=_page(verdict, batch, reference, sketch))
 
     def _models(self, feed: Feed) -> Iterable[ModelSpec]:
         return self.project.models_using(feed.name) if feed.kind is FeedKind.FEATURES else ()

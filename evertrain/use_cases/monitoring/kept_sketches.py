@@ -1,14 +1,24 @@
-"""Sketches that were kept, as far as they can be used: what lies in a bucket may be of another time, or damaged."""
+"""Keeps the sketch of what was judged, and finds it again: what can be used of it, for it may be old or damaged."""
 
 import logging
+from dataclasses import replace
 from hashlib import sha256
 
 from evertrain.domain.monitoring.drift import DriftVerdict
 from evertrain.ports.drift_records import DriftRecords
+from evertrain.reports.drift_page import DriftPage
 from evertrain.statistics.reference import Reference
 from evertrain.statistics.sketch import InvalidSketch, Sketch
 
 logger = logging.getLogger(__name__)
+
+
+def keep(records: DriftRecords, verdict: DriftVerdict, sketch: Sketch, *, page: DriftPage) -> DriftVerdict:
+    """The verdict, which names the kept sketch by its digest."""
+    data = sketch.to_bytes()
+    verdict = replace(verdict, sketch_sha256=sha256(data).hexdigest())
+    records.save(verdict, sketch=data, page=page.render())
+    return verdict
 
 
 def find_sketch_of(records: DriftRecords, reference: Reference, verdict: DriftVerdict) -> Sketch | None:

@@ -6,9 +6,8 @@ only leaves sketches, one for every model version that answered, and a day is ju
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from hashlib import sha256
 
 import numpy as np
 
@@ -31,7 +30,7 @@ from evertrain.statistics.slicing import select_rows
 from evertrain.statistics.verdict import judge
 from evertrain.use_cases.monitoring.compare_batch import COMPARISON_ERRORS, describe_trouble
 from evertrain.use_cases.monitoring.drift_events import verdict_events
-from evertrain.use_cases.monitoring.kept_sketches import find_sketch_of, find_usable_sketch
+from evertrain.use_cases.monitoring.kept_sketches import find_sketch_of, find_usable_sketch, keep
 
 logger = logging.getLogger(__name__)
 
@@ -137,8 +136,6 @@ class WatchRequests:
         if compared is None:
             return verdict
         reference, sketch = compared
-        kept = sketch.to_bytes()
-        verdict = replace(verdict, sketch_sha256=sha256(kept).hexdigest())
         page = DriftPage(
             title=f"Requests to {spec.name}",
             before=f"training rows of {version}",
@@ -147,8 +144,7 @@ class WatchRequests:
             reference=reference,
             sketch=sketch,
         )
-        self.records.save(verdict, sketch=kept, page=page.render())
-        return verdict
+        return keep(self.records, verdict, sketch, page=page)
 
     def _compare(
         self, spec: ModelSpec, version: str, batches: Sequence[Batch], earlier: DriftVerdict | None

@@ -9,5 +9,6 @@ from tests.fakes.queues import FakeSqs
 @pytest.fixture(autouse=True)
 def queue(monkeypatch: pytest.MonkeyPatch) -> FakeSqs:
     fake = FakeSqs()
+    sqs_events._queue_url.cache_clear()
     monkeypatch.setattr(sqs_events, "client", lambda service: fake)
     return fake
