@@ -209,6 +209,15 @@ class Stage:
         local = f"{endpoint}/_aws/execute-api/{self.output(Output.API_ID)}/$default" if endpoint else None
         return PredictionClient(url=local or self.output(Output.API_URL), session=self.session)
 
+    @property
+    def url_for_shells(self) -> str:
+        """The HTTP API by its own host name, also of an emulated one: curl knows names below localhost, and signs a
+        `$` in a path otherwise than AWS."""
+        scheme, separator, host = os.environ.get("AWS_ENDPOINT_URL", "").partition("://")
+        if not separator:
+            return self.output(Output.API_URL)
+        return f"{scheme}://{self.output(Output.API_ID)}.execute-api.{host}"
+
     def landing_result(self, feed: Feed, body: bytes) -> "LandingResult | None":
         """The batch or quarantine that landed bytes became. None until its events are published."""
         batch_id = compute_batch_id(feed, io.BytesIO(body))

@@ -92,21 +92,17 @@ def _facts(stories: Sequence[ModelStory], days: Sequence[date], *, seconds: floa
 
 def _predict_once(stage: Stage, flights: Flights, spec: ModelSpec, day: date) -> tuple[dict[str, object], str]:
     row = to_json_rows(flights.table[flights.table["day"] == day].head(1), spec)[0]
-    return stage.api.predict(spec.name, row), curl_line(stage.api.url, spec.name, row)
+    return stage.api.predict(spec.name, row), curl_line(stage.url_for_shells, spec.name, row)
 
 
 def curl_line(url: str, model: str, row: dict[str, object]) -> str:
-    """A shell command that asks for the same prediction; on AWS it is signed with the caller's credentials."""
-    sign = (
-        []
-        if os.environ.get("AWS_ENDPOINT_URL")
-        else [
-            "--aws-sigv4",
-            f"aws:amz:{os.environ.get('AWS_REGION', 'us-east-1')}:execute-api",
-            "--user",
-            "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY",
-        ]
-    )
+    """A shell command that asks for the same prediction, signed with the caller's credentials."""
+    sign = [
+        "--aws-sigv4",
+        f"aws:amz:{os.environ.get('AWS_REGION', 'us-east-1')}:execute-api",
+        "--user",
+        "$AWS_ACCESS_KEY_ID:$AWS_SECRET_ACCESS_KEY",
+    ]
     words = ["curl", "-s", *sign, "-d", json.dumps(row), f"{url}/models/{model}/predict"]
     # Credentials stay variables, for the shell to expand.
     return " ".join(f'"{word}"' if word.startswith("$") else shlex.quote(word) for word in words)
@@ -135,7 +131,8 @@ def _print_end(
         show.decisions([entry for entry in story.decisions if entry.decision.action.value != "hold"])
         show.versions(story.versions)
     console.print(f"\n[bold]A prediction[/] over HTTP: {json.dumps(answer)}", soft_wrap=True)
-    console.print(f"Repeat it:  {curl}", soft_wrap=True, markup=False)
+    credentials = "source .localcloud/environment && " if os.environ.get("AWS_ENDPOINT_URL") else ""
+    console.print(f"Repeat it:  {credentials}{curl}", soft_wrap=True, markup=False)
     console.print(f"\nThe report with its plots:  [bold]{report}[/]", soft_wrap=True)
     console.print("The embedded cloud stays up; `make down` stops it, `evertrain status` looks at it.")
 

@@ -1,6 +1,8 @@
 """The whole loop on real flights, deployed by `cdk deploy`: every part does its part, and nothing twice."""
 
 import json
+import shutil
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -16,6 +18,7 @@ from evertrain.adapters.aws.event_bus import EventBridgeBus
 from evertrain.adapters.release.prediction_client import PredictionRefused
 from evertrain.adapters.store.delta.reader import DeltaReader
 from evertrain.adapters.training.runs import RunDocuments
+from evertrain.demo.run import curl_line
 from evertrain.demo.story import to_json_rows
 from evertrain.domain.deciding.decisions import LEASE_DURATION, Action, Reason
 from evertrain.domain.deployment.stacks import Output
@@ -128,6 +131,15 @@ def test_the_champion_answers_over_http(loop: Loop, model: str) -> None:
     assert 0 < prediction < 1 if model == "flights" else 20 < prediction < 700
     several = loop.stage.api.predict(model, {"rows": [a_row(loop, model)] * 3})
     assert several["predictions"] == [prediction] * 3
+
+
+@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl here")
+def test_the_line_that_the_demo_ends_with_repeats_its_prediction(loop: Loop) -> None:
+    row = a_row(loop)
+    line = curl_line(loop.stage.url_for_shells, "flights", row)
+    repeated = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=True)
+    answer, told = loop.stage.api.predict("flights", row), json.loads(repeated.stdout)
+    assert (told["model_version"], told["predictions"]) == (answer["model_version"], answer["predictions"])
 
 
 def test_the_endpoint_tells_version_and_schema(loop: Loop) -> None:
