@@ -5,6 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from evertrain.adapters.landing.rows import LandedRowsReader
+from evertrain.adapters.memory.batches import (
+    InMemoryBatchFiles,
+    InMemoryBatchLog,
+    InMemoryLandingZone,
+    InMemoryQuarantineStore,
+    InMemoryTableStates,
+)
+from evertrain.adapters.memory.drift_records import InMemoryDriftRecords
+from evertrain.adapters.memory.messages import InMemoryClock, InMemoryEventBus
+from evertrain.adapters.memory.registry import InMemoryModelRegistry
 from evertrain.domain.landing.batches import Batch, LandedObject, Quarantine
 from evertrain.domain.project.model import Project
 from evertrain.statistics.reference import Reference, build_reference
@@ -17,11 +27,7 @@ from tests.builders.batches import FEATURES
 from tests.builders.landed import landed_features
 from tests.builders.models import NOW, a_champion, a_group
 from tests.builders.registry import a_version
-from tests.fakes.batches import FakeBatchFiles, FakeBatchLog, FakeLandingZone, FakeQuarantineStore, FakeTableStates
-from tests.fakes.drift_records import FakeDriftRecords
-from tests.fakes.messages import FakeClock, FakeEventBus
 from tests.fakes.parts import FakePartStore
-from tests.fakes.registry import FakeModelRegistry
 
 
 def a_reference(*, rows: int = 2_000) -> Reference:
@@ -37,16 +43,16 @@ def a_reference(*, rows: int = 2_000) -> Reference:
 class Monitor:
     project: Project
     load_reference: Callable[[str], Reference]
-    landing: FakeLandingZone = field(default_factory=FakeLandingZone)
-    files: FakeBatchFiles = field(default_factory=FakeBatchFiles)
-    quarantine: FakeQuarantineStore = field(default_factory=FakeQuarantineStore)
-    batches: FakeBatchLog = field(default_factory=FakeBatchLog)
-    tables: FakeTableStates = field(default_factory=FakeTableStates)
-    registry: FakeModelRegistry = field(default_factory=FakeModelRegistry)
-    records: FakeDriftRecords = field(default_factory=FakeDriftRecords)
+    landing: InMemoryLandingZone = field(default_factory=InMemoryLandingZone)
+    files: InMemoryBatchFiles = field(default_factory=InMemoryBatchFiles)
+    quarantine: InMemoryQuarantineStore = field(default_factory=InMemoryQuarantineStore)
+    batches: InMemoryBatchLog = field(default_factory=InMemoryBatchLog)
+    tables: InMemoryTableStates = field(default_factory=InMemoryTableStates)
+    registry: InMemoryModelRegistry = field(default_factory=InMemoryModelRegistry)
+    records: InMemoryDriftRecords = field(default_factory=InMemoryDriftRecords)
     parts: FakePartStore = field(default_factory=FakePartStore)
-    bus: FakeEventBus = field(default_factory=FakeEventBus)
-    clock: FakeClock = field(default_factory=lambda: FakeClock(NOW))
+    bus: InMemoryEventBus = field(default_factory=InMemoryEventBus)
+    clock: InMemoryClock = field(default_factory=lambda: InMemoryClock(NOW))
 
     @property
     def compare(self) -> CompareBatch:

@@ -9,6 +9,12 @@ import pyarrow as pa
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from evertrain.adapters.memory.artifacts import InMemoryArtifactStore
+from evertrain.adapters.memory.batches import InMemoryLabelProgress, InMemoryTableStates
+from evertrain.adapters.memory.decisions import InMemoryDecisionLog, InMemoryLeases
+from evertrain.adapters.memory.endpoint import InMemoryEndpoint
+from evertrain.adapters.memory.messages import InMemoryClock, InMemoryEventBus
+from evertrain.adapters.memory.registry import InMemoryModelRegistry
 from evertrain.adapters.training.runs import RunDocuments
 from evertrain.domain.deciding.decisions import Action, Decision, Reason, RecordedDecision
 from evertrain.domain.events import EventName
@@ -29,12 +35,6 @@ from evertrain.use_cases.training.plan_retraining import PlannedRetraining, Plan
 from evertrain.use_cases.training.train_contender import TrainContender
 from tests.builders.labelled_rows import InMemoryTrainingRows, labelled_trips
 from tests.builders.models import NOW, a_model, days
-from tests.fakes.artifacts import FakeArtifactStore
-from tests.fakes.batches import FakeLabelProgress, FakeTableStates
-from tests.fakes.decisions import FakeDecisionLog, FakeLeases
-from tests.fakes.endpoint import FakeEndpoint
-from tests.fakes.messages import FakeClock, FakeEventBus
-from tests.fakes.registry import FakeModelRegistry
 
 MODEL = "trips"
 
@@ -62,15 +62,15 @@ def a_decision_to_retrain(decision_id: str, *, model: str = MODEL, decided_at: d
 
 class Retraining:
     def __init__(self, spec: ModelSpec | None = None, *, with_labels: bool = True) -> None:
-        self.artifacts = FakeArtifactStore()
-        self.registry = FakeModelRegistry()
-        self.decisions = FakeDecisionLog(wall_clock=lambda: 0.0)
-        self.leases = FakeLeases(wall_clock=lambda: 0.0)
-        self.bus = FakeEventBus()
-        self.tables = FakeTableStates()
-        self.label_progress = FakeLabelProgress()
-        self.clock = FakeClock(NOW)
-        self.endpoint = FakeEndpoint(artifacts=self.artifacts, models=[MODEL])
+        self.artifacts = InMemoryArtifactStore()
+        self.registry = InMemoryModelRegistry()
+        self.decisions = InMemoryDecisionLog(wall_clock=lambda: 0.0)
+        self.leases = InMemoryLeases(wall_clock=lambda: 0.0)
+        self.bus = InMemoryEventBus()
+        self.tables = InMemoryTableStates()
+        self.label_progress = InMemoryLabelProgress()
+        self.clock = InMemoryClock(NOW)
+        self.endpoint = InMemoryEndpoint(artifacts=self.artifacts, models=[MODEL])
         self.runs = RunDocuments(artifacts=self.artifacts, root="s3://artifacts")
         self._rows = InMemoryTrainingRows(labelled_trips(day_count=67))
         self._commit(FeedKind.FEATURES, version=4)

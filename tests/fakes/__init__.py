@@ -1,1 +1,1 @@
-"""The ports in memory. Each passes the same contract suite as the adapter that it stands for."""
+"""Ports in memory that only tests need. Each passes the same contract suite as the adapter that it stands for."""

@@ -4,14 +4,14 @@ import boto3
 import pytest
 
 from evertrain.adapters.aws.artifacts import S3ArtifactStore
+from evertrain.adapters.memory.artifacts import InMemoryArtifactStore
 from evertrain.ports.artifacts import ArtifactDigestMismatch, ArtifactNotFound, ArtifactStore
-from tests.fakes.artifacts import FakeArtifactStore
 
 
-@pytest.fixture(params=["fake", "s3"])
+@pytest.fixture(params=["memory", "s3"])
 def artifacts(request: pytest.FixtureRequest) -> ArtifactStore:
-    if request.param == "fake":
-        return FakeArtifactStore()
+    if request.param == "memory":
+        return InMemoryArtifactStore()
     aws: boto3.Session = request.getfixturevalue("aws")
     client = aws.client("s3")
     client.create_bucket(Bucket="artifacts")

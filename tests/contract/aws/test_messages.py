@@ -13,11 +13,11 @@ from evertrain.adapters.aws.clocks import ReplayClock, ReplayClockNotSet, make_c
 from evertrain.adapters.aws.dynamodb import Table
 from evertrain.adapters.aws.escalation_channel import SnsEscalationChannel
 from evertrain.adapters.aws.event_bus import EventBridgeBus, EventsNotPublished
+from evertrain.adapters.memory.messages import InMemoryClock, InMemoryEscalationChannel, InMemoryEventBus
 from evertrain.domain.events import Event, EventName
 from evertrain.ports.clock import Clock
 from evertrain.ports.messages import EscalationChannel, EventBus, Subscribers
 from tests.builders.models import NOW, days
-from tests.fakes.messages import FakeClock, FakeEscalationChannel, FakeEventBus
 
 Arrived = Callable[[], list[tuple[str, dict[str, Any]]]]
 
@@ -36,11 +36,11 @@ def queue_for_all_events(aws: boto3.Session) -> tuple[Any, str]:
     return sqs, url
 
 
-@pytest.fixture(params=["fake", "eventbridge"])
+@pytest.fixture(params=["memory", "eventbridge"])
 def bus(request: pytest.FixtureRequest) -> tuple[EventBus, Arrived]:
     """A bus, and what has arrived on it: detail types and details."""
-    if request.param == "fake":
-        fake = FakeEventBus()
+    if request.param == "memory":
+        fake = InMemoryEventBus()
         return fake, lambda: [(event.name.value, dict(event.detail)) for event in fake.published]
     aws = request.getfixturevalue("aws")
     sqs, url = queue_for_all_events(aws)
@@ -89,12 +89,12 @@ def a_subscribed_person(aws: boto3.Session) -> tuple[SnsEscalationChannel, Calla
     return SnsEscalationChannel(client=sns, topic_arn=topic), heard
 
 
-@pytest.mark.parametrize("kind", ["fake", "sns"])
+@pytest.mark.parametrize("kind", ["memory", "sns"])
 def test_a_person_gets_subject_and_message(kind: str, request: pytest.FixtureRequest) -> None:
     escalations: EscalationChannel
     heard: Callable[[], tuple[str, str]]
-    if kind == "fake":
-        escalations = fake = FakeEscalationChannel()
+    if kind == "memory":
+        escalations = fake = InMemoryEscalationChannel()
         heard = lambda: fake.called[-1]  # noqa: E731
     else:
         escalations, heard = a_subscribed_person(request.getfixturevalue("aws"))
@@ -110,7 +110,7 @@ def test_a_subject_is_cut_to_what_sns_takes(aws: boto3.Session) -> None:
     assert len(subject) == 100
 
 
-@pytest.mark.parametrize("kind", ["fake", "system", "replay"])
+@pytest.mark.parametrize("kind", ["memory", "system", "replay"])
 def test_the_present_is_in_utc(kind: str, request: pytest.FixtureRequest) -> None:
     clock: Clock
     if kind == "replay":
@@ -119,7 +119,9 @@ def test_the_present_is_in_utc(kind: str, request: pytest.FixtureRequest) -> Non
         clock = make_clock("replay", decisions=lambda: table)
         assert clock.now() == NOW
     else:
-        clock = FakeClock(NOW) if kind == "fake" else make_clock("system", decisions=lambda: pytest.fail("not asked"))
+        clock = (
+            InMemoryClock(NOW) if kind == "memory" else make_clock("system", decisions=lambda: pytest.fail("not asked"))
+        )
     assert clock.now().utcoffset() == timedelta(0)
 
 

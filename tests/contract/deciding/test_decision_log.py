@@ -5,11 +5,11 @@ from dataclasses import dataclass, replace
 import pytest
 
 from evertrain.adapters.deciding.decision_log import DynamoDBDecisionLog, DynamoDBLeases
+from evertrain.adapters.memory.decisions import InMemoryDecisionLog, InMemoryLeases, Lease
 from evertrain.domain.deciding.decisions import Action, Decision, Reason, RecordedDecision
 from evertrain.domain.events import EventName
 from evertrain.ports.decisions import DecisionLog, LeaseHeld, LeaseHolder, Leases
 from tests.builders.models import NOW, an_outcome, days
-from tests.fakes.decisions import FakeDecisionLog, FakeLeases, Lease
 
 HOUR = days(1 / 24)
 
@@ -29,14 +29,14 @@ class Setting:
     wall_clock: RealTime
 
 
-@pytest.fixture(params=["fake", "dynamodb"])
+@pytest.fixture(params=["memory", "dynamodb"])
 def setting(request: pytest.FixtureRequest) -> Setting:
     wall_clock = RealTime()
-    if request.param == "fake":
+    if request.param == "memory":
         shared: dict[str, Lease] = {}
         return Setting(
-            FakeDecisionLog(wall_clock=wall_clock, leases=shared),
-            FakeLeases(wall_clock=wall_clock, leases=shared),
+            InMemoryDecisionLog(wall_clock=wall_clock, leases=shared),
+            InMemoryLeases(wall_clock=wall_clock, leases=shared),
             wall_clock,
         )
     table = request.getfixturevalue("table")

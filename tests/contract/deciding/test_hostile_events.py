@@ -12,6 +12,9 @@ from evertrain.adapters.aws.dynamodb import Table, key, text
 from evertrain.adapters.aws.item_keys import DECISION, OUTCOME, model_partition
 from evertrain.adapters.deciding.decision_log import DynamoDBDecisionLog, DynamoDBLeases
 from evertrain.adapters.documents import InvalidDocument
+from evertrain.adapters.memory.batches import InMemoryBatchLog, InMemoryLabelProgress, InMemoryTableStates
+from evertrain.adapters.memory.messages import InMemoryClock, InMemoryEscalationChannel, InMemoryEventBus
+from evertrain.adapters.memory.registry import InMemoryModelRegistry
 from evertrain.domain.events import EventName, Tick
 from evertrain.domain.project.model import Project
 from evertrain.domain.training.outcomes import Outcome
@@ -24,9 +27,6 @@ from lambdas.retrain_trigger import handler as trigger
 from tests.builders.events import delivery
 from tests.builders.models import NOW, a_group, a_model
 from tests.builders.retraining import a_decision_to_retrain
-from tests.fakes.batches import FakeBatchLog, FakeLabelProgress, FakeTableStates
-from tests.fakes.messages import FakeClock, FakeEscalationChannel, FakeEventBus
-from tests.fakes.registry import FakeModelRegistry
 
 PROJECT = Project(groups={"trips": a_group()}, models={"trips": a_model()})
 
@@ -64,17 +64,17 @@ def log(table: Table, monkeypatch: pytest.MonkeyPatch) -> DynamoDBDecisionLog:
     """The log that both functions write to."""
     log = DynamoDBDecisionLog(table=table, wall_clock=lambda: 0.0)
     leases = DynamoDBLeases(table=table, wall_clock=lambda: 0.0)
-    clock, bus = FakeClock(NOW), FakeEventBus()
+    clock, bus = InMemoryClock(NOW), InMemoryEventBus()
     decide = DecideRetraining(
         project=PROJECT,
-        batches=FakeBatchLog(),
-        tables=FakeTableStates(),
-        label_progress=FakeLabelProgress(),
-        registry=FakeModelRegistry(),
+        batches=InMemoryBatchLog(),
+        tables=InMemoryTableStates(),
+        label_progress=InMemoryLabelProgress(),
+        registry=InMemoryModelRegistry(),
         decisions=log,
         leases=leases,
         bus=bus,
-        escalations=FakeEscalationChannel(),
+        escalations=InMemoryEscalationChannel(),
         clock=clock,
     )
     finish = FinishRetraining(decisions=log, leases=leases, bus=bus, clock=clock)

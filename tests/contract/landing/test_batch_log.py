@@ -17,16 +17,16 @@ from evertrain.adapters.aws.item_keys import (
     model_partition,
 )
 from evertrain.adapters.landing.batch_log import DynamoDBBatchLog
+from evertrain.adapters.memory.batches import InMemoryBatchLog
 from evertrain.ports.batches import BatchLog
 from tests.builders.batches import FEATURES, LABELS, PREDICTIONS, a_batch, a_quarantine
 from tests.builders.models import NOW, a_verdict, days
-from tests.fakes.batches import FakeBatchLog
 
 
-@pytest.fixture(params=["fake", "dynamodb"])
+@pytest.fixture(params=["memory", "dynamodb"])
 def log(request: pytest.FixtureRequest) -> BatchLog:
-    if request.param == "fake":
-        return FakeBatchLog()
+    if request.param == "memory":
+        return InMemoryBatchLog()
     return DynamoDBBatchLog(table=request.getfixturevalue("table"))
 
 

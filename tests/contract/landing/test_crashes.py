@@ -12,6 +12,14 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable
 
+from evertrain.adapters.memory.batches import (
+    InMemoryBatchLog,
+    InMemoryLandingZone,
+    InMemoryQuarantineStore,
+    InMemoryTableStates,
+)
+from evertrain.adapters.memory.drift_records import InMemoryDriftRecords
+from evertrain.adapters.memory.messages import InMemoryClock, InMemoryEventBus
 from evertrain.domain.events import ACCEPTED_EVENTS, Event
 from evertrain.domain.landing.batches import Batch, Feed, Quarantine
 from evertrain.domain.project.feature_group import Column, FeatureKind
@@ -24,9 +32,6 @@ from tests.builders.landed import features_frame, landed_features, landed_labels
 from tests.builders.models import NOW, a_group
 from tests.builders.monitoring import Monitor, a_reference
 from tests.builders.store import ALL_TIME, PROJECT, FolderBatchFiles, Store
-from tests.fakes.batches import FakeBatchLog, FakeLandingZone, FakeQuarantineStore, FakeTableStates
-from tests.fakes.drift_records import FakeDriftRecords
-from tests.fakes.messages import FakeClock, FakeEventBus
 
 DRIFTED = features_frame(day=2, rows=300)["wind"] * 4
 LANDED = {
@@ -45,13 +50,13 @@ class World:
     root: Path
     reference: Reference
     injector: CrashInjector
-    landing: FakeLandingZone = field(default_factory=FakeLandingZone)
-    quarantine: FakeQuarantineStore = field(default_factory=FakeQuarantineStore)
-    batches: FakeBatchLog = field(default_factory=FakeBatchLog)
-    states: FakeTableStates = field(default_factory=FakeTableStates)
-    records: FakeDriftRecords = field(default_factory=FakeDriftRecords)
-    bus: FakeEventBus = field(default_factory=FakeEventBus)
-    clock: FakeClock = field(default_factory=lambda: FakeClock(NOW))
+    landing: InMemoryLandingZone = field(default_factory=InMemoryLandingZone)
+    quarantine: InMemoryQuarantineStore = field(default_factory=InMemoryQuarantineStore)
+    batches: InMemoryBatchLog = field(default_factory=InMemoryBatchLog)
+    states: InMemoryTableStates = field(default_factory=InMemoryTableStates)
+    records: InMemoryDriftRecords = field(default_factory=InMemoryDriftRecords)
+    bus: InMemoryEventBus = field(default_factory=InMemoryEventBus)
+    clock: InMemoryClock = field(default_factory=lambda: InMemoryClock(NOW))
 
     @property
     def store(self) -> Store:

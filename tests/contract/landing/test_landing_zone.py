@@ -10,13 +10,13 @@ from botocore.exceptions import ClientError
 
 from evertrain.adapters.landing.objects import LANDED_AT, S3LandingZone
 from evertrain.adapters.landing.quarantine import S3QuarantineStore
+from evertrain.adapters.memory.batches import InMemoryBatchFiles, InMemoryLandingZone, InMemoryQuarantineStore
 from evertrain.adapters.store.batch_files import S3BatchFiles
 from evertrain.domain.landing.batches import LandedObject
 from evertrain.ports.batches import LandingZone, ObjectGone, QuarantineStore
 from evertrain.ports.feature_store import BatchFiles, StoredFile
 from tests.builders.batches import FEATURES, LABELS, a_quarantine
 from tests.builders.models import NOW, days
-from tests.fakes.batches import FakeBatchFiles, FakeLandingZone, FakeQuarantineStore
 
 LANDED = LandedObject(bucket="landing", key="features/trips/2013 04 01+a.parquet")
 
@@ -29,26 +29,26 @@ def s3(aws: boto3.Session) -> Any:
     return client
 
 
-@pytest.fixture(params=["fake", "s3"])
+@pytest.fixture(params=["memory", "s3"])
 def landing(request: pytest.FixtureRequest) -> LandingZone:
-    if request.param == "fake":
-        return FakeLandingZone(objects={LANDED: b"rows"})
+    if request.param == "memory":
+        return InMemoryLandingZone(objects={LANDED: b"rows"})
     s3 = request.getfixturevalue("s3")
     s3.put_object(Bucket=LANDED.bucket, Key=LANDED.key, Body=b"rows")
     return S3LandingZone(client=s3)
 
 
-@pytest.fixture(params=["fake", "s3"])
+@pytest.fixture(params=["memory", "s3"])
 def files(request: pytest.FixtureRequest) -> BatchFiles:
-    if request.param == "fake":
-        return FakeBatchFiles()
+    if request.param == "memory":
+        return InMemoryBatchFiles()
     return S3BatchFiles(client=request.getfixturevalue("s3"), bucket="store")
 
 
-@pytest.fixture(params=["fake", "s3"])
+@pytest.fixture(params=["memory", "s3"])
 def quarantine_store(request: pytest.FixtureRequest) -> QuarantineStore:
-    if request.param == "fake":
-        return FakeQuarantineStore()
+    if request.param == "memory":
+        return InMemoryQuarantineStore()
     return S3QuarantineStore(client=request.getfixturevalue("s3"), bucket="quarantine")
 
 

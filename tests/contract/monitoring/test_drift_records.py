@@ -7,19 +7,19 @@ import boto3
 import pytest
 
 from evertrain.adapters.aws.artifacts import S3ArtifactStore
+from evertrain.adapters.memory.drift_records import InMemoryDriftRecords
 from evertrain.adapters.monitoring.drift_records import S3DriftRecords
 from evertrain.domain.monitoring.drift import DriftVerdict
 from evertrain.ports.drift_records import DriftRecords
 from tests.builders.models import a_verdict
-from tests.fakes.drift_records import FakeDriftRecords
 
 VERDICT = a_verdict(days_ago=1)
 
 
-@pytest.fixture(params=["fake", "s3"])
+@pytest.fixture(params=["memory", "s3"])
 def records(request: pytest.FixtureRequest) -> DriftRecords:
-    if request.param == "fake":
-        return FakeDriftRecords()
+    if request.param == "memory":
+        return InMemoryDriftRecords()
     aws: boto3.Session = request.getfixturevalue("aws")
     client = aws.client("s3")
     client.create_bucket(Bucket="artifacts")

@@ -12,10 +12,10 @@ from collections.abc import Iterator
 import boto3
 import pytest
 
+from evertrain.adapters.memory.artifacts import InMemoryArtifactStore
+from evertrain.adapters.memory.endpoint import InMemoryEndpoint
 from evertrain.adapters.release.endpoint import LambdaEndpoint
 from evertrain.ports.endpoint import Endpoint, EndpointError
-from tests.fakes.artifacts import FakeArtifactStore
-from tests.fakes.endpoint import FakeEndpoint
 
 
 def _on_lambda() -> Iterator[Endpoint]:
@@ -39,10 +39,10 @@ def _on_lambda() -> Iterator[Endpoint]:
     client.delete_function(FunctionName=f"{prefix}trips")
 
 
-@pytest.fixture(params=["fake", pytest.param("lambda", marks=pytest.mark.cloud)])
+@pytest.fixture(params=["memory", pytest.param("lambda", marks=pytest.mark.cloud)])
 def endpoint(request: pytest.FixtureRequest) -> Iterator[Endpoint]:
-    if request.param == "fake":
-        yield FakeEndpoint(artifacts=FakeArtifactStore(), models=["trips"])
+    if request.param == "memory":
+        yield InMemoryEndpoint(artifacts=InMemoryArtifactStore(), models=["trips"])
     elif "AWS_ENDPOINT_URL" not in os.environ:
         pytest.skip("AWS_ENDPOINT_URL is not set")
     else:

@@ -4,18 +4,18 @@ from dataclasses import replace
 
 import pytest
 
+from evertrain.adapters.memory.registry import InMemoryModelRegistry
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
 from evertrain.domain.release.registry import RegistryConflict, UnknownVersion, VersionStatus
 from evertrain.ports.registry import ModelRegistry
 from tests.builders.models import NOW, days
 from tests.builders.registry import a_version, champion_of
-from tests.fakes.registry import FakeModelRegistry
 
 
-@pytest.fixture(params=["fake", "dynamodb"])
+@pytest.fixture(params=["memory", "dynamodb"])
 def registry(request: pytest.FixtureRequest) -> ModelRegistry:
-    if request.param == "fake":
-        return FakeModelRegistry()
+    if request.param == "memory":
+        return InMemoryModelRegistry()
     return DynamoDBModelRegistry(table=request.getfixturevalue("table"))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from evertrain.adapters.memory.artifacts import InMemoryArtifactStore
 from evertrain.adapters.training.runs import RunDocuments
 from evertrain.domain.deciding.decisions import Reason
 from evertrain.domain.deciding.policy import decide
@@ -29,7 +30,6 @@ from tests.builders.monitoring import Monitor
 from tests.builders.retraining import an_estimator
 from tests.builders.store import Store
 from tests.builders.training_frames import CARRIERS
-from tests.fakes.artifacts import FakeArtifactStore
 
 BACKLOGS = Feed(kind=FeedKind.FEATURES, name="backlogs")
 PER_DAY, DAYS = 40, 16
@@ -121,7 +121,7 @@ def test_what_was_ingested_later_than_the_event_was_not_there_then(store: Store)
 
 
 def test_each_group_s_batches_are_compared_with_its_own_rows(store: Store) -> None:
-    artifacts, project = FakeArtifactStore(), store.project
+    artifacts, project = InMemoryArtifactStore(), store.project
     runs = RunDocuments(artifacts=artifacts, root="s3://artifacts")
     plan = a_plan(store)
     runs.put_plan(plan)

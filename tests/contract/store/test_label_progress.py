@@ -5,6 +5,8 @@ from datetime import timedelta
 
 import pytest
 
+from evertrain.adapters.memory.batches import InMemoryLabelProgress
+from evertrain.adapters.memory.messages import InMemoryClock
 from evertrain.adapters.store.delta.label_progress import DeltaLabelProgressReader
 from evertrain.adapters.store.label_progress import DynamoDBLabelProgress
 from evertrain.domain.store.labels import LabelledDay, LabelProgress, label_watermark
@@ -15,14 +17,12 @@ from tests.builders.batches import FEATURES, LABELS
 from tests.builders.landed import FIRST_DAY, features_frame, landed_features, parquet
 from tests.builders.models import NOW, a_model, days, label_tables, labels_table
 from tests.builders.store import ALL_TIME, Store
-from tests.fakes.batches import FakeLabelProgress
-from tests.fakes.messages import FakeClock
 
 
 def measured(store: Store) -> LabelProgress | None:
-    log = FakeLabelProgress()
+    log = InMemoryLabelProgress()
     found = MeasureLabelProgress(
-        tables=DeltaLabelProgressReader(root=str(store.root)), log=log, clock=FakeClock(NOW)
+        tables=DeltaLabelProgressReader(root=str(store.root)), log=log, clock=InMemoryClock(NOW)
     ).run(a_model())
     assert log.progress("trips") == found
     return found
@@ -60,10 +60,10 @@ def a_day_of_labels(day: int):  # type: ignore[no-untyped-def]
     return features_frame(day=day)[["trip_id", "departed_at"]].assign(late=1.0)
 
 
-@pytest.fixture(params=["fake", "dynamodb"])
+@pytest.fixture(params=["memory", "dynamodb"])
 def log(request: pytest.FixtureRequest) -> LabelProgressLog:
-    if request.param == "fake":
-        return FakeLabelProgress()
+    if request.param == "memory":
+        return InMemoryLabelProgress()
     return DynamoDBLabelProgress(table=request.getfixturevalue("table"))
 
 

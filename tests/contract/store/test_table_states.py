@@ -3,16 +3,16 @@
 import pytest
 
 from evertrain.adapters.landing.batch_log import DynamoDBBatchLog
+from evertrain.adapters.memory.batches import InMemoryTableStates
 from evertrain.adapters.store.table_states import DynamoDBTableStates
 from evertrain.ports.feature_store import TableStates
 from tests.builders.batches import FEATURES, LABELS, a_quarantine, a_table_state
-from tests.fakes.batches import FakeTableStates
 
 
-@pytest.fixture(params=["fake", "dynamodb"])
+@pytest.fixture(params=["memory", "dynamodb"])
 def states(request: pytest.FixtureRequest) -> TableStates:
-    if request.param == "fake":
-        return FakeTableStates()
+    if request.param == "memory":
+        return InMemoryTableStates()
     return DynamoDBTableStates(table=request.getfixturevalue("table"))
 
 

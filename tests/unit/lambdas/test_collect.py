@@ -8,13 +8,13 @@ import pytest
 
 from evertrain.adapters.landing.prediction_files import prediction_file
 from evertrain.adapters.landing.prediction_log import encode_messages
+from evertrain.adapters.memory.messages import InMemoryClock
 from evertrain.domain.project.model import Project
 from evertrain.use_cases.landing.land_predictions import LandPredictions
 from lambdas.collect import handler
 from tests.builders.events import delivery
 from tests.builders.models import NOW, a_group, a_model, days
 from tests.builders.predictions import answered
-from tests.fakes.messages import FakeClock
 
 
 @dataclass
@@ -30,7 +30,7 @@ def landing(monkeypatch: pytest.MonkeyPatch) -> FakeLanding:
     return install(monkeypatch)
 
 
-def install(monkeypatch: pytest.MonkeyPatch, *, replay_clock: FakeClock | None = None) -> FakeLanding:
+def install(monkeypatch: pytest.MonkeyPatch, *, replay_clock: InMemoryClock | None = None) -> FakeLanding:
     landing = FakeLanding()
     models = {name: a_model(name) for name in ("trips", "boats")}
     use_case = LandPredictions(
@@ -77,7 +77,7 @@ def test_a_model_that_is_gone_is_passed_over(landing: FakeLanding, caplog: pytes
 
 
 def test_in_a_replay_requests_are_of_the_replayed_present(monkeypatch: pytest.MonkeyPatch) -> None:
-    landing = install(monkeypatch, replay_clock=FakeClock(NOW + days(100)))
+    landing = install(monkeypatch, replay_clock=InMemoryClock(NOW + days(100)))
     handler.lambda_handler(delivery(**messages(answered(20))), None)
     (key,) = landing.objects
     assert key.startswith("predictions/trips/2013/07/10/")

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from evertrain.adapters.documents import dump
 from evertrain.adapters.landing.label_reports import label_file, read_report
 from evertrain.adapters.landing.rows import LandedRowsReader
+from evertrain.adapters.memory.messages import InMemoryClock
 from evertrain.domain.landing.feeds import CLOCK_SKEW, MIN_EVENT_TIME, feed_schema, prediction_label_feed
 from evertrain.domain.landing.label_reports import LabelReport
 from evertrain.domain.project.metric import Metric, Task
@@ -26,7 +27,6 @@ from lambdas.collect.labels import MAX_BODY_BYTES
 from tests.builders.batches import LABELS
 from tests.builders.events import delivery
 from tests.builders.models import NOW, a_group, a_model, days
-from tests.fakes.messages import FakeClock
 
 REGRESSION = replace(a_model("lengths"), task=Task.REGRESSION, metric=Metric.MEAN_ABSOLUTE_ERROR)
 ASKED = replace(a_model("asked"), label=replace(a_model().label, of_predictions=True))
@@ -60,7 +60,7 @@ class FakeLanding:
 @pytest.fixture
 def reports(monkeypatch: pytest.MonkeyPatch) -> Reports:
     reports = Reports()
-    use_case = ReportLabels(project=PROJECT, reports=reports, clock=FakeClock(NOW))
+    use_case = ReportLabels(project=PROJECT, reports=reports, clock=InMemoryClock(NOW))
     monkeypatch.setattr(labels, "report_labels", lambda: use_case)
     return reports
 
@@ -273,7 +273,7 @@ ROWS = st.one_of(
 @settings(max_examples=100)
 def test_what_is_answered_202_is_never_set_aside(model: str, rows: list[dict[str, Any]]) -> None:
     reports, landing = Reports(), FakeLanding()
-    report = ReportLabels(project=PROJECT, reports=reports, clock=FakeClock(NOW))
+    report = ReportLabels(project=PROJECT, reports=reports, clock=InMemoryClock(NOW))
     for i, row in enumerate(rows):
         with suppress(InvalidReport):
             report.run(model, row, report_id=f"r-{i}")
@@ -353,5 +353,5 @@ def test_a_message_that_cannot_be_read_goes_back_alone(landing: FakeLanding) -> 
 
 def a_report(report_id: str, *, late: float) -> LabelReport:
     reports = Reports()
-    use_case = ReportLabels(project=PROJECT, reports=reports, clock=FakeClock(NOW))
+    use_case = ReportLabels(project=PROJECT, reports=reports, clock=InMemoryClock(NOW))
     return use_case.run("trips", LABEL | {"late": late}, report_id=report_id)

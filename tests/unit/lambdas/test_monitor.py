@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from evertrain.adapters.memory.batches import InMemoryBatchLog
 from evertrain.domain.landing.batches import Batch, LandedObject, Quarantine
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
 from evertrain.ports.batches import ObjectGone
@@ -14,7 +15,6 @@ from lambdas.monitor import handler
 from tests.builders.batches import PREDICTIONS, a_batch, a_quarantine
 from tests.builders.events import delivery, object_created
 from tests.builders.models import a_feature_drift, a_verdict
-from tests.fakes.batches import FakeBatchLog
 
 
 class CheckByName:
@@ -22,7 +22,7 @@ class CheckByName:
 
     def __init__(self) -> None:
         self.seen: list[LandedObject] = []
-        self.batches = FakeBatchLog()
+        self.batches = InMemoryBatchLog()
 
     def run(self, landed: LandedObject) -> Batch | Quarantine:
         self.seen.append(landed)

@@ -5,6 +5,10 @@ from datetime import datetime
 
 import pytest
 
+from evertrain.adapters.memory.batches import InMemoryBatchLog, InMemoryLabelProgress, InMemoryTableStates
+from evertrain.adapters.memory.decisions import InMemoryDecisionLog, InMemoryLeases
+from evertrain.adapters.memory.messages import InMemoryClock, InMemoryEscalationChannel, InMemoryEventBus
+from evertrain.adapters.memory.registry import InMemoryModelRegistry
 from evertrain.domain.deciding.decisions import Action, Reason, RecordedDecision
 from evertrain.domain.events import EventName
 from evertrain.domain.landing.batches import TableState
@@ -14,10 +18,6 @@ from evertrain.use_cases.deciding.decide_retraining import Cause, DecideRetraini
 from tests.builders.batches import FEATURES, LABELS, a_batch, a_quarantine
 from tests.builders.models import NOW, a_group, a_model, a_verdict, an_outcome, days
 from tests.builders.registry import a_version, champion_of
-from tests.fakes.batches import FakeBatchLog, FakeLabelProgress, FakeTableStates
-from tests.fakes.decisions import FakeDecisionLog, FakeLeases
-from tests.fakes.messages import FakeClock, FakeEscalationChannel, FakeEventBus
-from tests.fakes.registry import FakeModelRegistry
 
 PROJECT = Project(groups={"trips": a_group()}, models={"trips": a_model()})
 
@@ -26,14 +26,14 @@ PROJECT = Project(groups={"trips": a_group()}, models={"trips": a_model()})
 class Loop:
     """A loop with a year of rows and labels, and no champion."""
 
-    batches: FakeBatchLog = field(default_factory=FakeBatchLog)
-    tables: FakeTableStates = field(default_factory=FakeTableStates)
-    label_progress: FakeLabelProgress = field(default_factory=FakeLabelProgress)
-    registry: FakeModelRegistry = field(default_factory=FakeModelRegistry)
-    decisions: FakeDecisionLog = field(default_factory=lambda: FakeDecisionLog(wall_clock=lambda: 0.0))
-    bus: FakeEventBus = field(default_factory=FakeEventBus)
-    escalations: FakeEscalationChannel = field(default_factory=FakeEscalationChannel)
-    clock: FakeClock = field(default_factory=lambda: FakeClock(NOW))
+    batches: InMemoryBatchLog = field(default_factory=InMemoryBatchLog)
+    tables: InMemoryTableStates = field(default_factory=InMemoryTableStates)
+    label_progress: InMemoryLabelProgress = field(default_factory=InMemoryLabelProgress)
+    registry: InMemoryModelRegistry = field(default_factory=InMemoryModelRegistry)
+    decisions: InMemoryDecisionLog = field(default_factory=lambda: InMemoryDecisionLog(wall_clock=lambda: 0.0))
+    bus: InMemoryEventBus = field(default_factory=InMemoryEventBus)
+    escalations: InMemoryEscalationChannel = field(default_factory=InMemoryEscalationChannel)
+    clock: InMemoryClock = field(default_factory=lambda: InMemoryClock(NOW))
 
     def __post_init__(self) -> None:
         self.table_goes_on(until=NOW)
@@ -57,8 +57,8 @@ class Loop:
         )
 
     @property
-    def leases(self) -> FakeLeases:
-        return FakeLeases(wall_clock=lambda: 0.0, leases=self.decisions.leases)
+    def leases(self) -> InMemoryLeases:
+        return InMemoryLeases(wall_clock=lambda: 0.0, leases=self.decisions.leases)
 
     def decide(self, cause: str = "labels:b1", *, requested_by: str = "") -> RecordedDecision:
         return DecideRetraining(
@@ -107,7 +107,7 @@ def test_a_lease_that_was_taken_since_the_state_was_read_makes_it_a_hold(
     loop: Loop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loop.leases.acquire("trips", decision_id="other", execution="e1", duration=days(1))
-    monkeypatch.setattr(FakeLeases, "is_held", lambda self, model: False)
+    monkeypatch.setattr(InMemoryLeases, "is_held", lambda self, model: False)
     recorded = loop.decide()
     assert recorded.decision.reason is Reason.RETRAINING_RUNNING
     assert loop.bus.names() == ["RetrainHeld"]

@@ -9,6 +9,9 @@ import pandas as pd
 import pytest
 
 from evertrain.adapters.landing.prediction_files import prediction_file
+from evertrain.adapters.memory.batches import InMemoryBatchLog
+from evertrain.adapters.memory.drift_records import InMemoryDriftRecords
+from evertrain.adapters.memory.messages import InMemoryEventBus
 from evertrain.domain.events import Event, EventName
 from evertrain.domain.landing.batches import Batch, Feed, FeedKind, LandedObject, Quarantine
 from evertrain.domain.monitoring.drift import DriftStatus
@@ -26,9 +29,6 @@ from tests.builders.models import NOW, a_champion, a_group, a_model, days, label
 from tests.builders.monitoring import Monitor, a_reference
 from tests.builders.predictions import answered
 from tests.builders.registry import a_version
-from tests.fakes.batches import FakeBatchLog
-from tests.fakes.drift_records import FakeDriftRecords
-from tests.fakes.messages import FakeEventBus
 
 PROJECT = Project(groups={"trips": a_group()}, models={"trips": a_model(), "trip_length": a_model("trip_length")})
 
@@ -116,7 +116,7 @@ def test_a_reference_of_an_earlier_format_stops_no_batch(loop: Loop) -> None:
 def test_a_sketch_of_an_earlier_format_is_no_batch_before(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
     loop.promote_champion()
     loop.land(landed_features(day=1, rows=200))
-    monkeypatch.setattr(FakeDriftRecords, "find_sketch", lambda self, **_: b"of another time")
+    monkeypatch.setattr(InMemoryDriftRecords, "find_sketch", lambda self, **_: b"of another time")
     assert isinstance(loop.land(landed_features(day=2, rows=200)), Batch)
 
 
@@ -322,11 +322,11 @@ def test_a_quarantined_object_that_comes_again_is_counted_once(loop: Loop) -> No
 def test_what_was_recorded_but_not_told_is_told_at_the_next_delivery(
     loop: Loop, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fail(self: FakeEventBus, events: list[Event]) -> None:
+    def fail(self: InMemoryEventBus, events: list[Event]) -> None:
         raise ConnectionError("the bus is away")
 
     with monkeypatch.context() as broken:
-        broken.setattr(FakeEventBus, "publish", fail)
+        broken.setattr(InMemoryEventBus, "publish", fail)
         with pytest.raises(ConnectionError):
             loop.land(landed_features())
     assert loop.bus.names() == []
@@ -338,7 +338,7 @@ def test_a_retry_keeps_the_time_of_the_first_attempt(loop: Loop) -> None:
     body = landed_features()
     first = loop.land(body)
     assert isinstance(first, Batch)
-    loop.batches = FakeBatchLog()  # the first attempt ended before it was recorded
+    loop.batches = InMemoryBatchLog()  # the first attempt ended before it was recorded
     loop.clock.moment = NOW.replace(hour=9)
     again = loop.land(body)
     assert isinstance(again, Batch)

@@ -6,6 +6,9 @@ from datetime import timedelta
 import numpy as np
 import pytest
 
+from evertrain.adapters.memory.batches import InMemoryBatchLog
+from evertrain.adapters.memory.drift_records import InMemoryDriftRecords
+from evertrain.adapters.memory.registry import InMemoryModelRegistry
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
 from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.statistics.reference import build_reference
@@ -13,9 +16,6 @@ from evertrain.use_cases.monitoring.judge_window import EmptyWindow, JudgeWindow
 from tests.builders.batches import PREDICTIONS, a_batch
 from tests.builders.models import NOW, a_champion, a_model, a_verdict
 from tests.builders.registry import a_version
-from tests.fakes.batches import FakeBatchLog
-from tests.fakes.drift_records import FakeDriftRecords
-from tests.fakes.registry import FakeModelRegistry
 
 REFERENCE = build_reference(
     {"wind": np.random.default_rng(0).normal(size=20_000)}, [Column(name="wind", kind=FeatureKind.NUMERIC)]
@@ -24,7 +24,11 @@ REFERENCE = build_reference(
 
 class Loop:
     def __init__(self) -> None:
-        self.registry, self.batches, self.records = FakeModelRegistry(), FakeBatchLog(), FakeDriftRecords()
+        self.registry, self.batches, self.records = (
+            InMemoryModelRegistry(),
+            InMemoryBatchLog(),
+            InMemoryDriftRecords(),
+        )
 
     def promote_champion(self, version: str = "v1") -> None:
         self.registry.register(a_version(version))

@@ -9,6 +9,7 @@ import pytest
 
 from evertrain.adapters.landing.prediction_files import prediction_file
 from evertrain.adapters.landing.rows import LandedRowsReader
+from evertrain.adapters.memory.batches import InMemoryBatchLog
 from evertrain.domain.landing.batches import Batch
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
 from evertrain.domain.project.model import Project
@@ -18,7 +19,6 @@ from tests.builders.landed import landed_features
 from tests.builders.models import NOW, a_group, a_model, days
 from tests.builders.monitoring import Monitor
 from tests.builders.predictions import answered
-from tests.fakes.batches import FakeBatchLog
 
 PROJECT = Project(groups={"trips": a_group()}, models={"trips": a_model()})
 MONDAY = NOW - days(20)
@@ -87,7 +87,7 @@ def test_who_failed_after_recording_tells_it_the_next_time(loop: Loop, monkeypat
     loop.promote_champion()
     loop.a_day(0)
     with monkeypatch.context() as broken:
-        broken.setattr(FakeBatchLog, "mark_published", lambda *_: None)
+        broken.setattr(InMemoryBatchLog, "mark_published", lambda *_: None)
         loop.ask(day=1.3)
     loop.ask(day=1.4)
     loop.ask(day=1.5)

@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from evertrain.adapters.memory.batches import InMemoryBatchLog, InMemoryTableStates
+from evertrain.adapters.memory.messages import InMemoryEventBus
 from evertrain.domain.landing.batches import Batch, Feed, TableState
 from evertrain.use_cases.store.commit_batch import CommitBatch, UnknownBatch
 from tests.builders.batches import FEATURES, LABELS, a_batch, a_quarantine, a_table_state
-from tests.fakes.batches import FakeBatchLog, FakeTableStates
-from tests.fakes.messages import FakeEventBus
 
 
 @dataclass
@@ -25,10 +25,10 @@ class Tables:
 
 @dataclass
 class Ingest:
-    batches: FakeBatchLog = field(default_factory=FakeBatchLog)
+    batches: InMemoryBatchLog = field(default_factory=InMemoryBatchLog)
     tables: Tables = field(default_factory=Tables)
-    states: FakeTableStates = field(default_factory=FakeTableStates)
-    bus: FakeEventBus = field(default_factory=FakeEventBus)
+    states: InMemoryTableStates = field(default_factory=InMemoryTableStates)
+    bus: InMemoryEventBus = field(default_factory=InMemoryEventBus)
 
     def run(self, batch_id: str, *, feed: Feed = FEATURES) -> TableState:
         return CommitBatch(batches=self.batches, tables=self.tables, states=self.states, bus=self.bus).run(

@@ -7,6 +7,9 @@ from typing import Any
 
 import pytest
 
+from evertrain.adapters.memory.batches import InMemoryLabelProgress, InMemoryTableStates
+from evertrain.adapters.memory.messages import InMemoryClock
+from evertrain.adapters.memory.registry import InMemoryModelRegistry
 from evertrain.domain.landing.batches import Feed
 from evertrain.domain.project.model import Project
 from evertrain.domain.store.labels import LabelProgress, LabelTables, label_watermark
@@ -16,9 +19,6 @@ from evertrain.use_cases.store.measure_label_progress import MeasureLabelProgres
 from tests.builders.batches import FEATURES, LABELS, a_table_state
 from tests.builders.models import NOW, a_group, a_model, days
 from tests.builders.registry import a_version
-from tests.fakes.batches import FakeLabelProgress, FakeTableStates
-from tests.fakes.messages import FakeClock
-from tests.fakes.registry import FakeModelRegistry
 
 
 @dataclass
@@ -39,10 +39,10 @@ class FakeMaintenance:
 @dataclass
 class Maintenance:
     tables: FakeMaintenance = field(default_factory=FakeMaintenance)
-    states: FakeTableStates = field(default_factory=FakeTableStates)
-    registry: FakeModelRegistry = field(default_factory=FakeModelRegistry)
+    states: InMemoryTableStates = field(default_factory=InMemoryTableStates)
+    registry: InMemoryModelRegistry = field(default_factory=InMemoryModelRegistry)
 
-    progress: FakeLabelProgress = field(default_factory=FakeLabelProgress)
+    progress: InMemoryLabelProgress = field(default_factory=InMemoryLabelProgress)
     measured: list[dict[str, Any]] = field(default_factory=list)
 
     def run(self) -> MaintenanceReport:
@@ -51,8 +51,8 @@ class Maintenance:
             tables=self.tables,
             states=self.states,
             registry=self.registry,
-            labels=MeasureLabelProgress(tables=self, log=self.progress, clock=FakeClock(NOW)),
-            clock=FakeClock(NOW),
+            labels=MeasureLabelProgress(tables=self, log=self.progress, clock=InMemoryClock(NOW)),
+            clock=InMemoryClock(NOW),
         ).run()
 
     def measure(self, features: Feed, labels: Feed, **asked: Any) -> LabelProgress:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from evertrain.adapters.memory.messages import InMemoryEscalationChannel
 from evertrain.domain.deciding.decisions import LEASE_DURATION
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.events import EventName
@@ -17,7 +18,6 @@ from evertrain.use_cases.training.finish_retraining import FinishRetraining
 from evertrain.use_cases.training.reconcile_retrainings import START_TIMEOUT, ReconcileRetrainings
 from tests.builders.models import days
 from tests.builders.retraining import MODEL, Retraining, a_decision_to_retrain
-from tests.fakes.messages import FakeEscalationChannel
 
 EXECUTION = "arn:aws:states:::execution:retraining:1"
 
@@ -46,7 +46,7 @@ class CutOff:
             self.loop.advance(days(1))
         self.before = self.loop.registry.champion(MODEL)
         self.executions = FakeExecutions()
-        self.escalations = FakeEscalationChannel()
+        self.escalations = InMemoryEscalationChannel()
         decision = a_decision_to_retrain("d-1", decided_at=self.loop.clock.now())
         self.loop.decisions.record(decision, lease=LEASE_DURATION)
         self._plan_uri = ""

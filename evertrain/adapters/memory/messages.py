@@ -8,7 +8,7 @@ from evertrain.domain.events import Event
 
 
 @dataclass
-class FakeEventBus:
+class InMemoryEventBus:
     published: list[Event] = field(default_factory=list)
 
     def publish(self, events: Sequence[Event]) -> None:
@@ -19,7 +19,7 @@ class FakeEventBus:
 
 
 @dataclass
-class FakeEscalationChannel:
+class InMemoryEscalationChannel:
     called: list[tuple[str, str]] = field(default_factory=list)
 
     def call(self, *, subject: str, message: str) -> None:
@@ -27,7 +27,7 @@ class FakeEscalationChannel:
 
 
 @dataclass
-class FakeClock:
+class InMemoryClock:
     moment: datetime
 
     def now(self) -> datetime:

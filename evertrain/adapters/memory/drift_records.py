@@ -6,7 +6,7 @@ from evertrain.domain.monitoring.drift import DriftVerdict
 
 
 @dataclass
-class FakeDriftRecords:
+class InMemoryDriftRecords:
     kept: dict[tuple[str, str, str], tuple[bytes, str]] = field(default_factory=dict)
 
     def save(self, verdict: DriftVerdict, *, sketch: bytes, page: str) -> None:

@@ -17,8 +17,8 @@ class Lease:
 
 
 @dataclass
-class FakeDecisionLog:
-    """`leases` is shared with FakeLeases, as one table is by the adapters."""
+class InMemoryDecisionLog:
+    """`leases` is shared with InMemoryLeases, as one table is by the adapters."""
 
     wall_clock: Callable[[], float]
     leases: dict[str, Lease] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class FakeDecisionLog:
 
 
 @dataclass
-class FakeLeases:
+class InMemoryLeases:
     wall_clock: Callable[[], float]
     leases: dict[str, Lease] = field(default_factory=dict)
 

@@ -15,7 +15,7 @@ class _Pinned:
     artifact_sha256: str
 
 
-class FakeEndpoint:
+class InMemoryEndpoint:
     """`broken`: qualifiers that fail when asked."""
 
     def __init__(self, *, artifacts: ArtifactStore, models: Sequence[str]) -> None:

@@ -16,7 +16,7 @@ Key = tuple[Feed | None, str]
 
 
 @dataclass
-class FakeLandingZone:
+class InMemoryLandingZone:
     objects: dict[LandedObject, bytes] = field(default_factory=dict)
     times: dict[LandedObject, datetime] = field(default_factory=dict)
     """When it landed; by default after the present of every test, as where the clock is replayed."""
@@ -47,7 +47,7 @@ class FakeLandingZone:
 
 
 @dataclass
-class FakeQuarantineStore:
+class InMemoryQuarantineStore:
     kept: dict[str, tuple[Quarantine, bytes]] = field(default_factory=dict)
 
     def put(self, quarantine: Quarantine, body: BinaryIO) -> str:
@@ -61,7 +61,7 @@ class FakeQuarantineStore:
 
 
 @dataclass
-class FakeBatchFiles:
+class InMemoryBatchFiles:
     files: dict[tuple[Feed, str], bytes] = field(default_factory=dict)
     _ingested_at: dict[tuple[Feed, str], datetime] = field(default_factory=dict)
 
@@ -73,7 +73,7 @@ class FakeBatchFiles:
 
 
 @dataclass
-class FakeBatchLog:
+class InMemoryBatchLog:
     _found: dict[Key, Batch | Quarantine] = field(default_factory=dict)
     _verdicts: dict[Key, Sequence[DriftVerdict]] = field(default_factory=dict)
     _published: set[Key] = field(default_factory=set)
@@ -172,7 +172,7 @@ class FakeBatchLog:
 
 
 @dataclass
-class FakeLabelProgress:
+class InMemoryLabelProgress:
     measured: dict[str, LabelProgress] = field(default_factory=dict)
 
     def progress(self, model: str) -> LabelProgress | None:
@@ -185,7 +185,7 @@ class FakeLabelProgress:
 
 
 @dataclass
-class FakeTableStates:
+class InMemoryTableStates:
     states: dict[Feed, TableState] = field(default_factory=dict)
 
     def get(self, feed: Feed) -> TableState | None:

@@ -8,7 +8,7 @@ from evertrain.domain.release.registry import Champion, ModelVersion, RegistryCo
 
 
 @dataclass
-class FakeModelRegistry:
+class InMemoryModelRegistry:
     _versions: dict[tuple[str, str], ModelVersion] = field(default_factory=dict)
     _history: list[Champion] = field(default_factory=list)
 

@@ -7,7 +7,7 @@ from evertrain.ports.artifacts import ArtifactDigestMismatch, ArtifactNotFound, 
 
 
 @dataclass
-class FakeArtifactStore:
+class InMemoryArtifactStore:
     objects: dict[str, bytes] = field(default_factory=dict)
 
     def get(self, uri: str, *, expected_sha256: str | None = None) -> bytes:
