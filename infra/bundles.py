@@ -143,7 +143,7 @@ def stage_training_image(*, root: Path) -> Path:
 
 def _package_files(root: Path) -> Iterator[Path]:
     for path in (*_python_files(root, "evertrain"), *sorted((root / "evertrain").rglob("*.jinja"))):
-        if path.relative_to(root).parts[1] not in ("cli", "demo"):
+        if path.relative_to(root).parts[1] not in ("backtest", "cli", "demo"):
             yield path
 
 

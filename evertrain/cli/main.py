@@ -11,6 +11,7 @@ from evertrain.adapters.documents import dump
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.stage import LandingResult, Stage
 from evertrain.adapters.training.estimators import load_estimator
+from evertrain.cli.backtest import backtest
 from evertrain.cli.drift import drift
 from evertrain.cli.models import find_group, find_model
 from evertrain.cli.operations import check_deployed, redrive
@@ -97,6 +98,7 @@ def land(
 
 
 app.command()(drift)
+app.command()(backtest)
 app.command()(redrive)
 app.command()(features)
 app.command()(labels)

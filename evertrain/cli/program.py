@@ -12,7 +12,7 @@ def run() -> None:
         _app(sys.argv[1:])()
     except EvertrainError as error:
         print(error, file=sys.stderr)
-        sys.exit(1)
+        sys.exit(error.exit_status)
 
 
 def _app(arguments: list[str]) -> typer.Typer:

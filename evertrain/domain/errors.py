@@ -4,7 +4,12 @@ from collections.abc import Iterable
 
 
 class EvertrainError(Exception):
-    """Root of every error that Evertrain raises on purpose; its text is one sentence for a person."""
+    """Root of every error that Evertrain raises on purpose; its text is one sentence for a person.
+
+    `exit_status`: of a command that ends by it; 2 where what it was given can't be used.
+    """
+
+    exit_status = 1
 
 
 def shorten(text: str, *, limit: int = 40) -> str:

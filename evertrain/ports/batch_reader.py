@@ -56,6 +56,10 @@ class BatchReader(Protocol):
         """The rows, valid until the context ends. `known_at`: when they count as ingested, by default `now`. No event
         may be later than `now`. Raises BatchRejected."""
 
+
+class LargeBatchReader(BatchReader, Protocol):
+    """Reads an object in parts, too."""
+
     def split(self, body: BinaryIO, *, name: str, part_bytes: int) -> tuple[RowGroupRange, ...]:
         """Parts of a Parquet file of which only the footer need be there. Raises BatchRejected."""
 

@@ -7,7 +7,7 @@ gradient boosting to the last bit: the same order of additions, the same way for
 import math
 import zlib
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from evertrain.domain.errors import EvertrainError
@@ -28,7 +28,8 @@ class InvalidArtifact(EvertrainError):
 
 @dataclass(frozen=True)
 class FlatModel:
-    """A model as it is served. `encoders` make a vector of a row, `total` sums it, `link` makes it a prediction."""
+    """A model as it is served. `encoders` make a vector of a row, `total` sums it, `link` makes it a prediction.
+    `document`: what they were made from."""
 
     model: str
     task: Task
@@ -36,6 +37,7 @@ class FlatModel:
     encoders: tuple[tuple[str, Encoder], ...]
     total: Callable[[Vector], float]
     link: Callable[[float], float]
+    document: Mapping[str, Any] = field(repr=False, compare=False)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "FlatModel":
@@ -49,6 +51,7 @@ class FlatModel:
                 encoders=tuple((entry["feature"], _encoder(entry)) for entry in document["encoders"]),
                 total=_TOTALS[document["total"]["kind"]](document["total"]),
                 link=_LINKS[document["link"]],
+                document=document,
             )
         except _READ_ERRORS as error:
             raise InvalidArtifact(

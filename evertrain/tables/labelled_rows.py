@@ -17,6 +17,7 @@ from evertrain.domain.training.plan import TrainingPlan
 from evertrain.domain.training.windows import Interval
 from evertrain.scoring import FlatModel
 from evertrain.statistics.layouts import Column
+from evertrain.tables.columnar_model import predict_columns
 from evertrain.tables.columns import as_column
 from evertrain.tables.digest import table_digest
 
@@ -77,12 +78,10 @@ class LabelledRows:
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def predict_with(self, model: FlatModel) -> npt.NDArray[np.float64]:
-        """Shape (rows,): the artifact's predictions. Works in batches of rows, since rows as a caller sends them take
-        ten times the memory."""
+        """Shape (rows,): the artifact's predictions. Works in parts, so that little is in memory beside the rows."""
         starts = range(0, len(self), ROWS_PER_PREDICT_CALL)
-        parts = (replace(self, table=self.table.slice(start, ROWS_PER_PREDICT_CALL)) for start in starts)
-        inputs = (part.to_records(model.feature_names) for part in parts)
-        return np.array([answer for rows in inputs for answer in model.predict(rows)], dtype=np.float64)
+        parts = (self.table.slice(start, ROWS_PER_PREDICT_CALL) for start in starts)
+        return np.concatenate([predict_columns(model, part) for part in parts] or [np.empty(0)])
 
     def column(self, name: str) -> Column:
         """As the statistics want it."""

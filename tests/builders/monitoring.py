@@ -49,7 +49,7 @@ class Monitor:
     batches: InMemoryBatchLog = field(default_factory=InMemoryBatchLog)
     tables: InMemoryTableStates = field(default_factory=InMemoryTableStates)
     registry: InMemoryModelRegistry = field(default_factory=InMemoryModelRegistry)
-    records: InMemoryDriftRecords = field(default_factory=InMemoryDriftRecords)
+    records: InMemoryDriftRecords = field(default_factory=lambda: InMemoryDriftRecords(keep_pages=True))
     parts: FakePartStore = field(default_factory=FakePartStore)
     bus: InMemoryEventBus = field(default_factory=InMemoryEventBus)
     clock: InMemoryClock = field(default_factory=lambda: InMemoryClock(NOW))

@@ -61,18 +61,27 @@ class ColumnChecker:
         self._check_column(raw, checked, self.schema.key, self._as_key, stored_as=self.schema.key)
         self._check_column(raw, checked, self.schema.event_time_column, self._as_time, stored_as=EVENT_TIME)
         for column in self.schema.columns:
-            convert = {
-                FeatureKind.NUMERIC: self._as_number,
-                FeatureKind.BOOLEAN: self._as_boolean,
-                FeatureKind.CATEGORICAL: self._as_text,
-                FeatureKind.TIMESTAMP: self._as_time,
-            }[column.kind]
-            self._check_column(raw, checked, column.name, convert, stored_as=column.name, nullable=column.nullable)
-            if column.name in checked.columns:
-                self._check_values(checked, column)
+            self._check_feature(raw, checked, column)
         self._check_event_times(checked)
         self._check_duplicates(checked)
         return checked
+
+    def check_one(self, raw: pa.Table, column: Column) -> CheckedColumns:
+        """A column by itself, declared by the schema or not."""
+        checked = CheckedColumns(first_row=0)
+        self._check_feature(raw, checked, column)
+        return checked
+
+    def _check_feature(self, raw: pa.Table, checked: CheckedColumns, column: Column) -> None:
+        convert = {
+            FeatureKind.NUMERIC: self._as_number,
+            FeatureKind.BOOLEAN: self._as_boolean,
+            FeatureKind.CATEGORICAL: self._as_text,
+            FeatureKind.TIMESTAMP: self._as_time,
+        }[column.kind]
+        self._check_column(raw, checked, column.name, convert, stored_as=column.name, nullable=column.nullable)
+        if column.name in checked.columns:
+            self._check_values(checked, column)
 
     def _check_column(
         self,

@@ -7,11 +7,6 @@ values. Both may be gzip-compressed. Times without a zone are refused, unless th
 Undeclared columns are left out.
 """
 
-import gzip
-import io
-import re
-import shutil
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +16,6 @@ from typing import Any, BinaryIO
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pc_csv
 import pyarrow.parquet as pq
 
 from evertrain.adapters.landing.checks import (
@@ -30,6 +24,13 @@ from evertrain.adapters.landing.checks import (
     duplicate_fault,
     missing_faults,
     volume_faults,
+)
+from evertrain.adapters.landing.files import (
+    ROWS_PER_CHUNK,
+    NonClosingFile,
+    parquet_parts,
+    read_parts,
+    reject_unreadable,
 )
 from evertrain.adapters.landing.row_groups import split_row_groups
 from evertrain.adapters.landing.row_keys import (
@@ -46,13 +47,6 @@ from evertrain.domain.landing.large_batches import RowGroupRange
 from evertrain.domain.project.model import Project
 from evertrain.ports.batch_reader import BatchRejected
 from evertrain.tables.columns import feature_column
-
-ROWS_PER_CHUNK = 1 << 18
-CSV_BLOCK_BYTES = 1 << 24
-"""Bytes."""
-
-_CSV_ROW = re.compile(r"(Expected \d+ columns, got \d+).*")
-"""Arrow goes on with the row itself, which is not for messages."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +66,7 @@ class LandedRows:
             yield _features(self.first, names)
             return
         self.file.seek(0)
-        with pq.ParquetFile(_NonClosingFile(self.file), pre_buffer=False) as stored:
+        with pq.ParquetFile(NonClosingFile(self.file), pre_buffer=False) as stored:
             for group in range(stored.num_row_groups):
                 yield _features(stored.read_row_group(group, columns=[*names, EVENT_TIME]), names)
 
@@ -91,8 +85,8 @@ class LandedRowsReader:
             open_temporary_file() as decompressed,
             self._open_normalised(schema, known_at=known_at or now) as (kept, file),
         ):
-            with _reject_unreadable(name):
-                parts, is_text = _read_parts(body, name, decompressed)
+            with reject_unreadable(name):
+                parts, is_text = read_parts(body, name, decompressed)
                 kept.add_all(parts, ColumnChecker(schema=schema, is_text=is_text, now=now))
             rows = kept.rows(name, file)
             faults = self.whole_file_faults(feed, count=rows.count, missing=rows.missing, keys=rows.keys)
@@ -114,15 +108,15 @@ class LandedRowsReader:
         """Raises BatchRejected for what the part alone shows. The whole is checked when all parts are there."""
         schema = feed_schema(feed, self.project)
         with self._open_normalised(schema, known_at=known_at or now) as (kept, file):
-            with _reject_unreadable(name):
-                parts = _parquet_parts(body, range(groups.first, groups.end))
+            with reject_unreadable(name):
+                parts = parquet_parts(body, range(groups.first, groups.end))
                 checker = ColumnChecker(schema=schema, is_text=False, now=now)
                 kept.add_all(parts, checker, rows_before=groups.rows_before, with_keys=True)
             yield kept.rows(name, file)
 
     def split(self, body: BinaryIO, *, name: str, part_bytes: int) -> tuple[RowGroupRange, ...]:
         """From the footer of a Parquet file; the rest of `body` need not be there. Raises BatchRejected."""
-        with _reject_unreadable(name), pq.ParquetFile(_NonClosingFile(body), pre_buffer=False) as file:
+        with reject_unreadable(name), pq.ParquetFile(NonClosingFile(body), pre_buffer=False) as file:
             return split_row_groups(file.metadata, part_bytes=part_bytes)
 
     def whole_file_faults(
@@ -155,7 +149,7 @@ class _NormalisedFile:
         self._schema = schema
         self._stored = stored_schema(schema)
         self._ingested_at = ingested_at
-        self._writer = pq.ParquetWriter(_NonClosingFile(file), self._stored, compression="zstd")
+        self._writer = pq.ParquetWriter(NonClosingFile(file), self._stored, compression="zstd")
         self._first: pa.Table | None = None
         self._count = 0
         self._missing: dict[str, int] = {}
@@ -218,35 +212,6 @@ class _NormalisedFile:
         )
 
 
-class _NonClosingFile(io.RawIOBase):
-    """A file that Arrow closes when it is done with it, without closing ours."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        super().__init__()
-        self._file = file
-
-    def read(self, size: int = -1) -> bytes:
-        return self._file.read(size)
-
-    def write(self, data: Any) -> int:
-        return self._file.write(data)
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        return self._file.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._file.tell()
-
-    def readable(self) -> bool:
-        return True
-
-    def writable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-
 def _row_faults(schema: FeedSchema, keys: RowKeys) -> Iterator[Fault]:
     twice = count_duplicate_rows(keys)
     if twice:
@@ -267,63 +232,3 @@ def _features(table: pa.Table, names: Sequence[str]) -> Mapping[str, Any]:
 def _earliest_and_latest(table: pa.Table) -> tuple[datetime, datetime]:
     both = pc.min_max(pc.cast(table[EVENT_TIME], PLAIN_TIMESTAMP))
     return both["min"].as_py().replace(tzinfo=UTC), both["max"].as_py().replace(tzinfo=UTC)
-
-
-# --- files --------------------------------------------------------------------------------------
-
-
-@contextmanager
-def _reject_unreadable(name: str) -> Iterator[None]:
-    try:
-        yield
-    except (pa.ArrowException, OSError, EOFError, zlib.error, ValueError) as error:
-        reason = _CSV_ROW.sub(r"\1", " ".join(str(error).split()))[:200]
-        raise BatchRejected([Fault(code="unparsable", message=f"{name} cannot be read: {reason}")]) from error
-
-
-def _read_parts(body: BinaryIO, name: str, decompressed: BinaryIO) -> tuple[Iterator[pa.Table], bool]:
-    """Some rows at a time, and whether their cells are text that is still to be read. What is compressed is written
-    to `decompressed`."""
-    if _begins_with(body, b"\x1f\x8b"):
-        with gzip.GzipFile(fileobj=body) as compressed:
-            shutil.copyfileobj(compressed, decompressed, 1 << 20)
-        body = decompressed
-    if _begins_with(body, b"PAR1"):
-        return _parquet_parts(body), False
-    if not name.removesuffix(".gz").endswith(".csv"):
-        raise pa.ArrowInvalid("it is no Parquet file, and its name does not end in .csv")
-    return _csv_parts(body), True
-
-
-def _begins_with(body: BinaryIO, magic: bytes) -> bool:
-    body.seek(0)
-    found = body.read(len(magic)) == magic
-    body.seek(0)
-    return found
-
-
-def _parquet_parts(body: BinaryIO, groups: Sequence[int] | None = None) -> Iterator[pa.Table]:
-    with pq.ParquetFile(_NonClosingFile(body), pre_buffer=False) as file:
-        for batch in file.iter_batches(batch_size=ROWS_PER_CHUNK, row_groups=groups):
-            batch.validate(full=True)  # Parquet is not checked on reading: text may be no UTF-8
-            yield pa.Table.from_batches([batch])
-
-
-def _csv_parts(body: BinaryIO) -> Iterator[pa.Table]:
-    # All cells as text: whether "12" is a number or a key is the feed's to say, not a guess of the first rows.
-    names = pc_csv.open_csv(_NonClosingFile(body)).schema.names
-    body.seek(0)
-    convert = pc_csv.ConvertOptions(
-        column_types=dict.fromkeys(names, pa.string()),
-        strings_can_be_null=True,
-        null_values=["", "null", "NULL", "NaN"],
-    )
-    waiting: list[pa.RecordBatch] = []
-    blocks = pc_csv.ReadOptions(block_size=CSV_BLOCK_BYTES)
-    for batch in pc_csv.open_csv(_NonClosingFile(body), read_options=blocks, convert_options=convert):
-        waiting.append(batch)
-        if sum(each.num_rows for each in waiting) >= ROWS_PER_CHUNK:
-            yield pa.Table.from_batches(waiting)
-            waiting = []
-    if waiting:
-        yield pa.Table.from_batches(waiting)

@@ -1,5 +1,6 @@
-"""Drift records in memory."""
+"""Drift records in memory: the sketches, and the pages where they are wanted."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from evertrain.domain.monitoring.drift import DriftVerdict
@@ -7,14 +8,18 @@ from evertrain.domain.monitoring.drift import DriftVerdict
 
 @dataclass
 class InMemoryDriftRecords:
-    kept: dict[tuple[str, str, str], tuple[bytes, str]] = field(default_factory=dict)
+    keep_pages: bool = False
+    kept: dict[tuple[str, str, str], bytes] = field(default_factory=dict)
+    pages: dict[tuple[str, str, str], str] = field(default_factory=dict)
 
-    def save(self, verdict: DriftVerdict, *, sketch: bytes, page: str) -> None:
-        self.kept[verdict.model, verdict.reference_version, verdict.batch_id] = (sketch, page)
+    def save(self, verdict: DriftVerdict, *, sketch: bytes, page: Callable[[], str]) -> None:
+        name = (verdict.model, verdict.reference_version, verdict.batch_id)
+        self.kept[name] = sketch
+        if self.keep_pages:
+            self.pages[name] = page()
 
     def save_sketch(self, sketch: bytes, *, model: str, version: str, batch_id: str) -> None:
-        self.kept[model, version, batch_id] = (sketch, "")
+        self.kept[model, version, batch_id] = sketch
 
     def find_sketch(self, *, model: str, version: str, batch_id: str) -> bytes | None:
-        found = self.kept.get((model, version, batch_id))
-        return found[0] if found else None
+        return self.kept.get((model, version, batch_id))

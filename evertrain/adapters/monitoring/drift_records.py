@@ -1,5 +1,7 @@
 """Drift records in S3: `drift/<model>/<version>/<batch>` with .sketch, .json and .html."""
 
+from collections.abc import Callable
+
 from evertrain.adapters.documents import dump
 from evertrain.domain.deployment.prefixes import ArtifactPrefix
 from evertrain.domain.monitoring.drift import DriftVerdict
@@ -13,9 +15,9 @@ class S3DriftRecords:
         self._artifacts = artifacts
         self._root = root
 
-    def save(self, verdict: DriftVerdict, *, sketch: bytes, page: str) -> None:
+    def save(self, verdict: DriftVerdict, *, sketch: bytes, page: Callable[[], str]) -> None:
         name = _name(verdict.model, verdict.reference_version, verdict.batch_id)
-        for suffix, data in ((".sketch", sketch), (".json", dump(verdict)), (".html", page.encode())):
+        for suffix, data in ((".sketch", sketch), (".json", dump(verdict)), (".html", page().encode())):
             self._artifacts.put_named(data, key=f"{name}{suffix}")
 
     def save_sketch(self, sketch: bytes, *, model: str, version: str, batch_id: str) -> None:

@@ -16,7 +16,7 @@ from evertrain.domain.deployment.prefixes import BATCH_FILE_PREFIX
 from evertrain.domain.landing.batches import Batch, Fault, Feed, FeedKind, LandedObject, Quarantine
 from evertrain.domain.landing.large_batches import BatchSplit, CheckedPart
 from evertrain.domain.project.model import Project
-from evertrain.ports.batch_reader import BatchReader, BatchRejected
+from evertrain.ports.batch_reader import BatchRejected, LargeBatchReader
 from evertrain.ports.batches import BatchLog, LandingZone, QuarantineStore
 from evertrain.ports.clock import Clock
 from evertrain.ports.feature_store import BatchFiles, TableStates
@@ -47,7 +47,7 @@ class CheckLargeBatch:
 
     project: Project
     landing: LandingZone
-    reader: BatchReader
+    reader: LargeBatchReader
     files: BatchFiles
     quarantine: QuarantineStore
     batches: BatchLog

@@ -17,7 +17,7 @@ def keep(records: DriftRecords, verdict: DriftVerdict, sketch: Sketch, *, page: 
     """The verdict, which names the kept sketch by its digest."""
     data = sketch.to_bytes()
     verdict = replace(verdict, sketch_sha256=sha256(data).hexdigest())
-    records.save(verdict, sketch=data, page=page.render())
+    records.save(verdict, sketch=data, page=page.render)
     return verdict
 
 

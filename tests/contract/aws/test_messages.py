@@ -120,7 +120,9 @@ def test_the_present_is_in_utc(kind: str, request: pytest.FixtureRequest) -> Non
         assert clock.now() == NOW
     else:
         clock = (
-            InMemoryClock(NOW) if kind == "memory" else make_clock("system", decisions=lambda: pytest.fail("not asked"))
+            InMemoryClock(NOW)
+            if kind == "memory"
+            else make_clock("system", decisions=lambda: pytest.fail("not asked"))
         )
     assert clock.now().utcoffset() == timedelta(0)
 

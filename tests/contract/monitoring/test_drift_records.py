@@ -36,19 +36,19 @@ def test_a_sketch_may_be_kept_without_a_verdict(records: DriftRecords) -> None:
 
 
 def test_a_kept_sketch_is_found_again(records: DriftRecords) -> None:
-    records.save(VERDICT, sketch=b"counts", page="<p>")
+    records.save(VERDICT, sketch=b"counts", page=lambda: "<p>")
     assert found(records, VERDICT) == b"counts"
 
 
 def test_keeping_again_is_harmless(records: DriftRecords) -> None:
     for _ in range(2):
-        records.save(VERDICT, sketch=b"counts", page="<p>")
+        records.save(VERDICT, sketch=b"counts", page=lambda: "<p>")
     assert found(records, VERDICT) == b"counts"
 
 
 @pytest.mark.parametrize("other", [{"model": "x"}, {"reference_version": "v2"}, {"batch_id": "y"}])
 def test_another_model_version_or_batch_has_its_own(records: DriftRecords, other: dict[str, str]) -> None:
-    records.save(VERDICT, sketch=b"counts", page="<p>")
+    records.save(VERDICT, sketch=b"counts", page=lambda: "<p>")
     assert found(records, replace(VERDICT, **other)) is None
 
 
@@ -56,7 +56,7 @@ def test_in_s3_a_page_and_a_document_lie_beside_the_sketch(aws: boto3.Session) -
     client = aws.client("s3")
     client.create_bucket(Bucket="artifacts")
     artifacts = S3ArtifactStore(client=client, bucket="artifacts")
-    S3DriftRecords(artifacts=artifacts, root="s3://artifacts").save(VERDICT, sketch=b"counts", page="<p>ü")
+    S3DriftRecords(artifacts=artifacts, root="s3://artifacts").save(VERDICT, sketch=b"counts", page=lambda: "<p>ü")
     place = f"s3://artifacts/drift/{VERDICT.model}/{VERDICT.reference_version}/{VERDICT.batch_id}"
     assert artifacts.get(f"{place}.html").decode() == "<p>ü"
     assert json.loads(artifacts.get(f"{place}.json"))["status"] == VERDICT.status.value

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from evertrain.adapters.landing import rows as landed_rows
+from evertrain.adapters.landing import files as landed_files
 from evertrain.adapters.landing.prediction_files import prediction_file
 from evertrain.adapters.landing.rows import LandedRowsReader
 from evertrain.conversion import check_parity, to_flat
@@ -75,7 +75,7 @@ def expected_ages(frame: pd.DataFrame) -> np.ndarray:
 def test_the_monitor_sees_the_age_at_the_row_s_event_time(
     monkeypatch: pytest.MonkeyPatch, *, rows_at_a_time: int
 ) -> None:
-    monkeypatch.setattr(landed_rows, "ROWS_PER_CHUNK", rows_at_a_time)
+    monkeypatch.setattr(landed_files, "ROWS_PER_CHUNK", rows_at_a_time)
     np.testing.assert_array_equal(columns_of(parquet(trips()))["joined"], expected_ages(trips()))
     np.testing.assert_array_equal(columns_of(csv(trips()), name="f.csv")["joined"], expected_ages(trips()))
 

@@ -14,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from evertrain.adapters.landing import rows as landed_rows
+from evertrain.adapters.landing import files as landed_files
 from evertrain.adapters.landing.rows import LandedRows, LandedRowsReader
 from evertrain.domain.landing.batches import Fault, Feed
 from evertrain.domain.project.feature_group import BatchSize, Column, FeatureKind
@@ -483,7 +483,7 @@ def arrow_parquet(table: pa.Table) -> bytes:
 
 @pytest.fixture
 def in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(landed_rows, "ROWS_PER_CHUNK", 60)
+    monkeypatch.setattr(landed_files, "ROWS_PER_CHUNK", 60)
 
 
 @pytest.mark.usefixtures("in_parts")
@@ -494,7 +494,7 @@ def test_a_file_of_several_parts_has_the_rows_and_the_sketch_of_the_whole(
     frame = pd.concat([features_frame(day=day, rows=100) for day in (1, 2)])
     body = {"1.parquet": parquet, "1.csv": csv, "1.csv.gz": lambda rows: gzip.compress(csv(rows))}[name](frame)
     if "csv" in name:  # its reader's blocks are larger than these rows
-        monkeypatch.setattr(landed_rows, "CSV_BLOCK_BYTES", 1_000)
+        monkeypatch.setattr(landed_files, "CSV_BLOCK_BYTES", 1_000)
     names = [column.name for column in a_group().columns]
     with READER.read(io.BytesIO(body), name=name, feed=FEATURES, now=NOW) as rows:
         parts = list(rows.parts(names))

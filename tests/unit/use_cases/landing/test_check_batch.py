@@ -175,12 +175,12 @@ def test_a_kept_sketch_that_cannot_be_used_is_no_batch_before(loop: Loop, before
     first, other = (loop.land(landed_features(day=1, rows=rows)) for rows in (200, 250))
     replacements = {
         "of another layout": _other_reference().empty_sketch.to_bytes(),
-        "of another batch": loop.records.kept["trips", "v1", other.batch_id][0],
+        "of another batch": loop.records.kept["trips", "v1", other.batch_id],
         "garbage": b"garbage",
         "gone": None,
     }
     for batch in (first, other):
-        loop.records.kept["trips", "v1", batch.batch_id] = (replacements[before], "")  # type: ignore[assignment]
+        loop.records.kept["trips", "v1", batch.batch_id] = replacements[before]  # type: ignore[assignment]
     found = loop.land(landed_features(day=2, rows=600))
     (verdict,) = [v for v in loop.batches.batch_verdicts(FEATURES, found.batch_id) if v.model == "trips"]
     assert (verdict.status, verdict.trouble) == (DriftStatus.STABLE, "")
@@ -359,7 +359,7 @@ def test_of_each_judged_batch_a_sketch_and_a_page_are_kept(loop: Loop) -> None:
     kept = loop.records.find_sketch(model=verdict.model, version=verdict.reference_version, batch_id=verdict.batch_id)
     assert kept is not None
     assert Sketch.from_bytes(kept).rows == 300
-    page = loop.records.kept[verdict.model, verdict.reference_version, batch.batch_id][1]
+    page = loop.records.pages[verdict.model, verdict.reference_version, batch.batch_id]
     assert "features/trips/1.parquet" in page
     assert page.count("<svg") == len(verdict.features)
 

@@ -38,7 +38,7 @@ class Loop:
         verdict = a_verdict(days_ago=days_ago, reference_version=version)
         values = np.random.default_rng(int(days_ago * 24)).normal(mean, 1, rows)
         self.batches.record(replace(a_batch(), batch_id=verdict.batch_id), [verdict])
-        self.records.save(verdict, sketch=REFERENCE.sketch({"wind": values}).to_bytes(), page="")
+        self.records.save(verdict, sketch=REFERENCE.sketch({"wind": values}).to_bytes(), page=str)
         return verdict
 
     def requests(self, *, days_ago: float, mean: float) -> None:

@@ -164,7 +164,7 @@ def test_requests_are_accepted_though_the_reference_cannot_be_used_and_it_is_tol
 def test_sketches_that_cannot_be_used_are_left_out_of_the_day(loop: Loop, data: bytes | None) -> None:
     loop.promote_champion()
     loop.a_day(0)
-    loop.records.kept[next(iter(loop.records.kept))] = (data, "")  # type: ignore[assignment]
+    loop.records.kept[next(iter(loop.records.kept))] = data  # type: ignore[assignment]
     verdict = loop.judged(day=1.3)
     assert (verdict.rows, verdict.status, verdict.trouble) == (450, DriftStatus.STABLE, "")
 
@@ -178,7 +178,8 @@ def test_the_verdict_has_a_page_and_a_sketch(loop: Loop) -> None:
     loop.promote_champion()
     loop.a_day(0)
     loop.ask(day=1.3)
-    sketch, page = loop.records.kept["trips", "v1", "requests-2013-03-12"]
+    name = ("trips", "v1", "requests-2013-03-12")
+    sketch, page = loop.records.kept[name], loop.records.pages[name]
     assert sketch
     assert "Requests to trips" in page
     assert "prediction" in page

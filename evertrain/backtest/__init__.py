@@ -1,0 +1,1 @@
+"""What the loop would have done on one's own history, and what it would have gained, without a cloud."""

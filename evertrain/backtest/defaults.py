@@ -1,0 +1,197 @@
+"""A model without a folder: what its columns are, and how it is trained and judged, from the rows alone."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from math import ceil
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from evertrain.backtest.history import History, InvalidHistory
+from evertrain.backtest.raw_rows import RawRows
+from evertrain.domain.project.feature_group import Column, FeatureGroup, FeatureKind
+from evertrain.domain.project.metric import Metric, Task
+from evertrain.domain.project.model import LabelSpec, ModelSpec
+from evertrain.domain.project.policies import (
+    DriftPolicy,
+    GatePolicy,
+    MovingWindow,
+    TrainingPolicy,
+    TriggerPolicy,
+)
+
+MAX_LEVELS = 250
+"""Categories of a column. Boosted trees split by no more."""
+
+IDENTIFIER_SHARE = 0.5
+"""A text of which more rows than this share have a value of their own names rows, and describes none."""
+
+ROW_NUMBER = "row_number"
+
+Numbers = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Columns:
+    """What one's own rows are made of. None where it is to be found out."""
+
+    label: str
+    event_time: str | None = None
+    key: str | None = None
+    label_time: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inferred:
+    """`rows`: with a key. `left_out`: columns that are no features, and why."""
+
+    spec: ModelSpec
+    rows: RawRows
+    left_out: dict[str, str]
+
+
+def infer_model(raw: RawRows, columns: Columns, *, name: str, latency: timedelta, metric: Metric | None) -> Inferred:
+    """What is to be predicted from what. How it is trained and judged is for `with_default_policies`, once the rows
+    have become batches. Raises InvalidHistory."""
+    event_time = columns.event_time or _only_time(raw)
+    for wanted in (columns.label, event_time, columns.key, columns.label_time):
+        if wanted is not None and wanted not in raw.names:
+            raise InvalidHistory(f"{raw.name} has no column {wanted}; it has {', '.join(raw.names[:30])}")
+    if columns.key is None:
+        raw = raw.with_column(ROW_NUMBER, pa.array(np.arange(raw.table.num_rows)))
+    key = columns.key or ROW_NUMBER
+    left_out: dict[str, str] = {}
+    features = tuple(_features(raw, {columns.label, event_time, key, columns.label_time}, left_out))
+    if not features:
+        why = "; ".join(f"{column}: {reason}" for column, reason in left_out.items())
+        raise InvalidHistory(f"{raw.name} has no column to learn from" + (f" ({why})" if why else ""))
+    group = FeatureGroup(name=name, entity_key=key, event_time=event_time, columns=features, utc_offset=timedelta(0))
+    label = _numbers(raw, columns.label)
+    task = Task.CLASSIFICATION if set(np.unique(label)) <= {0.0, 1.0} else Task.REGRESSION
+    spec = ModelSpec(
+        name=name,
+        title=f"{columns.label} of {raw.name}",
+        task=task if metric is None else metric.task,
+        metric=metric or (Metric.ROC_AUC_SCORE if task is Task.CLASSIFICATION else Metric.MEAN_ABSOLUTE_ERROR),
+        group=group,
+        feature_names=tuple(feature.name for feature in features),
+        label=LabelSpec(name=columns.label, latency=latency),
+        triggers=TriggerPolicy(),
+        training=TrainingPolicy(windows=(), validation=latency, gate=latency, embargo=latency),
+        gate=GatePolicy(margin=0, floor=0),
+    )
+    return Inferred(spec=spec, rows=raw, left_out=left_out)
+
+
+def with_default_policies(history: History) -> History:
+    """Windows, slices and thresholds from how many rows a batch has, and from the label."""
+    spec, batch = history.spec, history.batch
+    rows = max(1.0, history.table.num_rows / len(history.steps))
+    label = history.truth[~np.isnan(history.truth)]
+    slices = min(8, max(3, ceil(500 / rows)))  # so that a slice has some hundred rows, where batches are small
+    spec = replace(
+        spec,
+        triggers=TriggerPolicy(
+            drift=DriftPolicy(minimum_rows=min(200, max(30, int(rows / 2)))),
+            every=32 * batch,
+            cooldown=4 * batch,
+            labels_overdue_after=max(timedelta(days=14), 8 * batch) + spec.label.latency,
+        ),
+        training=TrainingPolicy(
+            windows=(8 * batch, 32 * batch),
+            moving_windows=(MovingWindow.EXPANDING, MovingWindow.SINCE_CHANGE),
+            validation=slices * batch,
+            gate=slices * batch,
+            embargo=spec.label.latency,
+            minimum_rows=min(200, max(50, int(4 * rows))),
+        ),
+        gate=GatePolicy(margin=_margin(spec.metric, label), floor=_floor(spec.metric, label)),
+    )
+    return replace(history, spec=spec)
+
+
+def _only_time(raw: RawRows) -> str:
+    times = [name for name in raw.names if pa.types.is_timestamp(raw.table[name].type)]
+    if len(times) != 1:
+        found = f"{', '.join(times)} are all times" if times else "no column holds times"
+        raise InvalidHistory(f"{raw.name}: {found}; name the one that says when a row happened by --event-time")
+    return times[0]
+
+
+def _features(raw: RawRows, others: set[str | None], left_out: dict[str, str]) -> Iterator[Column]:
+    for name in raw.names:
+        if name in others:
+            continue
+        kind, reason = _kind(raw.table[name])
+        if kind is None:
+            left_out[name] = reason
+        else:
+            yield Column(name=name, kind=kind, nullable=True)
+
+
+def _kind(values: pa.ChunkedArray) -> tuple[FeatureKind | None, str]:
+    """The kind of a column, or why it is no feature."""
+    if values.null_count == len(values):
+        return None, "it has no value"
+    if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        reason = _why_no_category(values)
+        return (None, reason) if reason else (FeatureKind.CATEGORICAL, "")
+    for kind, is_of in _KINDS.items():
+        if is_of(values.type):
+            return kind, ""
+    return None, f"its values are of type {values.type}"
+
+
+_KINDS = {
+    FeatureKind.BOOLEAN: pa.types.is_boolean,
+    FeatureKind.TIMESTAMP: pa.types.is_timestamp,
+    FeatureKind.NUMERIC: lambda kind: (
+        pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
+    ),
+}
+
+
+def _why_no_category(values: pa.ChunkedArray) -> str:
+    levels, filled = pc.count_distinct(values).as_py(), len(values) - values.null_count
+    if levels > max(20, IDENTIFIER_SHARE * filled):
+        return f"{levels:,} different texts in {filled:,} rows look like an identifier"
+    return f"{levels:,} different texts, more than {MAX_LEVELS}" if levels > MAX_LEVELS else ""
+
+
+def _numbers(raw: RawRows, name: str) -> Numbers:
+    """The label's known values, for defaults; whether they are any is checked when the history is read."""
+    values = raw.table[name]
+    if pa.types.is_boolean(values.type):
+        values = pc.cast(values, pa.int8())
+    if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
+        raise InvalidHistory(
+            f"{raw.name}: {name} is of type {values.type}; a class is written as 0 or 1, and what else is predicted "
+            "is a number"
+        )
+    numbers = np.asarray(pc.cast(values, pa.float64()).drop_null().to_numpy(), dtype=np.float64)
+    return numbers[np.isfinite(numbers)]
+
+
+def _floor(metric: Metric, label: Numbers) -> float:
+    """What a constant prediction reaches: a first model has to be better than none."""
+    share = float(np.mean(label))
+    constant: dict[Metric, Callable[[], float]] = {
+        Metric.ROC_AUC_SCORE: lambda: 0.5,
+        Metric.AVERAGE_PRECISION_SCORE: lambda: share,
+        Metric.BRIER_SCORE_LOSS: lambda: share * (1 - share),
+        Metric.LOG_LOSS: lambda: -sum(p * float(np.log(p)) for p in (share, 1 - share) if p > 0),
+        Metric.MEAN_ABSOLUTE_ERROR: lambda: float(np.mean(np.abs(label - np.median(label)))),
+        Metric.ROOT_MEAN_SQUARED_ERROR: lambda: float(np.std(label)),
+        Metric.R2_SCORE: lambda: 0.0,
+    }
+    return constant[metric]()
+
+
+def _margin(metric: Metric, label: Numbers) -> float:
+    """Two points of a score between 0 and 1; of another metric, a twentieth of what a constant prediction reaches."""
+    if metric in (Metric.ROC_AUC_SCORE, Metric.AVERAGE_PRECISION_SCORE, Metric.R2_SCORE):
+        return 0.02
+    return 0.05 * _floor(metric, label)

@@ -1,0 +1,84 @@
+"""A file of one's own rows as it is: names and cells, before anything is known of their meaning."""
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryFile
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pc_csv
+
+from evertrain.adapters.landing.files import read_parts, reject_unreadable
+from evertrain.domain.errors import EvertrainError
+from evertrain.ports.batch_reader import BatchRejected
+
+
+class UnreadableRows(EvertrainError):
+    """The file is no table of rows."""
+
+    exit_status = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class RawRows:
+    """`is_text`: the cells are those of a CSV file, still to be read. `name`: of the file, as errors call it."""
+
+    name: str
+    table: pa.Table
+    is_text: bool
+    sha256: str
+
+    @cached_property
+    def names(self) -> list[str]:
+        return list(self.table.column_names)
+
+    def take(self, order: pa.Array) -> "RawRows":
+        return replace(self, table=self.table.take(order))
+
+    def with_column(self, name: str, values: pa.Array) -> "RawRows":
+        return replace(self, table=self.table.append_column(name, values))
+
+
+def read_raw_rows(path: Path, *, infer_kinds: bool) -> RawRows:
+    """Parquet, or CSV with a header, gzip-compressed or not. `infer_kinds`: guess from a CSV file's cells what its
+    columns hold, where nobody has declared it. Raises UnreadableRows."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise UnreadableRows(f"{path} cannot be read: {error.strerror}") from error
+    try:
+        with TemporaryFile() as decompressed, path.open("rb") as body, reject_unreadable(path.name):
+            parts, is_text = read_parts(body, path.name, decompressed)
+            tables = list(parts)
+            table = pa.concat_tables(tables) if tables else pa.table({})
+            if is_text and infer_kinds:
+                table, is_text = _infer_kinds(table), False
+    except BatchRejected as rejected:
+        raise UnreadableRows(str(rejected)) from rejected
+    twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
+    if twice:
+        raise UnreadableRows(f"{path.name} has several columns named {', '.join(twice)}")
+    return RawRows(name=path.name, table=_plain(table), is_text=is_text, sha256=sha256(data).hexdigest())
+
+
+def _infer_kinds(table: pa.Table) -> pa.Table:
+    """Of cells that are all text: by Arrow's own rules for CSV files."""
+    sink = pa.BufferOutputStream()
+    pc_csv.write_csv(table, sink)
+    options = pc_csv.ConvertOptions(strings_can_be_null=True, null_values=["", "null", "NULL", "NaN"])
+    return pc_csv.read_csv(pa.BufferReader(sink.getvalue()), convert_options=options)
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """Dates as the midnight that they begin with; text and codes of text as text, in one chunk."""
+    columns = {}
+    for name in table.column_names:
+        values = table[name]
+        if pa.types.is_date(values.type):
+            values = pc.cast(values, pa.timestamp("us"))
+        elif pa.types.is_dictionary(values.type):
+            values = pc.cast(values, values.type.value_type)
+        columns[name] = values
+    return pa.table(columns).combine_chunks()

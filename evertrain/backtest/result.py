@@ -1,0 +1,228 @@
+"""What a policy did with a history, and how good its predictions were."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from evertrain.backtest.history import History, Step
+from evertrain.domain.deciding.decisions import Action, Reason, RecordedDecision
+from evertrain.domain.events import EventName
+from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
+from evertrain.domain.project.metric import Metric
+from evertrain.domain.training.outcomes import Outcome
+from evertrain.statistics.metrics import metric_value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchDecision:
+    """A decision that was taken when a batch's time had come. `outcome`: of a retraining."""
+
+    batch: int
+    at: datetime
+    action: str
+    reason: str
+    sentence: str
+    features: tuple[str, ...] = ()
+    outcome: str = ""
+    outcome_sentence: str = ""
+    version: str = ""
+
+    @classmethod
+    def of(cls, step: Step, recorded: RecordedDecision, outcome: Outcome | None) -> "BatchDecision":
+        decision = recorded.decision
+        names = str(decision.evidence.get("drifted_features", ""))
+        return cls(
+            batch=step.number,
+            at=step.now,
+            action=decision.action.value,
+            reason=decision.reason.value,
+            sentence=decision.sentence,
+            features=tuple(name for name in names.split(", ") if name),
+            outcome="" if outcome is None else outcome.name.value,
+            outcome_sentence="" if outcome is None else outcome.sentence,
+            version="" if outcome is None else outcome.version,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PolicyResult:
+    """`metric`: mean over batches, weighted by their labelled rows, of those in which every compared policy had a
+    model. `metric_by_batch`: None before the first model, or where the metric is not defined on the batch's rows."""
+
+    policy: str
+    metric_name: str
+    metric: float | None
+    metric_by_batch: tuple[float | None, ...]
+    rows_by_batch: tuple[int, ...]
+    decisions: tuple[BatchDecision, ...]
+    quarantined: tuple[int, ...]
+    drifted: tuple[int, ...]
+    fits: int
+    fit_seconds: float
+    seconds: float
+
+    @property
+    def retrains(self) -> int:
+        """Decisions to retrain a model that was there already."""
+        return sum(self._is_retraining(each) for each in self.decisions)
+
+    @property
+    def promotions(self) -> int:
+        return self._count_outcomes(EventName.MODEL_PROMOTED)
+
+    @property
+    def rejections(self) -> int:
+        return self._count_outcomes(EventName.CONTENDER_REJECTED)
+
+    @property
+    def holds(self) -> int:
+        """Batches on which something spoke for a retraining, and did not lead to one."""
+        held = (each for each in self.decisions if each.action == Action.HOLD.value)
+        return len({each.batch for each in held if each.reason != Reason.NOTHING_TO_DO.value})
+
+    @property
+    def escalations(self) -> int:
+        return sum(each.action == Action.ESCALATE.value for each in self.decisions)
+
+    def _count_outcomes(self, name: EventName) -> int:
+        return sum(each.outcome == name.value and self._is_retraining(each) for each in self.decisions)
+
+    def _is_retraining(self, decision: BatchDecision) -> bool:
+        return decision.action == Action.RETRAIN.value and decision.reason != Reason.NO_CHAMPION_YET.value
+
+
+@dataclass(kw_only=True)
+class Recorder:
+    """Takes down what happens while a history is replayed. `predictions`: shape (rows,), NaN where no model was
+    there."""
+
+    history: History
+    predictions: npt.NDArray[np.float64] = field(init=False)
+    decisions: list[BatchDecision] = field(default_factory=list)
+    _quarantined: list[int] = field(default_factory=list)
+    _drifted: list[int] = field(default_factory=list)
+    _fits: list[float] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.predictions = np.full(self.history.table.num_rows, np.nan)
+
+    def predicted(self, step: Step, predictions: npt.NDArray[np.float64]) -> None:
+        self.predictions[step.rows] = predictions
+
+    def fitted(self, seconds: float) -> None:
+        self._fits.append(seconds)
+
+    def decided(self, decision: BatchDecision) -> None:
+        self.decisions.append(decision)
+
+    def quarantined(self, step: Step) -> None:
+        self._quarantined.append(step.number)
+
+    def judged(self, step: Step, verdict: DriftVerdict) -> None:
+        if verdict.status is DriftStatus.DRIFTED:
+            self._drifted.append(step.number)
+
+    def result(self, policy: str, *, seconds: float) -> PolicyResult:
+        by_batch = tuple(self._metric(step) for step in self.history.steps)
+        return PolicyResult(
+            policy=policy,
+            metric_name=self.history.spec.metric.value,
+            metric=None,
+            metric_by_batch=by_batch,
+            rows_by_batch=tuple(int(self._labelled(step).sum()) for step in self.history.steps),
+            decisions=tuple(self.decisions),
+            quarantined=tuple(self._quarantined),
+            drifted=tuple(self._drifted),
+            fits=len(self._fits),
+            fit_seconds=sum(self._fits),
+            seconds=seconds,
+        )
+
+    def _metric(self, step: Step) -> float | None:
+        rows = self._labelled(step)
+        truth, predictions = self.history.truth[step.rows][rows], self.predictions[step.rows][rows]
+        if not len(truth) or np.isnan(predictions).any():
+            return None
+        value = metric_value(self.history.spec.metric, truth, predictions)
+        return value if np.isfinite(value) else None
+
+    def _labelled(self, step: Step) -> npt.NDArray[np.bool_]:
+        return ~np.isnan(self.history.truth[step.rows])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backtest:
+    """`scored`: the numbers of the batches on which the metric of every policy is there. `starts`, `rows`: of each
+    batch. `answer`: whether retraining would have helped, in one sentence."""
+
+    model: str
+    metric_name: str
+    starts: tuple[datetime, ...]
+    rows: tuple[int, ...]
+    scored: tuple[int, ...]
+    results: tuple[PolicyResult, ...]
+    answer: str
+
+
+def compare_policies(history: History, results: Sequence[PolicyResult], *, start: int) -> Backtest:
+    """The policies on the same batches, from number `start` on."""
+    several = [result.metric_by_batch for result in results]
+    scored = tuple(
+        number for number, values in enumerate(zip(*several, strict=True)) if number >= start and None not in values
+    )
+    measured = tuple(replace(result, metric=_mean(result, scored)) for result in results)
+    metric = history.spec.metric
+    return Backtest(
+        model=history.spec.name,
+        metric_name=metric.value,
+        starts=tuple(step.start for step in history.steps),
+        rows=results[0].rows_by_batch,
+        scored=scored,
+        results=measured,
+        answer=_answer(measured, metric, batches=len(scored)),
+    )
+
+
+def _mean(result: PolicyResult, batches: Sequence[int]) -> float | None:
+    """Weighted by rows; None where there are no batches."""
+    if not batches:
+        return None
+    values: Any = [result.metric_by_batch[number] for number in batches]
+    return float(np.average(values, weights=[result.rows_by_batch[number] for number in batches]))
+
+
+def _answer(results: Sequence[PolicyResult], metric: Metric, *, batches: int) -> str:
+    by_name = {result.policy: result for result in results}
+    if not batches:
+        without = [result.policy for result in results if all(value is None for value in result.metric_by_batch)]
+        why = f"{', '.join(without)} never had a model" if without else "no batch could be scored"
+        return f"Nothing can be compared: {why}."
+    chosen, never = by_name.get("declared"), by_name.get("never")
+    if chosen is None or never is None or len(results) < 2:
+        best = max(results, key=lambda each: _signed(each, metric))
+        return f"The best of these policies is {best.policy}, with {metric} {best.metric:.4g} on {batches} batches."
+    gain = _signed(chosen, metric) - _signed(never, metric)
+    verb = "improved" if gain >= 0 else "worsened"
+    sentence = (
+        f"Retraining would have {verb} {metric} by {abs(gain):.4g} ({chosen.metric:.4g} against {never.metric:.4g}) "
+        f"for {_count(chosen.retrains)}"
+    )
+    others = [each for each in results if each.policy not in ("declared", "never")]
+    if others:
+        best = max(others, key=lambda each: _signed(each, metric))
+        sentence += f"; {best.policy} would have reached {best.metric:.4g} for {_count(best.retrains)}"
+    return sentence + "."
+
+
+def _signed(result: PolicyResult, metric: Metric) -> float:
+    """Higher is better."""
+    value = 0.0 if result.metric is None else result.metric
+    return value if metric.higher_is_better else -value
+
+
+def _count(retrainings: int) -> str:
+    return f"{retrainings} retraining{'' if retrainings == 1 else 's'}"

@@ -1,0 +1,228 @@
+"""A whole backtest: each policy in a process of its own, what has been replayed kept for the next time."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from hashlib import sha256
+from multiprocessing import get_context
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from evertrain.adapters.documents import InvalidDocument, dump, load
+from evertrain.adapters.project.files import load_project
+from evertrain.adapters.training.estimators import estimator_path, load_estimator
+from evertrain.backtest.defaults import Columns, infer_model, with_default_policies
+from evertrain.backtest.estimators import MakeEstimator, built_in_estimator
+from evertrain.backtest.history import History, InvalidHistory, Rhythm, read_history
+from evertrain.backtest.policies import replay
+from evertrain.backtest.raw_rows import RawRows, read_raw_rows
+from evertrain.backtest.result import Backtest, PolicyResult, compare_policies
+from evertrain.domain.errors import EvertrainError
+from evertrain.domain.project.feature_group import FeatureGroup
+from evertrain.domain.project.metric import Metric
+from evertrain.domain.project.model import ModelSpec
+
+
+class UnknownModel(EvertrainError):
+    """There is no such folder below models/."""
+
+    exit_status = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Request:
+    """What is asked for. `estimator`: a built-in one, where the model has no folder; `columns` say then what the rows
+    are made of. `batch`: None where it is to be chosen."""
+
+    rows: Path
+    model: str
+    project: Path
+    estimator: str | None
+    columns: Columns
+    metric: Metric | None
+    latency: timedelta | None
+    batch: timedelta | None
+    offset: timedelta
+    start: datetime | None
+    seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """`start`: the number of the first step in which anything is decided. `digest`: of all that results depend on."""
+
+    history: History
+    make_estimator: MakeEstimator
+    left_out: Mapping[str, str]
+    start: int
+    digest: str
+
+
+def prepare(request: Request) -> Prepared:
+    """Raises InvalidHistory, UnreadableRows, UnknownModel, UnknownEstimator, InvalidProject, InvalidEstimator."""
+    raw = read_raw_rows(request.rows, infer_kinds=request.estimator is not None)
+    rhythm, label_time = Rhythm(batch=request.batch, offset=request.offset), request.columns.label_time
+    if request.estimator is None:
+        spec, left_out = _declared(request), {}
+        history = read_history(raw, spec, rhythm, label_time=label_time)
+        make = _estimator_of_folder(request)
+    else:
+        inferred = infer_model(
+            raw,
+            request.columns,
+            name=request.model,
+            latency=request.latency or timedelta(0),
+            metric=request.metric,
+        )
+        left_out = inferred.left_out
+        history = with_default_policies(read_history(inferred.rows, inferred.spec, rhythm, label_time=label_time))
+        make = built_in_estimator(request.estimator, inferred.spec.task)
+    return Prepared(
+        history=history,
+        make_estimator=make,
+        left_out=left_out,
+        start=_first_step(history, request),
+        digest=_digest(raw, history, request),
+    )
+
+
+def run_backtest(
+    request: Request,
+    prepared: Prepared,
+    policies: Sequence[str],
+    *,
+    workers: int,
+    kept_in: Path,
+    on_progress: Callable[[str, int], None],
+) -> Backtest:
+    """`kept_in`: results of earlier runs, by what they depend on. `on_progress`: called with a policy and how many of
+    its steps are done."""
+    folder = kept_in / prepared.digest
+    results = {policy: found for policy in policies if (found := _find_result(folder, policy)) is not None}
+    for policy in results:
+        on_progress(policy, len(prepared.history.steps))
+    missing = [policy for policy in policies if policy not in results]
+    for result in _replay_all(request, missing, workers=workers, on_progress=on_progress):
+        results[result.policy] = result
+        _keep_result(folder, result)
+    return compare_policies(prepared.history, [results[policy] for policy in policies], start=prepared.start)
+
+
+def _replay_all(
+    request: Request, policies: Sequence[str], *, workers: int, on_progress: Callable[[str, int], None]
+) -> Iterator[PolicyResult]:
+    if not policies:
+        return
+    # A new interpreter for each: threads of Arrow and OpenMP do not survive a fork.
+    context = get_context("spawn")
+    with (
+        context.Manager() as manager,
+        ProcessPoolExecutor(min(workers, len(policies)), mp_context=context) as pool,
+    ):
+        progress = manager.Queue()
+        waiting = {pool.submit(_replay_one, request, policy, progress) for policy in policies}
+        while waiting:
+            done, waiting = wait(waiting, timeout=0.2, return_when=FIRST_COMPLETED)
+            _report(progress, on_progress)
+            for future in done:
+                yield future.result()
+
+
+def _replay_one(request: Request, policy: str, progress: Any) -> PolicyResult:
+    prepared = prepare(request)
+    with threadpool_limits(limits=1):  # the policies share the processors
+        return replay(
+            prepared.history,
+            policy,
+            make_estimator=prepared.make_estimator,
+            seed=request.seed,
+            start=prepared.start,
+            on_step=lambda step: progress.put((policy, step.number + 1)),
+        )
+
+
+def _report(progress: Any, on_progress: Callable[[str, int], None]) -> None:
+    while True:
+        try:
+            on_progress(*progress.get_nowait())
+        except Empty:
+            return
+
+
+# --- what is asked for ----------------------------------------------------------------------------
+
+
+def _declared(request: Request) -> ModelSpec:
+    """As its folder says, all features in one file. Raises UnknownModel, InvalidProject."""
+    project = load_project(request.project)
+    if request.model not in project.models:
+        known = ", ".join(sorted(project.models))
+        raise UnknownModel(
+            f"there is no models/{request.model}/; known models: {known}; with an --estimator no folder is needed"
+        )
+    spec = project.models[request.model]
+    label = spec.label if request.latency is None else replace(spec.label, latency=request.latency)
+    if label.latency > spec.training.embargo:
+        spec = replace(spec, training=replace(spec.training, embargo=label.latency))
+    group = FeatureGroup(
+        name=spec.group.name,
+        entity_key=spec.group.entity_key,
+        event_time=spec.group.event_time,
+        columns=spec.features,
+        batch=spec.group.batch,
+        utc_offset=spec.group.utc_offset,
+    )
+    return replace(spec, group=group, joined=(), label=replace(label, of_predictions=False))
+
+
+def _estimator_of_folder(request: Request) -> MakeEstimator:
+    return lambda seed, parameters: load_estimator(request.project, request.model, seed=seed, parameters=parameters)
+
+
+def _first_step(history: History, request: Request) -> int:
+    if request.start is None:
+        return 0
+    later = (step.number for step in history.steps if step.now > request.start)
+    first = next(later, None)
+    if first is None:
+        raise InvalidHistory(f"--start {request.start:%Y-%m-%d} is after the last row of {request.rows.name}")
+    return first
+
+
+# --- what is kept ---------------------------------------------------------------------------------
+
+
+def _digest(raw: RawRows, history: History, request: Request) -> str:
+    """Of the rows, the model and the program: another one gives other results."""
+    program = sha256()
+    package = Path(__file__).resolve().parents[1]
+    paths = sorted(package.rglob("*.py"))
+    if request.estimator is None:
+        paths.append(estimator_path(request.project, request.model))
+    for path in paths:
+        program.update(path.read_bytes())
+    parts = [raw.sha256, program.hexdigest(), repr(history.spec), repr(replace(request, rows=Path(), project=Path()))]
+    return sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _path(folder: Path, policy: str) -> Path:
+    return folder / f"{policy.replace(':', '-')}.json"
+
+
+def _find_result(folder: Path, policy: str) -> PolicyResult | None:
+    try:
+        return load(PolicyResult, _path(folder, policy).read_bytes())
+    except (OSError, InvalidDocument):
+        return None
+
+
+def _keep_result(folder: Path, result: PolicyResult) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    path = _path(folder, result.policy)
+    partial = path.with_suffix(".partial")
+    partial.write_bytes(dump(result))
+    partial.replace(path)  # whole, or not at all

@@ -1,0 +1,174 @@
+"""`evertrain backtest`: what the loop would have done on one's own history. Needs no cloud."""
+
+import json
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from evertrain.backtest.defaults import Columns
+from evertrain.backtest.policies import POLICIES, require_known
+from evertrain.backtest.result import Backtest, BatchDecision, PolicyResult
+from evertrain.backtest.run import Request, prepare, run_backtest
+from evertrain.domain.deciding.decisions import Reason
+from evertrain.domain.errors import EvertrainError
+from evertrain.domain.project.duration import parse_duration
+from evertrain.domain.project.metric import Metric
+from evertrain.terminal.backtest_table import show_backtest
+from evertrain.terminal.console import error_console
+
+
+class InvalidOption(EvertrainError):
+    """An option's value is not one that can be used."""
+
+    exit_status = 2
+
+
+def backtest(
+    rows: Annotated[
+        Path, typer.Option(exists=True, dir_okay=False, help="A Parquet or CSV file: your history, with labels.")
+    ],
+    model: Annotated[
+        str, typer.Argument(metavar="[MODEL]", help="a folder below models/; with --estimator none is needed")
+    ] = "",
+    estimator: Annotated[
+        str | None, typer.Option(help="Instead of a folder: hist_gradient_boosting or linear, on all columns.")
+    ] = None,
+    label: Annotated[str | None, typer.Option(help="With --estimator: the column that is predicted.")] = None,
+    event_time: Annotated[
+        str | None, typer.Option(help="With --estimator: when a row happened; by default the only column of times.")
+    ] = None,
+    key: Annotated[str | None, typer.Option(help="With --estimator: the column that names a row, if any.")] = None,
+    metric: Annotated[Metric | None, typer.Option(help="With --estimator: how models are judged.")] = None,
+    label_time: Annotated[
+        str | None, typer.Option(help="The column that says when a label became known, instead of --latency.")
+    ] = None,
+    latency: Annotated[
+        str | None, typer.Option(help="How long after its row a label is known, such as 7d; by default the model's.")
+    ] = None,
+    batch: Annotated[
+        str | None, typer.Option(help="How long a batch is, such as 1d; by default a day, or more of few rows.")
+    ] = None,
+    offset: Annotated[str, typer.Option(help="When the first batch of a day begins, after midnight UTC.")] = "",
+    policies: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--policy", help=f"What is compared; may be repeated. Known: {', '.join(POLICIES)}, periodic:N."
+        ),
+    ] = None,
+    start: Annotated[str | None, typer.Option(help="No decision before this time, such as 2025-03-01.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Another one trains other models.")] = 0,
+    workers: Annotated[int | None, typer.Option(min=1, help="Policies at once; by default one a processor.")] = None,
+    kept_in: Annotated[
+        Path, typer.Option(help="Where finished policies are kept, so that an interrupted run goes on.")
+    ] = Path(".build/backtests"),
+    project: Annotated[Path, typer.Option(help="The folder with models/ and features/.")] = Path(),
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write all of it here.")] = None,
+) -> None:
+    """Replay your history: would retraining have helped, how often, and which policy is best?"""
+    if estimator is None and not model:
+        raise InvalidOption("name a MODEL below models/, or an --estimator such as hist_gradient_boosting")
+    if estimator is not None and label is None:
+        raise InvalidOption("--estimator needs --label: the column that is predicted")
+    chosen = tuple(dict.fromkeys(policies or POLICIES))
+    for policy in chosen:
+        require_known(policy)
+    request = Request(
+        rows=rows,
+        model=model or "rows",
+        project=project,
+        estimator=estimator,
+        columns=Columns(label=label or "", event_time=event_time, key=key, label_time=label_time),
+        metric=metric,
+        latency=_duration("--latency", latency) if latency else None,
+        batch=_duration("--batch", batch) if batch else None,
+        offset=_duration("--offset", offset) if offset else timedelta(0),
+        start=_time("--start", start) if start else None,
+        seed=seed,
+    )
+    prepared = prepare(request)
+    with _progress() as progress:
+        bars = {policy: progress.add_task(policy, total=len(prepared.history.steps)) for policy in chosen}
+        found = run_backtest(
+            request,
+            prepared,
+            chosen,
+            workers=workers or os.cpu_count() or 1,
+            kept_in=kept_in,
+            on_progress=lambda policy, done: progress.update(bars[policy], completed=done),
+        )
+    if json_file is not None:
+        json_file.parent.mkdir(parents=True, exist_ok=True)
+        json_file.write_text(json.dumps(to_document(found), indent=1) + "\n", encoding="utf-8")
+    show_backtest(found, prepared.history, left_out=prepared.left_out, written=json_file)
+
+
+def to_document(found: Backtest) -> dict[str, Any]:
+    """As `--json` writes it: the answer, the batches, and each policy by its name."""
+    return {
+        "answer": found.answer,
+        "model": found.model,
+        "metric_name": found.metric_name,
+        "batches": [
+            {"start": start.isoformat(), "labelled_rows": rows}
+            for start, rows in zip(found.starts, found.rows, strict=True)
+        ],
+        "scored_batches": list(found.scored),
+        "policies": {result.policy: _policy(result) for result in found.results},
+    }
+
+
+def _policy(result: PolicyResult) -> dict[str, Any]:
+    return {
+        "metric": result.metric,
+        "metric_name": result.metric_name,
+        "metric_by_batch": list(result.metric_by_batch),
+        "retrains": result.retrains,
+        "promotions": result.promotions,
+        "rejections": result.rejections,
+        "holds": result.holds,
+        "escalations": result.escalations,
+        "quarantined": list(result.quarantined),
+        "drifted": list(result.drifted),
+        "decisions": [_decision(each) for each in result.decisions if each.reason != Reason.NOTHING_TO_DO.value],
+        "fits": result.fits,
+        "fit_seconds": round(result.fit_seconds, 3),
+        "seconds": round(result.seconds, 3),
+    }
+
+
+def _decision(decision: BatchDecision) -> dict[str, Any]:
+    return {
+        "batch": decision.batch,
+        "at": decision.at.isoformat(),
+        "action": decision.action,
+        "reason": decision.reason,
+        "sentence": decision.sentence,
+        "features": list(decision.features),
+        "outcome": decision.outcome,
+        "outcome_sentence": decision.outcome_sentence,
+        "version": decision.version,
+    }
+
+
+def _progress() -> Progress:
+    columns = (TextColumn("{task.description:<16}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=error_console, transient=True)
+
+
+def _duration(option: str, text: str) -> timedelta:
+    try:
+        return timedelta(0) if text in ("0", "0d") else parse_duration(text)
+    except ValueError as error:
+        raise InvalidOption(f"{option} {text}: {error}") from error
+
+
+def _time(option: str, text: str) -> datetime:
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise InvalidOption(f"{option} {text}: a time is written as 2025-03-01 or 2025-03-01T06:00+00:00") from error
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,50 @@
+"""A backtest for people: the answer, then a line for each policy."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from rich.table import Table
+
+from evertrain.backtest.history import History
+from evertrain.backtest.result import Backtest, PolicyResult
+from evertrain.domain.project.duration import format_duration
+from evertrain.terminal.console import console
+
+_COLUMNS = ("policy", "metric", "retrained", "promoted", "rejected", "held", "person called", "set aside", "seconds")
+
+
+def show_backtest(found: Backtest, history: History, *, left_out: Mapping[str, str], written: Path | None) -> None:
+    console.print(f"\n[bold]{found.answer}[/]\n", soft_wrap=True)
+    table = Table(header_style="dim", title=_title(found, history), title_justify="left", title_style="dim")
+    for name in _COLUMNS:
+        table.add_column(
+            found.metric_name if name == "metric" else name, justify="left" if name == "policy" else "right"
+        )
+    for result in found.results:
+        table.add_row(*_row(result))
+    console.print(table)
+    for column, reason in left_out.items():
+        console.print(f"[dim]left out: {column}: {reason}[/]", soft_wrap=True)
+    if written is not None:
+        console.print(f"written: {written}", soft_wrap=True)
+
+
+def _title(found: Backtest, history: History) -> str:
+    rows = sum(found.rows[number] for number in found.scored)
+    of = f"{len(found.scored)} of {len(found.starts)} batches of {format_duration(history.batch)}"
+    since = f" from {found.starts[found.scored[0]]:%Y-%m-%d} on" if found.scored else ""
+    return f"{found.model}: {rows:,} labelled rows in {of}{since}"
+
+
+def _row(result: PolicyResult) -> list[str]:
+    return [
+        result.policy,
+        "" if result.metric is None else f"{result.metric:.4f}",
+        f"{result.retrains}",
+        f"{result.promotions}",
+        f"{result.rejections}",
+        f"{result.holds}",
+        f"{result.escalations}",
+        f"{len(result.quarantined)}",
+        f"{result.seconds:.1f}",
+    ]

@@ -1,0 +1,123 @@
+"""What a policy does with a history: it learns from nothing that was not known yet, and does the same each time."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from evertrain.backtest.estimators import built_in_estimator
+from evertrain.backtest.history import History
+from evertrain.backtest.plain import MakeEstimator
+from evertrain.backtest.policies import DECLARED, UnknownPolicy, replay, require_known
+from evertrain.backtest.result import PolicyResult, compare_policies
+from evertrain.domain.project.metric import Task
+from tests.builders.history import a_history, history_frame
+
+LATENCY = timedelta(days=2, minutes=1)
+LINEAR = built_in_estimator("linear", Task.CLASSIFICATION)
+
+
+def replayed(
+    history: History, policy: str, *, make_estimator: MakeEstimator = LINEAR, seed: int = 0, start: int = 0
+) -> PolicyResult:
+    return replay(history, policy, make_estimator=make_estimator, seed=seed, start=start, on_step=lambda step: None)
+
+
+def retrained_at(result: PolicyResult) -> list[int]:
+    return [decision.batch for decision in result.decisions if decision.action == "retrain"]
+
+
+@pytest.mark.parametrize("policy", ["every_batch", "periodic:5"])
+def test_a_model_learns_from_every_row_whose_label_is_known_and_from_no_other(tmp_path: Path, policy: str) -> None:
+    history = a_history(tmp_path, history_frame(batches=40, rows=60), latency=LATENCY)
+    frames: list[int] = []
+
+    def make(seed: int, parameters: Mapping[str, Any]) -> Any:
+        estimator = LINEAR(seed, parameters)
+        fit = estimator.fit
+        estimator.fit = lambda frame, truth: (frames.append(len(frame)), fit(frame, truth))[1]
+        return estimator
+
+    result = replayed(history, policy, make_estimator=make)
+    # At the end of a batch all labels are known but those of it and of the one before.
+    assert frames == [60 * (batch + 1 - 2) for batch in retrained_at(result)]
+
+
+def test_the_loop_trains_on_accepted_rows_whose_labels_were_known(tmp_path: Path) -> None:
+    history = a_history(tmp_path, history_frame(batches=60), latency=LATENCY)
+    result = replayed(history, DECLARED)
+    first = next(decision for decision in result.decisions if decision.action == "retrain")
+    assert first.outcome == "ModelPromoted"
+    assert result.metric_by_batch[: first.batch + 1] == (None,) * (first.batch + 1), "predicted before it was there"
+    assert all(value is not None for value in result.metric_by_batch[first.batch + 1 :])
+
+
+@pytest.mark.parametrize("policy", [DECLARED, "every_batch", "adwin"])
+def test_the_same_history_and_seed_give_the_same_result(tmp_path: Path, policy: str) -> None:
+    history = a_history(tmp_path, history_frame(batches=50, changes_at=30))
+    first, second = (replace(replayed(history, policy), seconds=0.0, fit_seconds=0.0) for _ in range(2))
+    assert first == second
+
+
+def test_a_future_that_differs_changes_nothing_of_the_past(tmp_path: Path) -> None:
+    """No decision and no prediction may rest on what came later."""
+    frame = history_frame(batches=50)
+    other = frame.copy()
+    later = other["departed_at"] >= other["departed_at"].iloc[0] + np.timedelta64(40, "D")
+    other.loc[later, "wind"] += 50
+    other.loc[later, "late"] = 1 - other.loc[later, "late"]
+    one, two = (replayed(a_history(tmp_path, each), DECLARED) for each in (frame, other))
+    assert one.metric_by_batch[:40] == two.metric_by_batch[:40]
+    assert [each for each in one.decisions if each.batch < 40] == [each for each in two.decisions if each.batch < 40]
+
+
+def test_after_a_change_the_loop_comes_back_and_one_model_for_ever_does_not(tmp_path: Path) -> None:
+    history = a_history(tmp_path, history_frame(batches=110, changes_at=50))
+    results = [replayed(history, policy) for policy in (DECLARED, "never")]
+    found = compare_policies(history, results, start=0)
+    last = [np.mean([each for each in result.metric_by_batch[-10:] if each is not None]) for result in results]
+    assert last[0] > 0.75
+    assert last[1] < 0.3
+    declared, never = found.results
+    assert declared.metric is not None
+    assert never.metric is not None
+    assert f"Retraining would have improved roc_auc_score by {declared.metric - never.metric:.4g}" in found.answer
+    assert (never.retrains, never.promotions) == (0, 0)
+
+
+def test_a_batch_that_breaks_a_declared_bound_is_set_aside_and_not_learnt_from(tmp_path: Path) -> None:
+    frame = history_frame(batches=60)
+    broken = frame["departed_at"].dt.day_of_year == 50
+    frame.loc[broken, "wind"] = np.nan
+    result = replayed(a_history(tmp_path, frame), DECLARED)
+    assert result.quarantined == (49,)
+    assert any(each.batch == 49 and each.reason == "feed_broken" for each in result.decisions)
+
+
+def test_nothing_is_decided_before_the_start(tmp_path: Path) -> None:
+    history = a_history(tmp_path, history_frame(batches=60))
+    for policy in (DECLARED, "every_batch"):
+        assert retrained_at(replayed(history, policy, start=40))[0] == 40
+
+
+def test_periodic_trains_every_so_many_batches(tmp_path: Path) -> None:
+    batches = retrained_at(replayed(a_history(tmp_path, history_frame(batches=60)), "periodic:7"))
+    assert set(np.diff(batches)) == {7}
+
+
+def test_policies_are_compared_on_the_batches_that_all_have_predicted(tmp_path: Path) -> None:
+    history = a_history(tmp_path, history_frame(batches=60))
+    results = [replayed(history, "never"), replayed(history, "every_batch", start=45)]
+    assert compare_policies(history, results, start=0).scored == tuple(range(46, 60))
+    without = compare_policies(history, [results[0], replayed(history, "never", start=59)], start=0)
+    assert without.answer == "Nothing can be compared: never never had a model."
+
+
+@pytest.mark.parametrize("policy", ["weekly", "periodic:0", "periodic:x", "never:3"])
+def test_an_unknown_policy_is_named(policy: str) -> None:
+    with pytest.raises(UnknownPolicy, match=f"there is no policy {policy}; known are declared, never"):
+        require_known(policy)

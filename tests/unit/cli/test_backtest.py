@@ -1,0 +1,86 @@
+"""`evertrain backtest`: from a file to an answer in one command; what can't be used ends it with a sentence."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evertrain.cli import program
+from tests.builders.history import history_frame
+
+
+@pytest.fixture
+def rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "trips.csv"
+    history_frame(batches=45).to_csv(path, index=False)
+    return path
+
+
+def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
+    monkeypatch.setattr("sys.argv", ["evertrain", "backtest", *arguments])
+    with pytest.raises(SystemExit) as ended:
+        program.run()
+    return int(ended.value.code or 0)
+
+
+ESTIMATOR = ("--estimator", "linear", "--label", "late", "--key", "trip_id", "--latency", "2d")
+POLICIES = ("--policy", "declared", "--policy", "never")
+
+
+def test_a_file_is_enough_for_an_answer(
+    rows: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    asked = ("--rows", str(rows), *ESTIMATOR, *POLICIES, "--json", "out/found.json")
+    assert run(monkeypatch, *asked) == 0
+    printed = capsys.readouterr().out
+    assert "Retraining would have" in printed
+    found: dict[str, Any] = json.loads(Path("out/found.json").read_text())
+    assert found["answer"] in " ".join(printed.split())
+    assert len(found["batches"]) == 45
+    assert found["policies"].keys() == {"declared", "never"}
+    assert found["policies"]["declared"].keys() == {
+        "metric", "metric_name", "metric_by_batch", "retrains", "promotions", "rejections", "holds", "escalations",
+        "quarantined", "drifted", "decisions", "fits", "fit_seconds", "seconds",
+    }  # fmt: skip
+    assert found["policies"]["never"]["decisions"][0]["reason"] == "no_champion_yet"
+    # A repeat takes what has been replayed: even the seconds are the same.
+    before = Path("out/found.json").read_text()
+    assert run(monkeypatch, *asked) == 0
+    assert Path("out/found.json").read_text() == before
+
+
+WRONG = {
+    "an unknown policy": (("--policy", "weekly"), "there is no policy weekly; known are declared, never"),
+    "an unknown estimator": (("--estimator", "forest"), "there is no estimator forest; known are"),
+    "a latency": (("--latency", "soon"), '--latency soon: a duration is text such as "28d"'),
+    "a start": (("--start", "soon"), "--start soon: a time is written as 2025-03-01"),
+    "a start after the end": (("--start", "2030-01-01"), "--start 2030-01-01 is after the last row of trips.csv"),
+    "a label": (("--label", "delay"), "trips.csv has no column delay; it has trip_id"),
+    "a key": (("--key", "carrier"), "rows have the carrier and departed_at of another"),
+}
+
+
+@pytest.mark.parametrize("what", WRONG)
+def test_what_cannot_be_used_is_one_sentence_and_nothing_is_written(
+    rows: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], what: str
+) -> None:
+    options, sentence = WRONG[what]
+    if what == "a key":
+        frame = history_frame(batches=45)
+        frame.assign(departed_at=frame["departed_at"].dt.floor("D")).to_csv(rows, index=False)
+    assert run(monkeypatch, "--rows", str(rows), *ESTIMATOR, "--json", "found.json", *options) == 2
+    told = capsys.readouterr().err
+    assert sentence in told
+    assert len(told.strip().splitlines()) == 1
+    assert sorted(path.name for path in Path().iterdir()) == ["trips.csv"]
+
+
+def test_without_a_model_or_an_estimator_it_says_what_to_name(
+    rows: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(monkeypatch, "--rows", str(rows)) == 2
+    assert "name a MODEL below models/, or an --estimator" in capsys.readouterr().err
+    assert run(monkeypatch, "--rows", str(rows), "--estimator", "linear") == 2
+    assert "--estimator needs --label" in capsys.readouterr().err
