@@ -31,6 +31,9 @@ class DecisionLog(Protocol):
     def decisions(self, model: str, *, limit: int, include_quiet: bool = False) -> Sequence[RecordedDecision]:
         """The newest first; those with nothing to do only where asked."""
 
+    def acts(self, model: str, *, limit: int) -> Sequence[RecordedDecision]:
+        """Decisions to retrain or to call a person, the newest first, however many holds came in between."""
+
     def record_outcome(self, outcome: Outcome) -> bool:
         """False where this decision's outcome was recorded before."""
 

@@ -14,6 +14,8 @@ from evertrain.domain.training.evaluation import Score, SliceComparison
 from evertrain.statistics.metrics import Array, metric_value, weighted_metric
 
 RESAMPLES = 1000
+RESAMPLES_FOR_ERROR = 200
+"""A standard error needs fewer than the ends of an interval."""
 
 Blocks = npt.NDArray[np.int64]
 """Shape (rows,): rows with the same integer are drawn together."""
@@ -58,6 +60,29 @@ def compare(
     of_contender, of_champion = weighted_metric(metric, truth, contender), weighted_metric(metric, truth, champion)
     resampled = [of_contender(w) - of_champion(w) for w in _bootstrap_weights(blocks, rng, resamples)]
     return difference, *_percentile_interval(resampled, difference, confidence)
+
+
+def standard_error_of_difference(
+    metric: Metric,
+    truth: Array,
+    first: Array,
+    second: Array,
+    blocks: Blocks,
+    *,
+    rng: np.random.Generator,
+    resamples: int = RESAMPLES_FOR_ERROR,
+) -> float:
+    """Of the metric's difference between two models on the same rows, in units of the metric.
+
+    Resampling k blocks sees too little by (k - 1) / k of the variance, which is made up for; infinite for one block.
+    """
+    count = len(np.unique(blocks))
+    of_first, of_second = weighted_metric(metric, truth, first), weighted_metric(metric, truth, second)
+    differences = np.array([of_second(w) - of_first(w) for w in _bootstrap_weights(blocks, rng, resamples)])
+    differences = differences[np.isfinite(differences)]
+    if count < 2 or len(differences) < 2:
+        return float("inf")
+    return float(np.std(differences, ddof=1) * np.sqrt(count / (count - 1)))
 
 
 def slice_scores(

@@ -1,12 +1,13 @@
 """The decision log, outcomes and leases in DynamoDB."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
 
 from evertrain.adapters.aws.dynamodb import ITEM_ABSENT, Table, key, number, text
 from evertrain.adapters.aws.item_keys import (
     DECISION,
     DECISION_BY_ID,
+    HELD_DECISION,
     LEASE,
     OUTCOME,
     OUTCOME_OF_DECISION,
@@ -16,7 +17,7 @@ from evertrain.adapters.aws.item_keys import (
     time_ordered_key,
 )
 from evertrain.adapters.documents import dump, load, load_readable
-from evertrain.domain.deciding.decisions import Reason, RecordedDecision
+from evertrain.domain.deciding.decisions import Action, Decision, Reason, RecordedDecision
 from evertrain.domain.training.outcomes import Outcome
 from evertrain.ports.decisions import LeaseHeld, LeaseHolder
 
@@ -36,8 +37,7 @@ class DynamoDBDecisionLog:
 
     def record(self, decision: RecordedDecision, *, lease: timedelta | None = None) -> bool:
         pk, document = model_partition(decision.model), {"document": text(dump(decision))}
-        quiet = decision.decision.reason is Reason.NOTHING_TO_DO
-        prefix = QUIET_DECISION if quiet else DECISION
+        prefix = _prefix(decision.decision)
         writes = [
             self._table.put_request(key(pk, f"{DECISION_BY_ID}{decision.decision_id}") | document, ITEM_ABSENT),
             self._table.put_request(
@@ -54,12 +54,18 @@ class DynamoDBDecisionLog:
         return False
 
     def decisions(self, model: str, *, limit: int, include_quiet: bool = False) -> Sequence[RecordedDecision]:
-        prefixes = (DECISION, QUIET_DECISION) if include_quiet else (DECISION,)
-        items = (
-            item for prefix in prefixes for item in self._table.query(model_partition(model), prefix, limit=limit)
-        )
-        found = load_readable(RecordedDecision, map(named_document, items))
+        prefixes = (DECISION, HELD_DECISION, *([QUIET_DECISION] if include_quiet else []))
+        found = [entry for prefix in prefixes for entry in self._read(model, prefix, limit=limit)]
         return sorted(found, key=lambda entry: entry.decided_at, reverse=True)[:limit]
+
+    def acts(self, model: str, *, limit: int) -> Sequence[RecordedDecision]:
+        # Earlier releases kept holds under the same prefix.
+        found = self._read(model, DECISION, limit=limit)
+        return [entry for entry in found if entry.decision.action is not Action.HOLD]
+
+    def _read(self, model: str, prefix: str, *, limit: int) -> Iterator[RecordedDecision]:
+        items = self._table.query(model_partition(model), prefix, limit=limit)
+        return load_readable(RecordedDecision, map(named_document, items))
 
     def record_outcome(self, outcome: Outcome) -> bool:
         pk, document = model_partition(outcome.model), {"document": text(dump(outcome))}
@@ -87,6 +93,12 @@ class DynamoDBDecisionLog:
             "expires_at": number(now + lease.total_seconds()),
         }
         return self._table.put_request(item, _LEASE_IS_FREE, now=number(now), decision=text(decision.decision_id))
+
+
+def _prefix(decision: Decision) -> str:
+    if decision.action is not Action.HOLD:
+        return DECISION
+    return QUIET_DECISION if decision.reason is Reason.NOTHING_TO_DO else HELD_DECISION
 
 
 class DynamoDBLeases:

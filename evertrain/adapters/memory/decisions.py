@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from evertrain.domain.deciding.decisions import Reason, RecordedDecision
+from evertrain.domain.deciding.decisions import Action, Reason, RecordedDecision
 from evertrain.domain.training.outcomes import Outcome
 from evertrain.ports.decisions import LeaseHeld, LeaseHolder
 
@@ -47,6 +47,10 @@ class InMemoryDecisionLog:
             if of == model and (include_quiet or entry.decision.reason is not Reason.NOTHING_TO_DO)
         ]
         return sorted(found, key=lambda entry: entry.decided_at, reverse=True)[:limit]
+
+    def acts(self, model: str, *, limit: int) -> Sequence[RecordedDecision]:
+        found = self.decisions(model, limit=len(self._decisions))
+        return [entry for entry in found if entry.decision.action is not Action.HOLD][:limit]
 
     def record_outcome(self, outcome: Outcome) -> bool:
         key = (outcome.model, outcome.decision_id)

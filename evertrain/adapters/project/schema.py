@@ -142,6 +142,7 @@ class _DriftTable(TomlTable):
 class _TriggersTable(TomlTable):
     drift: _DriftTable = _DriftTable()
     every: Duration = TriggerPolicy().every
+    rows_grown_by: Annotated[float, Field(gt=1, allow_inf_nan=True)] = TriggerPolicy().rows_grown_by
     cooldown: Duration = TriggerPolicy().cooldown
     labels_overdue_after: Duration = TriggerPolicy().labels_overdue_after
     rejections_before_escalation: Count = TriggerPolicy().rejections_before_escalation

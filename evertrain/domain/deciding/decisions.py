@@ -24,16 +24,18 @@ class Trigger(StrEnum):
     FIRST_MODEL = "first_model"
     DRIFT = "drift"
     PREDICTION_DRIFT = "prediction_drift"
+    VOLUME = "volume"
     PERIODIC = "periodic"
 
 
 class Reason(StrEnum):
-    """Why the action was taken. The first five go with `retrain`, the next with `hold`, the last with `escalate`."""
+    """Why the action was taken. The first six go with `retrain`, the next with `hold`, the last with `escalate`."""
 
     ASKED_BY_A_PERSON = "asked_by_a_person"
     NO_CHAMPION_YET = "no_champion_yet"
     FEATURES_DRIFTED = "features_drifted"
     PREDICTIONS_DRIFTED = "predictions_drifted"
+    ROWS_HAVE_GROWN = "rows_have_grown"
     PERIOD_ELAPSED = "period_elapsed"
 
     NOTHING_TO_DO = "nothing_to_do"
@@ -82,6 +84,10 @@ def decision_event(recorded: RecordedDecision) -> Event:
         "sentence": recorded.decision.sentence,
     }
     return Event(name=_EVENT_OF_ACTION[recorded.decision.action], detail=detail)
+
+
+TRAINABLE_ROWS = "trainable_rows"
+"""Evidence of a decision to retrain: how many rows there were to train on."""
 
 
 _EVENT_OF_ACTION = {

@@ -19,8 +19,9 @@ class LoopState:
     the endpoint, with what it predicted. `outcomes`: of past retrainings. `consecutive_quarantines`: objects of the
     model's feeds that were set aside since the last good one. `rows`, `oldest_event_time`: of the model's own group
     in the feature store, None while there are none. `newest_event_times`: of each of its groups that has rows.
-    `last_retraining_at`: when the last `retrain` was decided. `escalated_for`: reasons of which a human was
-    already told and that have not passed since.
+    `last_retraining_at`: when the last `retrain` was decided. `rows_at_last_training`: how many rows there were to
+    train on when the last retraining was decided that trained; None where that is not known. `escalated_for`: reasons
+    of which a human was already told and that have not passed since.
     """
 
     champion: Champion | None
@@ -35,5 +36,6 @@ class LoopState:
     last_retraining_at: datetime | None
     outcomes: Sequence[Outcome]
     consecutive_quarantines: int
+    rows_at_last_training: int | None = None
     escalated_for: frozenset[Reason] = frozenset()
     requested_by: str = ""

@@ -4,11 +4,9 @@ To add an objection: a function here, and its place in `OBJECTIONS`.
 """
 
 from datetime import datetime, timedelta
-from itertools import takewhile
 
 from evertrain.domain.deciding.decisions import Action, Decision, Reason, Trigger
 from evertrain.domain.deciding.triggers import DecisionContext, drifted_names
-from evertrain.domain.events import EventName
 from evertrain.domain.landing.predictions import PREDICTION
 from evertrain.domain.project.duration import format_duration
 from evertrain.domain.store.labels import label_watermark
@@ -73,16 +71,16 @@ def _running(context: DecisionContext) -> Decision | None:
 
 
 def _contenders_rejected(context: DecisionContext) -> Decision | None:
-    if Trigger.MANUAL in context.triggers:
+    """A human is told once, and the loop goes on, more slowly: what the next rows say may be another matter."""
+    if Trigger.MANUAL in context.triggers or Reason.CONTENDERS_REJECTED in context.state.escalated_for:
         return None
-    since_promotion = takewhile(lambda outcome: outcome.name is not EventName.MODEL_PROMOTED, context.state.outcomes)
-    rejected = sum(outcome.name is EventName.CONTENDER_REJECTED for outcome in since_promotion)
+    rejected = context.rejections
     if rejected < context.spec.triggers.rejections_before_escalation:
         return None
     return _escalate(
         context,
         Reason.CONTENDERS_REJECTED,
-        f"{rejected} contenders in a row were rejected: retraining does not mend this",
+        f"{rejected} contenders in a row were rejected: retraining does not mend this, and is tried less often now",
     )
 
 
@@ -103,13 +101,14 @@ def _cooling_down(context: DecisionContext) -> Decision | None:
     last = context.state.last_retraining_at
     if Trigger.MANUAL in context.triggers or last is None:
         return None
-    ends = last + context.spec.triggers.cooldown
+    ends = last + context.cooldown
     if context.now >= ends:
         return None
+    why = f", longer after {context.rejections} rejected" if context.rejections else ""
     return _hold(
         context,
         Reason.COOLDOWN,
-        f"the last retraining was decided on {last:%Y-%m-%d}, cooldown ends {ends:%Y-%m-%d}",
+        f"the last retraining was decided on {last:%Y-%m-%d}, cooldown ends {ends:%Y-%m-%d}{why}",
         not_before=ends,
     )
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from evertrain.domain.deciding.decisions import Action, Decision
+from evertrain.domain.deciding.decisions import TRAINABLE_ROWS, Action, Decision
 from evertrain.domain.deciding.loop_state import LoopState
 from evertrain.domain.deciding.objections import OBJECTIONS
 from evertrain.domain.deciding.triggers import TRIGGER_RULES, DecisionContext, drifted_names
@@ -31,6 +31,7 @@ def _retrain(context: DecisionContext) -> Decision:
             "drifted_batches": len(context.feature_drift.drifted),
             "drifted_features": drifted_names(context.feature_drift),
             "drifted_prediction_days": len(context.prediction_drift.drifted),
+            TRAINABLE_ROWS: context.trainable_rows,
             **onset,
         },
     )

@@ -6,7 +6,7 @@ To add a trigger: its name and its reason in `decisions`, and a rule in `TRIGGER
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 
 from evertrain.domain.deciding.decisions import Reason, Trigger
@@ -15,7 +15,10 @@ from evertrain.domain.events import EventName
 from evertrain.domain.landing.predictions import PREDICTION
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
 from evertrain.domain.project.model import ModelSpec
-from evertrain.domain.project.policies import DriftPolicy
+from evertrain.domain.project.policies import DriftPolicy, MovingWindow
+
+MAX_COOLDOWN_FACTOR = 8
+"""After rejections the cooldown grows to so many times its length, and no further."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,6 +107,35 @@ class DecisionContext:
         return max(champion.since, decided or champion.since)
 
     @cached_property
+    def rejections(self) -> int:
+        """Contenders rejected in a row. A promotion begins anew, and so does a drift that began later: it is news."""
+        count = 0
+        for outcome in self.state.outcomes:
+            is_earlier = self.drift_onset is not None and outcome.ended_at < self.drift_onset
+            if outcome.name is EventName.MODEL_PROMOTED or is_earlier:
+                break
+            count += outcome.name is EventName.CONTENDER_REJECTED
+        return count
+
+    @cached_property
+    def cooldown(self) -> timedelta:
+        """Twice as long after each rejection in a row: what did not help is tried less often, but never given up."""
+        factor: int = min(2**self.rejections, MAX_COOLDOWN_FACTOR)
+        return self.spec.triggers.cooldown * factor
+
+    @cached_property
+    def trainable_rows(self) -> int:
+        """About how many rows the longest window can hold by now."""
+        labels, training = self.state.labels, self.spec.training
+        if labels is None:
+            return 0
+        rows = self.state.rows if self.spec.label.absent is not None else labels.rows
+        span = labels.row_labels.event_time_max - labels.row_labels.event_time_min
+        if MovingWindow.EXPANDING in training.moving_windows or not training.windows or not span:
+            return rows
+        return int(rows * min(1.0, max(training.windows) / span))
+
+    @cached_property
     def triggers(self) -> tuple[Trigger, ...]:
         """What speaks for a retraining, the strongest first."""
         return tuple(trigger for trigger, rule in TRIGGER_RULES.items() if rule.applies(self))
@@ -140,6 +172,13 @@ def _period_has_passed(context: DecisionContext) -> bool:
     )
 
 
+def _rows_have_grown(context: DecisionContext) -> bool:
+    before = context.state.rows_at_last_training
+    if context.state.champion is None or not before:
+        return False
+    return context.trainable_rows >= context.spec.triggers.rows_grown_by * before
+
+
 TRIGGER_RULES: Mapping[Trigger, TriggerRule] = {
     Trigger.MANUAL: TriggerRule(
         applies=lambda context: bool(context.state.requested_by),
@@ -165,6 +204,14 @@ TRIGGER_RULES: Mapping[Trigger, TriggerRule] = {
         sentence=lambda context: (
             f"predictions drifted on {len(context.prediction_drift.drifted)} of the last "
             f"{len(context.prediction_drift.recent)} days, though no feature did"
+        ),
+    ),
+    Trigger.VOLUME: TriggerRule(
+        applies=_rows_have_grown,
+        reason=Reason.ROWS_HAVE_GROWN,
+        sentence=lambda context: (
+            f"there are {context.trainable_rows:,} rows to train on; at the last training there were "
+            f"{context.state.rows_at_last_training:,}"
         ),
     ),
     Trigger.PERIODIC: TriggerRule(

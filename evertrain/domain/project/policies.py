@@ -32,10 +32,15 @@ class DriftPolicy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerPolicy:
-    """What may start a retraining, and what holds it back."""
+    """What may start a retraining, and what holds it back.
+
+    `rows_grown_by`: how many times the rows of the last training there have to be for their number alone to call for
+    another; `inf` for never.
+    """
 
     drift: DriftPolicy = field(default_factory=DriftPolicy)
     every: timedelta = timedelta(days=28)
+    rows_grown_by: float = 2.0
     cooldown: timedelta = timedelta(days=7)
     labels_overdue_after: timedelta = timedelta(days=14)
     rejections_before_escalation: int = 2

@@ -94,7 +94,8 @@ class Evaluation:
     """Champion and the chosen contender on identical matured rows that neither has seen.
 
     `difference_low/high` bound contender minus champion in units of the metric (paired bootstrap by day);
-    None where there is no champion. `unusable`: candidates that could not be trained, and why.
+    None where there is no champion. `unusable`: candidates that could not be trained, and why. `choice`: why this
+    contender was chosen, where it is not the best by its score alone.
     """
 
     decision_id: str
@@ -108,6 +109,7 @@ class Evaluation:
     difference_low: float | None
     difference_high: float | None
     unusable: tuple[Trial, ...] = ()
+    choice: str = ""
     slices: tuple[SliceComparison, ...] = ()
 
     @property

@@ -58,7 +58,7 @@ def next_halving_round(trials: Sequence[Trial]) -> Round:
     )
 
 
-def choose_contender(contenders: Sequence[Contender], unusable: Sequence[Trial] = ()) -> Contender:
+def best_contender(contenders: Sequence[Contender], unusable: Sequence[Trial] = ()) -> Contender:
     """The best on the validation slice; of equals, the one with the shortest window, which is the cheapest.
 
     `unusable`: the trials that gave no contender. Raises NothingToChoose where no other is left.
@@ -68,10 +68,26 @@ def choose_contender(contenders: Sequence[Contender], unusable: Sequence[Trial] 
     return min(contenders, key=lambda contender: selection_key(contender.candidate, contender.validation))
 
 
+def best_of_longest_window(contenders: Sequence[Contender]) -> Contender:
+    """The best of those that learnt from the longest window: the one to keep, unless another is clearly better. One
+    validation slice says little about which window is best, and more rows seldom hurt."""
+    longest = max(_length(each.candidate) for each in contenders)
+    return best_contender([each for each in contenders if _length(each.candidate) == longest])
+
+
+def is_clearly_better(gain: float, *, standard_error: float) -> bool:
+    """By more than one standard error of the paired difference (Breiman et al., CART, 1984, section 3.4)."""
+    return gain > standard_error
+
+
 def selection_key(candidate: Candidate, score: Score) -> tuple[float, timedelta, str]:
     """A sort key: the smallest is chosen. The best score comes first; of equal scores, the shortest window."""
     value = -score.value if score.metric.higher_is_better else score.value
-    return value, candidate.window.rows.end - candidate.window.rows.start, candidate.name
+    return value, _length(candidate), candidate.name
+
+
+def _length(candidate: Candidate) -> timedelta:
+    return candidate.window.rows.end - candidate.window.rows.start
 
 
 def _all_unusable(trials: Sequence[Trial]) -> str:

@@ -8,7 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
 
-from evertrain.domain.deciding.decisions import LEASE_DURATION, Action, Reason, RecordedDecision, decision_event
+from evertrain.domain.deciding.decisions import (
+    LEASE_DURATION,
+    TRAINABLE_ROWS,
+    Action,
+    Reason,
+    RecordedDecision,
+    decision_event,
+)
 from evertrain.domain.deciding.loop_state import LoopState
 from evertrain.domain.deciding.policy import decide
 from evertrain.domain.events import EventName
@@ -16,6 +23,7 @@ from evertrain.domain.landing.feeds import group_feed, label_feeds, own_group_fe
 from evertrain.domain.monitoring.drift import DriftStatus
 from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.domain.store.labels import label_tables
+from evertrain.domain.training.outcomes import Outcome
 from evertrain.ports.batches import BatchLog
 from evertrain.ports.clock import Clock
 from evertrain.ports.decisions import DecisionLog, LeaseHeld, Leases
@@ -26,7 +34,7 @@ from evertrain.ports.registry import ModelRegistry
 _MAX_VERDICTS = 60
 """More than the policy judges: it goes back to where a lasting drift began."""
 
-_MAX_DECISIONS = 100
+_MAX_ACTS = 100
 _MAX_OUTCOMES = 20
 
 
@@ -110,7 +118,7 @@ class DecideRetraining:
         labels = label_tables(spec, tables)
         requests = self.batches.request_verdicts(spec.name, limit=_MAX_VERDICTS)
         quarantines = {feed: self.batches.consecutive_quarantines(feed) for feed in tables}
-        decisions = self.decisions.decisions(spec.name, limit=_MAX_DECISIONS)
+        acts = self.decisions.acts(spec.name, limit=_MAX_ACTS)
         outcomes = self.decisions.outcomes(spec.name, limit=_MAX_OUTCOMES)
         broken = [table for feed, table in tables.items() if quarantines[feed]]
         resolved_at = {
@@ -141,21 +149,34 @@ class DecideRetraining:
             newest_event_times={feed.name: table.event_time_max for feed in groups if (table := tables[feed])},
             retraining_running=self.leases.is_held(spec.name),
             last_retraining_at=max(
-                (entry.decided_at for entry in decisions if entry.decision.action is Action.RETRAIN), default=None
+                (entry.decided_at for entry in acts if entry.decision.action is Action.RETRAIN), default=None
             ),
+            rows_at_last_training=_rows_at_last_training(acts, outcomes),
             outcomes=outcomes,
             consecutive_quarantines=max(quarantines.values()),
             escalated_for=frozenset(
-                reason for reason, passed in resolved_at.items() if _is_escalated(passed, reason, decisions)
+                reason for reason, passed in resolved_at.items() if _is_escalated(passed, reason, acts)
             ),
             requested_by=requested_by,
         )
 
 
-def _is_escalated(resolved_at: datetime | None, reason: Reason, decisions: Sequence[RecordedDecision]) -> bool:
+def _rows_at_last_training(acts: Sequence[RecordedDecision], outcomes: Sequence[Outcome]) -> int | None:
+    """Of the last retraining that trained something: one that was postponed or failed has learnt from no row."""
+    trained = {each.decision_id for each in outcomes if each.name in _TRAINED}
+    for entry in acts:
+        if entry.decision_id in trained and (rows := entry.decision.evidence.get(TRAINABLE_ROWS)) is not None:
+            return int(rows)
+    return None
+
+
+_TRAINED = (EventName.MODEL_PROMOTED, EventName.CONTENDER_REJECTED, EventName.ROLLED_BACK)
+
+
+def _is_escalated(resolved_at: datetime | None, reason: Reason, acts: Sequence[RecordedDecision]) -> bool:
     """True where a human was told of an incident that has not passed since."""
     return any(
         resolved_at is None or entry.decided_at >= resolved_at
-        for entry in decisions
+        for entry in acts
         if entry.decision.action is Action.ESCALATE and entry.decision.reason is reason
     )

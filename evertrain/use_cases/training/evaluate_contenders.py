@@ -8,14 +8,14 @@ import numpy.typing as npt
 
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.model import ModelSpec
-from evertrain.domain.training.evaluation import Contender, Evaluation, SliceComparison
+from evertrain.domain.training.evaluation import Contender, Evaluation, SliceComparison, Trial
 from evertrain.domain.training.plan import TrainingPlan
-from evertrain.domain.training.rounds import choose_contender
+from evertrain.domain.training.rounds import best_contender, best_of_longest_window, is_clearly_better
 from evertrain.ports.artifacts import ArtifactStore
 from evertrain.ports.registry import ModelRegistry
 from evertrain.ports.runs import RunStore
 from evertrain.scoring import FlatModel
-from evertrain.statistics.comparison import compare, score, slice_scores
+from evertrain.statistics.comparison import compare, score, slice_scores, standard_error_of_difference
 from evertrain.tables.labelled_rows import LabelledRows, TrainingRows
 
 logger = logging.getLogger(__name__)
@@ -44,7 +44,7 @@ class EvaluateContenders:
         trials = self.runs.trials(plan, self.runs.round(plan, round_number))
         unusable = tuple(trial for trial in trials if trial.unusable)
         contenders = tuple(self.runs.contenders(plan))
-        chosen = choose_contender(contenders, unusable)
+        chosen, choice = self._choose(plan, contenders, unusable)
         champion = self._champion(plan)
         rows = self._gate_rows(plan, spec, champion)
         contender = self._load(chosen.artifact_uri, chosen.artifact_sha256)
@@ -56,9 +56,30 @@ class EvaluateContenders:
             len(rows),
         )
         evaluation = _evaluate(plan, spec, rows, chosen, contenders, contender=contender, champion=champion)
-        evaluation = replace(evaluation, unusable=unusable)
+        evaluation = replace(evaluation, unusable=unusable, choice=choice)
         self.runs.put_evaluation(plan, evaluation)
         return evaluation
+
+    def _choose(
+        self, plan: TrainingPlan, contenders: tuple[Contender, ...], unusable: tuple[Trial, ...]
+    ) -> tuple[Contender, str]:
+        """The contender that goes to the gate, and why where that is not plain from the scores."""
+        best = best_contender(contenders, unusable)
+        longest = best_of_longest_window(contenders)
+        if best is longest:
+            return best, ""
+        spec = plan.spec
+        rows = LabelledRows("the validation slice", self.rows.read_labelled(spec, plan, plan.validation), spec)
+        of_longest, of_best = (
+            rows.predict_with(self._load(each.artifact_uri, each.artifact_sha256)) for each in (longest, best)
+        )
+        rng = np.random.default_rng(plan.seed)
+        error = standard_error_of_difference(spec.metric, rows.truth, of_longest, of_best, rows.days, rng=rng)
+        gain = abs(best.validation.value - longest.validation.value)  # never negative: it is the best
+        measured = f"by {gain:.4g} on the validation slice, with a standard error of {error:.4g}"
+        if is_clearly_better(gain, standard_error=error):
+            return best, f"{best.candidate} is better than the longest window {longest.candidate} {measured}"
+        return longest, f"the longest window {longest.candidate} is kept: {best.candidate} is better only {measured}"
 
     def _champion(self, plan: TrainingPlan) -> FlatModel | None:
         """The one of the plan, also if another has been promoted since: promotion will refuse that."""

@@ -22,7 +22,7 @@ from evertrain.use_cases.training.finish_retraining import FinishRetraining, sho
 START_TIMEOUT = timedelta(minutes=15)
 """After the decision: a retraining that has not begun by then is asked for again, while its lease lasts."""
 
-_MAX_DECISIONS = 20
+_MAX_ACTS = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +63,7 @@ class ReconcileRetrainings:
 
     def _open_decisions(self, model: str) -> list[RecordedDecision]:
         """Decisions to retrain without an outcome, the oldest first."""
-        recent = self.decisions.decisions(model, limit=_MAX_DECISIONS)
+        recent = self.decisions.acts(model, limit=_MAX_ACTS)
         return [each for each in reversed(recent) if each.decision.action is Action.RETRAIN and self._is_open(each)]
 
     def _end_of(self, decision: RecordedDecision) -> str | None:

@@ -82,6 +82,17 @@ def test_decisions_come_newest_first_without_the_quiet_ones(setting: Setting) ->
     assert [entry.decision_id for entry in setting.log.decisions("trips", limit=1)] == ["d3"]
 
 
+def test_acts_are_found_behind_any_number_of_holds(setting: Setting) -> None:
+    setting.log.record(a_decision("d1", days_ago=50))
+    setting.log.record(a_decision("d2", action=Action.ESCALATE, reason=Reason.FEED_BROKEN, days_ago=40))
+    for number in range(30):
+        hold = a_decision(f"h{number}", action=Action.HOLD, reason=Reason.COOLDOWN, days_ago=30 - number)
+        setting.log.record(hold)
+    assert [entry.decision_id for entry in setting.log.acts("trips", limit=5)] == ["d2", "d1"]
+    assert [entry.decision_id for entry in setting.log.acts("trips", limit=1)] == ["d2"]
+    assert [entry.decision_id for entry in setting.log.decisions("trips", limit=2)] == ["h29", "h28"]
+
+
 def test_a_decision_that_takes_the_lease_keeps_others_out(setting: Setting) -> None:
     assert setting.log.record(a_decision("d1"), lease=HOUR)
     assert setting.leases.is_held("trips")

@@ -7,7 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from evertrain.domain.project.metric import Metric, Task
-from evertrain.statistics.comparison import UndefinedMetric, compare, score, slice_scores
+from evertrain.statistics.comparison import (
+    UndefinedMetric,
+    compare,
+    score,
+    slice_scores,
+    standard_error_of_difference,
+)
 from evertrain.statistics.metrics import metric_value, weighted_metric
 
 CLASSIFICATION = [metric for metric in Metric if metric.task is Task.CLASSIFICATION]
@@ -48,6 +54,27 @@ def test_a_regression_metric_is_scikit_learn_s(metric: Metric) -> None:
     assert metric_value(metric, truth, prediction) == pytest.approx(theirs(truth, prediction), abs=1e-12)
     weighted = theirs(truth, prediction, sample_weight=weights)
     assert weighted_metric(metric, truth, prediction)(weights) == pytest.approx(weighted, abs=1e-12)
+
+
+def test_the_standard_error_of_a_difference_is_that_of_days_which_differ() -> None:
+    """Of a mean loss it is known: the standard deviation of the days' differences, by the root of their number."""
+    rng = np.random.default_rng(1)
+    days = np.repeat(np.arange(12), 400)
+    truth = rng.normal(size=len(days))
+    first = truth + rng.normal(size=len(days))
+    second = truth + rng.normal(size=len(days)) * (1 + 0.3 * rng.normal(size=12))[days]
+    by_day = [np.mean((np.abs(second - truth) - np.abs(first - truth))[days == day]) for day in range(12)]
+    found = standard_error_of_difference(
+        Metric.MEAN_ABSOLUTE_ERROR, truth, first, second, days, rng=np.random.default_rng(0), resamples=4_000
+    )
+    assert found == pytest.approx(np.std(by_day, ddof=1) / np.sqrt(12), rel=0.05)
+
+
+def test_one_day_says_nothing_about_how_days_differ() -> None:
+    truth, prediction, days = judged(days=1)
+    rng = np.random.default_rng(0)
+    found = standard_error_of_difference(Metric.ROC_AUC_SCORE, truth, prediction, 1 - prediction, days, rng=rng)
+    assert found == float("inf")
 
 
 def test_a_score_lies_within_its_interval() -> None:

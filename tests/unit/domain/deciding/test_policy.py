@@ -6,7 +6,7 @@ from evertrain.domain.deciding.decisions import Action, Reason, Trigger
 from evertrain.domain.deciding.policy import decide
 from evertrain.domain.events import EventName
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
-from evertrain.domain.project.policies import DriftPolicy, TriggerPolicy
+from evertrain.domain.project.policies import DriftPolicy, MovingWindow, TriggerPolicy
 from evertrain.domain.store.labels import LabelledDay, LabelProgress
 from tests.builders.models import (
     NOW,
@@ -161,13 +161,58 @@ def test_drift_without_labels_to_come_calls_a_human():
     assert (decision.action, decision.reason) == (Action.ESCALATE, Reason.LABELS_OVERDUE)
 
 
-def test_two_rejected_contenders_in_a_row_call_a_human():
-    outcomes = [
-        an_outcome(EventName.CONTENDER_REJECTED, days_ago=8),
-        an_outcome(EventName.CONTENDER_REJECTED, days_ago=16),
-    ]
-    decision = decide(a_state(verdicts=OLD_DRIFT, outcomes=outcomes), SPEC, now=NOW)
+REJECTED_TWICE = (
+    an_outcome(EventName.CONTENDER_REJECTED, days_ago=8),
+    an_outcome(EventName.CONTENDER_REJECTED, days_ago=16),
+)
+
+
+def test_two_rejected_contenders_in_a_row_call_a_human_once_and_the_loop_goes_on_more_slowly():
+    state = a_state(verdicts=OLD_DRIFT, outcomes=REJECTED_TWICE)
+    decision = decide(state, SPEC, now=NOW)
     assert (decision.action, decision.reason) == (Action.ESCALATE, Reason.CONTENDERS_REJECTED)
+    told = replace(state, escalated_for=frozenset({Reason.CONTENDERS_REJECTED}))
+    held = decide(told, SPEC, now=NOW)
+    assert (held.action, held.reason) == (Action.HOLD, Reason.COOLDOWN)
+    assert held.not_before == NOW - days(20) + 4 * days(7), "a week, doubled twice"
+    assert held.sentence.endswith("longer after 2 rejected")
+    assert decide(told, SPEC, now=held.not_before).action is Action.RETRAIN
+
+
+def test_the_cooldown_grows_to_a_cap_and_not_for_ever():
+    outcomes = tuple(an_outcome(EventName.CONTENDER_REJECTED, days_ago=8 * (i + 1)) for i in range(20))
+    told = a_state(verdicts=OLD_DRIFT, outcomes=outcomes, escalated_for=frozenset({Reason.CONTENDERS_REJECTED}))
+    assert decide(told, SPEC, now=NOW).not_before == NOW - days(20) + 8 * days(7)
+
+
+def test_a_drift_that_began_after_the_rejections_is_news():
+    """It is neither slowed down nor a reason to call for what was rejected before it."""
+    drifted = verdicts("DDD..", newest_days_ago=25)
+    earlier = tuple(an_outcome(EventName.CONTENDER_REJECTED, days_ago=ago) for ago in (30, 40))
+    assert decide(a_state(verdicts=drifted, outcomes=earlier), SPEC, now=NOW).action is Action.RETRAIN
+
+
+def test_rows_that_have_doubled_retrain_without_drift():
+    state = a_state(labels=label_tables(rows=100_000), rows_at_last_training=3_000)
+    assert decide(state, SPEC, now=NOW).reason is Reason.ROWS_HAVE_GROWN
+    sentence = decide(state, SPEC, now=NOW).sentence
+    assert sentence == "there are 7,734 rows to train on; at the last training there were 3,000"
+    assert decide(state, SPEC, now=NOW).evidence["trainable_rows"] == 7_734, "28 of 362 days, the longest window"
+
+
+def test_more_rows_than_the_longest_window_can_hold_are_no_reason():
+    full = a_state(labels=label_tables(rows=100_000), rows_at_last_training=7_000)
+    assert decide(full, SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
+    training = replace(SPEC.training, moving_windows=(MovingWindow.EXPANDING,))
+    assert decide(full, replace(SPEC, training=training), now=NOW).reason is Reason.ROWS_HAVE_GROWN
+
+
+def test_growth_of_rows_says_nothing_where_the_last_training_is_not_known_or_it_is_turned_off():
+    state = a_state(labels=label_tables(rows=100_000))
+    assert decide(state, SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
+    never = replace(SPEC, triggers=replace(SPEC.triggers, rows_grown_by=float("inf")))
+    grown = replace(state, rows_at_last_training=1)
+    assert decide(grown, never, now=NOW).reason is Reason.NOTHING_TO_DO
 
 
 def test_a_promotion_between_two_rejections_resets_the_count():

@@ -175,6 +175,34 @@ def test_contenders_that_are_rejected_in_a_row_call_a_person_until_one_is_promot
         loop.decisions.record_outcome(an_outcome(EventName.CONTENDER_REJECTED, days_ago=ago))
     recorded = loop.decide("tick:1")
     assert (recorded.decision.action, recorded.decision.reason) == (Action.ESCALATE, Reason.CONTENDERS_REJECTED)
+    assert loop.decide("tick:2").decision.reason is not Reason.CONTENDERS_REJECTED
     loop.decisions.record_outcome(an_outcome(EventName.MODEL_PROMOTED, days_ago=-1))
     loop.clock.moment = NOW + days(2)
-    assert loop.decide("tick:2").decision.reason is not Reason.CONTENDERS_REJECTED
+    assert loop.decide("tick:3").decision.reason is not Reason.CONTENDERS_REJECTED
+
+
+def test_a_call_is_remembered_however_many_holds_follow(loop: Loop) -> None:
+    loop.promote_champion()
+    loop.batches.record_quarantine(a_quarantine("q0"))
+    for number in range(250):
+        loop.clock.moment = NOW + days(number / 24)
+        loop.decide(f"quarantine:q{number}")
+    assert len(loop.escalations.called) == 1
+
+
+def test_the_rows_of_the_last_training_are_those_of_one_that_trained(loop: Loop) -> None:
+    first = loop.decide("labels:b1")
+    assert first.decision.evidence["trainable_rows"] == 23_076, "28 of 364 days of 300,000 rows"
+    loop.leases.release("trips", decision_id=first.decision_id)
+    loop.promote_champion(days_ago=0)
+    few = {**first.decision.evidence, "trainable_rows": 5_000}
+    loop.decisions._decisions["trips", first.decision_id] = replace(
+        first, decision=replace(first.decision, evidence=few)
+    )
+    loop.clock.moment = NOW + days(10)
+    assert loop.decide("labels:b2").decision.reason is Reason.NOTHING_TO_DO, "it has not ended yet"
+    outcome = replace(an_outcome(EventName.RETRAIN_POSTPONED), decision_id=first.decision_id)
+    loop.decisions.record_outcome(outcome)
+    assert loop.decide("labels:b3").decision.reason is Reason.NOTHING_TO_DO, "it was postponed"
+    loop.decisions._outcomes["trips", first.decision_id] = replace(outcome, name=EventName.MODEL_PROMOTED)
+    assert loop.decide("labels:b4").decision.reason is Reason.ROWS_HAVE_GROWN

@@ -86,6 +86,25 @@ def test_the_next_model_is_judged_against_the_champion_on_the_same_rows() -> Non
     assert sum(comparison.rows for comparison in evaluation.slices) == evaluation.gate_rows
 
 
+@pytest.mark.parametrize(("ahead_by", "chosen"), [(1e-9, "28d"), (0.3, "14d")])
+def test_the_longest_window_is_kept_unless_another_is_better_by_a_standard_error(
+    ahead_by: float, chosen: str
+) -> None:
+    loop = Retraining()
+    planned = loop.plan("d-1")
+    for candidate in planned.plan.candidates:
+        loop.train(planned.plan_uri, candidate.name)
+    longest, shorter = (loop.contender(planned.plan_uri, name) for name in ("28d", "14d"))
+    better = replace(shorter.validation, value=longest.validation.value + ahead_by)
+    loop.runs.put_contender(planned.plan, replace(shorter, validation=better))
+    evaluation = loop.evaluate(planned.plan_uri)
+    assert evaluation.chosen.window.name == chosen
+    assert {"28d": "the longest window 28d is kept: 14d is better only by 1e-09", "14d": "14d is better than"}[
+        chosen
+    ] in evaluation.choice
+    assert "with a standard error of 0.0" in evaluation.choice
+
+
 def test_a_refused_contender_is_kept_as_rejected_and_nothing_else_changes() -> None:
     loop = Retraining(a_trainable_model(gate=GatePolicy(margin=0.01, floor=0.999)))
     plan_uri = loop.evaluated("d-1")

@@ -1,0 +1,63 @@
+"""Whatever has happened, the loop comes back to retraining by itself: no state needs a person to leave it.
+
+From a random history on, the world is well: batches are good, labels land. Whatever is decided then happens: a person
+is called, or a hold lasts as long as it says.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from evertrain.domain.deciding.decisions import Action, Decision, Reason
+from evertrain.domain.deciding.loop_state import LoopState
+from evertrain.domain.deciding.policy import decide
+from evertrain.domain.deciding.triggers import MAX_COOLDOWN_FACTOR
+from evertrain.domain.events import OUTCOME_EVENTS, EventName
+from evertrain.domain.project.policies import DriftPolicy, TriggerPolicy
+from evertrain.domain.store.labels import LabelTables
+from tests.builders.models import NOW, a_champion, a_model, a_state, an_outcome, days, labels_table, verdicts
+
+SPEC = a_model(
+    triggers=TriggerPolicy(drift=DriftPolicy(drifted_batches=3, of_last=5), every=days(28), cooldown=days(7))
+)
+
+HISTORIES = st.fixed_dictionaries(
+    {
+        "verdicts": st.text("D.0?", max_size=60).map(verdicts),
+        "requests": st.text("D.", max_size=20).map(verdicts),
+        "outcomes": st.lists(st.sampled_from(OUTCOME_EVENTS), max_size=20).map(
+            lambda names: tuple(an_outcome(EventName(name), days_ago=3 * (i + 1)) for i, name in enumerate(names))
+        ),
+        "last_retraining_at": st.one_of(st.none(), st.integers(0, 400).map(lambda ago: NOW - days(ago))),
+        "champion": st.integers(0, 400).map(lambda ago: a_champion(since=NOW - days(ago))),
+        "escalated_for": st.frozensets(st.sampled_from(Reason)),
+        "rows_at_last_training": st.one_of(st.none(), st.integers(0, 100_000)),
+    }
+)
+
+
+def as_of(state: LoopState, now: datetime) -> LoopState:
+    """The same history when labels and batches have gone on landing until `now`."""
+    labels = replace(labels_table(), event_time_max=now - days(3), ingested_at_max=now)
+    return replace(state, labels=LabelTables(row_labels=labels), newest_event_times={"trips": now - days(1)})
+
+
+@given(HISTORIES)
+def test_a_loop_whose_world_is_well_retrains_again(history: dict[str, object]) -> None:
+    state, now = a_state(**history), NOW  # type: ignore[arg-type]  # of the fields' own types
+    taken: list[Decision] = []
+    latest = NOW + days(28) + MAX_COOLDOWN_FACTOR * days(7) + days(60)
+    while now <= latest:
+        decision = decide(as_of(state, now), SPEC, now=now)
+        taken.append(decision)
+        if decision.action is Action.RETRAIN:
+            return
+        if decision.action is Action.ESCALATE:
+            assert decision.reason not in state.escalated_for, "a person is called once for an incident"
+            state = replace(state, escalated_for=state.escalated_for | {decision.reason})
+            continue
+        assert decision.not_before is None or decision.not_before > now, "a hold ends later than it begins"
+        now = decision.not_before or now + days(1)
+    raise AssertionError([each.sentence for each in taken[-3:]])
