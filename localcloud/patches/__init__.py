@@ -41,6 +41,7 @@ def apply_all() -> None:
     functions.end_idle_environments()
     functions.share_environments()
     functions.limit_concurrency()
+    functions.wait_for_logs_without_polling()
     event_sources.honour_batch_sizes_and_windows()
     requests.refuse_foreign_requests()
     permissions.accept_only_this_start_s_key()

@@ -1,8 +1,11 @@
 """Lambda: functions run on the Python that has boto3, and fail under their exception's own name."""
 
+import contextlib
 import os
+import queue
 import threading
 import time
+from collections import defaultdict, deque
 from typing import Any
 
 from ministack.core import lambda_runtime
@@ -85,22 +88,37 @@ MAX_WAIT_SECONDS = 30.0
 
 def share_environments() -> None:
     """AWS starts an environment for each call that finds none free. Here each is a process, of up to 200 MB, and more
-    of them than processors answer no sooner: a call waits for one of its function's that comes free. Where many
-    functions have some, the one that was idle for longest is ended."""
+    of them than processors answer no sooner: a call waits for one of its function's that comes free, those that came
+    first before the others. Where many functions have some, the one that was idle for longest is ended."""
     per_function = max(2, os.cpu_count() or 1)
     at_most = 4 * per_function
-    came_free = threading.Condition()
+    lock = threading.Lock()
+    lines: defaultdict[str, deque[threading.Condition]] = defaultdict(deque)
+
+    def call_next(key: str) -> None:
+        if lines[key]:
+            lines[key][0].notify()
 
     @replaces(lambda_svc, "acquire_worker")
-    def acquire_worker(original: Any, name: str, config: Any, code: bytes, **options: Any) -> tuple[Any, str]:
+    def acquire_worker(original: Any, name: str, config: Any, code: Any, **options: Any) -> tuple[Any, str]:
+        key = lambda_runtime._worker_key(name, config, options.get("qualifier", "$LATEST"))
         deadline = time.monotonic() + MAX_WAIT_SECONDS
-        with came_free:
-            while True:
-                found: tuple[Any, str] = original(name, config, code, **options, max_concurrency=per_function)
-                left = deadline - time.monotonic()
-                if found[0] is not None or left <= 0:
-                    break
-                came_free.wait(left)
+        found: tuple[Any, str] = (None, "func_cap")
+        with lock:
+            turn = threading.Condition(lock)
+            lines[key].append(turn)
+            try:
+                while (left := deadline - time.monotonic()) > 0:
+                    if lines[key][0] is turn:
+                        found = original(name, config, code, **options, max_concurrency=per_function)
+                        if found[0] is not None:
+                            break
+                    turn.wait(left)
+            finally:
+                lines[key].remove(turn)
+                call_next(key)
+        if found[0] is not None:
+            found[0].line = key
         if found[1] == "spawn":
             _end_longest_idle(at_most)
         return found
@@ -108,8 +126,8 @@ def share_environments() -> None:
     @replaces(lambda_svc, "release_worker")
     def release_worker(original: Any, worker: Any) -> None:
         original(worker)
-        with came_free:
-            came_free.notify_all()
+        with lock:
+            call_next(getattr(worker, "line", ""))
 
 
 def _end_longest_idle(at_most: int) -> None:
@@ -130,3 +148,19 @@ def limit_concurrency() -> None:
     def sqs_esm_concurrency(original: Any, *args: Any, **kwargs: Any) -> int:
         declared: int = original(*args, **kwargs)
         return min(limit, declared) if limit else declared
+
+
+def wait_for_logs_without_polling() -> None:
+    """ministack looks a thousand times a second whether a call that has answered also logged something."""
+
+    @replaces(lambda_runtime.Worker, "_drain_stderr_bounded")
+    def drain_stderr_bounded(
+        original: Any, worker: Any, first_line_wait: float = 0.05, idle_confirm: float = 0.005, hard_cap: float = 0.25
+    ) -> str:
+        lines: list[str] = []
+        wait, deadline = first_line_wait, time.monotonic() + hard_cap
+        with contextlib.suppress(queue.Empty):
+            while (left := deadline - time.monotonic()) > 0:
+                lines.append(worker._stderr_queue.get(timeout=min(wait, left)))
+                wait = idle_confirm
+        return "\n".join(lines)

@@ -66,6 +66,61 @@ def test_the_launcher_s_limit_bounds_what_a_source_declares() -> None:
     assert in_the_cloud(program, LOCALCLOUD_CONCURRENCY="0") == [2, 10]
 
 
+def test_calls_that_wait_for_an_environment_get_one_in_their_order() -> None:
+    order = in_the_cloud(
+        """
+        import json, threading, time
+        from types import SimpleNamespace
+        from localcloud.patches import functions
+        from ministack.core import lambda_runtime
+        from ministack.services import lambda_svc
+
+        functions.os.cpu_count = lambda: 2
+        functions.share_environments()
+        lambda_runtime._worker_class_for = lambda config: lambda *parts: SimpleNamespace()
+        config = {"FunctionArn": "arn:aws:lambda:us-east-1:000000000000:function:f"}
+        ask = lambda: lambda_svc.acquire_worker("f", config, b"")[0]
+        order = []
+
+        def call(number):
+            worker = ask()
+            order.append(number)
+            time.sleep(0.002)
+            lambda_svc.release_worker(worker)
+
+        held = [ask(), ask()]
+        calls = [threading.Thread(target=call, args=(number,)) for number in range(20)]
+        for each in calls:
+            each.start()
+            time.sleep(0.01)
+        lambda_svc.release_worker(held[0])
+        for each in calls:
+            each.join()
+        print(json.dumps(order))
+        """
+    )
+    assert order == list(range(20))
+
+
+def test_what_a_call_logs_is_waited_for_a_moment_and_not_longer() -> None:
+    found = in_the_cloud(
+        """
+        import json, queue, threading, time
+        from types import SimpleNamespace
+        from localcloud.patches import functions
+        from ministack.core import lambda_runtime
+
+        functions.wait_for_logs_without_polling()
+        drain = lambda_runtime.Worker._drain_stderr_bounded
+        lines = queue.Queue()
+        threading.Timer(0.01, lambda: [lines.put("one"), lines.put("two")]).start()
+        logged = drain(SimpleNamespace(_stderr_queue=lines))
+        print(json.dumps([logged, drain(SimpleNamespace(_stderr_queue=lines))]))
+        """
+    )
+    assert found == ["one\ntwo", ""]
+
+
 def test_a_condition_is_parsed_once_and_answers_as_before() -> None:
     answers = in_the_cloud(
         """
