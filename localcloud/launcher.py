@@ -172,7 +172,7 @@ class EmbeddedCloud:
         inherited = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith("AWS_") and name != "PYTHONPYCACHEPREFIX"
+            if not name.startswith("AWS_") and name not in ("PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE")
         }
         return inherited | {
             "GATEWAY_PORT": str(self.port),

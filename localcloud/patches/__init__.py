@@ -20,6 +20,7 @@ def apply_all() -> None:
         containers,
         dynamodb,
         event_sources,
+        function_code,
         functions,
         objects,
         permissions,
@@ -42,6 +43,8 @@ def apply_all() -> None:
     functions.share_environments()
     functions.limit_concurrency()
     functions.wait_for_logs_without_polling()
+    function_code.keep_code_on_disk()
+    function_code.unpack_code_once()
     event_sources.honour_batch_sizes_and_windows()
     requests.refuse_foreign_requests()
     permissions.accept_only_this_start_s_key()

@@ -2,14 +2,18 @@
 
 import io
 import json
+import os
 import time
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
+from tests.contract.embedded_cloud.memory import resident_mb
 from tests.contract.embedded_cloud.roles import ROLE
 
 pytestmark = pytest.mark.cloud
@@ -17,27 +21,33 @@ pytestmark = pytest.mark.cloud
 Client = Callable[[str], Any]
 
 
-def a_function(client: Client, code: str, *, role: str = ROLE, **environment: str) -> str:
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("code.py", code)
+def a_function(
+    client: Client, code: str, *, role: str = ROLE, files: Mapping[str, str] | None = None, **environment: str
+) -> str:
     name = f"f-{uuid4().hex[:8]}"
     client("lambda").create_function(
         FunctionName=name,
         Runtime="python3.13",
         Role=role,
         Handler="code.handler",
-        Code={"ZipFile": buffer.getvalue()},
+        Code={"ZipFile": zipped({"code.py": code} | dict(files or {}))},
         Environment={"Variables": environment},
         Timeout=10,
     )
     return name
 
 
-def ask(client: Client, name: str, **options: str) -> dict[str, Any]:
+def zipped(files: Mapping[str, str | bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content)
+    return buffer.getvalue()
+
+
+def ask(client: Client, name: str, **options: str) -> Any:
     answer = client("lambda").invoke(FunctionName=name, Payload=b"{}", **options)
-    found: dict[str, Any] = json.loads(answer["Payload"].read())
-    return found
+    return json.loads(answer["Payload"].read())
 
 
 def test_a_function_has_boto3_which_the_cloud_s_own_python_lacks(client: Client) -> None:
@@ -79,6 +89,42 @@ def test_a_published_version_keeps_its_environment_also_behind_the_alias(client:
     assert [ask(client, name, Qualifier=number)["version"] for number in published] == ["v1", "v2"]
     functions.update_alias(FunctionName=name, Name="live", FunctionVersion=published[0])
     assert ask(client, name, Qualifier="live")["version"] == "v1"
+
+
+def test_environments_share_their_code_and_its_bytecode(client: Client) -> None:
+    code = (
+        "import os, time\nfrom part import number\n"
+        "def handler(event, context):\n"
+        "    time.sleep(1)\n"
+        "    places = [os.path.dirname(__file__), os.getcwd(), os.environ['LAMBDA_TASK_ROOT']]\n"
+        "    return {'pid': os.getpid(), 'places': places}"
+    )
+    name = a_function(client, code, files={"part.py": "number = 1"})
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda _: ask(client, name), range(2))
+    assert first["pid"] != second["pid"]
+    (place,) = {*first["places"], *second["places"]}
+    assert list(Path(place).glob("__pycache__/part.*.pyc"))
+
+
+def test_functions_take_their_code_from_disk(client: Client, server_status: Path) -> None:
+    """Of ten functions with 20 MB each, the server's memory has that of one or two."""
+    client("s3").create_bucket(Bucket="code")
+    before = resident_mb(server_status)
+    for number in range(10):
+        code = zipped(
+            {"code.py": f"def handler(event, context):\n    return {number}", "rest": os.urandom(20_000_000)}
+        )
+        client("s3").put_object(Bucket="code", Key=str(number), Body=code)
+        client("lambda").create_function(
+            FunctionName=f"from-s3-{number}",
+            Runtime="python3.13",
+            Role=ROLE,
+            Handler="code.handler",
+            Code={"S3Bucket": "code", "S3Key": str(number)},
+        )
+    assert resident_mb(server_status) - before < 100
+    assert [ask(client, f"from-s3-{number}") for number in (0, 9)] == [0, 9]
 
 
 def test_an_alias_that_was_moved_survives_the_next_deployment(client: Client) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from localcloud.launcher import REPOSITORY
 from tests.contract.conftest import Client
+from tests.contract.embedded_cloud.memory import resident_mb
 
 
 def in_the_cloud(program: str, **environment: str) -> Any:
@@ -121,6 +122,33 @@ def test_what_a_call_logs_is_waited_for_a_moment_and_not_longer() -> None:
     assert found == ["one\ntwo", ""]
 
 
+def test_a_function_whose_code_is_on_disk_is_measured_saved_and_restored() -> None:
+    found = in_the_cloud(
+        """
+        import io, json, os, tempfile, zipfile
+        os.environ |= {"STATE_DIR": tempfile.mkdtemp(), "PERSIST_STATE": "1"}
+        from localcloud.patches import function_code
+        from ministack.services import lambda_svc
+
+        function_code.keep_code_on_disk()
+        buffer = io.BytesIO()
+        with zipfile.ZipFile(buffer, "w") as archive:
+            archive.writestr("code.py", "a" * 1000)
+        record = lambda runtime: {"config": {"Runtime": runtime}, "code_zip": buffer.getvalue(), "versions": {}}
+        lambda_svc._functions["ours"] = record("python3.13")
+        lambda_svc._functions["other"] = record("nodejs22.x")
+        saved = lambda_svc.get_state()
+        kinds = lambda: [type(lambda_svc._functions[name]["code_zip"]).__name__ for name in ("ours", "other")]
+        size = lambda_svc._unzipped_size(lambda_svc._functions["ours"]["code_zip"])
+        before = kinds()
+        lambda_svc._functions.clear()
+        lambda_svc._restore_state(saved)
+        print(json.dumps([before, size, kinds()]))
+        """
+    )
+    assert found == [["dict", "bytes"], 1000, ["dict", "bytes"]]
+
+
 def test_a_condition_is_parsed_once_and_answers_as_before() -> None:
     answers = in_the_cloud(
         """
@@ -152,14 +180,10 @@ def test_versions_of_an_object_are_kept_on_disk_not_in_memory(client: Client, se
     s3 = client("s3")
     s3.create_bucket(Bucket="versions")
     s3.put_bucket_versioning(Bucket="versions", VersioningConfiguration={"Status": "Enabled"})
-    before = _resident_mb(server_status)
+    before = resident_mb(server_status)
     bodies = [bytes([number]) * 40_000_000 for number in range(4)]
     ids = [s3.put_object(Bucket="versions", Key="large", Body=body)["VersionId"] for body in bodies]
-    assert _resident_mb(server_status) - before < 100  # of 160
+    assert resident_mb(server_status) - before < 100  # of 160
     for version, body in zip(ids, bodies, strict=True):
         assert s3.get_object(Bucket="versions", Key="large", VersionId=version)["Body"].read() == body
     assert s3.get_object(Bucket="versions", Key="large")["Body"].read() == bodies[-1]
-
-
-def _resident_mb(status: Path) -> float:
-    return next(int(line.split()[1]) / 1000 for line in status.read_text().splitlines() if line.startswith("VmRSS"))
