@@ -60,4 +60,5 @@ def apply_all() -> None:
     schedules.substitute_scheduled_time()
     dynamodb.cache_parsed_conditions()
     objects.keep_bodies_on_disk_only()
+    state.encode_at_once()
     state.save_periodically()
