@@ -135,6 +135,11 @@ class EmbeddedCloud:
         pid = self.running_pid()
         return sum(_resident_mb(each) for each in _descendants(pid)) if pid else 0.0
 
+    def processor_seconds(self) -> float:
+        """Used so far by the server and by every function and task that it has run."""
+        pid = self.running_pid()
+        return sum(_processor_seconds(each) for each in _descendants(pid)) if pid else 0.0
+
     def environment(self) -> dict[str, str]:
         """What points AWS's tools, boto3 and the CDK at this cloud, while it runs. Raises EmbeddedCloudError."""
         if self.running_pid() is None or not self.environment_path.exists():
@@ -255,3 +260,12 @@ def _resident_mb(pid: int) -> float:
     except (OSError, ValueError):
         return 0.0
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
+def _processor_seconds(pid: int) -> float:
+    """With those of its children that have ended."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return 0.0
+    return sum(int(ticks) for ticks in fields[11:15]) / os.sysconf("SC_CLK_TCK")

@@ -13,6 +13,7 @@ from uuid import uuid4
 
 import pytest
 
+from localcloud.launcher import EmbeddedCloud
 from tests.contract.embedded_cloud.memory import resident_mb
 from tests.contract.embedded_cloud.roles import ROLE
 
@@ -105,6 +106,13 @@ def test_environments_share_their_code_and_its_bytecode(client: Client) -> None:
     assert first["pid"] != second["pid"]
     (place,) = {*first["places"], *second["places"]}
     assert list(Path(place).glob("__pycache__/part.*.pyc"))
+
+
+def test_a_cloud_s_time_is_also_that_of_its_functions(client: Client, cloud: EmbeddedCloud) -> None:
+    code = "import time\ndef handler(event, context):\n    while time.process_time() < 0.5: pass\n    return {}"
+    name, used = a_function(client, code), cloud.processor_seconds()
+    ask(client, name)
+    assert cloud.processor_seconds() - used >= 0.4
 
 
 def test_functions_take_their_code_from_disk(client: Client, server_status: Path) -> None:
