@@ -38,7 +38,8 @@ NON_RETRYABLE_ERRORS = tuple(
 )
 """Answers, not accidents: asking again would not change them."""
 
-EVALUATION_TIMEOUT = Duration.minutes(30)
+EVALUATION_TIMEOUT = Duration.seconds(TRAINING_TIMEOUT.total_seconds()).plus(Duration.minutes(30))
+"""What passes is fitted once more."""
 
 
 class RetrainingStateMachine(Construct):

@@ -235,6 +235,18 @@ class ReplayedLoop:
         )
 
     @cached_property
+    def train(self) -> TrainContender:
+        return TrainContender(
+            rows=self.rows,
+            runs=self.runs,
+            artifacts=self.artifacts,
+            make_estimator=self._make_estimator,
+            library_versions={"scikit-learn": version("scikit-learn")},
+            code=lambda _: {},
+            timer=perf_counter,
+        )
+
+    @cached_property
     def retrain(self) -> RunRetraining:
         return RunRetraining(
             plan=PlanRetraining(
@@ -246,18 +258,14 @@ class ReplayedLoop:
                 runs=self.runs,
                 clock=self.clock,
             ),
-            train=TrainContender(
+            train=self.train,
+            narrow=NextHalvingRound(runs=self.runs),
+            evaluate=EvaluateContenders(
                 rows=self.rows,
                 runs=self.runs,
                 artifacts=self.artifacts,
-                make_estimator=self._make_estimator,
-                library_versions={"scikit-learn": version("scikit-learn")},
-                code=lambda _: {},
-                timer=perf_counter,
-            ),
-            narrow=NextHalvingRound(runs=self.runs),
-            evaluate=EvaluateContenders(
-                rows=self.rows, runs=self.runs, artifacts=self.artifacts, registry=self.registry
+                registry=self.registry,
+                refit=self.train.refit,
             ),
             gate=GateContender(runs=self.runs),
             register=RegisterVersion(runs=self.runs, registry=self.registry, clock=self.clock),

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from evertrain.domain.deciding.decisions import RecordedDecision
 from evertrain.domain.release.registry import ModelVersion
-from evertrain.domain.training.evaluation import Contender, Evaluation, Score, Trial
+from evertrain.domain.training.evaluation import Contender, DatasetSnapshot, Evaluation, Score, Trial
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.domain.training.windows import Interval
 from evertrain.reports.templates import render_template
@@ -64,6 +64,15 @@ class RetrainingPage:
             )
         return tuple(found)
 
+    @property
+    def row_sets(self) -> tuple[tuple[str, DatasetSnapshot], ...]:
+        """What was trained and judged on, by name."""
+        found, refit = self.evaluation, self.evaluation.refit
+        training = [("training", found.chosen.training_set)]
+        if refit is not None:
+            training = [("training of what was judged", found.chosen.training_set), ("training", refit.training_set)]
+        return (*training, ("validation", found.chosen.validation_set), ("gate", found.gate_set))
+
     def render(self) -> str:
         return render_template(
             "retraining_page.html.jinja",
@@ -71,7 +80,7 @@ class RetrainingPage:
             validation=_draw_scores([(each.name, each.score, each.mark) for each in self.competitors]),
             gate=_draw_scores(list(_gate_scores(self.evaluation))),
             difference=_draw_difference(self.evaluation, margin=self.plan.spec.gate.margin),
-            rows=_draw_intervals(self.plan),
+            rows=_draw_intervals(self.plan, self.evaluation.refit),
             width=WIDTH,
             labels=LABELS_WIDTH,
             values=VALUES_WIDTH,
@@ -174,12 +183,14 @@ def _draw_difference(evaluation: Evaluation, *, margin: float) -> DrawnDifferenc
     )
 
 
-def _draw_intervals(plan: TrainingPlan) -> DrawnIntervals:
+def _draw_intervals(plan: TrainingPlan, refit: Contender | None) -> DrawnIntervals:
     windows = {each.window.name: each.window.rows for each in plan.candidates}
+    again = [] if refit is None else [(f"fitted again: {refit.window.name}", "train", refit.window.rows)]
     named = [
         *((f"train: {name}", "train", rows) for name, rows in windows.items()),
         ("validation: chooses among them", "validation", plan.validation),
         ("gate: champion against contender", "gate", plan.gate),
+        *again,
     ]
     first = min(rows.start for _, _, rows in named)
     scale = (WIDTH - LABELS_WIDTH - VALUES_WIDTH) / (plan.watermark - first).total_seconds()

@@ -5,6 +5,8 @@ from functools import cache
 from evertrain.adapters.aws.clients import client
 from evertrain.adapters.aws.dynamodb import Table
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
+from evertrain.domain.training.evaluation import Contender
+from evertrain.domain.training.plan import TrainingPlan
 from evertrain.use_cases.training.evaluate_contenders import EvaluateContenders
 from jobs.train import wiring
 
@@ -17,4 +19,11 @@ def evaluate_contenders() -> EvaluateContenders:
         runs=wiring.runs(),
         artifacts=wiring.artifacts(),
         registry=registry,
+        refit=_refit,
     )
+
+
+def _refit(plan: TrainingPlan, judged: Contender) -> Contender:
+    from jobs.train.contender import train_contender  # noqa: PLC0415  # brings scikit-learn, which judging needs not
+
+    return train_contender().refit(plan, judged)

@@ -100,7 +100,11 @@ class Retraining:
             timer=count().__next__,
         )
         self.evaluate_contenders = EvaluateContenders(
-            rows=self._rows, runs=self.runs, artifacts=self.artifacts, registry=self.registry
+            rows=self._rows,
+            runs=self.runs,
+            artifacts=self.artifacts,
+            registry=self.registry,
+            refit=self.train_contender.refit,
         )
         self.gate_contender = GateContender(runs=self.runs)
         self.register_version = RegisterVersion(runs=self.runs, registry=self.registry, clock=self.clock)

@@ -10,7 +10,7 @@ from evertrain.domain.events import OUTCOME_EVENTS
 from tests.infra.conftest import Assembly
 
 State = dict[str, Any]
-LEASE_SECONDS = 4 * 3600
+LEASE_SECONDS = 5 * 3600
 
 
 @pytest.fixture(scope="session")

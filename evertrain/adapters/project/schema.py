@@ -172,6 +172,7 @@ class _TrainingTable(TomlTable):
     minimum_rows: Count = 1_000
     search: _SearchTable = _SearchTable()
     spot: bool = True
+    refit: bool = True
 
     def to_policy(self) -> TrainingPolicy:
         search = dict(self.search)
@@ -185,6 +186,7 @@ class _TrainingTable(TomlTable):
             minimum_rows=self.minimum_rows,
             search=SearchSpace(parameters=parameters, **search),
             spot=self.spot,
+            refit=self.refit,
         )
 
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from evertrain.domain.events import Event, EventName
 
-LEASE_DURATION = timedelta(hours=4)
+LEASE_DURATION = timedelta(hours=5)
 """Of a decision to retrain: longer than the state machine may take."""
 
 

@@ -127,22 +127,24 @@ def _labels_immature(context: DecisionContext) -> Decision | None:
             context.spec.training,
             watermark=complete_to,
             oldest_event_time=oldest,
-            trained_until=champion.trained_until if champion else None,
+            comparable_from=champion.comparable_from if champion else None,
         )
     except NotEnoughHistory as error:
         return _hold(context, Reason.LABELS_IMMATURE, str(error))
     trainable = split.windows[0].rows
     if champion is None:
         return _first_window_too_short(context, trainable)
-    if context.drift_onset is None or context.drift_onset < trainable.end or Trigger.MANUAL in context.triggers:
+    # What passes is fitted again on every row with a label.
+    learnt_to = complete_to if context.spec.training.refit else trainable.end
+    if context.drift_onset is None or context.drift_onset < learnt_to or Trigger.MANUAL in context.triggers:
         return None
     # A period that elapsed does not override this: the newest trainable rows are all from before the drift.
-    resumes_at = context.now + (context.drift_onset - trainable.end) + timedelta(days=1)
+    resumes_at = context.now + (context.drift_onset - learnt_to) + timedelta(days=1)
     return _hold(
         context,
         Reason.LABELS_IMMATURE,
         f"{context.what_drifted} drifted from {context.drift_onset:%Y-%m-%d} on, but rows are trainable only up to "
-        f"{trainable.end:%Y-%m-%d}; may go on {resumes_at:%Y-%m-%d}",
+        f"{learnt_to:%Y-%m-%d}; may go on {resumes_at:%Y-%m-%d}",
         not_before=resumes_at,
     )
 

@@ -83,7 +83,8 @@ class TrainingPolicy:
 
     Below a label watermark W, rows are split as: training | embargo | validation | gate | W. `embargo`: at least the
     label's latency, so that every training label was known when the first validation row was predicted. `spot`:
-    containers run on spare capacity first, which is cheaper and may be reclaimed.
+    containers run on spare capacity first, which is cheaper and may be reclaimed. `refit`: what passed the gate is
+    fitted once more, on all rows up to W; else it is weeks old on its first day.
     """
 
     windows: tuple[timedelta, ...]
@@ -94,6 +95,7 @@ class TrainingPolicy:
     moving_windows: tuple[MovingWindow, ...] = ()
     search: SearchSpace = field(default_factory=SearchSpace)
     spot: bool = True
+    refit: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

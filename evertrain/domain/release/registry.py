@@ -33,6 +33,15 @@ class VersionStatus(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class JudgedArtifact:
+    """What the gate judged, where the version is a refit of its recipe. It has not learnt from the gate's rows."""
+
+    artifact_uri: str
+    artifact_sha256: str
+    trained_until: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelVersion:
     """One registered model with its lineage: from these rows, by this decision, judged like this."""
 
@@ -55,6 +64,8 @@ class ModelVersion:
     gate: GateVerdict
     library_versions: Mapping[str, str] = field(default_factory=dict)
     code: Mapping[str, str] = field(default_factory=dict)
+    judged: JudgedArtifact | None = None
+    """None where the version itself was judged."""
 
     @property
     def window(self) -> Interval:
@@ -80,6 +91,13 @@ class Champion:
     reference_uri: str
     function_version: str
     trained_until: datetime
+    judged_until: datetime | None = None
+    """Where the training rows of the judged artifact end, if the version is its refit."""
+
+    @property
+    def comparable_from(self) -> datetime:
+        """Later rows, after an embargo, tell how good it is: its own artifact, or the judged one in its place."""
+        return self.judged_until or self.trained_until
 
 
 UNPUBLISHED_VERSION = "$LATEST"

@@ -95,7 +95,9 @@ class Evaluation:
 
     `difference_low/high` bound contender minus champion in units of the metric (paired bootstrap by day);
     None where there is no champion. `unusable`: candidates that could not be trained, and why. `choice`: why this
-    contender was chosen, where it is not the best by its score alone.
+    contender was chosen, where it is not the best by its score alone. `refit`: the chosen recipe once more, on all
+    rows up to the watermark; its `validation` is the judged contender's. `refit_trouble`: why the judged contender
+    goes instead. `stand_in`: where the champion had learnt from rows of the gate, who was judged in its place.
     """
 
     decision_id: str
@@ -110,7 +112,15 @@ class Evaluation:
     difference_high: float | None
     unusable: tuple[Trial, ...] = ()
     choice: str = ""
+    refit: Contender | None = None
+    refit_trouble: str = ""
+    stand_in: str = ""
     slices: tuple[SliceComparison, ...] = ()
+
+    @property
+    def final(self) -> Contender:
+        """What is rolled out, if the gate lets it pass."""
+        return self.refit or self.chosen
 
     @property
     def gate_rows(self) -> int:

@@ -1,6 +1,6 @@
 """Promotion gate: may the contender replace the champion? Pure: no I/O."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from evertrain.domain.project.policies import GatePolicy, SliceSpec
@@ -26,6 +26,14 @@ class GateVerdict:
 
 def judge_contender(evaluation: Evaluation, policy: GatePolicy) -> GateVerdict:
     """Non-inferiority by default: refuse only what may be worse than the champion by more than the margin."""
+    verdict = _judge(evaluation, policy)
+    if not verdict.passed or evaluation.refit is None:
+        return verdict
+    rows, end = evaluation.refit.rows, evaluation.refit.window.rows.end
+    return replace(verdict, sentence=f"{verdict.sentence}; fitted again on {rows} rows up to {end:%Y-%m-%d}")
+
+
+def _judge(evaluation: Evaluation, policy: GatePolicy) -> GateVerdict:
     if evaluation.champion_score is None:
         return _judge_first(evaluation, policy)
     worst = _worst_slice(evaluation, policy)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.project.duration import format_duration
+from evertrain.domain.project.duration import format_duration, parse_duration
 from evertrain.domain.project.policies import MovingWindow, TrainingPolicy
 
 
@@ -41,27 +41,45 @@ class TemporalSplit:
     gate: Interval
 
 
+def refit_window(window: Window, *, watermark: datetime) -> Window:
+    """The same rule with all rows up to the watermark: a fixed window moves, one with a fixed beginning grows.
+
+    >>> from datetime import UTC
+    >>> april = [datetime(2013, 4, day, tzinfo=UTC) for day in range(1, 31)]
+    >>> week = Interval(start=april[0], end=april[7])
+    >>> refit_window(Window(name="7d", rows=week), watermark=april[20]).rows.start.day
+    14
+    >>> refit_window(Window(name="expanding", rows=week), watermark=april[20]).rows.start.day
+    1
+    """
+    start = window.rows.start
+    if window.name not in tuple(MovingWindow):
+        start = max(start, watermark - parse_duration(window.name))
+    return Window(name=window.name, rows=Interval(start=start, end=watermark))
+
+
 def temporal_split(
     policy: TrainingPolicy,
     *,
     watermark: datetime,
     oldest_event_time: datetime,
-    trained_until: datetime | None = None,
+    comparable_from: datetime | None = None,
     changed_at: datetime | None = None,
 ) -> TemporalSplit:
     """Windows, validation slice and gate slice below a label watermark.
 
     A window that reaches back beyond the oldest row is shortened to it. Windows that become equal in this way are
-    trained once. `trained_until`: where the champion's training rows end. `changed_at`: when the world changed.
+    trained once. `comparable_from`: where the training rows end of what stands for the champion. `changed_at`: when
+    the world changed.
     Without a known change, or where it came too late, there is no window since the change. Raises NotEnoughHistory
     where no rows are left to train on, or where the gate slice would overlap the champion's training rows or the
     embargo after them.
     """
     gate = Interval(start=watermark - policy.gate, end=watermark)
-    if trained_until is not None and gate.start < trained_until + policy.embargo:
+    if comparable_from is not None and gate.start < comparable_from + policy.embargo:
         raise NotEnoughHistory(
             f"labels are complete to {watermark:%Y-%m-%d} and the champion has learnt from rows up to "
-            f"{trained_until:%Y-%m-%d}: the {policy.gate.days} days that both are judged on would begin before the "
+            f"{comparable_from:%Y-%m-%d}: the {policy.gate.days} days that both are judged on would begin before the "
             "embargo after that is over"
         )
     validation = Interval(start=gate.start - policy.validation, end=gate.start)

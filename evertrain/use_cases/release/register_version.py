@@ -2,7 +2,14 @@
 
 from dataclasses import dataclass
 
-from evertrain.domain.release.registry import ModelVersion, UnknownVersion, VersionStatus, version_name
+from evertrain.domain.release.registry import (
+    JudgedArtifact,
+    ModelVersion,
+    UnknownVersion,
+    VersionStatus,
+    version_name,
+)
+from evertrain.domain.training.evaluation import Contender
 from evertrain.domain.training.gate import judge_contender
 from evertrain.ports.clock import Clock
 from evertrain.ports.registry import ModelRegistry
@@ -27,8 +34,8 @@ class RegisterVersion:
         """A repeat answers the version as it was registered first."""
         plan = self.runs.plan(plan_uri)
         evaluation = self.runs.evaluation(plan)
-        chosen = evaluation.chosen
-        name = version_name(planned_at=plan.planned_at, artifact_sha256=chosen.artifact_sha256)
+        final = evaluation.final
+        name = version_name(planned_at=plan.planned_at, artifact_sha256=final.artifact_sha256)
         try:
             version = self.registry.version(plan.model, name)
         except UnknownVersion:
@@ -40,18 +47,27 @@ class RegisterVersion:
                 registered_at=self.clock.now(),
                 decision_id=plan.decision_id,
                 plan_uri=plan_uri,
-                artifact_uri=chosen.artifact_uri,
-                artifact_sha256=chosen.artifact_sha256,
-                reference_uri=chosen.reference_uri,
-                smoke_test_uri=chosen.smoke_test_uri,
+                artifact_uri=final.artifact_uri,
+                artifact_sha256=final.artifact_sha256,
+                reference_uri=final.reference_uri,
+                smoke_test_uri=final.smoke_test_uri,
                 table_versions=plan.table_versions,
-                candidate=chosen.candidate,
-                training_set=chosen.training_set,
-                validation=chosen.validation,
+                candidate=final.candidate,
+                training_set=final.training_set,
+                validation=final.validation,
                 gate_score=evaluation.contender_score,
                 gate=verdict,
-                library_versions=chosen.library_versions,
-                code=chosen.code,
+                library_versions=final.library_versions,
+                code=final.code,
+                judged=None if evaluation.refit is None else _judged(evaluation.chosen),
             )
             self.registry.register(version)
         return RegisteredVersion(version=version, expected_champion=plan.champion_version)
+
+
+def _judged(chosen: Contender) -> JudgedArtifact:
+    return JudgedArtifact(
+        artifact_uri=chosen.artifact_uri,
+        artifact_sha256=chosen.artifact_sha256,
+        trained_until=chosen.window.rows.end,
+    )

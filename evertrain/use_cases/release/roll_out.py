@@ -67,6 +67,7 @@ class RollOut:
             reference_uri=registered.reference_uri,
             function_version=function_version,
             trained_until=registered.window.end,
+            judged_until=registered.judged.trained_until if registered.judged else None,
         )
         self.registry.promote(champion, expected_champion=expected_champion)
         return champion

@@ -1,6 +1,7 @@
 """The best contender against the champion: both artifacts on the same matured rows, which neither has seen."""
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -8,7 +9,8 @@ import numpy.typing as npt
 
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.model import ModelSpec
-from evertrain.domain.training.evaluation import Contender, Evaluation, SliceComparison, Trial
+from evertrain.domain.training.evaluation import Contender, Evaluation, SliceComparison, Trial, UnusableRows
+from evertrain.domain.training.gate import judge_contender
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.domain.training.rounds import best_contender, best_of_longest_window, is_clearly_better
 from evertrain.ports.artifacts import ArtifactStore
@@ -16,6 +18,7 @@ from evertrain.ports.registry import ModelRegistry
 from evertrain.ports.runs import RunStore
 from evertrain.scoring import FlatModel
 from evertrain.statistics.comparison import compare, score, slice_scores, standard_error_of_difference
+from evertrain.statistics.metrics import metric_value
 from evertrain.tables.labelled_rows import LabelledRows, TrainingRows
 
 logger = logging.getLogger(__name__)
@@ -29,10 +32,13 @@ class ChampionNotComparable(EvertrainError):
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateContenders:
+    """`refit` answers the contender's recipe, fitted on all rows up to the plan's watermark."""
+
     rows: TrainingRows
     runs: RunStore
     artifacts: ArtifactStore
     registry: ModelRegistry
+    refit: Callable[[TrainingPlan, Contender], Contender]
 
     def run(self, plan_uri: str, round_number: int) -> Evaluation:
         """`round_number`: of the last round.
@@ -45,7 +51,7 @@ class EvaluateContenders:
         unusable = tuple(trial for trial in trials if trial.unusable)
         contenders = tuple(self.runs.contenders(plan))
         chosen, choice = self._choose(plan, contenders, unusable)
-        champion = self._champion(plan)
+        champion, stand_in = self._champion(plan)
         rows = self._gate_rows(plan, spec, champion)
         contender = self._load(chosen.artifact_uri, chosen.artifact_sha256)
         logger.info(
@@ -56,7 +62,9 @@ class EvaluateContenders:
             len(rows),
         )
         evaluation = _evaluate(plan, spec, rows, chosen, contenders, contender=contender, champion=champion)
-        evaluation = replace(evaluation, unusable=unusable, choice=choice)
+        evaluation = replace(evaluation, unusable=unusable, choice=choice, stand_in=stand_in)
+        if spec.training.refit and judge_contender(evaluation, spec.gate).passed:
+            evaluation = self._refit(plan, evaluation, rows)
         self.runs.put_evaluation(plan, evaluation)
         return evaluation
 
@@ -81,12 +89,46 @@ class EvaluateContenders:
             return best, f"{best.candidate} is better than the longest window {longest.candidate} {measured}"
         return longest, f"the longest window {longest.candidate} is kept: {best.candidate} is better only {measured}"
 
-    def _champion(self, plan: TrainingPlan) -> FlatModel | None:
-        """The one of the plan, also if another has been promoted since: promotion will refuse that."""
+    def _refit(self, plan: TrainingPlan, evaluation: Evaluation, rows: LabelledRows) -> Evaluation:
+        """With the recipe that passed, fitted on all matured rows, unless that went wrong. It has learnt from the
+        gate's rows, so on them it must be at least about as good as what was judged."""
+        try:
+            refit = self.refit(plan, evaluation.chosen)
+        except UnusableRows as unusable:
+            return replace(evaluation, refit_trouble=str(unusable))
+        metric, judged = plan.spec.metric, evaluation.contender_score.value
+        value = metric_value(
+            metric, rows.truth, rows.predict_with(self._load(refit.artifact_uri, refit.artifact_sha256))
+        )
+        loss = judged - value if metric.higher_is_better else value - judged
+        if not loss <= plan.spec.gate.margin:  # also refuses a NaN
+            trouble = (
+                f"fitted again it has {metric} {value:.4f} on rows that it learnt from, against {judged:.4f} before"
+            )
+            return replace(evaluation, refit_trouble=trouble)
+        logger.info(
+            "refitted model=%s decision=%s rows=%d until=%s",
+            plan.model,
+            plan.decision_id,
+            refit.rows,
+            refit.window.rows.end.isoformat(),
+        )
+        return replace(evaluation, refit=refit)
+
+    def _champion(self, plan: TrainingPlan) -> tuple[FlatModel | None, str]:
+        """The one of the plan, also if another has been promoted since: promotion will refuse that. Where it has
+        learnt from rows of the gate, what was judged when it was promoted, and a sentence that says so."""
         if plan.champion_version is None:
-            return None
+            return None, ""
         version = self.registry.version(plan.model, plan.champion_version)
-        return self._load(version.artifact_uri, version.artifact_sha256)
+        learnt_to = version.window.end
+        if version.judged is None or plan.gate.start >= learnt_to + plan.spec.training.embargo:
+            return self._load(version.artifact_uri, version.artifact_sha256), ""
+        sentence = (
+            f"the champion has learnt from rows up to {learnt_to:%Y-%m-%d}, so the same recipe stands for it, "
+            f"trained on rows up to {version.judged.trained_until:%Y-%m-%d}"
+        )
+        return self._load(version.judged.artifact_uri, version.judged.artifact_sha256), sentence
 
     def _load(self, uri: str, sha256: str) -> FlatModel:
         return FlatModel.from_bytes(self.artifacts.get(uri, expected_sha256=sha256))

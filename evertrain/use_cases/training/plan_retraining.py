@@ -70,7 +70,7 @@ class PlanRetraining:
             spec.training,
             watermark=complete_to,
             oldest_event_time=features.event_time_min,
-            trained_until=champion.trained_until if champion else None,
+            comparable_from=champion.comparable_from if champion else None,
             changed_at=self._changed_at(model, decision_id),
         )
         return TrainingPlan(

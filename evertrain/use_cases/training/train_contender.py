@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,8 +20,16 @@ from evertrain.conversion.frame import to_frame
 from evertrain.domain.deployment.prefixes import ArtifactPrefix
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.training.candidates import Candidate, Round
-from evertrain.domain.training.evaluation import Contender, DatasetSnapshot, SmokeTest, Trial, UnusableRows
+from evertrain.domain.training.evaluation import (
+    Contender,
+    DatasetSnapshot,
+    Score,
+    SmokeTest,
+    Trial,
+    UnusableRows,
+)
 from evertrain.domain.training.plan import TrainingPlan
+from evertrain.domain.training.windows import refit_window
 from evertrain.ports.artifacts import ArtifactStore
 from evertrain.ports.runs import RunStore
 from evertrain.scoring import FlatModel
@@ -35,6 +44,8 @@ PARITY_ROWS = 2_000
 """How many training rows the artifact is compared with the estimator on. More would find nothing new in a tree."""
 
 SMOKE_TEST_ROWS = 8
+
+_ON_ALL_ROWS = Round(number=0, stride=1, candidates=())
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +76,19 @@ class TrainContender:
             trial = self._validate(plan, current_round, candidate, fitted)
         self.runs.put_trial(plan, trial)
         return trial
+
+    def refit(self, plan: TrainingPlan, judged: Contender) -> Contender:
+        """The judged contender's recipe once more, on all rows up to the watermark. Raises UnusableRows."""
+        window = refit_window(judged.window, watermark=plan.watermark)
+        candidate = replace(judged.candidate, window=window)
+        fitted = self._fit(plan, _ON_ALL_ROWS, candidate)
+        stored = self.artifacts.get(judged.artifact_uri, expected_sha256=judged.artifact_sha256)
+        # It has learnt from the validation rows: the judged one's predictions say how sure it will be.
+        predictions = fitted.validation.predict_with(FlatModel.from_bytes(stored))
+        artifact = to_flat(fitted.estimator, plan.spec)
+        return self._contender(
+            plan, candidate, fitted, artifact=artifact, predictions=predictions, validation=judged.validation
+        )
 
     def _validation_rows(self, plan: TrainingPlan) -> LabelledRows:
         """Raises UnusableRows."""
@@ -130,40 +154,54 @@ class TrainContender:
             rng=np.random.default_rng(plan.seed),
             confidence=spec.gate.confidence,
         )
-        if fitted.training_set is not None and fitted.reference is not None:
-            stored = self.artifacts.put(artifact, prefix=f"{ArtifactPrefix.MODELS}/{spec.name}", suffix=".json.gz")
-            contender = Contender(
-                candidate=candidate,
-                training_set=fitted.training_set,
-                validation_set=validation.snapshot(plan, plan.validation),
-                validation=validation_score,
-                artifact_uri=stored.uri,
-                artifact_sha256=stored.sha256,
-                reference_uri=self._put_reference(
-                    plan,
-                    candidate,
-                    fitted.reference,
-                    # Of the validation rows: predictions on training rows would be surer than any to come.
-                    prediction=build_prediction_reference(predictions, blocks=validation.days),
-                ),
-                smoke_test_uri=self.runs.put_smoke_test(plan, _smoke_test(spec, validation, flat)),
-                parity=check_parity(fitted.estimator, fitted.sample, flat),
-                training_seconds=fitted.seconds,
-                library_versions=self.library_versions,
-                code=self.code(spec.name),
+        if current_round.is_last:
+            contender = self._contender(
+                plan, candidate, fitted, artifact=artifact, predictions=predictions, validation=validation_score
             )
             self.runs.put_contender(plan, contender)
-            logger.info(
-                "contender_trained model=%s candidate=%s rows=%d sha256=%s parity=%.1e artifact=%s %s",
-                spec.name,
-                candidate.name,
-                contender.rows,
-                contender.training_set.sha256[:12],
-                contender.parity,
-                contender.artifact_uri,
-                " ".join(f"{name}={version}" for name, version in contender.library_versions.items()),
-            )
         return Trial(candidate=candidate, round=current_round, rows=fitted.rows, validation=validation_score)
+
+    def _contender(
+        self,
+        plan: TrainingPlan,
+        candidate: Candidate,
+        fitted: "FittedCandidate",
+        *,
+        artifact: bytes,
+        predictions: npt.NDArray[np.float64],
+        validation: Score,
+    ) -> Contender:
+        """`predictions`: of the validation rows. On training rows they would be surer than any to come."""
+        if fitted.training_set is None or fitted.reference is None:
+            raise ValueError("a candidate that was fitted on some of its rows is no contender")
+        spec, flat = plan.spec, FlatModel.from_bytes(artifact)
+        stored = self.artifacts.put(artifact, prefix=f"{ArtifactPrefix.MODELS}/{spec.name}", suffix=".json.gz")
+        prediction = build_prediction_reference(predictions, blocks=fitted.validation.days)
+        contender = Contender(
+            candidate=candidate,
+            training_set=fitted.training_set,
+            validation_set=fitted.validation.snapshot(plan, plan.validation),
+            validation=validation,
+            artifact_uri=stored.uri,
+            artifact_sha256=stored.sha256,
+            reference_uri=self._put_reference(plan, candidate, fitted.reference, prediction=prediction),
+            smoke_test_uri=self.runs.put_smoke_test(plan, _smoke_test(spec, fitted.validation, flat)),
+            parity=check_parity(fitted.estimator, fitted.sample, flat),
+            training_seconds=fitted.seconds,
+            library_versions=self.library_versions,
+            code=self.code(spec.name),
+        )
+        logger.info(
+            "contender_trained model=%s candidate=%s rows=%d sha256=%s parity=%.1e artifact=%s %s",
+            spec.name,
+            candidate.name,
+            contender.rows,
+            contender.training_set.sha256[:12],
+            contender.parity,
+            contender.artifact_uri,
+            " ".join(f"{name}={version}" for name, version in contender.library_versions.items()),
+        )
+        return contender
 
     def _put_reference(
         self, plan: TrainingPlan, candidate: Candidate, reference: Reference, *, prediction: Reference

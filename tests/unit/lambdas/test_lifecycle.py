@@ -95,7 +95,7 @@ def test_candidates_are_narrowed_round_by_round_and_the_lease_lasts_for_all_of_t
     assert plan["concurrency"] == 3
     assert plan["round"] == {"number": "1", "candidates": ["14d-1", "14d-2", "28d-1", "28d-2"], "is_last": False}
     # Four on a third of the rows are two waves, the better one on all rows is the third; each may be repeated.
-    assert loop.leases.leases[MODEL].expires_at == (4 * 60 + 5 * 100) * 60
+    assert loop.leases.leases[MODEL].expires_at == (5 * 60 + 5 * 100) * 60
     for name in plan["round"]["candidates"]:
         loop.train(plan["plan_uri"], name)
     last = handler.lambda_handler({"step": "narrow", "plan_uri": plan["plan_uri"], "round": "1"}, None)

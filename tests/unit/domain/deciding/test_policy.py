@@ -98,8 +98,15 @@ def test_verdicts_against_an_earlier_champion_do_not_count():
 def test_drift_with_immature_labels_is_held_and_says_when_it_may_go():
     decision = decide(a_state(verdicts=verdicts("DDD..")), SPEC, now=NOW)
     assert (decision.action, decision.reason) == (Action.HOLD, Reason.LABELS_IMMATURE)
-    # Onset 3 days ago; trainable to NOW - 3 (latency) - 7 (gate) - 5 (validation) - 3 (embargo) = 18 days ago.
-    assert decision.not_before == NOW + days(15 + 1)
+    # Onset 3 days ago; labels are complete to NOW - 3 (latency), and what passes is fitted again up to there.
+    assert decision.not_before == NOW + days(0 + 1)
+
+
+def test_where_nothing_is_fitted_again_drift_waits_for_the_rows_that_are_trained_on():
+    judged_itself = replace(SPEC, training=replace(SPEC.training, refit=False))
+    decision = decide(a_state(verdicts=verdicts("DDD..")), judged_itself, now=NOW)
+    # Trainable to NOW - 3 (latency) - 7 (gate) - 5 (validation) - 3 (embargo) = 18 days ago.
+    assert (decision.reason, decision.not_before) == (Reason.LABELS_IMMATURE, NOW + days(15 + 1))
 
 
 def test_a_held_drift_goes_on_the_day_that_was_named():
@@ -257,7 +264,7 @@ def test_a_person_may_ask_for_a_retraining_on_rows_from_before_the_drift() -> No
 
 
 def test_an_earlier_drift_that_passed_is_not_the_onset_of_the_present_one() -> None:
-    state = a_state(verdicts=verdicts("DDDD" + "." * 10 + "D" * 30, newest_days_ago=1))
+    state = a_state(verdicts=verdicts("DDD" + "." * 10 + "D" * 30, newest_days_ago=1))
     decision = decide(state, a_model(), now=NOW)
     assert decision.action is Action.HOLD
     assert decision.reason is Reason.LABELS_IMMATURE

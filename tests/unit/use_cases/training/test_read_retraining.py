@@ -38,7 +38,15 @@ def test_windows_with_their_intervals_and_the_gate_are_drawn() -> None:
     assert len(candidates.findall(".//circle")) == 2
     assert len(gate.findall(".//circle")) == 2
     assert len(difference.findall(".//circle")) == 1
-    assert [each.get("class") for each in rows.findall(".//rect")] == ["train", "train", "validation", "gate"]
+    assert [each.get("class") for each in rows.findall(".//rect")] == [
+        "train",
+        "train",
+        "validation",
+        "gate",
+        "train",
+    ]
+    assert "fitted again: 28d" in html
+    assert "The champion has learnt from rows up to 2013-03-29, so the same recipe stands for it" in html
     assert f"champion {first}" in html
     for told in (second.gate.sentence, second.artifact_sha256, second.training_set.sha256[:16], "carrier="):
         assert told in html

@@ -3,17 +3,22 @@
 from dataclasses import replace
 from datetime import datetime
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from evertrain.domain.deciding.decisions import Action, Decision, Reason, RecordedDecision
 from evertrain.domain.events import EventName
 from evertrain.domain.project.policies import GatePolicy, MovingWindow, SearchMethod, SearchSpace, TaskSize
-from evertrain.domain.release.registry import AlreadyPromoted, RegistryConflict, VersionStatus
+from evertrain.domain.release.registry import AlreadyPromoted, JudgedArtifact, RegistryConflict, VersionStatus
 from evertrain.domain.training.candidates import UnknownCandidate
+from evertrain.domain.training.evaluation import Contender
 from evertrain.domain.training.gate import GateReason
+from evertrain.domain.training.plan import TrainingPlan
 from evertrain.domain.training.rounds import NothingToChoose
-from evertrain.domain.training.windows import NotEnoughHistory
+from evertrain.domain.training.windows import Interval, NotEnoughHistory
 from evertrain.ports.endpoint import EndpointError
+from evertrain.statistics.reference import Reference
 from evertrain.use_cases.training.evaluate_contenders import ChampionNotComparable
 from tests.builders.models import NOW, a_group, days
 from tests.builders.retraining import MODEL, Retraining, a_trainable_model
@@ -46,7 +51,8 @@ def test_a_first_model_goes_from_decision_to_champion() -> None:
     version = registered.version.version
     assert registered.expected_champion is None
     assert registered.version.status is VersionStatus.REGISTERED
-    assert registered.version.artifact_sha256 == evaluation.chosen.artifact_sha256
+    assert evaluation.refit is not None
+    assert registered.version.artifact_sha256 == evaluation.refit.artifact_sha256
 
     published = loop.roll_out.publish(MODEL, version)
     assert published.previous_function_version == "$LATEST"
@@ -61,7 +67,8 @@ def test_a_first_model_goes_from_decision_to_champion() -> None:
     champion = loop.registry.champion(MODEL)
     assert champion is not None
     assert champion.version == version
-    assert champion.trained_until == evaluation.chosen.window.rows.end
+    assert champion.trained_until == planned.plan.watermark
+    assert champion.comparable_from == evaluation.chosen.window.rows.end
     assert loop.registry.version(MODEL, version).status is VersionStatus.CHAMPION
     assert loop.endpoint.live_version(MODEL) == published.function_version
     assert loop.told() == [(EventName.MODEL_PROMOTED, version)]
@@ -195,11 +202,90 @@ def test_the_same_plan_trains_on_the_same_rows_and_the_version_names_them() -> N
     plan_uri = loop.evaluated("d-1")
     evaluation = loop.runs.evaluation(loop.runs.plan(plan_uri))
     version = loop.register(plan_uri).version
-    assert version.training_set == evaluation.chosen.training_set
+    assert version.training_set == evaluation.final.training_set
     assert version.training_set.table_versions == {"features/trips": 4, "labels/trips": 3}
     assert version.code == {"estimator_sha256": "4" * 64}
     again = Retraining()
     assert again.contender(again.evaluated("d-7"), "14d").training_set == loop.contender(plan_uri, "14d").training_set
+
+
+# --- fitted once more, on all matured rows --------------------------------------------------------
+
+
+def test_what_passes_is_fitted_again_on_all_rows_up_to_the_watermark() -> None:
+    loop = Retraining()
+    plan_uri = loop.evaluated("d-1")
+    plan = loop.runs.plan(plan_uri)
+    evaluation, version = loop.runs.evaluation(plan), loop.register(plan_uri).version
+    chosen = evaluation.chosen
+    assert version.window == Interval(start=plan.watermark - days(28), end=plan.watermark)
+    assert version.training_set.rows == version.window
+    assert version.artifact_sha256 != chosen.artifact_sha256
+    assert version.judged == JudgedArtifact(
+        artifact_uri=chosen.artifact_uri,
+        artifact_sha256=chosen.artifact_sha256,
+        trained_until=chosen.window.rows.end,
+    )
+    assert version.validation == chosen.validation, "the judged contender's: the refit has learnt from those rows"
+    sentence = loop.gate(plan_uri).sentence
+    assert sentence.endswith(f"; fitted again on 1680 rows up to {plan.watermark:%Y-%m-%d}")
+    reference = Reference.from_bytes(loop.artifacts.get(version.reference_uri))
+    judged = Reference.from_bytes(loop.artifacts.get(chosen.reference_uri))
+    assert reference.prediction is not None
+    assert judged.prediction is not None
+    assert reference.prediction.layout_digest == judged.prediction.layout_digest, "no surer than of rows to come"
+
+
+def test_a_contender_that_is_refused_is_not_fitted_again() -> None:
+    loop = Retraining(a_trainable_model(gate=GatePolicy(margin=0.01, floor=0.999)))
+    assert loop.runs.evaluation(loop.runs.plan(loop.evaluated("d-1"))).refit is None
+
+
+def test_where_the_judged_artifact_itself_is_wanted_it_goes() -> None:
+    spec = a_trainable_model()
+    loop = Retraining(replace(spec, training=replace(spec.training, refit=False)))
+    plan_uri = loop.evaluated("d-1")
+    version = loop.register(plan_uri).version
+    assert version.artifact_sha256 == loop.runs.evaluation(loop.runs.plan(plan_uri)).chosen.artifact_sha256
+    assert version.judged is None
+
+
+def test_a_refit_that_went_wrong_does_not_go_and_the_judged_contender_does() -> None:
+    """It has learnt from the gate's rows and is worse on them: something is wrong with it."""
+    loop = Retraining()
+    refit = loop.train_contender.refit
+
+    def fitted_on_noise(plan: TrainingPlan, judged: Contender) -> Contender:
+        right = loop._rows.table
+        noise = np.random.default_rng(0).permutation(right["late"].to_numpy())
+        loop._rows.table = right.set_column(right.column_names.index("late"), "late", pa.array(noise))
+        try:
+            return refit(plan, judged)
+        finally:
+            loop._rows.table = right
+
+    loop.evaluate_contenders = replace(loop.evaluate_contenders, refit=fitted_on_noise)
+    plan_uri = loop.evaluated("d-1")
+    evaluation = loop.runs.evaluation(loop.runs.plan(plan_uri))
+    assert evaluation.refit is None
+    assert evaluation.refit_trouble.startswith("fitted again it has roc_auc_score 0.")
+    assert loop.register(plan_uri).version.artifact_sha256 == evaluation.chosen.artifact_sha256
+
+
+def test_a_champion_that_has_learnt_from_the_gate_s_rows_is_judged_by_what_it_was_a_refit_of() -> None:
+    loop = Retraining()
+    first = loop.registry.version(MODEL, loop.promoted("d-1"))
+    assert first.judged is not None
+    loop.advance(days(5))
+    evaluation = loop.runs.evaluation(loop.runs.plan(loop.evaluated("d-2")))
+    assert evaluation.stand_in.startswith("the champion has learnt from rows up to 2013-03-29, so the same recipe")
+    stand_in = evaluation.champion_score
+    loop.advance(days(5))
+    later = loop.runs.evaluation(loop.runs.plan(loop.evaluated("d-3")))
+    assert later.stand_in == "", "by now all rows of the gate are newer than those that it has learnt from"
+    assert stand_in is not None
+    assert later.champion_score is not None
+    assert later.champion_score.value != stand_in.value
 
 
 # --- windows and parameters that compete ---------------------------------------------------------
@@ -220,7 +306,7 @@ def test_every_window_is_tried_with_every_combination_of_parameters() -> None:
     assert len({contender.artifact_sha256 for contender in contenders}) == 8
     best = max(contenders, key=lambda contender: contender.validation.value)
     version = loop.register(plan_uri).version
-    assert version.candidate == best.candidate
+    assert (version.candidate.name, version.candidate.parameters) == (best.candidate.name, best.candidate.parameters)
     assert version.candidate.parameters == best.candidate.parameters
 
 
