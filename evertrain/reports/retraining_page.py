@@ -9,6 +9,7 @@ from evertrain.domain.release.registry import ModelVersion
 from evertrain.domain.training.evaluation import Contender, DatasetSnapshot, Evaluation, Score, Trial
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.domain.training.windows import Interval
+from evertrain.reports.axes import Axis, Tick
 from evertrain.reports.templates import render_template
 
 WIDTH, ROW_HEIGHT, LABELS_WIDTH, VALUES_WIDTH = 960, 26, 330, 190
@@ -91,12 +92,6 @@ class RetrainingPage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tick:
-    x: float
-    text: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class DrawnScore:
     name: str
     mark: str
@@ -151,15 +146,15 @@ def _gate_scores(evaluation: Evaluation) -> Iterator[tuple[str, Score | None, st
 
 def _draw_scores(scores: Sequence[tuple[str, Score | None, str]]) -> DrawnScores:
     there = [(name, score, mark) for name, score, mark in scores if score is not None]
-    axis = _Axis.around([end for _, score, _ in there for end in (score.low, score.high)])
+    axis = _axis_around([end for _, score, _ in there for end in (score.low, score.high)])
     drawn = [
         DrawnScore(
             name=name,
             mark=mark,
             y=ROW_HEIGHT * (place + 0.5),
-            low=axis.x(score.low),
-            value=axis.x(score.value),
-            high=axis.x(score.high),
+            low=axis.at(score.low),
+            value=axis.at(score.value),
+            high=axis.at(score.high),
             text=f"{score.value:.4f} [{score.low:.4f}, {score.high:.4f}]",
         )
         for place, (name, score, mark) in enumerate(there)
@@ -172,13 +167,13 @@ def _draw_difference(evaluation: Evaluation, *, margin: float) -> DrawnDifferenc
     if value is None or low is None or high is None:
         return None
     worst = -margin if evaluation.contender_score.metric.higher_is_better else margin
-    axis = _Axis.around([low, high, 0.0, worst])
+    axis = _axis_around([low, high, 0.0, worst])
     return DrawnDifference(
-        low=axis.x(low),
-        value=axis.x(value),
-        high=axis.x(high),
-        zero=axis.x(0.0),
-        worst=axis.x(worst),
+        low=axis.at(low),
+        value=axis.at(value),
+        high=axis.at(high),
+        zero=axis.at(0.0),
+        worst=axis.at(worst),
         ticks=axis.ticks(signed=True),
     )
 
@@ -209,43 +204,12 @@ def _draw_intervals(plan: TrainingPlan, refit: Contender | None) -> DrawnInterva
         )
         for place, (name, mark, rows) in enumerate(named)
     ]
-    ticks = [Tick(x=x(moment), text=_day(moment)) for moment in (first, plan.watermark)]
+    ticks = [Tick(at=x(moment), text=_day(moment)) for moment in (first, plan.watermark)]
     return DrawnIntervals(intervals=drawn, ticks=ticks, height=ROW_HEIGHT * len(drawn))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Axis:
-    low: float
-    high: float
-
-    @classmethod
-    def around(cls, values: Sequence[float]) -> "_Axis":
-        low, high = min(values, default=0.0), max(values, default=1.0)
-        room = 0.06 * (high - low) or 0.5
-        return cls(low=low - room, high=high + room)
-
-    def x(self, value: float) -> float:
-        return LABELS_WIDTH + (WIDTH - LABELS_WIDTH - VALUES_WIDTH) * (value - self.low) / (self.high - self.low)
-
-    def ticks(self, *, signed: bool = False, count: int = 5) -> list[Tick]:
-        """At multiples of 1, 2 or 5 times a power of ten."""
-        step = _round_step((self.high - self.low) / count)
-        first = -(-self.low // step)
-        values = [step * (first + each) for each in range(int((self.high - first * step) // step) + 1)]
-        sign = "+" if signed else ""
-        return [
-            Tick(x=self.x(value), text="0" if abs(value) < step / 2 else format(value, f"{sign}.4g"))
-            for value in values
-        ]
-
-
-def _round_step(least: float) -> float:
-    """
-    >>> [_round_step(each) for each in (0.013, 0.2, 3.4, 60)]
-    [0.02, 0.2, 5.0, 100.0]
-    """
-    power = 10.0 ** int(f"{least:e}".partition("e")[2])
-    return next(power * each for each in (1, 2, 5, 10) if power * each >= least * 0.999)
+def _axis_around(values: Sequence[float]) -> Axis:
+    return Axis.around(values, begin=LABELS_WIDTH, end=WIDTH - VALUES_WIDTH)
 
 
 def _day(moment: datetime) -> str:
