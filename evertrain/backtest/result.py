@@ -51,11 +51,13 @@ class BatchDecision:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyResult:
     """`metric`: mean over batches, weighted by their labelled rows, of those in which every compared policy had a
-    model. `metric_by_batch`: None before the first model, or where the metric is not defined on the batch's rows."""
+    model. `metric_by_batch`: None before the first model, or where the metric is not defined on the batch's rows.
+    `regret`: mean over the same batches of what it lacks to the best compared policy on each; 0 is best."""
 
     policy: str
     metric_name: str
     metric: float | None
+    regret: float | None
     metric_by_batch: tuple[float | None, ...]
     rows_by_batch: tuple[int, ...]
     decisions: tuple[BatchDecision, ...]
@@ -132,6 +134,7 @@ class Recorder:
             policy=policy,
             metric_name=self.history.spec.metric.value,
             metric=None,
+            regret=None,
             metric_by_batch=by_batch,
             rows_by_batch=tuple(int(self._labelled(step).sum()) for step in self.history.steps),
             decisions=tuple(self.decisions),
@@ -174,8 +177,11 @@ def compare_policies(history: History, results: Sequence[PolicyResult], *, start
     scored = tuple(
         number for number, values in enumerate(zip(*several, strict=True)) if number >= start and None not in values
     )
-    measured = tuple(replace(result, metric=_mean(result, scored)) for result in results)
     metric = history.spec.metric
+    best = [_best(values, metric) for values in zip(*several, strict=True)]
+    measured = tuple(
+        replace(result, metric=_mean(result, scored), regret=_regret(result, best, scored)) for result in results
+    )
     return Backtest(
         model=history.spec.name,
         metric_name=metric.value,
@@ -193,6 +199,21 @@ def _mean(result: PolicyResult, batches: Sequence[int]) -> float | None:
         return None
     values: Any = [result.metric_by_batch[number] for number in batches]
     return float(np.average(values, weights=[result.rows_by_batch[number] for number in batches]))
+
+
+def _best(values: Sequence[float | None], metric: Metric) -> float | None:
+    """Of several policies on one batch."""
+    there = [value for value in values if value is not None]
+    return (max if metric.higher_is_better else min)(there, default=None)
+
+
+def _regret(result: PolicyResult, best: Sequence[float | None], batches: Sequence[int]) -> float | None:
+    """`best`: of all policies, for each batch."""
+    lacking = tuple(
+        None if value is None or of_all is None else abs(value - of_all)
+        for value, of_all in zip(result.metric_by_batch, best, strict=True)
+    )
+    return _mean(replace(result, metric_by_batch=lacking), batches)
 
 
 def _answer(results: Sequence[PolicyResult], metric: Metric, *, batches: int) -> str:

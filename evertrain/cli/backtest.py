@@ -10,6 +10,7 @@ import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from evertrain.backtest.defaults import Columns
+from evertrain.backtest.page import backtest_page
 from evertrain.backtest.policies import POLICIES, require_known
 from evertrain.backtest.result import Backtest, BatchDecision, PolicyResult
 from evertrain.backtest.run import Request, prepare, run_backtest
@@ -67,6 +68,9 @@ def backtest(
     ] = Path(".build/backtests"),
     project: Annotated[Path, typer.Option(help="The folder with models/ and features/.")] = Path(),
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all of it here.")] = None,
+    html_file: Annotated[
+        Path | None, typer.Option("--html", help="Write a page here: metric over time, costs, what was decided when.")
+    ] = None,
 ) -> None:
     """Replay your history: would retraining have helped, how often, and which policy is best?"""
     if estimator is None and not model:
@@ -100,10 +104,12 @@ def backtest(
             kept_in=kept_in,
             on_progress=lambda policy, done: progress.update(bars[policy], completed=done),
         )
+    written = []
     if json_file is not None:
-        json_file.parent.mkdir(parents=True, exist_ok=True)
-        json_file.write_text(json.dumps(to_document(found), indent=1) + "\n", encoding="utf-8")
-    show_backtest(found, prepared.history, left_out=prepared.left_out, written=json_file)
+        written.append(_write(json_file, json.dumps(to_document(found), indent=1) + "\n"))
+    if html_file is not None:
+        written.append(_write(html_file, backtest_page(found, prepared.history).render()))
+    show_backtest(found, prepared.history, left_out=prepared.left_out, written=written)
 
 
 def to_document(found: Backtest) -> dict[str, Any]:
@@ -124,6 +130,7 @@ def to_document(found: Backtest) -> dict[str, Any]:
 def _policy(result: PolicyResult) -> dict[str, Any]:
     return {
         "metric": result.metric,
+        "regret": result.regret,
         "metric_name": result.metric_name,
         "metric_by_batch": list(result.metric_by_batch),
         "retrains": result.retrains,
@@ -152,6 +159,12 @@ def _decision(decision: BatchDecision) -> dict[str, Any]:
         "outcome_sentence": decision.outcome_sentence,
         "version": decision.version,
     }
+
+
+def _write(path: Path, text: str) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    return path
 
 
 def _progress() -> Progress:

@@ -1,6 +1,6 @@
 """A backtest for people: the answer, then a line for each policy."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from rich.table import Table
@@ -13,7 +13,7 @@ from evertrain.terminal.console import console
 _COLUMNS = ("policy", "metric", "retrained", "promoted", "rejected", "held", "person called", "set aside", "seconds")
 
 
-def show_backtest(found: Backtest, history: History, *, left_out: Mapping[str, str], written: Path | None) -> None:
+def show_backtest(found: Backtest, history: History, *, left_out: Mapping[str, str], written: Sequence[Path]) -> None:
     console.print(f"\n[bold]{found.answer}[/]\n", soft_wrap=True)
     table = Table(header_style="dim", title=_title(found, history), title_justify="left", title_style="dim")
     for name in _COLUMNS:
@@ -25,8 +25,8 @@ def show_backtest(found: Backtest, history: History, *, left_out: Mapping[str, s
     console.print(table)
     for column, reason in left_out.items():
         console.print(f"[dim]left out: {column}: {reason}[/]", soft_wrap=True)
-    if written is not None:
-        console.print(f"written: {written}", soft_wrap=True)
+    for path in written:
+        console.print(f"written: {path}", soft_wrap=True)
 
 
 def _title(found: Backtest, history: History) -> str:

@@ -117,6 +117,36 @@ def test_policies_are_compared_on_the_batches_that_all_have_predicted(tmp_path: 
     assert without.answer == "Nothing can be compared: never never had a model."
 
 
+@pytest.mark.parametrize(
+    ("label", "better", "worse"), [("late", 0.9, 0.6), ("minutes", 3.0, 5.0)], ids=["a score", "a loss"]
+)
+def test_regret_is_what_a_policy_lacks_to_the_best_on_each_batch(
+    tmp_path: Path, label: str, better: float, worse: float
+) -> None:
+    """Two policies, of which each is better on some of the batches; more rows count for more."""
+    frame = history_frame(batches=60)
+    if label == "minutes":
+        frame["late"] = frame["wind"] * 60
+    history = a_history(tmp_path, frame)
+    result = replayed(history, "never", make_estimator=built_in_estimator("linear", history.spec.task))
+    rows = tuple(300 if number < 50 else 100 for number in range(60))
+    measured = [
+        (None, *(better if number < 50 else worse for number in range(1, 60))),
+        (None, *(worse if number < 50 else better for number in range(1, 60))),
+        (better,) * 60,
+    ]
+    results = [
+        replace(result, policy=f"policy {place}", metric_by_batch=values, rows_by_batch=rows)
+        for place, values in enumerate(measured)
+    ]
+    first, second, best = (each.regret for each in compare_policies(history, results, start=30).results)
+    lacking, scored_rows = abs(better - worse), 20 * 300 + 10 * 100
+    assert first == pytest.approx(lacking * 10 * 100 / scored_rows)
+    assert second == pytest.approx(lacking * 20 * 300 / scored_rows)
+    assert best == 0
+    assert compare_policies(history, results, start=60).results[0].regret is None
+
+
 @pytest.mark.parametrize("policy", ["weekly", "periodic:0", "periodic:x", "never:3"])
 def test_an_unknown_policy_is_named(policy: str) -> None:
     with pytest.raises(UnknownPolicy, match=f"there is no policy {policy}; known are declared, never"):

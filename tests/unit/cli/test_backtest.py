@@ -41,14 +41,30 @@ def test_a_file_is_enough_for_an_answer(
     assert len(found["batches"]) == 45
     assert found["policies"].keys() == {"declared", "never"}
     assert found["policies"]["declared"].keys() == {
-        "metric", "metric_name", "metric_by_batch", "retrains", "promotions", "rejections", "holds", "escalations",
-        "quarantined", "drifted", "decisions", "fits", "fit_seconds", "seconds",
+        "metric", "regret", "metric_name", "metric_by_batch", "retrains", "promotions", "rejections", "holds",
+        "escalations", "quarantined", "drifted", "decisions", "fits", "fit_seconds", "seconds",
     }  # fmt: skip
     assert found["policies"]["never"]["decisions"][0]["reason"] == "no_champion_yet"
     # A repeat takes what has been replayed: even the seconds are the same.
     before = Path("out/found.json").read_text()
     assert run(monkeypatch, *asked) == 0
     assert Path("out/found.json").read_text() == before
+
+
+def test_a_page_is_written_beside_what_is_printed(
+    rows: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frame = history_frame(batches=45).rename(columns={"wind": "wind <b>"})
+    frame.to_csv(rows, index=False)
+    assert run(monkeypatch, "--rows", str(rows), *ESTIMATOR, *POLICIES, "--html", "out/page.html") == 0
+    assert "written: out/page.html" in capsys.readouterr().out
+    page = Path("out/page.html").read_text()
+    assert "Backtest: late of trips.csv" in page
+    assert "Retraining would have" in page
+    assert page.count('<svg class="plot"') == 2
+    assert "the first model: roc_auc_score" in page
+    assert "<b>declared</b>" in page
+    assert "wind <b>" not in page
 
 
 WRONG = {
