@@ -19,7 +19,7 @@ from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.duration import parse_duration
 from evertrain.domain.project.metric import Metric
 from evertrain.terminal.backtest_table import show_backtest
-from evertrain.terminal.console import error_console
+from evertrain.terminal.console import console, error_console
 
 
 class InvalidOption(EvertrainError):
@@ -110,6 +110,8 @@ def backtest(
     if html_file is not None:
         written.append(_write(html_file, backtest_page(found, prepared.history).render()))
     show_backtest(found, prepared.history, left_out=prepared.left_out, written=written)
+    if estimator is not None and latency is None and label_time is None:
+        console.print("labels count as known at once; with --latency 7d they would come a week later", style="yellow")
 
 
 def to_document(found: Backtest) -> dict[str, Any]:

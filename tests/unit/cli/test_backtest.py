@@ -36,6 +36,7 @@ def test_a_file_is_enough_for_an_answer(
     assert run(monkeypatch, *asked) == 0
     printed = capsys.readouterr().out
     assert "Retraining would have" in printed
+    assert "known at once" not in printed, "a latency was named"
     found: dict[str, Any] = json.loads(Path("out/found.json").read_text())
     assert found["answer"] in " ".join(printed.split())
     assert len(found["batches"]) == 45
