@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evertrain.backtest.history import History, InvalidHistory
+from evertrain.backtest.history import History, InvalidHistory, require_columns
 from evertrain.backtest.raw_rows import RawRows
 from evertrain.domain.project.feature_group import Column, FeatureGroup, FeatureKind
 from evertrain.domain.project.metric import Metric, Task
@@ -57,9 +57,7 @@ def infer_model(raw: RawRows, columns: Columns, *, name: str, latency: timedelta
     """What is to be predicted from what. How it is trained and judged is for `with_default_policies`, once the rows
     have become batches. Raises InvalidHistory."""
     event_time = columns.event_time or _only_time(raw)
-    for wanted in (columns.label, event_time, columns.key, columns.label_time):
-        if wanted is not None and wanted not in raw.names:
-            raise InvalidHistory(f"{raw.name} has no column {wanted}; it has {', '.join(raw.names[:30])}")
+    require_columns(raw, [columns.label, event_time, columns.key, columns.label_time])
     if columns.key is None:
         raw = raw.with_column(ROW_NUMBER, pa.array(np.arange(raw.table.num_rows)))
     key = columns.key or ROW_NUMBER

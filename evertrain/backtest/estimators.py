@@ -15,6 +15,7 @@ from evertrain.domain.project.metric import Task
 from evertrain.domain.project.policies import ParameterValue
 
 MakeEstimator = Callable[[int, Mapping[str, ParameterValue]], Any]
+"""A new, unfitted estimator for a seed and parameters."""
 
 
 class UnknownEstimator(EvertrainError):

@@ -3,7 +3,7 @@
 Every batch passes the checks that a landed one does; one that does not is set aside with the same faults.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evertrain.adapters.landing.checks import ColumnChecker, missing_faults, volume_faults
+from evertrain.adapters.landing.checks import ColumnChecker, find_repeated, missing_faults, volume_faults
 from evertrain.backtest.raw_rows import RawRows
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import Fault
@@ -21,7 +21,7 @@ from evertrain.domain.landing.feeds import EVENT_TIME, FeedSchema, feed_schema, 
 from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.domain.project.metric import Task
 from evertrain.domain.project.model import ModelSpec, Project
-from evertrain.tables.columns import TIMESTAMP, age_in_days, concat_in_one_chunk
+from evertrain.tables.columns import TIMESTAMP, concat_in_one_chunk, with_ages
 
 MAX_STEPS = 20_000
 """Batches of a history. More are a mistake in `--batch`, or in a year."""
@@ -94,6 +94,10 @@ class History:
         label = self.table[self.spec.label.name]
         return np.asarray(pc.fill_null(label, float("nan")).to_numpy(), dtype=np.float64)
 
+    def known_by(self, moment: datetime) -> npt.NDArray[np.bool_]:
+        """Shape (rows,): whether a row's label was known then."""
+        return (self.known_at <= as_datetime64(moment)) & ~np.isnan(self.truth)
+
 
 def as_datetime64(moment: datetime) -> np.datetime64:
     return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "us")
@@ -104,7 +108,9 @@ def read_history(raw: RawRows, spec: ModelSpec, rhythm: Rhythm, *, label_time: s
     passed. Raises InvalidHistory."""
     project = Project(groups={spec.group.name: spec.group}, models={spec.name: spec})
     schema = feed_schema(own_group_feed(spec), project)
-    _require_columns(raw, spec, label_time)
+    require_columns(
+        raw, [spec.group.entity_key, spec.group.event_time, *spec.feature_names, spec.label.name, label_time]
+    )
     times = _times(raw, schema, spec.group.event_time)
     if not len(times):
         raise InvalidHistory(f"{raw.name} has no rows")
@@ -128,8 +134,8 @@ def read_history(raw: RawRows, spec: ModelSpec, rhythm: Rhythm, *, label_time: s
     return history
 
 
-def _require_columns(raw: RawRows, spec: ModelSpec, label_time: str | None) -> None:
-    wanted = [spec.group.entity_key, spec.group.event_time, *spec.feature_names, spec.label.name, label_time]
+def require_columns(raw: RawRows, wanted: Sequence[str | None]) -> None:
+    """None is no column. Raises InvalidHistory."""
     missing = [name for name in wanted if name is not None and name not in raw.names]
     if missing:
         there = ", ".join(raw.names[:30])
@@ -159,8 +165,7 @@ def _stored_order(raw: RawRows, spec: ModelSpec, times: pa.ChunkedArray) -> pa.A
 def _require_unique(raw: RawRows, spec: ModelSpec, times: pa.ChunkedArray) -> None:
     key = spec.group.entity_key
     keys = pa.table({key: raw.table[key], EVENT_TIME: times})
-    counted = keys.group_by([key, EVENT_TIME]).aggregate([([], "count_all")])
-    twice = pc.sum(pc.greater(counted["count_all"], 1)).as_py() or 0
+    twice = find_repeated(keys, keys.column_names).num_rows
     if twice:
         remedy = "leave out the repeats, or name another --key"
         raise InvalidHistory(
@@ -249,11 +254,7 @@ def _starts(times: Times, batch: timedelta, offset: timedelta, name: str) -> Ite
 
 
 def _as_seen_by_models(table: pa.Table, spec: ModelSpec) -> pa.Table:
-    """Times among the features as ages."""
-    for feature in spec.features:
-        if feature.kind is FeatureKind.TIMESTAMP:
-            ages = age_in_days(table[feature.name], table[EVENT_TIME])
-            table = table.set_column(table.column_names.index(feature.name), feature.name, ages)
+    table = with_ages(table, spec.features, event_time=EVENT_TIME)
     return table.select([spec.group.entity_key, EVENT_TIME, *spec.feature_names])
 
 

@@ -6,8 +6,6 @@ from importlib.metadata import version
 from time import perf_counter
 from typing import Any
 
-import numpy as np
-
 from evertrain.adapters.memory.artifacts import InMemoryArtifactStore
 from evertrain.adapters.memory.batches import (
     InMemoryBatchFiles,
@@ -23,8 +21,8 @@ from evertrain.adapters.memory.endpoint import InMemoryEndpoint
 from evertrain.adapters.memory.messages import InMemoryClock, InMemoryEscalationChannel, InMemoryEventBus
 from evertrain.adapters.memory.registry import InMemoryModelRegistry
 from evertrain.adapters.training.runs import RunDocuments
-from evertrain.backtest.history import History, Step, as_datetime64
-from evertrain.backtest.plain import MakeEstimator
+from evertrain.backtest.estimators import MakeEstimator
+from evertrain.backtest.history import History, Step
 from evertrain.backtest.result import BatchDecision, Recorder
 from evertrain.backtest.retraining import RunRetraining
 from evertrain.backtest.rows import HistoryReader, KnownRows, as_utc, landed_object
@@ -106,9 +104,7 @@ class ReplayedLoop:
 
     def _land_labels(self, step: Step) -> bool:
         """Whether any became known since the step before."""
-        known = (
-            self.rows.accepted & (self.history.known_at <= as_datetime64(step.now)) & ~np.isnan(self.history.truth)
-        )
+        known = self.rows.accepted & self.history.known_by(step.now)
         count = int(known.sum())
         if count == self._labelled:
             return False

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from evertrain.backtest.estimators import MakeEstimator
 from evertrain.backtest.history import History, Step, as_datetime64
 from evertrain.backtest.result import BatchDecision, Recorder
 from evertrain.conversion.frame import to_frame
@@ -17,11 +18,8 @@ from evertrain.domain.deciding.decisions import Action, Reason
 from evertrain.domain.events import EventName
 from evertrain.domain.project.metric import Task
 from evertrain.domain.project.model import ModelSpec
-from evertrain.domain.project.policies import MovingWindow, ParameterValue
+from evertrain.domain.project.policies import MovingWindow
 from evertrain.domain.training.candidates import parameter_grid
-
-MakeEstimator = Callable[[int, Mapping[str, ParameterValue]], Any]
-"""A new, unfitted estimator for a seed and parameters."""
 
 
 class Rule(Protocol):
@@ -113,7 +111,7 @@ class PlainReplay:
 
     def _learn_labels(self, step: Step) -> None:
         landed = np.arange(len(self._known)) < step.end
-        now_known = landed & (self.history.known_at <= as_datetime64(step.now)) & ~np.isnan(self.history.truth)
+        now_known = landed & self.history.known_by(step.now)
         self.new_rows = np.flatnonzero(now_known & ~self._known)
         self._known = now_known
 

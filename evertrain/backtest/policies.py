@@ -3,9 +3,10 @@
 from collections.abc import Callable
 from time import perf_counter
 
+from evertrain.backtest.estimators import MakeEstimator
 from evertrain.backtest.history import History, Step
 from evertrain.backtest.loop import ReplayedLoop
-from evertrain.backtest.plain import Adwin, EveryBatch, MakeEstimator, Never, Periodic, PlainReplay, Rule
+from evertrain.backtest.plain import Adwin, EveryBatch, Never, Periodic, PlainReplay, Rule
 from evertrain.backtest.result import PolicyResult, Recorder
 from evertrain.domain.errors import EvertrainError
 

@@ -93,13 +93,12 @@ class KnownRows:
 
     def read_labelled(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
         found, label = self._within(rows), self.history.spec.label.name
-        known = self.accepted[found] & (self.history.known_at[found] <= as_datetime64(plan.known_at))
-        truth = self.history.truth[found]
-        if spec.label.absent is not None:
-            truth = np.where(known & ~np.isnan(truth), truth, spec.label.absent)
-            usable = self.accepted[found]
+        usable = self.accepted[found]
+        known, truth = usable & self.history.known_by(plan.known_at)[found], self.history.truth[found]
+        if spec.label.absent is None:
+            usable = known
         else:
-            usable = known & ~np.isnan(truth)
+            truth = np.where(known, truth, spec.label.absent)
         table = self.history.table.slice(found.start, found.stop - found.start).select(
             [spec.group.entity_key, EVENT_TIME, *spec.feature_names]
         )

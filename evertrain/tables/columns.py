@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from evertrain.domain.project.feature_group import Column as Feature
 from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.statistics.layouts import Categories, Column
 
@@ -45,6 +46,15 @@ def age_in_days(times: Any, event_times: Any) -> Any:
     """
     microseconds = pc.cast(pc.subtract(event_times, times), pa.int64())
     return pc.divide(pc.cast(microseconds, pa.float64(), safe=False), _MICROSECONDS_PER_DAY)
+
+
+def with_ages(table: pa.Table, features: Iterable[Feature], *, event_time: str) -> pa.Table:
+    """The times among the features as models see them; features that the table has not are passed over."""
+    for feature in features:
+        if feature.kind is FeatureKind.TIMESTAMP and feature.name in table.column_names:
+            ages = age_in_days(table[feature.name], table[event_time])
+            table = table.set_column(table.column_names.index(feature.name), feature.name, ages)
+    return table
 
 
 def concat_in_one_chunk(parts: Iterable[pa.Table]) -> pa.Table:

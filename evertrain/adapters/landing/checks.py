@@ -226,7 +226,7 @@ class ColumnChecker:
         if self.schema.key not in checked.columns or EVENT_TIME not in checked.columns:
             return
         keys = pa.table({name: checked.columns[name] for name in (self.schema.key, EVENT_TIME)})
-        twice = _find_repeated(keys, keys.column_names)
+        twice = find_repeated(keys, keys.column_names)
         if not twice.num_rows:
             return
         if self.schema.label:
@@ -245,7 +245,7 @@ class ColumnChecker:
             return
         labelled = keys.append_column(label, checked.columns[label])
         different = labelled.group_by(labelled.column_names).aggregate([])
-        several = _find_repeated(different, keys.column_names)
+        several = find_repeated(different, keys.column_names)
         if several.num_rows:
             fault = contradiction_fault(label, several.num_rows)
             both = _find_both(keys, several, checked)
@@ -280,7 +280,7 @@ def missing_faults(missing: Mapping[str, int], rows: int, schema: FeedSchema) ->
             yield Fault(code="too_many_missing", column=column.name, message=f"{column.name}: {description}")
 
 
-def _find_repeated(rows: pa.Table, names: list[str]) -> pa.Table:
+def find_repeated(rows: pa.Table, names: list[str]) -> pa.Table:
     """The values of these columns that are there more than once."""
     counted = rows.group_by(names).aggregate([([], "count_all")])
     return counted.filter(pc.greater(counted["count_all"], 1))

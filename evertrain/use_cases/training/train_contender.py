@@ -86,8 +86,15 @@ class TrainContender:
         # It has learnt from the validation rows: the judged one's predictions say how sure it will be.
         predictions = fitted.validation.predict_with(FlatModel.from_bytes(stored))
         artifact = to_flat(fitted.estimator, plan.spec)
+        flat = FlatModel.from_bytes(artifact)
         return self._contender(
-            plan, candidate, fitted, artifact=artifact, predictions=predictions, validation=judged.validation
+            plan,
+            candidate,
+            fitted,
+            artifact=artifact,
+            flat=flat,
+            predictions=predictions,
+            validation=judged.validation,
         )
 
     def _validation_rows(self, plan: TrainingPlan) -> LabelledRows:
@@ -156,7 +163,13 @@ class TrainContender:
         )
         if current_round.is_last:
             contender = self._contender(
-                plan, candidate, fitted, artifact=artifact, predictions=predictions, validation=validation_score
+                plan,
+                candidate,
+                fitted,
+                artifact=artifact,
+                flat=flat,
+                predictions=predictions,
+                validation=validation_score,
             )
             self.runs.put_contender(plan, contender)
         return Trial(candidate=candidate, round=current_round, rows=fitted.rows, validation=validation_score)
@@ -168,13 +181,14 @@ class TrainContender:
         fitted: "FittedCandidate",
         *,
         artifact: bytes,
+        flat: FlatModel,
         predictions: npt.NDArray[np.float64],
         validation: Score,
     ) -> Contender:
         """`predictions`: of the validation rows. On training rows they would be surer than any to come."""
         if fitted.training_set is None or fitted.reference is None:
             raise ValueError("a candidate that was fitted on some of its rows is no contender")
-        spec, flat = plan.spec, FlatModel.from_bytes(artifact)
+        spec = plan.spec
         stored = self.artifacts.put(artifact, prefix=f"{ArtifactPrefix.MODELS}/{spec.name}", suffix=".json.gz")
         prediction = build_prediction_reference(predictions, blocks=fitted.validation.days)
         contender = Contender(

@@ -22,12 +22,12 @@ from evertrain.domain.landing.feeds import (
     request_feeds,
 )
 from evertrain.domain.landing.predictions import PREDICTION_ID
-from evertrain.domain.project.feature_group import FeatureKind, JoinedGroup
+from evertrain.domain.project.feature_group import JoinedGroup
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.domain.training.windows import Interval
 from evertrain.ports.feature_store import TableReader
-from evertrain.tables.columns import ARROW_TYPES, age_in_days, concat_in_one_chunk
+from evertrain.tables.columns import ARROW_TYPES, concat_in_one_chunk, with_ages
 from evertrain.tables.point_in_time import (
     as_of_indices,
     latest_known,
@@ -61,10 +61,12 @@ class StoredTrainingRows:
         """
         key = spec.group.entity_key
         columns = [key, EVENT_TIME, *spec.feature_names, spec.label.name]
-        table = _with_ages(self._group_rows(spec, plan, rows), spec).select(columns)
+        table = with_ages(self._group_rows(spec, plan, rows), spec.features, event_time=EVENT_TIME).select(columns)
         requests = request_feeds(spec)
         if requests and all(str(feed) in plan.table_versions for feed in requests):
-            asked = _with_ages(self._request_rows(spec, plan, rows), spec).select(columns)
+            asked = with_ages(self._request_rows(spec, plan, rows), spec.features, event_time=EVENT_TIME).select(
+                columns
+            )
             both = pa.concat_tables([table, asked.cast(table.schema)])
             table = both.sort_by([(EVENT_TIME, "ascending"), (key, "ascending")])
         return table
@@ -112,7 +114,7 @@ class StoredTrainingRows:
         key = next(each.entity_key for each in spec.groups if each.name == group)
         names = spec.feature_names_from(group)
         table = latest_known(self._read(group_feed(group), plan, spec, rows, columns=(key, *names)), key=key)
-        return _with_ages(table, spec).select([EVENT_TIME, *names])
+        return with_ages(table, spec.features, event_time=EVENT_TIME).select([EVENT_TIME, *names])
 
     def _join(
         self, table: pa.Table, joined: JoinedGroup, spec: ModelSpec, plan: TrainingPlan, rows: Interval
@@ -161,11 +163,3 @@ def _with_labels(table: pa.Table, truth: pa.ChunkedArray, spec: ModelSpec, *, fi
     if fill_absent and spec.label.absent is not None:
         truth = pc.fill_null(truth, spec.label.absent)
     return table.append_column(spec.label.name, truth).filter(pc.is_valid(truth))
-
-
-def _with_ages(table: pa.Table, spec: ModelSpec) -> pa.Table:
-    for feature in spec.features:
-        if feature.kind is FeatureKind.TIMESTAMP and feature.name in table.column_names:
-            values = age_in_days(table[feature.name], table[EVENT_TIME])
-            table = table.set_column(table.column_names.index(feature.name), feature.name, values)
-    return table
