@@ -73,6 +73,7 @@ def model_metric(
     model: str,
     statistic: str = cloudwatch.Stats.SUM,
     period: Duration = PERIOD,
+    label: str | None = None,
 ) -> cloudwatch.Metric:
     """One of those that functions write to their logs."""
     return cloudwatch.Metric(
@@ -81,4 +82,5 @@ def model_metric(
         dimensions_map=dict(zip(MODEL_DIMENSIONS, (stage, model), strict=True)),
         statistic=statistic,
         period=period,
+        label=label,
     )

@@ -119,11 +119,13 @@ def build_function(bundle: Bundle, *, root: Path, target: Target) -> BuiltBundle
 
 
 def stage_training_image(*, root: Path) -> Path:
-    """The context of `jobs/train/Dockerfile`. The embedded cloud runs the job from this very folder."""
+    """The context of `jobs/train/Dockerfile`. The embedded cloud runs from this very folder what the image runs: the
+    job, and the function that is too large for a zip."""
     place = root / ".build" / "train-image"
     sources = [
         *_package_files(root),
         *_python_files(root, "jobs"),
+        *_python_files(root, "lambdas/performance"),
         *sorted((root / "models").glob("*/*.py")),
         *_project_files(root),
         root / "requirements" / "train.txt",

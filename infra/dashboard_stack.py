@@ -1,4 +1,4 @@
-"""What monitoring and maintenance tell CloudWatch, to look at: three rows of graphs and one alarm for each model.
+"""What monitoring and maintenance tell CloudWatch, to look at: four rows of graphs and two alarms for each model.
 
 A stack of its own: nothing depends on it, and LocalStack has no dashboards.
 """
@@ -9,10 +9,13 @@ from constructs import Construct
 
 from evertrain.adapters.monitoring.metrics import (
     BATCH_DIMENSIONS,
+    DECLINED,
     FEATURE_DIMENSIONS,
     LABEL_WATERMARK_AGE,
     NAMESPACE,
     PREDICTIONS_NOT_KEPT,
+    PROMISED_METRIC,
+    REALISED_METRIC,
 )
 from evertrain.domain.deployment.stacks import StackName
 from evertrain.domain.landing.batches import FeedKind
@@ -44,6 +47,12 @@ class DashboardStack(StageStack):
                 self._feature_graph(spec, "WassersteinNormalised", "standard deviations"),
                 cloudwatch.AlarmStatusWidget(title=f"{model}: drift", alarms=[self._alarm(spec)], width=6, height=6),
             )
+            dashboard.add_widgets(
+                self._performance_graph(spec),
+                cloudwatch.AlarmStatusWidget(
+                    title=f"{model}: worse than promised", alarms=[self._decline_alarm(spec)], width=6, height=6
+                ),
+            )
             dashboard.add_widgets(self._request_graph(spec), self._lost_predictions_graph(spec))
             least, most = cloudwatch.Stats.MINIMUM, cloudwatch.Stats.MAXIMUM
             dashboard.add_widgets(
@@ -58,6 +67,38 @@ class DashboardStack(StageStack):
             width=9,
             height=6,
             left=[self._metric(spec, FeedKind.FEATURES, metric, feature) for feature in spec.feature_names],
+        )
+
+    def _performance_graph(self, spec: ModelSpec) -> cloudwatch.GraphWidget:
+        realised, promised = (
+            model_metric(
+                name,
+                stage=self._stage,
+                model=spec.name,
+                statistic=cloudwatch.Stats.AVERAGE,
+                period=PERIOD,
+                label=label,
+            )
+            for name, label in ((REALISED_METRIC, "newest days with labels"), (PROMISED_METRIC, "at the gate"))
+        )
+        return cloudwatch.GraphWidget(
+            title=f"{spec.name}: {spec.metric} of the champion", width=18, height=6, left=[realised, promised]
+        )
+
+    def _decline_alarm(self, spec: ModelSpec) -> cloudwatch.Alarm:
+        declined = model_metric(
+            DECLINED, stage=self._stage, model=spec.name, statistic=cloudwatch.Stats.MAXIMUM, period=PERIOD
+        )
+        return cloudwatch.Alarm(
+            self,
+            f"Declined{spec.name}",
+            metric=declined,
+            alarm_description=f"{spec.name}: predictions are worse than promised at the gate, beyond chance. "
+            f"`evertrain performance {spec.name}` shows since when and where; the policy retrains.",
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            threshold=1,
+            evaluation_periods=1,
+            treat_missing_data=cloudwatch.TreatMissingData.IGNORE,
         )
 
     def _request_graph(self, spec: ModelSpec) -> cloudwatch.GraphWidget:

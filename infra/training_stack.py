@@ -1,4 +1,5 @@
-"""Retraining: the state machine, the functions that lead it, the container that trains. Idle, it costs nothing."""
+"""Retraining: the state machine, the functions that lead it, the container that trains, and what champions turned out
+to be worth. Idle, it costs nothing."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +31,7 @@ from infra.grants import (
     grant_write_objects,
 )
 from infra.options import Options
-from infra.python_function import python_function
+from infra.python_function import image_function, python_function
 from infra.retraining_state_machine import RetrainingStateMachine
 from infra.sqs_to_lambda import SqsToLambda, alarmed_dead_letter_queue
 from infra.stage_stack import StageStack
@@ -129,11 +130,37 @@ class TrainingStack(StageStack):
             environment=data.settings(),
         )
         ended = self._ended_executions(machine, reconcile)
+        performance = image_function(
+            self,
+            "Performance",
+            context=image,
+            base=options.training_base,
+            handler="lambdas.performance.handler.lambda_handler",
+            description="Scores the champion on rows whose labels have come in",
+            memory_mib=1769,  # the smallest size with one whole processor: this is arithmetic
+            timeout=Duration.minutes(5),
+            environment=data.settings(),
+        )
+        # Measured first, decided after that: the decision is to see what these labels say.
+        labelled = SqsToLambda(
+            self,
+            "Labelled",
+            function=performance,
+            batch_size=1,
+            max_concurrency=2,
+            alarm_topic=data.escalations,
+        )
+        labelled.add_event_rule(
+            "LabelsCommitted",
+            pattern=events.EventPattern(source=[SOURCE], detail_type=[str(EventName.LABELS_COMMITTED)]),
+            bus=data.bus,
+        )
 
         self._grant_lifecycle(lifecycle)
         self._grant_rollout(rollout, options)
         self._grant_job(task_definition)
         self._grant_reconcile(reconcile, machine, options)
+        self._grant_performance(performance, options)
         self._acknowledge_cdk_wildcards(machine, task_definition, (lifecycle, rollout))
 
         self.add_outputs(
@@ -142,6 +169,8 @@ class TrainingStack(StageStack):
                 Output.UNSTARTED_QUEUE_URL: unstarted.queue_url,
                 Output.ENDED_QUEUE_URL: ended.queue.queue_url,
                 Output.ENDED_DEAD_QUEUE_URL: ended.dead_letter_queue.queue_url,
+                Output.LABELLED_QUEUE_URL: labelled.queue.queue_url,
+                Output.LABELLED_DEAD_QUEUE_URL: labelled.dead_letter_queue.queue_url,
             }
         )
 
@@ -277,6 +306,16 @@ class TrainingStack(StageStack):
             reason="Executions are named by AWS.",
         )
         self._grant_on_serving(function, options, "lambda:GetAlias", "lambda:UpdateAlias")
+
+    def _grant_performance(self, function: lambda_.Function, options: Options) -> None:
+        data = self._data
+        grant_find_objects(function, data.feature_store, TABLES_PREFIX)
+        grant_read_objects(function, data.artifacts, ArtifactPrefix.MODELS, ArtifactPrefix.RUNS)
+        grant_items(function, data.batches, "GetItem", "Query", "UpdateItem")
+        grant_items(function, data.registry, "GetItem")
+        if options.clock == "replay":
+            grant_items(function, data.decisions, "GetItem")  # the replayed present is kept there
+        grant(function, "events:PutEvents", on=[data.bus.event_bus_arn])
 
     def _grant_on_serving(self, function: lambda_.Function, options: Options, *actions: str) -> None:
         # By name: the endpoint is a stack of its own, and a model may be added later.

@@ -1,6 +1,7 @@
 """Domain values as JSON documents, for DynamoDB, S3 and the wire. Reading checks every field."""
 
 import logging
+import zlib
 from collections.abc import Hashable, Iterable, Iterator
 from functools import cache
 from typing import Any, TypeVar, cast
@@ -51,6 +52,20 @@ def load(cls: type[T], data: bytes | str) -> T:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         raise InvalidDocument(f"{cls.__name__}: {where}: {first['msg']}") from error
+
+
+def compress(value: object) -> bytes:
+    """Its document, about ten times smaller. An item in DynamoDB holds 400 KB: a verdict on 500 features would not
+    fit."""
+    return zlib.compress(dump(value), 6)
+
+
+def decompress(document: bytes) -> bytes:
+    """Nothing, which is no document, where it is damaged."""
+    try:
+        return zlib.decompress(document)
+    except zlib.error:
+        return b""
 
 
 def load_readable(cls: type[T], documents: Iterable[tuple[str, bytes | str]]) -> Iterator[T]:

@@ -26,6 +26,7 @@ from evertrain.adapters.deciding.decision_log import DynamoDBDecisionLog, Dynamo
 from evertrain.adapters.landing.batch_log import DynamoDBBatchLog
 from evertrain.adapters.landing.objects import LANDED_AT
 from evertrain.adapters.monitoring.drift_records import S3DriftRecords
+from evertrain.adapters.monitoring.performance_log import DynamoDBPerformanceLog
 from evertrain.adapters.release.endpoint import LambdaEndpoint
 from evertrain.adapters.release.prediction_client import PredictionClient
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
@@ -108,6 +109,10 @@ class Stage:
     @cached_property
     def registry(self) -> DynamoDBModelRegistry:
         return DynamoDBModelRegistry(table=self._table(Output.REGISTRY_TABLE))
+
+    @cached_property
+    def performance(self) -> DynamoDBPerformanceLog:
+        return DynamoDBPerformanceLog(table=self._table(Output.BATCHES_TABLE))
 
     @cached_property
     def artifacts(self) -> S3ArtifactStore:

@@ -19,6 +19,7 @@ from evertrain.adapters.memory.decisions import InMemoryDecisionLog, InMemoryLea
 from evertrain.adapters.memory.drift_records import InMemoryDriftRecords
 from evertrain.adapters.memory.endpoint import InMemoryEndpoint
 from evertrain.adapters.memory.messages import InMemoryClock, InMemoryEscalationChannel, InMemoryEventBus
+from evertrain.adapters.memory.performance import InMemoryPerformanceLog
 from evertrain.adapters.memory.registry import InMemoryModelRegistry
 from evertrain.adapters.training.runs import RunDocuments
 from evertrain.backtest.estimators import MakeEstimator
@@ -41,6 +42,7 @@ from evertrain.use_cases.deciding.decide_retraining import Cause, DecideRetraini
 from evertrain.use_cases.landing.check_batch import CheckBatch
 from evertrain.use_cases.landing.record_batch import RecordBatch
 from evertrain.use_cases.monitoring.compare_batch import CompareBatch
+from evertrain.use_cases.monitoring.measure_performance import MeasurePerformance
 from evertrain.use_cases.monitoring.watch_requests import WatchRequests
 from evertrain.use_cases.release.register_version import RegisterVersion
 from evertrain.use_cases.release.roll_out import RollOut
@@ -71,6 +73,7 @@ class ReplayedLoop:
     batches: InMemoryBatchLog = field(default_factory=InMemoryBatchLog)
     tables: InMemoryTableStates = field(default_factory=InMemoryTableStates)
     label_progress: InMemoryLabelProgress = field(default_factory=InMemoryLabelProgress)
+    performance: InMemoryPerformanceLog = field(default_factory=InMemoryPerformanceLog)
     landing: InMemoryLandingZone = field(default_factory=InMemoryLandingZone)
     bus: InMemoryEventBus = field(default_factory=InMemoryEventBus)
     escalations: InMemoryEscalationChannel = field(default_factory=InMemoryEscalationChannel)
@@ -89,6 +92,7 @@ class ReplayedLoop:
         self._predict(step)
         has_labels = self._land_labels(step)
         if has_labels:
+            self.measure.run(self.spec.name)
             self._decide(step, f"labels:{step.number}")
         cause = self._land_batch(step)
         if cause or not has_labels:
@@ -223,10 +227,25 @@ class ReplayedLoop:
             tables=self.tables,
             registry=self.registry,
             label_progress=self.label_progress,
+            performance=self.performance,
             decisions=self.decisions,
             leases=InMemoryLeases(wall_clock=self._seconds, leases=self.leases),
             bus=self.bus,
             escalations=self.escalations,
+            clock=self.clock,
+        )
+
+    @cached_property
+    def measure(self) -> MeasurePerformance:
+        return MeasurePerformance(
+            project=self.project,
+            tables=self.tables,
+            label_progress=self.label_progress,
+            registry=self.registry,
+            runs=self.runs,
+            artifacts=self.artifacts,
+            rows=self.rows,
+            log=self.performance,
             clock=self.clock,
         )
 

@@ -19,13 +19,15 @@ from evertrain.statistics.metrics import metric_value
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchDecision:
-    """A decision that was taken when a batch's time had come. `outcome`: of a retraining."""
+    """A decision that was taken when a batch's time had come. `cause`: what asked for it, such as `labels`, `drift`,
+    or `tick` where only time has passed. `outcome`: of a retraining."""
 
     batch: int
     at: datetime
     action: str
     reason: str
     sentence: str
+    cause: str = ""
     features: tuple[str, ...] = ()
     outcome: str = ""
     outcome_sentence: str = ""
@@ -41,6 +43,7 @@ class BatchDecision:
             action=decision.action.value,
             reason=decision.reason.value,
             sentence=decision.sentence,
+            cause=recorded.cause.partition(":")[0],
             features=tuple(name for name in names.split(", ") if name),
             outcome="" if outcome is None else outcome.name.value,
             outcome_sentence="" if outcome is None else outcome.sentence,

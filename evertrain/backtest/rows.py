@@ -15,7 +15,7 @@ from evertrain.backtest.history import History, Step, as_datetime64
 from evertrain.domain.landing.batches import Feed, LandedObject
 from evertrain.domain.landing.feeds import EVENT_TIME
 from evertrain.domain.project.model import ModelSpec
-from evertrain.domain.training.plan import TrainingPlan
+from evertrain.domain.store.snapshot import Snapshot
 from evertrain.domain.training.windows import Interval
 from evertrain.ports.batch_reader import BatchRejected
 from evertrain.tables.columns import as_column
@@ -91,10 +91,10 @@ class KnownRows:
     def accept(self, step: Step) -> None:
         self.accepted[step.rows] = True
 
-    def read_labelled(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
+    def read_labelled(self, spec: ModelSpec, snapshot: Snapshot, rows: Interval) -> pa.Table:
         found, label = self._within(rows), self.history.spec.label.name
         usable = self.accepted[found]
-        known, truth = usable & self.history.known_by(plan.known_at)[found], self.history.truth[found]
+        known, truth = usable & self.history.known_by(snapshot.known_at)[found], self.history.truth[found]
         if spec.label.absent is None:
             usable = known
         else:
@@ -104,7 +104,7 @@ class KnownRows:
         )
         return table.append_column(label, pa.array(truth)).filter(pa.array(usable))
 
-    def read_group(self, spec: ModelSpec, group: str, plan: TrainingPlan, rows: Interval) -> pa.Table:
+    def read_group(self, spec: ModelSpec, group: str, snapshot: Snapshot, rows: Interval) -> pa.Table:
         found = self._within(rows)
         table = self.history.table.slice(found.start, found.stop - found.start)
         return table.filter(pa.array(self.accepted[found])).select([EVENT_TIME, *spec.feature_names])

@@ -156,6 +156,7 @@ def _decision(decision: BatchDecision) -> dict[str, Any]:
         "action": decision.action,
         "reason": decision.reason,
         "sentence": decision.sentence,
+        "cause": decision.cause,
         "features": list(decision.features),
         "outcome": decision.outcome,
         "outcome_sentence": decision.outcome_sentence,

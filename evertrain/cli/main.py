@@ -15,6 +15,7 @@ from evertrain.cli.backtest import backtest
 from evertrain.cli.drift import drift
 from evertrain.cli.models import find_group, find_model
 from evertrain.cli.operations import check_deployed, redrive
+from evertrain.cli.performance import performance
 from evertrain.cli.store import features, labels, training_set
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import Feed, FeedKind, Quarantine
@@ -99,6 +100,7 @@ def land(
 
 app.command()(drift)
 app.command()(backtest)
+app.command()(performance)
 app.command()(redrive)
 app.command()(features)
 app.command()(labels)

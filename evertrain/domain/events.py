@@ -32,6 +32,7 @@ class EventName(StrEnum):
     FEATURES_COMMITTED = "FeaturesCommitted"
     LABELS_COMMITTED = "LabelsCommitted"
     PREDICTIONS_COMMITTED = "PredictionsCommitted"
+    PERFORMANCE_MEASURED = "PerformanceMeasured"
     RETRAIN_ASKED = "RetrainAsked"
     RETRAIN_REQUESTED = "RetrainRequested"
     RETRAIN_HELD = "RetrainHeld"

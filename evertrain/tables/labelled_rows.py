@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import cached_property
 from typing import Protocol
 
@@ -10,13 +11,17 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from evertrain.domain.monitoring.performance import DayPerformance
+from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.domain.project.metric import Task
 from evertrain.domain.project.model import ModelSpec
+from evertrain.domain.store.snapshot import Snapshot
 from evertrain.domain.training.evaluation import DatasetSnapshot, UnusableRows
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.domain.training.windows import Interval
 from evertrain.scoring import FlatModel
 from evertrain.statistics.layouts import Column
+from evertrain.statistics.performance import performance_by_day
 from evertrain.tables.columnar_model import predict_columns
 from evertrain.tables.columns import as_column
 from evertrain.tables.digest import table_digest
@@ -27,18 +32,18 @@ ROWS_PER_PREDICT_CALL = 50_000
 
 
 class TrainingRows(Protocol):
-    """What a plan's table versions held when the plan was made. Times among the features are ages."""
+    """What a snapshot of the store holds, such as that of a plan. Times among the features are ages."""
 
-    def read_labelled(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
+    def read_labelled(self, spec: ModelSpec, snapshot: Snapshot, rows: Interval) -> pa.Table:
         """Entity key, `event_time`, the spec's features and its label, for the rows that have one."""
 
-    def read_group(self, spec: ModelSpec, group: str, plan: TrainingPlan, rows: Interval) -> pa.Table:
+    def read_group(self, spec: ModelSpec, group: str, snapshot: Snapshot, rows: Interval) -> pa.Table:
         """A feature group's own rows, labelled or not: `event_time`, and what the spec draws from it."""
 
 
 @dataclass(frozen=True)
 class LabelledRows:
-    """One slice of a plan. `name` is what an error calls it, such as `window 28d`."""
+    """Some rows of a model, such as a slice of a plan. `name` is what an error calls it, such as `window 28d`."""
 
     name: str
     table: pa.Table
@@ -102,6 +107,25 @@ class LabelledRows:
                 f"{self.spec.name}: all {len(self)} rows of {self.name} have the label "
                 f"{self.spec.label.name}={self.truth[0]:g}, nothing can be told apart"
             )
+
+
+def performance_of(
+    rows: LabelledRows, predictions: npt.NDArray[np.float64], *, until: datetime
+) -> tuple[DayPerformance, ...]:
+    """What these predictions are worth, by day. `until`: before which labels are complete."""
+    with_levels = (each.name for each in rows.spec.features if each.kind in _KINDS_WITH_LEVELS)
+    days = performance_by_day(
+        rows.spec.metric,
+        truth=rows.truth,
+        predictions=predictions,
+        days=rows.days,
+        columns={name: rows.column(name) for name in with_levels},
+        until=until,
+    )
+    return tuple(days)
+
+
+_KINDS_WITH_LEVELS = (FeatureKind.CATEGORICAL, FeatureKind.BOOLEAN)
 
 
 def utc_days(table: pa.Table) -> npt.NDArray[np.int64]:

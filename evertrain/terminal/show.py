@@ -10,15 +10,18 @@ from rich.table import Table
 
 from evertrain.domain.deciding.decisions import Action, RecordedDecision
 from evertrain.domain.landing.batches import COMPARISON_FAULT_CODES, Batch, Quarantine, TableState
+from evertrain.domain.monitoring.decline import describe_decline
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
 from evertrain.domain.project.duration import format_duration
 from evertrain.domain.project.feature_group import FeatureGroup
+from evertrain.domain.project.metric import Metric
 from evertrain.domain.project.model import Project
 from evertrain.domain.release.registry import ModelVersion, VersionStatus
 from evertrain.reports.retraining_page import RetrainingPage
 from evertrain.terminal.console import console
 from evertrain.use_cases.deciding.check_stage import StageCheck
 from evertrain.use_cases.deciding.model_status import LabelStatus, ModelStatus
+from evertrain.use_cases.monitoring.performance_status import MeasuredDays, PerformanceStatus
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -262,6 +265,37 @@ def label_status(status: LabelStatus, *, days: int) -> None:
     for day in progress.days[-days:]:
         table.add_row(f"{day.day:%Y-%m-%d}", f"{day.rows:,}", f"{day.labelled:,}", f"{day.coverage:.1%}")
     console.print(table)
+
+
+def performance(status: PerformanceStatus, *, days: int) -> None:
+    console.print(f"[bold]{status.model}[/] {status.version}")
+    for name, measured in (("promised at the gate", status.promised), ("since then, the newest days", status.newest)):
+        found = "nothing is known yet" if measured is None else _format_measured(measured, status.metric)
+        console.print(f"{name}: {found}")
+    if status.decline is not None:
+        console.print(f"[red]worse than promised[/]: {escape(describe_decline(status.decline, status.metric))}")
+    elif not status.can_tell:
+        console.print("too few days have labels to tell a decline from chance")
+    else:
+        console.print("as good as promised, as far as can be told")
+    if status.days:
+        table = _table(f"The last {days} days with labels", "day", "rows", str(status.metric), "90 %", status.loss)
+        for day in status.days[-days:]:
+            value = "" if day.metric is None else f"{day.metric:.4g}"
+            table.add_row(f"{day.start:%Y-%m-%d}", f"{day.rows:,}", value, _format_interval(day), f"{day.loss:.4g}")
+        console.print(table)
+
+
+def _format_measured(measured: MeasuredDays, metric: Metric) -> str:
+    found = "is not defined" if measured.metric is None else f"{measured.metric:.4g} {_format_interval(measured)}"
+    when = f"{measured.start:%Y-%m-%d} to {measured.end:%Y-%m-%d}"
+    return f"{metric} {found} on {measured.rows:,} rows of {when}"
+
+
+def _format_interval(measured: MeasuredDays) -> str:
+    if measured.low is None or measured.high is None:
+        return ""
+    return f"\\[{measured.low:.4g}, {measured.high:.4g}]"
 
 
 def asked(model: str) -> None:

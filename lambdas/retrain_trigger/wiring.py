@@ -11,6 +11,7 @@ from evertrain.adapters.aws.escalation_channel import SnsEscalationChannel
 from evertrain.adapters.aws.event_bus import EventBridgeBus
 from evertrain.adapters.deciding.decision_log import DynamoDBDecisionLog, DynamoDBLeases
 from evertrain.adapters.landing.batch_log import DynamoDBBatchLog
+from evertrain.adapters.monitoring.performance_log import DynamoDBPerformanceLog
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.project.settings import Settings
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
@@ -37,6 +38,7 @@ def decide_retraining() -> DecideRetraining:
         tables=DynamoDBTableStates(table=batches),
         label_progress=DynamoDBLabelProgress(table=batches),
         registry=DynamoDBModelRegistry(table=registry),
+        performance=DynamoDBPerformanceLog(table=batches),
         decisions=DynamoDBDecisionLog(table=decisions, wall_clock=time.time),
         leases=DynamoDBLeases(table=decisions, wall_clock=time.time),
         bus=EventBridgeBus(client=client("events"), bus_name=settings.event_bus_name),

@@ -22,6 +22,7 @@ def apply_all() -> None:
         event_sources,
         function_code,
         functions,
+        images,
         objects,
         permissions,
         requests,
@@ -43,6 +44,7 @@ def apply_all() -> None:
     functions.share_environments()
     functions.limit_concurrency()
     functions.wait_for_logs_without_polling()
+    images.run_image_functions_as_processes()
     function_code.keep_code_on_disk()
     function_code.unpack_code_once()
     event_sources.honour_batch_sizes_and_windows()

@@ -75,7 +75,9 @@ def unpack_code_once() -> None:
     def spawn(original: Any, worker: Any) -> None:
         code = worker.code_zip
         is_python = str(worker.config.get("Runtime", "python")).startswith("python")
-        worker.code_zip = _zip_of_pointer(_unpacked(code)) if is_python else code
+        # The code of an image is a pointer already.
+        is_packed = is_python and worker.config.get("PackageType") != "Image"
+        worker.code_zip = zip_of_pointer(_unpacked(code)) if is_packed else code
         try:
             original(worker)
         finally:
@@ -95,7 +97,8 @@ def _unpacked(code: Any) -> Path:
     return place
 
 
-def _zip_of_pointer(place: Path) -> bytes:
+def zip_of_pointer(place: Path) -> bytes:
+    """What is unpacked for an environment whose code lies there."""
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
         archive.writestr(_POINTER, str(place))

@@ -571,6 +571,7 @@ def test_no_work_was_left_dead(loop: Loop) -> None:
         "LandedDeadQueueUrl",
         "AcceptedDeadQueueUrl",
         "UndecidedDeadQueueUrl",
+        "LabelledDeadQueueUrl",
         "DueDeadQueueUrl",
         "UnstartedQueueUrl",
         "PredictionsDeadQueueUrl",
@@ -664,6 +665,20 @@ def test_labels_are_measured_as_they_come_in(loop: Loop) -> None:
     assert 0.9 < told["coverage"] <= 1
     assert told["progress"]["unmatched"] == 0
     assert "labels are complete to" in evertrain("labels", "flights").stdout
+
+
+def test_what_predictions_turned_out_to_be_worth_is_measured_as_labels_come_in(loop: Loop) -> None:
+    champion = loop.stage.registry.champion("flights")
+    assert champion is not None
+    told = json.loads(evertrain("performance", "flights", "--json").stdout)
+    assert told["version"] == champion.version
+    assert told["promised"]["rows"] > 1_000
+    assert "promised at the gate: roc_auc_score 0." in evertrain("performance", "flights").stdout
+    first = loop.stage.registry.history("flights")[-1]
+    realised = loop.stage.performance.performance("flights", first.version).realised
+    assert realised
+    assert all(day.until > first.trained_until for day in realised)
+    assert "flights has no version v9" in evertrain("performance", "flights", "v9", status=1).stderr
 
 
 def test_what_the_endpoint_was_asked_is_trained_on_once_its_outcome_is_told(loop: Loop) -> None:

@@ -15,10 +15,13 @@ from evertrain.adapters.monitoring.metrics import (
     count_metric_line,
     drift_metric_lines,
     label_metric_line,
+    performance_metric_line,
 )
 from evertrain.domain.landing.batches import FeedKind
+from evertrain.domain.project.metric import Metric
 from evertrain.domain.store.labels import LabelledDay, LabelProgress
 from tests.builders.models import NOW, a_feature_drift, a_model, a_verdict, days
+from tests.builders.performance import a_performance
 from tests.infra.conftest import Assembly, Synthesise
 
 STACKS = ("data", "monitoring", "training", "serving", "dashboard")
@@ -42,8 +45,36 @@ def test_nothing_runs_at_deployment(assembly: Assembly) -> None:
     for template in assembly.templates.values():
         kinds = {resource["Type"] for resource in template["Resources"].values()}
         assert not [kind for kind in kinds if kind.startswith(("Custom::", "AWS::CloudFormation::CustomResource"))]
-    runtimes = {properties["Runtime"] for _, properties in assembly.resources("AWS::Lambda::Function")}
-    assert runtimes == {"python3.13"}
+    functions = [properties for _, properties in assembly.resources("AWS::Lambda::Function")]
+    assert {function["Runtime"] for function in functions if "Runtime" in function} == {"python3.13"}
+
+
+def test_the_function_that_is_too_large_for_a_zip_is_the_training_image(assembly: Assembly) -> None:
+    (image,) = [
+        properties
+        for _, properties in assembly.resources("AWS::Lambda::Function")
+        if properties.get("PackageType") == "Image"
+    ]
+    (_, job), *_ = assembly.resources("AWS::ECS::TaskDefinition")
+    assert image["Code"]["ImageUri"] == job["ContainerDefinitions"][0]["Image"]
+    assert image["ImageConfig"] == {
+        "EntryPoint": ["python", "-m", "awslambdaric"],
+        "Command": ["lambdas.performance.handler.lambda_handler"],
+    }
+
+
+def test_committed_labels_are_measured_before_they_ask_for_a_decision(assembly: Assembly) -> None:
+    listened = {
+        stack: {
+            name
+            for _, properties in assembly.resources("AWS::Events::Rule", stack)
+            for name in properties["EventPattern"]["detail-type"]
+        }
+        for stack in ("monitoring", "training")
+    }
+    assert "LabelsCommitted" in listened["training"]
+    assert "LabelsCommitted" not in listened["monitoring"]
+    assert "PerformanceMeasured" in listened["monitoring"]
 
 
 def test_the_landing_bucket_alone_announces_its_objects(assembly: Assembly) -> None:
@@ -128,7 +159,7 @@ def test_a_queue_hides_a_message_for_six_times_its_function_s_time(assembly: Ass
 
 def test_messages_of_a_batch_fail_one_by_one(assembly: Assembly) -> None:
     mappings = assembly.resources("AWS::Lambda::EventSourceMapping")
-    assert len(mappings) == 7
+    assert len(mappings) == 8
     assert all(properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"] for _, properties in mappings)
 
 
@@ -141,7 +172,7 @@ def test_a_person_is_called_for_each_of_these(assembly: Assembly) -> None:
         if "Escalations" in json.dumps(properties["AlarmActions"])
     )
     assert calling == {
-        "ApproximateNumberOfMessagesVisible": 8,
+        "ApproximateNumberOfMessagesVisible": 9,
         "ExecutionsFailed": 1,
         "ExecutionsAborted": 2,
         "ExecutionsTimedOut": 2,
@@ -200,10 +231,26 @@ def test_each_model_s_drift_is_on_the_dashboard_under_the_names_that_the_monitor
         assert name in told[1]
         assert on_dashboard(assembly, name, {key: told[1][key] for key in FEATURE_DIMENSIONS})
     alarms = [properties for _, properties in assembly.resources("AWS::CloudWatch::Alarm", "dashboard")]
-    assert len(alarms) == 2
-    for alarm in alarms:
+    drifting = [alarm for alarm in alarms if alarm["MetricName"] == "Drifted"]
+    assert len(drifting) == 2
+    for alarm in drifting:
         assert alarm["MetricName"] in told[0]
         assert {entry["Name"] for entry in alarm["Dimensions"]} == set(BATCH_DIMENSIONS)
+
+
+def test_what_each_model_is_worth_is_on_the_dashboard_under_the_names_that_are_told(assembly: Assembly) -> None:
+    measured = replace(a_performance([1.0] * 9), model="flights")
+    told = json.loads(performance_metric_line(measured, Metric.ROC_AUC_SCORE, stage="dev", now=NOW))
+    for name in ("RealisedMetric", "PromisedMetric"):
+        assert name in told
+        assert on_dashboard(assembly, name, {key: told[key] for key in MODEL_DIMENSIONS})
+    declining = [
+        properties
+        for _, properties in assembly.resources("AWS::CloudWatch::Alarm", "dashboard")
+        if properties["MetricName"] == "Declined"
+    ]
+    assert len(declining) == 2
+    assert "Declined" in told
 
 
 def test_how_each_model_s_labels_come_in_is_on_the_dashboard_under_the_names_that_maintenance_tells(
@@ -305,7 +352,7 @@ def test_the_replayed_clock_reaches_whoever_asks_for_the_time(synthesise: Synthe
         for stack in ("monitoring", "training")
         for _, properties in replaying.resources("AWS::Lambda::Function", stack)
     ]
-    assert clocks == ["replay"] * 8
+    assert clocks == ["replay"] * 9
     (_, job), *_ = replaying.resources("AWS::ECS::TaskDefinition")
     assert {"Name": "EVERTRAIN_CLOCK", "Value": "replay"} in job["ContainerDefinitions"][0]["Environment"]
 
@@ -347,7 +394,14 @@ def test_the_outputs_are_named_for_those_who_read_them(assembly: Assembly) -> No
             "UndecidedDeadQueueUrl",
             "ScheduleName",
         },
-        "training": {"StateMachineArn", "UnstartedQueueUrl", "EndedQueueUrl", "EndedDeadQueueUrl"},
+        "training": {
+            "StateMachineArn",
+            "UnstartedQueueUrl",
+            "EndedQueueUrl",
+            "EndedDeadQueueUrl",
+            "LabelledQueueUrl",
+            "LabelledDeadQueueUrl",
+        },
         "serving": {
             "ApiId",
             "ApiUrl",

@@ -1,6 +1,5 @@
 """The batch log in DynamoDB: what became of each landed object, and every verdict."""
 
-import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any
@@ -32,7 +31,7 @@ from evertrain.adapters.aws.item_keys import (
     sortable_timestamp,
     time_ordered_key,
 )
-from evertrain.adapters.documents import dump, load, load_readable
+from evertrain.adapters.documents import compress, decompress, dump, load, load_readable
 from evertrain.domain.landing.batches import Batch, Feed, Quarantine
 from evertrain.domain.monitoring.drift import DriftVerdict
 
@@ -61,7 +60,7 @@ class DynamoDBBatchLog:
             self._table.put_request(_pointer(pk, batch.event_time_min, pk, batch.batch_id)),
             self._table.update_request(pk, STATE, "SET quarantined_in_a_row = :zero", zero=number(0)),
             *(
-                self._table.put_request(_verdict_key(verdict.model, batch) | {"document": _compressed(verdict)})
+                self._table.put_request(_verdict_key(verdict.model, batch) | {"document": {"B": compress(verdict)}})
                 for verdict in verdicts
             ),
         )
@@ -151,7 +150,7 @@ class DynamoDBBatchLog:
         listed = key(model, time_ordered_key(REQUESTS, verdict.event_time_max, verdict.batch_id))
         refused = self._table.transact(
             self._table.put_request(item, ITEM_ABSENT),
-            self._table.put_request(listed | {"document": _compressed(verdict)}),
+            self._table.put_request(listed | {"document": {"B": compress(verdict)}}),
         )
         return refused is None
 
@@ -206,20 +205,5 @@ def _load_recorded(item: Item) -> Batch | Quarantine:
     return load(Batch, document) if item["kind"]["S"] == "batch" else load(Quarantine, document)
 
 
-def _compressed(verdict: DriftVerdict) -> dict[str, Any]:
-    """Compressed, about ten times smaller: an item holds 400 KB, and a verdict on 500 features would not fit."""
-    return {"B": zlib.compress(dump(verdict), 6)}
-
-
 def _verdicts(items: Iterable[Item]) -> list[DriftVerdict]:
-    return list(
-        load_readable(DriftVerdict, ((item_name(item), _decompress(item["document"]["B"])) for item in items))
-    )
-
-
-def _decompress(document: bytes) -> bytes:
-    """Nothing, which is no verdict, where it is damaged."""
-    try:
-        return zlib.decompress(document)
-    except zlib.error:
-        return b""
+    return list(load_readable(DriftVerdict, ((item_name(item), decompress(item["document"]["B"])) for item in items)))

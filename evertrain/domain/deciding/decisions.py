@@ -22,6 +22,8 @@ class Trigger(StrEnum):
 
     MANUAL = "manual"
     FIRST_MODEL = "first_model"
+    PERFORMANCE = "performance"
+    FOLLOW_UP = "follow_up"
     DRIFT = "drift"
     PREDICTION_DRIFT = "prediction_drift"
     VOLUME = "volume"
@@ -29,16 +31,19 @@ class Trigger(StrEnum):
 
 
 class Reason(StrEnum):
-    """Why the action was taken. The first six go with `retrain`, the next with `hold`, the last with `escalate`."""
+    """Why the action was taken. The first eight go with `retrain`, the next with `hold`, the last with `escalate`."""
 
     ASKED_BY_A_PERSON = "asked_by_a_person"
     NO_CHAMPION_YET = "no_champion_yet"
+    PERFORMANCE_FELL = "performance_fell"
+    CHANGE_HAS_MORE_ROWS = "change_has_more_rows"
     FEATURES_DRIFTED = "features_drifted"
     PREDICTIONS_DRIFTED = "predictions_drifted"
     ROWS_HAVE_GROWN = "rows_have_grown"
     PERIOD_ELAPSED = "period_elapsed"
 
     NOTHING_TO_DO = "nothing_to_do"
+    PERFORMANCE_HOLDS = "performance_holds"
     LABELS_IMMATURE = "labels_immature"
     TOO_FEW_ROWS = "too_few_rows"
     COOLDOWN = "cooldown"
@@ -50,6 +55,7 @@ class Reason(StrEnum):
     REQUESTS_DIFFER = "requests_differ"
     LABELS_OVERDUE = "labels_overdue"
     CONTENDERS_REJECTED = "contenders_rejected"
+    NOT_MENDED = "not_mended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,6 +94,12 @@ def decision_event(recorded: RecordedDecision) -> Event:
 
 TRAINABLE_ROWS = "trainable_rows"
 """Evidence of a decision to retrain: how many rows there were to train on."""
+
+CHANGED_AT, LEARNT_TO = "changed_at", "learnt_to"
+"""Evidence of a decision to retrain: when the world changed, where that is known, and the label watermark."""
+
+METRIC_BEFORE, METRIC_AFTER = "metric_before", "metric_after"
+"""Evidence of a decision to retrain for worse predictions: the declared metric before and since then."""
 
 
 _EVENT_OF_ACTION = {

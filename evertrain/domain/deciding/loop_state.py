@@ -6,9 +6,25 @@ from datetime import datetime
 
 from evertrain.domain.deciding.decisions import Reason
 from evertrain.domain.monitoring.drift import DriftVerdict
+from evertrain.domain.monitoring.performance import Performance
 from evertrain.domain.release.registry import Champion
 from evertrain.domain.store.labels import LabelProgress, LabelTables
 from evertrain.domain.training.outcomes import Outcome
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AnsweredChange:
+    """A change of the world that a retraining answered. `learnt_to`: the label watermark then. `is_learnt`: whether
+    it is settled what there is to learn, since older rows turned out to be worth learning from as well. `promoted`:
+    how many answers to it were promoted. `metric_before`, `metric_after`: the declared metric before the change, and
+    when the errors showed it."""
+
+    changed_at: datetime
+    learnt_to: datetime
+    is_learnt: bool = False
+    promoted: int = 0
+    metric_before: float | None = None
+    metric_after: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +36,10 @@ class LoopState:
     model's feeds that were set aside since the last good one. `rows`, `oldest_event_time`: of the model's own group
     in the feature store, None while there are none. `newest_event_times`: of each of its groups that has rows.
     `last_retraining_at`: when the last `retrain` was decided. `rows_at_last_training`: how many rows there were to
-    train on when the last retraining was decided that trained; None where that is not known. `escalated_for`: reasons
-    of which a human was already told and that have not passed since.
+    train on when the last retraining was decided that trained; None where that is not known. `performance`: of the
+    champion, as far as labels have come in. `answered_change`: by the last retraining that trained.
+    `answers_in_vain`: how many of the last retrainings for drift or errors showed no gain. `escalated_for`:
+    reasons of which a human was already told and that have not passed since.
     """
 
     champion: Champion | None
@@ -37,5 +55,8 @@ class LoopState:
     outcomes: Sequence[Outcome]
     consecutive_quarantines: int
     rows_at_last_training: int | None = None
+    performance: Performance | None = None
+    answered_change: AnsweredChange | None = None
+    answers_in_vain: int = 0
     escalated_for: frozenset[Reason] = frozenset()
     requested_by: str = ""

@@ -8,8 +8,10 @@ from datetime import datetime, timedelta
 from evertrain.domain.deciding.decisions import Action, Decision, Reason, Trigger
 from evertrain.domain.deciding.triggers import DecisionContext, drifted_names
 from evertrain.domain.landing.predictions import PREDICTION
+from evertrain.domain.monitoring.decline import describe_decline, newest_days
+from evertrain.domain.monitoring.performance import metric_over_days
 from evertrain.domain.project.duration import format_duration
-from evertrain.domain.store.labels import label_watermark
+from evertrain.domain.project.policies import MovingWindow
 from evertrain.domain.training.windows import Interval, NotEnoughHistory, temporal_split
 
 
@@ -58,9 +60,47 @@ def _requests_differ(context: DecisionContext) -> Decision | None:
     )
 
 
+def _not_mended(context: DecisionContext) -> Decision | None:
+    """A change that has been learnt, and predictions have not come back half-way to what they were: perhaps what told
+    rows apart is gone, or a column means something else. A human is told once for each change; the loop goes on."""
+    answered, performance = context.state.answered_change, context.state.performance
+    if answered is None or performance is None or Reason.NOT_MENDED in context.state.escalated_for:
+        return None
+    if answered.metric_before is None or answered.metric_after is None:
+        return None
+    if not answered.is_learnt or answered.promoted < ANSWERS_BEFORE_ESCALATION or context.decline is not None:
+        return None
+    metric = context.spec.metric
+    found = metric_over_days(metric, newest_days(performance, rows=ROWS_TO_TELL))
+    if found is None or sum(day.rows for day in performance.realised) < ROWS_TO_TELL:
+        return None
+    low, high = found.interval()
+    lost = answered.metric_before - high if metric.higher_is_better else low - answered.metric_before
+    if lost <= max(context.spec.gate.margin, abs(answered.metric_before - answered.metric_after) / 2):
+        return None
+    return _escalate(
+        context,
+        Reason.NOT_MENDED,
+        f"{metric} is {found.value:.4g} [{low:.4g}, {high:.4g}], and {answered.metric_before:.4g} before the change "
+        f"of {answered.changed_at:%Y-%m-%d}; {answered.promoted} retrainings since then did not bring it back: look "
+        "for a column that means something else now, or for what the model is not told",
+    )
+
+
+ANSWERS_BEFORE_ESCALATION = 2
+ROWS_TO_TELL = 300
+
+
 def _nothing_to_do(context: DecisionContext) -> Decision | None:
     if context.triggers:
         return None
+    if context.drift_onset is not None:
+        return _hold(
+            context,
+            Reason.PERFORMANCE_HOLDS,
+            f"{context.what_drifted} drifted from {context.drift_onset:%Y-%m-%d} on "
+            f"({drifted_names(context.feature_drift) or PREDICTION}), and predictions are as good as before",
+        )
     return _hold(context, Reason.NOTHING_TO_DO, "no drift, and the next periodic retraining is not due")
 
 
@@ -115,12 +155,9 @@ def _cooling_down(context: DecisionContext) -> Decision | None:
 
 def _labels_immature(context: DecisionContext) -> Decision | None:
     """Every slice needs matured labels; after drift, so do the rows since the drift."""
-    labels, oldest = context.state.labels, context.state.oldest_event_time
-    if labels is None or oldest is None:
+    complete_to, oldest = context.watermark, context.state.oldest_event_time
+    if complete_to is None or oldest is None:
         return _hold(context, Reason.LABELS_IMMATURE, "no labels have landed yet")
-    complete_to = label_watermark(
-        labels, spec=context.spec.label, now=context.now, progress=context.state.label_progress
-    )
     champion = context.state.champion
     try:
         split = temporal_split(
@@ -128,6 +165,7 @@ def _labels_immature(context: DecisionContext) -> Decision | None:
             watermark=complete_to,
             oldest_event_time=oldest,
             comparable_from=champion.comparable_from if champion else None,
+            changed_at=context.changed_at,
         )
     except NotEnoughHistory as error:
         return _hold(context, Reason.LABELS_IMMATURE, str(error))
@@ -136,8 +174,10 @@ def _labels_immature(context: DecisionContext) -> Decision | None:
         return _first_window_too_short(context, trainable)
     # What passes is fitted again on every row with a label.
     learnt_to = complete_to if context.spec.training.refit else trainable.end
-    if context.drift_onset is None or context.drift_onset < learnt_to or Trigger.MANUAL in context.triggers:
+    if context.drift_onset is None or context.drift_is_harmless or Trigger.MANUAL in context.triggers:
         return None
+    if context.drift_onset < learnt_to:
+        return _cost_unknown(context)
     # A period that elapsed does not override this: the newest trainable rows are all from before the drift.
     resumes_at = context.now + (context.drift_onset - learnt_to) + timedelta(days=1)
     return _hold(
@@ -146,6 +186,19 @@ def _labels_immature(context: DecisionContext) -> Decision | None:
         f"{context.what_drifted} drifted from {context.drift_onset:%Y-%m-%d} on, but rows are trainable only up to "
         f"{learnt_to:%Y-%m-%d}; may go on {resumes_at:%Y-%m-%d}",
         not_before=resumes_at,
+    )
+
+
+def _cost_unknown(context: DecisionContext) -> Decision | None:
+    """Drift alone waits until it is known whether it costs anything: that takes a few labels, a retraining more."""
+    if not context.drift_awaits_evidence or not set(context.triggers) <= {Trigger.DRIFT, Trigger.PREDICTION_DRIFT}:
+        return None
+    return _hold(
+        context,
+        Reason.LABELS_IMMATURE,
+        f"{context.what_drifted} drifted from {context.drift_onset:%Y-%m-%d} on, and too few labels have come in "
+        "since then to say whether predictions are worse",
+        not_before=context.now + timedelta(days=1),
     )
 
 
@@ -173,16 +226,39 @@ def _too_few_rows(context: DecisionContext) -> Decision | None:
     return _hold(context, Reason.TOO_FEW_ROWS, f"{rows} {landed} have landed, {wanted} are asked for")
 
 
+def _change_has_too_few_rows(context: DecisionContext) -> Decision | None:
+    """A model of the rows since a change, and its judge, take some. Before that a retraining learns what was."""
+    decline, training = context.decline, context.spec.training
+    if decline is None or set(context.triggers) - _OF_A_CHANGE:
+        return None
+    wanted = _SHARE_FOR_TRAINING * training.minimum_rows
+    if MovingWindow.SINCE_CHANGE not in training.moving_windows or decline.rows >= wanted:
+        return None
+    return _hold(
+        context,
+        Reason.TOO_FEW_ROWS,
+        f"predictions became worse: {describe_decline(decline, context.spec.metric)}; {wanted:,} are asked for, to "
+        "learn from and to judge on",
+    )
+
+
+_OF_A_CHANGE = {Trigger.PERFORMANCE, Trigger.DRIFT, Trigger.PREDICTION_DRIFT}
+_SHARE_FOR_TRAINING = 2
+"""Half of the rows since a change are learnt from, the others choose and judge."""
+
+
 OBJECTIONS = (
     _feed_broken,
     _feed_stale,
     _requests_differ,
+    _not_mended,
     _nothing_to_do,
     _running,
     _contenders_rejected,
     _labels_overdue,
     _cooling_down,
     _labels_immature,
+    _change_has_too_few_rows,
     _too_few_rows,
 )
 """In the order in which they count. Broken feeds come first: retraining on them would only spread the fault."""

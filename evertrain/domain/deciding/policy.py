@@ -2,7 +2,15 @@
 
 from datetime import datetime
 
-from evertrain.domain.deciding.decisions import TRAINABLE_ROWS, Action, Decision
+from evertrain.domain.deciding.decisions import (
+    CHANGED_AT,
+    LEARNT_TO,
+    METRIC_AFTER,
+    METRIC_BEFORE,
+    TRAINABLE_ROWS,
+    Action,
+    Decision,
+)
 from evertrain.domain.deciding.loop_state import LoopState
 from evertrain.domain.deciding.objections import OBJECTIONS
 from evertrain.domain.deciding.triggers import TRIGGER_RULES, DecisionContext, drifted_names
@@ -21,7 +29,7 @@ def decide(state: LoopState, spec: ModelSpec, *, now: datetime) -> Decision:
 
 def _retrain(context: DecisionContext) -> Decision:
     rule = TRIGGER_RULES[context.triggers[0]]
-    onset: dict[str, str] = {} if context.drift_onset is None else {"drift_onset": context.drift_onset.isoformat()}
+    dated = {CHANGED_AT: context.changed_at, LEARNT_TO: context.watermark}
     return Decision(
         action=Action.RETRAIN,
         reason=rule.reason,
@@ -32,6 +40,22 @@ def _retrain(context: DecisionContext) -> Decision:
             "drifted_features": drifted_names(context.feature_drift),
             "drifted_prediction_days": len(context.prediction_drift.drifted),
             TRAINABLE_ROWS: context.trainable_rows,
-            **onset,
+            **{name: moment.isoformat() for name, moment in dated.items() if moment is not None},
+            **_performance_evidence(context),
         },
     )
+
+
+def _performance_evidence(context: DecisionContext) -> dict[str, str | int | float]:
+    decline = context.decline
+    if decline is None:
+        return {}
+    found: dict[str, str | int | float] = {
+        "loss_before": decline.loss_before,
+        "loss_now": decline.loss_now,
+        "standard_errors": round(decline.z, 1),
+        "declining_groups": ", ".join(group.name for group in decline.groups),
+    }
+    if decline.metric_before is not None and decline.metric_now is not None:
+        found |= {METRIC_BEFORE: decline.metric_before, METRIC_AFTER: decline.metric_now}
+    return found

@@ -13,9 +13,22 @@ from evertrain.domain.deciding.decisions import Reason, Trigger
 from evertrain.domain.deciding.loop_state import LoopState
 from evertrain.domain.events import EventName
 from evertrain.domain.landing.predictions import PREDICTION
+from evertrain.domain.monitoring.decline import (
+    THRESHOLD,
+    Decline,
+    describe_decline,
+    find_decline,
+    has_baseline,
+    standard_errors_since,
+)
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.project.policies import DriftPolicy, MovingWindow
+from evertrain.domain.store.labels import label_watermark
+
+COSTLY = 2.5
+"""Standard errors by which the mean loss has to have grown for drift to call for a retraining, where it is known: far
+less than an alarm of its own, since there are two witnesses."""
 
 MAX_COOLDOWN_FACTOR = 8
 """After rejections the cooldown grows to so many times its length, and no further."""
@@ -91,6 +104,58 @@ class DecisionContext:
         onsets = (self.feature_drift.onset, self.prediction_drift.onset)
         return min((onset for onset in onsets if onset is not None), default=None)
 
+    @cached_property
+    def decline(self) -> Decline | None:
+        """Of the champion, on rows whose labels have come in."""
+        performance = self.state.performance
+        if performance is None:
+            return None
+        return find_decline(performance, self.spec.metric, threshold=THRESHOLD * self.caution)
+
+    @property
+    def caution(self) -> float:
+        """Retrainings that showed no gain ask for stronger evidence before the next: errors that rise and fall by
+        themselves, as with the weather, are not mended by any."""
+        return 1 + self.state.answers_in_vain / 2
+
+    @cached_property
+    def cost_of_drift(self) -> float | None:
+        """By how many standard errors the mean loss has grown since the drift began; None where nobody can tell."""
+        performance, onset = self.state.performance, self.drift_onset
+        if performance is None or onset is None:
+            return None
+        return standard_errors_since(performance, onset)
+
+    @property
+    def drift_is_harmless(self) -> bool:
+        """Features moved, and the errors did not: nothing that a retraining could mend."""
+        return self.decline is None and self.cost_of_drift is not None and self.cost_of_drift < COSTLY * self.caution
+
+    @property
+    def drift_awaits_evidence(self) -> bool:
+        """Its cost will be known, and is not yet."""
+        performance = self.state.performance
+        return self.cost_of_drift is None and performance is not None and has_baseline(performance)
+
+    @cached_property
+    def changed_at(self) -> datetime | None:
+        """When the world changed last: by the errors, or else by what drifted, or as an earlier retraining had it."""
+        if self.decline is not None:
+            return self.decline.since
+        if self.drift_onset is not None and not self.drift_is_harmless:
+            return self.drift_onset
+        answered = self.state.answered_change
+        return None if answered is None else answered.changed_at
+
+    @cached_property
+    def watermark(self) -> datetime | None:
+        """The event time before which labels are complete."""
+        if self.state.labels is None:
+            return None
+        return label_watermark(
+            self.state.labels, spec=self.spec.label, now=self.now, progress=self.state.label_progress
+        )
+
     @property
     def what_drifted(self) -> str:
         return "features" if self.feature_drift.onset is not None else "predictions"
@@ -108,10 +173,10 @@ class DecisionContext:
 
     @cached_property
     def rejections(self) -> int:
-        """Contenders rejected in a row. A promotion begins anew, and so does a drift that began later: it is news."""
-        count = 0
+        """Contenders rejected in a row. A promotion begins anew, and so does a change that came later: it is news."""
+        count, changed_at = 0, self.changed_at
         for outcome in self.state.outcomes:
-            is_earlier = self.drift_onset is not None and outcome.ended_at < self.drift_onset
+            is_earlier = changed_at is not None and outcome.ended_at < changed_at
             if outcome.name is EventName.MODEL_PROMOTED or is_earlier:
                 break
             count += outcome.name is EventName.CONTENDER_REJECTED
@@ -172,6 +237,18 @@ def _period_has_passed(context: DecisionContext) -> bool:
     )
 
 
+def _change_has_more_rows(context: DecisionContext) -> bool:
+    """The time since a change that was answered has doubled, and does not fill the longest window yet."""
+    answered, watermark, training = context.state.answered_change, context.watermark, context.spec.training
+    if context.state.champion is None or answered is None or watermark is None or answered.is_learnt:
+        return False
+    if MovingWindow.SINCE_CHANGE not in training.moving_windows:
+        return False
+    learnt = answered.learnt_to - answered.changed_at
+    longest = max(training.windows, default=4 * (training.validation + training.gate))
+    return learnt < longest and watermark - answered.changed_at >= 2 * learnt
+
+
 def _rows_have_grown(context: DecisionContext) -> bool:
     before = context.state.rows_at_last_training
     if context.state.champion is None or not before:
@@ -190,8 +267,24 @@ TRIGGER_RULES: Mapping[Trigger, TriggerRule] = {
         reason=Reason.NO_CHAMPION_YET,
         sentence=lambda _: "there is no champion yet, and enough labels have matured",
     ),
+    Trigger.PERFORMANCE: TriggerRule(
+        applies=lambda context: context.decline is not None,
+        reason=Reason.PERFORMANCE_FELL,
+        sentence=lambda context: (
+            f"predictions became worse: {describe_decline(context.decline, context.spec.metric)}"
+            if context.decline is not None
+            else ""
+        ),
+    ),
+    Trigger.FOLLOW_UP: TriggerRule(
+        applies=_change_has_more_rows,
+        reason=Reason.CHANGE_HAS_MORE_ROWS,
+        sentence=lambda context: (
+            f"labels reach twice as far beyond the change of {context.changed_at:%Y-%m-%d} as at the last training"
+        ),
+    ),
     Trigger.DRIFT: TriggerRule(
-        applies=lambda context: context.feature_drift.onset is not None,
+        applies=lambda context: context.feature_drift.onset is not None and not context.drift_is_harmless,
         reason=Reason.FEATURES_DRIFTED,
         sentence=lambda context: (
             f"{len(context.feature_drift.drifted)} of the last {len(context.feature_drift.recent)} batches drifted "
@@ -199,7 +292,7 @@ TRIGGER_RULES: Mapping[Trigger, TriggerRule] = {
         ),
     ),
     Trigger.PREDICTION_DRIFT: TriggerRule(
-        applies=lambda context: context.prediction_drift.onset is not None,
+        applies=lambda context: context.prediction_drift.onset is not None and not context.drift_is_harmless,
         reason=Reason.PREDICTIONS_DRIFTED,
         sentence=lambda context: (
             f"predictions drifted on {len(context.prediction_drift.drifted)} of the last "

@@ -40,6 +40,8 @@ class Output(StrEnum):
     UNSTARTED_QUEUE_URL = "UnstartedQueueUrl"
     ENDED_QUEUE_URL = "EndedQueueUrl"
     ENDED_DEAD_QUEUE_URL = "EndedDeadQueueUrl"
+    LABELLED_QUEUE_URL = "LabelledQueueUrl"
+    LABELLED_DEAD_QUEUE_URL = "LabelledDeadQueueUrl"
 
     PREDICTIONS_QUEUE_URL = "PredictionsQueueUrl"
     PREDICTIONS_DEAD_QUEUE_URL = "PredictionsDeadQueueUrl"
@@ -52,6 +54,7 @@ class Output(StrEnum):
 DEAD_LETTERS: Mapping[str, tuple[Output, Output | None]] = {
     "landed": (Output.LANDED_DEAD_QUEUE_URL, Output.LANDED_QUEUE_URL),
     "accepted": (Output.ACCEPTED_DEAD_QUEUE_URL, Output.ACCEPTED_QUEUE_URL),
+    "labelled": (Output.LABELLED_DEAD_QUEUE_URL, Output.LABELLED_QUEUE_URL),
     "undecided": (Output.UNDECIDED_DEAD_QUEUE_URL, Output.UNDECIDED_QUEUE_URL),
     "due": (Output.DUE_DEAD_QUEUE_URL, Output.DUE_QUEUE_URL),
     "unstarted": (Output.UNSTARTED_QUEUE_URL, None),

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from evertrain.domain.errors import EvertrainError
+from evertrain.domain.monitoring.performance import DayPerformance
 from evertrain.domain.project.metric import Metric
 from evertrain.domain.training.candidates import Candidate, Round
 from evertrain.domain.training.windows import Interval, Window
@@ -98,6 +99,7 @@ class Evaluation:
     contender was chosen, where it is not the best by its score alone. `refit`: the chosen recipe once more, on all
     rows up to the watermark; its `validation` is the judged contender's. `refit_trouble`: why the judged contender
     goes instead. `stand_in`: where the champion had learnt from rows of the gate, who was judged in its place.
+    `promised`: of the contender on the gate's rows, by day, for what it turns out to be worth to be compared with.
     """
 
     decision_id: str
@@ -115,6 +117,7 @@ class Evaluation:
     refit: Contender | None = None
     refit_trouble: str = ""
     stand_in: str = ""
+    promised: tuple[DayPerformance, ...] = ()
     slices: tuple[SliceComparison, ...] = ()
 
     @property

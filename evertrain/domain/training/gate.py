@@ -64,9 +64,9 @@ def _judge_overall(evaluation: Evaluation, policy: GatePolicy) -> GateVerdict:
     # As a gain: positive means that the contender is better, whichever way the metric points.
     gain_lower_bound = low if metric.higher_is_better else -high
     description = f"{metric} differs by {difference:+.4f} [{low:+.4f}, {high:+.4f}] on {evaluation.gate_rows} rows"
+    if gain_lower_bound > 0:
+        return GateVerdict(passed=True, reason=GateReason.BETTER, sentence=f"better: {description}")
     if policy.superiority:
-        if gain_lower_bound > 0:
-            return GateVerdict(passed=True, reason=GateReason.BETTER, sentence=f"better: {description}")
         return _refuse(GateReason.NOT_BETTER, f"not shown to be better: {description}")
     if gain_lower_bound > -policy.margin:
         return GateVerdict(

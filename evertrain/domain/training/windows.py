@@ -1,6 +1,6 @@
 """How the rows below a label watermark are cut: training windows, the embargo, the validation and the gate slice."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from evertrain.domain.errors import EvertrainError
@@ -71,10 +71,13 @@ def temporal_split(
     A window that reaches back beyond the oldest row is shortened to it. Windows that become equal in this way are
     trained once. `comparable_from`: where the training rows end of what stands for the champion. `changed_at`: when
     the world changed.
+    Soon after that, validation, gate and embargo are shortened, so that half of the rows since then are left to learn
+    from.
     Without a known change, or where it came too late, there is no window since the change. Raises NotEnoughHistory
     where no rows are left to train on, or where the gate slice would overlap the champion's training rows or the
     embargo after them.
     """
+    policy = _after_a_change(policy, watermark=watermark, changed_at=changed_at)
     gate = Interval(start=watermark - policy.gate, end=watermark)
     if comparable_from is not None and gate.start < comparable_from + policy.embargo:
         raise NotEnoughHistory(
@@ -99,3 +102,16 @@ def temporal_split(
     for name, start in starts.items():
         windows.setdefault(start, Window(name=name, rows=Interval(start=start, end=end)))
     return TemporalSplit(windows=tuple(windows.values()), validation=validation, gate=gate)
+
+
+def _after_a_change(policy: TrainingPolicy, *, watermark: datetime, changed_at: datetime | None) -> TrainingPolicy:
+    """Of the time since the change, at most a quarter each to choose and to judge, and an eighth in between."""
+    if MovingWindow.SINCE_CHANGE not in policy.moving_windows or changed_at is None or changed_at >= watermark:
+        return policy
+    quarter = (watermark - changed_at) / 4
+    return replace(
+        policy,
+        validation=min(policy.validation, quarter),
+        gate=min(policy.gate, quarter),
+        embargo=min(policy.embargo, quarter / 2),
+    )

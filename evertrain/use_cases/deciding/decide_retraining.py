@@ -10,25 +10,27 @@ from hashlib import sha256
 
 from evertrain.domain.deciding.decisions import (
     LEASE_DURATION,
-    TRAINABLE_ROWS,
     Action,
     Reason,
     RecordedDecision,
     decision_event,
 )
 from evertrain.domain.deciding.loop_state import LoopState
+from evertrain.domain.deciding.past_trainings import answered_change, answers_in_vain, last_training, rows_at
 from evertrain.domain.deciding.policy import decide
 from evertrain.domain.events import EventName
 from evertrain.domain.landing.feeds import group_feed, label_feeds, own_group_feed
 from evertrain.domain.monitoring.drift import DriftStatus
 from evertrain.domain.project.model import ModelSpec, Project
+from evertrain.domain.release.registry import UnknownVersion
 from evertrain.domain.store.labels import label_tables
-from evertrain.domain.training.outcomes import Outcome
+from evertrain.domain.training.gate import GateReason
 from evertrain.ports.batches import BatchLog
 from evertrain.ports.clock import Clock
 from evertrain.ports.decisions import DecisionLog, LeaseHeld, Leases
 from evertrain.ports.feature_store import LabelProgressLog, TableStates
 from evertrain.ports.messages import EscalationChannel, EventBus
+from evertrain.ports.performance import PerformanceLog
 from evertrain.ports.registry import ModelRegistry
 
 _MAX_VERDICTS = 60
@@ -59,6 +61,7 @@ class DecideRetraining:
     tables: TableStates
     registry: ModelRegistry
     label_progress: LabelProgressLog
+    performance: PerformanceLog
     decisions: DecisionLog
     leases: Leases
     bus: EventBus
@@ -121,6 +124,9 @@ class DecideRetraining:
         acts = self.decisions.acts(spec.name, limit=_MAX_ACTS)
         outcomes = self.decisions.outcomes(spec.name, limit=_MAX_OUTCOMES)
         broken = [table for feed, table in tables.items() if quarantines[feed]]
+        champion = self.registry.champion(spec.name)
+        version = self.registry.version(spec.name, champion.version) if champion else None
+        answered = answered_change(acts, outcomes, version)
         resolved_at = {
             Reason.FEED_BROKEN: min((table.ingested_at_max for table in broken if table), default=None),
             Reason.REQUESTS_DIFFER: max(
@@ -130,12 +136,19 @@ class DecideRetraining:
                 (table.ingested_at_max for feed in groups if (table := tables[feed])), default=None
             ),
             Reason.LABELS_OVERDUE: labels.ingested_at_max if labels else None,
+            # Of an earlier change a person may have been told: this one is another matter.
+            Reason.NOT_MENDED: answered.changed_at if answered else None,
             Reason.CONTENDERS_REJECTED: max(
                 (outcome.ended_at for outcome in outcomes if outcome.name is EventName.MODEL_PROMOTED), default=None
             ),
         }
         return LoopState(
-            champion=self.registry.champion(spec.name),
+            champion=champion,
+            performance=self.performance.performance(spec.name, champion.version) if champion else None,
+            answered_change=answered,
+            answers_in_vain=answers_in_vain(
+                acts, outcomes, is_better=lambda version: self._is_better(spec.name, version)
+            ),
             verdicts=[
                 verdict
                 for group in spec.groups
@@ -151,7 +164,7 @@ class DecideRetraining:
             last_retraining_at=max(
                 (entry.decided_at for entry in acts if entry.decision.action is Action.RETRAIN), default=None
             ),
-            rows_at_last_training=_rows_at_last_training(acts, outcomes),
+            rows_at_last_training=rows_at(last_training(acts, outcomes)),
             outcomes=outcomes,
             consecutive_quarantines=max(quarantines.values()),
             escalated_for=frozenset(
@@ -160,17 +173,13 @@ class DecideRetraining:
             requested_by=requested_by,
         )
 
-
-def _rows_at_last_training(acts: Sequence[RecordedDecision], outcomes: Sequence[Outcome]) -> int | None:
-    """Of the last retraining that trained something: one that was postponed or failed has learnt from no row."""
-    trained = {each.decision_id for each in outcomes if each.name in _TRAINED}
-    for entry in acts:
-        if entry.decision_id in trained and (rows := entry.decision.evidence.get(TRAINABLE_ROWS)) is not None:
-            return int(rows)
-    return None
-
-
-_TRAINED = (EventName.MODEL_PROMOTED, EventName.CONTENDER_REJECTED, EventName.ROLLED_BACK)
+    def _is_better(self, model: str, version: str) -> bool:
+        """Whether the gate has shown it to be better than what it replaced."""
+        try:
+            registered = self.registry.version(model, version)
+        except UnknownVersion:
+            return False
+        return registered.gate.reason is GateReason.BETTER
 
 
 def _is_escalated(resolved_at: datetime | None, reason: Reason, acts: Sequence[RecordedDecision]) -> bool:

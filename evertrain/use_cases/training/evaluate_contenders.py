@@ -19,7 +19,7 @@ from evertrain.ports.runs import RunStore
 from evertrain.scoring import FlatModel
 from evertrain.statistics.comparison import compare, score, slice_scores, standard_error_of_difference
 from evertrain.statistics.metrics import metric_value
-from evertrain.tables.labelled_rows import LabelledRows, TrainingRows
+from evertrain.tables.labelled_rows import LabelledRows, TrainingRows, performance_of
 
 logger = logging.getLogger(__name__)
 
@@ -172,6 +172,7 @@ def _evaluate(
         difference=None,
         difference_low=None,
         difference_high=None,
+        promised=performance_of(rows, new, until=plan.gate.end),
     )
     if champion is None:
         return evaluation

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
+from evertrain.domain.deciding.decisions import CHANGED_AT
 from evertrain.domain.landing.batches import Feed, TableState
 from evertrain.domain.landing.feeds import (
     label_feed,
@@ -96,10 +97,10 @@ class PlanRetraining:
         return state
 
     def _changed_at(self, model: str, decision_id: str) -> datetime | None:
-        """When the drift began that this decision answers, if it does."""
+        """When the world changed, as far as this decision knows."""
         recorded = self.decisions.find(model, decision_id)
-        onset = recorded.decision.evidence.get("drift_onset") if recorded is not None else None
-        return None if onset is None else datetime.fromisoformat(str(onset))
+        changed_at = recorded.decision.evidence.get(CHANGED_AT) if recorded is not None else None
+        return None if changed_at is None else datetime.fromisoformat(str(changed_at))
 
 
 def _task_size(spec: ModelSpec, states: Mapping[Feed, TableState], split: TemporalSplit) -> TaskSize:

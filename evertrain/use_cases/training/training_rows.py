@@ -24,7 +24,7 @@ from evertrain.domain.landing.feeds import (
 from evertrain.domain.landing.predictions import PREDICTION_ID
 from evertrain.domain.project.feature_group import JoinedGroup
 from evertrain.domain.project.model import ModelSpec
-from evertrain.domain.training.plan import TrainingPlan
+from evertrain.domain.store.snapshot import Snapshot
 from evertrain.domain.training.windows import Interval
 from evertrain.ports.feature_store import TableReader
 from evertrain.tables.columns import ARROW_TYPES, concat_in_one_chunk, with_ages
@@ -53,7 +53,7 @@ class StoredTrainingRows:
     tables: TableReader[pa.Table]
     rows_per_chunk: int = ROWS_PER_CHUNK
 
-    def read_labelled(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
+    def read_labelled(self, spec: ModelSpec, snapshot: Snapshot, rows: Interval) -> pa.Table:
         """One row for each key and event time of the model's own group that has a label of the same key and time.
 
         Where labels may name predictions, also one for each labelled row that the endpoint was asked, whose key is
@@ -61,45 +61,47 @@ class StoredTrainingRows:
         """
         key = spec.group.entity_key
         columns = [key, EVENT_TIME, *spec.feature_names, spec.label.name]
-        table = with_ages(self._group_rows(spec, plan, rows), spec.features, event_time=EVENT_TIME).select(columns)
+        table = with_ages(self._group_rows(spec, snapshot, rows), spec.features, event_time=EVENT_TIME).select(
+            columns
+        )
         requests = request_feeds(spec)
-        if requests and all(str(feed) in plan.table_versions for feed in requests):
-            asked = with_ages(self._request_rows(spec, plan, rows), spec.features, event_time=EVENT_TIME).select(
+        if requests and all(str(feed) in snapshot.table_versions for feed in requests):
+            asked = with_ages(self._request_rows(spec, snapshot, rows), spec.features, event_time=EVENT_TIME).select(
                 columns
             )
             both = pa.concat_tables([table, asked.cast(table.schema)])
             table = both.sort_by([(EVENT_TIME, "ascending"), (key, "ascending")])
         return table
 
-    def _group_rows(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
-        version = plan.table_versions[str(own_group_feed(spec))]
+    def _group_rows(self, spec: ModelSpec, snapshot: Snapshot, rows: Interval) -> pa.Table:
+        version = snapshot.table_versions[str(own_group_feed(spec))]
         parts = self.tables.parts(own_group_feed(spec), version=version, rows=rows, max_rows=self.rows_per_chunk)
-        table = concat_in_one_chunk(self._group_part(spec, plan, part) for part in parts)
+        table = concat_in_one_chunk(self._group_part(spec, snapshot, part) for part in parts)
         for joined in spec.joined:
-            table = self._join(table, joined, spec, plan, rows)
+            table = self._join(table, joined, spec, snapshot, rows)
         return table
 
-    def _group_part(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
+    def _group_part(self, spec: ModelSpec, snapshot: Snapshot, rows: Interval) -> pa.Table:
         """A row, its corrections and its label have the same event time: no other part knows of them."""
         key, label = spec.group.entity_key, spec.label.name
         own = (key, *spec.feature_names_from(spec.group.name), *(joined.key for joined in spec.joined))
-        table = latest_known(self._read(own_group_feed(spec), plan, spec, rows, columns=own), key=key)
-        labels = latest_known(self._read(label_feed(spec), plan, spec, rows, columns=(key, label)), key=key)
+        table = latest_known(self._read(own_group_feed(spec), snapshot, spec, rows, columns=own), key=key)
+        labels = latest_known(self._read(label_feed(spec), snapshot, spec, rows, columns=(key, label)), key=key)
         indices = as_of_indices(table, labels, left_key=key, key=key, maximum_age=SAME_TIME)
         truth = take_or_null(labels, indices)[label]
         return _with_labels(table, truth, spec, fill_absent=not spec.label.of_predictions)
 
-    def _request_rows(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
+    def _request_rows(self, spec: ModelSpec, snapshot: Snapshot, rows: Interval) -> pa.Table:
         """Requests as they were made. A label with a time before its prediction is not used. Where a row has no other
         label it is dropped, not filled with `absent`: a label was reported."""
         label = spec.label.name
         wanted = (PREDICTION_ID, *spec.feature_names)
         asked = latest_known_by_key(
-            self._read(prediction_feed(spec), plan, spec, rows, columns=wanted), key=PREDICTION_ID
+            self._read(prediction_feed(spec), snapshot, spec, rows, columns=wanted), key=PREDICTION_ID
         )
         # A label has the time at which it was observed: any time after its prediction, if its clock is right.
-        since = Interval(start=rows.start - MAX_CLOCK_ERROR, end=max(plan.known_at, rows.end) + CLOCK_SKEW)
-        labels = self._read(prediction_label_feed(spec), plan, spec, since, columns=(PREDICTION_ID, label))
+        since = Interval(start=rows.start - MAX_CLOCK_ERROR, end=max(snapshot.known_at, rows.end) + CLOCK_SKEW)
+        labels = self._read(prediction_label_feed(spec), snapshot, spec, since, columns=(PREDICTION_ID, label))
         asked_at = asked[EVENT_TIME].take(_index_in(labels[PREDICTION_ID], asked[PREDICTION_ID]))
         follows = pc.greater_equal(labels[EVENT_TIME], asked_at)  # none where it is of no row of the interval
         premature = labels.filter(pc.invert(follows))
@@ -109,20 +111,20 @@ class StoredTrainingRows:
         asked = _with_labels(asked.filter(is_usable), truth.filter(is_usable), spec, fill_absent=True)
         return asked.rename_columns({PREDICTION_ID: spec.group.entity_key})
 
-    def read_group(self, spec: ModelSpec, group: str, plan: TrainingPlan, rows: Interval) -> pa.Table:
+    def read_group(self, spec: ModelSpec, group: str, snapshot: Snapshot, rows: Interval) -> pa.Table:
         """What was known last of each key and event time."""
         key = next(each.entity_key for each in spec.groups if each.name == group)
         names = spec.feature_names_from(group)
-        table = latest_known(self._read(group_feed(group), plan, spec, rows, columns=(key, *names)), key=key)
+        table = latest_known(self._read(group_feed(group), snapshot, spec, rows, columns=(key, *names)), key=key)
         return with_ages(table, spec.features, event_time=EVENT_TIME).select([EVENT_TIME, *names])
 
     def _join(
-        self, table: pa.Table, joined: JoinedGroup, spec: ModelSpec, plan: TrainingPlan, rows: Interval
+        self, table: pa.Table, joined: JoinedGroup, spec: ModelSpec, snapshot: Snapshot, rows: Interval
     ) -> pa.Table:
         key = joined.group.entity_key
         reaching_back = Interval(start=rows.start - joined.maximum_age, end=rows.end)
         feed, columns = group_feed(joined.group.name), (key, *joined.feature_names)
-        values = self._read(feed, plan, spec, reaching_back, columns=columns)
+        values = self._read(feed, snapshot, spec, reaching_back, columns=columns)
         values = sort_by_time(values, key=key)
         indices = as_of_indices(
             table,
@@ -138,13 +140,13 @@ class StoredTrainingRows:
         return table
 
     def _read(
-        self, feed: Feed, plan: TrainingPlan, spec: ModelSpec, rows: Interval, *, columns: tuple[str, ...]
+        self, feed: Feed, snapshot: Snapshot, spec: ModelSpec, rows: Interval, *, columns: tuple[str, ...]
     ) -> pa.Table:
         table = self.tables.read(
             feed,
-            version=plan.table_versions[str(feed)],
+            version=snapshot.table_versions[str(feed)],
             rows=rows,
-            known_at=plan.known_at,
+            known_at=snapshot.known_at,
             columns=tuple(dict.fromkeys(columns)),
         )
         kinds = {feature.name: feature.kind for feature in spec.features}

@@ -14,6 +14,7 @@ from evertrain.adapters.deciding.decision_log import DynamoDBDecisionLog, Dynamo
 from evertrain.adapters.documents import InvalidDocument
 from evertrain.adapters.memory.batches import InMemoryBatchLog, InMemoryLabelProgress, InMemoryTableStates
 from evertrain.adapters.memory.messages import InMemoryClock, InMemoryEscalationChannel, InMemoryEventBus
+from evertrain.adapters.memory.performance import InMemoryPerformanceLog
 from evertrain.adapters.memory.registry import InMemoryModelRegistry
 from evertrain.domain.events import EventName, Tick
 from evertrain.domain.project.model import Project
@@ -71,6 +72,7 @@ def log(table: Table, monkeypatch: pytest.MonkeyPatch) -> DynamoDBDecisionLog:
         tables=InMemoryTableStates(),
         label_progress=InMemoryLabelProgress(),
         registry=InMemoryModelRegistry(),
+        performance=InMemoryPerformanceLog(),
         decisions=log,
         leases=leases,
         bus=bus,
@@ -129,7 +131,7 @@ def test_a_decision_that_nobody_recorded_starts_and_ends_nothing(log: DynamoDBDe
 
 
 def test_what_was_decided_otherwise_is_no_decision_to_retrain(log: DynamoDBDecisionLog) -> None:
-    asked = {"detail-type": "LabelsCommitted", "detail": {"feed": "labels/trips", "batch_id": "b"}}
+    asked = {"detail-type": "PerformanceMeasured", "detail": {"model": "trips", "batch_id": "b"}}
     trigger.lambda_handler(delivery(one=asked), None)
     (held,) = log.decisions("trips", limit=9, include_quiet=True)
     payload = {"step": "acquire_lease", "model": "trips", "decision_id": held.decision_id, "execution": "e"}

@@ -92,6 +92,29 @@ def test_a_published_version_keeps_its_environment_also_behind_the_alias(client:
     assert ask(client, name, Qualifier="live")["version"] == "v1"
 
 
+def test_a_function_from_an_image_runs_in_its_context_with_the_containers_libraries(
+    client: Client, task_directory: Path
+) -> None:
+    module = f"of_an_image_{uuid4().hex[:8]}"
+    (task_directory / f"{module}.py").write_text(
+        "import os, pyarrow\n"
+        "def handler(event, context):\n"
+        "    return {'place': os.getcwd(), 'word': os.environ['WORD'], 'role': bool(os.environ['AWS_SESSION_TOKEN'])}"
+    )
+    client("lambda").create_function(
+        FunctionName=module,
+        PackageType="Image",
+        Role=ROLE,
+        Code={"ImageUri": "000000000000.dkr.ecr.us-east-1.amazonaws.com/images:1"},
+        ImageConfig={"EntryPoint": ["python", "-m", "awslambdaric"], "Command": [f"{module}.handler"]},
+        Environment={"Variables": {"WORD": "hello"}},
+        Timeout=30,
+    )
+    answers = [ask(client, module) for _ in range(2)]
+    assert answers == [{"place": str(task_directory), "word": "hello", "role": True}] * 2
+    assert not list(task_directory.glob("__pycache__"))
+
+
 def test_environments_share_their_code_and_its_bytecode(client: Client) -> None:
     code = (
         "import os, time\nfrom part import number\n"

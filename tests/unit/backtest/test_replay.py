@@ -89,6 +89,17 @@ def test_after_a_change_the_loop_comes_back_and_one_model_for_ever_does_not(tmp_
     assert (never.retrains, never.promotions) == (0, 0)
 
 
+def test_a_change_that_only_the_errors_show_is_answered_soon_and_learnt_as_it_goes_on(tmp_path: Path) -> None:
+    history = a_history(tmp_path, history_frame(batches=90, rows=100, changes_at=50))
+    result = replayed(history, DECLARED)
+    answers = [each for each in result.decisions if each.batch >= 50 and each.action == "retrain"]
+    first, second = answers[:2]
+    assert (first.reason, second.reason) == ("performance_fell", "change_has_more_rows")
+    assert first.batch <= 50 + 2 + 3, "within the labels' latency and three batches"
+    assert "since 2024-02-20" in first.sentence
+    assert not [each for each in result.decisions if each.batch < 50 and each.reason == "performance_fell"]
+
+
 def test_a_batch_that_breaks_a_declared_bound_is_set_aside_and_not_learnt_from(tmp_path: Path) -> None:
     frame = history_frame(batches=60)
     broken = frame["departed_at"].dt.day_of_year == 50

@@ -34,8 +34,8 @@ def test_a_quarantined_feature_batch_concerns_every_model_on_the_group() -> None
     ]
 
 
-def test_labels_concern_their_own_model_only() -> None:
-    assert causes("LabelsCommitted", feed="labels/trips", batch_id="b1") == [Cause(model="trips", name="labels:b1")]
+def test_labels_concern_their_own_model_once_what_they_say_is_measured() -> None:
+    assert causes("PerformanceMeasured", model="trips", batch_id="b1") == [Cause(model="trips", name="labels:b1")]
 
 
 def test_an_object_outside_every_feed_concerns_no_model() -> None:

@@ -11,13 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evertrain.domain.deciding.decisions import Action, Decision, Reason
-from evertrain.domain.deciding.loop_state import LoopState
+from evertrain.domain.deciding.loop_state import AnsweredChange, LoopState
 from evertrain.domain.deciding.policy import decide
 from evertrain.domain.deciding.triggers import MAX_COOLDOWN_FACTOR
 from evertrain.domain.events import OUTCOME_EVENTS, EventName
-from evertrain.domain.project.policies import DriftPolicy, TriggerPolicy
+from evertrain.domain.project.model import ModelSpec
+from evertrain.domain.project.policies import DriftPolicy, MovingWindow, TriggerPolicy
 from evertrain.domain.store.labels import LabelTables
 from tests.builders.models import NOW, a_champion, a_model, a_state, an_outcome, days, labels_table, verdicts
+from tests.builders.performance import a_performance
 
 SPEC = a_model(
     triggers=TriggerPolicy(drift=DriftPolicy(drifted_batches=3, of_last=5), every=days(28), cooldown=days(7))
@@ -33,6 +35,21 @@ HISTORIES = st.fixed_dictionaries(
         "last_retraining_at": st.one_of(st.none(), st.integers(0, 400).map(lambda ago: NOW - days(ago))),
         "champion": st.integers(0, 400).map(lambda ago: a_champion(since=NOW - days(ago))),
         "escalated_for": st.frozensets(st.sampled_from(Reason)),
+        "performance": st.one_of(
+            st.none(),
+            st.lists(st.sampled_from([1.0, 0.5, -1.0]), max_size=30).map(a_performance),
+        ),
+        "answered_change": st.one_of(
+            st.none(),
+            st.builds(
+                lambda ago, learnt: AnsweredChange(
+                    changed_at=NOW - days(ago + learnt), learnt_to=NOW - days(ago), is_learnt=bool(ago % 2)
+                ),
+                st.integers(3, 100),
+                st.integers(1, 100),
+            ),
+        ),
+        "answers_in_vain": st.integers(0, 2),
         "rows_at_last_training": st.one_of(st.none(), st.integers(0, 100_000)),
     }
 )
@@ -44,13 +61,18 @@ def as_of(state: LoopState, now: datetime) -> LoopState:
     return replace(state, labels=LabelTables(row_labels=labels), newest_event_times={"trips": now - days(1)})
 
 
-@given(HISTORIES)
-def test_a_loop_whose_world_is_well_retrains_again(history: dict[str, object]) -> None:
+LEARNING_CHANGES = replace(
+    SPEC, training=replace(SPEC.training, moving_windows=(MovingWindow.EXPANDING, MovingWindow.SINCE_CHANGE))
+)
+
+
+@given(HISTORIES, st.sampled_from([SPEC, LEARNING_CHANGES]))
+def test_a_loop_whose_world_is_well_retrains_again(history: dict[str, object], spec: ModelSpec) -> None:
     state, now = a_state(**history), NOW  # type: ignore[arg-type]  # of the fields' own types
     taken: list[Decision] = []
     latest = NOW + days(28) + MAX_COOLDOWN_FACTOR * days(7) + days(60)
     while now <= latest:
-        decision = decide(as_of(state, now), SPEC, now=now)
+        decision = decide(as_of(state, now), spec, now=now)
         taken.append(decision)
         if decision.action is Action.RETRAIN:
             return

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from evertrain.domain.deciding.decisions import Action, Reason, Trigger
+from evertrain.domain.deciding.loop_state import AnsweredChange
 from evertrain.domain.deciding.policy import decide
 from evertrain.domain.events import EventName
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
@@ -19,6 +20,7 @@ from tests.builders.models import (
     label_tables,
     verdicts,
 )
+from tests.builders.performance import a_performance
 
 SPEC = a_model(
     triggers=TriggerPolicy(drift=DriftPolicy(drifted_batches=3, of_last=5), every=days(28), cooldown=days(7))
@@ -315,3 +317,149 @@ def test_a_retraining_that_waited_for_rows_is_tried_again_after_the_cooldown_and
     assert decide(postponed, SPEC, now=NOW).reason is Reason.PERIOD_ELAPSED
     recently = replace(postponed, last_retraining_at=NOW - days(6))
     assert decide(recently, SPEC, now=NOW).reason is Reason.COOLDOWN
+
+
+# --- what predictions turned out to be worth ------------------------------------------------------
+
+LEARNING_CHANGES = replace(
+    SPEC,
+    training=replace(
+        SPEC.training, moving_windows=(MovingWindow.EXPANDING, MovingWindow.SINCE_CHANGE), minimum_rows=200
+    ),
+)
+GOOD, BAD = [1.0] * 12, [-1.0]
+
+
+def test_predictions_that_became_worse_retrain_though_no_feature_drifted():
+    state = a_state(verdicts=verdicts("....."), performance=a_performance(GOOD + BAD * 4))
+    decision = decide(state, LEARNING_CHANGES, now=NOW)
+    assert (decision.action, decision.reason) == (Action.RETRAIN, Reason.PERFORMANCE_FELL)
+    assert decision.sentence.startswith("predictions became worse: roc_auc_score 0.1")
+    assert "before, since 2013-03-25, on 400 rows" in decision.sentence
+    assert decision.evidence["changed_at"] == (NOW - days(7)).isoformat()
+    assert decision.evidence["learnt_to"] == (NOW - days(3)).isoformat()
+    assert float(decision.evidence["metric_after"]) < 0.3
+    assert float(decision.evidence["metric_before"]) > 0.7
+
+
+def test_the_group_that_carries_it_is_in_the_sentence_and_in_the_evidence():
+    state = a_state(performance=a_performance(GOOD + BAD * 4, only="WN"))
+    decision = decide(state, LEARNING_CHANGES, now=NOW)
+    assert decision.reason is Reason.PERFORMANCE_FELL
+    assert "; carrier=WN: squared error 0." in decision.sentence
+    assert str(decision.evidence["declining_groups"]).startswith("carrier=WN")
+
+
+def test_a_change_with_few_labelled_rows_waits_for_as_many_as_a_model_and_its_judge_take():
+    state = a_state(performance=a_performance(GOOD + BAD * 3))
+    decision = decide(state, LEARNING_CHANGES, now=NOW)
+    assert (decision.action, decision.reason) == (Action.HOLD, Reason.TOO_FEW_ROWS)
+    assert "since 2013-03-26, on 300 rows" in decision.sentence
+    assert decision.sentence.endswith("; 400 are asked for, to learn from and to judge on")
+    # Where no window begins with the change there is nothing to wait for, and a period that elapsed does not wait.
+    assert decide(state, SPEC, now=NOW).reason is Reason.PERFORMANCE_FELL
+    due = replace(state, last_retraining_at=NOW - days(29), champion=a_champion(since=NOW - days(29)))
+    assert decide(due, LEARNING_CHANGES, now=NOW).action is Action.RETRAIN
+
+
+def test_drift_that_costs_nothing_is_held_with_that_reason():
+    state = a_state(verdicts=OLD_DRIFT, performance=a_performance([1.0] * 30))
+    decision = decide(state, SPEC, now=NOW)
+    assert (decision.action, decision.reason) == (Action.HOLD, Reason.PERFORMANCE_HOLDS)
+    assert decision.sentence == ("features drifted from 2013-03-05 on (wind), and predictions are as good as before")
+
+
+def test_drift_that_costs_something_needs_no_alarm_of_its_own():
+    slightly_worse = a_performance([1.0] * 6 + [0.6] * 24, seed=3)
+    decision = decide(a_state(verdicts=OLD_DRIFT, performance=slightly_worse), SPEC, now=NOW)
+    assert (decision.action, decision.reason) in {
+        (Action.RETRAIN, Reason.FEATURES_DRIFTED),
+        (Action.RETRAIN, Reason.PERFORMANCE_FELL),
+    }
+
+
+def test_drift_whose_cost_nobody_knows_yet_waits_for_a_few_labels():
+    drifting = verdicts("DDDD.", newest_days_ago=1)
+    state = a_state(verdicts=drifting, performance=a_performance(GOOD, rows=20))
+    decision = decide(state, SPEC, now=NOW)
+    assert (decision.action, decision.reason) == (Action.HOLD, Reason.LABELS_IMMATURE)
+    assert "too few labels have come in since then to say whether predictions are worse" in decision.sentence
+
+
+def test_where_nothing_was_measured_drift_counts_as_it_is():
+    state = a_state(verdicts=OLD_DRIFT, performance=a_performance([], promised=0, newest_days_ago=0))
+    assert decide(state, SPEC, now=NOW).reason is Reason.FEATURES_DRIFTED
+
+
+def test_a_change_that_was_answered_is_learnt_again_when_its_labelled_time_has_doubled():
+    answered = AnsweredChange(changed_at=NOW - days(23), learnt_to=NOW - days(13))
+    decision = decide(a_state(answered_change=answered), LEARNING_CHANGES, now=NOW)
+    assert (decision.action, decision.reason) == (Action.RETRAIN, Reason.CHANGE_HAS_MORE_ROWS)
+    assert decision.sentence == "labels reach twice as far beyond the change of 2013-03-09 as at the last training"
+    assert decision.evidence["changed_at"] == (NOW - days(23)).isoformat()
+
+
+def test_a_change_is_not_learnt_again_before_nor_once_it_is_settled_nor_without_a_window_for_it():
+    early = AnsweredChange(changed_at=NOW - days(23), learnt_to=NOW - days(12))
+    settled = AnsweredChange(changed_at=NOW - days(23), learnt_to=NOW - days(13), is_learnt=True)
+    due = AnsweredChange(changed_at=NOW - days(23), learnt_to=NOW - days(13))
+    long_ago = AnsweredChange(changed_at=NOW - days(200), learnt_to=NOW - days(170))
+    for spec, answered in (
+        (LEARNING_CHANGES, early),
+        (LEARNING_CHANGES, settled),
+        (SPEC, due),
+        (LEARNING_CHANGES, long_ago),
+    ):
+        assert decide(a_state(answered_change=answered), spec, now=NOW).reason is Reason.NOTHING_TO_DO
+
+
+def test_a_change_that_two_retrainings_did_not_mend_calls_a_person_once_and_stops_nothing():
+    answered = AnsweredChange(
+        changed_at=NOW - days(60),
+        learnt_to=NOW - days(13),
+        is_learnt=True,
+        promoted=2,
+        metric_before=0.95,
+        metric_after=0.76,
+    )
+    state = a_state(answered_change=answered, performance=a_performance(GOOD))
+    decision = decide(state, SPEC, now=NOW)
+    assert (decision.action, decision.reason) == (Action.ESCALATE, Reason.NOT_MENDED)
+    assert (
+        "and 0.95 before the change of 2013-01-31; 2 retrainings since then did not bring it back"
+        in decision.sentence
+    )
+    told = replace(state, escalated_for=frozenset({Reason.NOT_MENDED}))
+    assert decide(told, SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
+
+
+def test_a_change_that_was_mended_or_is_being_learnt_or_is_hardly_measured_calls_nobody():
+    answered = AnsweredChange(
+        changed_at=NOW - days(60),
+        learnt_to=NOW - days(13),
+        is_learnt=True,
+        promoted=2,
+        metric_before=0.95,
+        metric_after=0.76,
+    )
+    measured = a_performance(GOOD)
+    for change, performance in (
+        (replace(answered, metric_before=0.8), measured),
+        (replace(answered, metric_before=None), measured),
+        (replace(answered, metric_after=0.6), measured),
+        (replace(answered, promoted=1), measured),
+        (replace(answered, is_learnt=False), measured),
+        (answered, a_performance(GOOD[:2])),
+        (answered, None),
+    ):
+        state = a_state(answered_change=change, performance=performance)
+        assert decide(state, SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
+
+
+def test_after_answers_in_vain_errors_have_to_say_more():
+    worse = a_performance(GOOD + [0.3] * 6)
+    assert decide(a_state(performance=worse), SPEC, now=NOW).reason is Reason.PERFORMANCE_FELL
+    tried = a_state(performance=worse, answers_in_vain=2)
+    assert decide(tried, SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
+    turned_round = a_state(performance=a_performance(GOOD + BAD * 6), answers_in_vain=2)
+    assert decide(turned_round, SPEC, now=NOW).reason is Reason.PERFORMANCE_FELL

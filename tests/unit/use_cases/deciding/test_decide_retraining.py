@@ -8,6 +8,7 @@ import pytest
 from evertrain.adapters.memory.batches import InMemoryBatchLog, InMemoryLabelProgress, InMemoryTableStates
 from evertrain.adapters.memory.decisions import InMemoryDecisionLog, InMemoryLeases
 from evertrain.adapters.memory.messages import InMemoryClock, InMemoryEscalationChannel, InMemoryEventBus
+from evertrain.adapters.memory.performance import InMemoryPerformanceLog
 from evertrain.adapters.memory.registry import InMemoryModelRegistry
 from evertrain.domain.deciding.decisions import Action, Reason, RecordedDecision
 from evertrain.domain.events import EventName
@@ -30,6 +31,7 @@ class Loop:
     tables: InMemoryTableStates = field(default_factory=InMemoryTableStates)
     label_progress: InMemoryLabelProgress = field(default_factory=InMemoryLabelProgress)
     registry: InMemoryModelRegistry = field(default_factory=InMemoryModelRegistry)
+    performance: InMemoryPerformanceLog = field(default_factory=InMemoryPerformanceLog)
     decisions: InMemoryDecisionLog = field(default_factory=lambda: InMemoryDecisionLog(wall_clock=lambda: 0.0))
     bus: InMemoryEventBus = field(default_factory=InMemoryEventBus)
     escalations: InMemoryEscalationChannel = field(default_factory=InMemoryEscalationChannel)
@@ -67,6 +69,7 @@ class Loop:
             tables=self.tables,
             label_progress=self.label_progress,
             registry=self.registry,
+            performance=self.performance,
             decisions=self.decisions,
             leases=self.leases,
             bus=self.bus,

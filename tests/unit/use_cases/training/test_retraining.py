@@ -340,24 +340,35 @@ def test_a_window_begins_where_the_world_changed_or_takes_all_there_is() -> None
         "28d": end - days(28),
         "expanding": NOW - days(60),
     }
-    loop.decisions.record(a_decision_on_drift("d-2", onset=end - days(9)))
+    loop.decisions.record(a_decision_after_a_change("d-2", changed_at=end - days(24)))
     assert {c.name: c.window.rows.start for c in loop.plan("d-2").plan.candidates} == {
         "14d": end - days(14),
         "28d": end - days(28),
-        "since_change": end - days(9),
+        "since_change": end - days(24),
         "expanding": NOW - days(60),
     }
     # Of what changed too late there is no labelled row yet.
-    loop.decisions.record(a_decision_on_drift("d-3", onset=end + days(1)))
+    loop.decisions.record(a_decision_after_a_change("d-3", changed_at=NOW - days(2)))
     assert "since_change" not in [candidate.name for candidate in loop.plan("d-3").plan.candidates]
 
 
-def a_decision_on_drift(decision_id: str, *, onset: datetime) -> RecordedDecision:
+def test_soon_after_a_change_half_of_the_days_since_then_are_learnt_from() -> None:
+    loop = searching(SearchSpace(), MovingWindow.EXPANDING, MovingWindow.SINCE_CHANGE)
+    watermark = NOW - days(3)
+    loop.decisions.record(a_decision_after_a_change("d-1", changed_at=watermark - days(8)))
+    plan = loop.plan("d-1").plan
+    assert (plan.gate.start, plan.gate.end) == (watermark - days(2), watermark)
+    assert (plan.validation.start, plan.validation.end) == (watermark - days(4), watermark - days(2))
+    assert {c.window.rows.end for c in plan.candidates} == {watermark - days(5)}
+    assert plan.candidate("since_change").window.rows.start == watermark - days(8)
+
+
+def a_decision_after_a_change(decision_id: str, *, changed_at: datetime) -> RecordedDecision:
     decision = Decision(
         action=Action.RETRAIN,
         reason=Reason.FEATURES_DRIFTED,
         sentence="4 of the last 5 batches drifted",
-        evidence={"drift_onset": onset.isoformat()},
+        evidence={"changed_at": changed_at.isoformat()},
     )
     return RecordedDecision(decision_id=decision_id, model=MODEL, cause="drift:b1", decided_at=NOW, decision=decision)
 

@@ -1,0 +1,214 @@
+"""How good a model's predictions turned out to be, day by day: sums that add, so that any stretch of days is the sum
+of its parts. Values only: `statistics.performance` makes them from rows.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import accumulate
+from math import sqrt
+from statistics import fmean
+
+from evertrain.domain.project.metric import Metric
+
+DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sums:
+    """Of some numbers: how many there are, their sum, and the sum of their squares."""
+
+    count: int = 0
+    total: float = 0.0
+    squares: float = 0.0
+
+    def __add__(self, other: "Sums") -> "Sums":
+        return Sums(
+            count=self.count + other.count, total=self.total + other.total, squares=self.squares + other.squares
+        )
+
+    @property
+    def mean(self) -> float:
+        return self.total / self.count
+
+    @property
+    def variance(self) -> float:
+        """Of a single number, estimated without bias; 0 for one."""
+        if self.count < 2:
+            return 0.0
+        return max(0.0, (self.squares - self.total * self.total / self.count) / (self.count - 1))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupLoss:
+    """The losses of the rows in which a column has one level, such as `origin` and `JFK`."""
+
+    column: str
+    level: str
+    losses: Sums
+
+    @property
+    def name(self) -> str:
+        return f"{self.column}={self.level}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DayPerformance:
+    """One model version on the matured rows of one UTC day of event time.
+
+    `until`: the label watermark then; the day is complete if it is over by then. `losses`: of single rows, by
+    `loss_name(metric)`. `truth`: of the labels. `scores`: for a classifier, by cells of its log odds (see
+    `statistics.performance.CELLS_PER_UNIT`), the rows of class 0 and of class 1. `groups`: of frequent levels.
+    """
+
+    day: datetime
+    until: datetime
+    losses: Sums
+    truth: Sums
+    scores: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    groups: tuple[GroupLoss, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        return self.losses.count
+
+    @property
+    def is_complete(self) -> bool:
+        return self.until >= self.day + DAY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Performance:
+    """Of one model version, the earliest day first. `promised`: on the gate's rows, by what the gate judged.
+    `realised`: on rows that it has not learnt from, as their labels came in."""
+
+    model: str
+    version: str
+    promised: tuple[DayPerformance, ...]
+    realised: tuple[DayPerformance, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """A mean loss, or a metric, with the variance of what was estimated."""
+
+    value: float
+    variance: float
+
+    def interval(self, *, z: float = 1.645) -> tuple[float, float]:
+        """By default of 90 %."""
+        half = z * sqrt(self.variance)
+        return self.value - half, self.value + half
+
+
+def loss_name(metric: Metric) -> str:
+    """By which single rows are judged where the metric is one of many rows together."""
+    return _LOSSES[metric]
+
+
+_LOSSES = {
+    Metric.ROC_AUC_SCORE: "squared error",
+    Metric.AVERAGE_PRECISION_SCORE: "squared error",
+    Metric.BRIER_SCORE_LOSS: "squared error",
+    Metric.LOG_LOSS: "log loss",
+    Metric.MEAN_ABSOLUTE_ERROR: "absolute error",
+    Metric.ROOT_MEAN_SQUARED_ERROR: "squared error",
+    Metric.R2_SCORE: "squared error",
+}
+
+
+def merge_days(days: Sequence[DayPerformance]) -> DayPerformance:
+    """One stretch of days: its `day` is the first one's, its `until` the last one's."""
+    scores: dict[int, tuple[int, int]] = {}
+    groups: dict[tuple[str, str], Sums] = {}
+    for each in days:
+        for cell, (negatives, positives) in each.scores.items():
+            before = scores.get(cell, (0, 0))
+            scores[cell] = (before[0] + negatives, before[1] + positives)
+        for group in each.groups:
+            key = (group.column, group.level)
+            groups[key] = groups.get(key, Sums()) + group.losses
+    return DayPerformance(
+        day=days[0].day,
+        until=days[-1].until,
+        losses=_add(each.losses for each in days),
+        truth=_add(each.truth for each in days),
+        scores=scores,
+        groups=tuple(GroupLoss(column=key[0], level=key[1], losses=losses) for key, losses in groups.items()),
+    )
+
+
+def mean_loss(losses: Sums) -> Estimate:
+    return Estimate(value=losses.mean, variance=losses.variance / losses.count)
+
+
+def metric_over_days(metric: Metric, days: Sequence[DayPerformance]) -> Estimate | None:
+    """The metric of all rows of these days. Its variance is found by leaving out one day after the other, since rows
+    of a day have something in common (jackknife; Tukey, Ann. Math. Statist. 29, 1958)."""
+    pooled = realised_metric(metric, merge_days(days)) if days else None
+    if pooled is None or len(days) < MIN_DAYS_TO_COMPARE:
+        return pooled
+    without_each = (merge_days([*days[:index], *days[index + 1 :]]) for index in range(len(days)))
+    values = [found.value for part in without_each if (found := realised_metric(metric, part)) is not None]
+    mean = fmean(values)
+    spread = sum((value - mean) ** 2 for value in values) * (len(days) - 1) / len(days)
+    return Estimate(value=pooled.value, variance=max(pooled.variance, spread))
+
+
+MIN_DAYS_TO_COMPARE = 3
+
+
+def realised_metric(metric: Metric, part: DayPerformance) -> Estimate | None:
+    """The metric of a stretch of days; None where it is not defined, as ROC AUC is for rows of one class.
+
+    Its variance is that of so many independent rows.
+    """
+    if not part.rows:
+        return None
+    if metric is Metric.ROC_AUC_SCORE:
+        return _roc_auc(part.scores)
+    if metric is Metric.AVERAGE_PRECISION_SCORE:
+        return _average_precision(part.scores)
+    loss = mean_loss(part.losses)
+    if metric is Metric.ROOT_MEAN_SQUARED_ERROR:
+        root = sqrt(loss.value)
+        return Estimate(value=root, variance=loss.variance / (4 * loss.value) if root else 0.0)
+    if metric is Metric.R2_SCORE:
+        spread = part.truth.variance * (part.rows - 1) / part.rows
+        return Estimate(value=1 - loss.value / spread, variance=loss.variance / spread**2) if spread else None
+    return loss
+
+
+def _add(several: Iterable[Sums]) -> Sums:
+    return sum(several, start=Sums())
+
+
+def _roc_auc(scores: Mapping[int, tuple[int, int]]) -> Estimate | None:
+    """With the variance of DeLong et al. (Biometrics 44, 1988). Rows in one cell count as ties."""
+    cells = [scores[cell] for cell in sorted(scores)]
+    negatives, positives = sum(n for n, _ in cells), sum(p for _, p in cells)
+    if not negatives or not positives:
+        return None
+    negatives_to, positives_to = (list(accumulate(each)) for each in zip(*cells, strict=True))
+    of_positive = [(to - n / 2) / negatives for (n, _), to in zip(cells, negatives_to, strict=True)]
+    of_negative = [(positives - to + p / 2) / positives for (_, p), to in zip(cells, positives_to, strict=True)]
+    area = sum(p * share for (_, p), share in zip(cells, of_positive, strict=True)) / positives
+    spread = sum(p * (share - area) ** 2 for (_, p), share in zip(cells, of_positive, strict=True))
+    other = sum(n * (share - area) ** 2 for (n, _), share in zip(cells, of_negative, strict=True))
+    variance = spread / positives / max(1, positives - 1) + other / negatives / max(1, negatives - 1)
+    return Estimate(value=area, variance=variance)
+
+
+def _average_precision(scores: Mapping[int, tuple[int, int]]) -> Estimate | None:
+    """Its variance as that of a share of so many positives: a bound, near enough to compare stretches by."""
+    positives = sum(p for _, p in scores.values())
+    if not positives:
+        return None
+    found = predicted = 0
+    total = 0.0
+    for cell in sorted(scores, reverse=True):
+        negative, positive = scores[cell]
+        found, predicted = found + positive, predicted + negative + positive
+        total += positive * found / predicted
+    value = total / positives
+    return Estimate(value=value, variance=value * (1 - value) / positives)

@@ -1,0 +1,119 @@
+"""Is the newest part of a series of measurements worse than its beginning? The test that `decline` applies to all
+rows and to groups of them.
+
+Of each stretch of matured rows it is known how much a mean, or a metric, varies by chance from row to row. Rows of a
+day depend on each other, and days on those before, so stretches vary more than that; by how much, the stretches
+before the newest ones tell.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from math import inf, sqrt
+from statistics import fmean
+
+from evertrain.domain.monitoring.performance import DayPerformance, Estimate, merge_days
+
+BASELINE_STRETCHES = 8
+"""Of the first ones after a promotion, beside those of the gate."""
+
+MIN_BASELINE_STRETCHES = 3
+MIN_STRETCHES = 3
+"""That have to be worse together: what rows of one day have in common is no decline."""
+
+Measure = Callable[[Sequence[DayPerformance]], Estimate | None]
+"""Of stretches together; higher is worse. None where it is not defined."""
+
+
+def put_together(days: Sequence[DayPerformance], *, rows: int) -> list[DayPerformance]:
+    """Neighbouring days until they have so many rows; what is left at the end has too few, and waits."""
+    found: list[DayPerformance] = []
+    waiting: list[DayPerformance] = []
+    count = 0
+    for day in days:
+        waiting.append(day)
+        count += day.rows
+        if count >= rows:
+            found.append(merge_days(waiting))
+            waiting, count = [], 0
+    return found
+
+
+def between_stretches(estimates: Sequence[Estimate]) -> float:
+    """By how much stretches that follow each other differ beyond what their numbers of rows explain: the variance
+    that the mean of n of them has, times n. Where each is like the one before it, as in a spell of bad weather, that
+    is more than the variance of a single one."""
+    mean = fmean(one.value for one in estimates)
+    apart = [one.value - mean for one in estimates]
+    spread = sum(each * each for each in apart) / (len(apart) - 1)
+    between = spread - fmean(one.variance for one in estimates)
+    if between <= 0:
+        return 0.0
+    alike = sum(this * following for this, following in pairwise(apart)) / (len(apart) - 1)
+    # Of few stretches nobody can say how alike neighbours are: then they are taken for strangers.
+    correlation = alike / between * len(apart) / (len(apart) + STRETCHES_TO_BELIEVE)
+    correlation = min(MAX_CORRELATION, max(0.0, correlation))
+    return between * (1 + correlation) / (1 - correlation)
+
+
+STRETCHES_TO_BELIEVE = 10
+MAX_CORRELATION = 0.8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Series:
+    """Stretches, the earliest first: what was `promised` at the gate, what was `realised` since."""
+
+    promised: Sequence[DayPerformance]
+    realised: Sequence[DayPerformance]
+    measure: Measure
+
+    def newest(self, length: int) -> Sequence[DayPerformance]:
+        return self.realised[len(self.realised) - length :]
+
+    def baseline(self, length: int) -> Sequence[DayPerformance]:
+        """What the newest `length` are compared with: none of them is in it."""
+        return [*self.promised, *self.realised[: max(0, len(self.realised) - length)][:BASELINE_STRETCHES]]
+
+    def z(self, length: int) -> float | None:
+        """By how many standard errors the newest so many are worse than the baseline; None where nobody can tell."""
+        return self._z(length, self.newest(length))
+
+    def worse_lengths(self, threshold: float) -> list[int]:
+        """Of 3, 6, 12 …, how many of the newest are worse by more than so many standard errors; and by half as many
+        without the worst of them, which may be a storm."""
+        found, length = [], MIN_STRETCHES
+        while length <= len(self.realised):
+            z = self.z(length)
+            if z is not None and z > threshold:
+                others = self._z(length, self._without_worst(length))
+                if others is not None and others > threshold / 2:
+                    found.append(length)
+            length *= 2
+        return found
+
+    def strongest_length(self) -> int:
+        """Since which the evidence is strongest: that dates the change."""
+        lengths = range(MIN_STRETCHES, len(self.realised) + 1)
+        found = {length: z for length in lengths if (z := self.z(length)) is not None}
+        return max(found, key=lambda length: (found[length], length))
+
+    def _z(self, length: int, new: Sequence[DayPerformance]) -> float | None:
+        base = self.baseline(length)
+        each = [found for found in self._each[: len(self._each) - length] if found is not None]
+        before, now = (self.measure(parts) if parts else None for parts in (base, new))
+        if before is None or now is None or len(each) < MIN_BASELINE_STRETCHES:
+            return None
+        error = sqrt(now.variance + before.variance + between_stretches(each) * (1 / len(new) + 1 / len(base)))
+        return (now.value - before.value) / error if error else None
+
+    def _without_worst(self, length: int) -> Sequence[DayPerformance]:
+        values = [-inf if found is None else found.value for found in self._each[len(self._each) - length :]]
+        worst = values.index(max(values))
+        return [part for index, part in enumerate(self.newest(length)) if index != worst]
+
+    @cached_property
+    def _each(self) -> Sequence[Estimate | None]:
+        """Of every stretch alone."""
+        return [self.measure([part]) for part in (*self.promised, *self.realised)]

@@ -1,0 +1,95 @@
+"""Realised performance from rows: for each day sums that add, in place of the rows.
+
+ROC AUC and average precision come from counts of scores by class, in cells that are fixed for all models and times,
+so that they add too: a twelfth of a unit of log odds moves ROC AUC by less than a thousandth.
+"""
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+
+from evertrain.domain.monitoring.performance import DAY, DayPerformance, GroupLoss, Sums, loss_name
+from evertrain.domain.project.metric import Metric, Task
+from evertrain.statistics.layouts import Categories, Column
+
+CELLS_PER_UNIT = 12
+"""Of log odds."""
+
+MAX_LOG_ODDS = 12.0
+MAX_LEVELS = 20
+"""Of a column, the most frequent ones of a day: what is rarer says little of itself."""
+
+_TINY = np.finfo(np.float64).eps
+
+Numbers = npt.NDArray[np.float64]
+
+
+def performance_by_day(
+    metric: Metric,
+    *,
+    truth: Numbers,
+    predictions: Numbers,
+    days: npt.NDArray[np.int64],
+    columns: Mapping[str, Column],
+    until: datetime,
+) -> Iterator[DayPerformance]:
+    """The earliest day first. `truth`, `predictions`, `days`: shape (rows,); a day is counted from 1970. `columns`:
+    by whose levels losses are told apart: text, or flags as 0 and 1. `until`: before which labels are complete."""
+    losses = row_losses(metric, truth, predictions)
+    of_class = metric.task is Task.CLASSIFICATION
+    for number in np.unique(days):
+        rows = np.flatnonzero(days == number)
+        day = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=int(number))
+        yield DayPerformance(
+            day=day,
+            until=min(until, day + DAY),
+            losses=_sums(losses[rows]),
+            truth=_sums(truth[rows]),
+            scores=_scores(truth[rows], predictions[rows]) if of_class else {},
+            groups=tuple(_groups(columns, rows, losses[rows])),
+        )
+
+
+def row_losses(metric: Metric, truth: Numbers, predictions: Numbers) -> Numbers:
+    """Shape (rows,): what each row adds to the metric, or to its stand-in where the metric is one of many rows."""
+    name = loss_name(metric)
+    if name == "squared error":
+        return np.asarray((truth - predictions) ** 2)
+    if name == "absolute error":
+        return np.asarray(np.abs(truth - predictions))
+    clipped = np.clip(predictions, _TINY, 1 - _TINY)
+    return np.asarray(-(truth * np.log(clipped) + (1 - truth) * np.log(1 - clipped)))
+
+
+def _sums(values: Numbers) -> Sums:
+    return Sums(count=len(values), total=float(values.sum()), squares=float(values @ values))
+
+
+def _scores(truth: Numbers, predictions: Numbers) -> dict[int, tuple[int, int]]:
+    clipped = np.clip(predictions, _TINY, 1 - _TINY)
+    odds = np.clip(np.log(clipped) - np.log1p(-clipped), -MAX_LOG_ODDS, MAX_LOG_ODDS)
+    cells, index = np.unique(np.rint(odds * CELLS_PER_UNIT).astype(np.int64), return_inverse=True)
+    positives = np.bincount(index, weights=truth, minlength=len(cells)).astype(np.int64)
+    negatives = np.bincount(index, minlength=len(cells)) - positives
+    counted = zip(cells.tolist(), negatives.tolist(), positives.tolist(), strict=True)
+    return {cell: (negative, positive) for cell, negative, positive in counted}
+
+
+def _groups(columns: Mapping[str, Column], rows: npt.NDArray[np.intp], losses: Numbers) -> Iterator[GroupLoss]:
+    """`losses`: of these rows."""
+    for name, column in columns.items():
+        if isinstance(column, Categories):
+            codes, levels = column.codes[rows], column.levels
+        else:
+            flags = column[rows]
+            codes, levels = np.where(np.isnan(flags), -1, flags).astype(np.int32), ("False", "True")
+        there = codes >= 0
+        counts = np.bincount(codes[there], minlength=len(levels))
+        totals = np.bincount(codes[there], weights=losses[there], minlength=len(levels))
+        squares = np.bincount(codes[there], weights=losses[there] ** 2, minlength=len(levels))
+        for code in np.argsort(-counts, kind="stable")[:MAX_LEVELS]:
+            if counts[code]:
+                sums = Sums(count=int(counts[code]), total=float(totals[code]), squares=float(squares[code]))
+                yield GroupLoss(column=name, level=levels[code], losses=sums)

@@ -1,0 +1,124 @@
+"""How good the champion's predictions turned out to be: measured as labels mature, on rows that it has not learnt
+from.
+
+Rows are scored with the champion's artifact, which is what answers, be it asked or not. So it is known for every row
+with a label, also for those that nobody asked about.
+"""
+
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from evertrain.domain.landing.feeds import label_feeds, request_feeds, required_feeds
+from evertrain.domain.monitoring.performance import Performance
+from evertrain.domain.project.model import ModelSpec, Project
+from evertrain.domain.release.registry import Champion
+from evertrain.domain.store.labels import label_tables, label_watermark
+from evertrain.domain.store.snapshot import StoreSnapshot
+from evertrain.domain.training.windows import Interval
+from evertrain.ports.artifacts import ArtifactStore
+from evertrain.ports.clock import Clock
+from evertrain.ports.feature_store import LabelProgressLog, TableStates
+from evertrain.ports.performance import PerformanceLog
+from evertrain.ports.registry import ModelRegistry
+from evertrain.ports.runs import RunStore
+from evertrain.scoring import FlatModel
+from evertrain.tables.labelled_rows import LabelledRows, TrainingRows, performance_of
+
+logger = logging.getLogger(__name__)
+
+PART = timedelta(days=7)
+"""So much is read at a time."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeasurePerformance:
+    project: Project
+    tables: TableStates
+    label_progress: LabelProgressLog
+    registry: ModelRegistry
+    runs: RunStore
+    artifacts: ArtifactStore
+    rows: TrainingRows
+    log: PerformanceLog
+    clock: Clock
+
+    def run(self, model: str) -> Performance | None:
+        """Up to the label watermark, measured and kept; None before there is a champion, or labels. What was measured
+        before is not read again, but for a day that was not over."""
+        spec, champion = self.project.models[model], self.registry.champion(model)
+        watermark = self._watermark(spec)
+        if champion is None or watermark is None:
+            return None
+        known = self._promised(champion)
+        start = _measured_to(known, champion)
+        if start < watermark:
+            self._measure(spec, champion, Interval(start=start, end=watermark))
+        return self.log.performance(model, champion.version)
+
+    def _promised(self, champion: Champion) -> Performance:
+        known = self.log.performance(champion.model, champion.version)
+        if known.promised:
+            return known
+        version = self.registry.version(champion.model, champion.version)
+        promised = self.runs.evaluation(self.runs.plan(version.plan_uri)).promised
+        self.log.put_promised(champion.model, champion.version, promised)
+        return self.log.performance(champion.model, champion.version)
+
+    def _measure(self, spec: ModelSpec, champion: Champion, rows: Interval) -> None:
+        artifact = FlatModel.from_bytes(
+            self.artifacts.get(champion.artifact_uri, expected_sha256=champion.artifact_sha256)
+        )
+        asked = spec.with_features(artifact.feature_names)
+        gone = [name for name in artifact.feature_names if name not in asked.feature_names]
+        if gone:
+            logger.error("not_measured model=%s version=%s gone=%s", spec.name, champion.version, ",".join(gone))
+            return
+        snapshot = self._snapshot(spec)
+        for part in _parts(rows):
+            table = self.rows.read_labelled(asked, snapshot, part)
+            matured = LabelledRows("the matured rows", table, asked)
+            if len(matured):
+                days = performance_of(matured, matured.predict_with(artifact), until=part.end)
+                self.log.put_realised(spec.name, champion.version, days)
+        logger.info(
+            "performance_measured model=%s version=%s from=%s to=%s",
+            spec.name,
+            champion.version,
+            rows.start.isoformat(),
+            rows.end.isoformat(),
+        )
+
+    def _watermark(self, spec: ModelSpec) -> datetime | None:
+        labels = label_tables(spec, {feed: self.tables.get(feed) for feed in label_feeds(spec)})
+        if labels is None:
+            return None
+        return label_watermark(
+            labels, spec=spec.label, now=self.clock.now(), progress=self.label_progress.progress(spec.name)
+        )
+
+    def _snapshot(self, spec: ModelSpec) -> StoreSnapshot:
+        feeds = (*required_feeds(spec), *request_feeds(spec))
+        states = {feed: state for feed in feeds if (state := self.tables.get(feed)) is not None}
+        return StoreSnapshot(
+            known_at=self.clock.now(), table_versions={str(feed): state.version for feed, state in states.items()}
+        )
+
+
+def _measured_to(known: Performance, champion: Champion) -> datetime:
+    """A day that was not over is measured again, as a whole."""
+    if not known.realised:
+        return champion.trained_until
+    last = known.realised[-1]
+    return last.until if last.is_complete else max(last.day, champion.trained_until)
+
+
+def _parts(rows: Interval) -> Iterator[Interval]:
+    """Cut at midnight UTC, so that no day is in two."""
+    start = rows.start
+    while start < rows.end:
+        midnight = start.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+        end = min(midnight + PART, rows.end)
+        yield Interval(start=start, end=end)
+        start = end

@@ -1,0 +1,1 @@
+"""Measures what champions turned out to be worth, as labels come in."""

@@ -1,0 +1,60 @@
+"""The use case that measures performance, with its adapters, made on first use."""
+
+from functools import cache
+from pathlib import Path
+
+from evertrain.adapters.aws.artifacts import S3ArtifactStore
+from evertrain.adapters.aws.clients import client
+from evertrain.adapters.aws.clocks import make_clock
+from evertrain.adapters.aws.dynamodb import Table
+from evertrain.adapters.aws.event_bus import EventBridgeBus
+from evertrain.adapters.monitoring.performance_log import DynamoDBPerformanceLog
+from evertrain.adapters.project.files import load_project
+from evertrain.adapters.project.settings import Settings
+from evertrain.adapters.release.registry import DynamoDBModelRegistry
+from evertrain.adapters.store.label_progress import DynamoDBLabelProgress
+from evertrain.adapters.store.table_format import table_reader
+from evertrain.adapters.store.table_states import DynamoDBTableStates
+from evertrain.adapters.training.runs import RunDocuments
+from evertrain.domain.deployment.prefixes import tables_root
+from evertrain.domain.events import Event, EventName
+from evertrain.domain.project.model import Project
+from evertrain.use_cases.monitoring.measure_performance import MeasurePerformance
+from evertrain.use_cases.training.training_rows import StoredTrainingRows
+
+
+@cache
+def measure_performance() -> MeasurePerformance:
+    settings = Settings.from_environment()
+    batches = Table(client=client("dynamodb"), name=settings.batches_table)
+    artifacts = S3ArtifactStore(client=client("s3"), bucket=settings.artifact_bucket)
+    return MeasurePerformance(
+        project=project(),
+        tables=DynamoDBTableStates(table=batches),
+        label_progress=DynamoDBLabelProgress(table=batches),
+        registry=DynamoDBModelRegistry(table=Table(client=client("dynamodb"), name=settings.registry_table)),
+        runs=RunDocuments(artifacts=artifacts, root=f"s3://{settings.artifact_bucket}"),
+        artifacts=artifacts,
+        rows=StoredTrainingRows(tables=table_reader(tables_root(settings.feature_store_bucket))),
+        log=DynamoDBPerformanceLog(table=batches),
+        clock=make_clock(settings.clock, decisions=_decisions),
+    )
+
+
+def announce(model: str, *, batch_id: str) -> None:
+    """`batch_id`: of the labels by which more is known."""
+    bus = EventBridgeBus(client=client("events"), bus_name=Settings.from_environment().event_bus_name)
+    bus.publish([Event(name=EventName.PERFORMANCE_MEASURED, detail={"model": model, "batch_id": batch_id})])
+
+
+@cache
+def project() -> Project:
+    return load_project(Path(__file__).parents[2])
+
+
+def stage() -> str:
+    return Settings.from_environment().stage
+
+
+def _decisions() -> Table:
+    return Table(client=client("dynamodb"), name=Settings.from_environment().decisions_table)

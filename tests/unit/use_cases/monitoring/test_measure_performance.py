@@ -1,0 +1,135 @@
+"""The champion on rows whose labels have come in: each day once, and only rows that it has not learnt from."""
+
+from dataclasses import replace
+
+import pytest
+
+from evertrain.adapters.memory.performance import InMemoryPerformanceLog
+from evertrain.domain.monitoring.performance import Performance, realised_metric
+from evertrain.domain.project.model import ModelSpec, Project
+from evertrain.domain.training.windows import Interval
+from evertrain.use_cases.monitoring.measure_performance import MeasurePerformance
+from tests.builders.models import NOW, days
+from tests.builders.retraining import MODEL, Retraining, a_trainable_model
+
+
+class Measured:
+    """A first model that was promoted; `rows_read` are the intervals that were read since."""
+
+    def __init__(self) -> None:
+        self.loop = Retraining()
+        self.log = InMemoryPerformanceLog()
+        self.rows_read: list[Interval] = []
+        self.version = self.loop.promoted("d-1")
+        self.declare(a_trainable_model())
+
+    def declare(self, spec: ModelSpec) -> None:
+        loop = self.loop
+        self.use_case = MeasurePerformance(
+            project=Project(groups={spec.group.name: spec.group}, models={spec.name: spec}),
+            tables=loop.tables,
+            label_progress=loop.label_progress,
+            registry=loop.registry,
+            runs=loop.runs,
+            artifacts=loop.artifacts,
+            rows=self,  # type: ignore[arg-type]  # writes down what is read
+            log=self.log,
+            clock=loop.clock,
+        )
+
+    def read_labelled(self, spec: ModelSpec, snapshot: object, rows: Interval) -> object:
+        self.rows_read.append(rows)
+        return self.loop._rows.read_labelled(spec, snapshot, rows)  # type: ignore[arg-type]
+
+    def run(self) -> Performance:
+        self.rows_read = []
+        measured = self.use_case.run(MODEL)
+        assert measured is not None
+        return measured
+
+
+@pytest.fixture
+def measured() -> Measured:
+    return Measured()
+
+
+def test_what_was_promised_is_what_was_judged_at_the_gate(measured: Measured) -> None:
+    promised = measured.run().promised
+    evaluation = measured.loop.runs.evaluation(measured.loop.runs.plan(_plan_uri(measured)))
+    assert sum(day.rows for day in promised) == evaluation.gate_rows
+    assert promised == evaluation.promised
+
+
+def test_before_anything_has_matured_since_the_training_nothing_is_realised(measured: Measured) -> None:
+    assert measured.run().realised == ()
+    assert measured.rows_read == []
+
+
+def test_rows_are_measured_from_where_the_training_ended_to_the_label_watermark(measured: Measured) -> None:
+    measured.loop.advance(days(2))
+    found = measured.run()
+    (champion,) = measured.loop.registry.history(MODEL)
+    assert measured.rows_read == [Interval(start=champion.trained_until, end=NOW - days(1))]
+    assert [(day.day, day.rows) for day in found.realised] == [(NOW - days(3), 60), (NOW - days(2), 60)]
+    quality = realised_metric(a_trainable_model().metric, found.realised[0])
+    assert quality is not None
+    assert quality.value > 0.6
+
+
+def test_the_next_time_only_what_is_new_is_read(measured: Measured) -> None:
+    measured.loop.advance(days(2))
+    before = measured.run()
+    measured.loop.advance(days(1))
+    after = measured.run()
+    assert measured.rows_read == [Interval(start=NOW - days(1), end=NOW)]
+    assert after.realised[:2] == before.realised
+    assert len(after.realised) == 3
+    assert measured.run() == after
+    assert measured.rows_read == []
+
+
+def test_a_day_that_was_not_over_is_measured_again_as_a_whole(measured: Measured) -> None:
+    measured.loop.advance(days(1.5))
+    assert [day.rows for day in measured.run().realised] == [60, 30]
+    measured.loop.advance(days(0.5))
+    assert [day.rows for day in measured.run().realised] == [60, 60]
+    assert measured.rows_read == [Interval(start=NOW - days(2), end=NOW - days(1))]
+
+
+def test_a_long_time_is_read_in_parts_that_cut_no_day(measured: Measured) -> None:
+    measured.loop.advance(days(10))
+    measured.run()
+    assert measured.rows_read == [
+        Interval(start=NOW - days(3), end=NOW + days(4)),
+        Interval(start=NOW + days(4), end=NOW + days(7)),
+    ]
+
+
+def test_without_a_champion_or_labels_there_is_nothing_to_measure() -> None:
+    loop = Retraining(with_labels=False)
+    measured = Measured()
+    measured.use_case = replace(measured.use_case, registry=loop.registry)
+    assert measured.use_case.run(MODEL) is None
+    measured.use_case = replace(measured.use_case, registry=measured.loop.registry, tables=loop.tables)
+    assert measured.use_case.run(MODEL) is None
+
+
+def test_a_champion_whose_feature_is_gone_is_not_measured_and_it_is_told(
+    measured: Measured, caplog: pytest.LogCaptureFixture
+) -> None:
+    spec = a_trainable_model()
+    kept = tuple(column for column in spec.group.columns if column.name != "wind")
+    measured.declare(
+        replace(
+            spec,
+            group=replace(spec.group, columns=kept),
+            feature_names=tuple(name for name in spec.feature_names if name != "wind"),
+        )
+    )
+    measured.loop.advance(days(2))
+    assert measured.run().realised == ()
+    assert f"not_measured model=trips version={measured.version} gone=wind" in caplog.messages
+
+
+def _plan_uri(measured: Measured) -> str:
+    return measured.loop.registry.version(MODEL, measured.version).plan_uri
