@@ -14,11 +14,14 @@ from markupsafe import Markup
 from evertrain.domain.deciding.decisions import RecordedDecision
 from evertrain.domain.landing.batches import Quarantine
 from evertrain.domain.monitoring.drift import DriftVerdict
+from evertrain.domain.monitoring.performance import Performance, metric_over_days
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.release.registry import Champion, ModelVersion
 
 INK, GRID = "#1c2733", "#e4e9ef"
 KEPT, FROZEN, ALARM = "#0b6e4f", "#b4552d", "#b3261e"
+_WEEK = 7
+"""Days."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +35,21 @@ class MetricPoint:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PromotionGain:
+    """What a promotion was worth, while its version was champion: beside its predecessor on the same rows."""
+
+    version: str
+    predecessor: str
+    since: datetime
+    until: datetime
+    rows: int
+    metric: float
+    predecessor_metric: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ModelStory:
-    """What the report shows of one model. Sequences are oldest first."""
+    """What the report shows of one model. Sequences are oldest first. `performances`: of each champion."""
 
     spec: ModelSpec
     verdicts: Sequence[DriftVerdict]
@@ -41,6 +57,8 @@ class ModelStory:
     versions: Sequence[ModelVersion]
     champions: Sequence[Champion]
     metric: Sequence[MetricPoint]
+    performances: Sequence[Performance]
+    gains: Sequence[PromotionGain]
     ended_at: datetime
 
 
@@ -76,6 +94,8 @@ def _figures(story: ModelStory) -> list[go.Figure]:
     figures = []
     if story.metric:
         figures.append(metric_figure(story))
+    if any(performance.realised for performance in story.performances):
+        figures.append(performance_figure(story))
     if story.champions:
         figures.append(champions_figure(story))
     if any(verdict.features for verdict in story.verdicts):
@@ -100,6 +120,44 @@ def metric_figure(story: ModelStory) -> go.Figure:
         figure,
         title=f"{story.spec.metric} by week, on flights that no compared model was trained on",
         y_title=f"{story.spec.metric} ({better} is better)",
+    )
+
+
+def performance_figure(story: ModelStory) -> go.Figure:
+    """What each champion promised at its gate, and what it turned out to be worth, by week with its interval."""
+    figure = go.Figure()
+    metric = story.spec.metric
+    for index, performance in enumerate(story.performances):
+        weeks = [performance.realised[first : first + _WEEK] for first in range(0, len(performance.realised), _WEEK)]
+        measured = [(days[0].day, found) for days in weeks if (found := metric_over_days(metric, days)) is not None]
+        promised = metric_over_days(metric, performance.promised)
+        if not measured:
+            continue
+        if promised is not None:
+            figure.add_scatter(
+                x=[measured[0][0], performance.realised[-1].until],
+                y=[promised.value] * 2,
+                name="promised at the gate",
+                legendgroup="promised",
+                showlegend=index == 0,
+                mode="lines",
+                line={"color": FROZEN, "width": 2, "dash": "dash"},
+            )
+        figure.add_scatter(
+            x=[day for day, _ in measured],
+            y=[found.value for _, found in measured],
+            error_y={"type": "data", "array": [found.interval()[1] - found.value for _, found in measured]},
+            name="realised, by week, with 90 % intervals",
+            legendgroup="realised",
+            showlegend=index == 0,
+            mode="lines+markers",
+            line={"color": KEPT, "width": 2},
+            marker={"size": 6},
+            hovertemplate=f"{performance.version}<br>%{{x|%Y-%m-%d}}: %{{y:.4g}}<extra></extra>",
+        )
+    _mark_promotions(figure, story)
+    return _styled(
+        figure, title=f"{metric} of each champion: promised, and realised as labels came in", y_title=str(metric)
     )
 
 

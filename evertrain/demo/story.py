@@ -1,6 +1,6 @@
 """Gathers what the report shows: reads the stage, and scores champions on labels that came later."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 
@@ -9,7 +9,7 @@ import pandas as pd
 
 from evertrain.adapters.stage import Stage
 from evertrain.demo.flights import Flights
-from evertrain.demo.report import MetricPoint, ModelStory
+from evertrain.demo.report import MetricPoint, ModelStory, PromotionGain
 from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.release.registry import Champion
@@ -32,6 +32,8 @@ def tell_story(stage: Stage, flights: Flights, spec: ModelSpec, days: Sequence[d
         versions=tuple(reversed(stage.registry.versions(spec.name))),
         champions=champions,
         metric=_metric_by_week(stage, flights, spec, champions, days),
+        performances=tuple(stage.performance.performance(spec.name, champion.version) for champion in champions),
+        gains=tuple(_gains(stage, flights, spec, champions, until=now)),
         ended_at=now,
     )
 
@@ -63,6 +65,28 @@ def _metric_by_week(
             )
         )
     return points
+
+
+def _gains(
+    stage: Stage, flights: Flights, spec: ModelSpec, champions: Sequence[Champion], *, until: datetime
+) -> Iterator[PromotionGain]:
+    """Of every promotion but the first, on the flights of the whole days while it was champion."""
+    ends = [*(champion.since for champion in champions[1:]), until]
+    for (before, after), end in zip(pairwise(champions), ends[1:], strict=True):
+        begin, last = after.since.date() + timedelta(days=1), end.date()
+        rows = _sample(flights, spec, begin, last)
+        if rows[spec.label.name].nunique() < 2:
+            continue
+        old, new = (_score(_load_model(stage, each), rows, spec) for each in (before, after))
+        yield PromotionGain(
+            version=after.version,
+            predecessor=before.version,
+            since=after.since,
+            until=end,
+            rows=len(rows),
+            metric=new,
+            predecessor_metric=old,
+        )
 
 
 def _load_model(stage: Stage, champion: Champion) -> FlatModel:

@@ -3,11 +3,12 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from evertrain.demo.report import MetricPoint, ModelStory, render
+from evertrain.demo.report import MetricPoint, ModelStory, PromotionGain, render
 from evertrain.domain.deciding.decisions import Action, Decision, Reason, RecordedDecision
 from evertrain.domain.monitoring.drift import DriftStatus
 from tests.builders.batches import a_quarantine
 from tests.builders.models import NOW, a_model, a_verdict, days
+from tests.builders.performance import a_performance
 from tests.builders.registry import a_version, champion_of
 
 
@@ -35,6 +36,18 @@ def a_story(**changes: object) -> ModelStory:
             MetricPoint(start=(NOW - timedelta(days=14)).date(), rows=100, champion=0.7, first_champion=0.7),
             MetricPoint(start=(NOW - timedelta(days=7)).date(), rows=100, champion=0.72, first_champion=0.64),
         ],
+        performances=[a_performance([1.0] * 14), a_performance([])],
+        gains=[
+            PromotionGain(
+                version="v2",
+                predecessor="v1",
+                since=NOW - days(6),
+                until=NOW,
+                rows=1_234,
+                metric=0.72,
+                predecessor_metric=0.64,
+            )
+        ],
         ended_at=NOW,
     )
     return replace(story, **changes)  # type: ignore[arg-type]  # fields of ModelStory
@@ -48,7 +61,7 @@ def test_the_page_needs_no_network() -> None:
     html = page(a_story())
     assert "<script src=" not in html
     assert 'rel="stylesheet"' not in html
-    assert html.count("plotly-graph-div") == 3
+    assert html.count("plotly-graph-div") == 4
 
 
 def test_what_is_told_is_escaped() -> None:
@@ -70,8 +83,21 @@ def test_the_gain_of_retraining_is_the_mean_since_the_first_replacement() -> Non
     assert "roc_auc_score was 0.720 with retraining and 0.640 had the first champion been left alone" in html
 
 
+def test_what_a_promotion_gained_is_told_beside_its_predecessor() -> None:
+    html = page(a_story())
+    assert "What each promotion gained" in html
+    assert "1,234" in html
+    assert "+0.0800" in html
+
+
+def test_realised_performance_is_drawn_beside_what_was_promised() -> None:
+    html = page(a_story())
+    assert "roc_auc_score of each champion: promised, and realised as labels came in" in html
+    assert "promised at the gate" in html
+
+
 def test_a_model_without_a_champion_has_a_page_too() -> None:
-    html = page(a_story(champions=[], metric=[], versions=[], verdicts=[], decisions=[]))
+    html = page(a_story(champions=[], performances=[], gains=[], metric=[], versions=[], verdicts=[], decisions=[]))
     assert "there is nothing to compare yet" in html
     assert "none" in html
 
