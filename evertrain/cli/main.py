@@ -13,7 +13,7 @@ from evertrain.adapters.stage import LandingResult, Stage
 from evertrain.adapters.training.estimators import load_estimator
 from evertrain.cli.backtest import backtest
 from evertrain.cli.drift import drift
-from evertrain.cli.models import find_group, find_model
+from evertrain.cli.models import find_decision, find_group, find_model
 from evertrain.cli.operations import check_deployed, redrive
 from evertrain.cli.performance import performance
 from evertrain.cli.store import features, labels, training_set
@@ -138,6 +138,27 @@ def decisions(
     deployed = Stage.find(stage)
     found = deployed.decisions.decisions(model, limit=limit, include_quiet=all_)
     _print_json(found) if as_json else show.decisions(found)
+
+
+@app.command()
+def explain(
+    model: ModelName,
+    decision: Annotated[
+        str, typer.Argument(metavar="[DECISION]", help="its id, or the beginning of it; the last when left out")
+    ] = "",
+    stage: StageName = "dev",
+    project: ProjectFolder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Tell one decision: what spoke for it, on what evidence, and what came of it."""
+    find_model(load_project(project), model)
+    deployed = Stage.find(stage)
+    recorded = find_decision(deployed.decisions.decisions(model, limit=1000, include_quiet=True), model, decision)
+    outcome = deployed.outcome_of(recorded)
+    if as_json:
+        _print_json({"decision": _to_json(recorded), "outcome": _to_json(outcome)})
+    else:
+        show.decision(recorded, outcome)
 
 
 @app.command()

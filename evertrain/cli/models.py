@@ -1,5 +1,8 @@
-"""The model, and the feature group of it, that a command names."""
+"""The model, and the feature group or the decision of it, that a command names."""
 
+from collections.abc import Sequence
+
+from evertrain.domain.deciding.decisions import RecordedDecision
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.model import ModelSpec, Project
 
@@ -10,6 +13,19 @@ class UnknownModel(EvertrainError):
 
 class UnknownGroup(EvertrainError):
     """The model draws no feature from this group."""
+
+
+class UnknownDecisionId(EvertrainError):
+    """No decision of the model has this id."""
+
+
+def find_decision(recorded: Sequence[RecordedDecision], model: str, beginning: str) -> RecordedDecision:
+    """The newest whose id begins so; they come newest first. Raises UnknownDecisionId."""
+    for each in recorded:
+        if each.decision_id.startswith(beginning):
+            return each
+    what = f"no decision {beginning}" if beginning else "no decision yet"
+    raise UnknownDecisionId(f"{model} has {what}; `evertrain decisions {model} --json` lists them with their ids")
 
 
 def find_model(project: Project, name: str) -> ModelSpec:

@@ -17,6 +17,7 @@ from evertrain.domain.project.feature_group import FeatureGroup
 from evertrain.domain.project.metric import Metric
 from evertrain.domain.project.model import Project
 from evertrain.domain.release.registry import ModelVersion, VersionStatus
+from evertrain.domain.training.outcomes import Outcome
 from evertrain.reports.retraining_page import RetrainingPage
 from evertrain.terminal.console import console
 from evertrain.use_cases.deciding.check_stage import StageCheck
@@ -264,6 +265,29 @@ def label_status(status: LabelStatus, *, days: int) -> None:
     table = _table(f"The last {days} days", "day", "rows", "labelled", "share")
     for day in progress.days[-days:]:
         table.add_row(f"{day.day:%Y-%m-%d}", f"{day.rows:,}", f"{day.labelled:,}", f"{day.coverage:.1%}")
+    console.print(table)
+
+
+def decision(recorded: RecordedDecision, outcome: Outcome | None) -> None:
+    taken = recorded.decision
+    console.print(
+        f"[bold]{recorded.model}[/] {_format_time(recorded.decided_at)} UTC: {coloured(taken.action)}, {taken.reason}"
+    )
+    console.print(escape(taken.sentence))
+    table = _table("", "", "")
+    table.show_header = False
+    table.add_row("decision", recorded.decision_id)
+    table.add_row("asked by", escape(recorded.cause))
+    if taken.triggers:
+        table.add_row("what speaks for retraining", ", ".join(taken.triggers))
+    if taken.not_before is not None:
+        table.add_row("not before", f"{_format_time(taken.not_before)} UTC")
+    for name, value in taken.evidence.items():
+        if value != "":
+            table.add_row(name.replace("_", " "), escape(_format_cell(value)))
+    if outcome is not None:
+        table.add_row("outcome", f"{outcome.name} {outcome.version}".strip())
+        table.add_row("", escape(outcome.sentence))
     console.print(table)
 
 

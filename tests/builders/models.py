@@ -164,7 +164,7 @@ def a_state(
         oldest_event_time=NOW - days(365),
         newest_event_times={"trips": NOW - days(1)},
         retraining_running=False,
-        last_retraining_at=NOW - days(20),
+        retrained_at=(NOW - days(20),),
         outcomes=outcomes,
         consecutive_quarantines=0,
         escalated_for=escalated_for,

@@ -681,6 +681,17 @@ def test_what_predictions_turned_out_to_be_worth_is_measured_as_labels_come_in(l
     assert "flights has no version v9" in evertrain("performance", "flights", "v9", status=1).stderr
 
 
+def test_a_decision_is_explained_with_its_evidence_and_its_outcome(loop: Loop) -> None:
+    first = loop.stage.registry.history("flights")[-1]
+    decision_id = loop.stage.registry.version("flights", first.version).decision_id
+    told = evertrain("explain", "flights", decision_id[:10]).stdout
+    assert "there is no champion yet" in told
+    assert f"ModelPromoted {first.version}" in told
+    answer = json.loads(evertrain("explain", "flights", "--json").stdout)
+    assert answer["decision"]["model"] == "flights"
+    assert "flights has no decision zzz" in evertrain("explain", "flights", "zzz", status=1).stderr
+
+
 def test_what_the_endpoint_was_asked_is_trained_on_once_its_outcome_is_told(loop: Loop) -> None:
     loop.next_day()
     spec, row = loop.project.models["flights"], a_row(loop, "flights")

@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from evertrain.domain.project.calendar import QuietDays, parse_quiet_days
 from evertrain.domain.project.duration import parse_duration
 from evertrain.domain.project.feature_group import BatchSize, Column, FeatureGroup, FeatureKind, JoinedGroup, KnownBy
 from evertrain.domain.project.metric import Metric, Task
@@ -33,6 +34,10 @@ def _duration(value: object) -> timedelta:
     return parse_duration(value)
 
 
+def _quiet_days(value: object) -> QuietDays:
+    return parse_quiet_days(str(value))
+
+
 def _utc_offset(value: object) -> timedelta:
     if value == "UTC":
         return timedelta()
@@ -51,6 +56,7 @@ def _utc_offset(value: object) -> timedelta:
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 UtcOffset = Annotated[timedelta, BeforeValidator(_utc_offset)]
 Count = Annotated[int, Field(ge=1)]
+Quiet = Annotated[QuietDays, BeforeValidator(_quiet_days)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
@@ -147,6 +153,8 @@ class _TriggersTable(TomlTable):
     labels_overdue_after: Duration = TriggerPolicy().labels_overdue_after
     rejections_before_escalation: Count = TriggerPolicy().rejections_before_escalation
     quarantines_before_escalation: Count = TriggerPolicy().quarantines_before_escalation
+    retrainings_per_month: Count | None = TriggerPolicy().retrainings_per_month
+    quiet: tuple[Quiet, ...] = TriggerPolicy().quiet
 
 
 def _window(value: object) -> timedelta | MovingWindow:

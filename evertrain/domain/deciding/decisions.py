@@ -47,6 +47,8 @@ class Reason(StrEnum):
     LABELS_IMMATURE = "labels_immature"
     TOO_FEW_ROWS = "too_few_rows"
     COOLDOWN = "cooldown"
+    QUIET_DAYS = "quiet_days"
+    BUDGET_SPENT = "budget_spent"
     RETRAINING_RUNNING = "retraining_running"
     HUMAN_CALLED = "human_called"
 

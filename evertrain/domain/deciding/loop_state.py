@@ -35,7 +35,7 @@ class LoopState:
     the endpoint, with what it predicted. `outcomes`: of past retrainings. `consecutive_quarantines`: objects of the
     model's feeds that were set aside since the last good one. `rows`, `oldest_event_time`: of the model's own group
     in the feature store, None while there are none. `newest_event_times`: of each of its groups that has rows.
-    `last_retraining_at`: when the last `retrain` was decided. `rows_at_last_training`: how many rows there were to
+    `retrained_at`: when `retrain` was decided, of late. `rows_at_last_training`: how many rows there were to
     train on when the last retraining was decided that trained; None where that is not known. `performance`: of the
     champion, as far as labels have come in. `answered_change`: by the last retraining that trained.
     `answers_in_vain`: how many of the last retrainings for drift or errors showed no gain. `escalated_for`:
@@ -51,7 +51,7 @@ class LoopState:
     oldest_event_time: datetime | None
     newest_event_times: Mapping[str, datetime]
     retraining_running: bool
-    last_retraining_at: datetime | None
+    retrained_at: Sequence[datetime]
     outcomes: Sequence[Outcome]
     consecutive_quarantines: int
     rows_at_last_training: int | None = None
@@ -60,3 +60,8 @@ class LoopState:
     answers_in_vain: int = 0
     escalated_for: frozenset[Reason] = frozenset()
     requested_by: str = ""
+
+    @property
+    def last_retraining_at(self) -> datetime | None:
+        """When the last `retrain` was decided."""
+        return self.retrained_at[0] if self.retrained_at else None

@@ -153,6 +153,40 @@ def _cooling_down(context: DecisionContext) -> Decision | None:
     )
 
 
+def _quiet_days(context: DecisionContext) -> Decision | None:
+    if _is_exempt(context):
+        return None
+    for days in context.spec.triggers.quiet:
+        if (ends := days.end_after(context.now)) is not None:
+            sentence = f"nothing is retrained from {str(days).replace(' to ', ' to the end of ')}"
+            return _hold(context, Reason.QUIET_DAYS, sentence, not_before=ends)
+    return None
+
+
+def _budget_spent(context: DecisionContext) -> Decision | None:
+    allowed = context.spec.triggers.retrainings_per_month
+    if allowed is None or _is_exempt(context):
+        return None
+    recent = [at for at in context.state.retrained_at if at > context.now - MONTH]
+    if len(recent) < allowed:
+        return None
+    ends = sorted(recent)[-allowed] + MONTH
+    return _hold(
+        context,
+        Reason.BUDGET_SPENT,
+        f"{len(recent)} retrainings were decided within 30 days, {allowed} are allowed; the next on {ends:%Y-%m-%d}",
+        not_before=ends,
+    )
+
+
+def _is_exempt(context: DecisionContext) -> bool:
+    """What a person asks for, and a first model."""
+    return Trigger.MANUAL in context.triggers or context.state.champion is None
+
+
+MONTH = timedelta(days=30)
+
+
 def _labels_immature(context: DecisionContext) -> Decision | None:
     """Every slice needs matured labels; after drift, so do the rows since the drift."""
     complete_to, oldest = context.watermark, context.state.oldest_event_time
@@ -257,6 +291,8 @@ OBJECTIONS = (
     _contenders_rejected,
     _labels_overdue,
     _cooling_down,
+    _quiet_days,
+    _budget_spent,
     _labels_immature,
     _change_has_too_few_rows,
     _too_few_rows,

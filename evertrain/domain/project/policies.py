@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 
+from evertrain.domain.project.calendar import QuietDays
+
 
 class DriftRule(StrEnum):
     """`calibrated`: more than chance and the variation between training days explain. `conventional`: a PSI above the
@@ -35,7 +37,8 @@ class TriggerPolicy:
     """What may start a retraining, and what holds it back.
 
     `rows_grown_by`: how many times the rows of the last training there have to be for their number alone to call for
-    another; `inf` for never.
+    another; `inf` for never. `retrainings_per_month`: at most so many are decided within 30 days. `quiet`: days of
+    the year on which none is. What a person asks for, and a first model, are held by neither.
     """
 
     drift: DriftPolicy = field(default_factory=DriftPolicy)
@@ -45,6 +48,8 @@ class TriggerPolicy:
     labels_overdue_after: timedelta = timedelta(days=14)
     rejections_before_escalation: int = 2
     quarantines_before_escalation: int = 1
+    retrainings_per_month: int | None = None
+    quiet: tuple[QuietDays, ...] = ()
 
 
 class MovingWindow(StrEnum):

@@ -161,9 +161,7 @@ class DecideRetraining:
             oldest_event_time=table.event_time_min if table else None,
             newest_event_times={feed.name: table.event_time_max for feed in groups if (table := tables[feed])},
             retraining_running=self.leases.is_held(spec.name),
-            last_retraining_at=max(
-                (entry.decided_at for entry in acts if entry.decision.action is Action.RETRAIN), default=None
-            ),
+            retrained_at=[entry.decided_at for entry in acts if entry.decision.action is Action.RETRAIN],
             rows_at_last_training=rows_at(last_training(acts, outcomes)),
             outcomes=outcomes,
             consecutive_quarantines=max(quarantines.values()),

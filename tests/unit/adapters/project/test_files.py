@@ -118,6 +118,12 @@ def test_the_repository_s_own_models_are_valid() -> None:
             'floor = 0.55\n[[gate.slices]]\ncolumn = "distance"\nmargin = 0.1',
             "gate.slices.0.column: 'distance' cannot be sliced by; allowed: carrier",
         ),
+        (
+            "[label]",
+            '[triggers]\nquiet = ["20 Dec to 6 Jan"]\n[label]',
+            'triggers.quiet.0: quiet days are such as "12-20 to 01-06"',
+        ),
+        ("[label]", "[triggers]\nretrainings_per_month = 0\n[label]", "triggers.retrainings_per_month: "),
         ("[label]", "[label", "not TOML"),
     ],
 )
@@ -180,6 +186,14 @@ def test_a_group_says_what_times_without_a_zone_mean(tmp_path: Path, declared: s
     model = load_project(root).models["late_trips"]
     assert model.group.utc_offset == ahead
     assert load(ModelSpec, dump(model)) == model  # as a training plan keeps it
+
+
+def test_a_model_may_have_quiet_days_and_a_budget(tmp_path: Path) -> None:
+    declared = '[triggers]\nquiet = ["12-20 to 01-06", "07-04 to 07-04"]\nretrainings_per_month = 3\n[label]'
+    model = load_project(a_project(tmp_path, model=MODEL.replace("[label]", declared))).models["late_trips"]
+    assert [str(days) for days in model.triggers.quiet] == ["12-20 to 01-06", "07-04 to 07-04"]
+    assert model.triggers.retrainings_per_month == 3
+    assert load(ModelSpec, dump(model)) == model
 
 
 def test_a_name_that_no_bucket_key_could_carry_is_refused(tmp_path: Path) -> None:

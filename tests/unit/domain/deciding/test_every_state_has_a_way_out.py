@@ -15,6 +15,7 @@ from evertrain.domain.deciding.loop_state import AnsweredChange, LoopState
 from evertrain.domain.deciding.policy import decide
 from evertrain.domain.deciding.triggers import MAX_COOLDOWN_FACTOR
 from evertrain.domain.events import OUTCOME_EVENTS, EventName
+from evertrain.domain.project.calendar import parse_quiet_days
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.project.policies import DriftPolicy, MovingWindow, TriggerPolicy
 from evertrain.domain.store.labels import LabelTables
@@ -32,7 +33,9 @@ HISTORIES = st.fixed_dictionaries(
         "outcomes": st.lists(st.sampled_from(OUTCOME_EVENTS), max_size=20).map(
             lambda names: tuple(an_outcome(EventName(name), days_ago=3 * (i + 1)) for i, name in enumerate(names))
         ),
-        "last_retraining_at": st.one_of(st.none(), st.integers(0, 400).map(lambda ago: NOW - days(ago))),
+        "retrained_at": st.lists(st.integers(0, 400), max_size=6).map(
+            lambda several: tuple(NOW - days(ago) for ago in sorted(several))
+        ),
         "champion": st.integers(0, 400).map(lambda ago: a_champion(since=NOW - days(ago))),
         "escalated_for": st.frozensets(st.sampled_from(Reason)),
         "performance": st.one_of(
@@ -66,7 +69,13 @@ LEARNING_CHANGES = replace(
 )
 
 
-@given(HISTORIES, st.sampled_from([SPEC, LEARNING_CHANGES]))
+BOUNDED = replace(
+    SPEC,
+    triggers=replace(SPEC.triggers, retrainings_per_month=2, quiet=(parse_quiet_days("03-20 to 04-20"),)),
+)
+
+
+@given(HISTORIES, st.sampled_from([SPEC, LEARNING_CHANGES, BOUNDED]))
 def test_a_loop_whose_world_is_well_retrains_again(history: dict[str, object], spec: ModelSpec) -> None:
     state, now = a_state(**history), NOW  # type: ignore[arg-type]  # of the fields' own types
     taken: list[Decision] = []

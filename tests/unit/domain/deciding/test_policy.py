@@ -1,12 +1,14 @@
 """The retraining policy: which state leads to which decision."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 from evertrain.domain.deciding.decisions import Action, Reason, Trigger
 from evertrain.domain.deciding.loop_state import AnsweredChange
 from evertrain.domain.deciding.policy import decide
 from evertrain.domain.events import EventName
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
+from evertrain.domain.project.calendar import parse_quiet_days
 from evertrain.domain.project.policies import DriftPolicy, MovingWindow, TriggerPolicy
 from evertrain.domain.store.labels import LabelledDay, LabelProgress
 from tests.builders.models import (
@@ -71,7 +73,7 @@ def test_requests_that_are_unlike_the_store_s_rows_call_a_person_and_stop_nothin
     assert "on 3 of the last 5 days (wind), and the batches of features/trips were not" in decision.sentence
     told = a_state(verdicts=verdicts("....."), requests=differing, escalated_for=frozenset({Reason.REQUESTS_DIFFER}))
     assert decide(told, SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
-    due = replace(told, last_retraining_at=NOW - days(29), champion=a_champion(since=NOW - days(29)))
+    due = replace(told, retrained_at=(NOW - days(29),), champion=a_champion(since=NOW - days(29)))
     assert decide(due, SPEC, now=NOW).reason is Reason.PERIOD_ELAPSED
 
 
@@ -112,7 +114,7 @@ def test_where_nothing_is_fitted_again_drift_waits_for_the_rows_that_are_trained
 
 
 def test_a_held_drift_goes_on_the_day_that_was_named():
-    state = a_state(verdicts=verdicts("DDD.."), last_retraining_at=NOW - days(1))
+    state = a_state(verdicts=verdicts("DDD.."), retrained_at=(NOW - days(1),))
     held = decide(a_state(verdicts=verdicts("DDD..")), SPEC, now=NOW)
     assert held.not_before is not None
     later = label_tables(newest_days_ago=-13, last_landed_days_ago=-15)
@@ -120,22 +122,22 @@ def test_a_held_drift_goes_on_the_day_that_was_named():
 
 
 def test_a_period_that_elapsed_retrains_without_drift():
-    decision = decide(a_state(champion=a_champion(since=NOW - days(29)), last_retraining_at=None), SPEC, now=NOW)
+    decision = decide(a_state(champion=a_champion(since=NOW - days(29)), retrained_at=()), SPEC, now=NOW)
     assert (decision.action, decision.reason) == (Action.RETRAIN, Reason.PERIOD_ELAPSED)
 
 
 def test_a_failed_retraining_restarts_the_period():
-    state = a_state(champion=a_champion(since=NOW - days(29)), last_retraining_at=NOW - days(8))
+    state = a_state(champion=a_champion(since=NOW - days(29)), retrained_at=(NOW - days(8),))
     assert decide(state, SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
 
 
 def test_cooldown_blocks_a_second_retrain_and_says_until_when():
-    decision = decide(a_state(verdicts=OLD_DRIFT, last_retraining_at=NOW - days(2)), SPEC, now=NOW)
+    decision = decide(a_state(verdicts=OLD_DRIFT, retrained_at=(NOW - days(2),)), SPEC, now=NOW)
     assert (decision.reason, decision.not_before) == (Reason.COOLDOWN, NOW + days(5))
 
 
 def test_a_person_may_ask_during_cooldown():
-    decision = decide(a_state(last_retraining_at=NOW - days(2), requested_by="new columns"), SPEC, now=NOW)
+    decision = decide(a_state(retrained_at=(NOW - days(2),), requested_by="new columns"), SPEC, now=NOW)
     assert (decision.action, decision.sentence) == (Action.RETRAIN, "asked by a person: new columns")
 
 
@@ -231,7 +233,7 @@ def test_a_promotion_between_two_rejections_resets_the_count():
 
 
 def without_champion(**changes: object):
-    return replace(a_state(), champion=None, last_retraining_at=None, **changes)
+    return replace(a_state(), champion=None, retrained_at=(), **changes)
 
 
 def test_the_first_model_is_trained_as_soon_as_enough_labels_have_matured():
@@ -278,7 +280,7 @@ def test_a_champion_is_not_judged_on_rows_that_it_has_learnt_from() -> None:
     spec = replace(SPEC, label=replace(SPEC.label, minimum_coverage=0.9))
     bad_day = LabelledDay(day=NOW - days(60), rows=100, labelled=10)
     progress = LabelProgress(measured_at=NOW, days=(bad_day,), latency=(), unmatched=0)
-    due = a_state(champion=a_champion(since=NOW - days(29)), last_retraining_at=None, label_progress=progress)
+    due = a_state(champion=a_champion(since=NOW - days(29)), retrained_at=(), label_progress=progress)
     assert decide(due, SPEC, now=NOW).action is Action.RETRAIN
     decision = decide(due, spec, now=NOW)
     assert (decision.action, decision.reason) == (Action.HOLD, Reason.LABELS_IMMATURE)
@@ -293,7 +295,7 @@ def where_only_exceptions_are_reported():
 
 def test_where_only_exceptions_are_reported_silence_calls_a_human_before_it_is_trained_on() -> None:
     silent = label_tables(newest_days_ago=20, last_landed_days_ago=15)
-    due = a_state(champion=a_champion(since=NOW - days(29)), last_retraining_at=None, labels=silent)
+    due = a_state(champion=a_champion(since=NOW - days(29)), retrained_at=(), labels=silent)
     decision = decide(due, where_only_exceptions_are_reported(), now=NOW)
     assert (decision.action, decision.reason) == (Action.ESCALATE, Reason.LABELS_OVERDUE)
     assert decision.sentence == "a row without a label counts, but no labels have landed since 2013-03-17"
@@ -311,11 +313,11 @@ def test_where_only_exceptions_are_reported_rows_are_counted_and_not_reports() -
 
 
 def test_a_retraining_that_waited_for_rows_is_tried_again_after_the_cooldown_and_not_a_period_later() -> None:
-    due = a_state(champion=a_champion(since=NOW - days(36)), last_retraining_at=NOW - days(8))
+    due = a_state(champion=a_champion(since=NOW - days(36)), retrained_at=(NOW - days(8),))
     assert decide(due, SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
     postponed = replace(due, outcomes=(an_outcome(EventName.RETRAIN_POSTPONED, days_ago=8),))
     assert decide(postponed, SPEC, now=NOW).reason is Reason.PERIOD_ELAPSED
-    recently = replace(postponed, last_retraining_at=NOW - days(6))
+    recently = replace(postponed, retrained_at=(NOW - days(6),))
     assert decide(recently, SPEC, now=NOW).reason is Reason.COOLDOWN
 
 
@@ -358,7 +360,7 @@ def test_a_change_with_few_labelled_rows_waits_for_as_many_as_a_model_and_its_ju
     assert decision.sentence.endswith("; 400 are asked for, to learn from and to judge on")
     # Where no window begins with the change there is nothing to wait for, and a period that elapsed does not wait.
     assert decide(state, SPEC, now=NOW).reason is Reason.PERFORMANCE_FELL
-    due = replace(state, last_retraining_at=NOW - days(29), champion=a_champion(since=NOW - days(29)))
+    due = replace(state, retrained_at=(NOW - days(29),), champion=a_champion(since=NOW - days(29)))
     assert decide(due, LEARNING_CHANGES, now=NOW).action is Action.RETRAIN
 
 
@@ -463,3 +465,29 @@ def test_after_answers_in_vain_errors_have_to_say_more():
     assert decide(tried, SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
     turned_round = a_state(performance=a_performance(GOOD + BAD * 6), answers_in_vain=2)
     assert decide(turned_round, SPEC, now=NOW).reason is Reason.PERFORMANCE_FELL
+
+
+# --- calendar and budget --------------------------------------------------------------------------
+
+
+def test_on_quiet_days_nothing_is_retrained_but_by_a_person_or_for_a_first_model():
+    quiet = replace(SPEC, triggers=replace(SPEC.triggers, quiet=(parse_quiet_days("03-25 to 04-06"),)))
+    decision = decide(a_state(verdicts=OLD_DRIFT), quiet, now=NOW)
+    assert (decision.action, decision.reason) == (Action.HOLD, Reason.QUIET_DAYS)
+    assert decision.sentence == "nothing is retrained from 03-25 to the end of 04-06"
+    assert decision.not_before == datetime(2013, 4, 7, tzinfo=UTC)
+    assert decide(a_state(requested_by="new columns"), quiet, now=NOW).action is Action.RETRAIN
+    assert decide(without_champion(), quiet, now=NOW).reason is not Reason.QUIET_DAYS
+    assert decide(a_state(verdicts=OLD_DRIFT), quiet, now=NOW + days(9)).reason is not Reason.QUIET_DAYS
+
+
+def test_within_thirty_days_no_more_is_retrained_than_is_allowed():
+    twice = replace(SPEC, triggers=replace(SPEC.triggers, retrainings_per_month=2))
+    spent = a_state(verdicts=OLD_DRIFT, retrained_at=(NOW - days(10), NOW - days(25), NOW - days(50)))
+    decision = decide(spent, twice, now=NOW)
+    assert (decision.action, decision.reason) == (Action.HOLD, Reason.BUDGET_SPENT)
+    assert decision.sentence.startswith("2 retrainings were decided within 30 days, 2 are allowed; the next on ")
+    assert decision.not_before == NOW + days(5)
+    assert decide(replace(spent, requested_by="new columns"), twice, now=NOW).action is Action.RETRAIN
+    left = a_state(verdicts=OLD_DRIFT, retrained_at=(NOW - days(10), NOW - days(31)))
+    assert decide(left, twice, now=NOW).action is Action.RETRAIN
