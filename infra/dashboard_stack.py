@@ -94,7 +94,8 @@ class DashboardStack(StageStack):
             f"Declined{spec.name}",
             metric=declined,
             alarm_description=f"{spec.name}: predictions are worse than promised at the gate, beyond chance. "
-            f"`evertrain performance {spec.name}` shows since when and where; the policy retrains.",
+            f"`evertrain performance {spec.name}` shows since when and where; the policy retrains, "
+            "unless that did not help before.",
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             threshold=1,
             evaluation_periods=1,

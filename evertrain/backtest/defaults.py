@@ -104,7 +104,7 @@ def with_default_policies(history: History) -> History:
             validation=slices * batch,
             gate=slices * batch,
             embargo=spec.label.latency,
-            minimum_rows=min(200, max(50, int(4 * rows))),
+            minimum_rows=min(150, max(50, int(3 * rows))),
         ),
         gate=GatePolicy(margin=_margin(spec.metric, label), floor=_floor(spec.metric, label)),
     )

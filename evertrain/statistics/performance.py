@@ -64,7 +64,8 @@ def row_losses(metric: Metric, truth: Numbers, predictions: Numbers) -> Numbers:
 
 
 def _sums(values: Numbers) -> Sums:
-    return Sums(count=len(values), total=float(values.sum()), squares=float(values @ values))
+    mean = float(values.mean())
+    return Sums(count=len(values), mean=mean, spread=float(((values - mean) ** 2).sum()))
 
 
 def _scores(truth: Numbers, predictions: Numbers) -> dict[int, tuple[int, int]]:
@@ -87,9 +88,10 @@ def _groups(columns: Mapping[str, Column], rows: npt.NDArray[np.intp], losses: N
             codes, levels = np.where(np.isnan(flags), -1, flags).astype(np.int32), ("False", "True")
         there = codes >= 0
         counts = np.bincount(codes[there], minlength=len(levels))
-        totals = np.bincount(codes[there], weights=losses[there], minlength=len(levels))
-        squares = np.bincount(codes[there], weights=losses[there] ** 2, minlength=len(levels))
+        means = np.bincount(codes[there], weights=losses[there], minlength=len(levels)) / np.maximum(counts, 1)
+        apart = (losses[there] - means[codes[there]]) ** 2
+        spreads = np.bincount(codes[there], weights=apart, minlength=len(levels))
         for code in np.argsort(-counts, kind="stable")[:MAX_LEVELS]:
             if counts[code]:
-                sums = Sums(count=int(counts[code]), total=float(totals[code]), squares=float(squares[code]))
+                sums = Sums(count=int(counts[code]), mean=float(means[code]), spread=float(spreads[code]))
                 yield GroupLoss(column=name, level=levels[code], losses=sums)

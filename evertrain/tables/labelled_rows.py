@@ -112,7 +112,11 @@ class LabelledRows:
 def performance_of(
     rows: LabelledRows, predictions: npt.NDArray[np.float64], *, until: datetime
 ) -> tuple[DayPerformance, ...]:
-    """What these predictions are worth, by day. `until`: before which labels are complete."""
+    """What these predictions are worth, by day; those that are no numbers are passed over. `until`: before which
+    labels are complete."""
+    usable = np.isfinite(predictions)
+    if not usable.all():
+        rows, predictions = replace(rows, table=rows.table.filter(pa.array(usable))), predictions[usable]
     with_levels = (each.name for each in rows.spec.features if each.kind in _KINDS_WITH_LEVELS)
     days = performance_by_day(
         rows.spec.metric,

@@ -24,6 +24,8 @@ def _causes(name: str, detail: object, project: Project) -> Iterator[Cause]:
         case EventName.FEATURE_BATCH_QUARANTINED | EventName.LABEL_BATCH_QUARANTINED:
             for model in _models_fed_by(required_text(detail, "feed"), project):
                 yield Cause(model=model, name=f"quarantine:{required_text(detail, 'batch_id')}")
+        case EventName.LABELS_COMMITTED:
+            pass  # of a release before they were measured first: PerformanceMeasured follows
         case EventName.PERFORMANCE_MEASURED:
             yield Cause(model=required_text(detail, "model"), name=f"labels:{required_text(detail, 'batch_id')}")
         case EventName.RETRAIN_ASKED:

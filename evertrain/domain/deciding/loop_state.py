@@ -15,13 +15,15 @@ from evertrain.domain.training.outcomes import Outcome
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnsweredChange:
     """A change of the world that a retraining answered. `learnt_to`: the label watermark then. `is_learnt`: whether
-    it is settled what there is to learn, since older rows turned out to be worth learning from as well. `promoted`:
-    how many answers to it were promoted. `metric_before`, `metric_after`: the declared metric before the change, and
-    when the errors showed it."""
+    it is settled what there is to learn, since older rows turned out to be worth learning from as well.
+    `answered_at`: when it first was. `promoted`: how many answers to it were promoted. `metric_before`,
+    `metric_after`: the declared metric before the change, and when the errors showed it.
+    """
 
     changed_at: datetime
     learnt_to: datetime
     is_learnt: bool = False
+    answered_at: datetime | None = None
     promoted: int = 0
     metric_before: float | None = None
     metric_after: float | None = None

@@ -99,7 +99,8 @@ def _nothing_to_do(context: DecisionContext) -> Decision | None:
             context,
             Reason.PERFORMANCE_HOLDS,
             f"{context.what_drifted} drifted from {context.drift_onset:%Y-%m-%d} on "
-            f"({drifted_names(context.feature_drift) or PREDICTION}), and predictions are as good as before",
+            f"({drifted_names(context.feature_drift) or PREDICTION}), and errors have not grown enough to retrain "
+            "for",
         )
     return _hold(context, Reason.NOTHING_TO_DO, "no drift, and the next periodic retraining is not due")
 
@@ -265,7 +266,7 @@ def _change_has_too_few_rows(context: DecisionContext) -> Decision | None:
     decline, training = context.decline, context.spec.training
     if decline is None or set(context.triggers) - _OF_A_CHANGE:
         return None
-    wanted = _SHARE_FOR_TRAINING * training.minimum_rows
+    wanted = context.rows_of_a_change
     if MovingWindow.SINCE_CHANGE not in training.moving_windows or decline.rows >= wanted:
         return None
     return _hold(
@@ -277,8 +278,6 @@ def _change_has_too_few_rows(context: DecisionContext) -> Decision | None:
 
 
 _OF_A_CHANGE = {Trigger.PERFORMANCE, Trigger.DRIFT, Trigger.PREDICTION_DRIFT}
-_SHARE_FOR_TRAINING = 2
-"""Half of the rows since a change are learnt from, the others choose and judge."""
 
 
 OBJECTIONS = (

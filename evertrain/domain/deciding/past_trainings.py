@@ -86,6 +86,7 @@ def answered_change(
         changed_at=datetime.fromisoformat(str(evidence[CHANGED_AT])),
         learnt_to=datetime.fromisoformat(str(evidence[LEARNT_TO])),
         is_learnt=not (goes_on or is_first),
+        answered_at=min(each.decided_at for each in answers),
         promoted=sum(each.decision_id in promoted for each in answers),
         metric_before=_number(shown, METRIC_BEFORE),
         metric_after=_number(shown, METRIC_AFTER),

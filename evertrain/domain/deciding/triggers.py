@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property
+from math import ceil
 
 from evertrain.domain.deciding.decisions import Reason, Trigger
 from evertrain.domain.deciding.loop_state import LoopState
@@ -29,6 +30,12 @@ from evertrain.domain.store.labels import label_watermark
 COSTLY = 2.5
 """Standard errors by which the mean loss has to have grown for drift to call for a retraining, where it is known: far
 less than an alarm of its own, since there are two witnesses."""
+
+PATIENCE = timedelta(days=14)
+"""Labels may reach so far beyond the onset of a drift before it counts, whatever is known of its cost."""
+
+SHARE_OF_A_CHANGE = 2.25
+"""Times `minimum_rows`: half is to learn from, and a day has not always as many rows."""
 
 MAX_COOLDOWN_FACTOR = 8
 """After rejections the cooldown grows to so many times its length, and no further."""
@@ -133,19 +140,44 @@ class DecisionContext:
 
     @property
     def drift_awaits_evidence(self) -> bool:
-        """Its cost will be known, and is not yet."""
-        performance = self.state.performance
-        return self.cost_of_drift is None and performance is not None and has_baseline(performance)
+        """Its cost will be known soon, and is not yet. Where labels reach far beyond its onset and nobody can tell,
+        there are too few rows, or none is measured."""
+        performance, onset, watermark = self.state.performance, self.drift_onset, self.watermark
+        if performance is None or onset is None or watermark is None or self.cost_of_drift is not None:
+            return False
+        return has_baseline(performance) and watermark < onset + PATIENCE
+
+    @cached_property
+    def newest_change(self) -> datetime | None:
+        """When the world changed last, by the errors or else by what drifted; None where nothing speaks for it."""
+        if self.decline is not None:
+            return self.decline.since
+        return None if self.drift_is_harmless else self.drift_onset
 
     @cached_property
     def changed_at(self) -> datetime | None:
-        """When the world changed last: by the errors, or else by what drifted, or as an earlier retraining had it."""
-        if self.decline is not None:
-            return self.decline.since
-        if self.drift_onset is not None and not self.drift_is_harmless:
-            return self.drift_onset
+        """The newest change, once there are enough labelled rows since then to learn from and to judge on; before
+        that, the one that an earlier retraining answered."""
         answered = self.state.answered_change
+        if self.newest_change is not None and self._rows_since_change >= self.rows_of_a_change:
+            return self.newest_change
         return None if answered is None else answered.changed_at
+
+    @property
+    def rows_of_a_change(self) -> int:
+        """How many a model of the rows since a change takes, and its judge: half of them are learnt from."""
+        return ceil(SHARE_OF_A_CHANGE * self.spec.training.minimum_rows)
+
+    @property
+    def _rows_since_change(self) -> float:
+        """About how many rows with a label lie after the newest change."""
+        if self.decline is not None:
+            return self.decline.rows
+        labels = self.state.labels
+        if labels is None or self.watermark is None or self.newest_change is None:
+            return 0
+        span = labels.row_labels.event_time_max - labels.row_labels.event_time_min
+        return labels.rows * ((self.watermark - self.newest_change) / span) if span else 0
 
     @cached_property
     def watermark(self) -> datetime | None:
@@ -174,7 +206,7 @@ class DecisionContext:
     @cached_property
     def rejections(self) -> int:
         """Contenders rejected in a row. A promotion begins anew, and so does a change that came later: it is news."""
-        count, changed_at = 0, self.changed_at
+        count, changed_at = 0, self.newest_change
         for outcome in self.state.outcomes:
             is_earlier = changed_at is not None and outcome.ended_at < changed_at
             if outcome.name is EventName.MODEL_PROMOTED or is_earlier:
@@ -242,7 +274,7 @@ def _change_has_more_rows(context: DecisionContext) -> bool:
     answered, watermark, training = context.state.answered_change, context.watermark, context.spec.training
     if context.state.champion is None or answered is None or watermark is None or answered.is_learnt:
         return False
-    if MovingWindow.SINCE_CHANGE not in training.moving_windows:
+    if MovingWindow.SINCE_CHANGE not in training.moving_windows or context.newest_change is not None:
         return False
     learnt = answered.learnt_to - answered.changed_at
     longest = max(training.windows, default=4 * (training.validation + training.gate))

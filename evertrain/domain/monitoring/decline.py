@@ -90,11 +90,11 @@ def has_baseline(performance: Performance) -> bool:
 
 
 def standard_errors_since(performance: Performance, since: datetime) -> float | None:
-    """By how many the mean loss of the days from `since` on is above the baseline. None where too few rows, or too
-    few days before them, are known."""
+    """By how many the mean loss of the days from `since` on is above the baseline. None where there are fewer than
+    three stretches since then, or before."""
     losses = _loss_series(performance)
     length = sum(each.day + DAY > since for each in losses.realised)
-    return losses.z(length) if length else None
+    return losses.z(length) if length >= MIN_STRETCHES else None
 
 
 def describe_decline(decline: Decline, metric: Metric) -> str:
@@ -130,7 +130,7 @@ def _metric_series(performance: Performance, metric: Metric) -> Series:
     sign = -1 if metric.higher_is_better else 1
 
     def measure(parts: Sequence[DayPerformance]) -> Estimate | None:
-        found = realised_metric(metric, merge_days(parts))
+        found = realised_metric(metric, merge_days(parts, with_groups=False))
         return None if found is None else Estimate(value=sign * found.value, variance=found.variance)
 
     return _series(performance.promised, performance.realised, measure, rows=MIN_ROWS)

@@ -16,27 +16,28 @@ DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sums:
-    """Of some numbers: how many there are, their sum, and the sum of their squares."""
+    """Of some numbers: how many there are, their mean, and the sum of their squared distances from it. Merged as by
+    Chan, Golub & LeVeque (Stanford STAN-CS-79-773, 1979): also where the mean is large, nothing is lost."""
 
     count: int = 0
-    total: float = 0.0
-    squares: float = 0.0
+    mean: float = 0.0
+    spread: float = 0.0
 
     def __add__(self, other: "Sums") -> "Sums":
+        count = self.count + other.count
+        if not self.count or not other.count:
+            return other if other.count else self
+        apart = other.mean - self.mean
         return Sums(
-            count=self.count + other.count, total=self.total + other.total, squares=self.squares + other.squares
+            count=count,
+            mean=self.mean + apart * other.count / count,
+            spread=self.spread + other.spread + apart * apart * self.count * other.count / count,
         )
-
-    @property
-    def mean(self) -> float:
-        return self.total / self.count
 
     @property
     def variance(self) -> float:
         """Of a single number, estimated without bias; 0 for one."""
-        if self.count < 2:
-            return 0.0
-        return max(0.0, (self.squares - self.total * self.total / self.count) / (self.count - 1))
+        return self.spread / (self.count - 1) if self.count > 1 else 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,7 +118,7 @@ _LOSSES = {
 }
 
 
-def merge_days(days: Sequence[DayPerformance]) -> DayPerformance:
+def merge_days(days: Sequence[DayPerformance], *, with_groups: bool = True) -> DayPerformance:
     """One stretch of days: its `day` is the first one's, its `until` the last one's."""
     scores: dict[int, tuple[int, int]] = {}
     groups: dict[tuple[str, str], Sums] = {}
@@ -125,7 +126,7 @@ def merge_days(days: Sequence[DayPerformance]) -> DayPerformance:
         for cell, (negatives, positives) in each.scores.items():
             before = scores.get(cell, (0, 0))
             scores[cell] = (before[0] + negatives, before[1] + positives)
-        for group in each.groups:
+        for group in each.groups if with_groups else ():
             key = (group.column, group.level)
             groups[key] = groups.get(key, Sums()) + group.losses
     return DayPerformance(
@@ -145,10 +146,10 @@ def mean_loss(losses: Sums) -> Estimate:
 def metric_over_days(metric: Metric, days: Sequence[DayPerformance]) -> Estimate | None:
     """The metric of all rows of these days. Its variance is found by leaving out one day after the other, since rows
     of a day have something in common (jackknife; Tukey, Ann. Math. Statist. 29, 1958)."""
-    pooled = realised_metric(metric, merge_days(days)) if days else None
+    pooled = realised_metric(metric, merge_days(days, with_groups=False)) if days else None
     if pooled is None or len(days) < MIN_DAYS_TO_COMPARE:
         return pooled
-    without_each = (merge_days([*days[:index], *days[index + 1 :]]) for index in range(len(days)))
+    without_each = (merge_days([*days[:index], *days[index + 1 :]], with_groups=False) for index in range(len(days)))
     values = [found.value for part in without_each if (found := realised_metric(metric, part)) is not None]
     mean = fmean(values)
     spread = sum((value - mean) ** 2 for value in values) * (len(days) - 1) / len(days)
@@ -174,7 +175,7 @@ def realised_metric(metric: Metric, part: DayPerformance) -> Estimate | None:
         root = sqrt(loss.value)
         return Estimate(value=root, variance=loss.variance / (4 * loss.value) if root else 0.0)
     if metric is Metric.R2_SCORE:
-        spread = part.truth.variance * (part.rows - 1) / part.rows
+        spread = part.truth.spread / part.rows
         return Estimate(value=1 - loss.value / spread, variance=loss.variance / spread**2) if spread else None
     return loss
 

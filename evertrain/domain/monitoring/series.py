@@ -58,6 +58,7 @@ def between_stretches(estimates: Sequence[Estimate]) -> float:
 
 
 STRETCHES_TO_BELIEVE = 10
+STRETCHES_TO_DATE = 60
 MAX_CORRELATION = 0.8
 
 
@@ -94,8 +95,12 @@ class Series:
         return found
 
     def strongest_length(self) -> int:
-        """Since which the evidence is strongest: that dates the change."""
-        lengths = range(MIN_STRETCHES, len(self.realised) + 1)
+        """Since which the evidence is strongest: that dates the change. Of those long ago, one in ten is tried."""
+        lengths = [
+            length
+            for length in range(MIN_STRETCHES, len(self.realised) + 1)
+            if length <= STRETCHES_TO_DATE or length % 10 == 0
+        ]
         found = {length: z for length in lengths if (z := self.z(length)) is not None}
         return max(found, key=lambda length: (found[length], length))
 

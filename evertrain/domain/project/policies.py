@@ -87,7 +87,8 @@ class TrainingPolicy:
     """The windows that compete as a hyperparameter, and the slices for choosing and judging among them.
 
     Below a label watermark W, rows are split as: training | embargo | validation | gate | W. `embargo`: at least the
-    label's latency, so that every training label was known when the first validation row was predicted. `spot`:
+    label's latency, so that every training label was known when the first validation row was predicted; soon after a
+    change the slices are shorter, and it too. `spot`:
     containers run on spare capacity first, which is cheaper and may be reclaimed. `refit`: what passed the gate is
     fitted once more, on all rows up to W; else it is weeks old on its first day.
     """

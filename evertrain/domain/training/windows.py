@@ -1,7 +1,7 @@
 """How the rows below a label watermark are cut: training windows, the embargo, the validation and the gate slice."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.duration import format_duration, parse_duration
@@ -82,7 +82,7 @@ def temporal_split(
     if comparable_from is not None and gate.start < comparable_from + policy.embargo:
         raise NotEnoughHistory(
             f"labels are complete to {watermark:%Y-%m-%d} and the champion has learnt from rows up to "
-            f"{comparable_from:%Y-%m-%d}: the {policy.gate.days} days that both are judged on would begin before the "
+            f"{comparable_from:%Y-%m-%d}: the {_days(policy.gate)} that both are judged on would begin before the "
             "embargo after that is over"
         )
     validation = Interval(start=gate.start - policy.validation, end=gate.start)
@@ -91,7 +91,7 @@ def temporal_split(
         needed = policy.gate + policy.validation + policy.embargo
         raise NotEnoughHistory(
             f"labels are complete from {oldest_event_time:%Y-%m-%d} to {watermark:%Y-%m-%d}, "
-            f"but gate, validation and embargo alone take {needed.days} days"
+            f"but gate, validation and embargo alone take {_days(needed)}"
         )
     starts = {format_duration(length): max(end - length, oldest_event_time) for length in sorted(policy.windows)}
     if MovingWindow.SINCE_CHANGE in policy.moving_windows and changed_at is not None and changed_at < end:
@@ -105,13 +105,18 @@ def temporal_split(
 
 
 def _after_a_change(policy: TrainingPolicy, *, watermark: datetime, changed_at: datetime | None) -> TrainingPolicy:
-    """Of the time since the change, at most a quarter each to choose and to judge, and an eighth in between."""
+    """Of the time since the change, at most a fifth each to choose and to judge, and a tenth in between: half is left
+    to learn from."""
     if MovingWindow.SINCE_CHANGE not in policy.moving_windows or changed_at is None or changed_at >= watermark:
         return policy
-    quarter = (watermark - changed_at) / 4
+    fifth = (watermark - changed_at) / 5
     return replace(
         policy,
-        validation=min(policy.validation, quarter),
-        gate=min(policy.gate, quarter),
-        embargo=min(policy.embargo, quarter / 2),
+        validation=min(policy.validation, fifth),
+        gate=min(policy.gate, fifth),
+        embargo=min(policy.embargo, fifth / 2),
     )
+
+
+def _days(length: timedelta) -> str:
+    return f"{length / timedelta(days=1):.3g} days"

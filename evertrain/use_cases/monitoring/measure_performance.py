@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
+
 from evertrain.domain.landing.feeds import label_feeds, request_feeds, required_feeds
 from evertrain.domain.monitoring.performance import Performance
 from evertrain.domain.project.model import ModelSpec, Project
@@ -80,7 +82,10 @@ class MeasurePerformance:
             table = self.rows.read_labelled(asked, snapshot, part)
             matured = LabelledRows("the matured rows", table, asked)
             if len(matured):
-                days = performance_of(matured, matured.predict_with(artifact), until=part.end)
+                predictions = matured.predict_with(artifact)
+                if unusable := int((~np.isfinite(predictions)).sum()):
+                    logger.warning("not_a_number model=%s version=%s rows=%d", spec.name, champion.version, unusable)
+                days = performance_of(matured, predictions, until=part.end)
                 self.log.put_realised(spec.name, champion.version, days)
         logger.info(
             "performance_measured model=%s version=%s from=%s to=%s",
@@ -107,9 +112,10 @@ class MeasurePerformance:
 
 
 def _measured_to(known: Performance, champion: Champion) -> datetime:
-    """A day that was not over is measured again, as a whole."""
+    """A day that was not over is measured again, as a whole. What was promised on is not realised as well: without a
+    refit, the gate's rows are later than what was learnt from."""
     if not known.realised:
-        return champion.trained_until
+        return max([champion.trained_until, *(day.until for day in known.promised[-1:])])
     last = known.realised[-1]
     return last.until if last.is_complete else max(last.day, champion.trained_until)
 

@@ -52,7 +52,8 @@ def test_ten_days_together_have_the_metric_of_their_rows(metric: Metric) -> None
 @given(st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=30), st.integers(0, 30))
 def test_sums_of_parts_add_to_the_whole(values: list[float], cut: int) -> None:
     def sums(part: list[float]) -> Sums:
-        return Sums(count=len(part), total=sum(part), squares=sum(value * value for value in part))
+        mean = sum(part) / max(1, len(part))
+        return Sums(count=len(part), mean=mean, spread=sum((value - mean) ** 2 for value in part))
 
     whole = sums(values[:cut]) + sums(values[cut:])
     assert (whole.count, whole.mean) == (len(values), pytest.approx(np.mean(values), abs=1e-6))
@@ -94,12 +95,28 @@ def test_losses_are_told_apart_by_level_and_missing_ones_are_of_none() -> None:
         columns={"text": text, "flag": flag},
         until=UNTIL,
     )
-    assert {group.name: (group.losses.count, group.losses.total) for group in day.groups} == {
-        "text=a": (2, 5.0),
-        "text=b": (1, 2.0),
-        "flag=True": (1, 1.0),
-        "flag=False": (2, 7.0),
+    assert {group.name: (group.losses.count, group.losses.mean, group.losses.spread) for group in day.groups} == {
+        "text=a": (2, 2.5, 4.5),
+        "text=b": (1, 2.0, 0.0),
+        "flag=True": (1, 1.0, 0.0),
+        "flag=False": (2, 3.5, 0.5),
     }
+
+
+def test_the_spread_of_large_numbers_is_not_lost() -> None:
+    rng = np.random.default_rng(0)
+    truth = 1.7e9 + rng.normal(size=400)
+    days = performance_by_day(
+        Metric.R2_SCORE,
+        truth=truth,
+        predictions=truth + 0.5 * rng.normal(size=400),
+        days=np.arange(400) % 4,
+        columns={},
+        until=UNTIL,
+    )
+    found = realised_metric(Metric.R2_SCORE, merge_days(list(days)))
+    assert found is not None
+    assert found.value == pytest.approx(0.75, abs=0.05)
 
 
 def test_of_many_levels_the_most_frequent_are_kept() -> None:

@@ -65,6 +65,7 @@ def test_the_change_is_that_of_the_last_training_with_what_was_before_the_first_
         changed_at=CHANGED_AT,
         learnt_to=NOW - days(23),
         is_learnt=False,
+        answered_at=NOW - days(30),
         promoted=2,
         metric_before=0.8,
         metric_after=0.5,

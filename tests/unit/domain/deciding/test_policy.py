@@ -326,7 +326,7 @@ def test_a_retraining_that_waited_for_rows_is_tried_again_after_the_cooldown_and
 LEARNING_CHANGES = replace(
     SPEC,
     training=replace(
-        SPEC.training, moving_windows=(MovingWindow.EXPANDING, MovingWindow.SINCE_CHANGE), minimum_rows=200
+        SPEC.training, moving_windows=(MovingWindow.EXPANDING, MovingWindow.SINCE_CHANGE), minimum_rows=150
     ),
 )
 GOOD, BAD = [1.0] * 12, [-1.0]
@@ -357,7 +357,7 @@ def test_a_change_with_few_labelled_rows_waits_for_as_many_as_a_model_and_its_ju
     decision = decide(state, LEARNING_CHANGES, now=NOW)
     assert (decision.action, decision.reason) == (Action.HOLD, Reason.TOO_FEW_ROWS)
     assert "since 2013-03-26, on 300 rows" in decision.sentence
-    assert decision.sentence.endswith("; 400 are asked for, to learn from and to judge on")
+    assert decision.sentence.endswith("; 338 are asked for, to learn from and to judge on")
     # Where no window begins with the change there is nothing to wait for, and a period that elapsed does not wait.
     assert decide(state, SPEC, now=NOW).reason is Reason.PERFORMANCE_FELL
     due = replace(state, retrained_at=(NOW - days(29),), champion=a_champion(since=NOW - days(29)))
@@ -368,7 +368,9 @@ def test_drift_that_costs_nothing_is_held_with_that_reason():
     state = a_state(verdicts=OLD_DRIFT, performance=a_performance([1.0] * 30))
     decision = decide(state, SPEC, now=NOW)
     assert (decision.action, decision.reason) == (Action.HOLD, Reason.PERFORMANCE_HOLDS)
-    assert decision.sentence == ("features drifted from 2013-03-05 on (wind), and predictions are as good as before")
+    assert decision.sentence == (
+        "features drifted from 2013-03-05 on (wind), and errors have not grown enough to retrain for"
+    )
 
 
 def test_drift_that_costs_something_needs_no_alarm_of_its_own():
@@ -491,3 +493,31 @@ def test_within_thirty_days_no_more_is_retrained_than_is_allowed():
     assert decide(replace(spent, requested_by="new columns"), twice, now=NOW).action is Action.RETRAIN
     left = a_state(verdicts=OLD_DRIFT, retrained_at=(NOW - days(10), NOW - days(31)))
     assert decide(left, twice, now=NOW).action is Action.RETRAIN
+
+
+def test_a_change_with_few_rows_shortens_no_slice_of_a_retraining_that_is_due_anyway():
+    due = a_state(
+        performance=a_performance(GOOD + BAD * 3),
+        retrained_at=(NOW - days(29),),
+        champion=a_champion(since=NOW - days(29)),
+    )
+    decision = decide(due, LEARNING_CHANGES, now=NOW)
+    assert decision.action is Action.RETRAIN
+    assert "changed_at" not in decision.evidence
+
+
+def test_drift_whose_cost_nobody_can_tell_counts_once_labels_reach_far_beyond_its_onset():
+    hardly_measured = a_performance(GOOD, promised=3, rows=2)
+    state = a_state(verdicts=OLD_DRIFT, performance=hardly_measured)
+    assert decide(state, SPEC, now=NOW).reason is Reason.FEATURES_DRIFTED
+
+
+def test_a_follow_up_waits_while_something_newer_speaks():
+    answered = AnsweredChange(changed_at=NOW - days(23), learnt_to=NOW - days(13))
+    newer = a_state(answered_change=answered, performance=a_performance(GOOD + BAD * 4))
+    decision = decide(newer, LEARNING_CHANGES, now=NOW)
+    assert (decision.reason, decision.evidence["changed_at"]) == (
+        Reason.PERFORMANCE_FELL,
+        (NOW - days(7)).isoformat(),
+    )
+    assert Trigger.FOLLOW_UP not in decision.triggers

@@ -75,7 +75,7 @@ def test_a_loss_that_moves_with_the_share_of_a_class_alone_is_no_decline() -> No
     performance = a_performance(GOOD + [1.0] * 6)
     *before, _, _, _, _, _, _ = performance.realised
     costlier = [
-        replace(day, losses=Sums(count=day.rows, total=1.4 * day.losses.total, squares=1.96 * day.losses.squares))
+        replace(day, losses=Sums(count=day.rows, mean=1.4 * day.losses.mean, spread=1.96 * day.losses.spread))
         for day in performance.realised[-6:]
     ]
     performance = replace(performance, realised=tuple(replace(day, groups=()) for day in (*before, *costlier)))

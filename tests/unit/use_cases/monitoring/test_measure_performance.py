@@ -16,12 +16,13 @@ from tests.builders.retraining import MODEL, Retraining, a_trainable_model
 class Measured:
     """A first model that was promoted; `rows_read` are the intervals that were read since."""
 
-    def __init__(self) -> None:
-        self.loop = Retraining()
+    def __init__(self, spec: ModelSpec | None = None) -> None:
+        spec = spec or a_trainable_model()
+        self.loop = Retraining(spec)
         self.log = InMemoryPerformanceLog()
         self.rows_read: list[Interval] = []
         self.version = self.loop.promoted("d-1")
-        self.declare(a_trainable_model())
+        self.declare(spec)
 
     def declare(self, spec: ModelSpec) -> None:
         loop = self.loop
@@ -74,6 +75,16 @@ def test_rows_are_measured_from_where_the_training_ended_to_the_label_watermark(
     quality = realised_metric(a_trainable_model().metric, found.realised[0])
     assert quality is not None
     assert quality.value > 0.6
+
+
+def test_without_a_refit_what_was_judged_on_is_not_realised_as_well() -> None:
+    spec = a_trainable_model()
+    judged_itself = replace(spec, training=replace(spec.training, refit=False))
+    measured = Measured(judged_itself)
+    measured.loop.advance(days(2))
+    found = measured.run()
+    assert measured.rows_read == [Interval(start=NOW - days(3), end=NOW - days(1))]
+    assert not {day.day for day in found.promised} & {day.day for day in found.realised}
 
 
 def test_the_next_time_only_what_is_new_is_read(measured: Measured) -> None:

@@ -355,12 +355,12 @@ def test_a_window_begins_where_the_world_changed_or_takes_all_there_is() -> None
 def test_soon_after_a_change_half_of_the_days_since_then_are_learnt_from() -> None:
     loop = searching(SearchSpace(), MovingWindow.EXPANDING, MovingWindow.SINCE_CHANGE)
     watermark = NOW - days(3)
-    loop.decisions.record(a_decision_after_a_change("d-1", changed_at=watermark - days(8)))
+    loop.decisions.record(a_decision_after_a_change("d-1", changed_at=watermark - days(10)))
     plan = loop.plan("d-1").plan
     assert (plan.gate.start, plan.gate.end) == (watermark - days(2), watermark)
     assert (plan.validation.start, plan.validation.end) == (watermark - days(4), watermark - days(2))
     assert {c.window.rows.end for c in plan.candidates} == {watermark - days(5)}
-    assert plan.candidate("since_change").window.rows.start == watermark - days(8)
+    assert plan.candidate("since_change").window.rows.start == watermark - days(10)
 
 
 def a_decision_after_a_change(decision_id: str, *, changed_at: datetime) -> RecordedDecision:
