@@ -6,7 +6,7 @@ To add an objection: a function here, and its place in `OBJECTIONS`.
 from datetime import datetime, timedelta
 
 from evertrain.domain.deciding.decisions import Action, Decision, Reason, Trigger
-from evertrain.domain.deciding.triggers import DecisionContext, drifted_names
+from evertrain.domain.deciding.triggers import PATIENCE, DecisionContext, drifted_names
 from evertrain.domain.landing.predictions import PREDICTION
 from evertrain.domain.monitoring.decline import describe_decline, newest_days
 from evertrain.domain.monitoring.performance import metric_over_days
@@ -102,7 +102,7 @@ def _nothing_to_do(context: DecisionContext) -> Decision | None:
             f"({drifted_names(context.feature_drift) or PREDICTION}), and errors have not grown enough to retrain "
             "for",
         )
-    return _hold(context, Reason.NOTHING_TO_DO, "no drift, and the next periodic retraining is not due")
+    return _hold(context, Reason.NOTHING_TO_DO, "no drift, no decline, and the next periodic retraining is not due")
 
 
 def _running(context: DecisionContext) -> Decision | None:
@@ -262,9 +262,13 @@ def _too_few_rows(context: DecisionContext) -> Decision | None:
 
 
 def _change_has_too_few_rows(context: DecisionContext) -> Decision | None:
-    """A model of the rows since a change, and its judge, take some. Before that a retraining learns what was."""
-    decline, training = context.decline, context.spec.training
-    if decline is None or set(context.triggers) - _OF_A_CHANGE:
+    """A model of the rows since a change, and its judge, take some. Before that a retraining learns what was, and its
+    gate takes the change for granted; so one that is due anyway waits a while, too."""
+    decline, training, watermark = context.decline, context.spec.training, context.watermark
+    if decline is None or watermark is None or Trigger.MANUAL in context.triggers:
+        return None
+    patience = max(PATIENCE, context.spec.triggers.cooldown)
+    if set(context.triggers) - _OF_A_CHANGE and watermark >= decline.since + patience:
         return None
     wanted = context.rows_of_a_change
     if MovingWindow.SINCE_CHANGE not in training.moving_windows or decline.rows >= wanted:

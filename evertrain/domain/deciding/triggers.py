@@ -32,7 +32,8 @@ COSTLY = 2.5
 less than an alarm of its own, since there are two witnesses."""
 
 PATIENCE = timedelta(days=14)
-"""Labels may reach so far beyond the onset of a drift before it counts, whatever is known of its cost."""
+"""Labels may reach so far beyond the onset of a drift before it counts, whatever is known of its cost; and beyond a
+decline before a retraining that is due anyway goes on with few rows since then."""
 
 SHARE_OF_A_CHANGE = 2.25
 """Times `minimum_rows`: half is to learn from, and a day has not always as many rows."""

@@ -358,10 +358,13 @@ def test_a_change_with_few_labelled_rows_waits_for_as_many_as_a_model_and_its_ju
     assert (decision.action, decision.reason) == (Action.HOLD, Reason.TOO_FEW_ROWS)
     assert "since 2013-03-26, on 300 rows" in decision.sentence
     assert decision.sentence.endswith("; 338 are asked for, to learn from and to judge on")
-    # Where no window begins with the change there is nothing to wait for, and a period that elapsed does not wait.
+    # Where no window begins with the change there is nothing to wait for.
     assert decide(state, SPEC, now=NOW).reason is Reason.PERFORMANCE_FELL
+    # A retraining that is due anyway waits too, but not for ever.
     due = replace(state, retrained_at=(NOW - days(29),), champion=a_champion(since=NOW - days(29)))
-    assert decide(due, LEARNING_CHANGES, now=NOW).action is Action.RETRAIN
+    assert decide(due, LEARNING_CHANGES, now=NOW).reason is Reason.TOO_FEW_ROWS
+    old = a_performance(GOOD + BAD * 3, newest_days_ago=18)
+    assert decide(replace(due, performance=old), LEARNING_CHANGES, now=NOW).action is Action.RETRAIN
 
 
 def test_drift_that_costs_nothing_is_held_with_that_reason():
@@ -495,13 +498,9 @@ def test_within_thirty_days_no_more_is_retrained_than_is_allowed():
     assert decide(left, twice, now=NOW).action is Action.RETRAIN
 
 
-def test_a_change_with_few_rows_shortens_no_slice_of_a_retraining_that_is_due_anyway():
-    due = a_state(
-        performance=a_performance(GOOD + BAD * 3),
-        retrained_at=(NOW - days(29),),
-        champion=a_champion(since=NOW - days(29)),
-    )
-    decision = decide(due, LEARNING_CHANGES, now=NOW)
+def test_a_change_with_few_rows_shortens_no_slice_of_a_retraining_that_a_person_asks_for():
+    asked = a_state(performance=a_performance(GOOD + BAD * 3), requested_by="new columns")
+    decision = decide(asked, LEARNING_CHANGES, now=NOW)
     assert decision.action is Action.RETRAIN
     assert "changed_at" not in decision.evidence
 
