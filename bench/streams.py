@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import islice
 from typing import Any
 
@@ -9,10 +10,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from evertrain.demo.flights import load_flights
+from evertrain.domain.project.metric import Metric
+
 FIRST_DAY = pd.Timestamp("2024-01-01", tz="UTC")
 BATCHES, ROWS = 160, 100
 CHANGE = 80
 """The batch with which a change begins, where there is one."""
+
+BROKEN = frozenset(range(60, 66))
+FLIGHT_DAYS = 240
 
 Numbers = npt.NDArray[np.float64]
 Groups = npt.NDArray[np.int64]
@@ -20,23 +27,51 @@ Groups = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, kw_only=True)
 class Stream:
-    """`rows`: with `event_time` and `y`. `latency`: such as `5d`. `batch`: how long one is."""
+    """`rows`: with `event_time` and `y`. `batch`: how long one is. `metric`: by which models
+    are judged. `broken`: the batches that a fault has spoiled."""
 
     name: str
     what: str
     rows: pd.DataFrame
-    latency: str = "5d"
-    batch: str = "1d"
+    latency: timedelta = timedelta(days=5)
+    batch: timedelta = timedelta(days=1)
+    metric: Metric = Metric.ROC_AUC_SCORE
+    broken: frozenset[int] = frozenset()
 
 
 def all_streams() -> Iterator[Stream]:
     for name, (what, make) in _MADE.items():
         yield Stream(name=name, what=what, rows=make())
-    yield Stream(name="late_labels", what="as abrupt, labels 20 days late", rows=_made(_abrupt), latency="20d")
-    yield Stream(name="few_rows", what="as abrupt, 12 rows a day, in weeks", rows=_made(_abrupt, rows=12), batch="7d")
+    for name, (what, spoil) in _FAULTS.items():
+        yield Stream(name=name, what=f"{what} on six days", rows=_made(_steady, spoil=spoil), broken=BROKEN)
+    yield Stream(
+        name="late_labels", what="as abrupt, labels 20 days late", rows=_made(_abrupt), latency=timedelta(days=20)
+    )
+    yield Stream(
+        name="few_rows",
+        what="as abrupt, 12 rows a day, in weeks",
+        rows=_made(_abrupt, rows=12),
+        batch=timedelta(days=7),
+    )
     yield Stream(name="sea", what="SEA concepts, three changes (river)", rows=_sea())
     yield Stream(name="hyperplane", what="a hyperplane that turns (river)", rows=_hyperplane())
     yield Stream(name="phishing", what="web sites, in the order of the set (river)", rows=_phishing())
+    yield Stream(
+        name="friedman",
+        what="a number, two abrupt changes (river)",
+        rows=_friedman(),
+        metric=Metric.MEAN_ABSOLUTE_ERROR,
+    )
+    flights = load_flights().table
+    for days in (0, 7, 30):
+        for label, metric in (("late", Metric.ROC_AUC_SCORE), ("air_time", Metric.MEAN_ABSOLUTE_ERROR)):
+            yield Stream(
+                name=f"{label}_{days}d",
+                what=f"{FLIGHT_DAYS} days of flights, one of three, `{label}`",
+                rows=_flights(flights, label),
+                latency=timedelta(days=days),
+                metric=metric,
+            )
 
 
 # --- by formulas ----------------------------------------------------------------------------------
@@ -73,10 +108,10 @@ def _made(
     *,
     rows: int = ROWS,
     moves: Callable[[int], float] = lambda _: 0.0,
-    broken: frozenset[int] = frozenset(),
+    spoil: Callable[[dict[str, Any]], None] | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """`moves`: by how much the last feature lies higher. `broken`: batches whose first feature is missing."""
+    """`moves`: by how much the last feature lies higher. `spoil`: what happens to the columns of broken batches."""
     rng = np.random.default_rng(seed)
     parts = []
     for batch in range(BATCHES if rows == ROWS else 7 * BATCHES):
@@ -87,12 +122,13 @@ def _made(
         odds = (x * weights(of, group)).sum(axis=1) + 0.3 * (group == 1)
         y = rng.random(rows) < 1 / (1 + np.exp(-odds))
         minutes = batch * 1440 + np.sort(rng.integers(0, 1440, rows))
-        columns = {name: x[:, index] for index, name in enumerate("abcde")}
-        if of in broken:
-            columns["a"] = np.full(rows, np.nan)
+        columns: dict[str, Any] = {name: x[:, index] for index, name in enumerate("abcde")}
+        columns["group"] = np.array(["u", "v", "w"])[group]
+        if spoil is not None and of in BROKEN:
+            spoil(columns)
         parts.append(
             pd.DataFrame(columns)
-            .assign(group=np.array(["u", "v", "w"])[group], y=y.astype(int))
+            .assign(y=y.astype(int))
             .assign(event_time=FIRST_DAY + pd.to_timedelta(minutes, unit="min"))
         )
     return pd.concat(parts, ignore_index=True)
@@ -110,19 +146,30 @@ _MADE: Mapping[str, tuple[str, Callable[[], pd.DataFrame]]] = {
     "one_group": ("another concept for one group of three", lambda: _made(_one_group)),
     "season": ("a feature without weight comes and goes", lambda: _made(_steady, moves=_season)),
     "features_only": ("a feature without weight moves away", lambda: _made(_steady, moves=lambda b: 0.03 * b)),
-    "faults": ("a feature is missing on six days", lambda: _made(_steady, broken=frozenset(range(60, 66)))),
+}
+
+_FAULTS: Mapping[str, tuple[str, Callable[[dict[str, Any]], None]]] = {
+    "fault_missing": ("a feature has no value", lambda columns: columns.update(a=np.full(len(columns["a"]), np.nan))),
+    "fault_zeros": ("a feature is 0", lambda columns: columns.update(a=np.zeros(len(columns["a"])))),
+    "fault_unit": ("a feature comes in another unit", lambda columns: columns.update(a=60 * columns["a"])),
+    "fault_exchanged": ("two features are exchanged", lambda columns: columns.update(a=columns["e"], e=columns["a"])),
+    "fault_codes": (
+        "categories have other codes",
+        lambda columns: columns.update(group=np.char.add("code-", columns["group"])),
+    ),
 }
 
 
 # --- by river -------------------------------------------------------------------------------------
 
 
-def _dated(pairs: Any, *, rows: int = ROWS) -> pd.DataFrame:
+def _dated(pairs: Any, *, rows: int = ROWS, of_class: bool = True) -> pd.DataFrame:
     """`pairs`: of features and label, in order; so many a day."""
     found = list(pairs)
     frame = pd.DataFrame([{f"f{name}": value for name, value in x.items()} for x, _ in found])
     minutes = np.arange(len(found)) * (1440 // rows)
-    return frame.assign(y=[int(y) for _, y in found], event_time=FIRST_DAY + pd.to_timedelta(minutes, unit="min"))
+    y = [int(y) if of_class else float(y) for _, y in found]
+    return frame.assign(y=y, event_time=FIRST_DAY + pd.to_timedelta(minutes, unit="min"))
 
 
 def _sea() -> pd.DataFrame:
@@ -139,7 +186,28 @@ def _hyperplane() -> pd.DataFrame:
     return _dated(islice(made, ROWS * BATCHES))
 
 
+def _friedman() -> pd.DataFrame:
+    from river.datasets.synth import FriedmanDrift  # noqa: PLC0415
+
+    changes = (ROWS * BATCHES * 4 // 10, ROWS * BATCHES * 7 // 10)
+    made = FriedmanDrift(drift_type="gra", position=changes, seed=1)
+    return _dated(islice(made, ROWS * BATCHES), of_class=False)
+
+
 def _phishing() -> pd.DataFrame:
     from river.datasets import Phishing  # noqa: PLC0415
 
     return _dated(Phishing(), rows=20)
+
+
+# --- real -----------------------------------------------------------------------------------------
+
+
+def _flights(table: pd.DataFrame, label: str) -> pd.DataFrame:
+    """What is known of a flight before it leaves, with one of its two outcomes; those that have none are left out."""
+    last = table["scheduled_departure"].min() + pd.Timedelta(days=FLIGHT_DAYS)
+    rows = table[(table["scheduled_departure"] < last) & table[label].notna()].iloc[::3]
+    others = {"late", "air_time", "day", "flight_id", "scheduled_departure"}
+    features = [name for name in table.columns if name not in others]
+    found: pd.DataFrame = rows[features].assign(y=rows[label], event_time=rows["scheduled_departure"])
+    return found
