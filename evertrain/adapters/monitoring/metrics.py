@@ -84,7 +84,7 @@ def performance_metric_line(performance: Performance, metric: Metric, *, stage: 
     decline = find_decline(performance, metric)
     values = {DECLINED: float(decline is not None)}
     for name, days in ((REALISED_METRIC, newest_days(performance)), (PROMISED_METRIC, performance.promised)):
-        found = realised_metric(metric, merge_days(days)) if days else None
+        found = realised_metric(metric, merge_days(days, with_groups=False)) if days else None
         if found is not None:
             values[name] = found.value
     milliseconds = int(now.timestamp() * 1000)

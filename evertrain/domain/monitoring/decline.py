@@ -6,7 +6,7 @@ cost little. Measured in `bench/decline.py`; why this test and no other: ADR 22.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from statistics import NormalDist
 
@@ -76,7 +76,8 @@ class Decline:
 
 def find_decline(performance: Performance, metric: Metric, *, threshold: float = THRESHOLD) -> Decline | None:
     """None where nothing is worse, or where there is too little to compare with (`has_baseline`)."""
-    losses, scores = _loss_series(performance), _metric_series(performance, metric)
+    losses = _loss_series(performance)
+    scores = replace(losses, measure=_measure_of(metric))
     groups = sorted(_declining_groups(losses, scores, threshold), key=lambda group: -group.z)
     length = _length_of_decline(losses, scores, threshold)
     if length is None and groups:
@@ -123,24 +124,22 @@ def newest_days(performance: Performance, *, rows: int = 8 * MIN_ROWS) -> Sequen
 
 
 def _loss_series(performance: Performance) -> Series:
-    return _series(performance.promised, performance.realised, _loss, rows=MIN_ROWS)
+    return _series(performance.promised, performance.realised, rows=MIN_ROWS)
 
 
-def _metric_series(performance: Performance, metric: Metric) -> Series:
+def _measure_of(metric: Metric) -> Measure:
     sign = -1 if metric.higher_is_better else 1
 
     def measure(parts: Sequence[DayPerformance]) -> Estimate | None:
         found = realised_metric(metric, merge_days(parts, with_groups=False))
         return None if found is None else Estimate(value=sign * found.value, variance=found.variance)
 
-    return _series(performance.promised, performance.realised, measure, rows=MIN_ROWS)
+    return measure
 
 
-def _series(
-    promised: Sequence[DayPerformance], realised: Sequence[DayPerformance], measure: Measure, *, rows: int
-) -> Series:
+def _series(promised: Sequence[DayPerformance], realised: Sequence[DayPerformance], *, rows: int) -> Series:
     return Series(
-        promised=put_together(promised, rows=rows), realised=put_together(realised, rows=rows), measure=measure
+        promised=put_together(promised, rows=rows), realised=put_together(realised, rows=rows), measure=_loss
     )
 
 
@@ -184,9 +183,7 @@ def _declining_groups(losses: Series, scores: Series, threshold: float) -> Itera
 def _group_series(losses: Series) -> dict[str, Series]:
     """By name, such as `origin=JFK`."""
     promised, realised = _parts_by_group(losses.promised), _parts_by_group(losses.realised)
-    return {
-        name: _series(promised.get(name, ()), parts, _loss, rows=MIN_GROUP_ROWS) for name, parts in realised.items()
-    }
+    return {name: _series(promised.get(name, ()), parts, rows=MIN_GROUP_ROWS) for name, parts in realised.items()}
 
 
 def _parts_by_group(parts: Sequence[DayPerformance]) -> dict[str, list[DayPerformance]]:
@@ -203,7 +200,7 @@ def _stretches_since(losses: Series, since: datetime) -> int:
 
 
 def _describe(losses: Series, metric: Metric, *, length: int, groups: Sequence[GroupDecline]) -> Decline:
-    base, new = merge_days(losses.baseline(length)), merge_days(losses.newest(length))
+    base, new = (merge_days(each, with_groups=False) for each in (losses.baseline(length), losses.newest(length)))
     before, now = realised_metric(metric, base), realised_metric(metric, new)
     grown = new.losses.mean - base.losses.mean
     carriers = [group for group in groups if group.now - group.before > grown]

@@ -65,6 +65,10 @@ class ModelSpec:
         foreign = {name for names in joined.values() for name in names}
         return tuple(name for name in self.feature_names if name not in foreign)
 
+    def missing_features(self, names: Sequence[str]) -> list[str]:
+        """Those of these that no group of the model has any more: a model may have lost some since it was trained."""
+        return [name for name in names if not any(group.has_column(name) for group in self.groups)]
+
     def with_features(self, names: Sequence[str]) -> "ModelSpec":
         """With these features too, as far as a group of the model has them."""
         group_of_feature = {

@@ -72,12 +72,10 @@ class MeasurePerformance:
         artifact = FlatModel.from_bytes(
             self.artifacts.get(champion.artifact_uri, expected_sha256=champion.artifact_sha256)
         )
-        asked = spec.with_features(artifact.feature_names)
-        gone = [name for name in artifact.feature_names if name not in asked.feature_names]
-        if gone:
+        if gone := spec.missing_features(artifact.feature_names):
             logger.error("not_measured model=%s version=%s gone=%s", spec.name, champion.version, ",".join(gone))
             return
-        snapshot = self._snapshot(spec)
+        asked, snapshot = spec.with_features(artifact.feature_names), self._snapshot(spec)
         for part in _parts(rows):
             table = self.rows.read_labelled(asked, snapshot, part)
             matured = LabelledRows("the matured rows", table, asked)

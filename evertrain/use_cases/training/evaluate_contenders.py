@@ -136,13 +136,12 @@ class EvaluateContenders:
     def _gate_rows(self, plan: TrainingPlan, spec: ModelSpec, champion: FlatModel | None) -> LabelledRows:
         """With the champion's features too: a model may have got or lost some since it was trained."""
         champion_features = () if champion is None else champion.feature_names
-        extended_spec = spec.with_features(champion_features)
-        gone = [name for name in champion_features if name not in extended_spec.feature_names]
-        if gone:
+        if gone := spec.missing_features(champion_features):
             files = " or ".join(f"features/{group.name}.toml" for group in spec.groups)
             raise ChampionNotComparable(
                 f"{spec.name}: champion {plan.champion_version} needs {', '.join(gone)}, which {files} no longer has"
             )
+        extended_spec = spec.with_features(champion_features)
         rows = LabelledRows("the gate slice", self.rows.read_labelled(extended_spec, plan, plan.gate), extended_spec)
         rows.require_usable(minimum_rows=1)
         return rows

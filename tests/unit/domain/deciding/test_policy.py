@@ -420,16 +420,18 @@ def test_a_change_is_not_learnt_again_before_nor_once_it_is_settled_nor_without_
         assert decide(a_state(answered_change=answered), spec, now=NOW).reason is Reason.NOTHING_TO_DO
 
 
+LEARNT = AnsweredChange(
+    changed_at=NOW - days(60),
+    learnt_to=NOW - days(13),
+    is_learnt=True,
+    promoted=2,
+    metric_before=0.95,
+    metric_after=0.76,
+)
+
+
 def test_a_change_that_two_retrainings_did_not_mend_calls_a_person_once_and_stops_nothing():
-    answered = AnsweredChange(
-        changed_at=NOW - days(60),
-        learnt_to=NOW - days(13),
-        is_learnt=True,
-        promoted=2,
-        metric_before=0.95,
-        metric_after=0.76,
-    )
-    state = a_state(answered_change=answered, performance=a_performance(GOOD))
+    state = a_state(answered_change=LEARNT, performance=a_performance(GOOD))
     decision = decide(state, SPEC, now=NOW)
     assert (decision.action, decision.reason) == (Action.ESCALATE, Reason.NOT_MENDED)
     assert (
@@ -441,23 +443,15 @@ def test_a_change_that_two_retrainings_did_not_mend_calls_a_person_once_and_stop
 
 
 def test_a_change_that_was_mended_or_is_being_learnt_or_is_hardly_measured_calls_nobody():
-    answered = AnsweredChange(
-        changed_at=NOW - days(60),
-        learnt_to=NOW - days(13),
-        is_learnt=True,
-        promoted=2,
-        metric_before=0.95,
-        metric_after=0.76,
-    )
     measured = a_performance(GOOD)
     for change, performance in (
-        (replace(answered, metric_before=0.8), measured),
-        (replace(answered, metric_before=None), measured),
-        (replace(answered, metric_after=0.6), measured),
-        (replace(answered, promoted=1), measured),
-        (replace(answered, is_learnt=False), measured),
-        (answered, a_performance(GOOD[:2])),
-        (answered, None),
+        (replace(LEARNT, metric_before=0.8), measured),
+        (replace(LEARNT, metric_before=None), measured),
+        (replace(LEARNT, metric_after=0.6), measured),
+        (replace(LEARNT, promoted=1), measured),
+        (replace(LEARNT, is_learnt=False), measured),
+        (LEARNT, a_performance(GOOD[:2])),
+        (LEARNT, None),
     ):
         state = a_state(answered_change=change, performance=performance)
         assert decide(state, SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
