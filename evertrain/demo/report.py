@@ -80,7 +80,7 @@ def render(
             {
                 "story": story,
                 "plots": [_plot(figure) for figure in _figures(story)],
-                "gain": _gain(story),
+                "gain": describe_gain(story),
                 "decisions": _group_by_reason(story.decisions),
             }
             for story in stories
@@ -257,7 +257,7 @@ def _group_by_reason(decisions: Sequence[RecordedDecision]) -> list[DecisionGrou
     return [DecisionGroup(first=some[0].decided_at, last=some[-1], count=len(some)) for some in several]
 
 
-def _gain(story: ModelStory) -> str:
+def describe_gain(story: ModelStory) -> str:
     """What retraining gained, over the weeks in which the champion was not the first one."""
     differing = [point for point in story.metric if point.champion != point.first_champion]
     if not differing:

@@ -16,7 +16,7 @@ from evertrain.adapters.stage import Stage
 from evertrain.demo.flights import Flights, load_flights, reported_at
 from evertrain.demo.progress import Step
 from evertrain.demo.replay import Replay
-from evertrain.demo.report import ModelStory, render
+from evertrain.demo.report import ModelStory, describe_gain, render
 from evertrain.demo.story import tell_story, to_json_rows
 from evertrain.domain.monitoring.drift import DriftStatus
 from evertrain.domain.project.model import ModelSpec, Project
@@ -128,6 +128,7 @@ def _print_end(
     console.print(table)
     for story in stories:
         console.print(f"\n[bold]{story.spec.name}[/]: {story.spec.title}")
+        console.print(describe_gain(story))
         show.decisions([entry for entry in story.decisions if entry.decision.action.value != "hold"])
         show.versions(story.versions)
     console.print(f"\n[bold]A prediction[/] over HTTP: {json.dumps(answer)}", soft_wrap=True)
