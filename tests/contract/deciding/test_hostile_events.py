@@ -5,11 +5,11 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from evertrain.adapters.aws.dynamodb import Table, key, text
-from evertrain.adapters.aws.item_keys import DECISION, OUTCOME, model_partition
+from evertrain.adapters.aws.item_keys import DECISION, HELD_DECISION, OUTCOME, QUIET_DECISION, model_partition
 from evertrain.adapters.deciding.decision_log import DynamoDBDecisionLog, DynamoDBLeases
 from evertrain.adapters.documents import InvalidDocument
 from evertrain.adapters.memory.batches import InMemoryBatchLog, InMemoryLabelProgress, InMemoryTableStates
@@ -91,10 +91,8 @@ def log(table: Table, monkeypatch: pytest.MonkeyPatch) -> DynamoDBDecisionLog:
 def everything_is_readable(log: DynamoDBDecisionLog) -> None:
     """As many entries as there are items, and the next request of a person is decided."""
     count = len(log.decisions("trips", limit=10_000, include_quiet=True))
-    items = [
-        *log._table.query(model_partition("trips"), DECISION),
-        *log._table.query(model_partition("trips"), "quiet#"),
-    ]
+    prefixes = (DECISION, HELD_DECISION, QUIET_DECISION)
+    items = [item for prefix in prefixes for item in log._table.query(model_partition("trips"), prefix)]
     assert count == len(items)
     outcomes = list(log._table.query(model_partition("trips"), OUTCOME))
     assert len(log.outcomes("trips", limit=10_000)) == len(outcomes)
@@ -102,6 +100,7 @@ def everything_is_readable(log: DynamoDBDecisionLog) -> None:
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.sampled_from([*EventName, *Tick]) | st.text(max_size=5) | JSON, DETAILS)
+@example(EventName.PERFORMANCE_MEASURED, {"model": "trips", "batch_id": "b"})  # is decided: a hold
 def test_whatever_an_event_says_the_decisions_stay_readable(
     log: DynamoDBDecisionLog, name: object, detail: object
 ) -> None:
