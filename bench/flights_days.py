@@ -21,11 +21,12 @@ import pyarrow as pa
 
 from evertrain.adapters.project.files import load_project
 from evertrain.demo.flights import Flights, load_flights
+from evertrain.domain.landing.batches import FaultStanding
 from evertrain.domain.project.model import ModelSpec
-from evertrain.domain.project.policies import DriftPolicy
+from evertrain.statistics.faults import find_faults
 from evertrain.statistics.layouts import Categories, Column
 from evertrain.statistics.reference import Reference, build_reference
-from evertrain.statistics.verdict import judge
+from evertrain.statistics.verdict import PSI_THRESHOLD, judge
 from evertrain.tables.columns import as_column
 
 ROOT = Path(__file__).parents[1]
@@ -44,8 +45,11 @@ class Days:
         self._table = flights.table
         self.all: list[date] = sorted(set(flights.table["day"]))
 
-    def rows(self, days: Sequence[date]) -> Rows:
-        table = pa.Table.from_pandas(self._of(days)[list(self.spec.feature_names)], preserve_index=False)
+    def rows(self, days: Sequence[date], *, hours: tuple[int, int] = (0, 24)) -> Rows:
+        """Those that leave in these hours."""
+        found = self._of(days)
+        leaves = found["departure_hour"].between(*hours, inclusive="left")
+        table = pa.Table.from_pandas(found.loc[leaves, list(self.spec.feature_names)], preserve_index=False)
         return {name: as_column(table[name]) for name in self.spec.feature_names}
 
     def reference(self, days: Sequence[date], *, with_days: bool = True) -> Reference:
@@ -61,7 +65,6 @@ def undrifted(days: Days) -> dict[str, float]:
     """Share of the judged days that each way of judging calls drifted."""
     alarms: Counter[str] = Counter()
     judged = 0
-    conventional = DriftPolicy(psi_threshold=0.2)
     for start in range(0, len(days.all) - SPAN + 1, SPAN // 2):
         span = days.all[start : start + SPAN]
         known, unknown = days.reference(span[::2]), days.reference(span[::2], with_days=False)
@@ -70,9 +73,7 @@ def undrifted(days: Days) -> dict[str, float]:
             with_days = judge(known, known.sketch(rows), policy=days.spec.triggers.drift)
             without = judge(unknown, unknown.sketch(rows), policy=days.spec.triggers.drift)
             judged += 1
-            alarms["PSI above 0.2 in any feature"] += any(
-                f.psi > conventional.psi_threshold for f in without.features
-            )
+            alarms["PSI above 0.2 in any feature"] += any(f.psi > PSI_THRESHOLD for f in without.features)
             alarms["independent rows: p-value, size and effect"] += bool(without.drifted_features)
             alarms["with control limits of training days"] += bool(with_days.drifted_features)
             alarms["relations between features, with limits"] += bool(with_days.drifted_relations)
@@ -125,26 +126,41 @@ MISHAPS: dict[str, Mishap] = {
 
 
 def faults(days: Days) -> dict[str, dict[str, float]]:
-    """By mishap: how often a day was judged, and the share of which a fault was found."""
+    """By mishap: how often a day was judged, and the shares of which a certain fault was found, or at most a doubtful
+    one; and that of days of which any was found after a day that the mishap had spoiled from noon on."""
     judged: Counter[str] = Counter()
-    found: Counter[str] = Counter()
+    found: Counter[tuple[str, str]] = Counter()
     for reference, day, before in _in_order(days):
-        rows = days.rows([day])
-        yesterday = reference.sketch(days.rows([before]))
+        rows, earlier = days.rows([day]), [reference.sketch(days.rows([each])) for each in before]
+        half, rest = days.rows([before[0]], hours=(0, 12)), days.rows([before[0]], hours=(12, 24))
         for name, mishap in MISHAPS.items():
-            sketch = reference.sketch(rows | mishap(rows))
             judged[name] += 1
-            found[name] += bool(judge(reference, sketch, policy=DriftPolicy(), before=yesterday).faults)
-    return {name: {"days": judged[name], "found": found[name] / judged[name]} for name in MISHAPS}
+            spoiled = reference.sketch(rows | mishap(rows))
+            standings = {fault.standing for fault in find_faults(reference, spoiled, earlier=earlier)}
+            found[name, _grade(standings)] += 1
+            since_noon = reference.sketch(half) + reference.sketch(rest | mishap(rest))
+            after = find_faults(reference, spoiled, earlier=[since_noon, *earlier[1:]])
+            found[name, "after noon"] += bool(after)
+    return {
+        name: {"days": judged[name]}
+        | {grade: found[name, grade] / judged[name] for grade in ("certain", "doubtful", "after noon")}
+        for name in MISHAPS
+    }
 
 
-def _in_order(days: Days) -> Iterator[tuple[Reference, date, date]]:
-    """References of four and eight weeks, and days of the eight weeks after them."""
+def _grade(standings: set[FaultStanding]) -> str:
+    if FaultStanding.CERTAIN in standings:
+        return "certain"
+    return "doubtful" if standings else "none"
+
+
+def _in_order(days: Days) -> Iterator[tuple[Reference, date, Sequence[date]]]:
+    """References of four and eight weeks, days of the eight weeks after them, and the three days before each."""
     for length in (28, 56):
         for start in range(0, len(days.all) - length - 56, 28):
             reference = days.reference(days.all[start : start + length])
             for place in range(start + length, start + length + 56, 4):
-                yield reference, days.all[place], days.all[place - 1]
+                yield reference, days.all[place], days.all[place - 3 : place][::-1]
 
 
 def as_markdown(rates: dict[str, float], found: dict[str, dict[str, float]]) -> str:
@@ -156,11 +172,16 @@ def as_markdown(rates: dict[str, float], found: dict[str, dict[str, float]]) -> 
         "|---|---|",
         *(f"| {way} | {rate:.1%} |" for way, rate in rates.items() if way != "days"),
         "",
-        "Real days in order, against the four or eight weeks before, with a mishap in them: share called a fault.",
+        "Real days in order, against the four or eight weeks before, with a mishap in them: share with a fault that "
+        "was certain, or at most doubtful; and any, where the day before was spoiled from noon on.",
         "",
-        "| mishap | days | called a fault |",
-        "|---|---|---|",
-        *(f"| {name} | {each['days']:.0f} | {each['found']:.1%} |" for name, each in found.items()),
+        "| mishap | days | certain | doubtful | after a day spoiled from noon on |",
+        "|---|---|---|---|---|",
+        *(
+            f"| {name} | {each['days']:.0f} | {each['certain']:.1%} | {each['doubtful']:.1%} "
+            f"| {each['after noon']:.1%} |"
+            for name, each in found.items()
+        ),
     ]
     return "\n".join([*lines, ""])
 

@@ -31,6 +31,7 @@ from evertrain.adapters.training.runs import RunDocuments
 from evertrain.domain.landing.batches import Batch, BatchFile, Feed
 from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_AT, label_feed, own_group_feed
 from evertrain.domain.project.feature_group import FeatureKind
+from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.domain.training.candidates import Candidate
 from evertrain.domain.training.plan import TrainingPlan
@@ -40,7 +41,7 @@ from evertrain.domain.training.task_sizes import (
     BYTES_PER_TRAINING_CELL,
     estimate_task_size,
 )
-from evertrain.domain.training.windows import Interval, Window
+from evertrain.domain.training.windows import Window
 from evertrain.ports.artifacts import ArtifactDigestMismatch, StoredArtifact
 from evertrain.tables.columns import ARROW_TYPES
 from evertrain.use_cases.training.train_contender import TrainContender

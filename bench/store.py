@@ -35,8 +35,8 @@ from evertrain.adapters.store.table_files import FolderTableFiles, S3TableFiles
 from evertrain.domain.landing.batches import Batch, BatchFile
 from evertrain.domain.landing.feeds import group_feed
 from evertrain.domain.project.feature_group import Column, FeatureGroup, FeatureKind
+from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.model import Project
-from evertrain.domain.training.windows import Interval
 from evertrain.tables.point_in_time import NO_ROW, as_of_indices, take_or_null
 from localcloud.launcher import EmbeddedCloud
 

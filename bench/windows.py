@@ -23,12 +23,13 @@ from evertrain.adapters.project.files import load_project
 from evertrain.adapters.training.estimators import load_estimator
 from evertrain.conversion.frame import to_frame
 from evertrain.demo.flights import load_flights
+from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.metric import Task
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.project.policies import MovingWindow, TrainingPolicy
 from evertrain.domain.training.candidates import Candidate
 from evertrain.domain.training.rounds import selection_key
-from evertrain.domain.training.windows import Interval, NotEnoughHistory, Window, temporal_split
+from evertrain.domain.training.windows import NotEnoughHistory, Window, temporal_split
 from evertrain.statistics.comparison import score
 from evertrain.statistics.metrics import metric_value
 

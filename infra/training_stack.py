@@ -266,7 +266,7 @@ class TrainingStack(StageStack):
 
     def _grant_lifecycle(self, function: lambda_.Function) -> None:
         data = self._data
-        grant_items(function, data.batches, "GetItem")
+        grant_items(function, data.batches, "GetItem", "Query")
         grant_items(function, data.decisions, "GetItem", "PutItem", "UpdateItem", "DeleteItem")
         grant_items(function, data.registry, "GetItem", "PutItem")
         grant_find_objects(function, data.artifacts, ArtifactPrefix.RUNS)

@@ -39,12 +39,12 @@ from evertrain.domain.deployment.stacks import DEAD_LETTERS, Output, serving_fun
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.events import Event, EventName
 from evertrain.domain.landing.batches import Batch, Feed, Quarantine
+from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.release.registry import ModelVersion, UnknownVersion
 from evertrain.domain.store.labels import LabelProgress
 from evertrain.domain.training.evaluation import Contender, Evaluation
 from evertrain.domain.training.outcomes import Outcome
-from evertrain.domain.training.windows import Interval
 from evertrain.ports.artifacts import ArtifactNotFound
 from evertrain.ports.feature_store import TableReader
 from evertrain.reports.retraining_page import RetrainingPage

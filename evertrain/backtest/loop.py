@@ -267,6 +267,7 @@ class ReplayedLoop:
             plan=PlanRetraining(
                 project=self.project,
                 tables=self.tables,
+                batches=self.batches,
                 registry=self.registry,
                 decisions=self.decisions,
                 label_progress=self.label_progress,

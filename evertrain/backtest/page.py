@@ -77,6 +77,7 @@ def _marks(result: PolicyResult) -> Iterator[Mark]:
         if decision.action == Action.ESCALATE.value:
             yield Mark(batch=decision.batch, kind=MarkKind.PERSON_CALLED, text=f"person called: {decision.sentence}")
     yield from (Mark(batch=batch, kind=MarkKind.SET_ASIDE) for batch in result.quarantined)
+    yield from (Mark(batch=batch, kind=MarkKind.DOUBTFUL) for batch in result.doubted)
     yield from (Mark(batch=batch, kind=MarkKind.DRIFTED) for batch in result.drifted)
 
 

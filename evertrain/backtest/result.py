@@ -55,7 +55,8 @@ class BatchDecision:
 class PolicyResult:
     """`metric`: mean over batches, weighted by their labelled rows, of those in which every compared policy had a
     model. `metric_by_batch`: None before the first model, or where the metric is not defined on the batch's rows.
-    `regret`: mean over the same batches of what it lacks to the best compared policy on each; 0 is best."""
+    `regret`: mean over the same batches of what it lacks to the best compared policy on each; 0 is best. `doubted`:
+    the batches that were accepted although they may be faulty."""
 
     policy: str
     metric_name: str
@@ -66,6 +67,7 @@ class PolicyResult:
     decisions: tuple[BatchDecision, ...]
     quarantined: tuple[int, ...]
     drifted: tuple[int, ...]
+    doubted: tuple[int, ...]
     fits: int
     fit_seconds: float
     seconds: float
@@ -110,6 +112,7 @@ class Recorder:
     decisions: list[BatchDecision] = field(default_factory=list)
     _quarantined: list[int] = field(default_factory=list)
     _drifted: list[int] = field(default_factory=list)
+    _doubted: list[int] = field(default_factory=list)
     _fits: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -130,6 +133,8 @@ class Recorder:
     def judged(self, step: Step, verdict: DriftVerdict) -> None:
         if verdict.status is DriftStatus.DRIFTED:
             self._drifted.append(step.number)
+        if verdict.doubts:
+            self._doubted.append(step.number)
 
     def result(self, policy: str, *, seconds: float) -> PolicyResult:
         by_batch = tuple(self._metric(step) for step in self.history.steps)
@@ -143,6 +148,7 @@ class Recorder:
             decisions=tuple(self.decisions),
             quarantined=tuple(self._quarantined),
             drifted=tuple(self._drifted),
+            doubted=tuple(self._doubted),
             fits=len(self._fits),
             fit_seconds=sum(self._fits),
             seconds=seconds,

@@ -14,11 +14,12 @@ import pyarrow as pa
 from evertrain.backtest.history import History, Step, as_datetime64
 from evertrain.domain.landing.batches import Feed, LandedObject
 from evertrain.domain.landing.feeds import EVENT_TIME
+from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.store.snapshot import Snapshot
-from evertrain.domain.training.windows import Interval
 from evertrain.ports.batch_reader import BatchRejected
 from evertrain.tables.columns import as_column
+from evertrain.tables.exclusion import without_times
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,12 +103,14 @@ class KnownRows:
         table = self.history.table.slice(found.start, found.stop - found.start).select(
             [spec.group.entity_key, EVENT_TIME, *spec.feature_names]
         )
-        return table.append_column(label, pa.array(truth)).filter(pa.array(usable))
+        labelled = table.append_column(label, pa.array(truth)).filter(pa.array(usable))
+        return without_times(labelled, snapshot.excluded)
 
     def read_group(self, spec: ModelSpec, group: str, snapshot: Snapshot, rows: Interval) -> pa.Table:
         found = self._within(rows)
         table = self.history.table.slice(found.start, found.stop - found.start)
-        return table.filter(pa.array(self.accepted[found])).select([EVENT_TIME, *spec.feature_names])
+        accepted = table.filter(pa.array(self.accepted[found])).select([EVENT_TIME, *spec.feature_names])
+        return without_times(accepted, snapshot.excluded)
 
     def _within(self, rows: Interval) -> slice:
         bounds = [as_datetime64(rows.start), as_datetime64(rows.end)]

@@ -142,6 +142,7 @@ def _policy(result: PolicyResult) -> dict[str, Any]:
         "escalations": result.escalations,
         "quarantined": list(result.quarantined),
         "drifted": list(result.drifted),
+        "doubted": list(result.doubted),
         "decisions": [_decision(each) for each in result.decisions if each.reason != Reason.NOTHING_TO_DO.value],
         "fits": result.fits,
         "fit_seconds": round(result.fit_seconds, 3),

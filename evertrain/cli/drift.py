@@ -16,6 +16,7 @@ from evertrain.domain.errors import EvertrainError
 from evertrain.domain.monitoring.drift import DriftStatus
 from evertrain.domain.project.policies import DriftPolicy, DriftRule
 from evertrain.reports.drift_page import DriftPage
+from evertrain.statistics.verdict import PSI_THRESHOLD
 from evertrain.terminal.drift_table import show_drift
 from evertrain.use_cases.monitoring.compare_tables import compare_tables
 
@@ -45,7 +46,9 @@ def drift(
         typer.Option(help="Of files: the column with the rows' times; others are compared by their age then."),
     ] = None,
     rule: Annotated[DriftRule, typer.Option(help="Of files: what counts as drift.")] = DriftRule.CALIBRATED,
-    psi_threshold: Annotated[float, typer.Option(min=0, help="Of files: a smaller PSI does not matter.")] = 0.2,
+    psi_threshold: Annotated[
+        float, typer.Option(min=0, help="Of files: a smaller PSI does not matter.")
+    ] = PSI_THRESHOLD,
     minimum_rows: Annotated[int, typer.Option(min=1, help="Of files: with fewer rows nothing is said.")] = 200,
     html: Annotated[Path | None, typer.Option(help="Write a page with distributions here.")] = None,
     stage: Annotated[str, typer.Option(envvar="EVERTRAIN_STAGE", help="Which deployment.")] = "dev",

@@ -21,7 +21,10 @@ from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import Feed, FeedKind, Quarantine
 from evertrain.domain.training.candidates import parameter_grid
 from evertrain.terminal import show
+from evertrain.terminal.doubts_table import show_accepted, show_doubts
 from evertrain.terminal.waiting import wait_until
+from evertrain.use_cases.landing.accept_batch import AcceptBatch
+from evertrain.use_cases.landing.doubted_batches import DoubtedBatches
 from evertrain.use_cases.landing.release_batch import ReleaseBatch
 
 app = typer.Typer(
@@ -178,6 +181,34 @@ def release(
     deployed = Stage.find(stage)
     found = ReleaseBatch(batches=deployed.batches, land_again=deployed.land_again).run(batch)
     _print_json(found) if as_json else show.released(found)
+
+
+@app.command()
+def doubts(
+    limit: Limit = 20, stage: StageName = "dev", project: ProjectFolder = HERE, as_json: AsJson = False
+) -> None:
+    """List batches that were accepted although they may be faulty, and what was decided on them; the newest first."""
+    found = DoubtedBatches(project=load_project(project), batches=Stage.find(stage).batches).run(limit=limit)
+    _print_json(found) if as_json else show_doubts(found)
+
+
+@app.command()
+def accept(
+    batch: Annotated[str, typer.Argument(metavar="BATCH", help="its id, or the beginning of it")],
+    stage: StageName = "dev",
+    project: ProjectFolder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Say that a batch's fault is how it is from now on: later batches like it are neither doubted nor set aside."""
+    deployed = Stage.find(stage)
+    accepting = AcceptBatch(
+        project=load_project(project),
+        batches=deployed.batches,
+        land_again=deployed.land_again,
+        clock=deployed,
+    )
+    found = accepting.run(batch)
+    _print_json(found) if as_json else show_accepted(found)
 
 
 @app.command()

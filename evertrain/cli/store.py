@@ -14,9 +14,9 @@ from evertrain.cli.models import find_model
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import Feed, FeedKind
 from evertrain.domain.landing.feeds import all_feeds, key_column, label_feeds
+from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.model import Project
 from evertrain.domain.store.labels import label_tables
-from evertrain.domain.training.windows import Interval
 from evertrain.scoring.rows import read_time
 from evertrain.terminal import show
 from evertrain.use_cases.deciding.model_status import label_status

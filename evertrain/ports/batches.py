@@ -6,7 +6,10 @@ from typing import BinaryIO, Protocol
 
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import Batch, Feed, LandedObject, Quarantine
+from evertrain.domain.monitoring.doubts import Acceptance
 from evertrain.domain.monitoring.drift import DriftVerdict
+
+MAX_FLAGGED = 1_000
 
 
 class ObjectGone(EvertrainError):
@@ -80,6 +83,15 @@ class BatchLog(Protocol):
         self, feed: Feed, *, limit: int, since: datetime | None = None, before: datetime | None = None
     ) -> Sequence[Batch]:
         """The newest by event time first; those whose earliest event is from `since` on and before `before`."""
+
+    def flagged(self, model: str, group: str) -> Sequence[DriftVerdict]:
+        """The verdicts on one feature group's batches that have doubtful or settled faults, the newest by event time
+        first; of the last `MAX_FLAGGED`."""
+
+    def accept(self, acceptance: Acceptance) -> None:
+        """A person's word; repeating it changes nothing."""
+
+    def acceptances(self, feed: Feed) -> Sequence[Acceptance]: ...
 
     def record_request_verdict(self, verdict: DriftVerdict, *, feed: Feed) -> bool:
         """A verdict on a day of requests, which is no single batch. False where it was recorded before."""

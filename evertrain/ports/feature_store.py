@@ -7,8 +7,8 @@ from typing import BinaryIO, Protocol, TypeVar
 
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import Batch, Feed, TableState
+from evertrain.domain.project.interval import Interval
 from evertrain.domain.store.labels import LabelProgress
-from evertrain.domain.training.windows import Interval
 
 Rows_co = TypeVar("Rows_co", covariant=True)
 

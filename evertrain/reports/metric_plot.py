@@ -39,6 +39,7 @@ class MarkKind(StrEnum):
     REJECTED = "rejected"
     PERSON_CALLED = "person called"
     SET_ASIDE = "set aside"
+    DOUBTFUL = "doubtful"
     DRIFTED = "drifted"
 
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from evertrain.domain.deciding.decisions import RecordedDecision
+from evertrain.domain.project.interval import Interval
 from evertrain.domain.release.registry import ModelVersion
 from evertrain.domain.training.evaluation import Contender, DatasetSnapshot, Evaluation, Score, Trial
 from evertrain.domain.training.plan import TrainingPlan
-from evertrain.domain.training.windows import Interval
 from evertrain.reports.axes import Axis, Tick
 from evertrain.reports.templates import render_template
 

@@ -6,7 +6,7 @@ Introduction to Statistical Modeling of Extreme Values, 2001, chapter 3), fitted
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Self
@@ -14,18 +14,12 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 
+from evertrain.statistics.blocks import MIN_BLOCKS
 from evertrain.statistics.distances import Baseline, distances_between, wasserstein_between
 from evertrain.statistics.layouts import NumericLayout
 from evertrain.statistics.sketch import FeatureSketch
 
 Array = npt.NDArray[np.float64]
-Blocks = npt.NDArray[np.int64]
-"""Shape (rows,): the block, such as the day, of each row. Blocks ascend in time."""
-
-MIN_BLOCKS = 5
-MIN_BLOCK_ROWS = 100
-"""A smaller day says little about how far apart days lie."""
-
 MIN_SIGMAS = 3.0
 JUMP_SIGMAS = 3.0
 
@@ -42,7 +36,8 @@ class ControlLimits:
 
     Rows of one day share their weather and their schedule, so a day differs from a month by more than independent
     rows would. `wasserstein`: in standard deviations, None for categories. `jump`: how far a day may lie from the
-    day before, in the same unit. `mode_share`: not a limit, but the largest share of one value on any day.
+    day before, in the same unit. Not limits: `mode_share`, `usual_mode_share`, the largest and the median share of
+    one value on a day, and `worst_missing_share`, the largest of any.
     """
 
     psi: float
@@ -50,6 +45,8 @@ class ControlLimits:
     jump: float | None
     missing_share: float
     mode_share: float
+    usual_mode_share: float = 0.0
+    worst_missing_share: float = 0.0
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -93,14 +90,9 @@ class BlockDistances:
             jump=control_limit(self.jumps, sigmas=JUMP_SIGMAS) if self.has_order else None,
             missing_share=min(1.0, max(missing, float(self.missing_shares.mean()) + MIN_MISSING_INCREASE)),
             mode_share=float(self.mode_shares.max()),
+            usual_mode_share=float(np.median(self.mode_shares)),
+            worst_missing_share=float(self.missing_shares.max()),
         )
-
-
-def block_masks(blocks: Blocks) -> Iterator[npt.NDArray[np.bool_]]:
-    """For each block with enough rows, in order of time, which rows are in it: shape (rows,)."""
-    for block, rows in zip(*np.unique(blocks, return_counts=True), strict=True):
-        if rows >= MIN_BLOCK_ROWS:
-            yield blocks == block
 
 
 def family_sigmas(series: Sequence[Array], *, false_alarm_rate: float) -> float:
@@ -120,7 +112,7 @@ def family_sigmas(series: Sequence[Array], *, false_alarm_rate: float) -> float:
     maxima = np.nanmax(usable, axis=0)
     quantile = -math.log(-math.log1p(-false_alarm_rate))
     limit = float(maxima.mean() + (quantile - _EULER) * math.sqrt(6) / math.pi * maxima.std(ddof=1))
-    # Mean and deviation were estimated from these very days; a new day deviates more.
+    # Mean and deviation of the maxima were estimated from these very days; a new day deviates more.
     days = len(maxima)
     return max(MIN_SIGMAS, limit) * math.sqrt((days + 1) / (days - 1))
 
@@ -132,10 +124,19 @@ def control_limit(values: Array, *, sigmas: float) -> float | None:
 
 
 def _standardised(values: Array) -> Array | None:
-    finite = values[np.isfinite(values)]
-    if len(finite) < 2 or not finite.std():
+    """Each day by mean and deviation of the others, as a new day will be: by its own it can't be far out, however far
+    it lies. None where there are too few."""
+    finite = np.isfinite(values)
+    count = int(finite.sum())
+    if count < MIN_BLOCKS or not values[finite].std():
         return None
-    return np.asarray((values - finite.mean()) / finite.std(ddof=1))
+    others = count - 1
+    mean = (values[finite].sum() - values) / others
+    squares = np.square(values[finite]).sum() - np.square(values) - others * np.square(mean)
+    deviation = np.sqrt(np.maximum(squares, 0.0) / (others - 1))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scores = (values - mean) / (deviation * math.sqrt(1 + 1 / others))
+    return np.asarray(np.where(np.isfinite(scores), scores, np.nan))
 
 
 def _or_nan(values: Sequence[float | None]) -> Array:

@@ -7,7 +7,7 @@ is not seen. Moments are integers and add, so those of a window are known withou
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import NormalDist
 
@@ -42,6 +42,9 @@ MIN_EXPLAINED_SHARE = 0.1
 MIN_SPREAD = 1.25
 """Least ratio of residual variances that matters, however significant."""
 
+MIN_SHIFT = 0.5
+"""Least shift of a mean score, in deviations of the score, that is looked at for what explains it."""
+
 _GRID = 256
 """Scores are multiples of 1/256, so that their products are summed exactly, in any order."""
 
@@ -52,7 +55,9 @@ SAMPLE_ROWS = 1 << 12
 _CHUNK = 1 << 12
 _MIN_SPREAD_FOR_LOG = 1e-3
 _RESIDUAL_KURTOSIS = 5.0
-"""Assumed for residuals, for the sampling error of their variance: scores are bounded, so it is seldom more."""
+"""Assumed where it was not measured, as in references of earlier versions."""
+
+_FALSE_ALARM_RATE = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,11 +96,11 @@ class FeatureScores:
             columns = select_rows(columns, evenly_spaced_sample(rows, max_rows))
         columns = {score.feature: columns[score.feature] for score in self.scores}
         total = np.zeros((1 + len(self.scores),) * 2, dtype=np.int64)
-        for matrix in self._score_chunks(columns):
+        for matrix in self.chunks(columns):
             total += (matrix @ matrix.T).astype(np.int64)  # exact: whole numbers below 2 ** 53
         return Moments(products=total)
 
-    def _score_chunks(self, columns: Mapping[str, Column]) -> Iterator[Array]:
+    def chunks(self, columns: Mapping[str, Column]) -> Iterator[Array]:
         """Scores of a chunk of rows at a time, after a row of ones: shape (1 + scores, rows)."""
         rows = len(columns[self.scores[0].feature])
         whole = np.ones((1 + len(self.scores), min(rows, _CHUNK)))
@@ -144,11 +149,14 @@ class FeatureScores:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Relations:
-    """How the reference's features go together. `limits`: of the spread, by feature; empty without days."""
+    """How the reference's features go together. `limits`: of the spread, by feature; empty without days.
+    `kurtosis`: of a feature's residuals, E[r⁴] / E[r²]²: a rare level that is hard to predict has few and large ones.
+    """
 
     scores: tuple[FeatureScore, ...]
     moments: Moments
     limits: Mapping[str, float]
+    kurtosis: Mapping[str, float] = field(default_factory=dict)
 
     def residuals(self, moments: Moments) -> dict[str, Residual]:
         """By feature, for those that the others explain. Empty where there are no rows."""
@@ -167,17 +175,70 @@ class Relations:
             if model.unexplained
         }
 
-    def null_quantile(self, *, rows: int) -> float:
-        """The spread that the residual of any feature exceeds by chance in one of a hundred batches."""
-        tests = max(1, len(self._models))
-        deviations = NormalDist().inv_cdf(1 - 0.01 / tests)
-        return 1 + deviations * math.sqrt(
-            (_RESIDUAL_KURTOSIS - 1) * (1 / max(1, rows) + 1 / max(1, self.moments.rows))
-        )
+    def null_quantile(self, feature: str, *, rows: int) -> float:
+        """The spread that this feature exceeds by chance; in one of a hundred batches any feature exceeds its own.
 
-    def spread_limit(self, feature: str) -> float:
-        """The control limit of a day's spread; 0 where there is none."""
-        return self.limits.get(feature, 0.0)
+        A mean of squares is about gamma-distributed, far from normal where few rows make up most of it (Wilson &
+        Hilferty's approximation, PNAS 17, 1931).
+        """
+        deviations = NormalDist().inv_cdf(1 - _FALSE_ALARM_RATE / max(1, len(self._models)))
+        excess = self.kurtosis.get(feature, _RESIDUAL_KURTOSIS) - 1
+        ninth = excess * (1 / max(1, rows) + 1 / max(1, self.moments.rows)) / 9
+        return float((1 - ninth + deviations * math.sqrt(ninth)) ** 3)
+
+    def measure_kurtosis(self, scores: FeatureScores, columns: Mapping[str, Column]) -> dict[str, float]:
+        """By feature, of the residuals of these rows."""
+        squares, fourths, rows = dict.fromkeys(self._models, 0.0), dict.fromkeys(self._models, 0.0), 0
+        mean = self.moments.products[0, 1:] / max(1, self.moments.rows)
+        for matrix in scores.chunks(columns):
+            centred = (matrix[1:] - mean[:, np.newaxis]) / _GRID
+            rows += centred.shape[1]
+            for feature, model in self._models.items():
+                of_rows = np.square(model.residual @ centred).sum(axis=0)
+                squares[feature] += float(of_rows.sum())
+                fourths[feature] += float(np.square(of_rows).sum())
+        return {feature: rows * fourths[feature] / squares[feature] ** 2 for feature in squares if squares[feature]}
+
+    def allowed_spread(self, feature: str, *, rows: int) -> float:
+        """What the spread has to exceed: it matters, it is no chance, and no training day was like it."""
+        return max(MIN_SPREAD, self.null_quantile(feature, rows=rows), self.limits.get(feature, 0.0))
+
+    def broken(self, moments: Moments) -> list[str]:
+        """The features whose spread is beyond what is allowed."""
+        return [
+            feature
+            for feature, residual in self.residuals(moments).items()
+            if residual.spread > self.allowed_spread(feature, rows=moments.rows)
+        ]
+
+    def exchanged(self, moments: Moments, one: str, other: str) -> Moments:
+        """The moments as if two numeric features had held each other's values."""
+        names = [score.feature for score in self.scores]
+        order = np.arange(1 + len(names))
+        first, second = 1 + names.index(one), 1 + names.index(other)
+        order[[first, second]] = second, first
+        return Moments(products=moments.products[np.ix_(order, order)])
+
+    def explained_shift(
+        self, feature: str, moments: Moments, *, since: Moments | None = None, by_all_but: Sequence[str]
+    ) -> float | None:
+        """The share of how far a numeric feature's mean has moved that follows from how others have moved, since an
+        earlier batch or else since training; None where they don't tell.
+
+        A share below 0 or above 1 is possible: then they moved in the other direction, or further. Of a mean that
+        hardly moved, as when only the scale changes, there is nothing to explain.
+        """
+        names = np.array([score.feature for score in self.scores])
+        own = np.flatnonzero(names == feature)
+        others = np.flatnonzero(~np.isin(names, [feature, *by_all_but]))
+        if len(own) != 1 or not len(others) or not moments.rows:
+            return None
+        model = _fit_linear_model(self._covariance, own, others)
+        before = self.moments if since is None or not since.rows else since
+        moved = moments.products[0, 1:] / moments.rows - before.products[0, 1:] / before.rows
+        if model.explained < MIN_EXPLAINED_SHARE or abs(moved[own[0]]) < MIN_SHIFT * _GRID:
+            return None
+        return float(1 - (model.residual @ moved)[0] / moved[own[0]])
 
     @cached_property
     def _covariance(self) -> Array:

@@ -10,18 +10,22 @@ from evertrain.statistics.distances import MeasuredDistances, distances_between
 from evertrain.statistics.faults import find_faults
 from evertrain.statistics.measures import shares
 from evertrain.statistics.reference import FeatureReference, Reference
-from evertrain.statistics.relations import MIN_SPREAD, Relations, Residual
+from evertrain.statistics.relations import Relations, Residual
 from evertrain.statistics.significance import benjamini_hochberg, psi_null_quantile
 from evertrain.statistics.sketch import FeatureSketch, LayoutMismatch, Sketch
 
 FALSE_DISCOVERY_RATE = 0.01
 
+PSI_THRESHOLD, PSI_THRESHOLD_WITH_LIMITS = 0.2, 0.1
+"""What matters by the conventions of credit scoring; and where control limits tell days from drift as well: there the
+smaller one costs hardly an alarm (`bench/flights_days.py`)."""
 
-def judge(reference: Reference, sketch: Sketch, *, policy: DriftPolicy, before: Sketch | None = None) -> Findings:
+
+def judge(reference: Reference, sketch: Sketch, *, policy: DriftPolicy, earlier: Sequence[Sketch] = ()) -> Findings:
     """How a batch, or a window of batches, differs from the reference.
 
-    Features come in the reference's order. `before`: the previous batch, against which faults are found. Raises
-    LayoutMismatch for a sketch of another reference.
+    Features come in the reference's order. `earlier`: good batches before it, the newest first, against which faults
+    are found. Raises LayoutMismatch for a sketch of another reference.
     """
     if sketch.layout_digest != reference.layout_digest:
         raise LayoutMismatch(
@@ -39,7 +43,7 @@ def judge(reference: Reference, sketch: Sketch, *, policy: DriftPolicy, before: 
         features=features,
         relations=relations,
         slices=slices,
-        faults=find_faults(reference, sketch, before=before),
+        faults=find_faults(reference, sketch, earlier=earlier),
     )
 
 
@@ -86,9 +90,9 @@ def _judge_features(
 def _judge_relations(relations: Relations | None, sketch: Sketch) -> tuple[RelationDrift, ...] | None:
     if relations is None or sketch.moments is None:
         return None
-    chance = relations.null_quantile(rows=sketch.moments.rows)
+    rows = sketch.moments.rows
     return tuple(
-        _judge_relation(residual, max(MIN_SPREAD, chance, relations.spread_limit(feature)))
+        _judge_relation(residual, relations.allowed_spread(feature, rows=rows))
         for feature, residual in relations.residuals(sketch.moments).items()
     )
 
@@ -117,7 +121,8 @@ def _judge_feature(
     significant: bool,
 ) -> FeatureDrift:
     if policy.rule is DriftRule.CONVENTIONAL:
-        drifted, threshold, limit = measured.psi > policy.psi_threshold, policy.psi_threshold, None
+        threshold = PSI_THRESHOLD if policy.psi_threshold is None else policy.psi_threshold
+        drifted, limit = measured.psi > threshold, None
     else:
         drifted, threshold, limit = _apply_calibrated_rule(feature, sketch, measured, policy, significant=significant)
     return FeatureDrift.from_distances(
@@ -150,7 +155,8 @@ def _apply_calibrated_rule(
         cells=measured.cells,
         probability=FALSE_DISCOVERY_RATE,
     )
-    threshold = max(policy.psi_threshold, chance)
+    least = PSI_THRESHOLD if limits is None else PSI_THRESHOLD_WITH_LIMITS
+    threshold = max(least if policy.psi_threshold is None else policy.psi_threshold, chance)
     if limits is not None and wasserstein_limit is None:
         threshold = max(threshold, limits.psi)
     drifted = significant and measured.psi > threshold

@@ -13,12 +13,12 @@ import pyarrow.compute as pc
 
 from evertrain.domain.monitoring.performance import DayPerformance
 from evertrain.domain.project.feature_group import FeatureKind
+from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.metric import Task
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.store.snapshot import Snapshot
 from evertrain.domain.training.evaluation import DatasetSnapshot, UnusableRows
 from evertrain.domain.training.plan import TrainingPlan
-from evertrain.domain.training.windows import Interval
 from evertrain.scoring import FlatModel
 from evertrain.statistics.layouts import Column
 from evertrain.statistics.performance import performance_by_day

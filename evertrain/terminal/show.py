@@ -97,6 +97,7 @@ def quarantined(quarantine: Quarantine) -> None:
         console.print(f"  {fault.message}", markup=False)
     if all(fault.code in COMPARISON_FAULT_CODES for fault in quarantine.faults):
         console.print(f"If nothing is wrong with it: evertrain release {quarantine.batch_id[:12]}")
+        console.print(f"If it is how it will be from now on: evertrain accept {quarantine.batch_id[:12]}")
 
 
 def quarantines(found: Sequence[Quarantine]) -> None:
@@ -110,7 +111,10 @@ def quarantines(found: Sequence[Quarantine]) -> None:
             quarantine.batch_id[:12], _format_time(quarantine.quarantined_at), quarantine.source_key, because
         )
     console.print(table)
-    console.print("`evertrain release BATCH` lands one again that you found nothing wrong with.")
+    console.print(
+        "`evertrain release BATCH` lands one again that you found nothing wrong with; `evertrain accept BATCH` says "
+        "so of it and of all later ones like it."
+    )
 
 
 def released(quarantine: Quarantine) -> None:

@@ -10,6 +10,7 @@ from evertrain.adapters.aws.clocks import make_clock
 from evertrain.adapters.aws.dynamodb import Table
 from evertrain.adapters.aws.event_bus import EventBridgeBus
 from evertrain.adapters.deciding.decision_log import DynamoDBDecisionLog, DynamoDBLeases
+from evertrain.adapters.landing.batch_log import DynamoDBBatchLog
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.project.settings import Settings
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
@@ -44,6 +45,7 @@ def plan_retraining() -> PlanRetraining:
     return PlanRetraining(
         project=_project(),
         tables=DynamoDBTableStates(table=batches),
+        batches=DynamoDBBatchLog(table=batches),
         label_progress=DynamoDBLabelProgress(table=batches),
         registry=_registry(),
         decisions=decisions(),

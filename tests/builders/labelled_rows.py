@@ -6,9 +6,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.training.plan import TrainingPlan
-from evertrain.domain.training.windows import Interval
+from evertrain.tables.exclusion import without_times
 from tests.builders.models import NOW, days
 
 
@@ -43,10 +44,12 @@ class InMemoryTrainingRows:
 
     def read_labelled(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
         columns = [spec.group.entity_key, "event_time", *spec.feature_names, spec.label.name]
-        return self._within(rows).select(columns)
+        return without_times(self._within(rows).select(columns), plan.excluded)
 
     def read_group(self, spec: ModelSpec, group: str, plan: TrainingPlan, rows: Interval) -> pa.Table:
-        return self._within(rows).select(["event_time", *spec.feature_names_from(group)])
+        return without_times(
+            self._within(rows).select(["event_time", *spec.feature_names_from(group)]), plan.excluded
+        )
 
     def _within(self, rows: Interval) -> pa.Table:
         time = self.table["event_time"]

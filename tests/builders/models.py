@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from evertrain.domain.deciding.decisions import Reason
 from evertrain.domain.deciding.loop_state import LoopState
 from evertrain.domain.events import EventName
-from evertrain.domain.landing.batches import TableState
+from evertrain.domain.landing.batches import Fault, FaultStanding, TableState
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict, FeatureDrift
 from evertrain.domain.project.feature_group import Column, FeatureGroup, FeatureKind
 from evertrain.domain.project.metric import Metric, Task
@@ -112,15 +112,25 @@ def a_verdict(
     )
 
 
+A_DOUBT = Fault(
+    code="partly_missing", column="wind", message="wind: half is missing", standing=FaultStanding.DOUBTFUL
+)
+
+
 def verdicts(pattern: str, *, newest_days_ago: float = 1) -> tuple[DriftVerdict, ...]:
-    """`D` drifted, `.` stable, `0` too few rows, `?` no reference; newest first, a day apart."""
+    """`D` drifted, `.` stable, `0` too few rows, `?` no reference, `x` doubtful; newest first, a day apart."""
     status = {
         "D": DriftStatus.DRIFTED,
+        "x": DriftStatus.DRIFTED,
         ".": DriftStatus.STABLE,
         "0": DriftStatus.TOO_FEW_ROWS,
         "?": DriftStatus.NO_REFERENCE,
     }
-    return tuple(a_verdict(days_ago=newest_days_ago + i, status=status[mark]) for i, mark in enumerate(pattern))
+    found = (a_verdict(days_ago=newest_days_ago + i, status=status[mark]) for i, mark in enumerate(pattern))
+    return tuple(
+        replace(verdict, faults=(A_DOUBT,)) if mark == "x" else verdict
+        for verdict, mark in zip(found, pattern, strict=True)
+    )
 
 
 def labels_table(*, rows: int = 50_000, newest_days_ago: float = 3, last_landed_days_ago: float = 0) -> TableState:

@@ -2,12 +2,13 @@
 
 from datetime import datetime
 
+from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.metric import Metric
 from evertrain.domain.release.registry import Champion, ModelVersion, VersionStatus
 from evertrain.domain.training.candidates import Candidate
 from evertrain.domain.training.evaluation import DatasetSnapshot, Score
 from evertrain.domain.training.gate import GateReason, GateVerdict
-from evertrain.domain.training.windows import Interval, Window
+from evertrain.domain.training.windows import Window
 from tests.builders.models import NOW, a_champion, days
 
 ROWS = Interval(start=NOW - days(43), end=NOW - days(15))

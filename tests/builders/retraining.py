@@ -10,7 +10,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from evertrain.adapters.memory.artifacts import InMemoryArtifactStore
-from evertrain.adapters.memory.batches import InMemoryLabelProgress, InMemoryTableStates
+from evertrain.adapters.memory.batches import InMemoryBatchLog, InMemoryLabelProgress, InMemoryTableStates
 from evertrain.adapters.memory.decisions import InMemoryDecisionLog, InMemoryLeases
 from evertrain.adapters.memory.endpoint import InMemoryEndpoint
 from evertrain.adapters.memory.messages import InMemoryClock, InMemoryEventBus
@@ -68,6 +68,7 @@ class Retraining:
         self.leases = InMemoryLeases(wall_clock=lambda: 0.0)
         self.bus = InMemoryEventBus()
         self.tables = InMemoryTableStates()
+        self.batches = InMemoryBatchLog()
         self.label_progress = InMemoryLabelProgress()
         self.clock = InMemoryClock(NOW)
         self.endpoint = InMemoryEndpoint(artifacts=self.artifacts, models=[MODEL])
@@ -84,6 +85,7 @@ class Retraining:
         self.plan_retraining = PlanRetraining(
             project=project,
             tables=self.tables,
+            batches=self.batches,
             registry=self.registry,
             decisions=self.decisions,
             label_progress=self.label_progress,

@@ -21,9 +21,9 @@ from evertrain.adapters.store.delta.writer import DeltaWriter
 from evertrain.adapters.store.table_files import FolderTableFiles, S3TableFiles
 from evertrain.domain.landing.batches import Batch, Feed, TableState
 from evertrain.domain.landing.feeds import INGESTED_AT, all_feeds
+from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.domain.training.plan import TrainingPlan
-from evertrain.domain.training.windows import Interval
 from evertrain.ports.feature_store import BatchFiles, StoredFile, TableFiles, UnknownTable
 from evertrain.use_cases.landing.check_batch import compute_batch_id, store_rows
 from tests.builders.models import NOW, a_group, a_model, days

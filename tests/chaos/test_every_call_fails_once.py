@@ -28,8 +28,8 @@ from evertrain.domain.deployment.stacks import DEAD_LETTERS
 from evertrain.domain.events import EventName, Tick
 from evertrain.domain.landing.batches import Batch, Feed, FeedKind, Quarantine
 from evertrain.domain.landing.feeds import key_column
+from evertrain.domain.project.interval import Interval
 from evertrain.domain.release.registry import VersionStatus
-from evertrain.domain.training.windows import Interval
 from localcloud.launcher import EmbeddedCloud
 from tests.chaos.conftest import PATIENCE, AttendedLoop
 from tests.end_to_end.conftest import FIRST_DAY, LABELLED_DAYS

@@ -26,9 +26,10 @@ from evertrain.domain.events import Event, EventName
 from evertrain.domain.landing.batches import Batch, Feed, FeedKind, Quarantine, TableState
 from evertrain.domain.landing.feeds import request_feeds
 from evertrain.domain.monitoring.drift import DriftStatus
+from evertrain.domain.project.interval import Interval
 from evertrain.domain.release.registry import VersionStatus
 from evertrain.domain.training.candidates import Candidate
-from evertrain.domain.training.windows import Interval, Window
+from evertrain.domain.training.windows import Window
 from evertrain.statistics.reference import Reference
 from evertrain.statistics.sketch import Sketch
 from evertrain.use_cases.training.training_rows import StoredTrainingRows

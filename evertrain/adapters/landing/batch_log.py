@@ -15,7 +15,9 @@ from evertrain.adapters.aws.dynamodb import (
     text,
 )
 from evertrain.adapters.aws.item_keys import (
+    ACCEPTED,
     BATCH,
+    FLAGGED,
     PARTITION_KEY,
     QUARANTINE,
     REQUESTS,
@@ -33,13 +35,16 @@ from evertrain.adapters.aws.item_keys import (
 )
 from evertrain.adapters.documents import compress, decompress, dump, load, load_readable
 from evertrain.domain.landing.batches import Batch, Feed, Quarantine
+from evertrain.domain.monitoring.doubts import Acceptance, is_flagged
 from evertrain.domain.monitoring.drift import DriftVerdict
+from evertrain.ports.batches import MAX_FLAGGED
 
 
 class DynamoDBBatchLog:
     """Counts consecutive quarantines in the order of recording, which may differ from the order of landing.
 
-    A batch and its verdicts are one transaction, so one feed can be judged for at most 97 models.
+    A batch and its verdicts are one transaction, so one feed can be judged for at most 97 models, and for 48 where
+    all of them doubt it.
     """
 
     def __init__(self, *, table: Table) -> None:
@@ -62,6 +67,13 @@ class DynamoDBBatchLog:
             *(
                 self._table.put_request(_verdict_key(verdict.model, batch) | {"document": {"B": compress(verdict)}})
                 for verdict in verdicts
+            ),
+            *(
+                self._table.put_request(
+                    _flagged_key(verdict.model, batch) | _pointing_to(_verdict_key(verdict.model, batch))
+                )
+                for verdict in verdicts
+                if is_flagged(verdict)
             ),
         )
         return refused is None
@@ -141,6 +153,20 @@ class DynamoDBBatchLog:
         )
         return list(load_readable(Batch, self._documents(pointers, "batch")))
 
+    def flagged(self, model: str, group: str) -> Sequence[DriftVerdict]:
+        pointers = self._table.query(group_partition(model, group), FLAGGED, limit=MAX_FLAGGED)
+        found = (self._table.get(pointer["of_pk"]["S"], pointer["of_sk"]["S"]) for pointer in pointers)
+        return _verdicts(item for item in found if item is not None)
+
+    def accept(self, acceptance: Acceptance) -> None:
+        sort_key = f"{ACCEPTED}{acceptance.code}#{acceptance.column}"
+        item = key(feed_partition(acceptance.feed), sort_key) | {"document": text(dump(acceptance))}
+        self._table.transact(self._table.put_request(item))
+
+    def acceptances(self, feed: Feed) -> Sequence[Acceptance]:
+        items = self._table.query(feed_partition(feed), ACCEPTED, limit=MAX_FLAGGED)
+        return list(load_readable(Acceptance, (named_document(item) for item in items)))
+
     def record_request_verdict(self, verdict: DriftVerdict, *, feed: Feed) -> bool:
         pk, model = feed_partition(feed), model_partition(verdict.model)
         item = key(pk, f"{BATCH}{verdict.batch_id}") | {
@@ -187,16 +213,24 @@ def _batch_item(pk: str, batch_id: str, kind: str, value: Batch | Quarantine, mo
 
 def _pointer(pk: str, moment: datetime, of_pk: str, batch_id: str) -> Item:
     """An index entry ordered by time. Batches are keyed by content; this points to the only copy of the value."""
-    return key(pk, time_ordered_key(TIME, moment, batch_id)) | {
-        "of_pk": text(of_pk),
-        "of_sk": text(f"{BATCH}{batch_id}"),
-    }
+    return key(pk, time_ordered_key(TIME, moment, batch_id)) | _pointing_to(key(of_pk, f"{BATCH}{batch_id}"))
+
+
+def _pointing_to(of: Item) -> dict[str, Any]:
+    return {"of_pk": of[PARTITION_KEY], "of_sk": of[SORT_KEY]}
 
 
 def _verdict_key(model: str, batch: Batch) -> dict[str, Any]:
     return key(
         group_partition(model, batch.feed.name),
         time_ordered_key(VERDICT, batch.event_time_min, batch.batch_id),
+    )
+
+
+def _flagged_key(model: str, batch: Batch) -> dict[str, Any]:
+    return key(
+        group_partition(model, batch.feed.name),
+        time_ordered_key(FLAGGED, batch.event_time_min, batch.batch_id),
     )
 
 

@@ -7,9 +7,10 @@ from datetime import UTC, datetime
 from typing import BinaryIO
 
 from evertrain.domain.landing.batches import Batch, Feed, LandedObject, Quarantine, TableState
+from evertrain.domain.monitoring.doubts import Acceptance, is_flagged
 from evertrain.domain.monitoring.drift import DriftVerdict
 from evertrain.domain.store.labels import LabelProgress
-from evertrain.ports.batches import ObjectGone
+from evertrain.ports.batches import MAX_FLAGGED, ObjectGone
 from evertrain.ports.feature_store import StoredFile
 
 Key = tuple[Feed | None, str]
@@ -81,6 +82,7 @@ class InMemoryBatchLog:
     _consecutive_quarantines: dict[Feed, int] = field(default_factory=dict)
     _released: set[Key] = field(default_factory=set)
     _requests: dict[Key, DriftVerdict] = field(default_factory=dict)
+    _acceptances: dict[tuple[Feed, str, str], Acceptance] = field(default_factory=dict)
 
     def find(self, feed: Feed | None, batch_id: str) -> Batch | Quarantine | None:
         key = (feed, batch_id)
@@ -152,6 +154,15 @@ class InMemoryBatchLog:
             and (before is None or entry.event_time_min < before)
         ]
         return sorted(found, key=lambda batch: batch.event_time_min, reverse=True)[:limit]
+
+    def flagged(self, model: str, group: str) -> Sequence[DriftVerdict]:
+        return [each for each in self.verdicts(model, group, limit=MAX_FLAGGED) if is_flagged(each)]
+
+    def accept(self, acceptance: Acceptance) -> None:
+        self._acceptances[acceptance.feed, acceptance.code, acceptance.column] = acceptance
+
+    def acceptances(self, feed: Feed) -> Sequence[Acceptance]:
+        return [each for (of, _, _), each in self._acceptances.items() if of == feed]
 
     def record_request_verdict(self, verdict: DriftVerdict, *, feed: Feed) -> bool:
         if (feed, verdict.batch_id) in self._requests:

@@ -139,7 +139,7 @@ class _DriftTable(TomlTable):
     drifted_batches: Count = DriftPolicy().drifted_batches
     of_last: Count = DriftPolicy().of_last
     rule: DriftRule = DriftPolicy().rule
-    psi_threshold: NonNegative = DriftPolicy().psi_threshold
+    psi_threshold: NonNegative | None = DriftPolicy().psi_threshold
     minimum_rows: Count = DriftPolicy().minimum_rows
     minimum_features: Count = DriftPolicy().minimum_features
     quarantine_faults: bool = DriftPolicy().quarantine_faults

@@ -54,6 +54,7 @@ class Reason(StrEnum):
 
     FEED_BROKEN = "feed_broken"
     FEED_STALE = "feed_stale"
+    FEED_DOUBTFUL = "feed_doubtful"
     REQUESTS_DIFFER = "requests_differ"
     LABELS_OVERDUE = "labels_overdue"
     CONTENDERS_REJECTED = "contenders_rejected"

@@ -9,10 +9,12 @@ from evertrain.domain.deciding.decisions import Action, Decision, Reason, Trigge
 from evertrain.domain.deciding.triggers import PATIENCE, DecisionContext, drifted_names
 from evertrain.domain.landing.predictions import PREDICTION
 from evertrain.domain.monitoring.decline import describe_decline, newest_days
+from evertrain.domain.monitoring.doubts import BATCHES_TO_SETTLE
 from evertrain.domain.monitoring.performance import metric_over_days
 from evertrain.domain.project.duration import format_duration
+from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.policies import MovingWindow
-from evertrain.domain.training.windows import Interval, NotEnoughHistory, temporal_split
+from evertrain.domain.training.windows import NotEnoughHistory, temporal_split
 
 
 def _feed_broken(context: DecisionContext) -> Decision | None:
@@ -36,6 +38,26 @@ def _feed_stale(context: DecisionContext) -> Decision | None:
             f"the newest row of features/{group.name} is of {newest:%Y-%m-%d %H:%M} UTC, more than "
             f"{format_duration(group.freshness)} ago: no drift can be seen in what does not come"
             + (f" (its owner: {group.owner})" if group.owner else ""),
+        )
+    return None
+
+
+def _feed_doubtful(context: DecisionContext) -> Decision | None:
+    """A batch may be faulty, or the world new. A human is told once, and the loop goes on without its rows: either
+    the human decides, or the next batches do."""
+    if Reason.FEED_DOUBTFUL in context.state.escalated_for:
+        return None
+    for group in context.spec.groups:
+        verdict = next((each for each in context.state.verdicts if each.group == group.name), None)
+        if verdict is None or not context.is_doubtful(verdict):
+            continue
+        return _escalate(
+            context,
+            Reason.FEED_DOUBTFUL,
+            f"batch {verdict.batch_id[:12]} of features/{group.name} may be faulty: "
+            f"{'; '.join(fault.message for fault in verdict.doubts[:3])}. Its rows are kept out of training until "
+            f"`evertrain accept {verdict.batch_id[:12]}` says that this is how it is now, or "
+            f"{BATCHES_TO_SETTLE} batches in a row are like it",
         )
     return None
 
@@ -287,6 +309,7 @@ _OF_A_CHANGE = {Trigger.PERFORMANCE, Trigger.DRIFT, Trigger.PREDICTION_DRIFT}
 OBJECTIONS = (
     _feed_broken,
     _feed_stale,
+    _feed_doubtful,
     _requests_differ,
     _not_mended,
     _nothing_to_do,

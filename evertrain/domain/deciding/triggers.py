@@ -238,12 +238,16 @@ class DecisionContext:
         """What speaks for a retraining, the strongest first."""
         return tuple(trigger for trigger, rule in TRIGGER_RULES.items() if rule.applies(self))
 
+    def is_doubtful(self, verdict: DriftVerdict) -> bool:
+        """Whether it is undecided if the batch is faulty."""
+        return self.spec.triggers.drift.quarantine_faults and bool(verdict.doubts)
+
     def _group_drift(self, name: str) -> DriftHistory:
         verdicts = [verdict for verdict in self.state.verdicts if verdict.group == name]
         return self._history(verdicts, lambda verdict: verdict.status is DriftStatus.DRIFTED)
 
     def _history(self, verdicts: Sequence[DriftVerdict], has_drifted: Callable[[DriftVerdict], bool]) -> DriftHistory:
-        """Of the verdicts that could be reached, those against the present champion."""
+        """Of the verdicts that could be reached, those against the present champion, and on no doubtful batch."""
         champion = self.state.champion
         usable = [
             verdict
@@ -251,6 +255,7 @@ class DecisionContext:
             if champion is not None
             and verdict.reference_version == champion.version
             and verdict.status in (DriftStatus.STABLE, DriftStatus.DRIFTED)
+            and not self.is_doubtful(verdict)
         ]
         return DriftHistory(verdicts=usable, has_drifted=has_drifted, policy=self.spec.triggers.drift)
 

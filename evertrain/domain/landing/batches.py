@@ -97,6 +97,16 @@ class TableState:
     key: str = ""
 
 
+class FaultStanding(StrEnum):
+    """`certain`: the object is set aside. `doubtful`: it may be the world that changed, so the batch is accepted, and
+    kept out of training until it is known. `settled`: a person accepted it, or it stayed for some batches: what
+    looked like a fault is how it is now."""
+
+    CERTAIN = "certain"
+    DOUBTFUL = "doubtful"
+    SETTLED = "settled"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
     """One thing that is wrong with a landed object. `column` is empty where the whole object is meant."""
@@ -104,10 +114,20 @@ class Fault:
     code: str
     message: str
     column: str = ""
+    standing: FaultStanding = FaultStanding.CERTAIN
 
 
 COMPARISON_FAULT_CODES = frozenset(
-    {"mostly_missing", "constant", "unknown_levels", "unit_changed", "columns_exchanged"}
+    {
+        "mostly_missing",
+        "partly_missing",
+        "constant",
+        "mostly_one_value",
+        "unknown_levels",
+        "unit_changed",
+        "beyond_training",
+        "columns_exchanged",
+    }
 )
 """Codes of faults that only show in a comparison with a reference. A person may know that nothing is wrong."""
 

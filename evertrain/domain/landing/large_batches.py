@@ -13,6 +13,7 @@ class PinnedReference:
 
     version: str
     reference_uri: str
+    trained_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Self
 
-from evertrain.domain.landing.batches import Fault
+from evertrain.domain.landing.batches import Fault, FaultStanding
 
 
 class DriftStatus(StrEnum):
@@ -119,6 +119,11 @@ class Findings:
     @classmethod
     def not_compared(cls, trouble: str = "") -> Self:
         return cls(status=DriftStatus.NO_REFERENCE, trouble=trouble)
+
+    @property
+    def doubts(self) -> tuple[Fault, ...]:
+        """What may be a fault, and nobody has decided yet."""
+        return tuple(fault for fault in self.faults if fault.standing is FaultStanding.DOUBTFUL)
 
     @property
     def drifted_features(self) -> tuple[str, ...]:

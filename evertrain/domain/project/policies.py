@@ -20,13 +20,15 @@ class DriftRule(StrEnum):
 class DriftPolicy:
     """When a batch counts as drifted, and how many drifted batches of the last few call for retraining.
 
-    `quarantine_faults`: set a batch aside that looks like the feed's fault, such as a column of zeros.
+    `psi_threshold`: below it drift does not matter; by default 0.1 where the reference knows how far its own days lay
+    apart, else 0.2. `quarantine_faults`: set a batch aside that looks like the feed's fault, such as a column of
+    zeros, and keep doubtful ones out of training.
     """
 
     drifted_batches: int = 3
     of_last: int = 5
     rule: DriftRule = DriftRule.CALIBRATED
-    psi_threshold: float = 0.2
+    psi_threshold: float | None = None
     minimum_rows: int = 200
     minimum_features: int = 1
     quarantine_faults: bool = True

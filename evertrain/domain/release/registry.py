@@ -6,10 +6,10 @@ from datetime import datetime
 from enum import StrEnum
 
 from evertrain.domain.errors import EvertrainError
+from evertrain.domain.project.interval import Interval
 from evertrain.domain.training.candidates import Candidate
 from evertrain.domain.training.evaluation import DatasetSnapshot, Score
 from evertrain.domain.training.gate import GateVerdict
-from evertrain.domain.training.windows import Interval
 
 
 class RegistryConflict(EvertrainError):

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from evertrain.domain.project.interval import Interval
+
 
 class Snapshot(Protocol):
     """What rows are read by: a plan, or the store as it is now."""
@@ -17,6 +19,10 @@ class Snapshot(Protocol):
     def table_versions(self) -> Mapping[str, int]:
         """By feed, such as `features/flights`."""
 
+    @property
+    def excluded(self) -> tuple[Interval, ...]:
+        """Event times of which no row is read."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StoreSnapshot:
@@ -24,3 +30,4 @@ class StoreSnapshot:
 
     known_at: datetime
     table_versions: Mapping[str, int]
+    excluded: tuple[Interval, ...] = ()

@@ -6,9 +6,10 @@ from datetime import datetime
 
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.monitoring.performance import DayPerformance
+from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.metric import Metric
 from evertrain.domain.training.candidates import Candidate, Round
-from evertrain.domain.training.windows import Interval, Window
+from evertrain.domain.training.windows import Window
 
 
 class UnusableRows(EvertrainError):

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.project.policies import TaskSize
 from evertrain.domain.training.candidates import Candidate, UnknownCandidate
-from evertrain.domain.training.windows import Interval
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,10 @@ class TrainingPlan:
     champion_version: str | None
     seed: int
     task_size: TaskSize = field(default_factory=TaskSize)
+    batch_rows: Mapping[str, int] = field(default_factory=dict)
+    """By feature group, the usual number of rows of a batch, where that is known."""
+    excluded: tuple[Interval, ...] = ()
+    """Event times of doubtful batches: their rows are neither learnt from nor judged on."""
 
     @property
     def model(self) -> str:

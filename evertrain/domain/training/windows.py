@@ -5,23 +5,12 @@ from datetime import datetime, timedelta
 
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.duration import format_duration, parse_duration
+from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.policies import MovingWindow, TrainingPolicy
 
 
 class NotEnoughHistory(EvertrainError):
     """The matured rows do not reach back far enough for even the shortest window."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Interval:
-    """Half-open in event time: `start <= t < end`."""
-
-    start: datetime
-    end: datetime
-
-    def __post_init__(self) -> None:
-        if self.end <= self.start:
-            raise ValueError(f"interval ends at {self.end}, which is not after its start {self.start}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from evertrain.domain.landing.predictions import PREDICTION
 from evertrain.domain.project.feature_group import Column, FeatureKind
-from evertrain.statistics.control_limits import MIN_BLOCKS, BlockDistances, Blocks, block_masks, family_sigmas
+from evertrain.statistics.blocks import MIN_BLOCKS, Blocks, block_masks
+from evertrain.statistics.control_limits import BlockDistances, family_sigmas
 from evertrain.statistics.distances import Baseline
 from evertrain.statistics.layouts import Categories, Layout, build_layout, evenly_spaced_sample
 from evertrain.statistics.layouts import Column as Values
@@ -133,6 +134,7 @@ def _build_relations(baselines: Mapping[str, Baseline], columns: Columns, blocks
     relations = Relations(
         scores=scores.scores, moments=scores.moments(columns, max_rows=MAX_ROWS_FOR_RELATIONS), limits={}
     )
+    relations = replace(relations, kurtosis=relations.measure_kurtosis(scores, columns))
     days = [] if blocks is None else [scores.moments(select_rows(columns, rows)) for rows in block_masks(blocks)]
     if len(days) < MIN_BLOCKS:
         return relations

@@ -98,6 +98,7 @@ def pack_relations(relations: Relations, arrays: Arrays) -> dict[str, Any]:
     return {
         "scores": [[each.feature, each.level] for each in relations.scores],
         "limits": dict(relations.limits),
+        "kurtosis": dict(relations.kurtosis),
     }
 
 
@@ -106,4 +107,5 @@ def unpack_relations(entry: Mapping[str, Any], arrays: Iterator[npt.NDArray[Any]
         scores=tuple(FeatureScore(feature, level) for feature, level in entry["scores"]),
         moments=Moments.unpacked(next(arrays)),
         limits=entry["limits"],
+        kurtosis=entry.get("kurtosis", {}),
     )

@@ -123,12 +123,20 @@ class DecideRetraining:
         quarantines = {feed: self.batches.consecutive_quarantines(feed) for feed in tables}
         acts = self.decisions.acts(spec.name, limit=_MAX_ACTS)
         outcomes = self.decisions.outcomes(spec.name, limit=_MAX_OUTCOMES)
+        verdicts = [
+            verdict
+            for group in spec.groups
+            for verdict in self.batches.verdicts(spec.name, group.name, limit=_MAX_VERDICTS)
+        ]
         broken = [table for feed, table in tables.items() if quarantines[feed]]
         champion = self.registry.champion(spec.name)
         version = self.registry.version(spec.name, champion.version) if champion else None
         answered = answered_change(acts, outcomes, version)
         resolved_at = {
             Reason.FEED_BROKEN: min((table.ingested_at_max for table in broken if table), default=None),
+            Reason.FEED_DOUBTFUL: max(
+                (verdict.checked_at for verdict in verdicts if not verdict.doubts), default=None
+            ),
             Reason.REQUESTS_DIFFER: max(
                 (verdict.checked_at for verdict in requests if verdict.status is DriftStatus.STABLE), default=None
             ),
@@ -149,11 +157,7 @@ class DecideRetraining:
             answers_in_vain=answers_in_vain(
                 acts, outcomes, is_better=lambda version: self._is_better(spec.name, version)
             ),
-            verdicts=[
-                verdict
-                for group in spec.groups
-                for verdict in self.batches.verdicts(spec.name, group.name, limit=_MAX_VERDICTS)
-            ],
+            verdicts=verdicts,
             request_verdicts=requests,
             labels=labels,
             label_progress=self.label_progress.progress(spec.name),

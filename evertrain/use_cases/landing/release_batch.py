@@ -14,6 +14,15 @@ class NotReleasable(EvertrainError):
     """There is no such batch in quarantine, or releasing it would not help."""
 
 
+def require_releasable(quarantine: Quarantine) -> None:
+    """Raises NotReleasable where it has a fault that no person can talk away."""
+    wrong = [fault for fault in quarantine.faults if fault.code not in COMPARISON_FAULT_CODES]
+    if wrong:
+        raise NotReleasable(
+            f"{quarantine.batch_id[:12]} would be set aside again: {wrong[0].message}; mend the file and land it anew"
+        )
+
+
 @dataclass(frozen=True, kw_only=True)
 class ReleaseBatch:
     """`land_again` puts the quarantined object where it had landed."""
@@ -24,11 +33,7 @@ class ReleaseBatch:
     def run(self, batch_id: str) -> Quarantine:
         """`batch_id`: all of it, or its beginning. Raises NotReleasable."""
         quarantine = self._find(batch_id)
-        wrong = [fault for fault in quarantine.faults if fault.code not in COMPARISON_FAULT_CODES]
-        if wrong:
-            raise NotReleasable(
-                f"{batch_id} would be set aside again: {wrong[0].message}; mend the file and land it anew"
-            )
+        require_releasable(quarantine)
         # In this order: landed first, it would still be the batch that was set aside. Both may be repeated.
         self.batches.release(quarantine)
         self.land_again(quarantine)

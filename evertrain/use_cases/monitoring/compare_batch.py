@@ -5,12 +5,13 @@ Three steps, so that a huge batch can be sketched in parts: the references, the 
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.landing.batches import Batch, Fault, Feed, FeedKind
+from evertrain.domain.landing.batches import Batch, Fault, FaultStanding, Feed, FeedKind
 from evertrain.domain.landing.large_batches import PinnedReference
+from evertrain.domain.monitoring.doubts import settle
 from evertrain.domain.monitoring.drift import DriftVerdict, Findings
 from evertrain.domain.project.feature_group import FeatureGroup, FeatureKind
 from evertrain.domain.project.model import ModelSpec, Project
@@ -29,7 +30,10 @@ from evertrain.use_cases.monitoring.kept_sketches import find_sketch_of, keep
 logger = logging.getLogger(__name__)
 
 LOOKBACK_BATCHES = 20
-"""For the one before: late ones may have come in between."""
+"""For those before: late ones may have come in between."""
+
+EARLIER_SKETCHES = 3
+"""A fault that begins in the middle of a batch shows beside an older one."""
 
 COMPARISON_ERRORS = (
     UnknownVersion,
@@ -72,7 +76,11 @@ class CompareBatch:
         """By model, the champion of the moment and its reference: what the whole batch is compared with."""
         champions = [(spec.name, self.registry.champion(spec.name)) for spec in self._models(feed)]
         return {
-            model: PinnedReference(version=champion.version, reference_uri=champion.reference_uri)
+            model: PinnedReference(
+                version=champion.version,
+                reference_uri=champion.reference_uri,
+                trained_until=champion.trained_until,
+            )
             for model, champion in champions
             if champion is not None
         }
@@ -144,22 +152,34 @@ class CompareBatch:
             reference = self._reference(feed, pinned)
             if sketch is None:
                 raise InvalidSketch("its rows could not be counted in the reference's cells")
-            before = self._previous_sketch(feed, spec, pinned.version, reference, batch_start)
-            findings = judge(reference, sketch, policy=spec.triggers.drift, before=before)
+            before = self._verdicts_before(feed, spec, pinned.version, batch_start)
+            earlier = self._good_sketches(reference, before)
+            findings = judge(reference, sketch, policy=spec.triggers.drift, earlier=earlier)
+            faults = settle(
+                findings.faults,
+                before=before,
+                acceptances=self.batches.acceptances(feed) if findings.faults else (),
+                trained_until=pinned.trained_until,
+            )
+            findings = replace(findings, faults=faults)
         except COMPARISON_ERRORS as error:
             logger.exception("not_compared model=%s version=%s feed=%s", spec.name, pinned.version, feed)
             findings = Findings.not_compared(describe_trouble(error, version=pinned.version))
             return BatchComparison(spec=spec, version=pinned.version, findings=findings, compared=None)
         return BatchComparison(spec=spec, version=pinned.version, findings=findings, compared=(reference, sketch))
 
-    def _previous_sketch(
-        self, feed: Feed, spec: ModelSpec, version: str, reference: Reference, moment: datetime
-    ) -> Sketch | None:
-        """Of the newest good batch of the feed before this moment that was compared with the same reference."""
-        for verdict in self.batches.verdicts(spec.name, feed.name, limit=LOOKBACK_BATCHES):
-            if verdict.event_time_min < moment and verdict.reference_version == version:
-                return find_sketch_of(self.records, reference, verdict)
-        return None
+    def _verdicts_before(self, feed: Feed, spec: ModelSpec, version: str, moment: datetime) -> list[DriftVerdict]:
+        """On batches of the feed before this moment that were compared with the same reference, the newest first."""
+        return [
+            verdict
+            for verdict in self.batches.verdicts(spec.name, feed.name, limit=LOOKBACK_BATCHES)
+            if verdict.event_time_min < moment and verdict.reference_version == version
+        ]
+
+    def _good_sketches(self, reference: Reference, verdicts: Sequence[DriftVerdict]) -> list[Sketch]:
+        good = [verdict for verdict in verdicts if not verdict.doubts][:EARLIER_SKETCHES]
+        found = (find_sketch_of(self.records, reference, verdict) for verdict in good)
+        return [sketch for sketch in found if sketch is not None]
 
 
 def require_same_columns(reference: Reference, group: FeatureGroup) -> None:
@@ -187,12 +207,13 @@ def describe_trouble(error: Exception, *, version: str) -> str:
 
 
 def collect_faults(comparisons: Iterable[BatchComparison]) -> list[Fault]:
-    """Each once, however many models' references say so."""
+    """The certain ones, each once, however many models' references say so."""
     faults = {
         (fault.code, fault.column): fault
         for comparison in comparisons
         if comparison.spec.triggers.drift.quarantine_faults
         for fault in comparison.findings.faults
+        if fault.standing is FaultStanding.CERTAIN
     }
     return list(faults.values())
 

@@ -14,11 +14,11 @@ import numpy as np
 
 from evertrain.domain.landing.feeds import label_feeds, request_feeds, required_feeds
 from evertrain.domain.monitoring.performance import Performance
+from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.domain.release.registry import Champion
 from evertrain.domain.store.labels import label_tables, label_watermark
 from evertrain.domain.store.snapshot import StoreSnapshot
-from evertrain.domain.training.windows import Interval
 from evertrain.ports.artifacts import ArtifactStore
 from evertrain.ports.clock import Clock
 from evertrain.ports.feature_store import LabelProgressLog, TableStates

@@ -157,7 +157,8 @@ class WatchRequests:
                 return Findings.not_compared(), None
             sketch = merge(sketches)
             before = None if earlier is None else find_sketch_of(self.records, reference, earlier)
-            findings = judge(reference, sketch, policy=spec.triggers.drift, before=before)
+            good = [] if before is None else [before]
+            findings = judge(reference, sketch, policy=spec.triggers.drift, earlier=good)
         except COMPARISON_ERRORS as error:
             logger.exception("requests_not_compared model=%s version=%s", spec.name, version)
             return Findings.not_compared(describe_trouble(error, version=version)), None

@@ -4,16 +4,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from statistics import median
 
 from evertrain.domain.deciding.decisions import CHANGED_AT
 from evertrain.domain.landing.batches import Feed, TableState
 from evertrain.domain.landing.feeds import (
+    group_feed,
     label_feed,
     own_group_feed,
     prediction_label_feed,
     request_feeds,
     required_feeds,
 )
+from evertrain.domain.monitoring.doubts import undecided
+from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.domain.project.policies import TaskSize
 from evertrain.domain.store.labels import LabelTables, label_watermark
@@ -22,11 +26,15 @@ from evertrain.domain.training.plan import TrainingPlan
 from evertrain.domain.training.rounds import first_round
 from evertrain.domain.training.task_sizes import estimate_task_size
 from evertrain.domain.training.windows import NotEnoughHistory, TemporalSplit, temporal_split
+from evertrain.ports.batches import BatchLog
 from evertrain.ports.clock import Clock
 from evertrain.ports.decisions import DecisionLog
 from evertrain.ports.feature_store import LabelProgressLog, TableStates
 from evertrain.ports.registry import ModelRegistry
 from evertrain.ports.runs import RunStore
+
+RECENT_BATCHES, MIN_BATCHES = 20, 5
+"""From how many batches it is known how large one usually is, at most and at least."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +50,7 @@ class PlannedRetraining:
 class PlanRetraining:
     project: Project
     tables: TableStates
+    batches: BatchLog
     registry: ModelRegistry
     decisions: DecisionLog
     label_progress: LabelProgressLog
@@ -87,7 +96,26 @@ class PlanRetraining:
             champion_version=champion.version if champion else None,
             seed=derive_seed(decision_id),
             task_size=spec.task_size or _task_size(spec, states, split),
+            batch_rows=self._batch_rows(spec),
+            excluded=self._excluded(spec),
         )
+
+    def _excluded(self, spec: ModelSpec) -> tuple[Interval, ...]:
+        if not spec.triggers.drift.quarantine_faults:
+            return ()
+        by_group = (
+            undecided(self.batches.flagged(spec.name, group.name), self.batches.acceptances(group_feed(group.name)))
+            for group in spec.groups
+        )
+        return tuple(sorted((each for found in by_group for each in found), key=lambda each: each.start))
+
+    def _batch_rows(self, spec: ModelSpec) -> dict[str, int]:
+        """Not of a feed that has only few batches, such as one that was landed at once."""
+        recent = {
+            group.name: [batch.rows for batch in self.batches.batches(group_feed(group.name), limit=RECENT_BATCHES)]
+            for group in spec.groups
+        }
+        return {name: round(median(rows)) for name, rows in recent.items() if len(rows) >= MIN_BATCHES}
 
     def _state(self, feed: Feed) -> TableState:
         """Raises NotEnoughHistory."""

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from evertrain.conversion import check_parity, to_flat
 from evertrain.conversion.frame import to_frame
 from evertrain.domain.deployment.prefixes import ArtifactPrefix
+from evertrain.domain.landing.feeds import EVENT_TIME
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.training.candidates import Candidate, Round
 from evertrain.domain.training.evaluation import (
@@ -33,10 +34,11 @@ from evertrain.domain.training.windows import refit_window
 from evertrain.ports.artifacts import ArtifactStore
 from evertrain.ports.runs import RunStore
 from evertrain.scoring import FlatModel
+from evertrain.statistics.blocks import batch_blocks
 from evertrain.statistics.comparison import score
 from evertrain.statistics.reference import Reference, build_prediction_reference, build_reference
 from evertrain.tables.columns import as_column
-from evertrain.tables.labelled_rows import LabelledRows, TrainingRows, utc_days
+from evertrain.tables.labelled_rows import LabelledRows, TrainingRows
 
 logger = logging.getLogger(__name__)
 
@@ -124,7 +126,8 @@ class TrainContender:
         spec, rows = plan.spec, self._window_rows(plan, current_round, candidate)
         validation = self._validation_rows(plan)
         training_set = rows.snapshot(plan, candidate.window.rows) if current_round.is_last else None
-        reference = _reference_of(rows.table, spec, spec.feature_names) if current_round.is_last else None
+        own = spec.group.name
+        reference = _reference_of(rows.table, plan, own, spec.feature_names) if current_round.is_last else None
         frame, truth = to_frame(rows.table, spec.features), rows.truth
         del rows
         chosen = np.sort(np.random.default_rng(plan.seed).permutation(len(frame))[:PARITY_ROWS])
@@ -224,7 +227,10 @@ class TrainContender:
         spec, rows = plan.spec, candidate.window.rows
         of_groups = {
             group.name: _reference_of(
-                self.rows.read_group(spec, group.name, plan, rows), spec, spec.feature_names_from(group.name)
+                self.rows.read_group(spec, group.name, plan, rows),
+                plan,
+                group.name,
+                spec.feature_names_from(group.name),
             )
             for group in (spec.groups if spec.joined else ())
         }
@@ -246,11 +252,13 @@ class FittedCandidate:
     reference: Reference | None
 
 
-def _reference_of(rows: pa.Table, spec: ModelSpec, names: Sequence[str]) -> Reference:
-    features = [feature for feature in spec.features if feature.name in names]
+def _reference_of(rows: pa.Table, plan: TrainingPlan, group: str, names: Sequence[str]) -> Reference:
+    """Of the features with these names, for batches of the group."""
+    features = [feature for feature in plan.spec.features if feature.name in names]
     columns = {feature.name: as_column(rows[feature.name]) for feature in features}
-    slices = [each.column for each in spec.gate.slices if each.column in columns]
-    return build_reference(columns, features, blocks=utc_days(rows), slices=slices)
+    slices = [each.column for each in plan.spec.gate.slices if each.column in columns]
+    blocks = batch_blocks(rows[EVENT_TIME].to_numpy(), batch_rows=plan.batch_rows.get(group))
+    return build_reference(columns, features, blocks=blocks, slices=slices)
 
 
 def _smoke_test(spec: ModelSpec, validation: LabelledRows, flat: FlatModel) -> SmokeTest:

@@ -23,11 +23,12 @@ from evertrain.domain.landing.feeds import (
 )
 from evertrain.domain.landing.predictions import PREDICTION_ID
 from evertrain.domain.project.feature_group import JoinedGroup
+from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.store.snapshot import Snapshot
-from evertrain.domain.training.windows import Interval
 from evertrain.ports.feature_store import TableReader
 from evertrain.tables.columns import ARROW_TYPES, concat_in_one_chunk, with_ages
+from evertrain.tables.exclusion import without_times
 from evertrain.tables.point_in_time import (
     as_of_indices,
     latest_known,
@@ -71,7 +72,7 @@ class StoredTrainingRows:
             )
             both = pa.concat_tables([table, asked.cast(table.schema)])
             table = both.sort_by([(EVENT_TIME, "ascending"), (key, "ascending")])
-        return table
+        return without_times(table, snapshot.excluded)
 
     def _group_rows(self, spec: ModelSpec, snapshot: Snapshot, rows: Interval) -> pa.Table:
         version = snapshot.table_versions[str(own_group_feed(spec))]
@@ -116,7 +117,8 @@ class StoredTrainingRows:
         key = next(each.entity_key for each in spec.groups if each.name == group)
         names = spec.feature_names_from(group)
         table = latest_known(self._read(group_feed(group), snapshot, spec, rows, columns=(key, *names)), key=key)
-        return with_ages(table, spec.features, event_time=EVENT_TIME).select([EVENT_TIME, *names])
+        found = with_ages(table, spec.features, event_time=EVENT_TIME).select([EVENT_TIME, *names])
+        return without_times(found, snapshot.excluded)
 
     def _join(
         self, table: pa.Table, joined: JoinedGroup, spec: ModelSpec, snapshot: Snapshot, rows: Interval

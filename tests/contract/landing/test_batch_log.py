@@ -18,9 +18,11 @@ from evertrain.adapters.aws.item_keys import (
 )
 from evertrain.adapters.landing.batch_log import DynamoDBBatchLog
 from evertrain.adapters.memory.batches import InMemoryBatchLog
+from evertrain.domain.landing.batches import FaultStanding
+from evertrain.domain.monitoring.doubts import Acceptance
 from evertrain.ports.batches import BatchLog
 from tests.builders.batches import FEATURES, LABELS, PREDICTIONS, a_batch, a_quarantine
-from tests.builders.models import NOW, a_verdict, days
+from tests.builders.models import A_DOUBT, NOW, a_verdict, days
 
 
 @pytest.fixture(params=["memory", "dynamodb"])
@@ -223,3 +225,26 @@ def test_what_is_not_in_quarantine_cannot_be_released(log: BatchLog) -> None:
     log.record(a_batch("b1"), [])
     assert not log.release(a_quarantine("b1"))
     assert log.find(FEATURES, "b1") == a_batch("b1")
+
+
+def test_verdicts_with_doubtful_or_settled_faults_are_listed_by_themselves_newest_first(log: BatchLog) -> None:
+    settled = replace(A_DOUBT, standing=FaultStanding.SETTLED)
+    certain = replace(A_DOUBT, standing=FaultStanding.CERTAIN)
+    for ago, faults in ((1, (settled,)), (2, ()), (3, (certain, A_DOUBT)), (4, (certain,))):
+        name = f"b{ago}"
+        verdict = replace(a_verdict(days_ago=ago), batch_id=name, faults=faults)
+        log.record(a_batch(name, days_ago=ago), [verdict, replace(verdict, model="trip_length", faults=())])
+    assert [verdict.batch_id for verdict in log.flagged("trips", "trips")] == ["b1", "b3"]
+    assert log.flagged("trip_length", "trips") == []
+
+
+def test_a_person_s_word_is_kept_once_for_each_fault_of_a_feed(log: BatchLog) -> None:
+    word = Acceptance(
+        feed=FEATURES, batch_id="b1", code="constant", column="wind", event_time_max=NOW - days(1), accepted_at=NOW
+    )
+    later = replace(word, batch_id="b2", event_time_max=NOW)
+    other = replace(word, column="distance")
+    for each in (word, word, other, later):
+        log.accept(each)
+    assert sorted(log.acceptances(FEATURES), key=lambda each: each.column) == [other, later]
+    assert log.acceptances(LABELS) == []

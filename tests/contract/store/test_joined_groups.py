@@ -16,10 +16,11 @@ from evertrain.domain.deciding.policy import decide
 from evertrain.domain.landing.batches import Batch, Feed, FeedKind
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
 from evertrain.domain.project.feature_group import Column, FeatureGroup, FeatureKind, JoinedGroup, KnownBy
+from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.domain.training.candidates import Candidate
 from evertrain.domain.training.plan import TrainingPlan
-from evertrain.domain.training.windows import Interval, Window
+from evertrain.domain.training.windows import Window
 from evertrain.statistics.reference import Reference
 from evertrain.use_cases.training.train_contender import TrainContender
 from evertrain.use_cases.training.training_rows import StoredTrainingRows

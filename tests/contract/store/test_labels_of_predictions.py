@@ -12,9 +12,9 @@ from evertrain.adapters.landing.prediction_files import prediction_file
 from evertrain.adapters.store.delta.label_progress import DeltaLabelProgressReader
 from evertrain.domain.landing.feeds import prediction_feed, prediction_label_feed
 from evertrain.domain.landing.predictions import AnsweredRequest
+from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.model import Project
 from evertrain.domain.store.labels import LabelProgress
-from evertrain.domain.training.windows import Interval
 from evertrain.use_cases.store.measure_label_progress import measure_label_progress
 from evertrain.use_cases.training.training_rows import StoredTrainingRows
 from tests.builders.batches import FEATURES, LABELS

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from evertrain.adapters.store.delta import maintenance as delta_maintenance
 from evertrain.adapters.store.delta import writer as delta_writer
 from evertrain.adapters.store.delta.maintenance import MIN_FILES_TO_COMPACT
+from evertrain.domain.project.interval import Interval
 from evertrain.domain.training.plan import TrainingPlan
-from evertrain.domain.training.windows import Interval
 from evertrain.ports.feature_store import MaintenanceResult
 from evertrain.tables.digest import table_digest
 from evertrain.use_cases.training.training_rows import StoredTrainingRows

@@ -14,7 +14,7 @@ import pytest
 from evertrain.adapters.project.files import load_project
 from evertrain.demo.flights import load_flights, reported_at
 from evertrain.domain.landing.feeds import label_feed, own_group_feed
-from evertrain.domain.training.windows import Interval
+from evertrain.domain.project.interval import Interval
 from evertrain.tables.point_in_time import latest_known
 from evertrain.use_cases.training.training_rows import StoredTrainingRows
 from tests.builders.store import ALL_TIME, Store

@@ -18,9 +18,9 @@ from evertrain.adapters.store.delta.writer import SchemaConflict
 from evertrain.domain.landing.batches import Feed, FeedKind
 from evertrain.domain.landing.feeds import schema_faults
 from evertrain.domain.project.feature_group import Column, FeatureKind
+from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.model import Project
 from evertrain.domain.training.plan import TrainingPlan
-from evertrain.domain.training.windows import Interval
 from evertrain.ports.feature_store import UnknownTable
 from evertrain.use_cases.training.training_rows import StoredTrainingRows
 from tests.builders.landed import features_frame, landed_features, landed_labels, parquet

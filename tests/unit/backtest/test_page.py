@@ -20,7 +20,7 @@ def a_decision(batch: int, action: str, reason: str, **others: Any) -> BatchDeci
 
 
 def a_result(policy: str = "declared", *decisions: BatchDecision, **others: Any) -> PolicyResult:
-    given: dict[str, Any] = {"metric_by_batch": (0.7,) * 20, "quarantined": (), "drifted": ()}
+    given: dict[str, Any] = {"metric_by_batch": (0.7,) * 20, "quarantined": (), "drifted": (), "doubted": ()}
     return PolicyResult(
         policy=policy,
         metric_name="roc_auc_score",
@@ -79,6 +79,7 @@ def test_marks_are_where_the_policy_promoted_rejected_called_set_aside_and_saw_d
         a_decision(9, "escalate", "feed_broken"),
         quarantined=(9,),
         drifted=(7, 8),
+        doubted=(6,),
     )
     marks = [(mark.batch, mark.kind.value, mark.text) for mark in page_of(history, result).marks]
     assert marks == [
@@ -86,6 +87,7 @@ def test_marks_are_where_the_policy_promoted_rejected_called_set_aside_and_saw_d
         (8, "rejected", "rejected: worse"),
         (9, "person called", "person called: sentence 9"),
         (9, "set aside", ""),
+        (6, "doubtful", ""),
         (7, "drifted", ""),
         (8, "drifted", ""),
     ]

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from evertrain.backtest.estimators import built_in_estimator
@@ -107,6 +108,19 @@ def test_a_batch_that_breaks_a_declared_bound_is_set_aside_and_not_learnt_from(t
     result = replayed(a_history(tmp_path, frame), DECLARED)
     assert result.quarantined == (49,)
     assert any(each.batch == 49 and each.reason == "feed_broken" for each in result.decisions)
+
+
+def test_what_may_be_a_fault_calls_a_person_in_its_first_batch_and_is_not_learnt_from(tmp_path: Path) -> None:
+    """From the middle of a day on a column has no values; the day after is set aside, and then it is mended."""
+    frame = history_frame(batches=60, rows=100)
+    noon = pd.Timestamp("2024-02-19T12:00Z")
+    broken = frame["departed_at"].between(noon, noon + pd.Timedelta(hours=36), inclusive="left")
+    frame.loc[broken, "wind"] = np.nan
+    history = a_history(tmp_path, frame)
+    result = replayed(history, DECLARED)
+    assert (result.doubted, result.quarantined) == ((49,), (50,))
+    called = [(each.batch, each.reason) for each in result.decisions if each.action == "escalate"]
+    assert called == [(49, "feed_doubtful"), (50, "feed_broken")]
 
 
 def test_nothing_is_decided_before_the_start(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from evertrain.domain.landing.batches import COMPARISON_FAULT_CODES, Fault
+from evertrain.domain.landing.batches import COMPARISON_FAULT_CODES, Fault, FaultStanding
 from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.domain.project.policies import DriftPolicy
 from evertrain.statistics.faults import CONVERSIONS, MIN_ROWS, Conversion, find_faults
@@ -59,8 +59,8 @@ REFERENCE = build_reference(
 
 
 def faults(batch: Batch, *, day: int = DAYS, knows_the_day_before: bool = True) -> dict[str, Fault]:
-    before = REFERENCE.sketch(a_day(day - 1)) if knows_the_day_before else None
-    found = find_faults(REFERENCE, REFERENCE.sketch(batch), before=before)
+    earlier = [REFERENCE.sketch(a_day(day - 1))] if knows_the_day_before else []
+    found = find_faults(REFERENCE, REFERENCE.sketch(batch), earlier=earlier)
     assert {fault.code for fault in found} <= COMPARISON_FAULT_CODES
     return {fault.column: fault for fault in found}
 
@@ -92,8 +92,8 @@ def test_a_category_that_is_always_one_level_a_day_may_be_constant_and_another_m
 
 def test_a_column_without_values_is_a_fault_unless_training_often_had_none() -> None:
     assert faults(a_day(DAYS) | {"seats": np.full(400, np.nan)})["seats"].code == "mostly_missing"
-    half = np.where(np.arange(400) % 5 < 3, np.nan, a_day(DAYS)["seats"])
-    assert faults(a_day(DAYS) | {"seats": half}) == {}  # drift, but a sensor may be down half a day
+    part = np.where(np.arange(400) % 10 < 2, np.nan, a_day(DAYS)["seats"])
+    assert faults(a_day(DAYS) | {"seats": part}) == {}  # drift, but a sensor may be down for some hours
     sparse = build_reference({"x": np.where(np.arange(2_000) % 10 < 7, np.nan, 1.0)}, [_number("x")])
     assert find_faults(sparse, sparse.sketch({"x": np.full(200, np.nan)})) == ()
 
@@ -146,7 +146,10 @@ def test_columns_that_all_moved_each_in_its_own_way_are_the_world_s_doing() -> N
     batch = a_day(DAYS)
     celsius = {"temperature": (batch["temperature"] - 32) * 5 / 9}  # type: ignore[operator]
     kilometres = {"distance": batch["distance"] * 1.609344}  # type: ignore[operator]
-    assert faults(batch | celsius | kilometres) == {}
+    found = faults(batch | celsius | kilometres)
+    assert {(each.column, each.code, each.standing) for each in found.values()} == {
+        ("temperature", "beyond_training", FaultStanding.DOUBTFUL)  # no known fault, and unlike anything in training
+    }
     both = kilometres | {"seats": batch["seats"] * 1.609344}  # type: ignore[operator]
     assert {fault.code for fault in faults(batch | both).values()} == {"unit_changed"}
 
@@ -166,3 +169,93 @@ def test_where_days_are_not_known_only_zeros_are_a_constant_fault() -> None:
 
 def _number(name: str) -> Column:
     return Column(name=name, kind=FeatureKind.NUMERIC)
+
+
+# --- graded -------------------------------------------------------------------------------------
+
+
+def standing_of(batch: Batch, column: str, *, earlier: list[Batch] | None = None) -> FaultStanding | None:
+    before = [REFERENCE.sketch(each) for each in ([a_day(DAYS - 1)] if earlier is None else earlier)]
+    found = find_faults(REFERENCE, REFERENCE.sketch(batch), earlier=before)
+    return next((fault.standing for fault in found if fault.column == column), None)
+
+
+@pytest.mark.parametrize(
+    ("column", "spoiled"), [("seats", np.nan), ("seats", 0.0), ("distance", np.nan), ("distance", 0.0)]
+)
+def test_a_fault_that_begins_in_the_middle_of_a_batch_is_doubtful_and_the_next_batch_certain(
+    column: str, spoiled: float
+) -> None:
+    half = a_day(DAYS) | {column: np.where(np.arange(400) < 150, a_day(DAYS)[column], spoiled)}
+    assert standing_of(half, column) is FaultStanding.DOUBTFUL
+    assert standing_of(a_day(DAYS + 1) | {column: np.full(400, spoiled)}, column) is FaultStanding.CERTAIN
+
+
+def test_a_unit_that_changed_in_the_middle_of_the_batch_before_is_found_beside_an_older_one() -> None:
+    kilometres = np.where(np.arange(400) < 200, 1.0, 1.609344)
+    mixed = a_day(DAYS) | {"distance": a_day(DAYS)["distance"] * kilometres}  # type: ignore[operator]
+    whole = a_day(DAYS + 1) | {"distance": a_day(DAYS + 1)["distance"] * 1.609344}  # type: ignore[operator]
+    assert standing_of(whole, "distance", earlier=[mixed]) is not FaultStanding.CERTAIN
+    assert standing_of(whole, "distance", earlier=[mixed, a_day(DAYS - 1)]) is FaultStanding.CERTAIN
+
+
+def test_a_new_site_is_news_where_every_batch_is_of_one_site_and_new_carriers_are_a_fault() -> None:
+    assert standing_of(a_day(DAYS) | {"site": Categories.from_values(["BOS"] * 400)}, "site") is None
+    new = Categories.from_values(np.random.default_rng(1).choice(["B6", "WN"], 400).tolist())
+    assert standing_of(a_day(DAYS) | {"carrier": new}, "carrier") is FaultStanding.CERTAIN
+    some = Categories.from_values(np.random.default_rng(1).choice(["B6", "WN", "UA"], 400).tolist())
+    assert standing_of(a_day(DAYS) | {"carrier": some}, "carrier") is FaultStanding.DOUBTFUL
+
+
+def test_values_that_are_suddenly_beyond_all_of_training_are_doubtful_whatever_they_are() -> None:
+    assert standing_of(a_day(DAYS) | {"distance": a_day(DAYS)["distance"] + 90_000}, "distance") is (  # type: ignore[operator]
+        FaultStanding.DOUBTFUL
+    )
+
+
+RELATED = tuple(_number(name) for name in ("left", "right", "outside", "follows_left", "follows_right"))
+
+
+def related(day: int, *, colder_by: float = 0.0, rows: int = 300) -> Batch:
+    """Two sensors that are alike, each with one that follows it; `outside` leads both."""
+    rng = np.random.default_rng(1_000 + day)
+    outside = rng.normal(rng.normal(0, 0.3) - colder_by, 1, rows)
+    left, right = (outside + rng.normal(0, 1, rows) + 20 for _ in range(2))
+    return {
+        "left": left,
+        "right": right,
+        "outside": outside,
+        "follows_left": left + rng.normal(0, 0.4, rows),
+        "follows_right": right + rng.normal(0, 0.4, rows),
+    }
+
+
+def _of_related(days: range) -> Batch:
+    parts = [related(day) for day in days]
+    return {column.name: np.concatenate([part[column.name] for part in parts]) for column in RELATED}  # type: ignore[misc]
+
+
+SENSORS = build_reference(_of_related(range(DAYS)), RELATED, blocks=np.repeat(np.arange(DAYS), 300))
+
+
+def faults_of_sensors(batch: Batch) -> set[str]:
+    earlier = [SENSORS.sketch(related(DAYS - 1))]
+    return {f"{fault.column} {fault.code}" for fault in find_faults(SENSORS, SENSORS.sketch(batch), earlier=earlier)}
+
+
+def test_alike_columns_that_are_exchanged_show_in_how_they_go_with_the_others() -> None:
+    batch = related(DAYS)
+    exchanged = batch | {"left": batch["right"], "right": batch["left"]}
+    # It could as well be those that follow them.
+    assert faults_of_sensors(exchanged) == {
+        f"{column.name} columns_exchanged" for column in RELATED[:2] + RELATED[3:]
+    }
+    assert all(not faults_of_sensors(related(day)) for day in range(DAYS, DAYS + 60))
+
+
+def test_columns_that_move_together_are_weather_and_one_that_moves_alone_is_converted() -> None:
+    cold = related(DAYS, colder_by=8)
+    assert not any("unit_changed" in fault for fault in faults_of_sensors(cold))
+    batch = related(DAYS)
+    alone = batch | {"outside": batch["outside"] * 60}  # type: ignore[operator]
+    assert faults_of_sensors(alone) == {"outside unit_changed"}

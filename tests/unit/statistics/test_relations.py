@@ -1,6 +1,7 @@
 """A relation that breaks is found although no single feature shows it; what is as it was raises no alarm."""
 
 from itertools import pairwise
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -144,3 +145,36 @@ def test_a_wide_table_relates_as_many_scores_as_it_can_keep() -> None:
     reference = build_reference({column.name: common + rng.normal(size=2_000) for column in columns}, columns)
     assert reference.relations is not None
     assert len(reference.relations.scores) == MAX_SCORES
+
+
+@pytest.mark.parametrize("share", [0.02, 0.05, 0.1])
+@pytest.mark.parametrize("rows", [100, 1_000])
+def test_relations_of_rare_levels_keep_their_rate(share: float, rows: int) -> None:
+    """Independent rows with flags and levels that few rows have: their residuals are few and large."""
+
+    def drawn(count: int, rng: np.random.Generator) -> dict[str, np.ndarray | Categories]:
+        found: dict[str, np.ndarray | Categories] = {}
+        for index in range(4):
+            number = rng.normal(size=count)
+            noisy = number + rng.normal(0, 0.5, count)
+            rare = noisy > np.sqrt(1.25) * NormalDist().inv_cdf(1 - share)
+            found |= {f"x{index}": number, f"flag{index}": rare.astype(float)}
+            found[f"level{index}"] = Categories.from_values(np.where(rare, "rare", "usual").tolist())
+        return found
+
+    columns = [
+        Column(name=f"{name}{index}", kind=kind)
+        for index in range(4)
+        for name, kind in (
+            ("x", FeatureKind.NUMERIC),
+            ("flag", FeatureKind.BOOLEAN),
+            ("level", FeatureKind.CATEGORICAL),
+        )
+    ]
+    rng = np.random.default_rng(0)
+    reference = build_reference(drawn(5_000, rng), columns)
+    alarms = [
+        judge(reference, reference.sketch(drawn(rows, rng)), policy=DriftPolicy()).drifted_relations
+        for _ in range(60)
+    ]
+    assert sum(map(bool, alarms)) <= 3

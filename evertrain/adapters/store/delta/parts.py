@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 
 from evertrain.adapters.store.delta.log import DataFile
-from evertrain.domain.training.windows import Interval
+from evertrain.domain.project.interval import Interval
 
 _MICROSECOND = timedelta(microseconds=1)
 

@@ -22,7 +22,7 @@ from evertrain.adapters.store.delta.log import (
 from evertrain.adapters.store.delta.parts import split_interval
 from evertrain.domain.landing.batches import Feed, TableState
 from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH
-from evertrain.domain.training.windows import Interval
+from evertrain.domain.project.interval import Interval
 from evertrain.ports.feature_store import UnknownTable
 from evertrain.tables.columns import TIMESTAMP
 

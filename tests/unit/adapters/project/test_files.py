@@ -65,7 +65,7 @@ def test_a_model_folder_becomes_a_model_spec(tmp_path: Path) -> None:
     assert model.group.entity_key == "trip_id"
     assert [column.kind for column in model.features] == [FeatureKind.NUMERIC, FeatureKind.CATEGORICAL]
     assert model.training.windows == (timedelta(days=14), timedelta(days=28))
-    assert model.triggers.drift.psi_threshold == 0.2
+    assert model.triggers.drift.psi_threshold is None
 
 
 def test_the_repository_s_own_models_are_valid() -> None:

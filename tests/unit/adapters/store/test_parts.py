@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from evertrain.adapters.store.delta.log import DataFile
 from evertrain.adapters.store.delta.parts import split_interval
-from evertrain.domain.training.windows import Interval
+from evertrain.domain.project.interval import Interval
 
 START = datetime(2013, 4, 1, tzinfo=UTC)
 LONG_BEFORE, LONG_AFTER = START - timedelta(days=99), START + timedelta(days=99)

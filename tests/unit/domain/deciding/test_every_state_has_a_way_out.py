@@ -28,7 +28,7 @@ SPEC = a_model(
 
 HISTORIES = st.fixed_dictionaries(
     {
-        "verdicts": st.text("D.0?", max_size=60).map(verdicts),
+        "verdicts": st.text("D.0?x", max_size=60).map(verdicts),
         "requests": st.text("D.", max_size=20).map(verdicts),
         "outcomes": st.lists(st.sampled_from(OUTCOME_EVENTS), max_size=20).map(
             lambda names: tuple(an_outcome(EventName(name), days_ago=3 * (i + 1)) for i, name in enumerate(names))

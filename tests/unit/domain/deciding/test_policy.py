@@ -514,3 +514,30 @@ def test_a_follow_up_waits_while_something_newer_speaks():
         (NOW - days(7)).isoformat(),
     )
     assert Trigger.FOLLOW_UP not in decision.triggers
+
+
+def test_a_doubtful_batch_calls_a_person_once_and_stops_nothing():
+    history = verdicts("x....")
+    decision = decide(a_state(verdicts=history), SPEC, now=NOW)
+    assert (decision.action, decision.reason) == (Action.ESCALATE, Reason.FEED_DOUBTFUL)
+    assert decision.sentence == (
+        "batch batch-1 of features/trips may be faulty: wind: half is missing. Its rows are kept out of training "
+        "until `evertrain accept batch-1` says that this is how it is now, or 3 batches in a row are like it"
+    )
+    told = a_state(verdicts=history, escalated_for=frozenset({Reason.FEED_DOUBTFUL}))
+    assert decide(told, SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
+    due = replace(told, retrained_at=(NOW - days(29),), champion=a_champion(since=NOW - days(29)))
+    assert decide(due, SPEC, now=NOW).reason is Reason.PERIOD_ELAPSED
+
+
+def test_doubtful_batches_are_no_evidence_of_drift():
+    history = verdicts("xxxxx")
+    told = a_state(verdicts=history, escalated_for=frozenset({Reason.FEED_DOUBTFUL}))
+    assert decide(told, SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
+
+
+def test_a_model_that_asks_for_no_quarantine_has_no_doubts_either():
+    lenient = replace(
+        SPEC, triggers=replace(SPEC.triggers, drift=replace(SPEC.triggers.drift, quarantine_faults=False))
+    )
+    assert decide(a_state(verdicts=verdicts("xxxxx")), lenient, now=NOW).reason is not Reason.FEED_DOUBTFUL

@@ -1,7 +1,7 @@
 """A landed object is accepted or set aside, once, whatever its events do."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,7 +13,7 @@ from evertrain.adapters.memory.batches import InMemoryBatchLog
 from evertrain.adapters.memory.drift_records import InMemoryDriftRecords
 from evertrain.adapters.memory.messages import InMemoryEventBus
 from evertrain.domain.events import Event, EventName
-from evertrain.domain.landing.batches import Batch, Feed, FeedKind, LandedObject, Quarantine
+from evertrain.domain.landing.batches import Batch, FaultStanding, Feed, FeedKind, LandedObject, Quarantine
 from evertrain.domain.monitoring.drift import DriftStatus
 from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.domain.project.model import Project
@@ -21,6 +21,8 @@ from evertrain.ports.artifacts import ArtifactDigestMismatch, ArtifactNotFound
 from evertrain.ports.batches import ObjectGone
 from evertrain.statistics.reference import InvalidReference, Reference, build_reference
 from evertrain.statistics.sketch import Sketch
+from evertrain.use_cases.landing.accept_batch import AcceptBatch, NothingToAccept
+from evertrain.use_cases.landing.doubted_batches import DoubtedBatches
 from evertrain.use_cases.landing.release_batch import NotReleasable, ReleaseBatch
 from evertrain.use_cases.monitoring import compare_batch
 from tests.builders.batches import FEATURES, LABELS
@@ -422,22 +424,22 @@ def test_a_batch_that_is_wrong_by_itself_is_not_released(loop: Loop) -> None:
 
 
 def test_a_unit_is_compared_with_the_batch_before(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two days ago is not the day before, a later day is not either, and another champion's day is none."""
+    """The day before comes first, a later day is none before, and another champion's day is none."""
     loop.promote_champion()
-    asked: list[Sketch | None] = []
+    asked: list[Sequence[Sketch]] = []
     judged = compare_batch.judge
     monkeypatch.setattr(
         compare_batch,
         "judge",
-        lambda *args, before, **options: asked.append(before) or judged(*args, before=before, **options),
+        lambda *args, earlier, **options: asked.append(earlier) or judged(*args, earlier=earlier, **options),
     )
     for day, rows in ((1, 201), (2, 202), (9, 209), (3, 203)):
         loop.land(landed_features(day=day, rows=rows))
-    assert [before and before.rows for before in asked] == [None, 201, 202, 202]
+    assert [[sketch.rows for sketch in earlier] for earlier in asked] == [[], [201], [202, 201], [202, 201]]
     loop.registry.register(a_version("v2"))
     loop.registry.promote(a_champion(version="v2"), expected_champion="v1")
     loop.land(landed_features(day=4, rows=204))
-    assert asked[-1] is None
+    assert asked[-1] == []
 
 
 def test_an_event_may_follow_the_beginning_of_its_object_s_upload_and_not_the_present(loop: Loop) -> None:
@@ -450,3 +452,72 @@ def test_an_event_may_follow_the_beginning_of_its_object_s_upload_and_not_the_pr
     too_early = loop.land(landed_features(rows=300, day=31))
     assert isinstance(too_early, Quarantine)
     assert [fault.code for fault in too_early.faults] == ["future_event_time"]
+
+
+# --- doubtful -----------------------------------------------------------------------------------
+
+
+def mostly_without_wind(*, day: int) -> bytes:
+    wind = np.where(np.arange(300) < 60, 5.0 + np.arange(300) % 7, np.nan)
+    return landed_features(day=day, rows=300, wind=wind)
+
+
+def standing_of(loop: Loop, batch: Batch | Quarantine) -> list[FaultStanding]:
+    (verdict,) = [v for v in loop.batches.batch_verdicts(FEATURES, batch.batch_id) if v.model == "trips"]
+    return [fault.standing for fault in verdict.faults]
+
+
+def accepting(loop: Loop) -> AcceptBatch:
+    return AcceptBatch(project=PROJECT, batches=loop.batches, clock=loop.clock, land_again=loop._land_again)
+
+
+def doubted(loop: Loop) -> list[tuple[str, bool]]:
+    found = DoubtedBatches(project=PROJECT, batches=loop.batches).run(limit=9)
+    return [(each.batch_id, each.is_undecided) for each in found]
+
+
+def test_a_doubtful_batch_is_accepted_and_settled_by_the_third_that_is_like_it(loop: Loop) -> None:
+    loop.promote_champion()
+    first, second, third = (loop.land(mostly_without_wind(day=day)) for day in (1, 2, 3))
+    assert isinstance(first, Batch)
+    assert standing_of(loop, first) == standing_of(loop, second) == [FaultStanding.DOUBTFUL]
+    assert standing_of(loop, third) == [FaultStanding.SETTLED]
+    assert doubted(loop) == [(second.batch_id, False), (first.batch_id, False)]
+
+
+def test_a_doubtful_batch_among_good_ones_stays_undecided(loop: Loop) -> None:
+    loop.promote_champion()
+    loop.land(landed_features(day=1, rows=300))
+    doubtful = loop.land(mostly_without_wind(day=2))
+    loop.land(landed_features(day=3, rows=300))
+    assert doubted(loop) == [(doubtful.batch_id, True)]
+
+
+def test_a_person_s_word_covers_the_batch_and_later_ones_like_it(loop: Loop) -> None:
+    loop.promote_champion()
+    doubtful = loop.land(mostly_without_wind(day=2))
+    accepted = accepting(loop).run(doubtful.batch_id[:8])
+    assert (accepted.was_set_aside, [fault.code for fault in accepted.faults]) == (False, ["partly_missing"])
+    assert doubted(loop) == [(doubtful.batch_id, False)]
+    assert standing_of(loop, loop.land(mostly_without_wind(day=3))) == [FaultStanding.SETTLED]
+
+
+def test_a_person_s_word_on_a_batch_that_was_set_aside_lands_it_again_and_covers_later_ones(loop: Loop) -> None:
+    loop.promote_champion()
+    quarantine = loop.land(NO_WIND)
+    assert isinstance(quarantine, Quarantine)
+    assert accepting(loop).run(quarantine.batch_id).was_set_aside
+    assert isinstance(loop.announce(LandedObject(bucket="landing", key=quarantine.source_key)), Batch)
+    assert isinstance(loop.land(landed_features(day=2, rows=300, wind=np.nan)), Batch), "the next one like it"
+    assert isinstance(loop.land(landed_features(day=3, rows=300, distance=0.0)), Quarantine), "another fault"
+
+
+def test_what_has_no_doubt_cannot_be_accepted_nor_what_is_wrong_by_itself(loop: Loop) -> None:
+    loop.promote_champion()
+    good = loop.land(landed_features(rows=300))
+    with pytest.raises(NothingToAccept, match="no batch with a doubtful fault, or set aside for one"):
+        accepting(loop).run(good.batch_id)
+    wrong = loop.land(landed_features(day=4, rows=300, wind=np.nan, distance=-1.0))
+    assert isinstance(wrong, Quarantine)
+    with pytest.raises(NothingToAccept, match="see `evertrain quarantine`"):
+        accepting(loop).run(wrong.batch_id)

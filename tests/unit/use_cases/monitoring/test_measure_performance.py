@@ -6,8 +6,8 @@ import pytest
 
 from evertrain.adapters.memory.performance import InMemoryPerformanceLog
 from evertrain.domain.monitoring.performance import Performance, realised_metric
+from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.model import ModelSpec, Project
-from evertrain.domain.training.windows import Interval
 from evertrain.use_cases.monitoring.measure_performance import MeasurePerformance
 from tests.builders.models import NOW, days
 from tests.builders.retraining import MODEL, Retraining, a_trainable_model

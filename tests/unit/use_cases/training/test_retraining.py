@@ -9,6 +9,7 @@ import pytest
 
 from evertrain.domain.deciding.decisions import Action, Decision, Reason, RecordedDecision
 from evertrain.domain.events import EventName
+from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.policies import GatePolicy, MovingWindow, SearchMethod, SearchSpace, TaskSize
 from evertrain.domain.release.registry import AlreadyPromoted, JudgedArtifact, RegistryConflict, VersionStatus
 from evertrain.domain.training.candidates import UnknownCandidate
@@ -16,11 +17,12 @@ from evertrain.domain.training.evaluation import Contender
 from evertrain.domain.training.gate import GateReason
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.domain.training.rounds import NothingToChoose
-from evertrain.domain.training.windows import Interval, NotEnoughHistory
+from evertrain.domain.training.windows import NotEnoughHistory
 from evertrain.ports.endpoint import EndpointError
 from evertrain.statistics.reference import Reference
 from evertrain.use_cases.training.evaluate_contenders import ChampionNotComparable
-from tests.builders.models import NOW, a_group, days
+from tests.builders.batches import a_batch
+from tests.builders.models import A_DOUBT, NOW, a_group, a_verdict, days
 from tests.builders.retraining import MODEL, Retraining, a_trainable_model
 
 
@@ -294,6 +296,39 @@ def test_a_champion_that_has_learnt_from_the_gate_s_rows_is_judged_by_what_it_wa
 def searching(search: SearchSpace, *moving: MovingWindow) -> Retraining:
     spec = a_trainable_model()
     return Retraining(replace(spec, training=replace(spec.training, search=search, moving_windows=moving)))
+
+
+def test_rows_of_a_doubtful_batch_are_neither_learnt_from_nor_judged_on() -> None:
+    whole, doubting = Retraining(), Retraining()
+    for days_ago in (8, 20):  # in the gate's slice, and in the training window
+        batch = a_batch(f"b{days_ago}", days_ago=days_ago)
+        start = NOW - days(days_ago)
+        verdict = replace(
+            a_verdict(days_ago=days_ago),
+            model=MODEL,
+            batch_id=batch.batch_id,
+            event_time_min=start,
+            event_time_max=start + days(1),
+            faults=(A_DOUBT,),
+        )
+        doubting.batches.record(batch, [verdict])
+    rows = {}
+    for name, loop in (("whole", whole), ("doubting", doubting)):
+        planned = loop.plan("d-1")
+        for candidate in planned.plan.candidates:
+            loop.train(planned.plan_uri, candidate.name)
+        rows[name] = loop.evaluate(planned.plan_uri)
+    assert len(doubting.plan("d-1").plan.excluded) == 2
+    assert 0 < rows["whole"].gate_rows - rows["doubting"].gate_rows <= 70
+    assert rows["doubting"].chosen.rows < rows["whole"].chosen.rows
+
+
+def test_the_plan_says_how_large_batches_are_once_there_are_some() -> None:
+    loop = Retraining()
+    assert loop.plan("d-1").plan.batch_rows == {}
+    for day in range(1, 7):
+        loop.batches.record(replace(a_batch(f"b{day}", days_ago=day), rows=100 * day), [])
+    assert loop.plan("d-2").plan.batch_rows == {"trips": 350}
 
 
 def test_every_window_is_tried_with_every_combination_of_parameters() -> None:
