@@ -282,6 +282,7 @@ class ReplayedLoop:
                 artifacts=self.artifacts,
                 registry=self.registry,
                 refit=self.train.refit,
+                with_reference=self.train.with_reference,
             ),
             gate=GateContender(runs=self.runs),
             register=RegisterVersion(runs=self.runs, registry=self.registry, clock=self.clock),

@@ -58,6 +58,14 @@ def _sum_of_trees(document: Mapping[str, Any], vectors: Sequence[Numbers], rows:
     return total
 
 
+def _are_among(values: Numbers, levels: Sequence[float]) -> npt.NDArray[np.bool_]:
+    """Which values are in the list; NaN is not. Of so few, numpy's `isin` takes four times as long."""
+    if not levels:
+        return np.zeros(len(values), dtype=bool)
+    known = np.sort(np.asarray(levels, dtype=np.float64))
+    return np.asarray(known[np.minimum(np.searchsorted(known, values), len(known) - 1)] == values)
+
+
 def _add_tree(tree: Mapping[str, Any], vectors: Sequence[Numbers], total: Numbers, everyone: Rows) -> None:
     """Adds each row's leaf to its total: at each node, the rows that came there part."""
     waiting = [(0, everyone)]
@@ -69,7 +77,7 @@ def _add_tree(tree: Mapping[str, Any], vectors: Sequence[Numbers], total: Number
             continue
         values = vectors[feature][rows]
         levels = tree["levels"][node]
-        left = values <= tree["threshold"][node] if levels is None else np.isin(values, levels)
+        left = values <= tree["threshold"][node] if levels is None else _are_among(values, levels)
         if tree["missing"][node]:
             left |= np.isnan(values)
         for child, some in ((tree["left"][node], rows[left]), (tree["right"][node], rows[~left])):

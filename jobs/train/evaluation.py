@@ -20,6 +20,7 @@ def evaluate_contenders() -> EvaluateContenders:
         artifacts=wiring.artifacts(),
         registry=registry,
         refit=_refit,
+        with_reference=_with_reference,
     )
 
 
@@ -27,3 +28,9 @@ def _refit(plan: TrainingPlan, judged: Contender) -> Contender:
     from jobs.train.contender import train_contender  # noqa: PLC0415  # brings scikit-learn, which judging needs not
 
     return train_contender().refit(plan, judged)
+
+
+def _with_reference(plan: TrainingPlan, released: Contender, *, judged: Contender) -> Contender:
+    from jobs.train.contender import train_contender  # noqa: PLC0415  # as above
+
+    return train_contender().with_reference(plan, released, judged=judged)

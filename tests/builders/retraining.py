@@ -107,6 +107,7 @@ class Retraining:
             artifacts=self.artifacts,
             registry=self.registry,
             refit=self.train_contender.refit,
+            with_reference=self.train_contender.with_reference,
         )
         self.gate_contender = GateContender(runs=self.runs)
         self.register_version = RegisterVersion(runs=self.runs, registry=self.registry, clock=self.clock)

@@ -62,7 +62,6 @@ class Contender:
     validation: Score
     artifact_uri: str
     artifact_sha256: str
-    reference_uri: str
     smoke_test_uri: str
     parity: float
     """Largest absolute difference between scikit-learn's prediction and the artifact's."""
@@ -70,6 +69,8 @@ class Contender:
     library_versions: Mapping[str, str] = field(default_factory=dict)
     code: Mapping[str, str] = field(default_factory=dict)
     """What ran: digests of the model's estimator and of the program, and the container image."""
+    reference_uri: str = ""
+    """Of what may be rolled out only: the others are compared with no batch."""
 
     @property
     def window(self) -> Window:

@@ -9,6 +9,7 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 
 import numpy as np
 
@@ -29,6 +30,9 @@ from evertrain.scoring import FlatModel
 from evertrain.tables.labelled_rows import LabelledRows, TrainingRows, performance_of
 
 logger = logging.getLogger(__name__)
+
+_read_model = lru_cache(maxsize=2)(FlatModel.from_bytes)
+"""Labels come more often than champions do."""
 
 PART = timedelta(days=7)
 """So much is read at a time."""
@@ -69,9 +73,7 @@ class MeasurePerformance:
         return self.log.performance(champion.model, champion.version)
 
     def _measure(self, spec: ModelSpec, champion: Champion, rows: Interval) -> None:
-        artifact = FlatModel.from_bytes(
-            self.artifacts.get(champion.artifact_uri, expected_sha256=champion.artifact_sha256)
-        )
+        artifact = _read_model(self.artifacts.get(champion.artifact_uri, expected_sha256=champion.artifact_sha256))
         if gone := spec.missing_features(artifact.feature_names):
             logger.error("not_measured model=%s version=%s gone=%s", spec.name, champion.version, ",".join(gone))
             return

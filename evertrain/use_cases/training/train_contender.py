@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -42,8 +41,9 @@ from evertrain.tables.labelled_rows import LabelledRows, TrainingRows
 
 logger = logging.getLogger(__name__)
 
-PARITY_ROWS = 2_000
-"""How many training rows the artifact is compared with the estimator on. More would find nothing new in a tree."""
+PARITY_ROWS, PARITY_ROWS_OF_A_CANDIDATE = 2_000, 400
+"""How many training rows the artifact is compared with the estimator on. More would find nothing new in a tree; and
+fewer are enough where what goes out will be fitted and compared once more."""
 
 SMOKE_TEST_ROWS = 8
 
@@ -71,7 +71,9 @@ class TrainContender:
         plan = self.runs.plan(plan_uri)
         candidate, current_round = plan.candidate(candidate_name), self.runs.round(plan, round_number)
         try:
-            fitted = self._fit(plan, current_round, candidate)
+            goes_as_it_is = current_round.is_last and not plan.spec.training.refit
+            parity_rows = PARITY_ROWS if goes_as_it_is else PARITY_ROWS_OF_A_CANDIDATE
+            fitted = self._fit(plan, current_round, candidate, parity_rows=parity_rows)
         except UnusableRows as unusable:
             trial = Trial(candidate=candidate, round=current_round, rows=0, validation=None, unusable=str(unusable))
         else:
@@ -83,21 +85,45 @@ class TrainContender:
         """The judged contender's recipe once more, on all rows up to the watermark. Raises UnusableRows."""
         window = refit_window(judged.window, watermark=plan.watermark)
         candidate = replace(judged.candidate, window=window)
-        fitted = self._fit(plan, _ON_ALL_ROWS, candidate)
-        stored = self.artifacts.get(judged.artifact_uri, expected_sha256=judged.artifact_sha256)
-        # It has learnt from the validation rows: the judged one's predictions say how sure it will be.
-        predictions = fitted.validation.predict_with(FlatModel.from_bytes(stored))
+        fitted = self._fit(plan, _ON_ALL_ROWS, candidate, parity_rows=PARITY_ROWS)
         artifact = to_flat(fitted.estimator, plan.spec)
-        flat = FlatModel.from_bytes(artifact)
         return self._contender(
             plan,
             candidate,
             fitted,
             artifact=artifact,
-            flat=flat,
-            predictions=predictions,
+            flat=FlatModel.from_bytes(artifact),
             validation=judged.validation,
         )
+
+    def with_reference(self, plan: TrainingPlan, released: Contender, *, judged: Contender) -> Contender:
+        """What may go out, with the reference of its training rows: with that its batches will be compared.
+
+        Of its predictions those of the judged contender stand in it, on rows that this one has not learnt from: on
+        training rows they would be surer than any to come. Raises UnusableRows.
+        """
+        spec, window = plan.spec, released.window
+        rows = self._window_rows(plan, _ON_ALL_ROWS, released.candidate)
+        validation = self._validation_rows(plan)
+        stored = self.artifacts.get(judged.artifact_uri, expected_sha256=judged.artifact_sha256)
+        predictions = validation.predict_with(FlatModel.from_bytes(stored))
+        of_groups = {
+            group.name: _reference_of(
+                self.rows.read_group(spec, group.name, plan, window.rows),
+                plan,
+                group.name,
+                spec.feature_names_from(group.name),
+            )
+            for group in (spec.groups if spec.joined else ())
+        }
+        reference = replace(
+            _reference_of(rows.table, plan, spec.group.name, spec.feature_names),
+            prediction=build_prediction_reference(predictions, blocks=validation.days),
+            groups=of_groups,
+        )
+        prefix = f"{ArtifactPrefix.REFERENCES}/{spec.name}"
+        stored_reference = self.artifacts.put(reference.to_bytes(), prefix=prefix, suffix=".reference")
+        return replace(released, reference_uri=stored_reference.uri)
 
     def _validation_rows(self, plan: TrainingPlan) -> LabelledRows:
         """Raises UnusableRows."""
@@ -117,7 +143,9 @@ class TrainContender:
         logger.info("rows_read model=%s candidate=%s training=%d", spec.name, candidate.name, len(rows))
         return rows
 
-    def _fit(self, plan: TrainingPlan, current_round: Round, candidate: Candidate) -> "FittedCandidate":
+    def _fit(
+        self, plan: TrainingPlan, current_round: Round, candidate: Candidate, *, parity_rows: int
+    ) -> "FittedCandidate":
         """Everything that is needed from the window. While the estimator is fitted, its rows are in memory once, as
         the data frame.
 
@@ -126,11 +154,9 @@ class TrainContender:
         spec, rows = plan.spec, self._window_rows(plan, current_round, candidate)
         validation = self._validation_rows(plan)
         training_set = rows.snapshot(plan, candidate.window.rows) if current_round.is_last else None
-        own = spec.group.name
-        reference = _reference_of(rows.table, plan, own, spec.feature_names) if current_round.is_last else None
         frame, truth = to_frame(rows.table, spec.features), rows.truth
         del rows
-        chosen = np.sort(np.random.default_rng(plan.seed).permutation(len(frame))[:PARITY_ROWS])
+        chosen = np.sort(np.random.default_rng(plan.seed).permutation(len(frame))[:parity_rows])
         count, sample = len(frame), frame.iloc[chosen].copy()  # before an estimator may change its frame
         pa.default_memory_pool().release_unused()  # or Arrow keeps it for what it may read next
         started = self.timer()
@@ -145,7 +171,6 @@ class TrainContender:
             sample=sample,
             seconds=seconds,
             training_set=training_set,
-            reference=reference,
         )
 
     def _validate(
@@ -171,7 +196,6 @@ class TrainContender:
                 fitted,
                 artifact=artifact,
                 flat=flat,
-                predictions=predictions,
                 validation=validation_score,
             )
             self.runs.put_contender(plan, contender)
@@ -185,15 +209,12 @@ class TrainContender:
         *,
         artifact: bytes,
         flat: FlatModel,
-        predictions: npt.NDArray[np.float64],
         validation: Score,
     ) -> Contender:
-        """`predictions`: of the validation rows. On training rows they would be surer than any to come."""
-        if fitted.training_set is None or fitted.reference is None:
+        if fitted.training_set is None:
             raise ValueError("a candidate that was fitted on some of its rows is no contender")
         spec = plan.spec
         stored = self.artifacts.put(artifact, prefix=f"{ArtifactPrefix.MODELS}/{spec.name}", suffix=".json.gz")
-        prediction = build_prediction_reference(predictions, blocks=fitted.validation.days)
         contender = Contender(
             candidate=candidate,
             training_set=fitted.training_set,
@@ -201,7 +222,6 @@ class TrainContender:
             validation=validation,
             artifact_uri=stored.uri,
             artifact_sha256=stored.sha256,
-            reference_uri=self._put_reference(plan, candidate, fitted.reference, prediction=prediction),
             smoke_test_uri=self.runs.put_smoke_test(plan, _smoke_test(spec, fitted.validation, flat)),
             parity=check_parity(fitted.estimator, fitted.sample, flat),
             training_seconds=fitted.seconds,
@@ -220,28 +240,11 @@ class TrainContender:
         )
         return contender
 
-    def _put_reference(
-        self, plan: TrainingPlan, candidate: Candidate, reference: Reference, *, prediction: Reference
-    ) -> str:
-        """With that of each feature group's own rows, where there are several."""
-        spec, rows = plan.spec, candidate.window.rows
-        of_groups = {
-            group.name: _reference_of(
-                self.rows.read_group(spec, group.name, plan, rows),
-                plan,
-                group.name,
-                spec.feature_names_from(group.name),
-            )
-            for group in (spec.groups if spec.joined else ())
-        }
-        data = replace(reference, prediction=prediction, groups=of_groups).to_bytes()
-        return self.artifacts.put(data, prefix=f"{ArtifactPrefix.REFERENCES}/{spec.name}", suffix=".reference").uri
-
 
 @dataclass(frozen=True, kw_only=True)
 class FittedCandidate:
-    """What is kept of a window. `sample`: some of its rows. `training_set`, `reference`: in the last round only.
-    `validation`: the rows that it is to be scored on."""
+    """What is kept of a window. `sample`: some of its rows. `training_set`: in the last round only. `validation`: the
+    rows that it is to be scored on."""
 
     estimator: Any
     validation: LabelledRows
@@ -249,7 +252,6 @@ class FittedCandidate:
     sample: pd.DataFrame
     seconds: float
     training_set: DatasetSnapshot | None
-    reference: Reference | None
 
 
 def _reference_of(rows: pa.Table, plan: TrainingPlan, group: str, names: Sequence[str]) -> Reference:

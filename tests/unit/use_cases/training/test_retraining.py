@@ -232,10 +232,12 @@ def test_what_passes_is_fitted_again_on_all_rows_up_to_the_watermark() -> None:
     sentence = loop.gate(plan_uri).sentence
     assert sentence.endswith(f"; fitted again on 1680 rows up to {plan.watermark:%Y-%m-%d}")
     reference = Reference.from_bytes(loop.artifacts.get(version.reference_uri))
-    judged = Reference.from_bytes(loop.artifacts.get(chosen.reference_uri))
+    of_judged = loop.train_contender.with_reference(plan, chosen, judged=chosen)
+    judged = Reference.from_bytes(loop.artifacts.get(of_judged.reference_uri))
     assert reference.prediction is not None
     assert judged.prediction is not None
     assert reference.prediction.layout_digest == judged.prediction.layout_digest, "no surer than of rows to come"
+    assert {each.reference_uri for each in evaluation.contenders} == {""}, "only what may go out is watched"
 
 
 def test_a_contender_that_is_refused_is_not_fitted_again() -> None:
@@ -250,6 +252,7 @@ def test_where_the_judged_artifact_itself_is_wanted_it_goes() -> None:
     version = loop.register(plan_uri).version
     assert version.artifact_sha256 == loop.runs.evaluation(loop.runs.plan(plan_uri)).chosen.artifact_sha256
     assert version.judged is None
+    assert Reference.from_bytes(loop.artifacts.get(version.reference_uri)).rows == version.rows
 
 
 def test_a_refit_that_went_wrong_does_not_go_and_the_judged_contender_does() -> None:
