@@ -94,6 +94,12 @@ class History:
         label = self.table[self.spec.label.name]
         return np.asarray(pc.fill_null(label, float("nan")).to_numpy(), dtype=np.float64)
 
+    def first_steps(self, count: int) -> "History":
+        """As if nothing had come after so many batches."""
+        steps = self.steps[:count]
+        rows = max((step.end for step in steps), default=0)
+        return replace(self, table=self.table.slice(0, rows), known_at=self.known_at[:rows], steps=steps)
+
     def known_by(self, moment: datetime) -> npt.NDArray[np.bool_]:
         """Shape (rows,): whether a row's label was known then."""
         return (self.known_at <= as_datetime64(moment)) & ~np.isnan(self.truth)

@@ -36,7 +36,8 @@ class UnknownModel(EvertrainError):
 @dataclass(frozen=True, kw_only=True)
 class Request:
     """What is asked for. `estimator`: a built-in one, where the model has no folder; `columns` say then what the rows
-    are made of. `batch`: None where it is to be chosen."""
+    are made of. `batch`: None where it is to be chosen. `model_text`: what stands for the folder's model.toml.
+    `first_batches`: only so many are replayed."""
 
     rows: Path
     model: str
@@ -49,6 +50,8 @@ class Request:
     offset: timedelta
     start: datetime | None
     seed: int
+    model_text: str | None = None
+    first_batches: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,6 +84,8 @@ def prepare(request: Request) -> Prepared:
         left_out = inferred.left_out
         history = with_default_policies(read_history(inferred.rows, inferred.spec, rhythm, label_time=label_time))
         make = built_in_estimator(request.estimator, inferred.spec.task)
+    if request.first_batches is not None:
+        history = history.first_steps(request.first_batches)
     return Prepared(
         history=history,
         make_estimator=make,
@@ -158,7 +163,8 @@ def _report(progress: Any, on_progress: Callable[[str, int], None]) -> None:
 
 def _declared(request: Request) -> ModelSpec:
     """As its folder says, all features in one file. Raises UnknownModel, InvalidProject."""
-    project = load_project(request.project)
+    texts = {} if request.model_text is None else {request.model: request.model_text}
+    project = load_project(request.project, model_texts=texts)
     if request.model not in project.models:
         known = ", ".join(sorted(project.models))
         raise UnknownModel(
@@ -205,7 +211,8 @@ def _digest(raw: RawRows, history: History, request: Request) -> str:
         paths.append(estimator_path(request.project, request.model))
     for path in paths:
         program.update(path.read_bytes())
-    parts = [raw.sha256, program.hexdigest(), repr(history.spec), repr(replace(request, rows=Path(), project=Path()))]
+    asked = replace(request, rows=Path(), project=Path(), model_text=None)  # of which the spec tells
+    parts = [raw.sha256, program.hexdigest(), repr(history.spec), repr(asked)]
     return sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 

@@ -87,14 +87,14 @@ def backtest(
         estimator=estimator,
         columns=Columns(label=label or "", event_time=event_time, key=key, label_time=label_time),
         metric=metric,
-        latency=_duration("--latency", latency) if latency else None,
-        batch=_duration("--batch", batch) if batch else None,
-        offset=_duration("--offset", offset) if offset else timedelta(0),
+        latency=duration_option("--latency", latency) if latency else None,
+        batch=duration_option("--batch", batch) if batch else None,
+        offset=duration_option("--offset", offset) if offset else timedelta(0),
         start=_time("--start", start) if start else None,
         seed=seed,
     )
     prepared = prepare(request)
-    with _progress() as progress:
+    with progress_bars() as progress:
         bars = {policy: progress.add_task(policy, total=len(prepared.history.steps)) for policy in chosen}
         found = run_backtest(
             request,
@@ -171,12 +171,12 @@ def _write(path: Path, text: str) -> Path:
     return path
 
 
-def _progress() -> Progress:
+def progress_bars() -> Progress:
     columns = (TextColumn("{task.description:<16}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     return Progress(*columns, console=error_console, transient=True)
 
 
-def _duration(option: str, text: str) -> timedelta:
+def duration_option(option: str, text: str) -> timedelta:
     try:
         return timedelta(0) if text in ("0", "0d") else parse_duration(text)
     except ValueError as error:

@@ -17,6 +17,7 @@ from evertrain.cli.models import find_decision, find_group, find_model
 from evertrain.cli.operations import check_deployed, redrive
 from evertrain.cli.performance import performance
 from evertrain.cli.store import features, labels, training_set
+from evertrain.cli.tune import tune_command
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import Feed, FeedKind, Quarantine
 from evertrain.domain.training.candidates import parameter_grid
@@ -103,6 +104,7 @@ def land(
 
 app.command()(drift)
 app.command()(backtest)
+app.command("tune")(tune_command)
 app.command()(performance)
 app.command()(redrive)
 app.command()(features)

@@ -34,8 +34,9 @@ class InvalidProject(EvertrainError):
         self.faults = tuple(faults)
 
 
-def load_project(root: Path) -> Project:
-    """Every feature group and model below `root`. Raises InvalidProject with all faults of all files."""
+def load_project(root: Path, *, model_texts: Mapping[str, str] | None = None) -> Project:
+    """Every feature group and model below `root`. `model_texts`: by model, what stands for its model.toml. Raises
+    InvalidProject with all faults of all files."""
     faults: list[str] = []
     groups: dict[str, FeatureGroup] = {}
     for path in sorted((root / "features").glob("*.toml")):
@@ -47,7 +48,7 @@ def load_project(root: Path) -> Project:
     models: dict[str, ModelSpec] = {}
     for path in sorted((root / "models").glob("*/model.toml")):
         file, name = path.relative_to(root), path.parent.name
-        declared = _read(path, file, ModelFile, faults)
+        declared = _read(path, file, ModelFile, faults, text=(model_texts or {}).get(name))
         if declared is None or _collect_faults(
             faults, file, _name_faults(name), _model_faults(declared, groups, broken)
         ):
@@ -197,9 +198,9 @@ def _non_feature_columns(group: FeatureGroup) -> Iterator[str]:
 FileT = TypeVar("FileT", bound=TomlTable)
 
 
-def _read(path: Path, file: Path, cls: type[FileT], faults: list[str]) -> FileT | None:
+def _read(path: Path, file: Path, cls: type[FileT], faults: list[str], *, text: str | None = None) -> FileT | None:
     try:
-        return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8")))
+        return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8") if text is None else text))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         faults.append(f"{file}: not TOML: {error}")
     except ValidationError as error:

@@ -1,0 +1,55 @@
+"""How much better one policy did than another on the same batches, with what chance leaves open."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import sqrt
+
+import numpy as np
+
+from evertrain.backtest.result import PolicyResult
+from evertrain.domain.project.metric import Metric
+
+BLOCKS = 10
+"""Batches that follow each other have weather and models in common: so many runs of them are left out in turn."""
+
+NORMAL_90 = 1.645
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Of the metric, higher is better. `batches`: on how many."""
+
+    value: float
+    standard_error: float
+    batches: int
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Of 90 %."""
+        half = NORMAL_90 * self.standard_error
+        return self.value - half, self.value + half
+
+
+def difference_between(one: PolicyResult, other: PolicyResult, batches: Sequence[int], metric: Metric) -> Difference:
+    """How much better `one` did, weighted by rows, on those of the batches on which both have a metric.
+
+    The standard error is found by leaving out one run of batches after the other (jackknife; Künsch, Ann. Statist.
+    17, 1989, for what depends on its neighbours). Infinite where there are fewer than two runs.
+    """
+    sign = 1.0 if metric.higher_is_better else -1.0
+    pairs = [
+        (sign * (first - second), one.rows_by_batch[number])
+        for number in batches
+        if (first := one.metric_by_batch[number]) is not None
+        and (second := other.metric_by_batch[number]) is not None
+    ]
+    if not pairs:
+        return Difference(value=0.0, standard_error=float("inf"), batches=0)
+    gains, rows = (np.array(each, dtype=np.float64) for each in zip(*pairs, strict=True))
+    runs = np.array_split(np.arange(len(gains)), min(BLOCKS, len(gains)))
+    value = float(np.average(gains, weights=rows))
+    if len(runs) < 2:
+        return Difference(value=value, standard_error=float("inf"), batches=len(gains))
+    without = [np.average(np.delete(gains, run), weights=np.delete(rows, run)) for run in runs]
+    spread = float(np.square(np.array(without) - np.mean(without)).sum()) * (len(runs) - 1) / len(runs)
+    return Difference(value=value, standard_error=sqrt(spread), batches=len(gains))
