@@ -4,7 +4,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from evertrain.domain.monitoring.drift import DriftStatus, FeatureDrift, Findings, RelationDrift, Slice, SliceDrift
+from evertrain.domain.monitoring.drift import (
+    SMALL_IMPORTANCE,
+    DriftStatus,
+    FeatureDrift,
+    Findings,
+    RelationDrift,
+    Slice,
+    SliceDrift,
+)
 from evertrain.domain.project.policies import DriftPolicy, DriftRule
 from evertrain.statistics.distances import MeasuredDistances, distances_between
 from evertrain.statistics.faults import find_faults
@@ -130,6 +138,7 @@ def _judge_feature(
         feature=feature.name,
         wasserstein_limit=limit,
         missing_share_reference=feature.missing_share,
+        importance=feature.importance,
         threshold=threshold,
         drifted=drifted,
         sentence=_describe(feature, sketch, measured, threshold=threshold, wasserstein_limit=limit),
@@ -189,6 +198,8 @@ def _describe(
         parts.append(f"missing {feature.missing_share:.1%} -> {measured.missing_share:.1%}")
     if changed_bin := _describe_most_changed_bin(feature, sketch):
         parts.append(changed_bin)
+    if feature.importance is not None and feature.importance < SMALL_IMPORTANCE:
+        parts.append("the model hardly uses it")
     return f"{feature.name}: " + ", ".join(parts)
 
 

@@ -44,6 +44,7 @@ class Reason(StrEnum):
 
     NOTHING_TO_DO = "nothing_to_do"
     PERFORMANCE_HOLDS = "performance_holds"
+    FEATURES_HARDLY_MATTER = "features_hardly_matter"
     LABELS_IMMATURE = "labels_immature"
     TOO_FEW_ROWS = "too_few_rows"
     COOLDOWN = "cooldown"

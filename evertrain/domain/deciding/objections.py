@@ -116,6 +116,13 @@ ROWS_TO_TELL = 300
 def _nothing_to_do(context: DecisionContext) -> Decision | None:
     if context.triggers:
         return None
+    if context.drift_onset is not None and context.drift_hardly_matters and not context.drift_is_harmless:
+        return _hold(
+            context,
+            Reason.FEATURES_HARDLY_MATTER,
+            f"features drifted from {context.drift_onset:%Y-%m-%d} on ({drifted_names(context.feature_drift)}): the "
+            "model hardly uses them, and nothing says that its errors have grown",
+        )
     if context.drift_onset is not None:
         return _hold(
             context,
@@ -231,7 +238,7 @@ def _labels_immature(context: DecisionContext) -> Decision | None:
         return _first_window_too_short(context, trainable)
     # What passes is fitted again on every row with a label.
     learnt_to = complete_to if context.spec.training.refit else trainable.end
-    if context.drift_onset is None or context.drift_is_harmless or Trigger.MANUAL in context.triggers:
+    if context.drift_onset is None or context.drift_is_idle or Trigger.MANUAL in context.triggers:
         return None
     if context.drift_onset < learnt_to:
         return _cost_unknown(context)

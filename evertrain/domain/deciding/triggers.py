@@ -140,6 +140,20 @@ class DecisionContext:
         return self.decline is None and self.cost_of_drift is not None and self.cost_of_drift < COSTLY * self.caution
 
     @property
+    def drift_hardly_matters(self) -> bool:
+        """What drifted is worth next to nothing to the model, and nothing says that errors have grown."""
+        drifted = self.feature_drift.drifted
+        if self.feature_drift.onset is None or self.prediction_drift.onset is not None or self.decline is not None:
+            return False
+        is_costly = self.cost_of_drift is not None and self.cost_of_drift >= COSTLY * self.caution
+        return not is_costly and all(verdict.hardly_matters for verdict in drifted)
+
+    @property
+    def drift_is_idle(self) -> bool:
+        """It calls for no retraining."""
+        return self.drift_is_harmless or self.drift_hardly_matters
+
+    @property
     def drift_awaits_evidence(self) -> bool:
         """Its cost will be known soon, and is not yet. Where labels reach far beyond its onset and nobody can tell,
         there are too few rows, or none is measured."""
@@ -153,7 +167,7 @@ class DecisionContext:
         """When the world changed last, by the errors or else by what drifted; None where nothing speaks for it."""
         if self.decline is not None:
             return self.decline.since
-        return None if self.drift_is_harmless else self.drift_onset
+        return None if self.drift_is_idle else self.drift_onset
 
     @cached_property
     def changed_at(self) -> datetime | None:
@@ -322,7 +336,7 @@ TRIGGER_RULES: Mapping[Trigger, TriggerRule] = {
         ),
     ),
     Trigger.DRIFT: TriggerRule(
-        applies=lambda context: context.feature_drift.onset is not None and not context.drift_is_harmless,
+        applies=lambda context: context.feature_drift.onset is not None and not context.drift_is_idle,
         reason=Reason.FEATURES_DRIFTED,
         sentence=lambda context: (
             f"{len(context.feature_drift.drifted)} of the last {len(context.feature_drift.recent)} batches drifted "

@@ -46,7 +46,8 @@ class FeatureDrift(Distances):
     """One feature of one batch against the reference.
 
     Drift has to exceed two limits: `threshold` for the PSI, and `wasserstein_limit` for the Wasserstein distance, in
-    standard deviations of the reference.
+    standard deviations of the reference. `importance`: what shuffling the feature costs the model, as a share of the
+    most costly one; None where that is not known.
     """
 
     feature: str
@@ -55,11 +56,20 @@ class FeatureDrift(Distances):
     threshold: float
     drifted: bool
     sentence: str
+    importance: float | None = None
+
+    @property
+    def hardly_matters(self) -> bool:
+        return self.importance is not None and self.importance < SMALL_IMPORTANCE
 
     @classmethod
     def from_distances(cls, distances: Distances, **judged: Any) -> Self:
         """The distances, and what was made of them."""
         return cls(**{each.name: getattr(distances, each.name) for each in fields(Distances)}, **judged)
+
+
+SMALL_IMPORTANCE = 0.05
+"""A feature whose shuffling costs less than this share of what the most costly one's does hardly matters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -139,6 +149,13 @@ class Findings:
         return tuple(str(each.of) for each in self.slices if each.status is DriftStatus.DRIFTED)
 
     @property
+    def hardly_matters(self) -> bool:
+        """Whether it drifted only in features that are worth next to nothing to the model."""
+        of_slices = (feature.feature for _, feature in self._only_in_slices)
+        drifted = {*self.drifted_features, *self.drifted_relations, *of_slices}
+        return bool(drifted) and drifted <= {each.feature for each in self.features if each.hardly_matters}
+
+    @property
     def drifted(self) -> tuple[str, ...]:
         """All that drifted, by name, as people are told of it."""
         relations = (f"how {feature} goes with the others" for feature in self.drifted_relations)
@@ -167,8 +184,8 @@ class Findings:
 
     @property
     def by_importance(self) -> tuple[FeatureDrift, ...]:
-        """The features that drifted first, by PSI."""
-        return tuple(sorted(self.features, key=lambda each: (not each.drifted, -each.psi)))
+        """The features that drifted first, those that the model hardly uses last among them, by PSI."""
+        return tuple(sorted(self.features, key=lambda each: (not each.drifted, each.hardly_matters, -each.psi)))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

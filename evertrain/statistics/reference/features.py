@@ -9,10 +9,14 @@ from evertrain.statistics.distances import Baseline
 
 @dataclass(frozen=True, kw_only=True)
 class FeatureReference:
+    """`importance`: what shuffling the feature costs the model, as a share of the most costly one, 0 to 1; None where
+    that is not known."""
+
     name: str
     kind: FeatureKind
     baseline: Baseline
     limits: ControlLimits | None
+    importance: float | None = None
 
     @property
     def missing_share(self) -> float:

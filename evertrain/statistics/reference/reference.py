@@ -66,6 +66,14 @@ class Reference:
             return self
         return replace(self, features=(*self.features, *self.prediction.features), prediction=None)
 
+    def with_importance(self, importance: Mapping[str, float]) -> "Reference":
+        """The same with what its features are worth to the model, by name, as far as that is known."""
+        return replace(
+            self,
+            features=tuple(replace(each, importance=importance.get(each.name)) for each in self.features),
+            groups={name: each.with_importance(importance) for name, each in self.groups.items()},
+        )
+
     def sketch(self, columns: Columns) -> Sketch:
         """The sketch of a batch, or of a part of one. Raises ColumnMismatch."""
         whole = sketch_columns(self.layout_digest, self._layouts, columns)

@@ -58,6 +58,7 @@ def pack_features(rows: int, features: Sequence[FeatureReference], arrays: Array
                 "mean": feature.baseline.mean,
                 "deviation": feature.baseline.deviation,
                 "limits": None if feature.limits is None else _pack_limits(feature.limits),
+                "importance": feature.importance,
             }
             for feature in features
         ],
@@ -78,6 +79,7 @@ def unpack_features(
                 deviation=entry["deviation"],
             ),
             limits=None if entry["limits"] is None else _unpack_limits(entry["limits"]),
+            importance=entry.get("importance"),
         )
         for (name, (kind, layout)), entry in zip(layouts.items(), document["features"], strict=True)
     )

@@ -37,6 +37,7 @@ from evertrain.statistics.blocks import batch_blocks
 from evertrain.statistics.comparison import score
 from evertrain.statistics.reference import Reference, build_prediction_reference, build_reference
 from evertrain.tables.columns import as_column
+from evertrain.tables.importance import permutation_importance
 from evertrain.tables.labelled_rows import LabelledRows, TrainingRows
 
 logger = logging.getLogger(__name__)
@@ -106,7 +107,8 @@ class TrainContender:
         rows = self._window_rows(plan, _ON_ALL_ROWS, released.candidate)
         validation = self._validation_rows(plan)
         stored = self.artifacts.get(judged.artifact_uri, expected_sha256=judged.artifact_sha256)
-        predictions = validation.predict_with(FlatModel.from_bytes(stored))
+        model = FlatModel.from_bytes(stored)
+        predictions = validation.predict_with(model)
         of_groups = {
             group.name: _reference_of(
                 self.rows.read_group(spec, group.name, plan, window.rows),
@@ -120,7 +122,7 @@ class TrainContender:
             _reference_of(rows.table, plan, spec.group.name, spec.feature_names),
             prediction=build_prediction_reference(predictions, blocks=validation.days),
             groups=of_groups,
-        )
+        ).with_importance(permutation_importance(validation, model, rng=np.random.default_rng(plan.seed)))
         prefix = f"{ArtifactPrefix.REFERENCES}/{spec.name}"
         stored_reference = self.artifacts.put(reference.to_bytes(), prefix=prefix, suffix=".reference")
         return replace(released, reference_uri=stored_reference.uri)

@@ -315,3 +315,19 @@ def test_predictions_are_compared_with_those_on_rows_that_were_held_out() -> Non
     for scores, drifted in ((rng.beta(2, 8, 800), False), (rng.beta(5, 5, 800), True)):
         found = judge(reference, reference.sketch({PREDICTION: scores}), policy=DriftPolicy())
         assert (found.status is DriftStatus.DRIFTED) is drifted
+
+
+def test_what_a_feature_is_worth_goes_with_the_reference_and_is_told() -> None:
+    rng = np.random.default_rng(0)
+    before = {"x": rng.normal(size=5_000), "y": rng.normal(size=5_000)}
+    whole = build_reference(before, [NUMBER, replace(NUMBER, name="y")]).with_importance({"x": 0.01, "y": 1.0})
+    reference = Reference.from_bytes(whole.to_bytes())
+    assert [each.importance for each in reference.features] == [0.01, 1.0]
+    moved = {name: values[:1_000] + 3 for name, values in before.items()}
+    found = judge(reference, reference.sketch(moved), policy=DriftPolicy())
+    assert [each.feature for each in found.by_importance] == ["y", "x"]
+    assert found.sentences[1].endswith("the model hardly uses it")
+    assert not found.hardly_matters
+    idle = judge(reference, reference.sketch(moved | {"y": before["y"][:1_000]}), policy=DriftPolicy())
+    assert idle.drifted_features == ("x",)
+    assert idle.hardly_matters

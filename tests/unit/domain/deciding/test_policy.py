@@ -541,3 +541,31 @@ def test_a_model_that_asks_for_no_quarantine_has_no_doubts_either():
         SPEC, triggers=replace(SPEC.triggers, drift=replace(SPEC.triggers.drift, quarantine_faults=False))
     )
     assert decide(a_state(verdicts=verdicts("xxxxx")), lenient, now=NOW).reason is not Reason.FEED_DOUBTFUL
+
+
+def with_importance(history: tuple[DriftVerdict, ...], importance: float | None) -> tuple[DriftVerdict, ...]:
+    return tuple(
+        replace(verdict, features=tuple(replace(each, importance=importance) for each in verdict.features))
+        for verdict in history
+    )
+
+
+def test_drift_in_features_that_the_model_hardly_uses_is_held_with_that_reason():
+    idle = with_importance(OLD_DRIFT, 0.01)
+    decision = decide(a_state(verdicts=idle), SPEC, now=NOW)
+    assert (decision.action, decision.reason) == (Action.HOLD, Reason.FEATURES_HARDLY_MATTER)
+    assert decision.sentence == (
+        "features drifted from 2013-03-05 on (wind): the model hardly uses them, and nothing says that its errors "
+        "have grown"
+    )
+    for importance in (0.06, None):
+        weighty = a_state(verdicts=with_importance(OLD_DRIFT, importance))
+        assert decide(weighty, SPEC, now=NOW).reason is Reason.FEATURES_DRIFTED
+
+
+def test_drift_in_idle_features_with_errors_that_have_grown_is_drift():
+    worse = a_performance([1.0] * 6 + [0.6] * 24, seed=3)
+    costly = a_state(verdicts=with_importance(OLD_DRIFT, 0.01), performance=worse)
+    harmless = a_state(verdicts=with_importance(OLD_DRIFT, 0.01), performance=a_performance([1.0] * 30))
+    assert decide(costly, SPEC, now=NOW).action is Action.RETRAIN
+    assert decide(harmless, SPEC, now=NOW).reason is Reason.PERFORMANCE_HOLDS
