@@ -60,7 +60,7 @@ def summarise(stream: Stream, found: Backtest) -> dict[str, Any]:
     sign = 1 if stream.metric.higher_is_better else -1
     way = sign * (every - never)
     smallest = SMALLEST_WAY if stream.metric.higher_is_better else SMALLEST_SHARE * never
-    set_aside = set(by_name["declared"].quarantined)
+    set_aside, doubted = set(by_name["declared"].quarantined), set(by_name["declared"].doubted)
     batches = len(found.scored)
     return {
         "stream": stream.name,
@@ -76,8 +76,10 @@ def summarise(stream: Stream, found: Backtest) -> dict[str, Any]:
         "rejections": by_name["declared"].rejections,
         "escalations": by_name["declared"].escalations,
         "caught": len(set_aside & stream.broken),
+        "doubted": len(doubted & stream.broken),
         "broken": len(stream.broken),
         "set_aside_for_nothing": len(set_aside - stream.broken),
+        "doubted_for_nothing": len(doubted - stream.broken),
         "seconds": {name: round(each.seconds) for name, each in by_name.items()},
         "fit_seconds": {name: round(each.fit_seconds) for name, each in by_name.items()},
     }
@@ -91,7 +93,10 @@ def _line(each: dict[str, Any]) -> str:
     values = " | ".join(f"{metric[name]:.3f}" for name in _COLUMNS)
     closure = "–" if each["closure"] is None else f"{each['closure']:.2f}"
     costs = ", ".join(f"{cost[name]:.1f}" for name in ("declared", SCHEDULE, "periodic", "adwin"))
-    set_aside = f"{each['caught']} of {each['broken']}, {each['set_aside_for_nothing']} for nothing"
+    set_aside = (
+        f"{each['caught']} and {each['doubted']} of {each['broken']}; for nothing "
+        f"{each['set_aside_for_nothing']} and {each['doubted_for_nothing']}"
+    )
     cells = (f"{each['stream']}: {each['what']}", values, closure, costs, str(each["for_evidence"]), set_aside)
     return f"| {' | '.join(cells)} |"
 
@@ -104,10 +109,11 @@ def write_table(found: Sequence[dict[str, Any]], path: Path) -> None:
         "or the mean absolute error where a number is predicted. `every_batch` learns from all matured rows, so a "
         "policy with better windows may pass it. Closure: the share of the way from `never` to `every_batch`; "
         f"– where that way is shorter than {SMALLEST_WAY:g}, or of an error than {SMALLEST_SHARE:.0%} of it. "
-        "*For evidence*: retrainings because of drift or errors. *Set aside*: broken batches that were, and others.",
+        "*For evidence*: retrainings because of drift or errors. *Set aside and doubted*: broken batches that "
+        "were, and others.",
         "",
         f"| stream | {' | '.join(_COLUMNS)} | closure | retrainings per 100 batches: declared, "
-        f"{SCHEDULE}, periodic, adwin | for evidence | set aside |",
+        f"{SCHEDULE}, periodic, adwin | for evidence | set aside and doubted |",
         "|" + "---|" * (len(_COLUMNS) + 5),
     ]
     lines += [_line(each) for each in found]

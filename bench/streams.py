@@ -45,6 +45,17 @@ def all_streams() -> Iterator[Stream]:
     for name, (what, spoil) in _FAULTS.items():
         yield Stream(name=name, what=f"{what} on six days", rows=_made(_steady, spoil=spoil), broken=BROKEN)
     yield Stream(
+        name="news",
+        what="as abrupt; each day is of one campaign, with a new one every third day",
+        rows=_made(_abrupt, adds=_with_campaign),
+    )
+    yield Stream(
+        name="fault_alike",
+        what="two features that are alike, with one that follows each, are exchanged on six days",
+        rows=_made(_steady, adds=_with_followers, spoil=_exchange_alike),
+        broken=BROKEN,
+    )
+    yield Stream(
         name="late_labels", what="as abrupt, labels 20 days late", rows=_made(_abrupt), latency=timedelta(days=20)
     )
     yield Stream(
@@ -75,6 +86,9 @@ def all_streams() -> Iterator[Stream]:
 
 
 # --- by formulas ----------------------------------------------------------------------------------
+
+Spoil = Callable[[dict[str, Any], int], None]
+"""Changes the columns of a broken batch, by its number."""
 
 Weights = Callable[[int, Groups], Numbers]
 """For a batch and its groups, shape (rows,), the weight of each of the five features: shape (5,) or (rows, 5)."""
@@ -108,10 +122,12 @@ def _made(
     *,
     rows: int = ROWS,
     moves: Callable[[int], float] = lambda _: 0.0,
-    spoil: Callable[[dict[str, Any]], None] | None = None,
+    adds: Callable[[dict[str, Any], int, np.random.Generator], None] | None = None,
+    spoil: Spoil | None = None,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """`moves`: by how much the last feature lies higher. `spoil`: what happens to the columns of broken batches."""
+    """`moves`: by how much the last feature lies higher. `adds`: columns, of a batch's number. `spoil`: what happens
+    to the columns of broken batches."""
     rng = np.random.default_rng(seed)
     parts = []
     for batch in range(BATCHES if rows == ROWS else 7 * BATCHES):
@@ -124,8 +140,10 @@ def _made(
         minutes = batch * 1440 + np.sort(rng.integers(0, 1440, rows))
         columns: dict[str, Any] = {name: x[:, index] for index, name in enumerate("abcde")}
         columns["group"] = np.array(["u", "v", "w"])[group]
+        if adds is not None:
+            adds(columns, of, rng)
         if spoil is not None and of in BROKEN:
-            spoil(columns)
+            spoil(columns, of)
         parts.append(
             pd.DataFrame(columns)
             .assign(y=y.astype(int))
@@ -148,14 +166,38 @@ _MADE: Mapping[str, tuple[str, Callable[[], pd.DataFrame]]] = {
     "features_only": ("a feature without weight moves away", lambda: _made(_steady, moves=lambda b: 0.03 * b)),
 }
 
-_FAULTS: Mapping[str, tuple[str, Callable[[dict[str, Any]], None]]] = {
-    "fault_missing": ("a feature has no value", lambda columns: columns.update(a=np.full(len(columns["a"]), np.nan))),
-    "fault_zeros": ("a feature is 0", lambda columns: columns.update(a=np.zeros(len(columns["a"])))),
-    "fault_unit": ("a feature comes in another unit", lambda columns: columns.update(a=60 * columns["a"])),
-    "fault_exchanged": ("two features are exchanged", lambda columns: columns.update(a=columns["e"], e=columns["a"])),
+
+def _with_campaign(columns: dict[str, Any], batch: int, rng: np.random.Generator) -> None:  # noqa: ARG001
+    columns["campaign"] = np.full(len(columns["a"]), f"campaign {batch // 3}")
+
+
+def _with_followers(columns: dict[str, Any], batch: int, rng: np.random.Generator) -> None:  # noqa: ARG001
+    for name in "ab":
+        columns[f"follows_{name}"] = columns[name] + rng.normal(0, 0.4, len(columns[name]))
+
+
+def _exchange_alike(columns: dict[str, Any], batch: int) -> None:  # noqa: ARG001
+    columns.update(a=columns["b"], b=columns["a"])
+
+
+def _lose_from_noon_on(columns: dict[str, Any], batch: int) -> None:
+    """Rows are in the order of the day."""
+    first = len(columns["a"]) // 2 if batch == min(BROKEN) else 0
+    columns["a"] = np.where(np.arange(len(columns["a"])) < first, columns["a"], np.nan)
+
+
+_FAULTS: Mapping[str, tuple[str, Spoil]] = {
+    "fault_missing": ("a feature has no value", lambda columns, _: columns.update(a=0 * columns["a"] + np.nan)),
+    "fault_half": ("a feature has no value, from noon of the first", _lose_from_noon_on),
+    "fault_zeros": ("a feature is 0", lambda columns, _: columns.update(a=np.zeros(len(columns["a"])))),
+    "fault_unit": ("a feature comes in another unit", lambda columns, _: columns.update(a=60 * columns["a"])),
+    "fault_exchanged": (
+        "two features are exchanged, and nothing depends on them",
+        lambda columns, _: columns.update(a=columns["e"], e=columns["a"]),
+    ),
     "fault_codes": (
         "categories have other codes",
-        lambda columns: columns.update(group=np.char.add("code-", columns["group"])),
+        lambda columns, _: columns.update(group=np.char.add("code-", columns["group"])),
     ),
 }
 
