@@ -4,13 +4,13 @@ ROC AUC and average precision come from counts of scores by class, in cells that
 so that they add too: a twelfth of a unit of log odds moves ROC AUC by less than a thousandth.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import numpy.typing as npt
 
-from evertrain.domain.monitoring.performance import DAY, DayPerformance, GroupLoss, Sums, loss_name
+from evertrain.domain.monitoring.performance import DAY, DayPerformance, GroupLoss, RowLoss, Sums, loss_name
 from evertrain.domain.project.metric import Metric, Task
 from evertrain.statistics.layouts import Categories, Column
 
@@ -20,6 +20,9 @@ CELLS_PER_UNIT = 12
 MAX_LOG_ODDS = 12.0
 MAX_LEVELS = 20
 """Of a column, the most frequent ones of a day: what is rarer says little of itself."""
+
+ROWS_NAMED = 3
+"""Of a day: what a person can look at."""
 
 _TINY = np.finfo(np.float64).eps
 
@@ -34,9 +37,11 @@ def performance_by_day(
     days: npt.NDArray[np.int64],
     columns: Mapping[str, Column],
     until: datetime,
+    name_row: Callable[[int], tuple[str, datetime]] | None = None,
 ) -> Iterator[DayPerformance]:
     """The earliest day first. `truth`, `predictions`, `days`: shape (rows,); a day is counted from 1970. `columns`:
-    by whose levels losses are told apart: text, or flags as 0 and 1. `until`: before which labels are complete."""
+    by whose levels losses are told apart: text, or flags as 0 and 1. `until`: before which labels are complete.
+    `name_row`: of a row's place, its key and time; without it no row is named."""
     losses = row_losses(metric, truth, predictions)
     of_class = metric.task is Task.CLASSIFICATION
     for number in np.unique(days):
@@ -49,6 +54,25 @@ def performance_by_day(
             truth=_sums(truth[rows]),
             scores=_scores(truth[rows], predictions[rows]) if of_class else {},
             groups=tuple(_groups(columns, rows, losses[rows])),
+            worst=() if name_row is None else tuple(_worst(rows, losses, truth, predictions, name_row)),
+        )
+
+
+def _worst(
+    rows: npt.NDArray[np.intp],
+    losses: Numbers,
+    truth: Numbers,
+    predictions: Numbers,
+    name_row: Callable[[int], tuple[str, datetime]],
+) -> Iterator[RowLoss]:
+    for row in rows[np.argsort(-losses[rows], kind="stable")[:ROWS_NAMED]]:
+        key, event_time = name_row(int(row))
+        yield RowLoss(
+            key=key,
+            event_time=event_time,
+            prediction=float(predictions[row]),
+            truth=float(truth[row]),
+            loss=float(losses[row]),
         )
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from evertrain.domain.landing.feeds import EVENT_TIME
 from evertrain.domain.monitoring.performance import DayPerformance
 from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.domain.project.interval import Interval
@@ -88,6 +89,11 @@ class LabelledRows:
         parts = (self.table.slice(start, ROWS_PER_PREDICT_CALL) for start in starts)
         return np.concatenate([predict_columns(model, part) for part in parts] or [np.empty(0)])
 
+    def name_of(self, row: int) -> tuple[str, datetime]:
+        """The key and the event time of a row, by its place."""
+        time = self.table[EVENT_TIME][row].as_py()
+        return str(self.table[self.spec.group.entity_key][row].as_py()), time
+
     def column(self, name: str) -> Column:
         """As the statistics want it."""
         return as_column(self.table[name])
@@ -110,10 +116,10 @@ class LabelledRows:
 
 
 def performance_of(
-    rows: LabelledRows, predictions: npt.NDArray[np.float64], *, until: datetime
+    rows: LabelledRows, predictions: npt.NDArray[np.float64], *, until: datetime, with_worst: bool = False
 ) -> tuple[DayPerformance, ...]:
     """What these predictions are worth, by day; those that are no numbers are passed over. `until`: before which
-    labels are complete."""
+    labels are complete. `with_worst`: also which rows were predicted worst."""
     usable = np.isfinite(predictions)
     if not usable.all():
         rows, predictions = replace(rows, table=rows.table.filter(pa.array(usable))), predictions[usable]
@@ -125,6 +131,7 @@ def performance_of(
         days=rows.days,
         columns={name: rows.column(name) for name in with_levels},
         until=until,
+        name_row=rows.name_of if with_worst else None,
     )
     return tuple(days)
 

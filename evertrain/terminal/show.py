@@ -9,6 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from evertrain.domain.deciding.decisions import Action, RecordedDecision
+from evertrain.domain.deciding.evidence import describe_pack
 from evertrain.domain.landing.batches import COMPARISON_FAULT_CODES, Batch, Quarantine, TableState
 from evertrain.domain.monitoring.decline import describe_decline
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
@@ -293,6 +294,8 @@ def decision(recorded: RecordedDecision, outcome: Outcome | None) -> None:
         table.add_row("outcome", f"{outcome.name} {outcome.version}".strip())
         table.add_row("", escape(outcome.sentence))
     console.print(table)
+    for line in describe_pack(taken.pack) if taken.pack else ():
+        console.print(line, markup=False, soft_wrap=True)
 
 
 def performance(status: PerformanceStatus, *, days: int) -> None:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from evertrain.domain.events import Event, EventName
+from evertrain.domain.monitoring.performance import RowLoss
 
 LEASE_DURATION = timedelta(hours=5)
 """Of a decision to retrain: longer than the state machine may take."""
@@ -63,8 +64,22 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EvidencePack:
+    """What a person who is called needs. `since`: when it began. `what`: features, groups and batches, in sentences.
+    `examples`: rows that were predicted worst since then. `tried`: the retrainings since then. `needed`: what it
+    would take."""
+
+    since: datetime | None = None
+    what: tuple[str, ...] = ()
+    examples: tuple[RowLoss, ...] = ()
+    tried: tuple[str, ...] = ()
+    needed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
-    """What was decided for one model at one moment, and why. `not_before` says when a hold may end."""
+    """What was decided for one model at one moment, and why. `not_before` says when a hold may end. `pack`: of a call
+    of a person."""
 
     action: Action
     reason: Reason
@@ -72,6 +87,7 @@ class Decision:
     triggers: tuple[Trigger, ...] = ()
     not_before: datetime | None = None
     evidence: Mapping[str, str | int | float] = field(default_factory=dict)
+    pack: EvidencePack | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

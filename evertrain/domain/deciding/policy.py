@@ -1,5 +1,6 @@
 """When to retrain, when to hold, when to call a human. Pure: decides from state, never from an alarm's edge."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from evertrain.domain.deciding.decisions import (
@@ -11,6 +12,7 @@ from evertrain.domain.deciding.decisions import (
     Action,
     Decision,
 )
+from evertrain.domain.deciding.evidence import pack_evidence
 from evertrain.domain.deciding.loop_state import LoopState
 from evertrain.domain.deciding.objections import OBJECTIONS
 from evertrain.domain.deciding.triggers import TRIGGER_RULES, DecisionContext, drifted_names
@@ -23,7 +25,8 @@ def decide(state: LoopState, spec: ModelSpec, *, now: datetime) -> Decision:
     for objection in OBJECTIONS:
         decision = objection(context)
         if decision is not None:
-            return decision
+            is_call = decision.action is Action.ESCALATE
+            return replace(decision, pack=pack_evidence(context, decision.reason)) if is_call else decision
     return _retrain(context)
 
 

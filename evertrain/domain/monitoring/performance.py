@@ -54,12 +54,24 @@ class GroupLoss:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowLoss:
+    """One row that was predicted badly, for a person to look at. `key`: of its entity."""
+
+    key: str
+    event_time: datetime
+    prediction: float
+    truth: float
+    loss: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DayPerformance:
     """One model version on the matured rows of one UTC day of event time.
 
     `until`: the label watermark then; the day is complete if it is over by then. `losses`: of single rows, by
     `loss_name(metric)`. `truth`: of the labels. `scores`: for a classifier, by cells of its log odds (see
     `statistics.performance.CELLS_PER_UNIT`), the rows of class 0 and of class 1. `groups`: of frequent levels.
+    `worst`: a few rows with the largest losses, the largest first; none of several days together.
     """
 
     day: datetime
@@ -68,6 +80,7 @@ class DayPerformance:
     truth: Sums
     scores: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     groups: tuple[GroupLoss, ...] = ()
+    worst: tuple[RowLoss, ...] = ()
 
     @property
     def rows(self) -> int:

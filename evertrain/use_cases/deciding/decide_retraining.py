@@ -15,6 +15,7 @@ from evertrain.domain.deciding.decisions import (
     RecordedDecision,
     decision_event,
 )
+from evertrain.domain.deciding.evidence import describe_pack
 from evertrain.domain.deciding.loop_state import LoopState
 from evertrain.domain.deciding.past_trainings import answered_change, answers_in_vain, last_training, rows_at
 from evertrain.domain.deciding.policy import decide
@@ -100,8 +101,7 @@ class DecideRetraining:
             # Before it is written down: a human told twice is better than one who was never told.
             self.escalations.call(
                 subject=f"Evertrain: {recorded.model} needs a person",
-                message=f"{decision.sentence}.\n\nmodel {recorded.model}, decision {recorded.decision_id}, "
-                f"{decision.reason}, decided at {recorded.decided_at:%Y-%m-%d %H:%M} UTC",
+                message=_message(recorded),
             )
         lease = LEASE_DURATION if decision.action is Action.RETRAIN else None
         if self.decisions.record(recorded, lease=lease):
@@ -182,6 +182,16 @@ class DecideRetraining:
         except UnknownVersion:
             return False
         return registered.gate.reason is GateReason.BETTER
+
+
+def _message(recorded: RecordedDecision) -> str:
+    decision = recorded.decision
+    known = list(describe_pack(decision.pack)) if decision.pack else []
+    of = (
+        f"model {recorded.model}, decision {recorded.decision_id}, {decision.reason}, decided at "
+        f"{recorded.decided_at:%Y-%m-%d %H:%M} UTC"
+    )
+    return "\n".join([f"{decision.sentence}.", "", *known, *([""] if known else []), of])
 
 
 def _is_escalated(resolved_at: datetime | None, reason: Reason, acts: Sequence[RecordedDecision]) -> bool:

@@ -85,7 +85,7 @@ class MeasurePerformance:
                 predictions = matured.predict_with(artifact)
                 if unusable := int((~np.isfinite(predictions)).sum()):
                     logger.warning("not_a_number model=%s version=%s rows=%d", spec.name, champion.version, unusable)
-                days = performance_of(matured, predictions, until=part.end)
+                days = performance_of(matured, predictions, until=part.end, with_worst=True)
                 self.log.put_realised(spec.name, champion.version, days)
         logger.info(
             "performance_measured model=%s version=%s from=%s to=%s",

@@ -153,7 +153,9 @@ def test_a_broken_feed_calls_a_person_once_until_a_good_batch_came(loop: Loop) -
     loop.batches.record_quarantine(a_quarantine("q2"))
     assert loop.decide("quarantine:q2").decision.reason is Reason.HUMAN_CALLED
     assert [subject for subject, _ in loop.escalations.called] == ["Evertrain: trips needs a person"]
-    assert "the feed needs repair" in loop.escalations.called[0][1]
+    message = loop.escalations.called[0][1]
+    assert "the feed needs repair" in message
+    assert "What it would take:\n- `evertrain quarantine` says what is wrong with each batch" in message
 
     loop.table_goes_on(until=NOW + days(2), version=2)
     loop.batches.record(a_batch("b1"), [])

@@ -77,6 +77,22 @@ def test_rows_are_measured_from_where_the_training_ended_to_the_label_watermark(
     assert quality.value > 0.6
 
 
+def test_the_rows_that_were_predicted_worst_are_named_a_few_of_each_day(measured: Measured) -> None:
+    measured.loop.advance(days(2))
+    found = measured.run()
+    assert [len(day.worst) for day in found.realised] == [3, 3]
+    day = found.realised[0]
+    losses = [row.loss for row in day.worst]
+    assert losses == sorted(losses, reverse=True)
+    assert losses[0] >= day.losses.mean
+    keys = measured.loop._rows.table["trip_id"].to_pylist()
+    for row in day.worst:
+        assert row.key in keys
+        assert day.day <= row.event_time < day.day + days(1)
+        assert row.loss == pytest.approx((row.truth - row.prediction) ** 2)
+    assert all(not day.worst for day in found.promised), "what was promised needs no person"
+
+
 def test_without_a_refit_what_was_judged_on_is_not_realised_as_well() -> None:
     spec = a_trainable_model()
     judged_itself = replace(spec, training=replace(spec.training, refit=False))
