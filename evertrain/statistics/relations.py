@@ -1,12 +1,12 @@
 """Do features still go together as they did? A relation that breaks shows in no single feature.
 
-Every value becomes a score: its rank among the reference's values, or whether it is a certain level. Their second
-moments tell how well each feature is predicted from all others by linear regression; a relation that is not monotone
-is not seen. Moments are integers and add, so those of a window are known without its rows.
+The second moments of the scores of all features (`scores.py`) tell how well each feature is predicted from all others
+by linear regression; a relation that is not monotone is not seen. Moments are integers and add, so those of a window
+are known without its rows.
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from statistics import NormalDist
@@ -14,27 +14,14 @@ from statistics import NormalDist
 import numpy as np
 import numpy.typing as npt
 
-from evertrain.statistics import float_cells
 from evertrain.statistics.control_limits import control_limit, family_sigmas
-from evertrain.statistics.distances import Baseline
 from evertrain.statistics.layouts import (
-    Categories,
-    CategoryLayout,
     Column,
-    Counts,
-    NumericLayout,
-    evenly_spaced_sample,
 )
 from evertrain.statistics.moments import Moments
-from evertrain.statistics.slicing import select_rows
+from evertrain.statistics.scores import GRID, FeatureScore, FeatureScores
 
 Array = npt.NDArray[np.float64]
-
-MAX_SCORES = 64
-"""Cost and size grow with the square of the number of scores."""
-
-MAX_LEVELS_PER_FEATURE, MIN_LEVEL_SHARE = 6, 0.05
-"""The most frequent levels of a category have a score each, if they have at least this share of the rows."""
 
 MIN_EXPLAINED_SHARE = 0.1
 """Least share of a feature's variance that the others explain; below it there is no relation that could break."""
@@ -45,27 +32,12 @@ MIN_SPREAD = 1.25
 MIN_SHIFT = 0.5
 """Least shift of a mean score, in deviations of the score, that is looked at for what explains it."""
 
-_GRID = 256
-"""Scores are multiples of 1/256, so that their products are summed exactly, in any order."""
-
 _RIDGE = 0.02
-SAMPLE_ROWS = 1 << 12
-"""Rows of a part of a batch, evenly chosen: the spread is then known to 3 %, an eighth of the least that matters."""
-
-_CHUNK = 1 << 12
 _MIN_SPREAD_FOR_LOG = 1e-3
 _RESIDUAL_KURTOSIS = 5.0
 """Assumed where it was not measured, as in references of earlier versions."""
 
 _FALSE_ALARM_RATE = 0.01
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureScore:
-    """`level`: the level of a category that it indicates; None for the rank of a number."""
-
-    feature: str
-    level: str | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,71 +52,6 @@ class Residual:
     spread: float
     explained: float
     partner: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class FeatureScores:
-    """Computes the scores of columns. There is at least one score."""
-
-    baselines: Mapping[str, Baseline]
-    scores: tuple[FeatureScore, ...]
-
-    def moments(self, columns: Mapping[str, Column], *, max_rows: int = SAMPLE_ROWS) -> Moments:
-        """The moments of all rows, or of `max_rows` of them, evenly chosen."""
-        rows = len(columns[self.scores[0].feature])
-        if rows > max_rows:
-            columns = select_rows(columns, evenly_spaced_sample(rows, max_rows))
-        columns = {score.feature: columns[score.feature] for score in self.scores}
-        total = np.zeros((1 + len(self.scores),) * 2, dtype=np.int64)
-        for matrix in self.chunks(columns):
-            total += (matrix @ matrix.T).astype(np.int64)  # exact: whole numbers below 2 ** 53
-        return Moments(products=total)
-
-    def chunks(self, columns: Mapping[str, Column]) -> Iterator[Array]:
-        """Scores of a chunk of rows at a time, after a row of ones: shape (1 + scores, rows)."""
-        rows = len(columns[self.scores[0].feature])
-        whole = np.ones((1 + len(self.scores), min(rows, _CHUNK)))
-        tables = [self._lookup_table(score, columns[score.feature]) for score in self.scores]
-        for start in range(0, rows, _CHUNK):
-            part = slice(start, min(start + _CHUNK, rows))
-            matrix = whole[:, : part.stop - part.start]
-            for place, (score, table) in enumerate(zip(self.scores, tables, strict=True), start=1):
-                values, layout = columns[score.feature], self.baselines[score.feature].layout
-                if isinstance(values, Categories):
-                    np.take(table, values.codes[part], out=matrix[place], mode="wrap")  # missing, -1, is last
-                elif isinstance(layout, NumericLayout):
-                    cells = float_cells.cell_of(values[part], layout.centre, layout.scale)
-                    np.take(table, cells, out=matrix[place], mode="clip")
-            yield matrix
-
-    def _lookup_table(self, score: FeatureScore, values: Column) -> Array:
-        """The score of each cell, or of each of the column's codes."""
-        if isinstance(values, Categories):
-            present, absent = self._level_scores[score]
-            return np.array(
-                [*(present if level == score.level else absent for level in values.levels), absent], float
-            )
-        return self._rank_scores[score.feature]
-
-    @cached_property
-    def _rank_scores(self) -> dict[str, Array]:
-        found = {}
-        for score in self.scores:
-            baseline = self.baselines[score.feature]
-            if isinstance(baseline.layout, NumericLayout):
-                found[score.feature] = _rank_scores(baseline.layout.cells(baseline.sketch.counts))
-        return found
-
-    @cached_property
-    def _level_scores(self) -> dict[FeatureScore, tuple[float, float]]:
-        found: dict[FeatureScore, tuple[float, float]] = {}
-        for score in self.scores:
-            layout = self.baselines[score.feature].layout
-            if score.level is not None and isinstance(layout, CategoryLayout):
-                share = _level_share(self.baselines[score.feature], layout, score.level)
-                deviation = math.sqrt(share * (1 - share))
-                found[score] = round(_GRID * (1 - share) / deviation), round(-_GRID * share / deviation)
-        return found
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -191,7 +98,7 @@ class Relations:
         squares, fourths, rows = dict.fromkeys(self._models, 0.0), dict.fromkeys(self._models, 0.0), 0
         mean = self.moments.products[0, 1:] / max(1, self.moments.rows)
         for matrix in scores.chunks(columns):
-            centred = (matrix[1:] - mean[:, np.newaxis]) / _GRID
+            centred = (matrix[1:] - mean[:, np.newaxis]) / GRID
             rows += centred.shape[1]
             for feature, model in self._models.items():
                 of_rows = np.square(model.residual @ centred).sum(axis=0)
@@ -236,7 +143,7 @@ class Relations:
         model = _fit_linear_model(self._covariance, own, others)
         before = self.moments if since is None or not since.rows else since
         moved = moments.products[0, 1:] / moments.rows - before.products[0, 1:] / before.rows
-        if model.explained < MIN_EXPLAINED_SHARE or abs(moved[own[0]]) < MIN_SHIFT * _GRID:
+        if model.explained < MIN_EXPLAINED_SHARE or abs(moved[own[0]]) < MIN_SHIFT * GRID:
             return None
         return float(1 - (model.residual @ moved)[0] / moved[own[0]])
 
@@ -302,45 +209,7 @@ def _covariance(moments: Moments) -> Array:
     """Covariance of the scores. A shift alone leaves it as it is: the features themselves show that."""
     rows = max(1, moments.rows)
     mean = moments.products[0, 1:] / rows
-    return np.asarray((moments.products[1:, 1:] / rows - np.outer(mean, mean)) / _GRID**2)
-
-
-def feature_scores(baselines: Mapping[str, Baseline]) -> tuple[FeatureScore, ...]:
-    """The scores of numbers that vary and of frequent levels: at most MAX_SCORES, numbers first."""
-    numbers = [
-        FeatureScore(name, None)
-        for name, baseline in baselines.items()
-        if isinstance(baseline.layout, NumericLayout) and _varies(baseline.layout.cells(baseline.sketch.counts))
-    ]
-    levels = [
-        FeatureScore(name, level)
-        for name, baseline in baselines.items()
-        if isinstance(baseline.layout, CategoryLayout)
-        for level in baseline.layout.levels[:MAX_LEVELS_PER_FEATURE]
-        if MIN_LEVEL_SHARE <= _level_share(baseline, baseline.layout, level) < 1
-    ]
-    return tuple((numbers + levels)[:MAX_SCORES])
-
-
-def _level_share(baseline: Baseline, layout: CategoryLayout, level: str) -> float:
-    return float(baseline.sketch.counts[2 + layout.levels.index(level)]) / max(1, baseline.rows)
-
-
-def _varies(cells: Counts) -> bool:
-    return int(np.count_nonzero(cells[1:])) > 1
-
-
-def _rank_scores(counts: Counts) -> Array:
-    """For each cell: the mean rank of its values in the reference, scaled to mean 0 and deviation 1 on the grid.
-
-    Missing is 0, the mean.
-    """
-    cells = counts.astype(np.float64)
-    cells[0] = 0
-    below = np.cumsum(cells) - cells / 2
-    scores = np.rint(_GRID * math.sqrt(12) * (below / max(1.0, cells.sum()) - 0.5))
-    scores[0] = 0
-    return np.asarray(scores)
+    return np.asarray((moments.products[1:, 1:] / rows - np.outer(mean, mean)) / GRID**2)
 
 
 def spread_limits(relations: Relations, days: Sequence[Moments], *, false_alarm_rate: float) -> dict[str, float]:

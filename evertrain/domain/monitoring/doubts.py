@@ -75,13 +75,23 @@ def is_flagged(verdict: DriftVerdict) -> bool:
 def undecided(flagged: Sequence[DriftVerdict], acceptances: Sequence[Acceptance]) -> tuple[Interval, ...]:
     """The event times of batches whose doubts neither a person nor later batches have settled: not to be learnt from.
 
-    `flagged`: verdicts with doubtful or settled faults, the newest first. Earliest first.
+    `flagged`: verdicts with doubtful or settled faults, the newest first. Earliest first. A person's word is for what
+    had been found by then, and a settled batch for those that led up to it: another time is another matter.
     """
-    settled = {(each.code, each.column) for each in acceptances}
+    words = {(each.code, each.column): each.accepted_at for each in acceptances}
+    led_up: dict[tuple[str, str], int] = {}
     found = []
     for verdict in flagged:
-        settled |= {(fault.code, fault.column) for fault in verdict.faults if fault.standing is FaultStanding.SETTLED}
-        if any((fault.code, fault.column) not in settled for fault in verdict.doubts):
+        is_undecided = False
+        for fault in verdict.faults:
+            kind = (fault.code, fault.column)
+            if fault.standing is FaultStanding.SETTLED:
+                led_up[kind] = BATCHES_TO_SETTLE - 1
+            elif fault.standing is FaultStanding.DOUBTFUL:
+                is_accepted = kind in words and verdict.checked_at <= words[kind]
+                is_undecided |= not is_accepted and led_up.get(kind, 0) < 1
+                led_up[kind] = led_up.get(kind, 0) - 1
+        if is_undecided:
             end = verdict.event_time_max + timedelta(microseconds=1)
             found.append(Interval(start=verdict.event_time_min, end=end))
     return tuple(reversed(found))

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.model import ModelSpec
@@ -31,8 +31,8 @@ class TrainingPlan:
     champion_version: str | None
     seed: int
     task_size: TaskSize = field(default_factory=TaskSize)
-    batch_rows: Mapping[str, int] = field(default_factory=dict)
-    """By feature group, the usual number of rows of a batch, where that is known."""
+    batch_lengths: Mapping[str, timedelta] = field(default_factory=dict)
+    """By feature group, how much time a batch usually spans, where that is known."""
     excluded: tuple[Interval, ...] = ()
     """Event times of doubtful batches: their rows are neither learnt from nor judged on."""
 

@@ -16,7 +16,8 @@ from evertrain.statistics.layouts import Categories, Layout, build_layout, evenl
 from evertrain.statistics.layouts import Column as Values
 from evertrain.statistics.reference.features import FeatureReference
 from evertrain.statistics.reference.reference import Columns, Reference
-from evertrain.statistics.relations import FeatureScores, Relations, feature_scores, spread_limits
+from evertrain.statistics.relations import Relations, spread_limits
+from evertrain.statistics.scores import FeatureScores, feature_scores
 from evertrain.statistics.sketch import ColumnMismatch, sketch_column
 from evertrain.statistics.slicing import frequent_slices, rows_in_slice, select_rows
 

@@ -27,7 +27,8 @@ from evertrain.statistics.reference.serialisation import (
     unpack_layout,
     unpack_relations,
 )
-from evertrain.statistics.relations import FeatureScores, Relations
+from evertrain.statistics.relations import Relations
+from evertrain.statistics.scores import FeatureScores
 from evertrain.statistics.sketch import Sketch, require_column, sketch_columns
 from evertrain.statistics.slicing import rows_in_slice, select_rows
 

@@ -16,7 +16,8 @@ from evertrain.statistics.distances import Baseline
 from evertrain.statistics.layouts import CategoryLayout, Layout, NumericLayout
 from evertrain.statistics.moments import Moments
 from evertrain.statistics.reference.features import FeatureReference
-from evertrain.statistics.relations import FeatureScore, Relations
+from evertrain.statistics.relations import Relations
+from evertrain.statistics.scores import FeatureScore
 from evertrain.statistics.sketch import pack_feature, unpack_feature
 
 Arrays = list[npt.NDArray[Any]]

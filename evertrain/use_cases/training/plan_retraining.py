@@ -96,7 +96,7 @@ class PlanRetraining:
             champion_version=champion.version if champion else None,
             seed=derive_seed(decision_id),
             task_size=spec.task_size or _task_size(spec, states, split),
-            batch_rows=self._batch_rows(spec),
+            batch_lengths=self._batch_lengths(spec, states),
             excluded=self._excluded(spec),
         )
 
@@ -109,13 +109,16 @@ class PlanRetraining:
         )
         return tuple(sorted((each for found in by_group for each in found), key=lambda each: each.start))
 
-    def _batch_rows(self, spec: ModelSpec) -> dict[str, int]:
-        """Not of a feed that has only few batches, such as one that was landed at once."""
-        recent = {
-            group.name: [batch.rows for batch in self.batches.batches(group_feed(group.name), limit=RECENT_BATCHES)]
-            for group in spec.groups
-        }
-        return {name: round(median(rows)) for name, rows in recent.items() if len(rows) >= MIN_BATCHES}
+    def _batch_lengths(self, spec: ModelSpec, states: Mapping[Feed, TableState]) -> dict[str, timedelta]:
+        """From how many rows a batch has, of how many there are in a time: some of them may be late. Not of a feed
+        that has only few batches, such as one that was landed at once."""
+        found = {}
+        for group in spec.groups:
+            feed = group_feed(group.name)
+            rows = [batch.rows for batch in self.batches.batches(feed, limit=RECENT_BATCHES)]
+            if len(rows) >= MIN_BATCHES:
+                found[group.name] = timedelta(seconds=median(rows) / _rows_per_second(states[feed]))
+        return found
 
     def _state(self, feed: Feed) -> TableState:
         """Raises NotEnoughHistory."""

@@ -261,7 +261,7 @@ def _reference_of(rows: pa.Table, plan: TrainingPlan, group: str, names: Sequenc
     features = [feature for feature in plan.spec.features if feature.name in names]
     columns = {feature.name: as_column(rows[feature.name]) for feature in features}
     slices = [each.column for each in plan.spec.gate.slices if each.column in columns]
-    blocks = batch_blocks(rows[EVENT_TIME].to_numpy(), batch_rows=plan.batch_rows.get(group))
+    blocks = batch_blocks(rows[EVENT_TIME].to_numpy(), batch_length=plan.batch_lengths.get(group))
     return build_reference(columns, features, blocks=blocks, slices=slices)
 
 

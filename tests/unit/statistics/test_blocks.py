@@ -1,5 +1,7 @@
 """Blocks of training rows are as large as the batches that are judged."""
 
+from datetime import timedelta
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -9,6 +11,8 @@ from evertrain.domain.project.policies import DriftPolicy
 from evertrain.statistics.blocks import batch_blocks, block_masks
 from evertrain.statistics.reference import build_reference
 from evertrain.statistics.verdict import judge
+
+DAY = timedelta(days=1)
 
 
 def times(days: int, a_day: int) -> npt.NDArray[np.datetime64]:
@@ -21,26 +25,26 @@ def sizes(blocks: npt.NDArray[np.int64]) -> set[int]:
 
 
 @pytest.mark.parametrize(
-    ("batch_rows", "expected"),
-    [(48, {48}), (24, {24}), (7 * 48, {7 * 48}), (None, {96})],
+    ("batch_length", "expected"),
+    [(DAY, {48}), (DAY / 2, {24}), (7 * DAY, {7 * 48}), (None, {96})],
     ids=["a day", "half a day", "a week", "unknown: some hundred rows"],
 )
-def test_a_block_has_about_as_many_rows_as_a_batch(batch_rows: int | None, expected: set[int]) -> None:
-    assert sizes(batch_blocks(times(70, 48), batch_rows=batch_rows)) == expected
+def test_a_block_is_about_as_long_as_a_batch(batch_length: timedelta | None, expected: set[int]) -> None:
+    assert sizes(batch_blocks(times(70, 48), batch_length=batch_length)) == expected
 
 
 def test_one_large_file_does_not_make_one_block_of_all_rows() -> None:
-    assert sizes(batch_blocks(times(70, 200), batch_rows=70 * 200)) == {200}
+    assert sizes(batch_blocks(times(70, 200), batch_length=70 * DAY)) == {200}
 
 
 def test_a_last_block_with_few_rows_is_left_out() -> None:
-    blocks = batch_blocks(times(22, 50), batch_rows=100)
+    blocks = batch_blocks(times(22, 50), batch_length=2 * DAY)
     assert sizes(blocks) == {100}
     assert sizes(np.append(blocks, blocks.max() + 1)) == {100}
 
 
 def test_no_rows_have_no_blocks() -> None:
-    assert list(block_masks(batch_blocks(times(0, 1), batch_rows=5))) == []
+    assert list(block_masks(batch_blocks(times(0, 1), batch_length=DAY))) == []
 
 
 def test_batches_of_few_rows_have_limits_of_their_own() -> None:
@@ -52,7 +56,7 @@ def test_batches_of_few_rows_have_limits_of_their_own() -> None:
 
     column = Column(name="x", kind=FeatureKind.NUMERIC)
     reference = build_reference(
-        {"x": days(40, 0)}, [column], blocks=batch_blocks(times(40, 50)[: 40 * 50], batch_rows=50)
+        {"x": days(40, 0)}, [column], blocks=batch_blocks(times(40, 50)[: 40 * 50], batch_length=DAY)
     )
     policy = DriftPolicy(minimum_rows=30)
     usual = [judge(reference, reference.sketch({"x": days(1, seed)}), policy=policy).status for seed in range(1, 101)]

@@ -13,7 +13,7 @@ from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.domain.project.policies import DriftPolicy
 from evertrain.statistics.layouts import Categories
 from evertrain.statistics.reference import Reference, build_reference
-from evertrain.statistics.relations import MAX_SCORES, SAMPLE_ROWS
+from evertrain.statistics.scores import MAX_SCORES, SAMPLE_ROWS
 from evertrain.statistics.sketch import Sketch, merge
 from evertrain.statistics.verdict import judge
 

@@ -21,7 +21,7 @@ from evertrain.domain.training.windows import NotEnoughHistory
 from evertrain.ports.endpoint import EndpointError
 from evertrain.statistics.reference import Reference
 from evertrain.use_cases.training.evaluate_contenders import ChampionNotComparable
-from tests.builders.batches import a_batch
+from tests.builders.batches import FEATURES, a_batch
 from tests.builders.models import A_DOUBT, NOW, a_group, a_verdict, days
 from tests.builders.retraining import MODEL, Retraining, a_trainable_model
 
@@ -326,12 +326,16 @@ def test_rows_of_a_doubtful_batch_are_neither_learnt_from_nor_judged_on() -> Non
     assert rows["doubting"].chosen.rows < rows["whole"].chosen.rows
 
 
-def test_the_plan_says_how_large_batches_are_once_there_are_some() -> None:
+def test_the_plan_says_how_long_batches_are_once_there_are_some() -> None:
     loop = Retraining()
-    assert loop.plan("d-1").plan.batch_rows == {}
+    assert loop.plan("d-1").plan.batch_lengths == {}
+    state = loop.tables.get(FEATURES)
+    assert state is not None
+    a_day = state.rows / ((state.event_time_max - state.event_time_min) / days(1))
     for day in range(1, 7):
-        loop.batches.record(replace(a_batch(f"b{day}", days_ago=day), rows=100 * day), [])
-    assert loop.plan("d-2").plan.batch_rows == {"trips": 350}
+        loop.batches.record(replace(a_batch(f"b{day}", days_ago=day), rows=round(a_day) * day), [])
+    (length,) = loop.plan("d-2").plan.batch_lengths.values()
+    assert length / days(3.5) == pytest.approx(1, abs=0.02)
 
 
 def test_every_window_is_tried_with_every_combination_of_parameters() -> None:
