@@ -3,6 +3,7 @@
 import json
 import os
 from datetime import timedelta
+from math import inf, isinf
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -104,7 +105,7 @@ def to_document(found: Tuning) -> dict[str, Any]:
         "metric_name": found.metric.value,
         "searched_batches": found.searched,
         "unseen_batches": found.unseen,
-        "chosen": dict(found.chosen.values),
+        "chosen": _values(found.chosen),
         "confirmed": found.is_confirmed,
         "trials": [_trial(each) for each in found.trials],
         "proof": proof
@@ -112,19 +113,25 @@ def to_document(found: Tuning) -> dict[str, Any]:
             "declared": proof.declared,
             "chosen": proof.chosen,
             "difference": proof.difference.value,
-            "interval": list(proof.difference.interval),
+            "interval": None if isinf(proof.difference.standard_error) else list(proof.difference.interval),
             "declared_retrains": proof.declared_retrains,
             "chosen_retrains": proof.chosen_retrains,
         },
     }
 
 
+def _values(setting: Setting) -> dict[str, Any]:
+    """JSON knows no infinity; TOML does, by this name."""
+    return {key: "inf" if value == inf else value for key, value in setting.values}
+
+
 def _trial(trial: Trial) -> dict[str, Any]:
+    error = trial.difference.standard_error
     return {
-        "setting": dict(trial.setting.values),
+        "setting": _values(trial.setting),
         "metric": trial.metric,
         "difference": trial.difference.value,
-        "standard_error": trial.difference.standard_error,
+        "standard_error": None if isinf(error) else error,
         "batches": trial.difference.batches,
         "retrains": trial.retrains,
     }

@@ -1,5 +1,6 @@
 """Which setting is chosen, what is tried, and how one is written."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from math import inf, isinf
@@ -12,6 +13,7 @@ from evertrain.backtest.differences import Difference, difference_between
 from evertrain.backtest.result import PolicyResult
 from evertrain.backtest.settings import Setting, other_settings
 from evertrain.backtest.tuning import AS_DECLARED, Proof, Trial, Tuning, choose
+from evertrain.cli.tune import to_document
 from evertrain.domain.project.metric import Metric
 from tests.builders.models import a_model
 from tests.builders.projects import MODEL, a_project_folder
@@ -171,6 +173,15 @@ def test_the_answer_says_what_the_unseen_batches_say(
     found = a_tuning(gain, error)
     assert found.is_confirmed is confirmed
     assert found.answer == sentence
+
+
+def test_what_is_written_for_scripts_is_json_although_a_setting_or_an_error_is_infinite() -> None:
+    never = Setting((("triggers.rows_grown_by", inf),))
+    found = replace(a_tuning(0.1, inf), chosen=never, trials=(a_trial(never, gain=0.1, error=inf),))
+    document = json.loads(json.dumps(to_document(found), allow_nan=False))
+    assert document["chosen"] == {"triggers.rows_grown_by": "inf"}
+    assert (document["trials"][0]["standard_error"], document["proof"]["interval"]) == (None, None)
+    assert "rows_grown_by = inf" in never.written_into(MODEL)
 
 
 def test_where_nothing_is_better_the_answer_is_to_keep_what_is_declared() -> None:
