@@ -145,7 +145,11 @@ def test_each_group_s_batches_are_compared_with_its_own_rows(store: Store) -> No
         "backlogs": 13 * 6 * (len(CARRIERS) - 1),
     }
 
-    monitor = Monitor(project=project, load_reference=lambda uri: reference)
+    (backlog,) = reference.groups["backlogs"].features
+    assert backlog.importance is not None, "what it is worth goes with each group's own reference"
+
+    weighty = reference.with_importance({"backlog": 1.0})  # these labels follow from other features
+    monitor = Monitor(project=project, load_reference=lambda uri: weighty)
     monitor.promote_champion()
     verdicts = []
     for day in (17, 18, 19, 20, 21):
