@@ -85,7 +85,7 @@ class AcceptBatch:
             description = "no batch" if not matches else f"{len(matches)} batches"
             raise NothingToAccept(
                 f"{description} with a doubtful fault, or set aside for one, has an id that begins with {batch_id}; "
-                "see `evertrain quarantine`"
+                "see `evertrain doubts` and `evertrain quarantine`"
             )
         (found,) = matches.values()
         return found

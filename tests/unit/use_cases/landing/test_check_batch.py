@@ -519,5 +519,5 @@ def test_what_has_no_doubt_cannot_be_accepted_nor_what_is_wrong_by_itself(loop: 
         accepting(loop).run(good.batch_id)
     wrong = loop.land(landed_features(day=4, rows=300, wind=np.nan, distance=-1.0))
     assert isinstance(wrong, Quarantine)
-    with pytest.raises(NothingToAccept, match="see `evertrain quarantine`"):
+    with pytest.raises(NothingToAccept, match="see `evertrain doubts` and `evertrain quarantine`"):
         accepting(loop).run(wrong.batch_id)
