@@ -24,7 +24,7 @@ SPARED = {
     f"evertrain-{STAGE}-training-Retraining*": 2,
     f"evertrain-{STAGE}-training-Job*": 150,
     f"evertrain-{STAGE}-training-Ro*": 9,
-    f"evertrain-{STAGE}-training-*": 12,
+    f"evertrain-{STAGE}-training-*": 20,
     f"evertrain-{STAGE}-serving-*": 2,
     f"evertrain-{STAGE}-monitoring-MonitorParts*": 30,
     f"evertrain-{STAGE}-monitoring-LargeBatches*": 2,

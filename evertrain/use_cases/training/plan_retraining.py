@@ -114,10 +114,10 @@ class PlanRetraining:
         that has only few batches, such as one that was landed at once."""
         found = {}
         for group in spec.groups:
-            feed = group_feed(group.name)
-            rows = [batch.rows for batch in self.batches.batches(feed, limit=RECENT_BATCHES)]
+            # A verdict says how many rows its batch had, and all of them are one request.
+            rows = [each.rows for each in self.batches.verdicts(spec.name, group.name, limit=RECENT_BATCHES)]
             if len(rows) >= MIN_BATCHES:
-                found[group.name] = timedelta(seconds=median(rows) / _rows_per_second(states[feed]))
+                found[group.name] = timedelta(seconds=median(rows) / _rows_per_second(states[group_feed(group.name)]))
         return found
 
     def _state(self, feed: Feed) -> TableState:

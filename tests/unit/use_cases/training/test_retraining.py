@@ -333,7 +333,8 @@ def test_the_plan_says_how_long_batches_are_once_there_are_some() -> None:
     assert state is not None
     a_day = state.rows / ((state.event_time_max - state.event_time_min) / days(1))
     for day in range(1, 7):
-        loop.batches.record(replace(a_batch(f"b{day}", days_ago=day), rows=round(a_day) * day), [])
+        verdict = replace(a_verdict(days_ago=day), model=MODEL, batch_id=f"b{day}", rows=round(a_day) * day)
+        loop.batches.record(a_batch(f"b{day}", days_ago=day), [verdict])
     (length,) = loop.plan("d-2").plan.batch_lengths.values()
     assert length / days(3.5) == pytest.approx(1, abs=0.02)
 
