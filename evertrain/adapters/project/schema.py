@@ -3,9 +3,10 @@
 import re
 from collections.abc import Mapping
 from datetime import timedelta
+from math import inf
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from evertrain.domain.project.calendar import QuietDays, parse_quiet_days
 from evertrain.domain.project.duration import parse_duration
@@ -58,6 +59,8 @@ UtcOffset = Annotated[timedelta, BeforeValidator(_utc_offset)]
 Count = Annotated[int, Field(ge=1)]
 Quiet = Annotated[QuietDays, BeforeValidator(_quiet_days)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+# JSON, in which plans and runs keep a model, has no infinity.
+RowsGrownBy = Annotated[float | None, Field(gt=1), AfterValidator(lambda value: None if value == inf else value)]
 
 
 class TomlTable(BaseModel):
@@ -148,7 +151,7 @@ class _DriftTable(TomlTable):
 class _TriggersTable(TomlTable):
     drift: _DriftTable = _DriftTable()
     every: Duration = TriggerPolicy().every
-    rows_grown_by: Annotated[float, Field(gt=1, allow_inf_nan=True)] = TriggerPolicy().rows_grown_by
+    rows_grown_by: RowsGrownBy = TriggerPolicy().rows_grown_by
     cooldown: Duration = TriggerPolicy().cooldown
     labels_overdue_after: Duration = TriggerPolicy().labels_overdue_after
     rejections_before_escalation: Count = TriggerPolicy().rejections_before_escalation

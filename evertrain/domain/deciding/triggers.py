@@ -302,10 +302,10 @@ def _change_has_more_rows(context: DecisionContext) -> bool:
 
 
 def _rows_have_grown(context: DecisionContext) -> bool:
-    before = context.state.rows_at_last_training
-    if context.state.champion is None or not before:
+    before, grown_by = context.state.rows_at_last_training, context.spec.triggers.rows_grown_by
+    if context.state.champion is None or not before or grown_by is None:
         return False
-    return context.trainable_rows >= context.spec.triggers.rows_grown_by * before
+    return context.trainable_rows >= grown_by * before
 
 
 TRIGGER_RULES: Mapping[Trigger, TriggerRule] = {

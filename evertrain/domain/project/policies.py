@@ -39,13 +39,13 @@ class TriggerPolicy:
     """What may start a retraining, and what holds it back.
 
     `rows_grown_by`: how many times the rows of the last training there have to be for their number alone to call for
-    another; `inf` for never. `retrainings_per_month`: at most so many are decided within 30 days. `quiet`: days of
+    another; None for never. `retrainings_per_month`: at most so many are decided within 30 days. `quiet`: days of
     the year on which none is. What a person asks for, and a first model, are held by neither.
     """
 
     drift: DriftPolicy = field(default_factory=DriftPolicy)
     every: timedelta = timedelta(days=28)
-    rows_grown_by: float = 2.0
+    rows_grown_by: float | None = 2.0
     cooldown: timedelta = timedelta(days=7)
     labels_overdue_after: timedelta = timedelta(days=14)
     rejections_before_escalation: int = 2

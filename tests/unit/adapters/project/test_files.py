@@ -196,6 +196,16 @@ def test_a_model_may_have_quiet_days_and_a_budget(tmp_path: Path) -> None:
     assert load(ModelSpec, dump(model)) == model
 
 
+@pytest.mark.parametrize(("declared", "grown_by"), [("inf", None), ("1.5", 1.5)])
+def test_growth_of_rows_may_never_call_for_a_retraining(
+    tmp_path: Path, declared: str, grown_by: float | None
+) -> None:
+    triggers = f"[triggers]\nrows_grown_by = {declared}\n[label]"
+    model = load_project(a_project(tmp_path, model=MODEL.replace("[label]", triggers))).models["late_trips"]
+    assert model.triggers.rows_grown_by == grown_by
+    assert load(ModelSpec, dump(model)) == model  # as a training plan keeps it
+
+
 def test_a_name_that_no_bucket_key_could_carry_is_refused(tmp_path: Path) -> None:
     a_project(tmp_path)
     (tmp_path / "models/late_trips").rename(tmp_path / "models/Late-Trips")

@@ -221,7 +221,7 @@ def test_more_rows_than_the_longest_window_can_hold_are_no_reason():
 def test_growth_of_rows_says_nothing_where_the_last_training_is_not_known_or_it_is_turned_off():
     state = a_state(labels=label_tables(rows=100_000))
     assert decide(state, SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
-    never = replace(SPEC, triggers=replace(SPEC.triggers, rows_grown_by=float("inf")))
+    never = replace(SPEC, triggers=replace(SPEC.triggers, rows_grown_by=None))
     grown = replace(state, rows_at_last_training=1)
     assert decide(grown, never, now=NOW).reason is Reason.NOTHING_TO_DO
 
