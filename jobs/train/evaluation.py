@@ -30,7 +30,7 @@ def _refit(plan: TrainingPlan, judged: Contender) -> Contender:
     return train_contender().refit(plan, judged)
 
 
-def _with_reference(plan: TrainingPlan, released: Contender, *, judged: Contender) -> Contender:
+def _with_reference(plan: TrainingPlan, judged: Contender) -> Contender:
     from jobs.train.contender import train_contender  # noqa: PLC0415  # as above
 
-    return train_contender().with_reference(plan, released, judged=judged)
+    return train_contender().with_reference(plan, judged)

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -27,10 +26,6 @@ logger = logging.getLogger(__name__)
 Predictions = npt.NDArray[np.float64]
 
 
-class WithReference(Protocol):
-    def __call__(self, plan: TrainingPlan, released: Contender, *, judged: Contender) -> Contender: ...
-
-
 class ChampionNotComparable(EvertrainError):
     """The champion needs a feature that the feature group no longer has."""
 
@@ -38,14 +33,14 @@ class ChampionNotComparable(EvertrainError):
 @dataclass(frozen=True, kw_only=True)
 class EvaluateContenders:
     """`refit` answers the contender's recipe, fitted on all rows up to the plan's watermark. `with_reference` answers
-    what may go out, with the reference of its training rows, given what was judged."""
+    the judged contender itself, with the reference of its training rows."""
 
     rows: TrainingRows
     runs: RunStore
     artifacts: ArtifactStore
     registry: ModelRegistry
     refit: Callable[[TrainingPlan, Contender], Contender]
-    with_reference: WithReference
+    with_reference: Callable[[TrainingPlan, Contender], Contender]
 
     def run(self, plan_uri: str, round_number: int) -> Evaluation:
         """`round_number`: of the last round.
@@ -72,7 +67,8 @@ class EvaluateContenders:
         evaluation = replace(evaluation, unusable=unusable, choice=choice, stand_in=stand_in)
         if spec.training.refit and judge_contender(evaluation, spec.gate).passed:
             evaluation = self._refit(plan, evaluation, rows)
-        evaluation = self._with_reference(plan, evaluation)
+        if not evaluation.final.reference_uri:
+            evaluation = replace(evaluation, chosen=self.with_reference(plan, evaluation.chosen))
         self.runs.put_evaluation(plan, evaluation)
         return evaluation
 
@@ -122,10 +118,6 @@ class EvaluateContenders:
             refit.window.rows.end.isoformat(),
         )
         return replace(evaluation, refit=refit)
-
-    def _with_reference(self, plan: TrainingPlan, evaluation: Evaluation) -> Evaluation:
-        released = self.with_reference(plan, evaluation.final, judged=evaluation.chosen)
-        return replace(evaluation, refit=released) if evaluation.refit else replace(evaluation, chosen=released)
 
     def _champion(self, plan: TrainingPlan) -> tuple[FlatModel | None, str]:
         """The one of the plan, also if another has been promoted since: promotion will refuse that. Where it has

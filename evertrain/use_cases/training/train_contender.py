@@ -72,9 +72,8 @@ class TrainContender:
         plan = self.runs.plan(plan_uri)
         candidate, current_round = plan.candidate(candidate_name), self.runs.round(plan, round_number)
         try:
-            goes_as_it_is = current_round.is_last and not plan.spec.training.refit
-            parity_rows = PARITY_ROWS if goes_as_it_is else PARITY_ROWS_OF_A_CANDIDATE
-            fitted = self._fit(plan, current_round, candidate, parity_rows=parity_rows)
+            goes_out = current_round.is_last and not plan.spec.training.refit
+            fitted = self._fit(plan, current_round, candidate, goes_out=goes_out)
         except UnusableRows as unusable:
             trial = Trial(candidate=candidate, round=current_round, rows=0, validation=None, unusable=str(unusable))
         else:
@@ -86,7 +85,7 @@ class TrainContender:
         """The judged contender's recipe once more, on all rows up to the watermark. Raises UnusableRows."""
         window = refit_window(judged.window, watermark=plan.watermark)
         candidate = replace(judged.candidate, window=window)
-        fitted = self._fit(plan, _ON_ALL_ROWS, candidate, parity_rows=PARITY_ROWS)
+        fitted = self._fit(plan, _ON_ALL_ROWS, candidate, goes_out=True)
         artifact = to_flat(fitted.estimator, plan.spec)
         return self._contender(
             plan,
@@ -95,37 +94,50 @@ class TrainContender:
             artifact=artifact,
             flat=FlatModel.from_bytes(artifact),
             validation=judged.validation,
+            judged=judged,
         )
 
-    def with_reference(self, plan: TrainingPlan, released: Contender, *, judged: Contender) -> Contender:
-        """What may go out, with the reference of its training rows: with that its batches will be compared.
+    def with_reference(self, plan: TrainingPlan, judged: Contender) -> Contender:
+        """A contender that is to go out as it was judged, although another was to be fitted in its place. Raises
+        UnusableRows."""
+        rows = self._window_rows(plan, _ON_ALL_ROWS, judged.candidate)
+        reference = _reference_of(rows.table, plan, plan.spec.group.name, plan.spec.feature_names)
+        return self._with_reference(plan, judged, reference, self._validation_rows(plan), judged=judged)
 
-        Of its predictions those of the judged contender stand in it, on rows that this one has not learnt from: on
-        training rows they would be surer than any to come. Raises UnusableRows.
+    def _with_reference(
+        self,
+        plan: TrainingPlan,
+        released: Contender,
+        reference: Reference,
+        validation: LabelledRows,
+        *,
+        judged: Contender,
+    ) -> Contender:
+        """What may go out, with the reference that its batches will be compared with: of its training rows, and of
+        each feature group's own where there are several.
+
+        Of predictions those of the judged contender stand in it, on rows that this one has not learnt from: on
+        training rows they would be surer than any to come. So does what its features are worth.
         """
-        spec, window = plan.spec, released.window
-        rows = self._window_rows(plan, _ON_ALL_ROWS, released.candidate)
-        validation = self._validation_rows(plan)
-        stored = self.artifacts.get(judged.artifact_uri, expected_sha256=judged.artifact_sha256)
-        model = FlatModel.from_bytes(stored)
-        predictions = validation.predict_with(model)
+        spec = plan.spec
+        model = FlatModel.from_bytes(self.artifacts.get(judged.artifact_uri, expected_sha256=judged.artifact_sha256))
         of_groups = {
             group.name: _reference_of(
-                self.rows.read_group(spec, group.name, plan, window.rows),
+                self.rows.read_group(spec, group.name, plan, released.window.rows),
                 plan,
                 group.name,
                 spec.feature_names_from(group.name),
             )
             for group in (spec.groups if spec.joined else ())
         }
-        reference = replace(
-            _reference_of(rows.table, plan, spec.group.name, spec.feature_names),
-            prediction=build_prediction_reference(predictions, blocks=validation.days),
+        whole = replace(
+            reference,
+            prediction=build_prediction_reference(validation.predict_with(model), blocks=validation.days),
             groups=of_groups,
         ).with_importance(permutation_importance(validation, model, rng=np.random.default_rng(plan.seed)))
         prefix = f"{ArtifactPrefix.REFERENCES}/{spec.name}"
-        stored_reference = self.artifacts.put(reference.to_bytes(), prefix=prefix, suffix=".reference")
-        return replace(released, reference_uri=stored_reference.uri)
+        stored = self.artifacts.put(whole.to_bytes(), prefix=prefix, suffix=".reference")
+        return replace(released, reference_uri=stored.uri)
 
     def _validation_rows(self, plan: TrainingPlan) -> LabelledRows:
         """Raises UnusableRows."""
@@ -146,19 +158,21 @@ class TrainContender:
         return rows
 
     def _fit(
-        self, plan: TrainingPlan, current_round: Round, candidate: Candidate, *, parity_rows: int
+        self, plan: TrainingPlan, current_round: Round, candidate: Candidate, *, goes_out: bool
     ) -> "FittedCandidate":
         """Everything that is needed from the window. While the estimator is fitted, its rows are in memory once, as
-        the data frame.
+        the data frame. `goes_out`: it may go out as it is, and no other is fitted in its place.
 
         Raises UnusableRows.
         """
         spec, rows = plan.spec, self._window_rows(plan, current_round, candidate)
         validation = self._validation_rows(plan)
         training_set = rows.snapshot(plan, candidate.window.rows) if current_round.is_last else None
+        reference = _reference_of(rows.table, plan, spec.group.name, spec.feature_names) if goes_out else None
         frame, truth = to_frame(rows.table, spec.features), rows.truth
         del rows
-        chosen = np.sort(np.random.default_rng(plan.seed).permutation(len(frame))[:parity_rows])
+        compared = PARITY_ROWS if goes_out else PARITY_ROWS_OF_A_CANDIDATE
+        chosen = np.sort(np.random.default_rng(plan.seed).permutation(len(frame))[:compared])
         count, sample = len(frame), frame.iloc[chosen].copy()  # before an estimator may change its frame
         pa.default_memory_pool().release_unused()  # or Arrow keeps it for what it may read next
         started = self.timer()
@@ -173,6 +187,7 @@ class TrainContender:
             sample=sample,
             seconds=seconds,
             training_set=training_set,
+            reference=reference,
         )
 
     def _validate(
@@ -212,7 +227,9 @@ class TrainContender:
         artifact: bytes,
         flat: FlatModel,
         validation: Score,
+        judged: Contender | None = None,
     ) -> Contender:
+        """`judged`: None where it is the one that is judged."""
         if fitted.training_set is None:
             raise ValueError("a candidate that was fitted on some of its rows is no contender")
         spec = plan.spec
@@ -240,13 +257,15 @@ class TrainContender:
             contender.artifact_uri,
             " ".join(f"{name}={version}" for name, version in contender.library_versions.items()),
         )
-        return contender
+        if fitted.reference is None:
+            return contender
+        return self._with_reference(plan, contender, fitted.reference, fitted.validation, judged=judged or contender)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FittedCandidate:
-    """What is kept of a window. `sample`: some of its rows. `training_set`: in the last round only. `validation`: the
-    rows that it is to be scored on."""
+    """What is kept of a window. `sample`: some of its rows. `training_set`: in the last round only. `reference`: of
+    what may go out. `validation`: the rows that it is to be scored on."""
 
     estimator: Any
     validation: LabelledRows
@@ -254,6 +273,7 @@ class FittedCandidate:
     sample: pd.DataFrame
     seconds: float
     training_set: DatasetSnapshot | None
+    reference: Reference | None
 
 
 def _reference_of(rows: pa.Table, plan: TrainingPlan, group: str, names: Sequence[str]) -> Reference:

@@ -137,7 +137,7 @@ def test_each_group_s_batches_are_compared_with_its_own_rows(store: Store) -> No
     )
     train.run(runs.plan_uri(plan), "14d", 1)
     (contender,) = runs.contenders(plan)
-    released = train.with_reference(plan, contender, judged=contender)
+    released = train.with_reference(plan, contender)
     reference = Reference.from_bytes(artifacts.get(released.reference_uri))
     assert [feature.name for feature in reference.features] == list(a_spec().feature_names)
     assert {name: each.rows for name, each in reference.groups.items()} == {

@@ -232,7 +232,7 @@ def test_what_passes_is_fitted_again_on_all_rows_up_to_the_watermark() -> None:
     sentence = loop.gate(plan_uri).sentence
     assert sentence.endswith(f"; fitted again on 1680 rows up to {plan.watermark:%Y-%m-%d}")
     reference = Reference.from_bytes(loop.artifacts.get(version.reference_uri))
-    of_judged = loop.train_contender.with_reference(plan, chosen, judged=chosen)
+    of_judged = loop.train_contender.with_reference(plan, chosen)
     judged = Reference.from_bytes(loop.artifacts.get(of_judged.reference_uri))
     assert reference.prediction is not None
     assert judged.prediction is not None
