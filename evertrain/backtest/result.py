@@ -1,6 +1,6 @@
 """What a policy did with a history, and how good its predictions were."""
 
-from collections.abc import Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -75,7 +75,18 @@ class PolicyResult:
     @property
     def retrains(self) -> int:
         """Decisions to retrain a model that was there already."""
-        return sum(self._is_retraining(each) for each in self.decisions)
+        return self.retrains_among(range(len(self.metric_by_batch)))
+
+    def retrains_among(self, batches: Container[int]) -> int:
+        return sum(self._is_retraining(each) and each.batch in batches for each in self.decisions)
+
+    def mean_over(self, batches: Iterable[int]) -> float | None:
+        """The metric, weighted by rows, of those of the batches that have one; None where none has."""
+        scored = [number for number in batches if self.metric_by_batch[number] is not None]
+        if not scored:
+            return None
+        values: Any = [self.metric_by_batch[number] for number in scored]
+        return float(np.average(values, weights=[self.rows_by_batch[number] for number in scored]))
 
     @property
     def promotions(self) -> int:
@@ -189,7 +200,7 @@ def compare_policies(history: History, results: Sequence[PolicyResult], *, start
     metric = history.spec.metric
     best = [_best(values, metric) for values in zip(*several, strict=True)]
     measured = tuple(
-        replace(result, metric=_mean(result, scored), regret=_regret(result, best, scored)) for result in results
+        replace(result, metric=result.mean_over(scored), regret=_regret(result, best, scored)) for result in results
     )
     return Backtest(
         model=history.spec.name,
@@ -200,14 +211,6 @@ def compare_policies(history: History, results: Sequence[PolicyResult], *, start
         results=measured,
         answer=_answer(measured, metric, batches=len(scored)),
     )
-
-
-def _mean(result: PolicyResult, batches: Sequence[int]) -> float | None:
-    """Weighted by rows; None where there are no batches."""
-    if not batches:
-        return None
-    values: Any = [result.metric_by_batch[number] for number in batches]
-    return float(np.average(values, weights=[result.rows_by_batch[number] for number in batches]))
 
 
 def _best(values: Sequence[float | None], metric: Metric) -> float | None:
@@ -222,7 +225,7 @@ def _regret(result: PolicyResult, best: Sequence[float | None], batches: Sequenc
         None if value is None or of_all is None else abs(value - of_all)
         for value, of_all in zip(result.metric_by_batch, best, strict=True)
     )
-    return _mean(replace(result, metric_by_batch=lacking), batches)
+    return replace(result, metric_by_batch=lacking).mean_over(batches)
 
 
 def _answer(results: Sequence[PolicyResult], metric: Metric, *, batches: int) -> str:

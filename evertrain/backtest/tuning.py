@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
-from evertrain.adapters.project.files import InvalidProject, load_project
+from evertrain.adapters.project.files import InvalidProject, load_project, model_path
 from evertrain.backtest.differences import Difference, difference_between
 from evertrain.backtest.history import InvalidHistory
 from evertrain.backtest.policies import DECLARED
@@ -34,10 +34,11 @@ OnProgress = Callable[[Setting, int, int], None]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
-    """`difference`: from what is declared, on the part that was searched on; higher is better."""
+    """`metric`: None where it never came to a model. `difference`: from what is declared, on the part that was
+    searched on; higher is better."""
 
     setting: Setting
-    metric: float
+    metric: float | None
     difference: Difference
     retrains: int
 
@@ -110,7 +111,10 @@ def tune(
     prepared = prepare(request)
     steps = len(prepared.history.steps)
     searched = round(steps * (1 - unseen_share))
-    metric, text = prepared.history.spec.metric, _model_text(request)
+    metric, text = (
+        prepared.history.spec.metric,
+        model_path(request.project, request.model).read_text(encoding="utf-8"),
+    )
 
     def replay(settings: Sequence[Setting], batches: int) -> list[PolicyResult]:
         def one(setting: Setting) -> PolicyResult:
@@ -201,7 +205,7 @@ def _trial(setting: Setting, result: PolicyResult, declared: PolicyResult, metri
     batches = range(len(result.metric_by_batch))
     return Trial(
         setting=setting,
-        metric=result.metric or 0.0,
+        metric=result.metric,
         difference=difference_between(result, declared, batches, metric),
         retrains=result.retrains,
     )
@@ -212,34 +216,19 @@ def _rank(trial: Trial) -> float:
 
 
 def _proof(declared: PolicyResult, chosen: PolicyResult, rest: range, metric: Metric) -> Proof:
+    """Raises InvalidHistory."""
+    several = list(zip(declared.metric_by_batch, chosen.metric_by_batch, strict=True))
+    of_both = [number for number in rest if None not in several[number]]
+    before, after = declared.mean_over(of_both), chosen.mean_over(of_both)
+    if before is None or after is None:
+        raise InvalidHistory("what was chosen has no model on the batches that the search has not seen")
     return Proof(
-        declared=_mean(declared, rest),
-        chosen=_mean(chosen, rest),
+        declared=before,
+        chosen=after,
         difference=difference_between(chosen, declared, rest, metric),
-        declared_retrains=_retrains(declared, rest),
-        chosen_retrains=_retrains(chosen, rest),
+        declared_retrains=declared.retrains_among(rest),
+        chosen_retrains=chosen.retrains_among(rest),
     )
-
-
-def _mean(result: PolicyResult, batches: range) -> float:
-    pairs = [
-        (value, result.rows_by_batch[number])
-        for number in batches
-        if (value := result.metric_by_batch[number]) is not None
-    ]
-    rows = sum(count for _, count in pairs)
-    return sum(value * count for value, count in pairs) / rows if rows else 0.0
-
-
-def _retrains(result: PolicyResult, batches: range) -> int:
-    return sum(
-        each.action == "retrain" and each.reason != "no_champion_yet" and each.batch in batches
-        for each in result.decisions
-    )
-
-
-def _model_text(request: Request) -> str:
-    return (request.project / "models" / request.model / "model.toml").read_text(encoding="utf-8")
 
 
 def _require_enough(declared: PolicyResult, batches: range, what: str, *, steps: int) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
+from evertrain.adapters.project.files import model_path
 from evertrain.backtest.defaults import Columns
 from evertrain.backtest.run import Request
 from evertrain.backtest.settings import Setting
@@ -67,7 +68,7 @@ def tune_command(
         start=None,
         seed=seed,
     )
-    path = project / "models" / model / "model.toml"
+    path = model_path(project, model)
     if write and path.exists() and not os.access(path, os.W_OK):
         raise NotWritten(f"{path} cannot be written; make it writable, or leave out --write")
     with progress_bars() as progress:

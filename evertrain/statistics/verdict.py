@@ -5,13 +5,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from evertrain.domain.monitoring.drift import (
-    SMALL_IMPORTANCE,
     DriftStatus,
     FeatureDrift,
     Findings,
     RelationDrift,
     Slice,
     SliceDrift,
+    hardly_matters,
 )
 from evertrain.domain.project.policies import DriftPolicy, DriftRule
 from evertrain.statistics.distances import MeasuredDistances, distances_between
@@ -198,7 +198,7 @@ def _describe(
         parts.append(f"missing {feature.missing_share:.1%} -> {measured.missing_share:.1%}")
     if changed_bin := _describe_most_changed_bin(feature, sketch):
         parts.append(changed_bin)
-    if feature.importance is not None and feature.importance < SMALL_IMPORTANCE:
+    if hardly_matters(feature.importance):
         parts.append("the model hardly uses it")
     return f"{feature.name}: " + ", ".join(parts)
 

@@ -26,7 +26,7 @@ def show_tuning(found: Tuning, *, written: Path | None, asked: bool) -> None:
         is_declared = not trial.setting.values
         table.add_row(
             escape(str(trial.setting)),
-            f"{trial.metric:.4f}",
+            "" if trial.metric is None else f"{trial.metric:.4f}",
             "" if is_declared else f"{difference.value:+.4f}",
             "" if is_declared else f"{difference.standard_error:.4f}",
             f"{difference.batches}",

@@ -34,6 +34,10 @@ class InvalidProject(EvertrainError):
         self.faults = tuple(faults)
 
 
+def model_path(root: Path, model: str) -> Path:
+    return root / "models" / model / "model.toml"
+
+
 def load_project(root: Path, *, model_texts: Mapping[str, str] | None = None) -> Project:
     """Every feature group and model below `root`. `model_texts`: by model, what stands for its model.toml. Raises
     InvalidProject with all faults of all files."""

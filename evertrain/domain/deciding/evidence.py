@@ -1,6 +1,6 @@
 """What a person who is called is given: since when, what, which rows, what was tried, what it would take. Pure."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
 from evertrain.domain.deciding.decisions import EvidencePack, Reason
@@ -50,9 +50,9 @@ def _newest_good_batch(context: DecisionContext) -> datetime | None:
     return max(good, default=None)
 
 
-def _first_doubt(context: DecisionContext) -> datetime | None:
-    doubted = (verdict for verdict in context.state.verdicts if context.is_doubtful(verdict))
-    return max((verdict.event_time_min for verdict in doubted), default=None)
+def _newest_doubt(context: DecisionContext) -> datetime | None:
+    doubted = context.newest_doubt
+    return None if doubted is None else doubted.event_time_min
 
 
 def _first_rejection(context: DecisionContext) -> datetime | None:
@@ -68,7 +68,7 @@ def _change_that_was_answered(context: DecisionContext) -> datetime | None:
 _SINCE: Mapping[Reason, Callable[[DecisionContext], datetime | None]] = {
     Reason.FEED_BROKEN: _newest_good_batch,
     Reason.FEED_STALE: _newest_good_batch,
-    Reason.FEED_DOUBTFUL: _first_doubt,
+    Reason.FEED_DOUBTFUL: _newest_doubt,
     Reason.REQUESTS_DIFFER: lambda context: context.request_drift.onset,
     Reason.LABELS_OVERDUE: lambda context: context.watermark,
     Reason.CONTENDERS_REJECTED: _first_rejection,
@@ -90,7 +90,7 @@ def _what(context: DecisionContext, reason: Reason) -> Iterator[str]:
             yield f"where {group.name}: {losses}"
     history = context.request_drift if reason is Reason.REQUESTS_DIFFER else context.feature_drift
     if reason is Reason.FEED_DOUBTFUL:
-        doubted = next((each for each in context.state.verdicts if context.is_doubtful(each)), None)
+        doubted = context.newest_doubt
         yield from (fault.message for fault in (doubted.doubts if doubted else ()))
     elif history.drifted:
         yield from history.drifted[0].sentences
@@ -106,12 +106,12 @@ def _worst_rows(context: DecisionContext, since: datetime | None) -> list[RowLos
 
 def _tried(context: DecisionContext, since: datetime | None) -> list[str]:
     """The newest first."""
-    outcomes: Sequence[str] = [
+    outcomes = [
         f"{each.ended_at:%Y-%m-%d}: {each.name}{' ' + each.version if each.version else ''}: {each.sentence}"
         for each in context.state.outcomes
         if since is None or each.ended_at >= since
     ]
-    return list(outcomes[:MAX_TRIED])
+    return outcomes[:MAX_TRIED]
 
 
 # --- what it would take ---------------------------------------------------------------------------

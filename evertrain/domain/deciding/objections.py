@@ -45,21 +45,17 @@ def _feed_stale(context: DecisionContext) -> Decision | None:
 def _feed_doubtful(context: DecisionContext) -> Decision | None:
     """A batch may be faulty, or the world new. A human is told once, and the loop goes on without its rows: either
     the human decides, or the next batches do."""
-    if Reason.FEED_DOUBTFUL in context.state.escalated_for:
+    verdict = context.newest_doubt
+    if verdict is None or Reason.FEED_DOUBTFUL in context.state.escalated_for:
         return None
-    for group in context.spec.groups:
-        verdict = next((each for each in context.state.verdicts if each.group == group.name), None)
-        if verdict is None or not context.is_doubtful(verdict):
-            continue
-        return _escalate(
-            context,
-            Reason.FEED_DOUBTFUL,
-            f"batch {verdict.batch_id[:12]} of features/{group.name} may be faulty: "
-            f"{'; '.join(fault.message for fault in verdict.doubts[:3])}. Its rows are kept out of training until "
-            f"`evertrain accept {verdict.batch_id[:12]}` says that this is how it is now, or "
-            f"{BATCHES_TO_SETTLE} batches in a row are like it",
-        )
-    return None
+    return _escalate(
+        context,
+        Reason.FEED_DOUBTFUL,
+        f"batch {verdict.batch_id[:12]} of features/{verdict.group} may be faulty: "
+        f"{'; '.join(fault.message for fault in verdict.doubts[:3])}. Its rows are kept out of training until "
+        f"`evertrain accept {verdict.batch_id[:12]}` says that this is how it is now, or "
+        f"{BATCHES_TO_SETTLE} batches in a row are like it",
+    )
 
 
 def _requests_differ(context: DecisionContext) -> Decision | None:

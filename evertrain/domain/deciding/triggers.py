@@ -252,9 +252,18 @@ class DecisionContext:
         """What speaks for a retraining, the strongest first."""
         return tuple(trigger for trigger, rule in TRIGGER_RULES.items() if rule.applies(self))
 
+    @cached_property
+    def newest_doubt(self) -> DriftVerdict | None:
+        """Of a feature group whose newest batch may be faulty; None where each group's is good."""
+        of_groups = (self._newest_verdict(group.name) for group in self.spec.groups)
+        return next((each for each in of_groups if each is not None and self.is_doubtful(each)), None)
+
     def is_doubtful(self, verdict: DriftVerdict) -> bool:
         """Whether it is undecided if the batch is faulty."""
         return self.spec.triggers.drift.quarantine_faults and bool(verdict.doubts)
+
+    def _newest_verdict(self, group: str) -> DriftVerdict | None:
+        return next((verdict for verdict in self.state.verdicts if verdict.group == group), None)
 
     def _group_drift(self, name: str) -> DriftHistory:
         verdicts = [verdict for verdict in self.state.verdicts if verdict.group == name]

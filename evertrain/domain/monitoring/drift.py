@@ -60,7 +60,7 @@ class FeatureDrift(Distances):
 
     @property
     def hardly_matters(self) -> bool:
-        return self.importance is not None and self.importance < SMALL_IMPORTANCE
+        return hardly_matters(self.importance)
 
     @classmethod
     def from_distances(cls, distances: Distances, **judged: Any) -> Self:
@@ -70,6 +70,11 @@ class FeatureDrift(Distances):
 
 SMALL_IMPORTANCE = 0.05
 """A feature whose shuffling costs less than this share of what the most costly one's does hardly matters."""
+
+
+def hardly_matters(importance: float | None) -> bool:
+    """Of a feature; False where its importance is not known."""
+    return importance is not None and importance < SMALL_IMPORTANCE
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -78,10 +78,10 @@ def _are_alike(one: FeatureReference, other: FeatureReference) -> bool:
 
 def _mends(relations: Relations, moments: Moments, one: str, other: str) -> bool:
     mended = relations.exchanged(moments, one, other)
+    if relations.broken(mended):
+        return False
     before, after = relations.residuals(moments), relations.residuals(mended)
-    return not relations.broken(mended) and all(
-        before[name].spread > MIN_IMPROVEMENT * after[name].spread for name in (one, other)
-    )
+    return all(before[name].spread > MIN_IMPROVEMENT * after[name].spread for name in (one, other))
 
 
 def _fault(name: str, other: str, standing: FaultStanding = FaultStanding.CERTAIN) -> Fault:

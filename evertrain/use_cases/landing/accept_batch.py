@@ -67,7 +67,7 @@ class AcceptBatch:
                 )
             )
         if found.quarantine is not None:
-            ReleaseBatch(batches=self.batches, land_again=self.land_again).run(found.batch_id)
+            ReleaseBatch(batches=self.batches, land_again=self.land_again).release(found.quarantine)
         return AcceptedBatch(
             batch_id=found.batch_id,
             feed=found.feed,

@@ -32,7 +32,10 @@ class ReleaseBatch:
 
     def run(self, batch_id: str) -> Quarantine:
         """`batch_id`: all of it, or its beginning. Raises NotReleasable."""
-        quarantine = self._find(batch_id)
+        return self.release(self._find(batch_id))
+
+    def release(self, quarantine: Quarantine) -> Quarantine:
+        """Raises NotReleasable."""
         require_releasable(quarantine)
         # In this order: landed first, it would still be the batch that was set aside. Both may be repeated.
         self.batches.release(quarantine)
