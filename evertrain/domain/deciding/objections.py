@@ -170,7 +170,7 @@ def _cooling_down(context: DecisionContext) -> Decision | None:
     ends = last + context.cooldown
     if context.now >= ends:
         return None
-    why = f", longer after {context.rejections} rejected" if context.rejections else ""
+    why = f", longer after {context.fruitless} in vain" if context.fruitless else ""
     return _hold(
         context,
         Reason.COOLDOWN,

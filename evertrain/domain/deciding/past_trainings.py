@@ -29,8 +29,9 @@ def last_training(acts: Sequence[RecordedDecision], outcomes: Sequence[Outcome])
     return next((entry for entry in acts if entry.decision_id in trained), None)
 
 
-def rows_at(training: RecordedDecision | None) -> int | None:
-    """How many rows there were to train on; None where that is not known."""
+def rows_when_trained(version: ModelVersion | None, acts: Sequence[RecordedDecision]) -> int | None:
+    """How many rows there were to train on when its retraining was decided; None where that is not known."""
+    training = next((each for each in acts if version is not None and each.decision_id == version.decision_id), None)
     rows = None if training is None else training.decision.evidence.get(TRAINABLE_ROWS)
     return None if rows is None else int(rows)
 

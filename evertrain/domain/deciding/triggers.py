@@ -39,7 +39,7 @@ SHARE_OF_A_CHANGE = 2.25
 """Times `minimum_rows`: half is to learn from, and a day has not always as many rows."""
 
 MAX_COOLDOWN_FACTOR = 8
-"""After rejections the cooldown grows to so many times its length, and no further."""
+"""After fruitless retrainings the cooldown grows to so many times its length, and no further."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -208,31 +208,29 @@ class DecisionContext:
         return "features" if self.feature_drift.onset is not None else "predictions"
 
     @cached_property
-    def last_trained_at(self) -> datetime | None:
-        """The start of the current period; None before the first champion. A postponed retraining does not count,
-        since it trained nothing."""
-        champion, outcomes = self.state.champion, self.state.outcomes
-        if champion is None:
-            return None
-        was_postponed = bool(outcomes) and outcomes[0].name is EventName.RETRAIN_POSTPONED
-        decided = None if was_postponed else self.state.last_retraining_at
-        return max(champion.since, decided or champion.since)
-
-    @cached_property
     def rejections(self) -> int:
         """Contenders rejected in a row. A promotion begins anew, and so does a change that came later: it is news."""
+        return self._in_a_row(EventName.CONTENDER_REJECTED)
+
+    @cached_property
+    def fruitless(self) -> int:
+        """Retrainings in a row after which the champion was the same, be it that the contender was rejected, that its
+        rollout was taken back, or that something failed."""
+        return self._in_a_row(EventName.CONTENDER_REJECTED, EventName.ROLLED_BACK, EventName.RETRAIN_FAILED)
+
+    def _in_a_row(self, *names: EventName) -> int:
         count, changed_at = 0, self.newest_change
         for outcome in self.state.outcomes:
             is_earlier = changed_at is not None and outcome.ended_at < changed_at
             if outcome.name is EventName.MODEL_PROMOTED or is_earlier:
                 break
-            count += outcome.name is EventName.CONTENDER_REJECTED
+            count += outcome.name in names
         return count
 
     @cached_property
     def cooldown(self) -> timedelta:
-        """Twice as long after each rejection in a row: what did not help is tried less often, but never given up."""
-        factor: int = min(2**self.rejections, MAX_COOLDOWN_FACTOR)
+        """Twice as long after each fruitless retraining in a row: tried less often, but never given up."""
+        factor: int = min(2**self.fruitless, MAX_COOLDOWN_FACTOR)
         return self.spec.triggers.cooldown * factor
 
     @cached_property
@@ -293,9 +291,8 @@ class TriggerRule:
 
 
 def _period_has_passed(context: DecisionContext) -> bool:
-    return (
-        context.last_trained_at is not None and context.now - context.last_trained_at >= context.spec.triggers.every
-    )
+    champion = context.state.champion
+    return champion is not None and context.now - champion.since >= context.spec.triggers.every
 
 
 def _change_has_more_rows(context: DecisionContext) -> bool:
@@ -311,7 +308,7 @@ def _change_has_more_rows(context: DecisionContext) -> bool:
 
 
 def _rows_have_grown(context: DecisionContext) -> bool:
-    before, grown_by = context.state.rows_at_last_training, context.spec.triggers.rows_grown_by
+    before, grown_by = context.state.rows_when_champion_trained, context.spec.triggers.rows_grown_by
     if context.state.champion is None or not before or grown_by is None:
         return False
     return context.trainable_rows >= grown_by * before
@@ -364,14 +361,16 @@ TRIGGER_RULES: Mapping[Trigger, TriggerRule] = {
         applies=_rows_have_grown,
         reason=Reason.ROWS_HAVE_GROWN,
         sentence=lambda context: (
-            f"there are {context.trainable_rows:,} rows to train on; at the last training there were "
-            f"{context.state.rows_at_last_training:,}"
+            f"there are {context.trainable_rows:,} rows to train on; when the champion was trained there were "
+            f"{context.state.rows_when_champion_trained:,}"
         ),
     ),
     Trigger.PERIODIC: TriggerRule(
         applies=_period_has_passed,
         reason=Reason.PERIOD_ELAPSED,
-        sentence=lambda context: f"{context.spec.triggers.every.days} days have passed since the last training",
+        sentence=lambda context: (
+            f"{context.spec.triggers.every.days} days have passed since the champion was promoted"
+        ),
     ),
 }
 """The strongest first: the first that applies explains the retraining."""

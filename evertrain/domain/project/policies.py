@@ -38,9 +38,10 @@ class DriftPolicy:
 class TriggerPolicy:
     """What may start a retraining, and what holds it back.
 
-    `rows_grown_by`: how many times the rows of the last training there have to be for their number alone to call for
-    another; None for never. `retrainings_per_month`: at most so many are decided within 30 days. `quiet`: days of
-    the year on which none is. What a person asks for, and a first model, are held by neither.
+    `every`: since the champion was promoted. `rows_grown_by`: how many times the rows of its training there have to
+    be for their number alone to call for another; None for never. `retrainings_per_month`: at most so many are
+    decided within 30 days. `quiet`: days of the year on which none is. What a person asks for, and a first model, are
+    held by neither.
     """
 
     drift: DriftPolicy = field(default_factory=DriftPolicy)

@@ -101,6 +101,7 @@ class Evaluation:
     contender was chosen, where it is not the best by its score alone. `refit`: the chosen recipe once more, on all
     rows up to the watermark; its `validation` is the judged contender's. `refit_trouble`: why the judged contender
     goes instead. `stand_in`: where the champion had learnt from rows of the gate, who was judged in its place.
+    `champion_trained_until`: where the training rows end of what was judged.
     `promised`: of the contender on the gate's rows, by day, for what it turns out to be worth to be compared with.
     """
 
@@ -119,6 +120,7 @@ class Evaluation:
     refit: Contender | None = None
     refit_trouble: str = ""
     stand_in: str = ""
+    champion_trained_until: datetime | None = None
     promised: tuple[DayPerformance, ...] = ()
     slices: tuple[SliceComparison, ...] = ()
 

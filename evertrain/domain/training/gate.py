@@ -11,6 +11,7 @@ class GateReason(StrEnum):
     FIRST_MODEL = "first_model"
     NOT_WORSE = "not_worse"
     BETTER = "better"
+    PERHAPS_BETTER = "perhaps_better"
     BELOW_FLOOR = "below_floor"
     MAY_BE_WORSE = "may_be_worse"
     NOT_BETTER = "not_better"
@@ -25,7 +26,8 @@ class GateVerdict:
 
 
 def judge_contender(evaluation: Evaluation, policy: GatePolicy) -> GateVerdict:
-    """Non-inferiority by default: refuse only what may be worse than the champion by more than the margin."""
+    """Non-inferiority by default: refuse only what did worse than the champion, and may be worse by more than
+    the margin."""
     verdict = _judge(evaluation, policy)
     if not verdict.passed or evaluation.refit is None:
         return verdict
@@ -62,7 +64,7 @@ def _judge_overall(evaluation: Evaluation, policy: GatePolicy) -> GateVerdict:
         raise ValueError("an evaluation against a champion carries the difference and its interval")
     metric = evaluation.contender_score.metric
     # As a gain: positive means that the contender is better, whichever way the metric points.
-    gain_lower_bound = low if metric.higher_is_better else -high
+    gain, gain_lower_bound = (difference, low) if metric.higher_is_better else (-difference, -high)
     description = f"{metric} differs by {difference:+.4f} [{low:+.4f}, {high:+.4f}] on {evaluation.gate_rows} rows"
     if gain_lower_bound > 0:
         return GateVerdict(passed=True, reason=GateReason.BETTER, sentence=f"better: {description}")
@@ -73,6 +75,11 @@ def _judge_overall(evaluation: Evaluation, policy: GatePolicy) -> GateVerdict:
             passed=True,
             reason=GateReason.NOT_WORSE,
             sentence=f"not worse by more than {policy.margin:g}: {description}",
+        )
+    if gain > 0:
+        # Too few rows to tell. Between two that may each be the better one, it is the one that has seen newer rows.
+        return GateVerdict(
+            passed=True, reason=GateReason.PERHAPS_BETTER, sentence=f"better, which may be chance: {description}"
         )
     return _refuse(GateReason.MAY_BE_WORSE, f"may be worse by more than {policy.margin:g}: {description}")
 

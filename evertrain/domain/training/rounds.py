@@ -76,8 +76,12 @@ def best_of_longest_window(contenders: Sequence[Contender]) -> Contender:
 
 
 def is_clearly_better(gain: float, *, standard_error: float) -> bool:
-    """By more than one standard error of the paired difference (Breiman et al., CART, 1984, section 3.4)."""
-    return gain > standard_error
+    """By more than two standard errors of the paired difference: several candidates compete, and the error of a few
+    days is larger than it looks."""
+    return gain > STANDARD_ERRORS_TO_CHOOSE * standard_error
+
+
+STANDARD_ERRORS_TO_CHOOSE = 2.0
 
 
 def selection_key(candidate: Candidate, score: Score) -> tuple[float, timedelta, str]:

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 import numpy as np
 import numpy.typing as npt
@@ -53,7 +54,7 @@ class EvaluateContenders:
         unusable = tuple(trial for trial in trials if trial.unusable)
         contenders = tuple(self.runs.contenders(plan))
         chosen, choice = self._choose(plan, contenders, unusable)
-        champion, stand_in = self._champion(plan)
+        champion, trained_until, stand_in = self._champion(plan)
         rows = self._gate_rows(plan, spec, champion)
         contender = self._load(chosen.artifact_uri, chosen.artifact_sha256)
         logger.info(
@@ -65,6 +66,7 @@ class EvaluateContenders:
         )
         evaluation = _evaluate(plan, spec, rows, chosen, contenders, contender=contender, champion=champion)
         evaluation = replace(evaluation, unusable=unusable, choice=choice, stand_in=stand_in)
+        evaluation = replace(evaluation, champion_trained_until=trained_until)
         if spec.training.refit and judge_contender(evaluation, spec.gate).passed:
             evaluation = self._refit(plan, evaluation, rows)
         if not evaluation.final.reference_uri:
@@ -119,20 +121,21 @@ class EvaluateContenders:
         )
         return replace(evaluation, refit=refit)
 
-    def _champion(self, plan: TrainingPlan) -> tuple[FlatModel | None, str]:
+    def _champion(self, plan: TrainingPlan) -> tuple[FlatModel | None, datetime | None, str]:
         """The one of the plan, also if another has been promoted since: promotion will refuse that. Where it has
         learnt from rows of the gate, what was judged when it was promoted, and a sentence that says so."""
         if plan.champion_version is None:
-            return None, ""
+            return None, None, ""
         version = self.registry.version(plan.model, plan.champion_version)
         learnt_to = version.window.end
         if version.judged is None or plan.gate.start >= learnt_to + plan.spec.training.embargo:
-            return self._load(version.artifact_uri, version.artifact_sha256), ""
+            return self._load(version.artifact_uri, version.artifact_sha256), learnt_to, ""
         sentence = (
             f"the champion has learnt from rows up to {learnt_to:%Y-%m-%d}, so the same recipe stands for it, "
             f"trained on rows up to {version.judged.trained_until:%Y-%m-%d}"
         )
-        return self._load(version.judged.artifact_uri, version.judged.artifact_sha256), sentence
+        judged = self._load(version.judged.artifact_uri, version.judged.artifact_sha256)
+        return judged, version.judged.trained_until, sentence
 
     def _load(self, uri: str, sha256: str) -> FlatModel:
         return FlatModel.from_bytes(self.artifacts.get(uri, expected_sha256=sha256))

@@ -53,7 +53,7 @@ HISTORIES = st.fixed_dictionaries(
             ),
         ),
         "answers_in_vain": st.integers(0, 2),
-        "rows_at_last_training": st.one_of(st.none(), st.integers(0, 100_000)),
+        "rows_when_champion_trained": st.one_of(st.none(), st.integers(0, 100_000)),
     }
 )
 

@@ -10,7 +10,7 @@ from evertrain.domain.deciding.past_trainings import (
     answered_change,
     answers_in_vain,
     last_training,
-    rows_at,
+    rows_when_trained,
 )
 from evertrain.domain.events import EventName
 from evertrain.domain.release.registry import ModelVersion
@@ -54,8 +54,9 @@ SECOND = a_retraining("d2", days_ago=20)
 def test_a_retraining_that_trained_nothing_answers_nothing() -> None:
     postponed = [ended("d2", EventName.RETRAIN_POSTPONED), ended("d1")]
     assert last_training([SECOND, FIRST], postponed) == FIRST
-    assert rows_at(FIRST) == 900
-    assert rows_at(SECOND) is None
+    assert rows_when_trained(the_champion("d1"), [SECOND, FIRST]) == 900
+    assert rows_when_trained(the_champion("d2"), [SECOND, FIRST]) is None
+    assert rows_when_trained(None, [SECOND, FIRST]) is None
     assert last_training([FIRST], []) is None
 
 

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import UTC, datetime
 
+import pytest
+
 from evertrain.domain.deciding.decisions import Action, Reason, Trigger
 from evertrain.domain.deciding.loop_state import AnsweredChange
 from evertrain.domain.deciding.policy import decide
@@ -126,9 +128,17 @@ def test_a_period_that_elapsed_retrains_without_drift():
     assert (decision.action, decision.reason) == (Action.RETRAIN, Reason.PERIOD_ELAPSED)
 
 
-def test_a_failed_retraining_restarts_the_period():
-    state = a_state(champion=a_champion(since=NOW - days(29)), retrained_at=(NOW - days(8),))
-    assert decide(state, SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
+@pytest.mark.parametrize("name", [EventName.CONTENDER_REJECTED, EventName.RETRAIN_FAILED, EventName.ROLLED_BACK])
+def test_a_period_that_elapsed_goes_on_to_ask_after_a_retraining_in_vain_and_the_cooldown_is_longer(
+    name: EventName,
+) -> None:
+    due = a_state(champion=a_champion(since=NOW - days(29)), retrained_at=(NOW - days(8),))
+    assert decide(due, SPEC, now=NOW).reason is Reason.PERIOD_ELAPSED
+    in_vain = replace(due, outcomes=(an_outcome(name, days_ago=8),))
+    held = decide(in_vain, SPEC, now=NOW)
+    assert (held.reason, held.not_before) == (Reason.COOLDOWN, NOW - days(8) + 2 * days(7))
+    assert held.sentence.endswith("longer after 1 in vain")
+    assert decide(in_vain, SPEC, now=held.not_before).reason is Reason.PERIOD_ELAPSED
 
 
 def test_cooldown_blocks_a_second_retrain_and_says_until_when():
@@ -186,7 +196,7 @@ def test_two_rejected_contenders_in_a_row_call_a_human_once_and_the_loop_goes_on
     held = decide(told, SPEC, now=NOW)
     assert (held.action, held.reason) == (Action.HOLD, Reason.COOLDOWN)
     assert held.not_before == NOW - days(20) + 4 * days(7), "a week, doubled twice"
-    assert held.sentence.endswith("longer after 2 rejected")
+    assert held.sentence.endswith("longer after 2 in vain")
     assert decide(told, SPEC, now=held.not_before).action is Action.RETRAIN
 
 
@@ -204,15 +214,15 @@ def test_a_drift_that_began_after_the_rejections_is_news():
 
 
 def test_rows_that_have_doubled_retrain_without_drift():
-    state = a_state(labels=label_tables(rows=100_000), rows_at_last_training=3_000)
+    state = a_state(labels=label_tables(rows=100_000), rows_when_champion_trained=3_000)
     assert decide(state, SPEC, now=NOW).reason is Reason.ROWS_HAVE_GROWN
     sentence = decide(state, SPEC, now=NOW).sentence
-    assert sentence == "there are 7,734 rows to train on; at the last training there were 3,000"
+    assert sentence == "there are 7,734 rows to train on; when the champion was trained there were 3,000"
     assert decide(state, SPEC, now=NOW).evidence["trainable_rows"] == 7_734, "28 of 362 days, the longest window"
 
 
 def test_more_rows_than_the_longest_window_can_hold_are_no_reason():
-    full = a_state(labels=label_tables(rows=100_000), rows_at_last_training=7_000)
+    full = a_state(labels=label_tables(rows=100_000), rows_when_champion_trained=7_000)
     assert decide(full, SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
     training = replace(SPEC.training, moving_windows=(MovingWindow.EXPANDING,))
     assert decide(full, replace(SPEC, training=training), now=NOW).reason is Reason.ROWS_HAVE_GROWN
@@ -222,7 +232,7 @@ def test_growth_of_rows_says_nothing_where_the_last_training_is_not_known_or_it_
     state = a_state(labels=label_tables(rows=100_000))
     assert decide(state, SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
     never = replace(SPEC, triggers=replace(SPEC.triggers, rows_grown_by=None))
-    grown = replace(state, rows_at_last_training=1)
+    grown = replace(state, rows_when_champion_trained=1)
     assert decide(grown, never, now=NOW).reason is Reason.NOTHING_TO_DO
 
 
@@ -314,7 +324,6 @@ def test_where_only_exceptions_are_reported_rows_are_counted_and_not_reports() -
 
 def test_a_retraining_that_waited_for_rows_is_tried_again_after_the_cooldown_and_not_a_period_later() -> None:
     due = a_state(champion=a_champion(since=NOW - days(36)), retrained_at=(NOW - days(8),))
-    assert decide(due, SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
     postponed = replace(due, outcomes=(an_outcome(EventName.RETRAIN_POSTPONED, days_ago=8),))
     assert decide(postponed, SPEC, now=NOW).reason is Reason.PERIOD_ELAPSED
     recently = replace(postponed, retrained_at=(NOW - days(6),))

@@ -51,9 +51,9 @@ class Loop:
         for feed in (FEATURES, LABELS):
             self.tables.put(feed, state)
 
-    def promote_champion(self, version: str = "v1", *, days_ago: float = 10) -> None:
+    def promote_champion(self, version: str = "v1", *, days_ago: float = 10, decision_id: str = "d1") -> None:
         before = self.registry.champion("trips")
-        self.registry.register(a_version(version))
+        self.registry.register(replace(a_version(version), decision_id=decision_id))
         self.registry.promote(
             champion_of(version, since=NOW - days(days_ago)), expected_champion=before.version if before else None
         )
@@ -195,19 +195,19 @@ def test_a_call_is_remembered_however_many_holds_follow(loop: Loop) -> None:
     assert len(loop.escalations.called) == 1
 
 
-def test_the_rows_of_the_last_training_are_those_of_one_that_trained(loop: Loop) -> None:
+def test_rows_have_grown_since_the_champion_was_trained(loop: Loop) -> None:
     first = loop.decide("labels:b1")
     assert first.decision.evidence["trainable_rows"] == 23_076, "28 of 364 days of 300,000 rows"
     loop.leases.release("trips", decision_id=first.decision_id)
-    loop.promote_champion(days_ago=0)
+    loop.promote_champion("v1", days_ago=0)
     few = {**first.decision.evidence, "trainable_rows": 5_000}
     loop.decisions._decisions["trips", first.decision_id] = replace(
         first, decision=replace(first.decision, evidence=few)
     )
     loop.clock.moment = NOW + days(10)
-    assert loop.decide("labels:b2").decision.reason is Reason.NOTHING_TO_DO, "it has not ended yet"
-    outcome = replace(an_outcome(EventName.RETRAIN_POSTPONED), decision_id=first.decision_id)
-    loop.decisions.record_outcome(outcome)
-    assert loop.decide("labels:b3").decision.reason is Reason.NOTHING_TO_DO, "it was postponed"
-    loop.decisions._outcomes["trips", first.decision_id] = replace(outcome, name=EventName.MODEL_PROMOTED)
-    assert loop.decide("labels:b4").decision.reason is Reason.ROWS_HAVE_GROWN
+    assert loop.decide("labels:b2").decision.reason is Reason.NOTHING_TO_DO, "this champion is not of that training"
+    loop.promote_champion("v2", days_ago=0, decision_id=first.decision_id)
+    rejected = replace(an_outcome(EventName.CONTENDER_REJECTED), decision_id="d3")
+    loop.decisions.record_outcome(rejected)
+    loop.clock.moment = NOW + days(15)
+    assert loop.decide("labels:b3").decision.reason is Reason.ROWS_HAVE_GROWN
