@@ -13,6 +13,8 @@ from evertrain.domain.deciding.decisions import Action, Reason, RecordedDecision
 from evertrain.domain.events import EventName
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
 from evertrain.domain.project.metric import Metric
+from evertrain.domain.project.model import ModelSpec
+from evertrain.domain.project.policies import CostPolicy
 from evertrain.domain.training.outcomes import Outcome
 from evertrain.statistics.metrics import metric_value
 
@@ -209,7 +211,7 @@ def compare_policies(history: History, results: Sequence[PolicyResult], *, start
         rows=results[0].rows_by_batch,
         scored=scored,
         results=measured,
-        answer=_answer(measured, metric, batches=len(scored)),
+        answer=_answer(measured, history.spec, scored),
     )
 
 
@@ -228,27 +230,38 @@ def _regret(result: PolicyResult, best: Sequence[float | None], batches: Sequenc
     return replace(result, metric_by_batch=lacking).mean_over(batches)
 
 
-def _answer(results: Sequence[PolicyResult], metric: Metric, *, batches: int) -> str:
-    by_name = {result.policy: result for result in results}
-    if not batches:
+def _answer(results: Sequence[PolicyResult], spec: ModelSpec, scored: Sequence[int]) -> str:
+    by_name, metric = {result.policy: result for result in results}, spec.metric
+    if not scored:
         without = [result.policy for result in results if all(value is None for value in result.metric_by_batch)]
         why = f"{', '.join(without)} never had a model" if without else "no batch could be scored"
         return f"Nothing can be compared: {why}."
     chosen, never = by_name.get("declared"), by_name.get("never")
     if chosen is None or never is None or len(results) < 2:
         best = max(results, key=lambda each: _signed(each, metric))
-        return f"The best of these policies is {best.policy}, with {metric} {best.metric:.4g} on {batches} batches."
+        return (
+            f"The best of these policies is {best.policy}, with {metric} {best.metric:.4g} on {len(scored)} batches."
+        )
     gain = _signed(chosen, metric) - _signed(never, metric)
     verb = "improved" if gain >= 0 else "worsened"
     sentence = (
         f"Retraining would have {verb} {metric} by {abs(gain):.4g} ({chosen.metric:.4g} against {never.metric:.4g}) "
         f"for {_count(chosen.retrains)}"
     )
+    if spec.cost.is_declared:
+        sentence += f", {_worth(gain, chosen, spec.cost, scored)}"
     others = [each for each in results if each.policy not in ("declared", "never")]
     if others:
         best = max(others, key=lambda each: _signed(each, metric))
         sentence += f"; {best.policy} would have reached {best.metric:.4g} for {_count(best.retrains)}"
     return sentence + "."
+
+
+def _worth(gain: float, result: PolicyResult, cost: CostPolicy, scored: Sequence[int]) -> str:
+    """`gain`: of the metric, on the rows of the scored batches."""
+    rows = sum(result.rows_by_batch[number] for number in scored)
+    spent = result.retrains * (cost.retraining or 0) + cost.container_hour * result.fit_seconds / 3600
+    return f"worth {gain * (cost.worth_per_row or 0) * rows:,.0f} at a cost of {spent:,.0f}"
 
 
 def _signed(result: PolicyResult, metric: Metric) -> float:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from evertrain.adapters.project.schema import FeaturesTable, GroupFile, ModelFile, TomlTable
+from evertrain.adapters.project.schema import CostTable, FeaturesTable, GroupFile, ModelFile, TomlTable
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH
 from evertrain.domain.landing.predictions import MODEL_VERSION, PREDICTION, PREDICTION_ID
@@ -116,6 +116,7 @@ def _model_faults(file: ModelFile, groups: Mapping[str, FeatureGroup], broken: S
     tried = len(lengths) * prod(len(values) for values in file.training.search.parameters.values())
     if tried > MAX_CANDIDATES:
         yield f"training.search.parameters: {tried} candidates with the windows, {MAX_CANDIDATES} are allowed"
+    yield from _cost_faults(file.cost)
     if file.task_size is not None:
         yield from _task_size_faults(file.task_size.cpu, file.task_size.memory_mib)
 
@@ -128,6 +129,15 @@ def _label_faults(file: ModelFile) -> Iterator[str]:
         yield f"label.absent: {absent:g} is no class; allowed: 0, 1"
     if file.label.minimum_coverage is not None:
         yield "label.minimum_coverage: where a label may be absent, coverage says nothing; leave out one of the two"
+
+
+def _cost_faults(cost: CostTable) -> Iterator[str]:
+    if cost.retraining is None:
+        for key in ("worth_per_row", "per_month"):
+            if getattr(cost, key) is not None:
+                yield f"cost.{key}: says nothing without cost.retraining, what one costs in the same currency"
+    elif cost.per_month is not None and cost.per_month < cost.retraining:
+        yield f"cost.per_month: {cost.per_month:g} is less than the {cost.retraining:g} of a single retraining"
 
 
 def _task_size_faults(cpu: int, memory_mib: int) -> Iterator[str]:

@@ -14,6 +14,7 @@ from evertrain.domain.project.feature_group import BatchSize, Column, FeatureGro
 from evertrain.domain.project.metric import Metric, Task
 from evertrain.domain.project.model import LabelSpec, ModelSpec
 from evertrain.domain.project.policies import (
+    CostPolicy,
     DriftPolicy,
     DriftRule,
     EndpointPolicy,
@@ -215,6 +216,16 @@ class _GateTable(TomlTable):
     slices: list[_SliceTable] = []
 
 
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+class CostTable(TomlTable):
+    retraining: Positive | None = None
+    container_hour: NonNegative = CostPolicy().container_hour
+    worth_per_row: Positive | None = None
+    per_month: Positive | None = None
+
+
 class _TaskTable(TomlTable):
     cpu: int = TaskSize().cpu
     memory_mib: int = TaskSize().memory_mib
@@ -233,6 +244,7 @@ class ModelFile(TomlTable):
     training: _TrainingTable
     gate: _GateTable
     triggers: _TriggersTable = _TriggersTable()
+    cost: CostTable = CostTable()
     task_size: _TaskTable | None = None
     endpoint: _EndpointTable = _EndpointTable()
 
@@ -252,6 +264,7 @@ class ModelFile(TomlTable):
             triggers=TriggerPolicy(**triggers),
             training=self.training.to_policy(),
             gate=GatePolicy(**gate),
+            cost=CostPolicy(**dict(self.cost)),
             task_size=None if self.task_size is None else TaskSize(**dict(self.task_size)),
             endpoint=EndpointPolicy(**dict(self.endpoint)),
         )

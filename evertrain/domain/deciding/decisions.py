@@ -28,11 +28,12 @@ class Trigger(StrEnum):
     DRIFT = "drift"
     PREDICTION_DRIFT = "prediction_drift"
     VOLUME = "volume"
+    AGE = "age"
     PERIODIC = "periodic"
 
 
 class Reason(StrEnum):
-    """Why the action was taken. The first eight go with `retrain`, the next with `hold`, the last with `escalate`."""
+    """Why the action was taken. The first nine go with `retrain`, the next with `hold`, the last with `escalate`."""
 
     ASKED_BY_A_PERSON = "asked_by_a_person"
     NO_CHAMPION_YET = "no_champion_yet"
@@ -41,10 +42,12 @@ class Reason(StrEnum):
     FEATURES_DRIFTED = "features_drifted"
     PREDICTIONS_DRIFTED = "predictions_drifted"
     ROWS_HAVE_GROWN = "rows_have_grown"
+    RETRAINING_PAYS = "retraining_pays"
     PERIOD_ELAPSED = "period_elapsed"
 
     NOTHING_TO_DO = "nothing_to_do"
     PERFORMANCE_HOLDS = "performance_holds"
+    NOT_WORTH_IT = "not_worth_it"
     FEATURES_HARDLY_MATTER = "features_hardly_matter"
     LABELS_IMMATURE = "labels_immature"
     TOO_FEW_ROWS = "too_few_rows"

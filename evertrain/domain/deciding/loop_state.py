@@ -9,6 +9,7 @@ from evertrain.domain.monitoring.drift import DriftVerdict
 from evertrain.domain.monitoring.performance import Performance
 from evertrain.domain.release.registry import Champion
 from evertrain.domain.store.labels import LabelProgress, LabelTables
+from evertrain.domain.training.evaluation import Gain
 from evertrain.domain.training.outcomes import Outcome
 
 
@@ -38,8 +39,9 @@ class LoopState:
     model's feeds that were set aside since the last good one. `rows`, `oldest_event_time`: of the model's own group
     in the feature store, None while there are none. `newest_event_times`: of each of its groups that has rows.
     `retrained_at`: when `retrain` was decided, of late. `rows_when_champion_trained`: how many rows there were to
-    train on when the champion's training was decided; None where that is not known. `performance`: of the
-    champion, as far as labels have come in. `answered_change`: by the last retraining that trained.
+    train on when the champion's training was decided; None where that is not known. `performance`: of
+    the champion, as far as labels have come in. `gains`: of the last contenders over the champions of then.
+    `container_seconds`: of the last retraining. `answered_change`: by the last retraining that trained.
     `answers_in_vain`: how many of the last retrainings for drift or errors showed no gain. `escalated_for`:
     reasons of which a human was already told and that have not passed since.
     """
@@ -58,6 +60,8 @@ class LoopState:
     consecutive_quarantines: int
     rows_when_champion_trained: int | None = None
     performance: Performance | None = None
+    gains: Sequence[Gain] = ()
+    container_seconds: float = 0.0
     answered_change: AnsweredChange | None = None
     answers_in_vain: int = 0
     escalated_for: frozenset[Reason] = frozenset()

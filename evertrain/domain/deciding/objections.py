@@ -6,7 +6,8 @@ To add an objection: a function here, and its place in `OBJECTIONS`.
 from datetime import datetime, timedelta
 
 from evertrain.domain.deciding.decisions import Action, Decision, Reason, Trigger
-from evertrain.domain.deciding.triggers import PATIENCE, DecisionContext, drifted_names
+from evertrain.domain.deciding.situation import PATIENCE, drifted_names
+from evertrain.domain.deciding.triggers import DecisionContext
 from evertrain.domain.landing.predictions import PREDICTION
 from evertrain.domain.monitoring.decline import describe_decline, newest_days
 from evertrain.domain.monitoring.doubts import BATCHES_TO_SETTLE
@@ -130,6 +131,31 @@ def _nothing_to_do(context: DecisionContext) -> Decision | None:
     return _hold(context, Reason.NOTHING_TO_DO, "no drift, no decline, and the next periodic retraining is not due")
 
 
+def _not_worth_it(context: DecisionContext) -> Decision | None:
+    """A period is over, and by what is declared of costs another retraining does not pay yet."""
+    champion, ageing, every = context.state.champion, context.ageing, context.spec.triggers.every
+    if (
+        champion is None
+        or ageing is None
+        or not context.spec.cost.is_declared
+        or set(context.triggers) != {Trigger.PERIODIC}
+    ):
+        return None
+    share = ageing.at_most.lost(context.age) / context.cost_of_retraining
+    if share >= 1 or context.now - champion.since >= MAX_PERIODS * every:
+        return None
+    return _hold(
+        context,
+        Reason.NOT_WORTH_IT,
+        f"{every.days} days have passed since the champion was promoted; by what the last retrainings gained, its "
+        f"age has cost at most {share:.0%} of what a retraining costs",
+    )
+
+
+MAX_PERIODS = 4
+"""After so many a retraining is due, whatever the earlier ones gained: what they tell is old by then."""
+
+
 def _running(context: DecisionContext) -> Decision | None:
     if not context.state.retraining_running:
         return None
@@ -190,7 +216,7 @@ def _quiet_days(context: DecisionContext) -> Decision | None:
 
 
 def _budget_spent(context: DecisionContext) -> Decision | None:
-    allowed = context.spec.triggers.retrainings_per_month
+    allowed = context.retrainings_per_month
     if allowed is None or _is_exempt(context):
         return None
     recent = [at for at in context.state.retrained_at if at > context.now - MONTH]
@@ -200,7 +226,8 @@ def _budget_spent(context: DecisionContext) -> Decision | None:
     return _hold(
         context,
         Reason.BUDGET_SPENT,
-        f"{len(recent)} retrainings were decided within 30 days, {allowed} are allowed; the next on {ends:%Y-%m-%d}",
+        f"{len(recent)} retrainings were decided within 30 days, {allowed} {'is' if allowed == 1 else 'are'} "
+        f"allowed; the next on {ends:%Y-%m-%d}",
         not_before=ends,
     )
 
@@ -316,6 +343,7 @@ OBJECTIONS = (
     _requests_differ,
     _not_mended,
     _nothing_to_do,
+    _not_worth_it,
     _running,
     _contenders_rejected,
     _labels_overdue,

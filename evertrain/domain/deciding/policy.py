@@ -15,7 +15,8 @@ from evertrain.domain.deciding.decisions import (
 from evertrain.domain.deciding.evidence import pack_evidence
 from evertrain.domain.deciding.loop_state import LoopState
 from evertrain.domain.deciding.objections import OBJECTIONS
-from evertrain.domain.deciding.triggers import TRIGGER_RULES, DecisionContext, drifted_names
+from evertrain.domain.deciding.situation import drifted_names
+from evertrain.domain.deciding.triggers import TRIGGER_RULES, DecisionContext
 from evertrain.domain.project.model import ModelSpec
 
 
@@ -45,6 +46,7 @@ def _retrain(context: DecisionContext) -> Decision:
             TRAINABLE_ROWS: context.trainable_rows,
             **{name: moment.isoformat() for name, moment in dated.items() if moment is not None},
             **_performance_evidence(context),
+            **({"lost_per_day": context.ageing.per_day} if context.ageing else {}),
         },
     )
 

@@ -3,389 +3,134 @@
 To add a trigger: its name and its reason in `decisions`, and a rule in `TRIGGER_RULES`.
 """
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
-from math import ceil
 
 from evertrain.domain.deciding.decisions import Reason, Trigger
-from evertrain.domain.deciding.loop_state import LoopState
-from evertrain.domain.events import EventName
-from evertrain.domain.landing.predictions import PREDICTION
-from evertrain.domain.monitoring.decline import (
-    THRESHOLD,
-    Decline,
-    describe_decline,
-    find_decline,
-    has_baseline,
-    standard_errors_since,
-)
-from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
-from evertrain.domain.project.model import ModelSpec
-from evertrain.domain.project.policies import DriftPolicy, MovingWindow
-from evertrain.domain.store.labels import label_watermark
-
-COSTLY = 2.5
-"""Standard errors by which the mean loss has to have grown for drift to call for a retraining, where it is known: far
-less than an alarm of its own, since there are two witnesses."""
-
-PATIENCE = timedelta(days=14)
-"""Labels may reach so far beyond the onset of a drift before it counts, whatever is known of its cost; and beyond a
-decline before a retraining that is due anyway goes on with few rows since then."""
-
-SHARE_OF_A_CHANGE = 2.25
-"""Times `minimum_rows`: half is to learn from, and a day has not always as many rows."""
-
-MAX_COOLDOWN_FACTOR = 8
-"""After fruitless retrainings the cooldown grows to so many times its length, and no further."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class DriftHistory:
-    """Verdicts of one kind, the newest first, and which of them count as drifted."""
-
-    verdicts: Sequence[DriftVerdict]
-    has_drifted: Callable[[DriftVerdict], bool]
-    policy: DriftPolicy
-
-    @cached_property
-    def recent(self) -> Sequence[DriftVerdict]:
-        """The last n, of which k have to have drifted."""
-        return self.verdicts[: self.policy.of_last]
-
-    @cached_property
-    def drifted(self) -> list[DriftVerdict]:
-        return [verdict for verdict in self.recent if self.has_drifted(verdict)]
-
-    @cached_property
-    def onset(self) -> datetime | None:
-        """When the persistent drift began, in event time; None unless k of the last n verdicts have drifted.
-
-        Looks back for as long as k of n had drifted at that point too. An onset that moved with the newest batches
-        would always be ahead of the labels.
-        """
-        onset = None
-        for newest in range(len(self.verdicts)):
-            window = self.verdicts[newest : newest + self.policy.of_last]
-            drifted = [verdict.event_time_min for verdict in window if self.has_drifted(verdict)]
-            if len(drifted) < self.policy.drifted_batches:
-                break
-            onset = min(drifted)
-        return onset
-
-
-@dataclass(frozen=True, kw_only=True)
-class DecisionContext:
-    """The state with what follows from it, derived once."""
-
-    state: LoopState
-    spec: ModelSpec
-    now: datetime
-
-    @cached_property
-    def feature_drift(self) -> DriftHistory:
-        """Of the feature group that began to drift first; of the model's own where none drifts persistently."""
-        own, *joined = (self._group_drift(group.name) for group in self.spec.groups)
-        first = own
-        for each in joined:
-            if each.onset is not None and (first.onset is None or each.onset < first.onset):
-                first = each
-        return first
-
-    @cached_property
-    def request_drift(self) -> DriftHistory:
-        """Of requests in which something other than the predictions alone is unlike training."""
-        return self._history(
-            self.state.request_verdicts,
-            lambda requests: requests.status is DriftStatus.DRIFTED and requests.drifted != (PREDICTION,),
-        )
-
-    @cached_property
-    def prediction_drift(self) -> DriftHistory:
-        return self._history(self.state.request_verdicts, lambda requests: requests.drifted_features == (PREDICTION,))
-
-    @cached_property
-    def drift_onset(self) -> datetime | None:
-        """Where in event time the persistent drift began, be it of features or of predictions."""
-        onsets = (self.feature_drift.onset, self.prediction_drift.onset)
-        return min((onset for onset in onsets if onset is not None), default=None)
-
-    @cached_property
-    def decline(self) -> Decline | None:
-        """Of the champion, on rows whose labels have come in."""
-        performance = self.state.performance
-        if performance is None:
-            return None
-        return find_decline(performance, self.spec.metric, threshold=THRESHOLD * self.caution)
-
-    @property
-    def caution(self) -> float:
-        """Retrainings that showed no gain ask for stronger evidence before the next: errors that rise and fall by
-        themselves, as with the weather, are not mended by any."""
-        return 1 + self.state.answers_in_vain / 2
-
-    @cached_property
-    def cost_of_drift(self) -> float | None:
-        """By how many standard errors the mean loss has grown since the drift began; None where nobody can tell."""
-        performance, onset = self.state.performance, self.drift_onset
-        if performance is None or onset is None:
-            return None
-        return standard_errors_since(performance, onset)
-
-    @property
-    def drift_is_harmless(self) -> bool:
-        """Features moved, and the errors did not: nothing that a retraining could mend."""
-        return self.decline is None and self.cost_of_drift is not None and self.cost_of_drift < COSTLY * self.caution
-
-    @property
-    def drift_hardly_matters(self) -> bool:
-        """What drifted is worth next to nothing to the model, and nothing says that errors have grown."""
-        drifted = self.feature_drift.drifted
-        if self.feature_drift.onset is None or self.prediction_drift.onset is not None or self.decline is not None:
-            return False
-        is_costly = self.cost_of_drift is not None and self.cost_of_drift >= COSTLY * self.caution
-        return not is_costly and all(verdict.hardly_matters for verdict in drifted)
-
-    @property
-    def drift_is_idle(self) -> bool:
-        """It calls for no retraining."""
-        return self.drift_is_harmless or self.drift_hardly_matters
-
-    @property
-    def drift_awaits_evidence(self) -> bool:
-        """Its cost will be known soon, and is not yet. Where labels reach far beyond its onset and nobody can tell,
-        there are too few rows, or none is measured."""
-        performance, onset, watermark = self.state.performance, self.drift_onset, self.watermark
-        if performance is None or onset is None or watermark is None or self.cost_of_drift is not None:
-            return False
-        return has_baseline(performance) and watermark < onset + PATIENCE
-
-    @cached_property
-    def newest_change(self) -> datetime | None:
-        """When the world changed last, by the errors or else by what drifted; None where nothing speaks for it."""
-        if self.decline is not None:
-            return self.decline.since
-        return None if self.drift_is_idle else self.drift_onset
-
-    @cached_property
-    def changed_at(self) -> datetime | None:
-        """The newest change, once there are enough labelled rows since then to learn from and to judge on; before
-        that, the one that an earlier retraining answered."""
-        answered = self.state.answered_change
-        if self.newest_change is not None and self._rows_since_change >= self.rows_of_a_change:
-            return self.newest_change
-        return None if answered is None else answered.changed_at
-
-    @property
-    def rows_of_a_change(self) -> int:
-        """How many a model of the rows since a change takes, and its judge: half of them are learnt from."""
-        return ceil(SHARE_OF_A_CHANGE * self.spec.training.minimum_rows)
-
-    @property
-    def _rows_since_change(self) -> float:
-        """About how many rows with a label lie after the newest change."""
-        if self.decline is not None:
-            return self.decline.rows
-        labels = self.state.labels
-        if labels is None or self.watermark is None or self.newest_change is None:
-            return 0
-        span = labels.row_labels.event_time_max - labels.row_labels.event_time_min
-        return labels.rows * ((self.watermark - self.newest_change) / span) if span else 0
-
-    @cached_property
-    def watermark(self) -> datetime | None:
-        """The event time before which labels are complete."""
-        if self.state.labels is None:
-            return None
-        return label_watermark(
-            self.state.labels, spec=self.spec.label, now=self.now, progress=self.state.label_progress
-        )
-
-    @property
-    def what_drifted(self) -> str:
-        return "features" if self.feature_drift.onset is not None else "predictions"
-
-    @cached_property
-    def rejections(self) -> int:
-        """Contenders rejected in a row. A promotion begins anew, and so does a change that came later: it is news."""
-        return self._in_a_row(EventName.CONTENDER_REJECTED)
-
-    @cached_property
-    def fruitless(self) -> int:
-        """Retrainings in a row after which the champion was the same, be it that the contender was rejected, that its
-        rollout was taken back, or that something failed."""
-        return self._in_a_row(EventName.CONTENDER_REJECTED, EventName.ROLLED_BACK, EventName.RETRAIN_FAILED)
-
-    def _in_a_row(self, *names: EventName) -> int:
-        count, changed_at = 0, self.newest_change
-        for outcome in self.state.outcomes:
-            is_earlier = changed_at is not None and outcome.ended_at < changed_at
-            if outcome.name is EventName.MODEL_PROMOTED or is_earlier:
-                break
-            count += outcome.name in names
-        return count
-
-    @cached_property
-    def cooldown(self) -> timedelta:
-        """Twice as long after each fruitless retraining in a row: tried less often, but never given up."""
-        factor: int = min(2**self.fruitless, MAX_COOLDOWN_FACTOR)
-        return self.spec.triggers.cooldown * factor
-
-    @cached_property
-    def trainable_rows(self) -> int:
-        """About how many rows the longest window can hold by now."""
-        labels, training = self.state.labels, self.spec.training
-        if labels is None:
-            return 0
-        rows = self.state.rows if self.spec.label.absent is not None else labels.rows
-        span = labels.row_labels.event_time_max - labels.row_labels.event_time_min
-        if MovingWindow.EXPANDING in training.moving_windows or not training.windows or not span:
-            return rows
-        return int(rows * min(1.0, max(training.windows) / span))
-
-    @cached_property
-    def triggers(self) -> tuple[Trigger, ...]:
-        """What speaks for a retraining, the strongest first."""
-        return tuple(trigger for trigger, rule in TRIGGER_RULES.items() if rule.applies(self))
-
-    @cached_property
-    def newest_doubt(self) -> DriftVerdict | None:
-        """Of a feature group whose newest batch may be faulty; None where each group's is good."""
-        of_groups = (self._newest_verdict(group.name) for group in self.spec.groups)
-        return next((each for each in of_groups if each is not None and self.is_doubtful(each)), None)
-
-    def is_doubtful(self, verdict: DriftVerdict) -> bool:
-        """Whether it is undecided if the batch is faulty."""
-        return self.spec.triggers.drift.quarantine_faults and bool(verdict.doubts)
-
-    def _newest_verdict(self, group: str) -> DriftVerdict | None:
-        return next((verdict for verdict in self.state.verdicts if verdict.group == group), None)
-
-    def _group_drift(self, name: str) -> DriftHistory:
-        verdicts = [verdict for verdict in self.state.verdicts if verdict.group == name]
-        return self._history(verdicts, lambda verdict: verdict.status is DriftStatus.DRIFTED)
-
-    def _history(self, verdicts: Sequence[DriftVerdict], has_drifted: Callable[[DriftVerdict], bool]) -> DriftHistory:
-        """Of the verdicts that could be reached, those against the present champion, and on no doubtful batch."""
-        champion = self.state.champion
-        usable = [
-            verdict
-            for verdict in verdicts
-            if champion is not None
-            and verdict.reference_version == champion.version
-            and verdict.status in (DriftStatus.STABLE, DriftStatus.DRIFTED)
-            and not self.is_doubtful(verdict)
-        ]
-        return DriftHistory(verdicts=usable, has_drifted=has_drifted, policy=self.spec.triggers.drift)
+from evertrain.domain.deciding.situation import Situation, drifted_names
+from evertrain.domain.monitoring.decline import describe_decline
+from evertrain.domain.project.policies import MovingWindow
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TriggerRule:
     """When a trigger applies, and how a retraining that it calls for is explained."""
 
-    applies: Callable[[DecisionContext], bool]
+    applies: Callable[[Situation], bool]
     reason: Reason
-    sentence: Callable[[DecisionContext], str]
+    sentence: Callable[[Situation], str]
 
 
-def _period_has_passed(context: DecisionContext) -> bool:
-    champion = context.state.champion
-    return champion is not None and context.now - champion.since >= context.spec.triggers.every
+def _period_has_passed(situation: Situation) -> bool:
+    champion = situation.state.champion
+    return champion is not None and situation.now - champion.since >= situation.spec.triggers.every
 
 
-def _change_has_more_rows(context: DecisionContext) -> bool:
+def _change_has_more_rows(situation: Situation) -> bool:
     """The time since a change that was answered has doubled, and does not fill the longest window yet."""
-    answered, watermark, training = context.state.answered_change, context.watermark, context.spec.training
-    if context.state.champion is None or answered is None or watermark is None or answered.is_learnt:
+    answered, watermark, training = situation.state.answered_change, situation.watermark, situation.spec.training
+    if situation.state.champion is None or answered is None or watermark is None or answered.is_learnt:
         return False
-    if MovingWindow.SINCE_CHANGE not in training.moving_windows or context.newest_change is not None:
+    if MovingWindow.SINCE_CHANGE not in training.moving_windows or situation.newest_change is not None:
         return False
     learnt = answered.learnt_to - answered.changed_at
     longest = max(training.windows, default=4 * (training.validation + training.gate))
     return learnt < longest and watermark - answered.changed_at >= 2 * learnt
 
 
-def _rows_have_grown(context: DecisionContext) -> bool:
-    before, grown_by = context.state.rows_when_champion_trained, context.spec.triggers.rows_grown_by
-    if context.state.champion is None or not before or grown_by is None:
+def _describe_age(situation: Situation) -> str:
+    ageing = situation.ageing
+    if ageing is None:
+        return ""
+    pays_after = ageing.pays_after(situation.cost_of_retraining) / timedelta(days=1)
+    return (
+        f"labels reach {situation.age.days} days beyond what the champion has learnt from, and a retraining pays "
+        f"after {pays_after:.0f}: by what the last ones gained, {situation.spec.metric} is worse by "
+        f"{ageing.per_day:.2g} with each day (standard error {ageing.standard_error:.2g})"
+    )
+
+
+def _rows_have_grown(situation: Situation) -> bool:
+    before, grown_by = situation.state.rows_when_champion_trained, situation.spec.triggers.rows_grown_by
+    if situation.state.champion is None or not before or grown_by is None:
         return False
-    return context.trainable_rows >= grown_by * before
+    return situation.trainable_rows >= grown_by * before
 
 
 TRIGGER_RULES: Mapping[Trigger, TriggerRule] = {
     Trigger.MANUAL: TriggerRule(
-        applies=lambda context: bool(context.state.requested_by),
+        applies=lambda situation: bool(situation.state.requested_by),
         reason=Reason.ASKED_BY_A_PERSON,
-        sentence=lambda context: f"asked by a person: {context.state.requested_by}",
+        sentence=lambda situation: f"asked by a person: {situation.state.requested_by}",
     ),
     Trigger.FIRST_MODEL: TriggerRule(
-        applies=lambda context: context.state.champion is None,
+        applies=lambda situation: situation.state.champion is None,
         reason=Reason.NO_CHAMPION_YET,
         sentence=lambda _: "there is no champion yet, and enough labels have matured",
     ),
     Trigger.PERFORMANCE: TriggerRule(
-        applies=lambda context: context.decline is not None,
+        applies=lambda situation: situation.decline is not None,
         reason=Reason.PERFORMANCE_FELL,
-        sentence=lambda context: (
-            f"predictions became worse: {describe_decline(context.decline, context.spec.metric)}"
-            if context.decline is not None
+        sentence=lambda situation: (
+            f"predictions became worse: {describe_decline(situation.decline, situation.spec.metric)}"
+            if situation.decline is not None
             else ""
         ),
     ),
     Trigger.FOLLOW_UP: TriggerRule(
         applies=_change_has_more_rows,
         reason=Reason.CHANGE_HAS_MORE_ROWS,
-        sentence=lambda context: (
-            f"labels reach twice as far beyond the change of {context.changed_at:%Y-%m-%d} as at the last training"
+        sentence=lambda situation: (
+            f"labels reach twice as far beyond the change of {situation.changed_at:%Y-%m-%d} as at the last training"
         ),
     ),
     Trigger.DRIFT: TriggerRule(
-        applies=lambda context: context.feature_drift.onset is not None and not context.drift_is_idle,
+        applies=lambda situation: situation.feature_drift.onset is not None and not situation.drift_is_idle,
         reason=Reason.FEATURES_DRIFTED,
-        sentence=lambda context: (
-            f"{len(context.feature_drift.drifted)} of the last {len(context.feature_drift.recent)} batches drifted "
-            f"({drifted_names(context.feature_drift)})"
+        sentence=lambda situation: (
+            f"{len(situation.feature_drift.drifted)} of the last {len(situation.feature_drift.recent)} batches "
+            f"drifted ({drifted_names(situation.feature_drift)})"
         ),
     ),
     Trigger.PREDICTION_DRIFT: TriggerRule(
-        applies=lambda context: context.prediction_drift.onset is not None and not context.drift_is_harmless,
+        applies=lambda situation: situation.prediction_drift.onset is not None and not situation.drift_is_harmless,
         reason=Reason.PREDICTIONS_DRIFTED,
-        sentence=lambda context: (
-            f"predictions drifted on {len(context.prediction_drift.drifted)} of the last "
-            f"{len(context.prediction_drift.recent)} days, though no feature did"
+        sentence=lambda situation: (
+            f"predictions drifted on {len(situation.prediction_drift.drifted)} of the last "
+            f"{len(situation.prediction_drift.recent)} days, though no feature did"
         ),
     ),
     Trigger.VOLUME: TriggerRule(
         applies=_rows_have_grown,
         reason=Reason.ROWS_HAVE_GROWN,
-        sentence=lambda context: (
-            f"there are {context.trainable_rows:,} rows to train on; when the champion was trained there were "
-            f"{context.state.rows_when_champion_trained:,}"
+        sentence=lambda situation: (
+            f"there are {situation.trainable_rows:,} rows to train on; when the champion was trained there were "
+            f"{situation.state.rows_when_champion_trained:,}"
         ),
+    ),
+    Trigger.AGE: TriggerRule(
+        applies=lambda situation: situation.age_has_cost_a_retraining,
+        reason=Reason.RETRAINING_PAYS,
+        sentence=_describe_age,
     ),
     Trigger.PERIODIC: TriggerRule(
         applies=_period_has_passed,
         reason=Reason.PERIOD_ELAPSED,
-        sentence=lambda context: (
-            f"{context.spec.triggers.every.days} days have passed since the champion was promoted"
+        sentence=lambda situation: (
+            f"{situation.spec.triggers.every.days} days have passed since the champion was promoted"
         ),
     ),
 }
 """The strongest first: the first that applies explains the retraining."""
 
 
-def drifted_names(history: DriftHistory, *, without: Sequence[str] = ()) -> str:
-    """What drifted in the recent verdicts, the most frequent first."""
-    return _most_frequent([name for verdict in history.drifted for name in verdict.drifted if name not in without])
+@dataclass(frozen=True, kw_only=True)
+class DecisionContext(Situation):
+    """The situation, and what speaks for a retraining in it."""
 
-
-def _most_frequent(names: Sequence[str], *, most: int = 6) -> str:
-    """
-    >>> _most_frequent(["wind", "rain", "wind"], most=1)
-    'wind, and 1 more'
-    """
-    counted = [name for name, _ in Counter(sorted(names)).most_common()]
-    more = [f"and {len(counted) - most} more"] if len(counted) > most else []
-    return ", ".join([*counted[:most], *more])
+    @cached_property
+    def triggers(self) -> tuple[Trigger, ...]:
+        """The strongest first."""
+        return tuple(trigger for trigger, rule in TRIGGER_RULES.items() if rule.applies(self))

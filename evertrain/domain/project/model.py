@@ -6,7 +6,14 @@ from datetime import timedelta
 
 from evertrain.domain.project.feature_group import Column, FeatureGroup, JoinedGroup
 from evertrain.domain.project.metric import Metric, Task
-from evertrain.domain.project.policies import EndpointPolicy, GatePolicy, TaskSize, TrainingPolicy, TriggerPolicy
+from evertrain.domain.project.policies import (
+    CostPolicy,
+    EndpointPolicy,
+    GatePolicy,
+    TaskSize,
+    TrainingPolicy,
+    TriggerPolicy,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +50,7 @@ class ModelSpec:
     triggers: TriggerPolicy
     training: TrainingPolicy
     gate: GatePolicy
+    cost: CostPolicy = field(default_factory=CostPolicy)
     task_size: TaskSize | None = None
     """None where it is to be estimated from rows and columns."""
     endpoint: EndpointPolicy = field(default_factory=EndpointPolicy)

@@ -131,6 +131,30 @@ class GatePolicy:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CostPolicy:
+    """What a retraining costs and what it is worth, in any currency. Where that is not declared, it costs as much as
+    the gate's margin of the metric for a week.
+
+    `retraining`: of one, with review and risk. `container_hour`: of a training container; one of 1 vCPU and 4 GiB
+    costs about 0.06 $ on Fargate. `worth_per_row`: how much more a row's prediction is worth if the metric is better
+    by 1. `per_month`: no more is spent within 30 days.
+    """
+
+    retraining: float | None = None
+    container_hour: float = 0.06
+    worth_per_row: float | None = None
+    per_month: float | None = None
+
+    @property
+    def is_declared(self) -> bool:
+        return self.retraining is not None and self.worth_per_row is not None
+
+    def of_retraining(self, container_seconds: float) -> float | None:
+        """None where it is not declared."""
+        return None if self.retraining is None else self.retraining + self.container_hour * container_seconds / 3600
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskSize:
     """What the training container gets: Fargate CPU units (1024 = 1 vCPU) and MiB of memory."""
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.interval import Interval
 from evertrain.domain.training.candidates import Candidate
-from evertrain.domain.training.evaluation import DatasetSnapshot, Score
+from evertrain.domain.training.evaluation import DatasetSnapshot, Gain, Score
 from evertrain.domain.training.gate import GateVerdict
 
 
@@ -66,6 +66,10 @@ class ModelVersion:
     code: Mapping[str, str] = field(default_factory=dict)
     judged: JudgedArtifact | None = None
     """None where the version itself was judged."""
+    gain: Gain | None = None
+    """Over the champion of then, whether it was promoted or not; None where there was none."""
+    container_seconds: float = 0.0
+    """About what its retraining took of training containers, all candidates together."""
 
     @property
     def window(self) -> Interval:

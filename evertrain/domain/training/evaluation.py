@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
+from statistics import NormalDist
 
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.monitoring.performance import DayPerformance
@@ -93,6 +94,16 @@ class SliceComparison:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Gain:
+    """How much better a contender did than the champion on the same rows, in units of the metric; negative where
+    worse. `newer_by`: how much later the rows end that it has learnt from."""
+
+    value: float
+    standard_error: float
+    newer_by: timedelta
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:
     """Champion and the chosen contender on identical matured rows that neither has seen.
 
@@ -128,6 +139,18 @@ class Evaluation:
     def final(self) -> Contender:
         """What is rolled out, if the gate lets it pass."""
         return self.refit or self.chosen
+
+    def gain(self, *, confidence: float) -> Gain | None:
+        """`confidence`: of the difference's interval. None where there is nobody to compare with."""
+        low, high, trained_until = self.difference_low, self.difference_high, self.champion_trained_until
+        if self.difference is None or low is None or high is None or trained_until is None:
+            return None
+        deviations = NormalDist().inv_cdf((1 + confidence) / 2)
+        return Gain(
+            value=self.difference if self.contender_score.metric.higher_is_better else -self.difference,
+            standard_error=(high - low) / (2 * deviations),
+            newer_by=self.chosen.window.rows.end - trained_until,
+        )
 
     @property
     def gate_rows(self) -> int:

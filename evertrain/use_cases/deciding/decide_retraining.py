@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from hashlib import sha256
+from itertools import islice
 
+from evertrain.domain.deciding.ageing import MAX_GAINS
 from evertrain.domain.deciding.decisions import (
     LEASE_DURATION,
     Action,
@@ -23,9 +25,10 @@ from evertrain.domain.events import EventName
 from evertrain.domain.landing.feeds import group_feed, label_feeds, own_group_feed
 from evertrain.domain.monitoring.drift import DriftStatus
 from evertrain.domain.project.model import ModelSpec, Project
-from evertrain.domain.release.registry import UnknownVersion
+from evertrain.domain.release.registry import ModelVersion, UnknownVersion
 from evertrain.domain.store.labels import label_tables
 from evertrain.domain.training.gate import GateReason
+from evertrain.domain.training.outcomes import Outcome
 from evertrain.ports.batches import BatchLog
 from evertrain.ports.clock import Clock
 from evertrain.ports.decisions import DecisionLog, LeaseHeld, Leases
@@ -131,6 +134,7 @@ class DecideRetraining:
         broken = [table for feed, table in tables.items() if quarantines[feed]]
         champion = self.registry.champion(spec.name)
         version = self.registry.version(spec.name, champion.version) if champion else None
+        trained = self._trained(outcomes) if champion else []
         answered = answered_change(acts, outcomes, version)
         resolved_at = {
             Reason.FEED_BROKEN: min((table.ingested_at_max for table in broken if table), default=None),
@@ -153,6 +157,8 @@ class DecideRetraining:
         return LoopState(
             champion=champion,
             performance=self.performance.performance(spec.name, champion.version) if champion else None,
+            gains=[each.gain for each in trained if each.gain is not None],
+            container_seconds=trained[0].container_seconds if trained else 0.0,
             answered_change=answered,
             answers_in_vain=answers_in_vain(
                 acts, outcomes, is_better=lambda version: self._is_better(spec.name, version)
@@ -175,13 +181,21 @@ class DecideRetraining:
             requested_by=requested_by,
         )
 
+    def _trained(self, outcomes: Sequence[Outcome]) -> list[ModelVersion]:
+        """The versions of the last retrainings, as many as the policy learns from, the newest first."""
+        versions = (self._version(each.model, each.version) for each in outcomes if each.version)
+        return list(islice((version for version in versions if version is not None), MAX_GAINS))
+
     def _is_better(self, model: str, version: str) -> bool:
         """Whether the gate has shown it to be better than what it replaced."""
+        registered = self._version(model, version)
+        return registered is not None and registered.gate.reason is GateReason.BETTER
+
+    def _version(self, model: str, version: str) -> ModelVersion | None:
         try:
-            registered = self.registry.version(model, version)
+            return self.registry.version(model, version)
         except UnknownVersion:
-            return False
-        return registered.gate.reason is GateReason.BETTER
+            return None
 
 
 def _message(recorded: RecordedDecision) -> str:

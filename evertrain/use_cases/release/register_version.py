@@ -9,7 +9,7 @@ from evertrain.domain.release.registry import (
     VersionStatus,
     version_name,
 )
-from evertrain.domain.training.evaluation import Contender
+from evertrain.domain.training.evaluation import Contender, Evaluation
 from evertrain.domain.training.gate import judge_contender
 from evertrain.ports.clock import Clock
 from evertrain.ports.registry import ModelRegistry
@@ -59,10 +59,21 @@ class RegisterVersion:
                 gate=verdict,
                 library_versions=final.library_versions,
                 code=final.code,
+                gain=evaluation.gain(confidence=plan.spec.gate.confidence),
+                container_seconds=_container_seconds(evaluation),
                 judged=None if evaluation.refit is None else _judged(evaluation.chosen),
             )
             self.registry.register(version)
         return RegisteredVersion(version=version, expected_champion=plan.champion_version)
+
+
+def _container_seconds(evaluation: Evaluation) -> float:
+    fitted = [*evaluation.contenders, *([evaluation.refit] if evaluation.refit else [])]
+    return sum(each.training_seconds + SECONDS_TO_START for each in fitted)
+
+
+SECONDS_TO_START = 60.0
+"""Of a container, with reading and converting beside the fit: it is paid for from the image's download on."""
 
 
 def _judged(chosen: Contender) -> JudgedArtifact:

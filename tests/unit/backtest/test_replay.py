@@ -16,6 +16,7 @@ from evertrain.backtest.plain import MakeEstimator
 from evertrain.backtest.policies import DECLARED, UnknownPolicy, replay, require_known
 from evertrain.backtest.result import PolicyResult, compare_policies
 from evertrain.domain.project.metric import Task
+from evertrain.domain.project.policies import CostPolicy
 from tests.builders.history import a_history, history_frame
 
 LATENCY = timedelta(days=2, minutes=1)
@@ -88,6 +89,12 @@ def test_after_a_change_the_loop_comes_back_and_one_model_for_ever_does_not(tmp_
     assert never.metric is not None
     assert f"Retraining would have improved roc_auc_score by {declared.metric - never.metric:.4g}" in found.answer
     assert (never.retrains, never.promotions) == (0, 0)
+
+    costs = CostPolicy(retraining=40, worth_per_row=0.5)
+    priced = compare_policies(replace(history, spec=replace(history.spec, cost=costs)), results, start=0)
+    rows = sum(declared.rows_by_batch[number] for number in found.scored)
+    worth = f"worth {(declared.metric - never.metric) * 0.5 * rows:,.0f} at a cost of {40 * declared.retrains:,.0f}"
+    assert f"for {declared.retrains} retrainings, {worth}" in priced.answer
 
 
 def test_a_change_that_only_the_errors_show_is_answered_soon_and_learnt_as_it_goes_on(tmp_path: Path) -> None:

@@ -124,6 +124,17 @@ def test_the_repository_s_own_models_are_valid() -> None:
             'triggers.quiet.0: quiet days are such as "12-20 to 01-06"',
         ),
         ("[label]", "[triggers]\nretrainings_per_month = 0\n[label]", "triggers.retrainings_per_month: "),
+        (
+            "[label]",
+            "[cost]\nworth_per_row = 2\n[label]",
+            "cost.worth_per_row: says nothing without cost.retraining, what one costs in the same currency",
+        ),
+        (
+            "[label]",
+            "[cost]\nretraining = 40\nper_month = 30\n[label]",
+            "cost.per_month: 30 is less than the 40 of a single retraining",
+        ),
+        ("[label]", "[cost]\nretraining = 0\n[label]", "cost.retraining: "),
         ("[label]", "[label", "not TOML"),
     ],
 )
@@ -189,10 +200,14 @@ def test_a_group_says_what_times_without_a_zone_mean(tmp_path: Path, declared: s
 
 
 def test_a_model_may_have_quiet_days_and_a_budget(tmp_path: Path) -> None:
-    declared = '[triggers]\nquiet = ["12-20 to 01-06", "07-04 to 07-04"]\nretrainings_per_month = 3\n[label]'
+    declared = (
+        '[triggers]\nquiet = ["12-20 to 01-06", "07-04 to 07-04"]\nretrainings_per_month = 3\n'
+        "[cost]\nretraining = 40\nper_month = 100\n[label]"
+    )
     model = load_project(a_project(tmp_path, model=MODEL.replace("[label]", declared))).models["late_trips"]
     assert [str(days) for days in model.triggers.quiet] == ["12-20 to 01-06", "07-04 to 07-04"]
     assert model.triggers.retrainings_per_month == 3
+    assert (model.cost.retraining, model.cost.per_month, model.cost.is_declared) == (40, 100, False)
     assert load(ModelSpec, dump(model)) == model
 
 

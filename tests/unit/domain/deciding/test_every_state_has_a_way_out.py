@@ -5,20 +5,22 @@ is called, or a hold lasts as long as it says.
 """
 
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from evertrain.domain.deciding.decisions import Action, Decision, Reason
 from evertrain.domain.deciding.loop_state import AnsweredChange, LoopState
+from evertrain.domain.deciding.objections import MAX_PERIODS
 from evertrain.domain.deciding.policy import decide
-from evertrain.domain.deciding.triggers import MAX_COOLDOWN_FACTOR
+from evertrain.domain.deciding.situation import MAX_COOLDOWN_FACTOR
 from evertrain.domain.events import OUTCOME_EVENTS, EventName
 from evertrain.domain.project.calendar import parse_quiet_days
 from evertrain.domain.project.model import ModelSpec
-from evertrain.domain.project.policies import DriftPolicy, MovingWindow, TriggerPolicy
+from evertrain.domain.project.policies import CostPolicy, DriftPolicy, MovingWindow, TriggerPolicy
 from evertrain.domain.store.labels import LabelTables
+from evertrain.domain.training.evaluation import Gain
 from tests.builders.models import NOW, a_champion, a_model, a_state, an_outcome, days, labels_table, verdicts
 from tests.builders.performance import a_performance
 
@@ -53,6 +55,14 @@ HISTORIES = st.fixed_dictionaries(
             ),
         ),
         "answers_in_vain": st.integers(0, 2),
+        "gains": st.lists(
+            st.builds(
+                lambda value, days: Gain(value=value, standard_error=0.005, newer_by=timedelta(days=days)),
+                st.floats(-0.1, 0.1),
+                st.integers(-5, 60),
+            ),
+            max_size=8,
+        ),
         "rows_when_champion_trained": st.one_of(st.none(), st.integers(0, 100_000)),
     }
 )
@@ -71,6 +81,7 @@ LEARNING_CHANGES = replace(
 
 BOUNDED = replace(
     SPEC,
+    cost=CostPolicy(retraining=40, worth_per_row=0.01, per_month=50),
     triggers=replace(SPEC.triggers, retrainings_per_month=2, quiet=(parse_quiet_days("03-20 to 04-20"),)),
 )
 
@@ -79,7 +90,7 @@ BOUNDED = replace(
 def test_a_loop_whose_world_is_well_retrains_again(history: dict[str, object], spec: ModelSpec) -> None:
     state, now = a_state(**history), NOW  # type: ignore[arg-type]  # of the fields' own types
     taken: list[Decision] = []
-    latest = NOW + days(28) + MAX_COOLDOWN_FACTOR * days(7) + days(60)
+    latest = NOW + MAX_PERIODS * days(28) + MAX_COOLDOWN_FACTOR * days(7) + days(60)
     while now <= latest:
         decision = decide(as_of(state, now), spec, now=now)
         taken.append(decision)

@@ -11,8 +11,9 @@ from evertrain.domain.deciding.policy import decide
 from evertrain.domain.events import EventName
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
 from evertrain.domain.project.calendar import parse_quiet_days
-from evertrain.domain.project.policies import DriftPolicy, MovingWindow, TriggerPolicy
+from evertrain.domain.project.policies import CostPolicy, DriftPolicy, MovingWindow, TriggerPolicy
 from evertrain.domain.store.labels import LabelledDay, LabelProgress
+from evertrain.domain.training.evaluation import Gain
 from tests.builders.models import (
     NOW,
     a_champion,
@@ -475,6 +476,52 @@ def test_after_answers_in_vain_errors_have_to_say_more():
     assert decide(turned_round, SPEC, now=NOW).reason is Reason.PERFORMANCE_FELL
 
 
+# --- what age costs -------------------------------------------------------------------------------
+
+
+def gains(*values: float) -> tuple[Gain, ...]:
+    return tuple(Gain(value=value, standard_error=0.002, newer_by=days(28)) for value in values)
+
+
+def test_where_the_last_retrainings_gained_much_the_next_comes_before_its_period():
+    aged = a_state(champion=a_champion(since=NOW - days(20)), gains=gains(0.012, 0.009, 0.011))
+    decision = decide(aged, SPEC, now=NOW)
+    assert (decision.action, decision.reason) == (Action.RETRAIN, Reason.RETRAINING_PAYS)
+    assert decision.sentence == (
+        "labels reach 32 days beyond what the champion has learnt from, and a retraining pays after 20: by what the "
+        "last ones gained, roc_auc_score is worse by 0.00035 with each day (standard error 0.00011)"
+    )
+    assert decision.evidence["lost_per_day"] == pytest.approx(0.00035, abs=1e-5)
+    young = replace(aged, champion=replace(a_champion(since=NOW - days(20)), trained_until=NOW - days(12)))
+    assert decide(young, SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
+    in_vain = replace(aged, gains=gains(0.001, -0.002, 0.0))
+    assert decide(in_vain, SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
+
+
+def test_what_a_retraining_costs_and_is_worth_may_be_declared():
+    """138 rows a day: 60 metric units times days for 80, against 1,449 for 2,000."""
+    aged = a_state(champion=a_champion(since=NOW - days(20)), gains=gains(0.012, 0.009, 0.011))
+    cheap = replace(SPEC, cost=CostPolicy(retraining=8, worth_per_row=1))
+    assert decide(aged, cheap, now=NOW).reason is Reason.RETRAINING_PAYS
+    dear = replace(SPEC, cost=CostPolicy(retraining=2_000, worth_per_row=1))
+    assert decide(aged, dear, now=NOW).reason is Reason.NOTHING_TO_DO
+
+
+def test_a_period_that_is_over_is_no_reason_where_by_declared_costs_it_does_not_pay():
+    dear = replace(SPEC, cost=CostPolicy(retraining=2_000, worth_per_row=1))
+    due = a_state(champion=a_champion(since=NOW - days(29)), retrained_at=(), gains=gains(0.001, 0.0))
+    decision = decide(due, dear, now=NOW)
+    assert (decision.action, decision.reason) == (Action.HOLD, Reason.NOT_WORTH_IT)
+    assert decision.sentence == (
+        "28 days have passed since the champion was promoted; by what the last retrainings gained, its age has cost "
+        "at most 1% of what a retraining costs"
+    )
+    assert decide(due, SPEC, now=NOW).reason is Reason.PERIOD_ELAPSED, "nobody says what it costs"
+    old = replace(due, champion=a_champion(since=NOW - days(4 * 28)))
+    assert decide(old, dear, now=NOW).reason is Reason.PERIOD_ELAPSED, "what was gained then tells little now"
+    assert decide(replace(due, gains=()), dear, now=NOW).reason is Reason.PERIOD_ELAPSED, "nothing is known"
+
+
 # --- calendar and budget --------------------------------------------------------------------------
 
 
@@ -499,6 +546,17 @@ def test_within_thirty_days_no_more_is_retrained_than_is_allowed():
     assert decide(replace(spent, requested_by="new columns"), twice, now=NOW).action is Action.RETRAIN
     left = a_state(verdicts=OLD_DRIFT, retrained_at=(NOW - days(10), NOW - days(31)))
     assert decide(left, twice, now=NOW).action is Action.RETRAIN
+
+
+def test_no_more_money_is_spent_within_thirty_days_than_is_declared():
+    bounded = replace(SPEC, cost=CostPolicy(retraining=40, container_hour=20, per_month=100))
+    spent = a_state(verdicts=OLD_DRIFT, retrained_at=(NOW - days(10), NOW - days(25)), container_seconds=1_200)
+    decision = decide(spent, bounded, now=NOW)
+    assert (decision.action, decision.reason) == (Action.HOLD, Reason.BUDGET_SPENT)
+    assert decision.sentence.startswith("2 retrainings were decided within 30 days, 2 are allowed"), "46.67 each"
+    dearer = replace(spent, container_seconds=7_200)
+    assert decide(dearer, bounded, now=NOW).sentence.startswith("2 retrainings were decided within 30 days, 1 is")
+    assert decide(replace(spent, retrained_at=(NOW - days(10),)), bounded, now=NOW).action is Action.RETRAIN
 
 
 def test_a_change_with_few_rows_shortens_no_slice_of_a_retraining_that_a_person_asks_for():

@@ -15,6 +15,7 @@ from evertrain.domain.events import EventName
 from evertrain.domain.landing.batches import TableState
 from evertrain.domain.monitoring.drift import DriftStatus
 from evertrain.domain.project.model import Project
+from evertrain.domain.training.evaluation import Gain
 from evertrain.use_cases.deciding.decide_retraining import Cause, DecideRetraining
 from tests.builders.batches import FEATURES, LABELS, a_batch, a_quarantine
 from tests.builders.models import NOW, a_group, a_model, a_verdict, an_outcome, days
@@ -193,6 +194,21 @@ def test_a_call_is_remembered_however_many_holds_follow(loop: Loop) -> None:
         loop.clock.moment = NOW + days(number / 24)
         loop.decide(f"quarantine:q{number}")
     assert len(loop.escalations.called) == 1
+
+
+def test_the_policy_learns_from_what_the_last_retrainings_gained(loop: Loop) -> None:
+    for number in range(1, 4):
+        gain = Gain(value=0.01, standard_error=0.001, newer_by=days(28))
+        loop.registry.register(replace(a_version(f"v{number}"), gain=gain))
+        promoted = an_outcome(EventName.MODEL_PROMOTED, days_ago=60 + number)
+        loop.decisions.record_outcome(replace(promoted, decision_id=f"d{number}", version=f"v{number}"))
+    loop.decisions.record_outcome(replace(an_outcome(EventName.RETRAIN_POSTPONED, days_ago=59), decision_id="d8"))
+    gone = replace(an_outcome(EventName.CONTENDER_REJECTED, days_ago=58), decision_id="d9", version="v9")
+    loop.decisions.record_outcome(gone)
+    loop.promote_champion("v8", days_ago=25)
+    decision = loop.decide("labels:b1").decision
+    assert decision.reason is Reason.RETRAINING_PAYS
+    assert decision.evidence["lost_per_day"] == pytest.approx(0.01 / 28, rel=0.1)
 
 
 def test_rows_have_grown_since_the_champion_was_trained(loop: Loop) -> None:

@@ -94,6 +94,12 @@ def test_the_next_model_is_judged_against_the_champion_on_the_same_rows() -> Non
     assert {comparison.column for comparison in evaluation.slices} == {"carrier"}
     assert sum(comparison.rows for comparison in evaluation.slices) == evaluation.gate_rows
 
+    version = loop.register(plan_uri).version
+    assert version.gain is not None
+    assert (version.gain.value, version.gain.newer_by) == (evaluation.difference, days(7))
+    assert loop.registry.version(MODEL, first).gain is None, "there was nobody to gain on"
+    assert version.container_seconds > 120, "two candidates, and the refit where it passed"
+
 
 @pytest.mark.parametrize(("ahead_by", "chosen"), [(1e-9, "28d"), (0.3, "14d")])
 def test_the_longest_window_is_kept_unless_another_is_better_by_a_standard_error(
