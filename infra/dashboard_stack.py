@@ -10,6 +10,7 @@ from constructs import Construct
 from evertrain.adapters.monitoring.metrics import (
     BATCH_DIMENSIONS,
     DECLINED,
+    ESTIMATED_METRIC,
     FEATURE_DIMENSIONS,
     LABEL_WATERMARK_AGE,
     NAMESPACE,
@@ -70,7 +71,7 @@ class DashboardStack(StageStack):
         )
 
     def _performance_graph(self, spec: ModelSpec) -> cloudwatch.GraphWidget:
-        realised, promised = (
+        graphs = [
             model_metric(
                 name,
                 stage=self._stage,
@@ -79,10 +80,14 @@ class DashboardStack(StageStack):
                 period=PERIOD,
                 label=label,
             )
-            for name, label in ((REALISED_METRIC, "newest days with labels"), (PROMISED_METRIC, "at the gate"))
-        )
+            for name, label in (
+                (REALISED_METRIC, "newest days with labels"),
+                (PROMISED_METRIC, "at the gate"),
+                (ESTIMATED_METRIC, "estimated: days without labels yet"),
+            )
+        ]
         return cloudwatch.GraphWidget(
-            title=f"{spec.name}: {spec.metric} of the champion", width=18, height=6, left=[realised, promised]
+            title=f"{spec.name}: {spec.metric} of the champion", width=18, height=6, left=graphs
         )
 
     def _decline_alarm(self, spec: ModelSpec) -> cloudwatch.Alarm:

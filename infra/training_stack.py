@@ -136,7 +136,7 @@ class TrainingStack(StageStack):
             context=image,
             base=options.training_base,
             handler="lambdas.performance.handler.lambda_handler",
-            description="Scores the champion on rows whose labels have come in",
+            description="Scores the champion on new rows, and on those whose labels have come in",
             memory_mib=1769,  # the smallest size with one whole processor: this is arithmetic
             timeout=Duration.minutes(5),
             environment=data.settings(),
@@ -153,6 +153,11 @@ class TrainingStack(StageStack):
         labelled.add_event_rule(
             "LabelsCommitted",
             pattern=events.EventPattern(source=[SOURCE], detail_type=[str(EventName.LABELS_COMMITTED)]),
+            bus=data.bus,
+        )
+        labelled.add_event_rule(
+            "FeaturesCommitted",
+            pattern=events.EventPattern(source=[SOURCE], detail_type=[str(EventName.FEATURES_COMMITTED)]),
             bus=data.bus,
         )
 

@@ -107,6 +107,10 @@ class KnownRows:
         return without_times(labelled, snapshot.excluded)
 
     def read_group(self, spec: ModelSpec, group: str, snapshot: Snapshot, rows: Interval) -> pa.Table:
+        """The history has one group only."""
+        return self.read_features(spec, snapshot, rows)
+
+    def read_features(self, spec: ModelSpec, snapshot: Snapshot, rows: Interval) -> pa.Table:
         found = self._within(rows)
         table = self.history.table.slice(found.start, found.stop - found.start)
         accepted = table.filter(pa.array(self.accepted[found])).select([EVENT_TIME, *spec.feature_names])

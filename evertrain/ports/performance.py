@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from evertrain.domain.monitoring.performance import DayPerformance, Performance
+from evertrain.domain.monitoring.performance import DayPerformance, DayPredictions, Performance
 
 
 class PerformanceLog(Protocol):
@@ -12,6 +12,9 @@ class PerformanceLog(Protocol):
 
     def put_promised(self, model: str, version: str, days: Sequence[DayPerformance]) -> None:
         """What it scored at the gate; keeping the same again is harmless."""
+
+    def put_predicted(self, model: str, version: str, days: Sequence[DayPredictions]) -> None:
+        """Never goes back: a day whose rows were counted up to a later time stays."""
 
     def put_realised(self, model: str, version: str, days: Sequence[DayPerformance]) -> None:
         """Never goes back: a day that was measured up to a later time stays."""

@@ -10,7 +10,15 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import numpy.typing as npt
 
-from evertrain.domain.monitoring.performance import DAY, DayPerformance, GroupLoss, RowLoss, Sums, loss_name
+from evertrain.domain.monitoring.performance import (
+    DAY,
+    DayPerformance,
+    DayPredictions,
+    GroupLoss,
+    RowLoss,
+    Sums,
+    loss_name,
+)
 from evertrain.domain.project.metric import Metric, Task
 from evertrain.statistics.layouts import Categories, Column
 
@@ -18,6 +26,10 @@ CELLS_PER_UNIT = 12
 """Of log odds."""
 
 MAX_LOG_ODDS = 12.0
+
+MANTISSA_BITS = 3
+"""Of a predicted number: eight cells from each power of two to the next."""
+
 MAX_LEVELS = 20
 """Of a column, the most frequent ones of a day: what is rarer says little of itself."""
 
@@ -53,6 +65,7 @@ def performance_by_day(
             losses=_sums(losses[rows]),
             truth=_sums(truth[rows]),
             scores=_scores(truth[rows], predictions[rows]) if of_class else {},
+            loss_by_prediction={} if of_class else _loss_by_prediction(predictions[rows], losses[rows]),
             groups=tuple(_groups(columns, rows, losses[rows])),
             worst=() if name_row is None else tuple(_worst(rows, losses, truth, predictions, name_row)),
         )
@@ -92,10 +105,36 @@ def _sums(values: Numbers) -> Sums:
     return Sums(count=len(values), mean=mean, spread=float(((values - mean) ** 2).sum()))
 
 
+def prediction_cells(task: Task, predictions: Numbers) -> npt.NDArray[np.int64]:
+    """Shape (rows,): the cell of each prediction, the same for all models and times, ascending with it: of a
+    probability by its log odds, of a number by sign, exponent and the first bits of its mantissa."""
+    if task is Task.CLASSIFICATION:
+        clipped = np.clip(predictions, _TINY, 1 - _TINY)
+        odds = np.clip(np.log(clipped) - np.log1p(-clipped), -MAX_LOG_ODDS, MAX_LOG_ODDS)
+        return np.asarray(np.rint(odds * CELLS_PER_UNIT).astype(np.int64))
+    magnitude = np.abs(predictions).astype(np.float32).view(np.int32) >> (23 - MANTISSA_BITS)
+    return np.asarray(np.where(predictions < 0, -1 - magnitude, magnitude).astype(np.int64))
+
+
+def count_predictions(
+    task: Task, predictions: Numbers, days: npt.NDArray[np.int64], *, until: datetime
+) -> Iterator[DayPredictions]:
+    """The earliest day first. `predictions`, `days`: shape (rows,); a day is counted from 1970."""
+    cells = prediction_cells(task, predictions)
+    for number in np.unique(days):
+        day = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=int(number))
+        found, counts = np.unique(cells[days == number], return_counts=True)
+        by_cell = dict(zip(found.tolist(), counts.tolist(), strict=True))
+        yield DayPredictions(day=day, until=min(until, day + DAY), cells=by_cell)
+
+
+def _loss_by_prediction(predictions: Numbers, losses: Numbers) -> dict[int, Sums]:
+    cells = prediction_cells(Task.REGRESSION, predictions)
+    return {int(cell): _sums(losses[cells == cell]) for cell in np.unique(cells)}
+
+
 def _scores(truth: Numbers, predictions: Numbers) -> dict[int, tuple[int, int]]:
-    clipped = np.clip(predictions, _TINY, 1 - _TINY)
-    odds = np.clip(np.log(clipped) - np.log1p(-clipped), -MAX_LOG_ODDS, MAX_LOG_ODDS)
-    cells, index = np.unique(np.rint(odds * CELLS_PER_UNIT).astype(np.int64), return_inverse=True)
+    cells, index = np.unique(prediction_cells(Task.CLASSIFICATION, predictions), return_inverse=True)
     positives = np.bincount(index, weights=truth, minlength=len(cells)).astype(np.int64)
     negatives = np.bincount(index, minlength=len(cells)) - positives
     counted = zip(cells.tolist(), negatives.tolist(), positives.tolist(), strict=True)

@@ -38,6 +38,9 @@ class TrainingRows(Protocol):
     def read_labelled(self, spec: ModelSpec, snapshot: Snapshot, rows: Interval) -> pa.Table:
         """Entity key, `event_time`, the spec's features and its label, for the rows that have one."""
 
+    def read_features(self, spec: ModelSpec, snapshot: Snapshot, rows: Interval) -> pa.Table:
+        """`event_time` and the spec's features, for every row of the model's own group, labelled or not."""
+
     def read_group(self, spec: ModelSpec, group: str, snapshot: Snapshot, rows: Interval) -> pa.Table:
         """A feature group's own rows, labelled or not: `event_time`, and what the spec draws from it."""
 
@@ -84,10 +87,8 @@ class LabelledRows:
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def predict_with(self, model: FlatModel) -> npt.NDArray[np.float64]:
-        """Shape (rows,): the artifact's predictions. Works in parts, so that little is in memory beside the rows."""
-        starts = range(0, len(self), ROWS_PER_PREDICT_CALL)
-        parts = (self.table.slice(start, ROWS_PER_PREDICT_CALL) for start in starts)
-        return np.concatenate([predict_columns(model, part) for part in parts] or [np.empty(0)])
+        """Shape (rows,): the artifact's predictions."""
+        return predict_table(model, self.table)
 
     def name_of(self, row: int) -> tuple[str, datetime]:
         """The key and the event time of a row, by its place."""
@@ -113,6 +114,13 @@ class LabelledRows:
                 f"{self.spec.name}: all {len(self)} rows of {self.name} have the label "
                 f"{self.spec.label.name}={self.truth[0]:g}, nothing can be told apart"
             )
+
+
+def predict_table(model: FlatModel, table: pa.Table) -> npt.NDArray[np.float64]:
+    """Shape (rows,). Works in parts, so that little is in memory beside the rows."""
+    starts = range(0, table.num_rows, ROWS_PER_PREDICT_CALL)
+    parts = (table.slice(start, ROWS_PER_PREDICT_CALL) for start in starts)
+    return np.concatenate([predict_columns(model, part) for part in parts] or [np.empty(0)])
 
 
 def performance_of(

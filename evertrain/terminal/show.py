@@ -303,6 +303,11 @@ def performance(status: PerformanceStatus, *, days: int) -> None:
     for name, measured in (("promised at the gate", status.promised), ("since then, the newest days", status.newest)):
         found = "nothing is known yet" if measured is None else _format_measured(measured, status.metric)
         console.print(f"{name}: {found}")
+    if status.awaited is not None:
+        console.print(f"without labels yet, estimated: {_format_measured(status.awaited, status.metric)}")
+        console.print(
+            "  [dim]by how sure it is of rows like these; blind to features that mean something else now[/]"
+        )
     if status.decline is not None:
         console.print(f"[red]worse than promised[/]: {escape(describe_decline(status.decline, status.metric))}")
     elif not status.can_tell:
@@ -310,10 +315,14 @@ def performance(status: PerformanceStatus, *, days: int) -> None:
     else:
         console.print("as good as promised, as far as can be told")
     if status.days:
-        table = _table(f"The last {days} days with labels", "day", "rows", str(status.metric), "90 %", status.loss)
+        table = _table(
+            f"The last {days} days with labels", "day", "rows", str(status.metric), "90 %", "estimated", status.loss
+        )
         for day in status.days[-days:]:
             value = "" if day.metric is None else f"{day.metric:.4g}"
-            table.add_row(f"{day.start:%Y-%m-%d}", f"{day.rows:,}", value, _format_interval(day), f"{day.loss:.4g}")
+            before = "" if day.estimated is None else f"{day.estimated:.4g}"
+            when, interval, loss = f"{day.start:%Y-%m-%d}", _format_interval(day), f"{day.loss:.4g}"
+            table.add_row(when, f"{day.rows:,}", value, interval, before, loss)
         console.print(table)
 
 

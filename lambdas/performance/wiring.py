@@ -1,4 +1,4 @@
-"""The use case that measures performance, with its adapters, made on first use."""
+"""The use cases that measure performance and count predictions, with their adapters, made on first use."""
 
 from functools import cache
 from pathlib import Path
@@ -19,24 +19,37 @@ from evertrain.adapters.training.runs import RunDocuments
 from evertrain.domain.deployment.prefixes import tables_root
 from evertrain.domain.events import Event, EventName
 from evertrain.domain.project.model import Project
+from evertrain.use_cases.monitoring.count_predictions import CountPredictions
 from evertrain.use_cases.monitoring.measure_performance import MeasurePerformance
 from evertrain.use_cases.training.training_rows import StoredTrainingRows
 
 
 @cache
 def measure_performance() -> MeasurePerformance:
-    settings = Settings.from_environment()
-    batches = Table(client=client("dynamodb"), name=settings.batches_table)
-    artifacts = S3ArtifactStore(client=client("s3"), bucket=settings.artifact_bucket)
+    settings, counting = Settings.from_environment(), count_predictions()
     return MeasurePerformance(
         project=project(),
-        tables=DynamoDBTableStates(table=batches),
-        label_progress=DynamoDBLabelProgress(table=batches),
+        tables=counting.tables,
+        label_progress=DynamoDBLabelProgress(table=_batches()),
+        registry=counting.registry,
+        runs=RunDocuments(artifacts=counting.artifacts, root=f"s3://{settings.artifact_bucket}"),
+        artifacts=counting.artifacts,
+        rows=counting.rows,
+        log=counting.log,
+        clock=counting.clock,
+    )
+
+
+@cache
+def count_predictions() -> CountPredictions:
+    settings = Settings.from_environment()
+    return CountPredictions(
+        project=project(),
+        tables=DynamoDBTableStates(table=_batches()),
         registry=DynamoDBModelRegistry(table=Table(client=client("dynamodb"), name=settings.registry_table)),
-        runs=RunDocuments(artifacts=artifacts, root=f"s3://{settings.artifact_bucket}"),
-        artifacts=artifacts,
+        artifacts=S3ArtifactStore(client=client("s3"), bucket=settings.artifact_bucket),
         rows=StoredTrainingRows(tables=table_reader(tables_root(settings.feature_store_bucket))),
-        log=DynamoDBPerformanceLog(table=batches),
+        log=DynamoDBPerformanceLog(table=_batches()),
         clock=make_clock(settings.clock, decisions=_decisions),
     )
 
@@ -54,6 +67,10 @@ def project() -> Project:
 
 def stage() -> str:
     return Settings.from_environment().stage
+
+
+def _batches() -> Table:
+    return Table(client=client("dynamodb"), name=Settings.from_environment().batches_table)
 
 
 def _decisions() -> Table:

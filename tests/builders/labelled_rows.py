@@ -8,7 +8,7 @@ import pyarrow.compute as pc
 
 from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.model import ModelSpec
-from evertrain.domain.training.plan import TrainingPlan
+from evertrain.domain.store.snapshot import Snapshot
 from evertrain.tables.exclusion import without_times
 from tests.builders.models import NOW, days
 
@@ -42,14 +42,17 @@ class InMemoryTrainingRows:
     def __init__(self, table: pa.Table) -> None:
         self.table = table
 
-    def read_labelled(self, spec: ModelSpec, plan: TrainingPlan, rows: Interval) -> pa.Table:
+    def read_labelled(self, spec: ModelSpec, plan: Snapshot, rows: Interval) -> pa.Table:
         columns = [spec.group.entity_key, "event_time", *spec.feature_names, spec.label.name]
         return without_times(self._within(rows).select(columns), plan.excluded)
 
-    def read_group(self, spec: ModelSpec, group: str, plan: TrainingPlan, rows: Interval) -> pa.Table:
+    def read_group(self, spec: ModelSpec, group: str, plan: Snapshot, rows: Interval) -> pa.Table:
         return without_times(
             self._within(rows).select(["event_time", *spec.feature_names_from(group)]), plan.excluded
         )
+
+    def read_features(self, spec: ModelSpec, plan: Snapshot, rows: Interval) -> pa.Table:
+        return without_times(self._within(rows).select(["event_time", *spec.feature_names]), plan.excluded)
 
     def _within(self, rows: Interval) -> pa.Table:
         time = self.table["event_time"]

@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 SPARED = {
     f"evertrain-{STAGE}-training-Retraining*": 2,
-    f"evertrain-{STAGE}-training-Job*": 150,
+    f"evertrain-{STAGE}-training-Job*": 400,
     f"evertrain-{STAGE}-training-Ro*": 9,
     f"evertrain-{STAGE}-training-*": 20,
     f"evertrain-{STAGE}-serving-*": 2,

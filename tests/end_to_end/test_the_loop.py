@@ -679,6 +679,10 @@ def test_what_predictions_turned_out_to_be_worth_is_measured_as_labels_come_in(l
     realised = loop.stage.performance.performance("flights", first.version).realised
     assert realised
     assert all(day.until > first.trained_until for day in realised)
+    # Labels are a week late: what they will say of that week is estimated.
+    assert told["awaited"]["start"] > max(day["start"] for day in told["days"] or [told["promised"]])
+    assert 0.4 < told["awaited"]["metric"] < 1
+    assert "without labels yet, estimated: roc_auc_score 0." in evertrain("performance", "flights").stdout
     assert "flights has no version v9" in evertrain("performance", "flights", "v9", status=1).stderr
 
 

@@ -18,6 +18,7 @@ from evertrain.adapters.monitoring.metrics import (
     performance_metric_line,
 )
 from evertrain.domain.landing.batches import FeedKind
+from evertrain.domain.monitoring.performance import Estimate
 from evertrain.domain.project.metric import Metric
 from evertrain.domain.store.labels import LabelledDay, LabelProgress
 from tests.builders.models import NOW, a_feature_drift, a_model, a_verdict, days
@@ -72,7 +73,7 @@ def test_committed_labels_are_measured_before_they_ask_for_a_decision(assembly: 
         }
         for stack in ("monitoring", "training")
     }
-    assert "LabelsCommitted" in listened["training"]
+    assert {"LabelsCommitted", "FeaturesCommitted"} <= listened["training"]
     assert "LabelsCommitted" not in listened["monitoring"]
     assert "PerformanceMeasured" in listened["monitoring"]
 
@@ -240,8 +241,10 @@ def test_each_model_s_drift_is_on_the_dashboard_under_the_names_that_the_monitor
 
 def test_what_each_model_is_worth_is_on_the_dashboard_under_the_names_that_are_told(assembly: Assembly) -> None:
     measured = replace(a_performance([1.0] * 9), model="flights")
-    told = json.loads(performance_metric_line(measured, Metric.ROC_AUC_SCORE, stage="dev", now=NOW))
-    for name in ("RealisedMetric", "PromisedMetric"):
+    estimated = Estimate(value=0.7, variance=0.001)
+    line = performance_metric_line(measured, Metric.ROC_AUC_SCORE, estimated=estimated, stage="dev", now=NOW)
+    told = json.loads(line)
+    for name in ("RealisedMetric", "PromisedMetric", "EstimatedMetric"):
         assert name in told
         assert on_dashboard(assembly, name, {key: told[key] for key in MODEL_DIMENSIONS})
     declining = [

@@ -12,7 +12,7 @@ PARTITION_KEY, SORT_KEY = "pk", "sk"
 # Sort keys, or what they begin with.
 BATCH, TIME, STATE, PROGRESS = "batch#", "time#", "state", "progress"
 VERDICT, REQUESTS, FLAGGED, ACCEPTED = "verdict#", "requests#", "flagged#", "accepted#"
-PROMISED, REALISED = "promised#", "realised#"
+PROMISED, REALISED, PREDICTED = "promised#", "realised#", "predicted#"
 DECISION, HELD_DECISION, QUIET_DECISION, DECISION_BY_ID = "decision#", "held#", "quiet#", "id#"
 OUTCOME, OUTCOME_OF_DECISION, LEASE = "outcome#", "outcome-of#", "lease"
 VERSION, CHAMPION, HISTORY, MODEL = "version#", "champion", "history#", "model#"

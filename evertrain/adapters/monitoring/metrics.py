@@ -12,7 +12,7 @@ from typing import Any
 from evertrain.domain.landing.batches import FeedKind
 from evertrain.domain.monitoring.decline import find_decline, newest_days
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict, FeatureDrift
-from evertrain.domain.monitoring.performance import Performance, merge_days, realised_metric
+from evertrain.domain.monitoring.performance import Estimate, Performance, merge_days, realised_metric
 from evertrain.domain.project.metric import Metric
 from evertrain.domain.project.model import LabelSpec
 from evertrain.domain.store.labels import LabelProgress
@@ -24,8 +24,11 @@ MODEL_DIMENSIONS = ("Stage", "Model")
 BATCH_DIMENSIONS = (*MODEL_DIMENSIONS, "Source")
 FEATURE_DIMENSIONS = (*BATCH_DIMENSIONS, "Feature")
 
-REALISED_METRIC, PROMISED_METRIC, DECLINED = "RealisedMetric", "PromisedMetric", "Declined"
-"""The champion's declared metric on matured days and at the gate, and whether it has become worse."""
+REALISED_METRIC, PROMISED_METRIC, ESTIMATED_METRIC = "RealisedMetric", "PromisedMetric", "EstimatedMetric"
+"""The champion's declared metric on days with labels, at the gate, and on days that have none yet."""
+
+DECLINED = "Declined"
+"""Whether it has become worse."""
 
 NOT_COMPARED = "NotCompared"
 """Batches, and days of requests, that a model's champion could not be compared with."""
@@ -78,15 +81,20 @@ def label_metric_line(
     return _emf_line(milliseconds, MODEL_DIMENSIONS, {"Stage": stage, "Model": model}, values)
 
 
-def performance_metric_line(performance: Performance, metric: Metric, *, stage: str, now: datetime) -> str:
+def performance_metric_line(
+    performance: Performance, metric: Metric, *, estimated: Estimate | None, stage: str, now: datetime
+) -> str:
     """The champion on the newest matured days that have enough rows, beside what the gate saw. `metric`: the model's.
-    `Declined` is 1 while it is worse than promised, beyond chance."""
+    `estimated`: of the days that have no labels yet. `Declined` is 1 while it is worse than promised, beyond
+    chance."""
     decline = find_decline(performance, metric)
     values = {DECLINED: float(decline is not None)}
     for name, days in ((REALISED_METRIC, newest_days(performance)), (PROMISED_METRIC, performance.promised)):
         found = realised_metric(metric, merge_days(days, with_groups=False)) if days else None
         if found is not None:
             values[name] = found.value
+    if estimated is not None:
+        values[ESTIMATED_METRIC] = estimated.value
     milliseconds = int(now.timestamp() * 1000)
     return _emf_line(milliseconds, MODEL_DIMENSIONS, {"Stage": stage, "Model": performance.model}, values)
 

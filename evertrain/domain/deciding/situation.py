@@ -213,9 +213,9 @@ class Situation:
 
     @cached_property
     def fruitless(self) -> int:
-        """Retrainings in a row after which the champion was the same, be it that the contender was rejected, that its
-        rollout was taken back, or that something failed."""
-        return self._in_a_row(EventName.CONTENDER_REJECTED, EventName.ROLLED_BACK, EventName.RETRAIN_FAILED)
+        """Retrainings in a row that trained and left the champion as it was: the contender was rejected, or its
+        rollout taken back. One that failed tells nothing of the rows; a person is told of it by an alarm."""
+        return self._in_a_row(EventName.CONTENDER_REJECTED, EventName.ROLLED_BACK)
 
     def _in_a_row(self, *names: EventName) -> int:
         count, changed_at = 0, self.newest_change

@@ -70,7 +70,8 @@ class DayPerformance:
 
     `until`: the label watermark then; the day is complete if it is over by then. `losses`: of single rows, by
     `loss_name(metric)`. `truth`: of the labels. `scores`: for a classifier, by cells of its log odds (see
-    `statistics.performance.CELLS_PER_UNIT`), the rows of class 0 and of class 1. `groups`: of frequent levels.
+    `statistics.performance.prediction_cells`), the rows of class 0 and of class 1. `loss_by_prediction`: where a
+    number is predicted, by cells of it, the losses. `groups`: of frequent levels.
     `worst`: a few rows with the largest losses, the largest first; none of several days together.
     """
 
@@ -79,6 +80,7 @@ class DayPerformance:
     losses: Sums
     truth: Sums
     scores: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    loss_by_prediction: Mapping[int, Sums] = field(default_factory=dict)
     groups: tuple[GroupLoss, ...] = ()
     worst: tuple[RowLoss, ...] = ()
 
@@ -92,14 +94,47 @@ class DayPerformance:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DayPredictions:
+    """What one model version predicts for the rows of one UTC day, be their labels known or not.
+
+    `until`: the newest row then; the day is complete if it is over by then. `cells`: how many rows by cells of the
+    prediction (see `statistics.performance.prediction_cells`).
+    """
+
+    day: datetime
+    until: datetime
+    cells: Mapping[int, int]
+
+    @property
+    def rows(self) -> int:
+        return sum(self.cells.values())
+
+    @property
+    def is_complete(self) -> bool:
+        return self.until >= self.day + DAY
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Performance:
     """Of one model version, the earliest day first. `promised`: on the gate's rows, by what the gate judged.
-    `realised`: on rows that it has not learnt from, as their labels came in."""
+    `realised`: on rows that it has not learnt from, as their labels came in. `predicted`: on the same, and on those
+    that have no labels yet."""
 
     model: str
     version: str
     promised: tuple[DayPerformance, ...]
     realised: tuple[DayPerformance, ...]
+    predicted: tuple[DayPredictions, ...] = ()
+
+    @property
+    def labelled(self) -> tuple[DayPerformance, ...]:
+        return (*self.promised, *self.realised)
+
+    @property
+    def awaited(self) -> tuple[DayPredictions, ...]:
+        """The days that no labels are known of yet."""
+        labelled = self.labelled
+        return tuple(day for day in self.predicted if not labelled or day.day > labelled[-1].day)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -177,18 +212,23 @@ def realised_metric(metric: Metric, part: DayPerformance) -> Estimate | None:
 
     Its variance is that of so many independent rows.
     """
-    if not part.rows:
-        return None
+    return metric_of_sums(metric, scores=part.scores, losses=part.losses, truth=part.truth) if part.rows else None
+
+
+def metric_of_sums(
+    metric: Metric, *, scores: Mapping[int, tuple[float, float]], losses: Sums, truth: Sums
+) -> Estimate | None:
+    """`scores`, `losses`, `truth`: as of a `DayPerformance`. None where the metric is not defined."""
     if metric is Metric.ROC_AUC_SCORE:
-        return _roc_auc(part.scores)
+        return _roc_auc(scores)
     if metric is Metric.AVERAGE_PRECISION_SCORE:
-        return _average_precision(part.scores)
-    loss = mean_loss(part.losses)
+        return _average_precision(scores)
+    loss = mean_loss(losses)
     if metric is Metric.ROOT_MEAN_SQUARED_ERROR:
         root = sqrt(loss.value)
         return Estimate(value=root, variance=loss.variance / (4 * loss.value) if root else 0.0)
     if metric is Metric.R2_SCORE:
-        spread = part.truth.spread / part.rows
+        spread = truth.spread / truth.count if truth.count else 0.0
         return Estimate(value=1 - loss.value / spread, variance=loss.variance / spread**2) if spread else None
     return loss
 
@@ -197,7 +237,7 @@ def _add(several: Iterable[Sums]) -> Sums:
     return sum(several, start=Sums())
 
 
-def _roc_auc(scores: Mapping[int, tuple[int, int]]) -> Estimate | None:
+def _roc_auc(scores: Mapping[int, tuple[float, float]]) -> Estimate | None:
     """With the variance of DeLong et al. (Biometrics 44, 1988). Rows in one cell count as ties."""
     cells = [scores[cell] for cell in sorted(scores)]
     negatives, positives = sum(n for n, _ in cells), sum(p for _, p in cells)
@@ -213,13 +253,12 @@ def _roc_auc(scores: Mapping[int, tuple[int, int]]) -> Estimate | None:
     return Estimate(value=area, variance=variance)
 
 
-def _average_precision(scores: Mapping[int, tuple[int, int]]) -> Estimate | None:
+def _average_precision(scores: Mapping[int, tuple[float, float]]) -> Estimate | None:
     """Its variance as that of a share of so many positives: a bound, near enough to compare stretches by."""
     positives = sum(p for _, p in scores.values())
     if not positives:
         return None
-    found = predicted = 0
-    total = 0.0
+    found = predicted = total = 0.0
     for cell in sorted(scores, reverse=True):
         negative, positive = scores[cell]
         found, predicted = found + positive, predicted + negative + positive

@@ -31,7 +31,7 @@ from evertrain.tables.labelled_rows import LabelledRows, TrainingRows, performan
 
 logger = logging.getLogger(__name__)
 
-_read_model = lru_cache(maxsize=2)(FlatModel.from_bytes)
+read_model = lru_cache(maxsize=2)(FlatModel.from_bytes)
 """Labels come more often than champions do."""
 
 PART = timedelta(days=7)
@@ -73,12 +73,12 @@ class MeasurePerformance:
         return self.log.performance(champion.model, champion.version)
 
     def _measure(self, spec: ModelSpec, champion: Champion, rows: Interval) -> None:
-        artifact = _read_model(self.artifacts.get(champion.artifact_uri, expected_sha256=champion.artifact_sha256))
+        artifact = read_model(self.artifacts.get(champion.artifact_uri, expected_sha256=champion.artifact_sha256))
         if gone := spec.missing_features(artifact.feature_names):
             logger.error("not_measured model=%s version=%s gone=%s", spec.name, champion.version, ",".join(gone))
             return
         asked, snapshot = spec.with_features(artifact.feature_names), self._snapshot(spec)
-        for part in _parts(rows):
+        for part in weekly_parts(rows):
             table = self.rows.read_labelled(asked, snapshot, part)
             matured = LabelledRows("the matured rows", table, asked)
             if len(matured):
@@ -120,7 +120,7 @@ def _measured_to(known: Performance, champion: Champion) -> datetime:
     return last.until if last.is_complete else max(last.day, champion.trained_until)
 
 
-def _parts(rows: Interval) -> Iterator[Interval]:
+def weekly_parts(rows: Interval) -> Iterator[Interval]:
     """Cut at midnight UTC, so that no day is in two."""
     start = rows.start
     while start < rows.end:

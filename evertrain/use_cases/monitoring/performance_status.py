@@ -1,7 +1,7 @@
 """What a champion turned out to be worth, as people are told of it."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from evertrain.domain.monitoring.decline import Decline, find_decline, has_baseline, newest_days
@@ -13,12 +13,13 @@ from evertrain.domain.monitoring.performance import (
     metric_over_days,
 )
 from evertrain.domain.project.metric import Metric
+from evertrain.statistics.estimation import estimate_day, estimate_loss, estimate_metric
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredDays:
     """A stretch of days, from `start` to `end`: the declared metric with its 90 % interval, None where it is not
-    defined, and the mean loss of a row."""
+    defined, and the mean loss of a row. `estimated`: the metric, by the days before, before there were labels."""
 
     start: datetime
     end: datetime
@@ -27,12 +28,14 @@ class MeasuredDays:
     low: float | None
     high: float | None
     loss: float
+    estimated: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PerformanceStatus:
-    """`promised`: at the gate. `newest`: the last days with enough rows to say something. `can_tell`: whether there
-    are enough days to tell a decline from chance."""
+    """`promised`: at the gate. `newest`: the last days with enough rows to say something. `awaited`: estimated, the
+    days that no labels are known of yet; None where there are none, or too few to estimate from. `can_tell`: whether
+    there are enough days to tell a decline from chance."""
 
     model: str
     version: str
@@ -40,6 +43,7 @@ class PerformanceStatus:
     loss: str
     promised: MeasuredDays | None
     newest: MeasuredDays | None
+    awaited: MeasuredDays | None
     can_tell: bool
     decline: Decline | None
     days: tuple[MeasuredDays, ...]
@@ -54,9 +58,35 @@ def performance_status(performance: Performance, metric: Metric) -> PerformanceS
         loss=loss_name(metric),
         promised=_measured(promised, metric) if promised else None,
         newest=_measured(newest, metric) if newest else None,
+        awaited=_awaited(performance, metric),
         can_tell=has_baseline(performance),
         decline=find_decline(performance, metric),
-        days=tuple(_measured([day], metric) for day in performance.realised),
+        days=tuple(_realised_days(performance, metric)),
+    )
+
+
+def _realised_days(performance: Performance, metric: Metric) -> Iterator[MeasuredDays]:
+    predicted = {each.day: each for each in performance.predicted}
+    for index, day in enumerate(performance.realised, start=len(performance.promised)):
+        counted = predicted.get(day.day)
+        found = None if counted is None else estimate_day(metric, performance.labelled[:index], counted)
+        yield replace(_measured([day], metric), estimated=None if found is None else found.value)
+
+
+def _awaited(performance: Performance, metric: Metric) -> MeasuredDays | None:
+    known, days = performance.labelled, performance.awaited
+    if not known or not days:
+        return None
+    found = estimate_metric(metric, known, days)
+    low, high = (None, None) if found is None else found.interval()
+    return MeasuredDays(
+        start=days[0].day,
+        end=days[-1].until,
+        rows=sum(day.rows for day in days),
+        metric=None if found is None else found.value,
+        low=low,
+        high=high,
+        loss=estimate_loss(metric, known, days),
     )
 
 

@@ -4,6 +4,7 @@ All of it is read at the plan's table versions and as it was known when the plan
 same rows tomorrow, whatever lands, is corrected or compacted in between.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -37,6 +38,8 @@ from evertrain.tables.point_in_time import (
     take_or_null,
 )
 
+ReadPart = Callable[[ModelSpec, Snapshot, Interval], pa.Table]
+
 SAME_TIME = timedelta(0)
 
 ROWS_PER_CHUNK = 500_000
@@ -62,9 +65,8 @@ class StoredTrainingRows:
         """
         key = spec.group.entity_key
         columns = [key, EVENT_TIME, *spec.feature_names, spec.label.name]
-        table = with_ages(self._group_rows(spec, snapshot, rows), spec.features, event_time=EVENT_TIME).select(
-            columns
-        )
+        table = self._group_rows(spec, snapshot, rows, read_part=self._labelled_part)
+        table = with_ages(table, spec.features, event_time=EVENT_TIME).select(columns)
         requests = request_feeds(spec)
         if requests and all(str(feed) in snapshot.table_versions for feed in requests):
             asked = with_ages(self._request_rows(spec, snapshot, rows), spec.features, event_time=EVENT_TIME).select(
@@ -74,19 +76,29 @@ class StoredTrainingRows:
             table = both.sort_by([(EVENT_TIME, "ascending"), (key, "ascending")])
         return without_times(table, snapshot.excluded)
 
-    def _group_rows(self, spec: ModelSpec, snapshot: Snapshot, rows: Interval) -> pa.Table:
+    def read_features(self, spec: ModelSpec, snapshot: Snapshot, rows: Interval) -> pa.Table:
+        """What was known last of each key and event time, ordered by time."""
+        table = self._group_rows(spec, snapshot, rows, read_part=self._features_part)
+        found = with_ages(table, spec.features, event_time=EVENT_TIME).select([EVENT_TIME, *spec.feature_names])
+        return without_times(found, snapshot.excluded)
+
+    def _group_rows(self, spec: ModelSpec, snapshot: Snapshot, rows: Interval, *, read_part: ReadPart) -> pa.Table:
         version = snapshot.table_versions[str(own_group_feed(spec))]
         parts = self.tables.parts(own_group_feed(spec), version=version, rows=rows, max_rows=self.rows_per_chunk)
-        table = concat_in_one_chunk(self._group_part(spec, snapshot, part) for part in parts)
+        table = concat_in_one_chunk(read_part(spec, snapshot, part) for part in parts)
         for joined in spec.joined:
             table = self._join(table, joined, spec, snapshot, rows)
         return table
 
-    def _group_part(self, spec: ModelSpec, snapshot: Snapshot, rows: Interval) -> pa.Table:
+    def _features_part(self, spec: ModelSpec, snapshot: Snapshot, rows: Interval) -> pa.Table:
+        key = spec.group.entity_key
+        own = (key, *spec.feature_names_from(spec.group.name), *(joined.key for joined in spec.joined))
+        return latest_known(self._read(own_group_feed(spec), snapshot, spec, rows, columns=own), key=key)
+
+    def _labelled_part(self, spec: ModelSpec, snapshot: Snapshot, rows: Interval) -> pa.Table:
         """A row, its corrections and its label have the same event time: no other part knows of them."""
         key, label = spec.group.entity_key, spec.label.name
-        own = (key, *spec.feature_names_from(spec.group.name), *(joined.key for joined in spec.joined))
-        table = latest_known(self._read(own_group_feed(spec), snapshot, spec, rows, columns=own), key=key)
+        table = self._features_part(spec, snapshot, rows)
         labels = latest_known(self._read(label_feed(spec), snapshot, spec, rows, columns=(key, label)), key=key)
         indices = as_of_indices(table, labels, left_key=key, key=key, maximum_age=SAME_TIME)
         truth = take_or_null(labels, indices)[label]

@@ -7,7 +7,7 @@ import pytest
 from evertrain.adapters.aws.dynamodb import Table
 from evertrain.adapters.memory.performance import InMemoryPerformanceLog
 from evertrain.adapters.monitoring.performance_log import DynamoDBPerformanceLog
-from evertrain.domain.monitoring.performance import DayPerformance, Performance
+from evertrain.domain.monitoring.performance import DayPerformance, DayPredictions, Performance
 from evertrain.ports.performance import PerformanceLog
 from tests.builders.models import NOW, days
 from tests.builders.performance import performance_days
@@ -22,6 +22,12 @@ def log(request: pytest.FixtureRequest) -> PerformanceLog:
     return DynamoDBPerformanceLog(table=request.getfixturevalue("table"))
 
 
+PREDICTED = tuple(
+    DayPredictions(day=day.day, until=day.until, cells={-3: 4, 0: 11, 25: number})
+    for number, day in enumerate(DAYS[2:], start=1)
+)
+
+
 def realised(log: PerformanceLog, version: str = "v1") -> tuple[DayPerformance, ...]:
     return log.performance("trips", version).realised
 
@@ -33,8 +39,9 @@ def test_nothing_is_known_of_a_version_that_nobody_measured(log: PerformanceLog)
 def test_days_come_back_as_they_were_kept_the_earliest_first(log: PerformanceLog) -> None:
     log.put_promised("trips", "v1", DAYS[:2])
     log.put_realised("trips", "v1", DAYS[:1:-1])
+    log.put_predicted("trips", "v1", PREDICTED[::-1])
     assert log.performance("trips", "v1") == Performance(
-        model="trips", version="v1", promised=DAYS[:2], realised=DAYS[2:]
+        model="trips", version="v1", promised=DAYS[:2], realised=DAYS[2:], predicted=PREDICTED
     )
 
 
@@ -50,6 +57,14 @@ def test_a_day_that_was_not_over_is_replaced_by_the_whole_and_never_the_other_wa
     for each in (part, whole, part):
         log.put_realised("trips", "v1", [each])
     assert realised(log) == (whole,)
+
+
+def test_rows_of_a_day_that_was_not_over_are_counted_again_and_never_fewer(log: PerformanceLog) -> None:
+    whole = PREDICTED[0]
+    part = replace(whole, until=whole.day + days(0.5), cells={0: 3})
+    for each in (part, whole, part):
+        log.put_predicted("trips", "v1", [each])
+    assert log.performance("trips", "v1").predicted == (whole,)
 
 
 def test_in_dynamodb_a_damaged_day_hides_no_other(table: Table) -> None:

@@ -113,6 +113,17 @@ def test_each_row_gets_the_other_group_s_value_of_its_time(store: Store) -> None
     assert rows["backlog"].isna().equals(rows["carrier"] == CARRIERS[-1])
 
 
+def test_rows_whose_labels_have_not_come_are_there_with_the_same_features(store: Store) -> None:
+    store.add(FEATURES, parquet(features_frame(day=DAYS + 1, rows=PER_DAY)), ingested_at=FIRST_DAY + days(DAYS + 2))
+    plan, spec = a_plan(store), a_spec()
+    reader, whole = StoredTrainingRows(tables=store.reader), Interval(start=FIRST_DAY, end=FIRST_DAY + days(DAYS + 2))
+    labelled = reader.read_labelled(spec, plan, whole)
+    every = reader.read_features(spec, plan, whole)
+    assert every.column_names == ["event_time", *spec.feature_names]
+    assert every.num_rows == labelled.num_rows + PER_DAY
+    assert every.slice(0, labelled.num_rows).equals(labelled.select(every.column_names))
+
+
 def test_what_was_ingested_later_than_the_event_was_not_there_then(store: Store) -> None:
     # Landed at midnight, the value of eight in the evening counts until two; the others are too old by then.
     rows = rows_of(store, a_spec(known_by=KnownBy.EVENT))

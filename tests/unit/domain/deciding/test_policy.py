@@ -129,7 +129,7 @@ def test_a_period_that_elapsed_retrains_without_drift():
     assert (decision.action, decision.reason) == (Action.RETRAIN, Reason.PERIOD_ELAPSED)
 
 
-@pytest.mark.parametrize("name", [EventName.CONTENDER_REJECTED, EventName.RETRAIN_FAILED, EventName.ROLLED_BACK])
+@pytest.mark.parametrize("name", [EventName.CONTENDER_REJECTED, EventName.ROLLED_BACK])
 def test_a_period_that_elapsed_goes_on_to_ask_after_a_retraining_in_vain_and_the_cooldown_is_longer(
     name: EventName,
 ) -> None:
@@ -139,6 +139,8 @@ def test_a_period_that_elapsed_goes_on_to_ask_after_a_retraining_in_vain_and_the
     held = decide(in_vain, SPEC, now=NOW)
     assert (held.reason, held.not_before) == (Reason.COOLDOWN, NOW - days(8) + 2 * days(7))
     assert held.sentence.endswith("longer after 1 in vain")
+    failed = replace(due, outcomes=(an_outcome(EventName.RETRAIN_FAILED, days_ago=8),))
+    assert decide(failed, SPEC, now=NOW).reason is Reason.PERIOD_ELAPSED, "it tells nothing of the rows"
     assert decide(in_vain, SPEC, now=held.not_before).reason is Reason.PERIOD_ELAPSED
 
 
