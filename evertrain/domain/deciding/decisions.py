@@ -64,6 +64,7 @@ class Reason(StrEnum):
     LABELS_OVERDUE = "labels_overdue"
     CONTENDERS_REJECTED = "contenders_rejected"
     NOT_MENDED = "not_mended"
+    GROUP_NOT_MENDED = "group_not_mended"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -123,6 +124,9 @@ CHANGED_AT, LEARNT_TO = "changed_at", "learnt_to"
 
 METRIC_BEFORE, METRIC_AFTER = "metric_before", "metric_after"
 """Evidence of a decision to retrain for worse predictions: the declared metric before and since then."""
+
+GROUP_BEFORE, GROUP_AFTER = "mean loss before where ", "mean loss since where "
+"""The same of a group: beginnings of names that end with the group's, such as `origin=JFK`."""
 
 
 _EVENT_OF_ACTION = {

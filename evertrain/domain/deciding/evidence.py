@@ -73,12 +73,13 @@ _SINCE: Mapping[Reason, Callable[[DecisionContext], datetime | None]] = {
     Reason.LABELS_OVERDUE: lambda context: context.watermark,
     Reason.CONTENDERS_REJECTED: _first_rejection,
     Reason.NOT_MENDED: _change_that_was_answered,
+    Reason.GROUP_NOT_MENDED: _change_that_was_answered,
 }
 
 
 # --- what, which rows, what was tried -------------------------------------------------------------
 
-_OF_PREDICTIONS = (Reason.CONTENDERS_REJECTED, Reason.NOT_MENDED)
+_OF_PREDICTIONS = (Reason.CONTENDERS_REJECTED, Reason.NOT_MENDED, Reason.GROUP_NOT_MENDED)
 
 
 def _what(context: DecisionContext, reason: Reason) -> Iterator[str]:
@@ -144,6 +145,11 @@ _NEEDED: Mapping[Reason, tuple[str, ...]] = {
     Reason.CONTENDERS_REJECTED: (
         "`evertrain report {model}` shows what the gate saw: too narrow a margin, or a group that became worse",
         "`evertrain retrain {model} --reason …` tries at once what you changed",
+    ),
+    Reason.GROUP_NOT_MENDED: (
+        "look at that group's rows: does its data come from elsewhere, or does a column mean something else there?",
+        "a feature that tells what is different about it, in features/{group}.toml; or a model of its own",
+        "declare it under [[gate.slices]], so that no contender passes that is worse there",
     ),
     Reason.NOT_MENDED: (
         "look at the rows above: what would tell them from others is not among the features, or means something else "

@@ -14,11 +14,20 @@ from evertrain.domain.training.outcomes import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GroupChange:
+    """Of a group of rows, such as `origin=JFK`: its mean loss before a change, and when the errors showed it."""
+
+    name: str
+    before: float
+    after: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AnsweredChange:
     """A change of the world that a retraining answered. `learnt_to`: the label watermark then. `is_learnt`: whether
     it is settled what there is to learn, since older rows turned out to be worth learning from as well.
     `answered_at`: when it first was. `promoted`: how many answers to it were promoted. `metric_before`,
-    `metric_after`: the declared metric before the change, and when the errors showed it.
+    `metric_after`: the declared metric before the change, and when the errors showed it. `groups`: that were worse.
     """
 
     changed_at: datetime
@@ -28,6 +37,7 @@ class AnsweredChange:
     promoted: int = 0
     metric_before: float | None = None
     metric_after: float | None = None
+    groups: tuple[GroupChange, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,10 +1,12 @@
 """What the decision log says of earlier retrainings: the last that trained, and the change that it answered. Pure."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from evertrain.domain.deciding.decisions import (
     CHANGED_AT,
+    GROUP_AFTER,
+    GROUP_BEFORE,
     LEARNT_TO,
     METRIC_AFTER,
     METRIC_BEFORE,
@@ -12,7 +14,7 @@ from evertrain.domain.deciding.decisions import (
     Reason,
     RecordedDecision,
 )
-from evertrain.domain.deciding.loop_state import AnsweredChange
+from evertrain.domain.deciding.loop_state import AnsweredChange, GroupChange
 from evertrain.domain.events import EventName
 from evertrain.domain.project.policies import MovingWindow
 from evertrain.domain.release.registry import ModelVersion
@@ -80,9 +82,7 @@ def answered_change(
     is_first = training.decision.reason is Reason.PERFORMANCE_FELL
     answers = [each for each in acts if each.decision.evidence.get(CHANGED_AT) == evidence[CHANGED_AT]]
     promoted = {each.decision_id for each in outcomes if each.name is EventName.MODEL_PROMOTED}
-    shown = next(
-        (each.decision.evidence for each in reversed(answers) if METRIC_BEFORE in each.decision.evidence), {}
-    )
+    shown = next((each.decision.evidence for each in reversed(answers) if _shows_decline(each)), {})
     return AnsweredChange(
         changed_at=datetime.fromisoformat(str(evidence[CHANGED_AT])),
         learnt_to=datetime.fromisoformat(str(evidence[LEARNT_TO])),
@@ -91,7 +91,20 @@ def answered_change(
         promoted=sum(each.decision_id in promoted for each in answers),
         metric_before=_number(shown, METRIC_BEFORE),
         metric_after=_number(shown, METRIC_AFTER),
+        groups=tuple(_groups(shown)),
     )
+
+
+def _groups(evidence: Mapping[str, str | int | float]) -> Iterator[GroupChange]:
+    for key, before in evidence.items():
+        name = key.removeprefix(GROUP_BEFORE)
+        after = evidence.get(f"{GROUP_AFTER}{name}")
+        if key.startswith(GROUP_BEFORE) and after is not None:
+            yield GroupChange(name=name, before=float(before), after=float(after))
+
+
+def _shows_decline(answer: RecordedDecision) -> bool:
+    return METRIC_BEFORE in answer.decision.evidence or any(_groups(answer.decision.evidence))
 
 
 def _number(evidence: Mapping[str, str | int | float], name: str) -> float | None:

@@ -5,6 +5,8 @@ from datetime import datetime
 
 from evertrain.domain.deciding.decisions import (
     CHANGED_AT,
+    GROUP_AFTER,
+    GROUP_BEFORE,
     LEARNT_TO,
     METRIC_AFTER,
     METRIC_BEFORE,
@@ -61,6 +63,8 @@ def _performance_evidence(context: DecisionContext) -> dict[str, str | int | flo
         "standard_errors": round(decline.z, 1),
         "declining_groups": ", ".join(group.name for group in decline.groups),
     }
+    for group in decline.groups:
+        found |= {f"{GROUP_BEFORE}{group.name}": group.before, f"{GROUP_AFTER}{group.name}": group.now}
     if decline.metric_before is not None and decline.metric_now is not None:
         found |= {METRIC_BEFORE: decline.metric_before, METRIC_AFTER: decline.metric_now}
     return found

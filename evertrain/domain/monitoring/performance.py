@@ -187,6 +187,11 @@ def merge_days(days: Sequence[DayPerformance], *, with_groups: bool = True) -> D
     )
 
 
+def losses_of_group(days: Sequence[DayPerformance], name: str) -> Sums:
+    """`name`: of a `GroupLoss`, such as `origin=JFK`."""
+    return _add(group.losses for day in days for group in day.groups if group.name == name)
+
+
 def mean_loss(losses: Sums) -> Estimate:
     return Estimate(value=losses.mean, variance=losses.variance / losses.count)
 

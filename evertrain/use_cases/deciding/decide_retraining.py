@@ -150,6 +150,7 @@ class DecideRetraining:
             Reason.LABELS_OVERDUE: labels.ingested_at_max if labels else None,
             # Of an earlier change a person may have been told: this one is another matter.
             Reason.NOT_MENDED: answered.answered_at if answered else None,
+            Reason.GROUP_NOT_MENDED: answered.answered_at if answered else None,
             Reason.CONTENDERS_REJECTED: max(
                 (outcome.ended_at for outcome in outcomes if outcome.name is EventName.MODEL_PROMOTED), default=None
             ),

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from evertrain.domain.deciding.decisions import Action, Decision, Reason
+from evertrain.domain.deciding.holds import MAX_PERIODS
 from evertrain.domain.deciding.loop_state import AnsweredChange, LoopState
-from evertrain.domain.deciding.objections import MAX_PERIODS
 from evertrain.domain.deciding.policy import decide
 from evertrain.domain.deciding.situation import MAX_COOLDOWN_FACTOR
 from evertrain.domain.events import OUTCOME_EVENTS, EventName

@@ -23,6 +23,7 @@ CALLS = (
     Reason.LABELS_OVERDUE,
     Reason.CONTENDERS_REJECTED,
     Reason.NOT_MENDED,
+    Reason.GROUP_NOT_MENDED,
 )
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from evertrain.domain.deciding.decisions import Action, Decision, Reason, RecordedDecision
-from evertrain.domain.deciding.loop_state import AnsweredChange
+from evertrain.domain.deciding.loop_state import AnsweredChange, GroupChange
 from evertrain.domain.deciding.past_trainings import (
     MAX_ANSWERS_IN_VAIN,
     answered_change,
@@ -58,6 +58,14 @@ def test_a_retraining_that_trained_nothing_answers_nothing() -> None:
     assert rows_when_trained(the_champion("d2"), [SECOND, FIRST]) is None
     assert rows_when_trained(None, [SECOND, FIRST]) is None
     assert last_training([FIRST], []) is None
+
+
+def test_groups_that_were_worse_are_remembered_with_what_they_lost_before_the_first_answer() -> None:
+    evidence = {"mean loss before where origin=JFK": 0.2, "mean loss since where origin=JFK": 0.4}
+    first = replace(FIRST, decision=replace(FIRST.decision, evidence={**FIRST.decision.evidence, **evidence}))
+    found = answered_change([SECOND, first], [ended("d2"), ended("d1")], the_champion("d2"))
+    assert found is not None
+    assert found.groups == (GroupChange(name="origin=JFK", before=0.2, after=0.4),)
 
 
 def test_the_change_is_that_of_the_last_training_with_what_was_before_the_first_answer() -> None:

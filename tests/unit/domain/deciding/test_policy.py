@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from evertrain.domain.deciding.decisions import Action, Reason, Trigger
-from evertrain.domain.deciding.loop_state import AnsweredChange
+from evertrain.domain.deciding.loop_state import AnsweredChange, GroupChange
 from evertrain.domain.deciding.policy import decide
 from evertrain.domain.events import EventName
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
@@ -362,6 +362,8 @@ def test_the_group_that_carries_it_is_in_the_sentence_and_in_the_evidence():
     assert decision.reason is Reason.PERFORMANCE_FELL
     assert "; carrier=WN: squared error 0." in decision.sentence
     assert str(decision.evidence["declining_groups"]).startswith("carrier=WN")
+    before, since = (float(decision.evidence[f"mean loss {when} where carrier=WN"]) for when in ("before", "since"))
+    assert before < since
 
 
 def test_a_change_with_few_labelled_rows_waits_for_as_many_as_a_model_and_its_judge_take():
@@ -452,6 +454,28 @@ def test_a_change_that_two_retrainings_did_not_mend_calls_a_person_once_and_stop
     )
     told = replace(state, escalated_for=frozenset({Reason.NOT_MENDED}))
     assert decide(told, SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
+
+
+def test_a_group_that_two_retrainings_did_not_mend_calls_a_person_once_while_the_others_are_well():
+    was_worse = GroupChange(name="carrier=DL", before=0.15, after=0.35)
+    whole_is_well = replace(LEARNT, metric_before=0.76, groups=(was_worse,))
+    only_one = a_performance([0.0] * 30, promised=0, only="DL")
+    state = a_state(answered_change=whole_is_well, performance=only_one)
+    decision = decide(state, SPEC, now=NOW)
+    assert (decision.action, decision.reason) == (Action.ESCALATE, Reason.GROUP_NOT_MENDED)
+    assert decision.sentence.startswith("where carrier=DL the mean squared error is ")
+    assert "and 0.15 before the change of 2013-01-31; 2 retrainings since then did not bring it" in decision.sentence
+    told = replace(state, escalated_for=frozenset({Reason.GROUP_NOT_MENDED}))
+    assert decide(told, SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
+    for change, performance in (
+        (replace(whole_is_well, promoted=1), only_one),
+        (replace(whole_is_well, groups=()), only_one),
+        (replace(whole_is_well, groups=(replace(was_worse, before=0.3),)), only_one),
+        (whole_is_well, a_performance([0.0] * 2, promised=0, only="DL")),
+        (whole_is_well, None),
+    ):
+        state = a_state(answered_change=change, performance=performance)
+        assert decide(state, SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
 
 
 def test_a_change_that_was_mended_or_is_being_learnt_or_is_hardly_measured_calls_nobody():
