@@ -14,8 +14,8 @@ from evertrain.scoring import FlatModel
 TOLERANCE = 1e-9
 """Sums are taken in the estimator's order, so that only the last digits of the exponential function may differ."""
 
-ALTERED_ROWS = 50
-"""Rows that are also predicted with each feature missing, or unseen."""
+ALTERED_ONE_IN, MIN_ALTERED_ROWS = 40, 10
+"""One row in so many, and at least so many, are also predicted with each feature missing, or unseen."""
 
 
 class ParityError(EvertrainError):
@@ -52,7 +52,7 @@ def _with_altered_rows(frame: pd.DataFrame, flat: FlatModel) -> pd.DataFrame:
         if feature.kind is FeatureKind.CATEGORICAL
     }
     wide = frame.assign(**{name: frame[name].cat.add_categories([level]) for name, level in unseen.items()})
-    some = wide.head(ALTERED_ROWS)
+    some = wide.head(max(MIN_ALTERED_ROWS, len(wide) // ALTERED_ONE_IN))
     altered = [
         some.assign(
             **{feature.name: pd.Series([value] * len(some), index=some.index, dtype=wide[feature.name].dtype)}
