@@ -190,7 +190,7 @@ class Situation:
         labels = self.state.labels
         if labels is None or self.watermark is None or self.newest_change is None:
             return 0
-        span = labels.row_labels.event_time_max - labels.row_labels.event_time_min
+        span = self._labelled_span
         return labels.rows * ((self.watermark - self.newest_change) / span) if span else 0
 
     @cached_property
@@ -262,11 +262,20 @@ class Situation:
 
     @property
     def rows_per_day(self) -> float:
+        return self._labelled_rows / (self._labelled_span / timedelta(days=1)) if self._labelled_span else 0.0
+
+    @property
+    def _labelled_rows(self) -> int:
+        """Where only exceptions are reported, every row counts as labelled."""
         labels = self.state.labels
         if labels is None:
-            return 0.0
-        span = labels.row_labels.event_time_max - labels.row_labels.event_time_min
-        return labels.rows / (span / timedelta(days=1)) if span else 0.0
+            return 0
+        return self.state.rows if self.spec.label.absent is not None else labels.rows
+
+    @property
+    def _labelled_span(self) -> timedelta:
+        labels = self.state.labels
+        return timedelta(0) if labels is None else labels.row_labels.event_time_max - labels.row_labels.event_time_min
 
     @property
     def age_has_cost_a_retraining(self) -> bool:
@@ -277,11 +286,7 @@ class Situation:
     @cached_property
     def trainable_rows(self) -> int:
         """About how many rows the longest window can hold by now."""
-        labels, training = self.state.labels, self.spec.training
-        if labels is None:
-            return 0
-        rows = self.state.rows if self.spec.label.absent is not None else labels.rows
-        span = labels.row_labels.event_time_max - labels.row_labels.event_time_min
+        rows, span, training = self._labelled_rows, self._labelled_span, self.spec.training
         if MovingWindow.EXPANDING in training.moving_windows or not training.windows or not span:
             return rows
         return int(rows * min(1.0, max(training.windows) / span))
