@@ -14,7 +14,7 @@ from evertrain.statistics.verdict import judge
 
 def prepare(before: str, after: str) -> Any:
     file = TabularFile(Path(before))
-    features, _ = file.features(like=file)
+    features = file.features(like=file).columns
     return build_reference({feature.name: file.column(feature) for feature in features}, features), features, after
 
 

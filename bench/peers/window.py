@@ -16,7 +16,7 @@ BATCHES = 24
 
 def prepare(before: str, after: str) -> Any:
     file = TabularFile(Path(before))
-    features, _ = file.features(like=file)
+    features = file.features(like=file).columns
     reference = build_reference({feature.name: file.column(feature) for feature in features}, features)
     (whole,) = TabularFile(Path(after)).parts(features)
     rows = len(next(iter(whole.values()))) // BATCHES

@@ -14,6 +14,7 @@ import typer
 from evertrain.adapters.monitoring.tabular_files import TabularFile
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.monitoring.drift import DriftStatus
+from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.domain.project.policies import DriftPolicy, DriftRule
 from evertrain.reports.drift_page import DriftPage
 from evertrain.statistics.verdict import PSI_THRESHOLD
@@ -27,10 +28,11 @@ class InvalidUsage(EvertrainError):
 
 def drift(
     before: Annotated[
-        Path | None, typer.Argument(exists=True, dir_okay=False, help="a Parquet or CSV file: the reference")
+        Path | None,
+        typer.Argument(exists=True, dir_okay=False, help="Parquet, Arrow, CSV or JSON Lines: the reference"),
     ] = None,
     after: Annotated[
-        Path | None, typer.Argument(exists=True, dir_okay=False, help="a Parquet or CSV file: what is judged")
+        Path | None, typer.Argument(exists=True, dir_okay=False, help="the same of any of these: what is judged")
     ] = None,
     model: Annotated[str | None, typer.Option(help="Instead of files: what has landed for this model.")] = None,
     since: Annotated[str, typer.Option(help="With --model: how far back, such as 36h.")] = "7d",
@@ -44,6 +46,14 @@ def drift(
     event_time: Annotated[
         str | None,
         typer.Option(help="Of files: the column with the rows' times; others are compared by their age then."),
+    ] = None,
+    kinds: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--kind",
+            metavar="COLUMN=KIND",
+            help="Of files: what a column holds (numeric, categorical, boolean, timestamp); may be repeated.",
+        ),
     ] = None,
     rule: Annotated[DriftRule, typer.Option(help="Of files: what counts as drift.")] = DriftRule.CALIBRATED,
     psi_threshold: Annotated[
@@ -61,9 +71,9 @@ def drift(
             page = _judge_landed(model, since, group=group, requests=requests, stage=stage, project=project)
         elif model is None and before is not None and after is not None:
             policy = DriftPolicy(rule=rule, psi_threshold=psi_threshold, minimum_rows=minimum_rows)
-            page = _compare_files(
-                TabularFile(before, event_time), TabularFile(after, event_time), policy=policy, only=columns or []
-            )
+            declared = _declared_kinds(kinds or [])
+            files = (TabularFile(path, event_time, declared) for path in (before, after))
+            page = _compare_files(*files, policy=policy, only=columns or [])
         else:
             raise InvalidUsage(
                 "name two files, or a model: evertrain drift BEFORE AFTER, or evertrain drift --model MODEL"
@@ -81,6 +91,18 @@ def drift(
         raise typer.Exit(1)
 
 
+def _declared_kinds(options: list[str]) -> dict[str, FeatureKind]:
+    found = {}
+    for option in options:
+        name, _, kind = option.rpartition("=")
+        if not name or kind not in tuple(FeatureKind):
+            raise InvalidUsage(
+                f"--kind {option}: name a column and {', '.join(FeatureKind)}, such as zip=categorical"
+            )
+        found[name] = FeatureKind(kind)
+    return found
+
+
 def _compare_files(before: TabularFile, after: TabularFile, *, policy: DriftPolicy, only: list[str]) -> DriftPage:
     found = compare_tables(before, after, policy=policy, only=only)
     return DriftPage(
@@ -91,6 +113,7 @@ def _compare_files(before: TabularFile, after: TabularFile, *, policy: DriftPoli
         reference=found.reference,
         sketch=found.sketch,
         left_out=found.left_out,
+        notes=found.notes,
     )
 
 
@@ -109,7 +132,8 @@ def _to_json(page: DriftPage) -> dict[str, object]:
         "after": page.after,
         "reference_rows": page.reference.rows,
         "rows": page.sketch.rows,
-        "left_out": list(page.left_out),
+        "left_out": dict(page.left_out),
+        "notes": list(page.notes),
         "features": [asdict(feature) for feature in page.findings.by_importance],
         "relations": None if (found := page.findings.relations) is None else [asdict(each) for each in found],
         "slices": [asdict(each) for each in page.findings.slices],

@@ -1,7 +1,7 @@
 """The drift of a batch, or between two files, as a page: drifted features first, each with its distributions."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from evertrain.domain.monitoring.drift import Findings
 from evertrain.reports.templates import render_template
@@ -14,7 +14,8 @@ WIDTH, HEIGHT, GAP = 640, 150, 1.5
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DriftPage:
-    """`before`, `after`: names of the two sides. `left_out`: columns that could not be compared."""
+    """`before`, `after`: names of the two sides. `left_out`: columns that are not compared, and why. `notes`: what
+    is written in another way on the two sides."""
 
     title: str
     before: str
@@ -22,7 +23,8 @@ class DriftPage:
     findings: Findings
     reference: Reference
     sketch: Sketch
-    left_out: Sequence[str] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
+    notes: Sequence[str] = ()
 
     def render(self) -> str:
         baselines = {feature.name: feature.baseline for feature in self.reference.features}

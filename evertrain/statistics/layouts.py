@@ -173,7 +173,8 @@ class CategoryLayout:
     @cached_property
     def bin_names(self) -> tuple[str, ...]:
         """Names of the bins of `binned`, for people."""
-        return ("missing", "never seen in training", "rare ones", *self.levels[: len(self.levels) - self.rare])
+        names = (level or '""' for level in self.levels[: len(self.levels) - self.rare])
+        return ("missing", "never seen in training", "rare ones", *names)
 
     @cached_property
     def _index(self) -> dict[str, int]:

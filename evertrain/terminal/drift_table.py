@@ -38,8 +38,10 @@ def show_drift(found: DriftPage, *, html: Path | None) -> None:
     console.print(_describe_relations(found.findings), markup=False)
     if found.findings.slices:
         console.print(_describe_slices(found.findings), markup=False)
-    if found.left_out:
-        console.print(f"Not compared: {', '.join(found.left_out)}.", markup=False)
+    for note in found.notes:
+        console.print(f"{note}.", markup=False, soft_wrap=True)
+    for name, why in found.left_out.items():
+        console.print(f"""Not compared: {name or '""'}, {why}.""", markup=False, soft_wrap=True)
     if found.findings.status is DriftStatus.TOO_FEW_ROWS:
         console.print(f"[yellow]{found.sketch.rows:,} rows are too few to say anything about drift.[/]")
     else:

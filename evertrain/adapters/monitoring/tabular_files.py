@@ -1,89 +1,114 @@
-"""Parquet and CSV files as the statistics want them, without a feature group: kinds are taken from the file's types.
+"""Files of rows as the statistics want them, without a feature group: what a column holds follows from both files.
 
 A file is read one column at a time, or a part of its rows at a time: never whole.
 """
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pc_csv
-import pyarrow.parquet as pq
 
-from evertrain.domain.errors import EvertrainError
+from evertrain.adapters.monitoring.column_kinds import (
+    Guess,
+    NotOfKind,
+    agreed_kind,
+    as_kind,
+    kind_of_type,
+    why_no_levels,
+)
+from evertrain.adapters.monitoring.table_sources import TableSource, UnusableFile, open_source
 from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.statistics.layouts import Column as Values
 from evertrain.tables.columns import age_in_days, as_column
-
-ROWS_PER_CHUNK = 1 << 17
-
-
-class UnusableFile(EvertrainError):
-    """The file cannot be read as a table, or lacks what it is asked for."""
+from evertrain.use_cases.monitoring.compare_tables import Comparable
 
 
 @dataclass(frozen=True)
 class TabularFile:
-    """Parquet, or CSV with a header (gzip-compressed or not).
-
-    `event_time`: the column that says when a row happened. If it is named, other times are compared by their age.
-    """
+    """`event_time`: the column that says when a row happened. If it is named, other times are compared by their age.
+    `declared`: kinds by column, where they are not to be found out."""
 
     path: Path
     event_time: str | None = None
+    declared: Mapping[str, FeatureKind] = field(default_factory=dict)
 
-    @cached_property
-    def schema(self) -> pa.Schema:
-        """Raises UnusableFile."""
-        with self._translate_read_errors():
-            if not self._is_parquet:
-                return self._csv().schema
-            return pq.read_schema(self.path)
+    def features(self, *, like: "TabularFile") -> Comparable:
+        """The columns that can be compared, and why others cannot.
 
-    def features(self, *, like: "TabularFile") -> tuple[list[Column], list[str]]:
-        """The columns that can be compared, and the names of those that cannot: lists and other nested values, and
-        times where there is no `event_time`.
-
-        A column without any value takes its kind from the other file. Raises UnusableFile.
+        What a column holds is found so that both files agree on it; one without any value takes its kind from the
+        other. Raises UnusableFile.
         """
-        self._require_event_time()
-        columns, others = [], []
-        for field in self.schema:
-            kind = self.kind(field.name) or (like.kind(field.name) if pa.types.is_null(field.type) else None)
-            if kind is None and not pa.types.is_null(field.type):
-                others.append(field.name)
+        self._require_readable()
+        columns, left_out, notes = [], {}, []
+        for name in self._schema.names:
+            if name == self.event_time:
+                continue
+            kind = self.declared.get(name) or self._kind(name, like)
+            if kind is not None and not (why := self._why_not_compared(name, kind)):
+                columns.append(Column(name=name, kind=kind))
+                notes += self._note(name, kind, like)
             else:
-                columns.append(Column(name=field.name, kind=kind or FeatureKind.NUMERIC))
-        return columns, others
+                left_out[name] = why if kind else f"its values are of type {self._schema.field(name).type}"
+        return Comparable(columns=tuple(columns), left_out=left_out, notes=tuple(notes))
 
-    def kind(self, name: str) -> FeatureKind | None:
-        """None for a column that is not there, has no value at all, or cannot be compared."""
-        if name not in self.schema.names or name == self.event_time:
+    def _note(self, name: str, kind: FeatureKind, like: "TabularFile") -> list[str]:
+        """Where the column is written otherwise in the other file."""
+        own, other = self._guess(name), like._guess(name)
+        if own is None or other is None or own.kind is other.kind:
+            return []
+        return [f"{name}: {own.kind.value} before and {other.kind.value} now as written, compared as {kind.value}"]
+
+    def _kind(self, name: str, like: "TabularFile") -> FeatureKind | None:
+        """None for what cannot be compared."""
+        own, other = self._guess(name), like._guess(name)
+        if own is not None:
+            return agreed_kind(own, other)
+        if not pa.types.is_null(self._schema.field(name).type):
             return None
-        kind = _kind(self.schema.field(name).type)
-        return None if kind is FeatureKind.TIMESTAMP and self.event_time is None else kind
+        return other.kind if other else FeatureKind.NUMERIC
+
+    def _why_not_compared(self, name: str, kind: FeatureKind) -> str:
+        """Empty for what can be."""
+        if name in self._source.index_names or self._is_running_number(name):
+            return "the index of what wrote the file"
+        if not name:
+            return "it has no name"
+        if kind is FeatureKind.TIMESTAMP and self.event_time is None:
+            return "times are compared by their age, at what --event-time names"
+        is_text = kind is FeatureKind.CATEGORICAL and name not in self.declared
+        return why_no_levels(self._head(name)) if is_text else ""
 
     def column(self, feature: Column) -> Values:
         """All rows of one column. Raises UnusableFile."""
-        names = self._required_columns([feature])
         with self._translate_read_errors():
-            if not self._is_parquet:
-                return self._values(self._csv(names).read_all(), feature)
-            # Not `read_table`: it imports pandas, which takes longer than all the rest.
-            with pq.ParquetFile(self.path, read_dictionary=self._text_columns(names)) as file:
-                return self._values(file.read(columns=names), feature)
+            names = self._required_columns([feature])
+            batches = list(self._source.batches(names, as_text=self._otherwise([feature])))
+            table = pa.Table.from_batches(batches) if batches else self._schema.empty_table().select(names)
+            return self._values(table, feature)
 
     def parts(self, features: Sequence[Column]) -> Iterator[Mapping[str, Values]]:
-        """The rows, a part at a time. Raises UnusableFile for a missing column, or one of another kind."""
-        self._require(features)
+        """The rows, a part at a time. Raises UnusableFile for a missing column, or one that can't be read as that
+        kind."""
+        self._require_readable()
+        for feature in features:
+            if feature.name not in self._schema.names:
+                raise UnusableFile(f"{self.path} has no column {self._missing(feature.name)}")
         with self._translate_read_errors():
-            for batch in self._batches(self._required_columns(features)):
+            for batch in self._source.batches(self._required_columns(features), as_text=self._otherwise(features)):
                 yield {feature.name: self._values(batch, feature) for feature in features}
+
+    def _missing(self, name: str) -> str:
+        """What is told of it: a column of almost that name, or all there are."""
+        alike = [each for each in self._schema.names if _plain(each) == _plain(name)]
+        there = f"it has {alike[0]!r}" if alike else f"it has {', '.join(self._schema.names[:20])}"
+        return f"{name}, which the reference has; {there}"
 
     def _required_columns(self, features: Sequence[Column]) -> list[str]:
         """The columns that these features are made of."""
@@ -92,105 +117,116 @@ class TabularFile:
             names.append(self.event_time)
         return names
 
+    def _otherwise(self, features: Sequence[Column]) -> list[str]:
+        """The columns that are to be read as another kind than was guessed."""
+        stored = {feature.name: self._schema.field(feature.name).type for feature in features}
+        return [
+            feature.name
+            for feature in features
+            if kind_of_type(stored[feature.name]) is not feature.kind and not pa.types.is_null(stored[feature.name])
+        ]
+
     def _values(self, rows: Any, feature: Column) -> Values:
-        values = rows.column(feature.name)
+        values = self._as_kind(rows.column(feature.name), feature)
         if feature.kind is FeatureKind.TIMESTAMP:
-            return as_column(age_in_days(_as_time(values), _as_time(rows.column(self.event_time))))
-        if feature.kind is FeatureKind.CATEGORICAL and pa.types.is_null(values.type):
-            return as_column(values.cast(pa.string()))
+            event_time = Column(name=str(self.event_time), kind=FeatureKind.TIMESTAMP)
+            times = self._as_kind(rows.column(event_time.name), event_time)
+            return as_column(age_in_days(_in_microseconds(values), _in_microseconds(times)))
         return as_column(values)
 
-    def _batches(self, names: list[str]) -> Iterator[pa.RecordBatch]:
-        if not self._is_parquet:
-            yield from self._csv(names)
-            return
-        # Reading ahead would hold the whole file, and is no faster from a disk.
-        with pq.ParquetFile(self.path, read_dictionary=self._text_columns(names), pre_buffer=False) as file:
-            yield from file.iter_batches(batch_size=ROWS_PER_CHUNK, columns=names)
-
-    def _text_columns(self, names: list[str]) -> list[str]:
-        return [name for name in names if self.kind(name) is FeatureKind.CATEGORICAL]
-
-    def _require_event_time(self) -> None:
-        if self.event_time is None:
-            return
-        if self.event_time not in self.schema.names:
+    def _as_kind(self, values: Any, feature: Column) -> Any:
+        try:
+            return as_kind(values, feature.kind)
+        except NotOfKind as error:
+            stored = self._schema.field(feature.name).type
+            found = kind_of_type(stored)
+            kind = found.value if found else f"of type {stored}"
             raise UnusableFile(
-                f"{self.path} has no column {self.event_time}; it has {', '.join(self.schema.names[:20])}"
-            )
-        stored = self.schema.field(self.event_time).type
-        if _kind(stored) is not FeatureKind.TIMESTAMP:
-            raise UnusableFile(f"{self.path}: {self.event_time} must hold dates or times, not {stored}")
+                f"{self.path}: {feature.name} is {kind}, in the reference it is {feature.kind.value}; "
+                f"--kind {feature.name}=categorical compares both as levels"
+            ) from error
 
-    def _require(self, features: Sequence[Column]) -> None:
-        self._require_event_time()
-        for feature in features:
-            if feature.name not in self.schema.names:
-                there = ", ".join(self.schema.names[:20])
-                raise UnusableFile(
-                    f"{self.path} has no column {feature.name}, which the reference has; it has {there}"
-                )
-            found, stored = self.kind(feature.name), self.schema.field(feature.name).type
-            if found is not feature.kind and not pa.types.is_null(stored):
-                kind = found.value if found else f"of type {stored}"
-                raise UnusableFile(
-                    f"{self.path}: {feature.name} is {kind}, in the reference it is {feature.kind.value}"
-                )
+    def _guess(self, name: str) -> Guess | None:
+        """None for a column that is not there, has no value at all, or cannot be compared."""
+        kind = kind_of_type(self._schema.field(name).type) if name in self._schema.names else None
+        if kind is None or name == self.event_time:
+            return None
+        return Guess(kind=kind, values=self._head(name), is_written=self._source.is_written)
+
+    def _head(self, name: str) -> Any:
+        """The column's first rows."""
+        return self._first.column(name)
 
     @cached_property
-    def _is_parquet(self) -> bool:
-        with self.path.open("rb") as file:
-            return file.read(4) == b"PAR1"
+    def _first(self) -> pa.RecordBatch:
+        with self._translate_read_errors():
+            found = next(iter(self._source.batches(self._schema.names)), None)
+            return pa.RecordBatch.from_pylist([], schema=self._schema) if found is None else found
 
-    def _csv(self, names: list[str] | None = None) -> pc_csv.CSVStreamingReader:
-        if not self.path.name.removesuffix(".gz").endswith(".csv"):
-            raise UnusableFile(f"{self.path} is no Parquet file, and its name does not end in .csv or .csv.gz")
-        with self.path.open("rb") as file:
-            is_compressed = file.read(2) == b"\x1f\x8b"
-        source = pa.input_stream(str(self.path), compression="gzip" if is_compressed else None)
-        # Unless said otherwise, types are those of the first block: integers may be followed by fractions.
-        types = {} if names is None else {name: _widened(self.schema.field(name).type) for name in names}
-        return pc_csv.open_csv(
-            source,
-            read_options=pc_csv.ReadOptions(block_size=1 << 24),
-            convert_options=pc_csv.ConvertOptions(
-                include_columns=names, column_types=types, strings_can_be_null=True
-            ),
-        )
+    def _is_running_number(self, name: str) -> bool:
+        """Whether it is the index of a data frame, which has no name, or got one when it was read again."""
+        if not _UNNAMED.fullmatch(name) or not pa.types.is_integer(self._schema.field(name).type):
+            return False
+        numbers = np.asarray(pc.drop_null(pc.cast(self._head(name), pa.float64())))
+        return len(numbers) > 1 and bool((np.diff(numbers) == 1).all())
+
+    def _require_readable(self) -> None:
+        """Raises UnusableFile."""
+        names = self._schema.names
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise UnusableFile(
+                f"{self.path} has several columns named {', '.join(twice)}: columns are compared by their names, so "
+                "rename all but one of each"
+            )
+        if self.event_time is None:
+            return
+        if self.event_time not in names:
+            raise UnusableFile(f"{self.path} has no column {self.event_time}; it has {', '.join(names[:20])}")
+        try:
+            as_kind(self._head(self.event_time), FeatureKind.TIMESTAMP)
+        except NotOfKind as error:
+            stored = self._schema.field(self.event_time).type
+            raise UnusableFile(f"{self.path}: {self.event_time} must hold dates or times, not {stored}") from error
+
+    @cached_property
+    def _source(self) -> TableSource:
+        with self._translate_read_errors():
+            return open_source(self.path)
+
+    @cached_property
+    def _schema(self) -> pa.Schema:
+        with self._translate_read_errors():
+            return self._source.schema
 
     @contextmanager
     def _translate_read_errors(self) -> Iterator[None]:
         try:
             yield
         except (pa.ArrowException, OSError, EOFError) as error:
-            reason = " ".join(str(error).split())[:200]
-            raise UnusableFile(f"{self.path} cannot be read: {reason}") from error
+            raise UnusableFile(f"{self.path} cannot be read: {_describe(error)}") from error
 
 
-def _kind(values: pa.DataType) -> FeatureKind | None:
-    if pa.types.is_dictionary(values):
-        values = values.value_type
-    if pa.types.is_boolean(values):
-        return FeatureKind.BOOLEAN
-    if pa.types.is_string(values) or pa.types.is_large_string(values):
-        return FeatureKind.CATEGORICAL
-    if pa.types.is_integer(values) or pa.types.is_floating(values) or pa.types.is_decimal(values):
-        return FeatureKind.NUMERIC
-    if pa.types.is_timestamp(values) or pa.types.is_date(values):
-        return FeatureKind.TIMESTAMP
-    return None
+_UNNAMED = re.compile(r"|Unnamed: \d+|index|__index_level_\d+__")
+_WIDTH = re.compile(r"(?:Row #(\d+): )?Expected (\d+) columns, got (\d+)")
 
 
-def _widened(values: pa.DataType) -> pa.DataType:
-    if pa.types.is_timestamp(values):
-        return pa.timestamp("us", tz=values.tz)  # whole seconds may be followed by fractions, ...
-    if pa.types.is_date(values):
-        return pa.timestamp("us")  # ... and dates by times
-    return pa.float64() if pa.types.is_integer(values) else values
+def _describe(error: Exception) -> str:
+    """Without the row that a library quotes."""
+    if found := _WIDTH.search(str(error)):
+        row = f"row {found[1]}" if found[1] else "a row"
+        return f"{row} has {found[3]} cells where the header has {found[2]}; is the separator the same in all rows?"
+    if "invalid UTF8" in str(error):
+        return "its text is not UTF-8; save it as UTF-8, which spreadsheets call CSV UTF-8"
+    return " ".join(str(error).split())[:200]
 
 
-def _as_time(values: Any) -> Any:
+def _plain(name: str) -> str:
+    return name.strip().casefold()
+
+
+def _in_microseconds(times: Any) -> Any:
     """In one unit; without a zone it is UTC."""
-    if pa.types.is_date(values.type):
-        values = values.cast(pa.timestamp("ms"))
-    return pc.cast(values, options=pc.CastOptions(pa.timestamp("us", tz="UTC"), allow_time_truncate=True))
+    if pa.types.is_date(times.type):
+        times = times.cast(pa.timestamp("ms"))
+    return pc.cast(times, options=pc.CastOptions(pa.timestamp("us", tz="UTC"), allow_time_truncate=True))

@@ -18,9 +18,18 @@ class NothingToCompare(EvertrainError):
     """The reference has no rows, or no column that can be compared."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparable:
+    """What of a table can be compared with another one. `left_out`: why other columns cannot. `notes`: what is
+    written in another way in the other table."""
+
+    columns: tuple[Column, ...]
+    left_out: Mapping[str, str]
+    notes: tuple[str, ...] = ()
+
+
 class Table(Protocol):
-    def features(self, *, like: Any) -> tuple[list[Column], list[str]]:
-        """What can be compared, and the names of what cannot; what has no kind of its own takes it from `like`."""
+    def features(self, *, like: Any) -> Comparable: ...
 
     def column(self, feature: Column) -> Values: ...
 
@@ -30,25 +39,30 @@ class Table(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class TableDrift:
-    """`left_out`: columns of the reference that cannot be compared."""
+    """`left_out`: columns of the reference that are not compared, and why. `notes`: as of `Comparable`."""
 
     findings: Findings
     reference: Reference
     sketch: Sketch
-    left_out: tuple[str, ...]
+    left_out: Mapping[str, str]
+    notes: tuple[str, ...]
 
 
 def compare_tables(before: Table, after: Table, *, policy: DriftPolicy, only: Sequence[str] = ()) -> TableDrift:
     """`only`: the columns to compare; empty for all. Raises NothingToCompare, and what the tables raise."""
-    features, not_comparable = before.features(like=after)
+    found = before.features(like=after)
+    features, left_out = found.columns, found.left_out
     if only:
         known = {feature.name: feature for feature in features}
         for name in only:
+            if name in left_out:
+                raise NothingToCompare(f"{name} is not compared: {left_out[name]}")
             if name not in known:
                 raise NothingToCompare(f"there is no column {name} to compare; there are {', '.join(known)}")
-        features = [known[name] for name in only]
+        features = tuple(known[name] for name in only)
     if not features:
-        raise NothingToCompare("the reference has no column that can be compared")
+        why = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
+        raise NothingToCompare("the reference has no column that can be compared" + (f" ({why})" if why else ""))
     reference = build_reference(_LazyColumns(before, {feature.name: feature for feature in features}), features)
     if not reference.rows:
         raise NothingToCompare("the reference has no rows")
@@ -57,7 +71,8 @@ def compare_tables(before: Table, after: Table, *, policy: DriftPolicy, only: Se
         findings=judge(reference, sketch, policy=policy),
         reference=reference,
         sketch=sketch,
-        left_out=tuple(not_comparable),
+        left_out=left_out,
+        notes=found.notes,
     )
 
 

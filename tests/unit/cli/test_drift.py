@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
-from evertrain.adapters.monitoring import tabular_files
+from evertrain.adapters.monitoring import table_sources
 from evertrain.cli.main import app
 
 
@@ -70,7 +70,7 @@ def test_parquet_is_read_a_part_at_a_time_with_the_same_result(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = drift(tmp_path, frame(), frame(seed=1, wind=1), "--json")
-    monkeypatch.setattr(tabular_files, "ROWS_PER_CHUNK", 700)
+    monkeypatch.setattr(table_sources, "ROWS_PER_CHUNK", 700)
     assert drift(tmp_path, frame(), frame(seed=1, wind=1), "--json").stdout == whole.stdout
 
 
@@ -103,7 +103,7 @@ def test_names_are_printed_as_they_are(tmp_path: Path) -> None:
 def test_times_are_left_out_and_said_to_be(tmp_path: Path) -> None:
     times = pd.date_range("2026-01-01", periods=3_000, freq="min")
     result = drift(tmp_path, frame(left_at=times), frame(seed=1, left_at=times))
-    assert "Not compared: left_at." in result.stdout
+    assert "Not compared: left_at, times are compared by their age" in result.stdout
 
 
 @pytest.mark.parametrize("csv", [False, True])
@@ -224,10 +224,10 @@ def test_files_that_end_in_the_middle_are_refused(tmp_path: Path) -> None:
 
 
 def test_what_is_neither_parquet_nor_csv_is_refused(tmp_path: Path) -> None:
-    notes = tmp_path / "notes.txt"
+    notes = tmp_path / "notes.md"
     notes.write_text("remember the milk")
     told = refused(CliRunner().invoke(app, ["drift", str(notes), str(notes)]))
-    assert "notes.txt is no Parquet file, and its name does not end in .csv or .csv.gz" in told
+    assert "notes.md is no Parquet or Arrow file, and its name does not end in .csv, .tsv, .txt, .jsonl" in told
 
 
 def test_a_file_of_times_alone_has_nothing_to_compare(tmp_path: Path) -> None:
@@ -235,10 +235,12 @@ def test_a_file_of_times_alone_has_nothing_to_compare(tmp_path: Path) -> None:
     assert "no column that can be compared" in refused(drift(tmp_path, times, times))
 
 
-def test_text_that_is_no_utf_8_cannot_be_compared(tmp_path: Path) -> None:
+def test_text_that_is_no_utf_8_is_refused_with_the_remedy(tmp_path: Path) -> None:
     broken = tmp_path / "broken.csv"
     broken.write_bytes(b"carrier\n" + b"\xff\xfe\n" * 300)
-    assert "no column that can be compared" in refused(CliRunner().invoke(app, ["drift", str(broken), str(broken)]))
+    assert "its text is not UTF-8; save it as UTF-8" in refused(
+        CliRunner().invoke(app, ["drift", str(broken), str(broken)])
+    )
 
 
 @pytest.mark.parametrize("arguments", [[], ["--model", "flights", __file__], [__file__]])

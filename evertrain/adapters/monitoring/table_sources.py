@@ -1,0 +1,215 @@
+"""Files of rows: Parquet, Arrow, CSV in its dialects, JSON Lines; by gzip or not. Read a part at a time."""
+
+import gzip
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pc_csv
+import pyarrow.parquet as pq
+
+from evertrain.adapters.monitoring.csv_dialect import Dialect, detect_dialect
+from evertrain.domain.errors import EvertrainError
+
+ROWS_PER_CHUNK = 1 << 17
+BLOCK = 1 << 24
+"""Bytes of text that are read at a time; types are those of the first block."""
+
+SAMPLE = 1 << 16
+"""Bytes by which a dialect is known."""
+
+TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
+JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
+
+
+class UnusableFile(EvertrainError):
+    """The file cannot be read as a table, or lacks what it is asked for."""
+
+
+class TableSource(Protocol):
+    """`is_written`: values stand in the file as text, so that types are a guess."""
+
+    is_written: bool
+
+    @property
+    def schema(self) -> pa.Schema: ...
+
+    @property
+    def index_names(self) -> Sequence[str]:
+        """The columns that are said to be the index of whatever wrote the file."""
+
+    def batches(self, names: Sequence[str], *, as_text: Collection[str] = ()) -> Iterator[pa.RecordBatch]:
+        """`as_text`: columns that are to be read as they are written, where the file is text."""
+
+
+def open_source(path: Path) -> TableSource:
+    """Raises UnusableFile, OSError."""
+    with path.open("rb") as file:
+        start = file.read(6)
+    if start.startswith(b"PAR1"):
+        return ParquetSource(path)
+    if start == b"ARROW1":
+        return ArrowSource(path)
+    name = path.name.removesuffix(".gz").lower()
+    if name.endswith(JSON_SUFFIXES):
+        return JsonLinesSource(path)
+    if name.endswith(TEXT_SUFFIXES):
+        return CsvSource(path)
+    endings = ", ".join((*TEXT_SUFFIXES, *JSON_SUFFIXES))
+    raise UnusableFile(f"{path} is no Parquet or Arrow file, and its name does not end in {endings}, or one with .gz")
+
+
+@dataclass(frozen=True)
+class ParquetSource:
+    path: Path
+    is_written = False
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        return pq.read_schema(self.path)
+
+    @property
+    def index_names(self) -> Sequence[str]:
+        written = (self.schema.pandas_metadata or {}).get("index_columns", [])
+        return [name for name in written if isinstance(name, str)]
+
+    def batches(
+        self,
+        names: Sequence[str],
+        *,
+        as_text: Collection[str] = (),  # noqa: ARG002  # here values have types of their own
+    ) -> Iterator[pa.RecordBatch]:
+        texts = [name for name in names if pa.types.is_string(self.schema.field(name).type)]
+        # Reading ahead would hold the whole file, and is no faster from a disk.
+        with pq.ParquetFile(self.path, read_dictionary=texts, pre_buffer=False) as file:
+            yield from file.iter_batches(batch_size=ROWS_PER_CHUNK, columns=list(names))
+
+
+@dataclass(frozen=True)
+class ArrowSource:
+    path: Path
+    is_written = False
+    index_names: Sequence[str] = ()
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        with pa.ipc.open_file(self.path) as reader:
+            return reader.schema
+
+    def batches(
+        self,
+        names: Sequence[str],
+        *,
+        as_text: Collection[str] = (),  # noqa: ARG002  # here values have types of their own
+    ) -> Iterator[pa.RecordBatch]:
+        with pa.ipc.open_file(self.path) as reader:
+            for number in range(reader.num_record_batches):
+                yield reader.get_batch(number).select(list(names))
+
+
+@dataclass(frozen=True)
+class CsvSource:
+    path: Path
+    is_written = True
+    index_names: Sequence[str] = ()
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        """As Arrow finds it in the first block; whole numbers that begin with a zero are codes."""
+        with self._open() as reader:
+            found = reader.schema
+        texts = pc_csv.ConvertOptions(column_types=dict.fromkeys(found.names, pa.string()), strings_can_be_null=True)
+        if len(set(found.names)) < len(found.names):
+            return found  # it will be refused
+        with self._open(texts) as reader:
+            first = next(iter(reader), None)
+        fields = [
+            field.with_type(pa.string()) if first is not None and _is_code(field, first) else field for field in found
+        ]
+        return pa.schema(fields)
+
+    def batches(self, names: Sequence[str], *, as_text: Collection[str] = ()) -> Iterator[pa.RecordBatch]:
+        known = {name: _widened(self.schema.field(name).type) for name in names}
+        options = pc_csv.ConvertOptions(
+            include_columns=list(names),
+            column_types=known | dict.fromkeys(as_text, pa.string()),
+            strings_can_be_null=True,
+            decimal_point=self._dialect.decimal_point,
+        )
+        with self._open(options) as reader:
+            yield from reader
+
+    def _open(self, options: pc_csv.ConvertOptions | None = None) -> Any:
+        usual = pc_csv.ConvertOptions(strings_can_be_null=True, decimal_point=self._dialect.decimal_point)
+        return pc_csv.open_csv(
+            _open_text(self.path),
+            read_options=pc_csv.ReadOptions(block_size=BLOCK),
+            parse_options=pc_csv.ParseOptions(delimiter=self._dialect.delimiter),
+            convert_options=options or usual,
+        )
+
+    @cached_property
+    def _dialect(self) -> Dialect:
+        opened = gzip.open if _is_gzip(self.path) else Path.open
+        with opened(self.path, "rb") as file:
+            return detect_dialect(file.read(SAMPLE).decode("utf-8", errors="replace"))
+
+
+@dataclass(frozen=True)
+class JsonLinesSource:
+    """An object on each line, as Firehose lands them."""
+
+    path: Path
+    is_written = True
+    index_names: Sequence[str] = ()
+
+    @cached_property
+    def schema(self) -> pa.Schema:
+        return self._open(None).schema
+
+    def batches(
+        self,
+        names: Sequence[str],
+        *,
+        as_text: Collection[str] = (),  # noqa: ARG002  # here values have types of their own
+    ) -> Iterator[pa.RecordBatch]:
+        known = pa.schema([(field.name, _widened(field.type)) for field in self.schema])
+        for batch in self._open(known):
+            yield batch.select(list(names))
+
+    def _open(self, schema: pa.Schema | None) -> Any:
+        import pyarrow.json as pa_json  # noqa: PLC0415  # seldom needed
+
+        return pa_json.open_json(
+            _open_text(self.path),
+            read_options=pa_json.ReadOptions(block_size=BLOCK),
+            parse_options=pa_json.ParseOptions(explicit_schema=schema),
+        )
+
+
+def _open_text(path: Path) -> Any:
+    return pa.input_stream(str(path), compression="gzip" if _is_gzip(path) else None)
+
+
+def _is_gzip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(2) == b"\x1f\x8b"
+
+
+def _is_code(field: pa.Field, texts: pa.RecordBatch) -> bool:
+    if not pa.types.is_integer(field.type):
+        return False
+    return pc.any(pc.match_substring_regex(texts.column(field.name), r"^0\d")).as_py() is True
+
+
+def _widened(stored: pa.DataType) -> pa.DataType:
+    """What follows the first block may have fractions, or times of day."""
+    if pa.types.is_timestamp(stored):
+        return pa.timestamp("us", tz=stored.tz)
+    if pa.types.is_date(stored):
+        return pa.timestamp("us")
+    return pa.float64() if pa.types.is_integer(stored) else stored
