@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pc_csv
 
-from evertrain.adapters.landing.files import read_parts, reject_unreadable
+from evertrain.adapters.landing.files import dialect_of, read_parts, reject_unreadable
 from evertrain.domain.errors import EvertrainError
 from evertrain.ports.batch_reader import BatchRejected
 
@@ -42,7 +42,7 @@ class RawRows:
 
 
 def read_raw_rows(path: Path, *, infer_kinds: bool) -> RawRows:
-    """Parquet, or CSV with a header, gzip-compressed or not. `infer_kinds`: guess from a CSV file's cells what its
+    """Parquet, CSV with a header or JSON Lines, gzip-compressed or not. `infer_kinds`: guess from cells of text what
     columns hold, where nobody has declared it. Raises UnreadableRows."""
     try:
         data = path.read_bytes()
@@ -54,7 +54,8 @@ def read_raw_rows(path: Path, *, infer_kinds: bool) -> RawRows:
             tables = list(parts)
             table = pa.concat_tables(tables) if tables else pa.table({})
             if is_text and infer_kinds:
-                table, is_text = _infer_kinds(table), False
+                decimal_point = dialect_of(decompressed if path.name.endswith(".gz") else body).decimal_point
+                table, is_text = _infer_kinds(table, decimal_point=decimal_point), False
     except BatchRejected as rejected:
         raise UnreadableRows(str(rejected)) from rejected
     twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
@@ -63,11 +64,13 @@ def read_raw_rows(path: Path, *, infer_kinds: bool) -> RawRows:
     return RawRows(name=path.name, table=_plain(table), is_text=is_text, sha256=sha256(data).hexdigest())
 
 
-def _infer_kinds(table: pa.Table) -> pa.Table:
+def _infer_kinds(table: pa.Table, *, decimal_point: str) -> pa.Table:
     """Of cells that are all text: by Arrow's own rules for CSV files."""
     sink = pa.BufferOutputStream()
     pc_csv.write_csv(table, sink)
-    options = pc_csv.ConvertOptions(strings_can_be_null=True, null_values=["", "null", "NULL", "NaN"])
+    options = pc_csv.ConvertOptions(
+        strings_can_be_null=True, null_values=["", "null", "NULL", "NaN"], decimal_point=decimal_point
+    )
     return pc_csv.read_csv(pa.BufferReader(sink.getvalue()), convert_options=options)
 
 

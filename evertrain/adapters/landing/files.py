@@ -1,5 +1,5 @@
-"""Parquet and CSV files as tables of what is in them, some rows at a time. Nothing is checked here but that it can be
-read."""
+"""Parquet, CSV and JSON Lines files as tables of what is in them, some rows at a time. Nothing is checked here but
+that it can be read."""
 
 import gzip
 import io
@@ -12,14 +12,18 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.csv as pc_csv
+import pyarrow.json as pa_json
 import pyarrow.parquet as pq
 
 from evertrain.domain.landing.batches import Fault
 from evertrain.ports.batch_reader import BatchRejected
+from evertrain.tables.csv_dialect import Dialect, detect_dialect
 
 ROWS_PER_CHUNK = 1 << 18
 CSV_BLOCK_BYTES = 1 << 24
-"""Bytes."""
+SAMPLE_BYTES = 1 << 16
+
+CSV_SUFFIXES, JSON_SUFFIXES = (".csv", ".tsv"), (".jsonl", ".ndjson", ".json")
 
 _CSV_ROW = re.compile(r"(Expected \d+ columns, got \d+).*")
 """Arrow goes on with the row itself, which is not for messages."""
@@ -43,9 +47,21 @@ def read_parts(body: BinaryIO, name: str, decompressed: BinaryIO) -> tuple[Itera
         body = decompressed
     if _begins_with(body, b"PAR1"):
         return parquet_parts(body), False
-    if not name.removesuffix(".gz").endswith(".csv"):
-        raise pa.ArrowInvalid("it is no Parquet file, and its name does not end in .csv")
-    return _csv_parts(body), True
+    plain_name = name.removesuffix(".gz")
+    if plain_name.endswith(JSON_SUFFIXES):
+        return _json_parts(body), True
+    if plain_name.endswith(CSV_SUFFIXES):
+        return _csv_parts(body), True
+    endings = ", ".join((*CSV_SUFFIXES, *JSON_SUFFIXES))
+    raise pa.ArrowInvalid(f"it is no Parquet file, and its name does not end in {endings}")
+
+
+def dialect_of(body: BinaryIO) -> Dialect:
+    """How a CSV file's cells are separated, from its beginning."""
+    body.seek(0)
+    sample = body.read(SAMPLE_BYTES).decode("utf-8", errors="replace")
+    body.seek(0)
+    return detect_dialect(sample)
 
 
 def _begins_with(body: BinaryIO, magic: bytes) -> bool:
@@ -64,7 +80,8 @@ def parquet_parts(body: BinaryIO, groups: Sequence[int] | None = None) -> Iterat
 
 def _csv_parts(body: BinaryIO) -> Iterator[pa.Table]:
     # All cells as text: whether "12" is a number or a key is the feed's to say, not a guess of the first rows.
-    names = pc_csv.open_csv(NonClosingFile(body)).schema.names
+    parse = pc_csv.ParseOptions(delimiter=dialect_of(body).delimiter)
+    names = pc_csv.open_csv(NonClosingFile(body), parse_options=parse).schema.names
     body.seek(0)
     convert = pc_csv.ConvertOptions(
         column_types=dict.fromkeys(names, pa.string()),
@@ -73,13 +90,28 @@ def _csv_parts(body: BinaryIO) -> Iterator[pa.Table]:
     )
     waiting: list[pa.RecordBatch] = []
     blocks = pc_csv.ReadOptions(block_size=CSV_BLOCK_BYTES)
-    for batch in pc_csv.open_csv(NonClosingFile(body), read_options=blocks, convert_options=convert):
+    rows = NonClosingFile(body)
+    for batch in pc_csv.open_csv(rows, read_options=blocks, parse_options=parse, convert_options=convert):
         waiting.append(batch)
         if sum(each.num_rows for each in waiting) >= ROWS_PER_CHUNK:
             yield pa.Table.from_batches(waiting)
             waiting = []
     if waiting:
         yield pa.Table.from_batches(waiting)
+
+
+def _json_parts(body: BinaryIO) -> Iterator[pa.Table]:
+    """An object on each line, as Firehose lands them. Its values become the cells that they would be in a CSV file,
+    so that the same value has the same fate."""
+    blocks = pa_json.ReadOptions(block_size=CSV_BLOCK_BYTES)
+    found = pa_json.open_json(NonClosingFile(body), read_options=blocks).schema
+    body.seek(0)
+    # A time is text there, whose offset is to be read, not guessed.
+    as_it_is = [field.with_type(pa.string()) if pa.types.is_timestamp(field.type) else field for field in found]
+    parse = pa_json.ParseOptions(explicit_schema=pa.schema(as_it_is))
+    for batch in pa_json.open_json(NonClosingFile(body), read_options=blocks, parse_options=parse):
+        table = pa.Table.from_batches([batch])
+        yield table.cast(pa.schema([(name, pa.string()) for name in table.column_names]))
 
 
 class NonClosingFile(io.RawIOBase):

@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pc_csv
 import pyarrow.parquet as pq
 
-from evertrain.adapters.monitoring.csv_dialect import Dialect, detect_dialect
 from evertrain.domain.errors import EvertrainError
+from evertrain.tables.csv_dialect import Dialect, detect_dialect
 
 ROWS_PER_CHUNK = 1 << 17
 BLOCK = 1 << 24

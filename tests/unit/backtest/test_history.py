@@ -79,6 +79,15 @@ def test_parquet_is_read_as_csv_is(tmp_path: Path) -> None:
     assert of_parquet.table.equals(a_history(tmp_path, frame).table)
 
 
+def test_a_spreadsheet_s_csv_is_read_as_any_other(tmp_path: Path) -> None:
+    frame = history_frame(batches=10)
+    usual = a_history(tmp_path, frame).table
+    with_commas = a_history(
+        tmp_path, frame, write=lambda rows, path: rows.to_csv(path, index=False, sep=";", decimal=",")
+    )
+    assert with_commas.table.equals(usual)
+
+
 def repeat(frame: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([frame, frame.tail(2)])
 

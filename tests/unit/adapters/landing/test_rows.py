@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import replace
@@ -74,6 +75,37 @@ def test_csv_and_compressed_csv_give_the_same_rows_as_parquet() -> None:
     expected = read(parquet(frame)).first
     for body, name in ((csv(frame), "1.csv"), (gzip.compress(csv(frame)), "1.csv.gz")):
         assert read(body, name=name).first.equals(expected)
+
+
+def json_lines(frame: pd.DataFrame) -> bytes:
+    records = frame.astype(object).where(frame.notna(), None).to_dict("records")
+    return "\n".join(json.dumps(record, default=str) for record in records).encode()
+
+
+@pytest.mark.parametrize("name", ["1.jsonl", "1.ndjson", "1.json.gz"])
+def test_json_lines_give_the_same_rows_as_csv(name: str) -> None:
+    frame = features_frame()
+    body = json_lines(frame)
+    landed = gzip.compress(body) if name.endswith(".gz") else body
+    assert read(landed, name=f"features/trips/{name}").first.equals(read(csv(frame), name="1.csv").first)
+
+
+def test_a_time_without_a_zone_is_refused_in_json_lines_too() -> None:
+    frame = features_frame()
+    body = json_lines(frame.assign(departed_at=frame["departed_at"].dt.strftime("%Y-%m-%dT%H:%M:%S")))
+    assert fault(body, name="features/trips/1.jsonl")[0] == "time_zone_missing"
+
+
+def test_nested_values_in_json_lines_are_named() -> None:
+    body = b'{"trip_id": "a", "departed_at": {"at": 1}}\n'
+    assert fault(body, name="features/trips/1.jsonl")[0] == "unparsable"
+
+
+@pytest.mark.parametrize(("name", "separator"), [("1.csv", ";"), ("1.tsv", "\t"), ("1.csv", "|")])
+def test_cells_may_be_separated_otherwise(name: str, separator: str) -> None:
+    frame = features_frame()
+    body = frame.to_csv(index=False, sep=separator).encode()
+    assert read(body, name=f"features/trips/{name}").first.equals(read(csv(frame), name="1.csv").first)
 
 
 def test_the_stored_file_says_when_it_was_ingested_and_is_the_same_again() -> None:
