@@ -169,11 +169,12 @@ def _are_flags(numbers: Any) -> bool:
 
 
 def _looks_like_time(guess: Guess) -> bool:
-    values = guess.values
-    if guess.kind is not FeatureKind.CATEGORICAL or values.null_count == len(values):
+    """By its first values."""
+    if guess.kind is not FeatureKind.CATEGORICAL:
         return False
+    some = pc.drop_null(guess.values.slice(0, 1_000))
     try:
-        as_kind(values, FeatureKind.TIMESTAMP)
+        as_kind(some, FeatureKind.TIMESTAMP)
     except NotOfKind:
         return False
-    return True
+    return len(some) > 0

@@ -122,15 +122,14 @@ class CsvSource:
         """As Arrow finds it in the first block; whole numbers that begin with a zero are codes."""
         with self._open() as reader:
             found = reader.schema
-        texts = pc_csv.ConvertOptions(column_types=dict.fromkeys(found.names, pa.string()), strings_can_be_null=True)
-        if len(set(found.names)) < len(found.names):
-            return found  # it will be refused
-        with self._open(texts) as reader:
+        whole = [field.name for field in found if pa.types.is_integer(field.type)]
+        if not whole or len(set(found.names)) < len(found.names):
+            return found  # with names that are there twice, it will be refused
+        as_written = pc_csv.ConvertOptions(include_columns=whole, column_types=dict.fromkeys(whole, pa.string()))
+        with self._open(as_written) as reader:
             first = next(iter(reader), None)
-        fields = [
-            field.with_type(pa.string()) if first is not None and _is_code(field, first) else field for field in found
-        ]
-        return pa.schema(fields)
+        codes = [name for name in whole if first is not None and _begins_with_zero(first.column(name))]
+        return pa.schema([field.with_type(pa.string()) if field.name in codes else field for field in found])
 
     def batches(self, names: Sequence[str], *, as_text: Collection[str] = ()) -> Iterator[pa.RecordBatch]:
         known = {name: _widened(self.schema.field(name).type) for name in names}
@@ -200,10 +199,9 @@ def _is_gzip(path: Path) -> bool:
         return file.read(2) == b"\x1f\x8b"
 
 
-def _is_code(field: pa.Field, texts: pa.RecordBatch) -> bool:
-    if not pa.types.is_integer(field.type):
-        return False
-    return pc.any(pc.match_substring_regex(texts.column(field.name), r"^0\d")).as_py() is True
+def _begins_with_zero(cells: Any) -> bool:
+    """Some of these whole numbers, as they are written, and not because they are zero."""
+    return pc.any(pc.match_substring_regex(cells, r"^0\d")).as_py() is True
 
 
 def _widened(stored: pa.DataType) -> pa.DataType:

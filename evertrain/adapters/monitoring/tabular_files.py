@@ -55,7 +55,7 @@ class TabularFile:
                 columns.append(Column(name=name, kind=kind))
                 notes += self._note(name, kind, like)
             else:
-                left_out[name] = why if kind else f"its values are of type {self._schema.field(name).type}"
+                left_out[name] = why if kind else _why_of_no_kind(self._schema.field(name).type)
         return Comparable(columns=tuple(columns), left_out=left_out, notes=tuple(notes))
 
     def _note(self, name: str, kind: FeatureKind, like: "TabularFile") -> list[str]:
@@ -211,13 +211,20 @@ _UNNAMED = re.compile(r"|Unnamed: \d+|index|__index_level_\d+__")
 _WIDTH = re.compile(r"(?:Row #(\d+): )?Expected (\d+) columns, got (\d+)")
 
 
+NOT_UTF_8 = "its text is not UTF-8; save it as UTF-8, which spreadsheets call CSV UTF-8"
+
+
+def _why_of_no_kind(stored: pa.DataType) -> str:
+    return NOT_UTF_8 if pa.types.is_binary(stored) else f"its values are of type {stored}"
+
+
 def _describe(error: Exception) -> str:
     """Without the row that a library quotes."""
     if found := _WIDTH.search(str(error)):
         row = f"row {found[1]}" if found[1] else "a row"
         return f"{row} has {found[3]} cells where the header has {found[2]}; is the separator the same in all rows?"
     if "invalid UTF8" in str(error):
-        return "its text is not UTF-8; save it as UTF-8, which spreadsheets call CSV UTF-8"
+        return NOT_UTF_8
     return " ".join(str(error).split())[:200]
 
 
