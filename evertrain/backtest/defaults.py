@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from evertrain.adapters.monitoring.column_kinds import look_like_identifiers
 from evertrain.backtest.history import History, InvalidHistory, require_columns
 from evertrain.backtest.raw_rows import RawRows
 from evertrain.domain.project.feature_group import Column, FeatureGroup, FeatureKind
@@ -25,9 +26,6 @@ from evertrain.domain.project.policies import (
 
 MAX_LEVELS = 250
 """Categories of a column. Boosted trees split by no more."""
-
-IDENTIFIER_SHARE = 0.5
-"""A text of which more rows than this share have a value of their own names rows, and describes none."""
 
 ROW_NUMBER = "row_number"
 
@@ -154,7 +152,7 @@ _KINDS = {
 
 def _why_no_category(values: pa.ChunkedArray) -> str:
     levels, filled = pc.count_distinct(values).as_py(), len(values) - values.null_count
-    if levels > max(20, IDENTIFIER_SHARE * filled):
+    if look_like_identifiers(levels, filled):
         return f"{levels:,} different texts in {filled:,} rows look like an identifier"
     return f"{levels:,} different texts, more than {MAX_LEVELS}" if levels > MAX_LEVELS else ""
 

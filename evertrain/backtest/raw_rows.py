@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
+from io import SEEK_END
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -10,9 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pc_csv
 
-from evertrain.adapters.landing.files import dialect_of, read_parts, reject_unreadable
+from evertrain.adapters.landing.files import read_parts, reject_unreadable
 from evertrain.domain.errors import EvertrainError
 from evertrain.ports.batch_reader import BatchRejected
+from evertrain.tables.csv_dialect import dialect_of
 
 
 class UnreadableRows(EvertrainError):
@@ -54,8 +56,8 @@ def read_raw_rows(path: Path, *, infer_kinds: bool) -> RawRows:
             tables = list(parts)
             table = pa.concat_tables(tables) if tables else pa.table({})
             if is_text and infer_kinds:
-                decimal_point = dialect_of(decompressed if path.name.endswith(".gz") else body).decimal_point
-                table, is_text = _infer_kinds(table, decimal_point=decimal_point), False
+                text = decompressed if decompressed.seek(0, SEEK_END) else body
+                table, is_text = _infer_kinds(table, decimal_point=dialect_of(text).decimal_point), False
     except BatchRejected as rejected:
         raise UnreadableRows(str(rejected)) from rejected
     twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})

@@ -4,15 +4,25 @@ import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from io import BufferedIOBase
+from typing import BinaryIO
 
 DELIMITERS = ",;\t|"
-LINES = 50
+SAMPLE_BYTES, LINES = 1 << 16, 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
     delimiter: str = ","
     decimal_point: str = "."
+
+
+def dialect_of(file: BinaryIO | BufferedIOBase) -> Dialect:
+    """From the file's beginning, where it is left."""
+    file.seek(0)
+    sample = file.read(SAMPLE_BYTES).decode("utf-8", errors="replace")
+    file.seek(0)
+    return detect_dialect(sample)
 
 
 def detect_dialect(sample: str) -> Dialect:

@@ -12,16 +12,14 @@ from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.csv as pc_csv
-import pyarrow.json as pa_json
 import pyarrow.parquet as pq
 
 from evertrain.domain.landing.batches import Fault
 from evertrain.ports.batch_reader import BatchRejected
-from evertrain.tables.csv_dialect import Dialect, detect_dialect
+from evertrain.tables.csv_dialect import dialect_of
 
 ROWS_PER_CHUNK = 1 << 18
 CSV_BLOCK_BYTES = 1 << 24
-SAMPLE_BYTES = 1 << 16
 
 CSV_SUFFIXES, JSON_SUFFIXES = (".csv", ".tsv"), (".jsonl", ".ndjson", ".json")
 
@@ -54,14 +52,6 @@ def read_parts(body: BinaryIO, name: str, decompressed: BinaryIO) -> tuple[Itera
         return _csv_parts(body), True
     endings = ", ".join((*CSV_SUFFIXES, *JSON_SUFFIXES))
     raise pa.ArrowInvalid(f"it is no Parquet file, and its name does not end in {endings}")
-
-
-def dialect_of(body: BinaryIO) -> Dialect:
-    """How a CSV file's cells are separated, from its beginning."""
-    body.seek(0)
-    sample = body.read(SAMPLE_BYTES).decode("utf-8", errors="replace")
-    body.seek(0)
-    return detect_dialect(sample)
 
 
 def _begins_with(body: BinaryIO, magic: bytes) -> bool:
@@ -103,6 +93,8 @@ def _csv_parts(body: BinaryIO) -> Iterator[pa.Table]:
 def _json_parts(body: BinaryIO) -> Iterator[pa.Table]:
     """An object on each line, as Firehose lands them. Its values become the cells that they would be in a CSV file,
     so that the same value has the same fate."""
+    import pyarrow.json as pa_json  # noqa: PLC0415  # few feeds land it, and each cold start would wait for it
+
     blocks = pa_json.ReadOptions(block_size=CSV_BLOCK_BYTES)
     found = pa_json.open_json(NonClosingFile(body), read_options=blocks).schema
     body.seek(0)

@@ -3,44 +3,48 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TypeVar
 
 from evertrain.domain.monitoring.performance import DayPerformance, DayPredictions, Performance
 
-Days = dict[datetime, DayPerformance]
+DayT = TypeVar("DayT", DayPerformance, DayPredictions)
+Kept = dict[tuple[str, str], dict[datetime, DayT]]
+"""By model and version, and by day."""
 
 
 @dataclass
 class InMemoryPerformanceLog:
-    _promised: dict[tuple[str, str], Days] = field(default_factory=dict)
-    _realised: dict[tuple[str, str], Days] = field(default_factory=dict)
-    _predicted: dict[tuple[str, str], dict[datetime, DayPredictions]] = field(default_factory=dict)
+    _promised: Kept[DayPerformance] = field(default_factory=dict)
+    _realised: Kept[DayPerformance] = field(default_factory=dict)
+    _predicted: Kept[DayPredictions] = field(default_factory=dict)
 
     def performance(self, model: str, version: str) -> Performance:
-        promised, realised = (kept.get((model, version), {}) for kept in (self._promised, self._realised))
-        predicted = self._predicted.get((model, version), {})
         return Performance(
             model=model,
             version=version,
-            promised=_in_order(promised),
-            realised=_in_order(realised),
-            predicted=tuple(predicted[day] for day in sorted(predicted)),
+            promised=_in_order(self._promised, model, version),
+            realised=_in_order(self._realised, model, version),
+            predicted=_in_order(self._predicted, model, version),
         )
 
     def put_promised(self, model: str, version: str, days: Sequence[DayPerformance]) -> None:
         self._promised.setdefault((model, version), {}).update({each.day: each for each in days})
 
     def put_realised(self, model: str, version: str, days: Sequence[DayPerformance]) -> None:
-        kept = self._realised.setdefault((model, version), {})
-        for each in days:
-            if each.day not in kept or kept[each.day].until < each.until:
-                kept[each.day] = each
+        _keep(self._realised, model, version, days)
 
     def put_predicted(self, model: str, version: str, days: Sequence[DayPredictions]) -> None:
-        kept = self._predicted.setdefault((model, version), {})
-        for each in days:
-            if each.day not in kept or kept[each.day].until < each.until:
-                kept[each.day] = each
+        _keep(self._predicted, model, version, days)
 
 
-def _in_order(days: Days) -> tuple[DayPerformance, ...]:
+def _keep(kept: Kept[DayT], model: str, version: str, days: Sequence[DayT]) -> None:
+    """A day that is known up to a later time stays."""
+    of_version = kept.setdefault((model, version), {})
+    for each in days:
+        if each.day not in of_version or of_version[each.day].until < each.until:
+            of_version[each.day] = each
+
+
+def _in_order(kept: Kept[DayT], model: str, version: str) -> tuple[DayT, ...]:
+    days = kept.get((model, version), {})
     return tuple(days[day] for day in sorted(days))

@@ -68,13 +68,18 @@ def agreed_kind(reference: Guess, other: Guess | None) -> FeatureKind:
     return FeatureKind.CATEGORICAL if are_codes else reference.kind
 
 
+def look_like_identifiers(different: int, filled: int) -> bool:
+    """So many different texts in so many rows that have one."""
+    return different > max(MIN_IDENTIFIERS, IDENTIFIER_SHARE * filled)
+
+
 def why_no_levels(values: Any) -> str:
     """Of a text column: why its values are no levels to be compared, in half a sentence; empty where they are."""
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     filled = len(values) - values.null_count
     different = pc.count_distinct(values).as_py() if filled else 0
-    if different <= max(MIN_IDENTIFIERS, IDENTIFIER_SHARE * filled):
+    if not look_like_identifiers(different, filled):
         return ""
     counted = f"{different:,} different values in {filled:,} rows look like"
     some = [str(value) for value in pc.unique(values.slice(0, 200)).to_pylist() if value is not None]

@@ -13,14 +13,11 @@ import pyarrow.csv as pc_csv
 import pyarrow.parquet as pq
 
 from evertrain.domain.errors import EvertrainError
-from evertrain.tables.csv_dialect import Dialect, detect_dialect
+from evertrain.tables.csv_dialect import Dialect, dialect_of
 
 ROWS_PER_CHUNK = 1 << 17
 BLOCK = 1 << 24
 """Bytes of text that are read at a time; types are those of the first block."""
-
-SAMPLE = 1 << 16
-"""Bytes by which a dialect is known."""
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
 JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
@@ -153,9 +150,8 @@ class CsvSource:
 
     @cached_property
     def _dialect(self) -> Dialect:
-        opened = gzip.open if _is_gzip(self.path) else Path.open
-        with opened(self.path, "rb") as file:
-            return detect_dialect(file.read(SAMPLE).decode("utf-8", errors="replace"))
+        with gzip.open(self.path) if _is_gzip(self.path) else self.path.open("rb") as file:
+            return dialect_of(file)
 
 
 @dataclass(frozen=True)

@@ -179,12 +179,10 @@ def _first_window_too_short(context: DecisionContext, trainable: Interval) -> De
 
 
 def too_few_rows(context: DecisionContext) -> Decision | None:
-    only_exceptions = context.spec.label.absent is not None
-    rows = context.state.rows if only_exceptions else context.state.labels.rows if context.state.labels else 0
-    wanted = context.spec.training.minimum_rows
+    rows, wanted = context.labelled_rows, context.spec.training.minimum_rows
     if rows >= wanted:
         return None
-    landed = "rows" if only_exceptions else "labelled rows"
+    landed = "labelled rows" if context.spec.label.absent is None else "rows"
     return hold(context, Reason.TOO_FEW_ROWS, f"{rows} {landed} have landed, {wanted} are asked for")
 
 

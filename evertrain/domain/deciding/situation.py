@@ -262,10 +262,10 @@ class Situation:
 
     @property
     def rows_per_day(self) -> float:
-        return self._labelled_rows / (self._labelled_span / timedelta(days=1)) if self._labelled_span else 0.0
+        return self.labelled_rows / (self._labelled_span / timedelta(days=1)) if self._labelled_span else 0.0
 
     @property
-    def _labelled_rows(self) -> int:
+    def labelled_rows(self) -> int:
         """Where only exceptions are reported, every row counts as labelled."""
         labels = self.state.labels
         if labels is None:
@@ -286,7 +286,7 @@ class Situation:
     @cached_property
     def trainable_rows(self) -> int:
         """About how many rows the longest window can hold by now."""
-        rows, span, training = self._labelled_rows, self._labelled_span, self.spec.training
+        rows, span, training = self.labelled_rows, self._labelled_span, self.spec.training
         if MovingWindow.EXPANDING in training.moving_windows or not training.windows or not span:
             return rows
         return int(rows * min(1.0, max(training.windows) / span))

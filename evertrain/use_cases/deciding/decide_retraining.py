@@ -162,7 +162,7 @@ class DecideRetraining:
             container_seconds=trained[0].container_seconds if trained else 0.0,
             answered_change=answered,
             answers_in_vain=answers_in_vain(
-                acts, outcomes, is_better=lambda version: self._is_better(spec.name, version)
+                acts, outcomes, is_better=lambda version: self._is_better(spec.name, version, known=trained)
             ),
             verdicts=verdicts,
             request_verdicts=requests,
@@ -187,9 +187,10 @@ class DecideRetraining:
         versions = (self._version(each.model, each.version) for each in outcomes if each.version)
         return list(islice((version for version in versions if version is not None), MAX_GAINS))
 
-    def _is_better(self, model: str, version: str) -> bool:
-        """Whether the gate has shown it to be better than what it replaced."""
-        registered = self._version(model, version)
+    def _is_better(self, model: str, version: str, *, known: Sequence[ModelVersion]) -> bool:
+        """Whether the gate has shown it to be better than what it replaced. `known`: versions that were read."""
+        read = next((each for each in known if each.version == version), None)
+        registered = read or self._version(model, version)
         return registered is not None and registered.gate.reason is GateReason.BETTER
 
     def _version(self, model: str, version: str) -> ModelVersion | None:

@@ -1,6 +1,7 @@
 """One's own rows become batches and labels as the loop would have got them; what can't be replayed is said in a
 sentence."""
 
+import gzip
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
@@ -86,6 +87,11 @@ def test_a_spreadsheet_s_csv_is_read_as_any_other(tmp_path: Path) -> None:
         tmp_path, frame, write=lambda rows, path: rows.to_csv(path, index=False, sep=";", decimal=",")
     )
     assert with_commas.table.equals(usual)
+
+    def compressed_without_saying_so(rows: pd.DataFrame, path: Path) -> None:
+        path.write_bytes(gzip.compress(rows.to_csv(index=False, sep=";", decimal=",").encode()))
+
+    assert a_history(tmp_path, frame, write=compressed_without_saying_so).table.equals(usual)
 
 
 def repeat(frame: pd.DataFrame) -> pd.DataFrame:
