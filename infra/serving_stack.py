@@ -214,6 +214,7 @@ class ServingStack(StageStack):
                 Variable.ARTIFACT_BUCKET: self._data.artifacts.bucket_name,
                 Variable.PREDICTIONS_QUEUE_URL: self._predictions.queue.queue_url,
                 Variable.LOG_SHARE: f"{spec.endpoint.log_share:g}",
+                Variable.EXPLORE_SHARE: f"{spec.endpoint.explore:g}",
             },
         )
 

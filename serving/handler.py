@@ -3,6 +3,7 @@
 POST /models/{model}/predict: one row as an object of features, or many as {"rows": [{...}, ...]}. Answered with
 {"model", "model_version", "prediction_id", "predictions"}, in the order of the rows. `prediction_id` is the HTTP
 API's request id, one for each request, so the access log has it too; of many rows, row 3 is "<prediction_id>:3".
+Where the model explores, "explore" says of each row whether the caller is to act as if there were no prediction.
 What was asked and answered is kept by these ids.
 GET /models/{model}: the version, the task, and each feature with its kind, whether it may be null, and an example.
 """
@@ -75,9 +76,11 @@ def _respond(event: dict[str, Any]) -> dict[str, Any]:
         first_row=0 if are_many else None,
         rows=tuple(body["rows"] if are_many else [body]),
         predictions=tuple(predicted["predictions"]),
+        explore_share=wiring.explore_share(),
     )
     _log_prediction(answered)
-    return {"model": wiring.model_name(), "prediction_id": prediction_id} | predicted
+    explored = {"explore": answered.explored} if answered.explore_share else {}
+    return {"model": wiring.model_name(), "prediction_id": prediction_id} | predicted | explored
 
 
 def _log_prediction(answered: AnsweredRequest) -> None:

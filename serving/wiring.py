@@ -37,6 +37,10 @@ def log_share() -> float:
     return Settings.from_environment().log_share
 
 
+def explore_share() -> float:
+    return Settings.from_environment().explore_share
+
+
 def stage() -> str:
     return Settings.from_environment().stage
 

@@ -10,17 +10,16 @@ from evertrain.adapters.aws.account import account_id
 from evertrain.adapters.documents import dump
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.stage import LandingResult, Stage
-from evertrain.adapters.training.estimators import load_estimator
 from evertrain.cli.backtest import backtest
+from evertrain.cli.check import check
 from evertrain.cli.drift import drift
 from evertrain.cli.models import find_decision, find_group, find_model
-from evertrain.cli.operations import check_deployed, redrive
+from evertrain.cli.operations import redrive
 from evertrain.cli.performance import performance
 from evertrain.cli.store import features, labels, training_set
 from evertrain.cli.tune import tune_command
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import Feed, FeedKind, Quarantine
-from evertrain.domain.training.candidates import parameter_grid
 from evertrain.terminal import show
 from evertrain.terminal.doubts_table import show_accepted, show_doubts
 from evertrain.terminal.waiting import wait_until
@@ -41,30 +40,6 @@ StageName = Annotated[str, typer.Option("--stage", envvar="EVERTRAIN_STAGE", hel
 ProjectFolder = Annotated[Path, typer.Option("--project", help="The folder with models/ and features/.")]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")]
 HERE = Path()
-
-
-@app.command()
-def check(
-    deployed: Annotated[
-        bool, typer.Option("--deployed", help="Also the deployed stage: is anybody called, does anything wait?")
-    ] = False,
-    stage: StageName = "dev",
-    project: ProjectFolder = HERE,
-    as_json: AsJson = False,
-) -> None:
-    """Validate every feature group and model folder; needs no cloud. Exit status 1 is something to mend."""
-    loaded = load_project(project)
-    for name, spec in loaded.models.items():
-        for parameters in parameter_grid(spec.training.search):
-            load_estimator(project, name, seed=0, parameters=parameters)
-    if deployed:
-        checked = check_deployed(loaded, stage)
-        _print_json(checked) if as_json else show.stage_check(checked)
-        raise typer.Exit(1 if checked.problems else 0)
-    if as_json:
-        _print_json({"groups": sorted(loaded.groups), "models": sorted(loaded.models)})
-    else:
-        show.project(loaded)
 
 
 @app.command()
@@ -102,6 +77,7 @@ def land(
         show.accepted(found, verdicts)
 
 
+app.command()(check)
 app.command()(drift)
 app.command()(backtest)
 app.command("tune")(tune_command)

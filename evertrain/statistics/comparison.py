@@ -1,6 +1,7 @@
 """How good is a model, and how much better than another? With intervals that allow for dependence within a day.
 
 Block bootstrap: whole days are drawn with replacement, the same for both models (Künsch, Ann. Statist. 17, 1989).
+`weights`, of shape (rows,): how many rows each stands for; None where each is one.
 """
 
 from collections.abc import Iterator
@@ -31,15 +32,16 @@ def score(
     prediction: Array,
     blocks: Blocks,
     *,
+    weights: Array | None = None,
     rng: np.random.Generator,
     confidence: float,
     resamples: int = RESAMPLES,
 ) -> Score:
     """The metric with its percentile interval. Raises UndefinedMetric."""
-    value = _require_defined(metric, truth, prediction)
+    value = _require_defined(metric, truth, prediction, weights)
     of_weights = weighted_metric(metric, truth, prediction)
     low, high = _percentile_interval(
-        [of_weights(w) for w in _bootstrap_weights(blocks, rng, resamples)], value, confidence
+        [of_weights(w) for w in _bootstrap_weights(blocks, weights, rng, resamples)], value, confidence
     )
     return Score(metric=metric, value=value, low=low, high=high, rows=len(truth))
 
@@ -51,14 +53,16 @@ def compare(
     contender: Array,
     blocks: Blocks,
     *,
+    weights: Array | None = None,
     rng: np.random.Generator,
     confidence: float,
     resamples: int = RESAMPLES,
 ) -> tuple[float, float, float]:
     """Contender minus champion in units of the metric, and the interval's two ends. Raises UndefinedMetric."""
-    difference = _require_defined(metric, truth, contender) - _require_defined(metric, truth, champion)
+    value_of_contender = _require_defined(metric, truth, contender, weights)
+    difference = value_of_contender - _require_defined(metric, truth, champion, weights)
     of_contender, of_champion = weighted_metric(metric, truth, contender), weighted_metric(metric, truth, champion)
-    resampled = [of_contender(w) - of_champion(w) for w in _bootstrap_weights(blocks, rng, resamples)]
+    resampled = [of_contender(w) - of_champion(w) for w in _bootstrap_weights(blocks, weights, rng, resamples)]
     return difference, *_percentile_interval(resampled, difference, confidence)
 
 
@@ -69,6 +73,7 @@ def standard_error_of_difference(
     second: Array,
     blocks: Blocks,
     *,
+    weights: Array | None = None,
     rng: np.random.Generator,
     resamples: int = RESAMPLES_FOR_ERROR,
 ) -> float:
@@ -78,7 +83,8 @@ def standard_error_of_difference(
     """
     count = len(np.unique(blocks))
     of_first, of_second = weighted_metric(metric, truth, first), weighted_metric(metric, truth, second)
-    differences = np.array([of_second(w) - of_first(w) for w in _bootstrap_weights(blocks, rng, resamples)])
+    drawn = _bootstrap_weights(blocks, weights, rng, resamples)
+    differences = np.array([of_second(w) - of_first(w) for w in drawn])
     differences = differences[np.isfinite(differences)]
     if count < 2 or len(differences) < 2:
         return float("inf")
@@ -93,31 +99,36 @@ def slice_scores(
     *,
     column: str,
     levels: npt.NDArray[np.object_],
+    weights: Array | None = None,
 ) -> Iterator[SliceComparison]:
     """Both models on the rows of each level; levels on which the metric is not defined are skipped."""
     for level in sorted(set(levels.tolist())):
         rows = levels == level
-        values = [metric_value(metric, truth[rows], prediction[rows]) for prediction in (champion, contender)]
+        counts = None if weights is None else weights[rows]
+        values = [metric_value(metric, truth[rows], prediction[rows], counts) for prediction in (champion, contender)]
         if np.all(np.isfinite(values)):
             yield SliceComparison(
                 column=column, level=level, rows=int(rows.sum()), champion=values[0], contender=values[1]
             )
 
 
-def _require_defined(metric: Metric, truth: Array, prediction: Array) -> float:
-    value = metric_value(metric, truth, prediction) if len(truth) else float("nan")
+def _require_defined(metric: Metric, truth: Array, prediction: Array, weights: Array | None) -> float:
+    value = metric_value(metric, truth, prediction, weights) if len(truth) else float("nan")
     if not np.isfinite(value):
         raise UndefinedMetric(f"{metric} is not defined on these {len(truth)} rows: all have the same truth")
     return value
 
 
-def _bootstrap_weights(blocks: Blocks, rng: np.random.Generator, resamples: int) -> Iterator[Array]:
-    """For each resample, how often each row is drawn: shape (rows,)."""
+def _bootstrap_weights(
+    blocks: Blocks, weights: Array | None, rng: np.random.Generator, resamples: int
+) -> Iterator[Array]:
+    """For each resample, how much each row counts: as often as it is drawn, times its weight. Shape (rows,)."""
     _, block_of_row = np.unique(blocks, return_inverse=True)
     count = int(block_of_row.max()) + 1
     for _ in range(resamples):
         drawn = np.bincount(rng.integers(0, count, count), minlength=count)
-        yield drawn[block_of_row].astype(np.float64)
+        counts = drawn[block_of_row].astype(np.float64)
+        yield counts if weights is None else counts * weights
 
 
 def _percentile_interval(resampled: list[float], value: float, confidence: float) -> tuple[float, float]:

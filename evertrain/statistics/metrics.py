@@ -14,13 +14,14 @@ Weighted = Callable[[Array], float]
 _TINY = np.finfo(np.float64).eps
 
 
-def metric_value(metric: Metric, truth: Array, prediction: Array) -> float:
+def metric_value(metric: Metric, truth: Array, prediction: Array, weights: Array | None = None) -> float:
     """Truth and prediction: shape (rows,). For classification 0 or 1, and the probability of 1; else numbers.
+    `weights`: shape (rows,), how many rows each stands for; None where each is one.
 
     >>> metric_value(Metric.ROC_AUC_SCORE, np.array([0.0, 1.0, 1.0]), np.array([0.1, 0.1, 0.9]))
     0.75
     """
-    return weighted_metric(metric, truth, prediction)(np.ones(len(truth)))
+    return weighted_metric(metric, truth, prediction)(np.ones(len(truth)) if weights is None else weights)
 
 
 def weighted_metric(metric: Metric, truth: Array, prediction: Array) -> Weighted:

@@ -21,12 +21,13 @@ def permutation_importance(rows: LabelledRows, model: FlatModel, *, rng: np.rand
     rows = rows.take_every(max(1, len(rows) // MAX_ROWS))
     metric = rows.spec.metric
     sign = 1.0 if metric.higher_is_better else -1.0
-    whole = metric_value(metric, rows.truth, rows.predict_with(model))
+    whole = metric_value(metric, rows.truth, rows.predict_with(model), rows.weights)
     costs = {}
     for name in model.feature_names:
         column = rows.table[name].take(rng.permutation(len(rows)))
         shuffled = replace(rows, table=rows.table.set_column(rows.table.column_names.index(name), name, column))
-        costs[name] = sign * (whole - metric_value(metric, rows.truth, shuffled.predict_with(model)))
+        worse = metric_value(metric, rows.truth, shuffled.predict_with(model), rows.weights)
+        costs[name] = sign * (whole - worse)
     highest = max(costs.values(), default=0.0)
     if not highest > 0:  # also refuses a NaN
         return {}

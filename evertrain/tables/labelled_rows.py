@@ -12,15 +12,17 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evertrain.domain.landing.feeds import EVENT_TIME
+from evertrain.domain.landing.predictions import LABEL_WEIGHT
 from evertrain.domain.monitoring.performance import DayPerformance
 from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.metric import Task
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.store.snapshot import Snapshot
-from evertrain.domain.training.evaluation import DatasetSnapshot, UnusableRows
+from evertrain.domain.training.evaluation import DatasetSnapshot, UnusableRows, Weighting
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.scoring import FlatModel
+from evertrain.statistics.label_weights import effective_count
 from evertrain.statistics.layouts import Column
 from evertrain.statistics.performance import performance_by_day
 from evertrain.tables.columnar_model import predict_columns
@@ -36,7 +38,8 @@ class TrainingRows(Protocol):
     """What a snapshot of the store holds, such as that of a plan. Times among the features are ages."""
 
     def read_labelled(self, spec: ModelSpec, snapshot: Snapshot, rows: Interval) -> pa.Table:
-        """Entity key, `event_time`, the spec's features and its label, for the rows that have one."""
+        """Entity key, `event_time`, the spec's features and its label, for the rows that have one; and their
+        `label_weight` where the model explores."""
 
     def read_features(self, spec: ModelSpec, snapshot: Snapshot, rows: Interval) -> pa.Table:
         """`event_time` and the spec's features, for every row of the model's own group, labelled or not."""
@@ -63,6 +66,13 @@ class LabelledRows:
         return np.asarray(labels.to_numpy(), dtype=np.float64)
 
     @cached_property
+    def weights(self) -> npt.NDArray[np.float64] | None:
+        """Shape (rows,): how many rows each one stands for; None where each is one."""
+        if LABEL_WEIGHT not in self.table.column_names:
+            return None
+        return np.asarray(self.table[LABEL_WEIGHT].to_numpy(), dtype=np.float64)
+
+    @cached_property
     def days(self) -> npt.NDArray[np.int64]:
         """Shape (rows,): the UTC day of each row. Rows of one day share weather and delays, so they are resampled
         together."""
@@ -75,6 +85,7 @@ class LabelledRows:
             table_versions=plan.table_versions,
             count=len(self),
             sha256=table_digest(self.table),
+            weighted=None if self.weights is None else _weighting(self.weights),
         )
 
     def take_every(self, nth: int) -> "LabelledRows":
@@ -142,6 +153,12 @@ def performance_of(
         name_row=rows.name_of if with_worst else None,
     )
     return tuple(days)
+
+
+def _weighting(weights: npt.NDArray[np.float64]) -> Weighting:
+    return Weighting(
+        stands_for=float(weights.sum()), heaviest=float(weights.max()), effective_count=effective_count(weights)
+    )
 
 
 _KINDS_WITH_LEVELS = (FeatureKind.CATEGORICAL, FeatureKind.BOOLEAN)

@@ -247,6 +247,8 @@ def training_set(version: ModelVersion, *, out: Path | None) -> None:
         f"{_format_time(of.rows.end)} UTC, as known at {_format_time(of.known_at)}: "
         f"the same are there, sha256 {of.sha256[:12]}"
     )
+    if of.weighted is not None:
+        console.print(f"Of requests, labels depend on what was predicted: {of.weighted.sentence}.")
     if out is not None:
         console.print(f"they are in {out}")
 
@@ -267,6 +269,10 @@ def label_status(status: LabelStatus, *, days: int) -> None:
         console.print(
             f"[yellow]{progress.premature:,} labels[/] say they are from before their prediction; not used."
         )
+    if progress.explored:
+        counts = f"{progress.explored_labelled:,} of {progress.explored:,}"
+        unheard = "" if progress.explored_labelled else " Does the caller act on [bold]explore[/] in the answers?"
+        console.print(f"Of the explored predictions older than that, {counts} have a label.{unheard}")
     table = _table(f"The last {days} days", "day", "rows", "labelled", "share")
     for day in progress.days[-days:]:
         table.add_row(f"{day.day:%Y-%m-%d}", f"{day.rows:,}", f"{day.labelled:,}", f"{day.coverage:.1%}")

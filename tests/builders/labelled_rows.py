@@ -6,6 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from evertrain.domain.landing.predictions import LABEL_WEIGHT
 from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.store.snapshot import Snapshot
@@ -44,6 +45,8 @@ class InMemoryTrainingRows:
 
     def read_labelled(self, spec: ModelSpec, plan: Snapshot, rows: Interval) -> pa.Table:
         columns = [spec.group.entity_key, "event_time", *spec.feature_names, spec.label.name]
+        if spec.endpoint.explore:
+            columns.append(LABEL_WEIGHT)
         return without_times(self._within(rows).select(columns), plan.excluded)
 
     def read_group(self, spec: ModelSpec, group: str, plan: Snapshot, rows: Interval) -> pa.Table:

@@ -27,6 +27,7 @@ from evertrain.domain.landing.batches import Batch, Feed, FeedKind, Quarantine, 
 from evertrain.domain.landing.feeds import request_feeds
 from evertrain.domain.monitoring.drift import DriftStatus
 from evertrain.domain.project.interval import Interval
+from evertrain.domain.project.policies import EndpointPolicy
 from evertrain.domain.release.registry import VersionStatus
 from evertrain.domain.training.candidates import Candidate
 from evertrain.domain.training.windows import Window
@@ -714,9 +715,11 @@ def test_what_the_endpoint_was_asked_is_trained_on_once_its_outcome_is_told(loop
     later = replace(plan, known_at=loop.now + timedelta(hours=1), table_versions={**plan.table_versions, **versions})
     of_today = Interval(start=loop.now - timedelta(hours=1), end=loop.now + timedelta(hours=1))
     reader = DeltaReader(root=f"s3://{loop.stage.output('FeatureStoreBucket')}/tables")
-    (trained,) = StoredTrainingRows(tables=reader).read_labelled(spec, later, of_today).to_pylist()
+    exploring = replace(spec, endpoint=EndpointPolicy(explore=0.05))
+    (trained,) = StoredTrainingRows(tables=reader).read_labelled(exploring, later, of_today).to_pylist()
     assert (trained["flight_id"], trained["late"]) == (outcome["prediction_id"], 1)
     assert (trained["carrier"], trained["distance"]) == (row["carrier"], row["distance"])
+    assert trained["label_weight"] >= 2, "it stands for the other row that was asked, which has no label"
 
 
 def state_since(loop: Loop, feed: Feed) -> TableState | None:

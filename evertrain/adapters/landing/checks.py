@@ -15,7 +15,7 @@ from evertrain.adapters.store.schema import PLAIN_TIMESTAMP
 from evertrain.domain.landing.batches import Fault
 from evertrain.domain.landing.feeds import CLOCK_SKEW, EVENT_TIME, MIN_EVENT_TIME, FeedSchema
 from evertrain.domain.project.feature_group import Column, FeatureKind
-from evertrain.tables.columns import TIMESTAMP
+from evertrain.tables.columns import ARROW_TYPES, TIMESTAMP
 
 _MAX_MESSAGE_LENGTH = 240
 """Characters. A table has names of any length, and faults travel in events of at most 256 KB."""
@@ -73,6 +73,9 @@ class ColumnChecker:
         return checked
 
     def _check_feature(self, raw: pa.Table, checked: CheckedColumns, column: Column) -> None:
+        if column.name in self.schema.may_be_left_out and column.name not in raw.column_names:
+            checked.columns[column.name] = pa.nulls(raw.num_rows, ARROW_TYPES[column.kind])
+            return
         convert = {
             FeatureKind.NUMERIC: self._as_number,
             FeatureKind.BOOLEAN: self._as_boolean,

@@ -8,7 +8,14 @@ import pyarrow.parquet as pq
 
 from evertrain.adapters.store.schema import stored_schema
 from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_AT, prediction_schema
-from evertrain.domain.landing.predictions import MODEL_VERSION, PREDICTION, PREDICTION_ID, AnsweredRequest
+from evertrain.domain.landing.predictions import (
+    EXPLORE_SHARE,
+    EXPLORED,
+    MODEL_VERSION,
+    PREDICTION,
+    PREDICTION_ID,
+    AnsweredRequest,
+)
 from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.domain.project.model import ModelSpec
 from evertrain.scoring.rows import read_time
@@ -23,6 +30,8 @@ def prediction_file(spec: ModelSpec, answered: Sequence[AnsweredRequest]) -> byt
         EVENT_TIME: [each.answered_at for each in answered for _ in each.rows],
         MODEL_VERSION: [each.model_version for each in answered for _ in each.rows],
         PREDICTION: [float(prediction) for each in answered for prediction in each.predictions],
+        EXPLORED: [explored for each in answered for explored in each.explored],
+        EXPLORE_SHARE: [each.explore_share for each in answered for _ in each.rows],
         **{
             feature.name: [_value(row.get(feature.name), feature.kind) for each in answered for row in each.rows]
             for feature in spec.features

@@ -65,6 +65,7 @@ def decode_message(message: str) -> AnsweredRequest:
             first_row=document["first_row"],
             rows=tuple(document["rows"]),
             predictions=tuple(document["predictions"]),
+            explore_share=document.get("explore_share", 0.0),  # which earlier releases did not send
         )
     except (binascii.Error, zlib.error, ValueError, KeyError, TypeError) as error:
         raise UnreadableMessage(f"not a message of answered requests: {type(error).__name__}") from error
@@ -80,6 +81,7 @@ def _document(answered: AnsweredRequest) -> bytes:
             "first_row": answered.first_row,
             "rows": answered.rows,
             "predictions": answered.predictions,
+            "explore_share": answered.explore_share,
         },
         separators=(",", ":"),
     ).encode()

@@ -12,14 +12,31 @@ from pydantic import ValidationError
 from evertrain.adapters.project.schema import CostTable, FeaturesTable, GroupFile, ModelFile, TomlTable
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH
-from evertrain.domain.landing.predictions import MODEL_VERSION, PREDICTION, PREDICTION_ID
+from evertrain.domain.landing.predictions import (
+    EXPLORE_SHARE,
+    EXPLORED,
+    LABEL_WEIGHT,
+    MODEL_VERSION,
+    PREDICTION,
+    PREDICTION_ID,
+)
 from evertrain.domain.project.duration import format_duration
 from evertrain.domain.project.feature_group import FeatureGroup, FeatureKind
 from evertrain.domain.project.metric import Metric, Task
 from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.domain.training.task_sizes import FARGATE_MEMORY_MIB
 
-RESERVED_COLUMNS = (EVENT_TIME, INGESTED_AT, INGESTED_MONTH, PREDICTION_ID, MODEL_VERSION, PREDICTION)
+RESERVED_COLUMNS = (
+    EVENT_TIME,
+    INGESTED_AT,
+    INGESTED_MONTH,
+    PREDICTION_ID,
+    MODEL_VERSION,
+    PREDICTION,
+    EXPLORED,
+    EXPLORE_SHARE,
+    LABEL_WEIGHT,
+)
 """Tables of the feature store have columns of these names besides the group's own."""
 
 MAX_CANDIDATES = 100
@@ -102,6 +119,7 @@ def _model_faults(file: ModelFile, groups: Mapping[str, FeatureGroup], broken: S
         yield f"metric: {file.metric} is not a metric of {file.task}; allowed: {allowed}"
     yield from _feature_faults(file, groups, broken)
     yield from _label_faults(file)
+    yield from _explore_faults(file)
     drift = file.triggers.drift
     if drift.drifted_batches > drift.of_last:
         yield f"triggers.drift.drifted_batches: {drift.drifted_batches} of the last {drift.of_last} can never be"
@@ -129,6 +147,17 @@ def _label_faults(file: ModelFile) -> Iterator[str]:
         yield f"label.absent: {absent:g} is no class; allowed: 0, 1"
     if file.label.minimum_coverage is not None:
         yield "label.minimum_coverage: where a label may be absent, coverage says nothing; leave out one of the two"
+
+
+def _explore_faults(file: ModelFile) -> Iterator[str]:
+    if not file.endpoint.explore:
+        return
+    if not file.endpoint.log_share:
+        yield "endpoint.explore: nothing is learnt from answers that are not kept; log_share is 0"
+    if not file.label.of_predictions:
+        yield "endpoint.explore: needs label.of_predictions = true, so that labels name what was predicted"
+    if file.label.absent is not None:
+        yield "endpoint.explore: not with label.absent; a row whose label depends on what was done has none"
 
 
 def _cost_faults(cost: CostTable) -> Iterator[str]:

@@ -185,6 +185,7 @@ class _TrainingTable(TomlTable):
     search: _SearchTable = _SearchTable()
     spot: bool = True
     refit: bool = True
+    label_weights: bool = True
 
     def to_policy(self) -> TrainingPolicy:
         search = dict(self.search)
@@ -199,6 +200,7 @@ class _TrainingTable(TomlTable):
             search=SearchSpace(parameters=parameters, **search),
             spot=self.spot,
             refit=self.refit,
+            label_weights=self.label_weights,
         )
 
 
@@ -233,6 +235,7 @@ class _TaskTable(TomlTable):
 
 class _EndpointTable(TomlTable):
     log_share: Annotated[float, Field(ge=0, le=1)] = EndpointPolicy().log_share
+    explore: Annotated[float, Field(ge=0, le=1)] = EndpointPolicy().explore
 
 
 class ModelFile(TomlTable):

@@ -107,6 +107,11 @@ class Settings:
         return float(self._get(Variable.LOG_SHARE))
 
     @property
+    def explore_share(self) -> float:
+        """Of the endpoint's predictions, the share that is flagged to be explored."""
+        return float(self._get(Variable.EXPLORE_SHARE))
+
+    @property
     def known_models(self) -> list[str]:
         return self._get(Variable.KNOWN_MODELS).split(",")
 

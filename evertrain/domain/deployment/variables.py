@@ -26,6 +26,7 @@ class Variable(StrEnum):
     MODEL_NAME = "MODEL_NAME"
     KNOWN_MODELS = "KNOWN_MODELS"
     LOG_SHARE = "LOG_SHARE"
+    EXPLORE_SHARE = "EXPLORE_SHARE"
     PREDICTIONS_QUEUE_URL = "PREDICTIONS_QUEUE_URL"
     LABELS_QUEUE_URL = "LABELS_QUEUE_URL"
     # ... and, in a published version, from the rollout.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from evertrain.domain.landing.batches import Fault, Feed, FeedKind
-from evertrain.domain.landing.predictions import MODEL_VERSION, PREDICTION, PREDICTION_ID
+from evertrain.domain.landing.predictions import EXPLORE_SHARE, EXPLORED, MODEL_VERSION, PREDICTION, PREDICTION_ID
 from evertrain.domain.project.feature_group import BatchSize, Column, FeatureKind
 from evertrain.domain.project.metric import Task
 from evertrain.domain.project.model import ModelSpec, Project
@@ -94,6 +94,8 @@ class FeedSchema:
     ourselves."""
     utc_offset: timedelta | None = None
     """As the group declares it."""
+    may_be_left_out: tuple[str, ...] = ()
+    """Columns that a landed file need not have, and that then have no value."""
 
 
 def feed_schema(feed: Feed, project: Project) -> FeedSchema:
@@ -134,10 +136,13 @@ def prediction_schema(spec: ModelSpec) -> FeedSchema:
         columns=(
             Column(name=MODEL_VERSION, kind=FeatureKind.CATEGORICAL),
             Column(name=PREDICTION, kind=FeatureKind.NUMERIC),
+            Column(name=EXPLORED, kind=FeatureKind.BOOLEAN, nullable=True),
+            Column(name=EXPLORE_SHARE, kind=FeatureKind.NUMERIC, nullable=True),
             *features,
         ),
         batch=BatchSize(),
         is_binary=False,
+        may_be_left_out=(EXPLORED, EXPLORE_SHARE),
     )
 
 

@@ -10,6 +10,12 @@ PREDICTION = "prediction"
 
 PREDICTION_ID, MODEL_VERSION = "prediction_id", "model_version"
 
+EXPLORED, EXPLORE_SHARE = "explored", "explore_share"
+"""Whether the caller was asked to act whatever was predicted, and the probability with which that was asked."""
+
+LABEL_WEIGHT = "label_weight"
+"""Of training rows, where the model explores: how many rows a labelled one stands for."""
+
 Row = Mapping[str, object]
 
 
@@ -18,7 +24,7 @@ class AnsweredRequest:
     """One request that a model answered, or a part of it.
 
     `prediction_id`: the request's. `first_row`: the place of the first of these rows in the request; None where the
-    request was a single row.
+    request was a single row. `explore_share`: the share of rows that were to be explored when it was answered.
     """
 
     model: str
@@ -28,6 +34,12 @@ class AnsweredRequest:
     rows: tuple[Row, ...]
     predictions: tuple[float, ...]
     first_row: int | None = None
+    explore_share: float = 0.0
+
+    @property
+    def explored(self) -> tuple[bool, ...]:
+        """Of each row: to be acted on whatever was predicted, so that its label comes to be known."""
+        return tuple(is_explored(row_id, self.explore_share) for row_id in self.row_ids)
 
     @property
     def row_ids(self) -> Iterator[str]:
@@ -52,5 +64,18 @@ def is_sampled(prediction_id: str, share: float) -> bool:
     >>> is_sampled("a1", 1.0), is_sampled("a1", 0.0)
     (True, False)
     """
-    place = int.from_bytes(sha256(prediction_id.encode()).digest()[:4])
-    return place < share * 2**32
+    return _place(prediction_id) < share
+
+
+def is_explored(row_id: str, share: float) -> bool:
+    """Whether a row is among the share that is explored: by its id alone, and whatever is kept of the requests.
+
+    >>> is_explored("a1", 1.0), is_explored("a1", 0.0)
+    (True, False)
+    """
+    return _place(f"explore {row_id}") < share
+
+
+def _place(name: str) -> float:
+    """From 0 up to 1, as good as drawn at random."""
+    return int.from_bytes(sha256(name.encode()).digest()[:4]) / 2**32

@@ -91,9 +91,10 @@ class TrainingPolicy:
 
     Below a label watermark W, rows are split as: training | embargo | validation | gate | W. `embargo`: at least the
     label's latency, so that every training label was known when the first validation row was predicted; soon after a
-    change the slices are shorter, and it too. `spot`:
-    containers run on spare capacity first, which is cheaper and may be reclaimed. `refit`: what passed the gate is
-    fitted once more, on all rows up to W; else it is weeks old on its first day.
+    change the slices are shorter, and it too. `spot`: containers run on spare capacity first, which is cheaper and
+    may be reclaimed. `refit`: what passed the gate is fitted once more, on all rows up to W; else it is weeks old on
+    its first day. `label_weights`: where the endpoint explores, rows that stand for several are learnt from as
+    several; else they only count so in scores.
     """
 
     windows: tuple[timedelta, ...]
@@ -105,6 +106,7 @@ class TrainingPolicy:
     search: SearchSpace = field(default_factory=SearchSpace)
     spot: bool = True
     refit: bool = True
+    label_weights: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,6 +166,9 @@ class TaskSize:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointPolicy:
-    """`log_share`: the share of requests that is kept with their answers, to be watched and labelled."""
+    """`log_share`: the share of requests that is kept with their answers, to be watched and labelled. `explore`: the
+    share of predictions that the caller is asked not to act on, since the label depends on what is done: a loan that
+    is refused is never paid back."""
 
     log_share: float = 1.0
+    explore: float = 0.0

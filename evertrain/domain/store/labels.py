@@ -71,6 +71,8 @@ class LabelProgress:
     latency: tuple[tuple[float, timedelta], ...]
     unmatched: int
     premature: int = 0
+    explored: int = 0
+    explored_labelled: int = 0
 
     def coverage(self, *, before: datetime, last: timedelta = 28 * DAY) -> float | None:
         """The share of rows with a label, of the days that ended by then; None where there are no rows."""

@@ -29,10 +29,33 @@ class Score:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Weighting:
+    """Of rows whose labels depend on what was predicted. `stands_for`: how many rows, with those that have no label.
+    `heaviest`: how many the one row does that stands for most. `effective_count`: of rows that would say as much,
+    were each to stand for equally many."""
+
+    stands_for: float
+    heaviest: float
+    effective_count: float
+
+    @property
+    def sentence(self) -> str:
+        """
+        >>> Weighting(stands_for=9800.4, heaviest=20.0, effective_count=640.2).sentence
+        'they stand for 9,800 rows, one of them for 20, and say as much as 640 that stand for one each'
+        """
+        return (
+            f"they stand for {self.stands_for:,.0f} rows, one of them for {self.heaviest:.3g}, and say as much as "
+            f"{self.effective_count:,.0f} that stand for one each"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetSnapshot:
     """Identifies a set of rows. The same plan yields the same rows again, byte for byte, and the digest proves it.
 
     `table_versions`, `known_at`: as in the plan. `sha256`: of the values, independent of the library that holds them.
+    `weighted`: None where each row stands for itself.
     """
 
     rows: Interval
@@ -40,6 +63,7 @@ class DatasetSnapshot:
     table_versions: Mapping[str, int]
     count: int
     sha256: str
+    weighted: Weighting | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

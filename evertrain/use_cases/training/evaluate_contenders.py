@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.model import ModelSpec
-from evertrain.domain.training.evaluation import Contender, Evaluation, SliceComparison, Trial, UnusableRows
+from evertrain.domain.training.evaluation import Contender, Evaluation, Score, SliceComparison, Trial, UnusableRows
 from evertrain.domain.training.gate import judge_contender
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.domain.training.rounds import best_contender, best_of_longest_window, is_clearly_better
@@ -88,7 +88,9 @@ class EvaluateContenders:
             rows.predict_with(self._load(each.artifact_uri, each.artifact_sha256)) for each in (longest, best)
         )
         rng = np.random.default_rng(plan.seed)
-        error = standard_error_of_difference(spec.metric, rows.truth, of_longest, of_best, rows.days, rng=rng)
+        error = standard_error_of_difference(
+            spec.metric, rows.truth, of_longest, of_best, rows.days, weights=rows.weights, rng=rng
+        )
         gain = abs(best.validation.value - longest.validation.value)  # never negative: it is the best
         measured = f"by {gain:.4g} on the validation slice, with a standard error of {error:.4g}"
         if is_clearly_better(gain, standard_error=error):
@@ -103,9 +105,8 @@ class EvaluateContenders:
         except UnusableRows as unusable:
             return replace(evaluation, refit_trouble=str(unusable))
         metric, judged = plan.spec.metric, evaluation.contender_score.value
-        value = metric_value(
-            metric, rows.truth, rows.predict_with(self._load(refit.artifact_uri, refit.artifact_sha256))
-        )
+        predictions = rows.predict_with(self._load(refit.artifact_uri, refit.artifact_sha256))
+        value = metric_value(metric, rows.truth, predictions, rows.weights)
         loss = judged - value if metric.higher_is_better else value - judged
         if not loss <= plan.spec.gate.margin:  # also refuses a NaN
             trouble = (
@@ -165,14 +166,25 @@ def _evaluate(
     champion: FlatModel | None,
 ) -> Evaluation:
     rng = np.random.default_rng(plan.seed)
-    confidence = spec.gate.confidence
     new = rows.predict_with(contender)
+
+    def score_of(predictions: Predictions) -> Score:
+        return score(
+            spec.metric,
+            rows.truth,
+            predictions,
+            rows.days,
+            weights=rows.weights,
+            rng=rng,
+            confidence=spec.gate.confidence,
+        )
+
     evaluation = Evaluation(
         decision_id=plan.decision_id,
         chosen=chosen,
         contenders=contenders,
         gate_set=rows.snapshot(plan, plan.gate),
-        contender_score=score(spec.metric, rows.truth, new, rows.days, rng=rng, confidence=confidence),
+        contender_score=score_of(new),
         champion_version=plan.champion_version,
         champion_score=None,
         difference=None,
@@ -183,10 +195,19 @@ def _evaluate(
     if champion is None:
         return evaluation
     old = rows.predict_with(champion)
-    difference, low, high = compare(spec.metric, rows.truth, old, new, rows.days, rng=rng, confidence=confidence)
+    difference, low, high = compare(
+        spec.metric,
+        rows.truth,
+        old,
+        new,
+        rows.days,
+        weights=rows.weights,
+        rng=rng,
+        confidence=spec.gate.confidence,
+    )
     return replace(
         evaluation,
-        champion_score=score(spec.metric, rows.truth, old, rows.days, rng=rng, confidence=confidence),
+        champion_score=score_of(old),
         difference=difference,
         difference_low=low,
         difference_high=high,
@@ -199,6 +220,12 @@ def _slices(spec: ModelSpec, rows: LabelledRows, old: Predictions, new: Predicti
         comparison
         for entry in spec.gate.slices
         for comparison in slice_scores(
-            spec.metric, rows.truth, old, new, column=entry.column, levels=rows.levels(entry.column)
+            spec.metric,
+            rows.truth,
+            old,
+            new,
+            column=entry.column,
+            levels=rows.levels(entry.column),
+            weights=rows.weights,
         )
     )

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evertrain.conversion import check_parity, to_flat
+from evertrain.conversion.fitting import fit
 from evertrain.conversion.frame import to_frame
 from evertrain.domain.deployment.prefixes import ArtifactPrefix
 from evertrain.domain.landing.feeds import EVENT_TIME
@@ -163,13 +164,14 @@ class TrainContender:
         """Everything that is needed from the window. While the estimator is fitted, its rows are in memory once, as
         the data frame. `goes_out`: it may go out as it is, and no other is fitted in its place.
 
-        Raises UnusableRows.
+        Raises UnusableRows, UnsupportedEstimator.
         """
         spec, rows = plan.spec, self._window_rows(plan, current_round, candidate)
         validation = self._validation_rows(plan)
         training_set = rows.snapshot(plan, candidate.window.rows) if current_round.is_last else None
         reference = _reference_of(rows.table, plan, spec.group.name, spec.feature_names) if goes_out else None
         frame, truth = to_frame(rows.table, spec.features), rows.truth
+        weights = rows.weights if spec.training.label_weights else None
         del rows
         compared = PARITY_ROWS if goes_out else PARITY_ROWS_OF_A_CANDIDATE
         chosen = np.sort(np.random.default_rng(plan.seed).permutation(len(frame))[:compared])
@@ -177,7 +179,7 @@ class TrainContender:
         pa.default_memory_pool().release_unused()  # or Arrow keeps it for what it may read next
         started = self.timer()
         estimator = self.make_estimator(plan, candidate)
-        estimator.fit(frame, truth)
+        fit(estimator, frame, truth, weights)
         seconds = self.timer() - started
         logger.info("fitted model=%s candidate=%s rows=%d seconds=%.2f", spec.name, candidate.name, count, seconds)
         return FittedCandidate(
@@ -203,6 +205,7 @@ class TrainContender:
             validation.truth,
             predictions,
             validation.days,
+            weights=validation.weights,
             rng=np.random.default_rng(plan.seed),
             confidence=spec.gate.confidence,
         )

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -22,12 +23,13 @@ from evertrain.domain.landing.feeds import (
     prediction_label_feed,
     request_feeds,
 )
-from evertrain.domain.landing.predictions import PREDICTION_ID
+from evertrain.domain.landing.predictions import EXPLORE_SHARE, EXPLORED, LABEL_WEIGHT, PREDICTION, PREDICTION_ID
 from evertrain.domain.project.feature_group import JoinedGroup
 from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.store.snapshot import Snapshot
 from evertrain.ports.feature_store import TableReader
+from evertrain.statistics.label_weights import label_weights
 from evertrain.tables.columns import ARROW_TYPES, concat_in_one_chunk, with_ages
 from evertrain.tables.exclusion import without_times
 from evertrain.tables.point_in_time import (
@@ -61,12 +63,16 @@ class StoredTrainingRows:
         """One row for each key and event time of the model's own group that has a label of the same key and time.
 
         Where labels may name predictions, also one for each labelled row that the endpoint was asked, whose key is
-        the prediction's id. Of what was corrected, what was known last. Ordered by time and key.
+        the prediction's id; and where the model explores, how many rows each one stands for, which is one of its
+        group's. Of what was corrected, what was known last. Ordered by time and key.
         """
         key = spec.group.entity_key
         columns = [key, EVENT_TIME, *spec.feature_names, spec.label.name]
         table = self._group_rows(spec, snapshot, rows, read_part=self._labelled_part)
         table = with_ages(table, spec.features, event_time=EVENT_TIME).select(columns)
+        if spec.endpoint.explore:
+            columns.append(LABEL_WEIGHT)
+            table = table.append_column(LABEL_WEIGHT, pa.array(np.ones(len(table))))
         requests = request_feeds(spec)
         if requests and all(str(feed) in snapshot.table_versions for feed in requests):
             asked = with_ages(self._request_rows(spec, snapshot, rows), spec.features, event_time=EVENT_TIME).select(
@@ -108,7 +114,8 @@ class StoredTrainingRows:
         """Requests as they were made. A label with a time before its prediction is not used. Where a row has no other
         label it is dropped, not filled with `absent`: a label was reported."""
         label = spec.label.name
-        wanted = (PREDICTION_ID, *spec.feature_names)
+        explores = (PREDICTION, EXPLORED, EXPLORE_SHARE) if spec.endpoint.explore else ()
+        wanted = (PREDICTION_ID, *spec.feature_names, *explores)
         asked = latest_known_by_key(
             self._read(prediction_feed(spec), snapshot, spec, rows, columns=wanted), key=PREDICTION_ID
         )
@@ -120,6 +127,8 @@ class StoredTrainingRows:
         premature = labels.filter(pc.invert(follows))
         labels = latest_known_by_key(labels.filter(follows), key=PREDICTION_ID)
         truth = labels[label].take(_index_in(asked[PREDICTION_ID], labels[PREDICTION_ID]))
+        if explores:
+            asked = asked.append_column(LABEL_WEIGHT, _weights(asked, labelled=pc.is_valid(truth)))
         is_usable = pc.or_(pc.is_valid(truth), pc.invert(pc.is_in(asked[PREDICTION_ID], premature[PREDICTION_ID])))
         asked = _with_labels(asked.filter(is_usable), truth.filter(is_usable), spec, fill_absent=True)
         return asked.rename_columns({PREDICTION_ID: spec.group.entity_key})
@@ -168,6 +177,18 @@ class StoredTrainingRows:
             if pa.types.is_null(table[name].type) and name in kinds:
                 table = table.set_column(index, name, table[name].cast(ARROW_TYPES[kinds[name]]))
         return table
+
+
+def _weights(asked: pa.Table, *, labelled: pa.ChunkedArray) -> pa.Array:
+    """Of everything that was asked, labelled or not: what has no label is what the rest stands for."""
+    weights = label_weights(
+        np.asarray(asked[PREDICTION]),
+        # Neither was logged before there was exploration.
+        explored=np.asarray(pc.fill_null(asked[EXPLORED].cast(pa.bool_()), False)),
+        shares=np.asarray(pc.fill_null(asked[EXPLORE_SHARE].cast(pa.float64()), 0.0)),
+        labelled=np.asarray(labelled),
+    )
+    return pa.array(weights)
 
 
 def _index_in(values: pa.ChunkedArray, among: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -10,10 +10,12 @@ import pytest
 
 from evertrain.adapters.landing.prediction_files import prediction_file
 from evertrain.adapters.store.delta.label_progress import DeltaLabelProgressReader
-from evertrain.domain.landing.feeds import prediction_feed, prediction_label_feed
-from evertrain.domain.landing.predictions import AnsweredRequest
+from evertrain.domain.landing import feeds
+from evertrain.domain.landing.feeds import prediction_feed, prediction_label_feed, prediction_schema
+from evertrain.domain.landing.predictions import AnsweredRequest, is_explored
 from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.model import Project
+from evertrain.domain.project.policies import EndpointPolicy
 from evertrain.domain.store.labels import LabelProgress
 from evertrain.use_cases.store.measure_label_progress import measure_label_progress
 from evertrain.use_cases.training.training_rows import StoredTrainingRows
@@ -36,7 +38,14 @@ def store(tmp_path: Path) -> Store:
     return store
 
 
-def ask(store: Store, prediction_id: str, *, distances: Sequence[float] = (700.0,), at: datetime = ASKED_AT) -> None:
+def ask(
+    store: Store,
+    prediction_id: str,
+    *,
+    distances: Sequence[float] = (700.0,),
+    at: datetime = ASKED_AT,
+    explore_share: float = 0.0,
+) -> None:
     rows = tuple({"distance": distance, "wind": None, "carrier": "AA", "holiday": True} for distance in distances)
     answered = AnsweredRequest(
         model="trips",
@@ -46,6 +55,7 @@ def ask(store: Store, prediction_id: str, *, distances: Sequence[float] = (700.0
         rows=rows,
         predictions=(0.5,) * len(rows),
         first_row=None if len(rows) == 1 else 0,
+        explore_share=explore_share,
     )
     store.add(PREDICTIONS, prediction_file(SPEC, [answered]), ingested_at=at + timedelta(minutes=1))
 
@@ -140,3 +150,48 @@ def test_what_is_not_reported_of_a_request_is_absent_while_rows_keep_their_own_l
     found = rows.read_labelled(reported, store.plan(reported), ALL_TIME)
     assert found.num_rows == 20 + 2
     assert sorted(found.slice(20)["late"].to_pylist()) == [0.0, 1.0]
+
+
+EXPLORING = replace(SPEC, endpoint=EndpointPolicy(explore=0.5))
+
+
+def test_where_labels_depend_on_what_was_done_a_labelled_request_stands_for_those_without(store: Store) -> None:
+    """Of ten that were asked only those that were to be explored got a label, and they stand for all of the ten."""
+    names = [f"p{i}" for i in range(10)]
+    explored = [name for name in names if is_explored(name, 0.5)]
+    for name in names:
+        ask(store, name, explore_share=0.5)
+    label(store, observed_at=ASKED_AT + days(1), **dict.fromkeys(explored, 1.0))
+    rows = StoredTrainingRows(tables=store.reader).read_labelled(EXPLORING, store.plan(EXPLORING), ALL_TIME)
+    weights = {row["trip_id"]: row["label_weight"] for row in rows.to_pylist()}
+    assert {name: weight for name, weight in weights.items() if name in names} == dict.fromkeys(explored, 2.0)
+    assert [weight for name, weight in weights.items() if name not in names] == [1.0] * 20, "of its group"
+    progress = measured(store)
+    assert 0 < len(explored) < 10
+    assert (progress.explored, progress.explored_labelled) == (len(explored), len(explored))
+
+
+def test_requests_of_before_exploration_was_logged_weigh_by_how_many_have_a_label(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A table that an earlier release wrote."""
+    schema = prediction_schema(SPEC)
+    of_before = tuple(column for column in schema.columns if "explore" not in column.name)
+    monkeypatch.setattr(feeds, "prediction_schema", lambda spec: replace(schema, columns=of_before))
+    for name in ("p1", "p2", "p3"):
+        frame = pd.DataFrame({"prediction_id": [name], "event_time": [ASKED_AT], "model_version": "v1"})
+        body = parquet(frame.assign(prediction=0.5, distance=700.0, wind=1.0, carrier="AA", holiday=True))
+        store.add(PREDICTIONS, body, ingested_at=ASKED_AT)
+    monkeypatch.undo()
+    label(store, observed_at=ASKED_AT + days(1), p1=1.0)
+    assert measured(store).explored == 0
+    rows = StoredTrainingRows(tables=store.reader).read_labelled(EXPLORING, store.plan(EXPLORING), ALL_TIME)
+    assert [row["label_weight"] for row in rows.to_pylist() if row["trip_id"] == "p1"] == [pytest.approx(3.0)]
+
+
+def test_whoever_answers_elsewhere_need_not_know_of_exploration(store: Store) -> None:
+    frame = pd.DataFrame({"prediction_id": ["p1"], "event_time": [ASKED_AT], "model_version": "v1"})
+    body = parquet(frame.assign(prediction=0.5, distance=700.0, wind=1.0, carrier="AA", holiday=True))
+    store.add(PREDICTIONS, body, ingested_at=ASKED_AT)
+    label(store, observed_at=ASKED_AT + days(1), p1=1.0)
+    assert requests_of(store) == {"p1": (700.0, 1.0)}

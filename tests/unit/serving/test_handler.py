@@ -76,6 +76,7 @@ def endpoint(artifact: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpo
         "ARTIFACT_BUCKET": "artifacts",
         "KNOWN_MODELS": "boats,trips",
         "LOG_SHARE": "1",
+        "EXPLORE_SHARE": "0",
         "EVERTRAIN_STAGE": "dev",
     }.items():
         monkeypatch.setenv(name, value)
@@ -268,6 +269,19 @@ def test_a_model_may_keep_nothing(endpoint: Endpoint, monkeypatch: pytest.Monkey
     monkeypatch.setenv("LOG_SHARE", "0")
     assert endpoint.post(ROW)[0] == 200
     assert not kept()
+
+
+def test_a_share_of_rows_is_flagged_to_be_explored_and_kept_so(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "explore" not in endpoint.post(ROW)[1]
+    monkeypatch.setenv("EXPLORE_SHARE", "0.25")
+    _, answer = endpoint.post({"rows": [ROW] * 400})
+    assert 70 < sum(answer["explore"]) < 130
+    assert endpoint.post({"rows": [ROW] * 400})[1]["explore"] == answer["explore"], "the same request, asked again"
+    plain, *flagged = kept()
+    assert (plain.explore_share, plain.explored) == (0.0, (False,))
+    assert {(each.explore_share, each.explored) for each in flagged} == {(0.25, tuple(answer["explore"]))}
 
 
 def test_an_answer_that_cannot_be_kept_is_given_all_the_same_and_counted(

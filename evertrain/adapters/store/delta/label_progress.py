@@ -9,25 +9,26 @@ from deltalake import DeltaTable, QueryBuilder
 
 from evertrain.adapters.store.delta.log import open_table
 from evertrain.domain.landing.batches import Feed, FeedKind
+from evertrain.domain.landing.predictions import EXPLORED
 from evertrain.domain.store.labels import LabelledDay, LabelProgress
 
 _MATCHED_ROWS = """
 WITH rows AS (
-    SELECT DISTINCT {key} AS key, event_time FROM features
+    SELECT DISTINCT {key} AS key, event_time, FALSE AS explored FROM features
     WHERE event_time >= {since} AND event_time < {now} AND ingested_at <= {now}
 ), labelled AS (
     SELECT {key} AS key, event_time, MIN(ingested_at) AS known_at FROM labels
     WHERE {label} IS NOT NULL AND event_time >= {since} AND event_time < {now} AND ingested_at <= {now}
     GROUP BY 1, 2
 ), matched AS (
-    SELECT rows.event_time, labelled.known_at, rows.key IS NOT NULL AS there, FALSE AS premature
+    SELECT rows.event_time, rows.explored, labelled.known_at, rows.key IS NOT NULL AS there, FALSE AS premature
     FROM rows FULL JOIN labelled ON rows.key = labelled.key AND rows.event_time = labelled.event_time
 )
 """
 
 _MATCHED_PREDICTIONS = """
 WITH rows AS (
-    SELECT {key} AS key, MIN(event_time) AS event_time FROM features
+    SELECT {key} AS key, MIN(event_time) AS event_time, {explored} AS explored FROM features
     WHERE event_time >= {long_since} AND event_time < {now} AND ingested_at <= {now}
     GROUP BY 1
 ), labelled AS (
@@ -35,7 +36,8 @@ WITH rows AS (
     WHERE {label} IS NOT NULL AND event_time >= {since} AND ingested_at <= {now}
     GROUP BY 1
 ), matched AS (
-    SELECT rows.event_time, rows.key IS NOT NULL AS there, labelled.observed_at < rows.event_time AS premature,
+    SELECT rows.event_time, rows.explored, rows.key IS NOT NULL AS there,
+        labelled.observed_at < rows.event_time AS premature,
         CASE WHEN labelled.observed_at < rows.event_time THEN NULL ELSE labelled.known_at END AS known_at
     FROM rows FULL JOIN labelled ON rows.key = labelled.key
     WHERE rows.key IS NULL OR rows.event_time >= {since}
@@ -53,6 +55,11 @@ SELECT {quantiles} FROM (
     SELECT CAST(EXTRACT(EPOCH FROM known_at) AS DOUBLE) - CAST(EXTRACT(EPOCH FROM event_time) AS DOUBLE) AS late
     FROM matched WHERE there AND known_at IS NOT NULL AND event_time < {matured}
 )
+"""
+
+_EXPLORED = """
+SELECT COUNT(*) AS count, COUNT(known_at) AS labelled
+FROM matched WHERE there AND explored AND event_time < {matured}
 """
 
 _UNMATCHED_LABELS = """
@@ -91,6 +98,7 @@ class DeltaLabelProgressReader:
             "long_since": _timestamp_literal(since - (now - since)),
             "now": _timestamp_literal(now),
             "matured": _timestamp_literal(matured_before),
+            "explored": _is_explored(there["features"]),
             "quantiles": ", ".join(
                 f"APPROX_PERCENTILE_CONT(late, {each}) AS q{i}" for i, each in enumerate(quantiles)
             ),
@@ -98,6 +106,7 @@ class DeltaLabelProgressReader:
         matched = _MATCHED_PREDICTIONS if labels.kind is FeedKind.PREDICTION_LABELS else _MATCHED_ROWS
         days = _query(there, (matched + _BY_DAY).format(**names))
         (late,) = _query(there, (matched + _LATENCY).format(**names))
+        (explored,) = _query(there, (matched + _EXPLORED).format(**names))
         (astray,) = _query(there, (matched + _UNMATCHED_LABELS).format(**names))
         return LabelProgress(
             measured_at=now,
@@ -116,7 +125,15 @@ class DeltaLabelProgressReader:
             ),
             unmatched=astray["unmatched"],
             premature=astray["premature"],
+            explored=explored["count"],
+            explored_labelled=explored["labelled"],
         )
+
+
+def _is_explored(table: DeltaTable) -> str:
+    """Tables from before there was exploration have no such column."""
+    known = {field.name for field in table.schema().fields}
+    return f"COALESCE(BOOL_OR({EXPLORED}), FALSE)" if EXPLORED in known else "FALSE"
 
 
 def _query(tables: dict[str, DeltaTable], query: str) -> list[dict[str, Any]]:

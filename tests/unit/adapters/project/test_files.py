@@ -135,6 +135,21 @@ def test_the_repository_s_own_models_are_valid() -> None:
             "cost.per_month: 30 is less than the 40 of a single retraining",
         ),
         ("[label]", "[cost]\nretraining = 0\n[label]", "cost.retraining: "),
+        (
+            "[label]",
+            "[endpoint]\nexplore = 0.05\n[label]",
+            "endpoint.explore: needs label.of_predictions = true, so that labels name what was predicted",
+        ),
+        (
+            "[label]",
+            "[endpoint]\nexplore = 0.05\n[label]\nof_predictions = true\nabsent = 0",
+            "endpoint.explore: not with label.absent; a row whose label depends on what was done has none",
+        ),
+        (
+            "[label]",
+            "[endpoint]\nexplore = 0.05\nlog_share = 0\n[label]\nof_predictions = true",
+            "endpoint.explore: nothing is learnt from answers that are not kept; log_share is 0",
+        ),
         ("[label]", "[label", "not TOML"),
     ],
 )

@@ -4,9 +4,11 @@ import re
 from dataclasses import replace
 from xml.etree import ElementTree
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
-from evertrain.domain.project.policies import SearchMethod, SearchSpace
+from evertrain.domain.project.policies import EndpointPolicy, SearchMethod, SearchSpace
 from evertrain.domain.release.registry import UnknownVersion
 from evertrain.reports.retraining_page import RetrainingPage
 from evertrain.use_cases.training.read_retraining import ReadRetraining
@@ -53,6 +55,16 @@ def test_windows_with_their_intervals_and_the_gate_are_drawn() -> None:
     # Nothing is drawn outside of its picture.
     for x in (float(line.get("x1", "nan")) for picture in (candidates, gate) for line in picture.iter("line")):
         assert 0 <= x <= 960
+
+
+def test_where_labels_depend_on_predictions_it_is_said_how_many_rows_they_stand_for() -> None:
+    loop = Retraining(replace(a_trainable_model(), endpoint=EndpointPolicy(explore=0.1)))
+    weights = np.where(np.arange(loop._rows.table.num_rows) % 10, 1.0, 5.0)
+    loop._rows.table = loop._rows.table.append_column("label_weight", pa.array(weights))
+    loop.promoted("d-1")
+    html = page_of(loop).render()
+    assert html.count("Labels of requests depend on what was predicted") == 1
+    assert "gate: they stand for 588 rows, one of them for 5, and say as much as 242 that stand for one" in html
 
 
 def test_a_first_model_is_judged_by_its_floor_alone() -> None:

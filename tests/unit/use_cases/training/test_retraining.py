@@ -5,12 +5,21 @@ from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
+from sklearn.metrics import roc_auc_score
 
 from evertrain.domain.deciding.decisions import Action, Decision, Reason, RecordedDecision
 from evertrain.domain.events import EventName
 from evertrain.domain.project.interval import Interval
-from evertrain.domain.project.policies import GatePolicy, MovingWindow, SearchMethod, SearchSpace, TaskSize
+from evertrain.domain.project.policies import (
+    EndpointPolicy,
+    GatePolicy,
+    MovingWindow,
+    SearchMethod,
+    SearchSpace,
+    TaskSize,
+)
 from evertrain.domain.release.registry import AlreadyPromoted, JudgedArtifact, RegistryConflict, VersionStatus
 from evertrain.domain.training.candidates import UnknownCandidate
 from evertrain.domain.training.evaluation import Contender
@@ -19,7 +28,9 @@ from evertrain.domain.training.plan import TrainingPlan
 from evertrain.domain.training.rounds import NothingToChoose
 from evertrain.domain.training.windows import NotEnoughHistory
 from evertrain.ports.endpoint import EndpointError
+from evertrain.scoring import FlatModel
 from evertrain.statistics.reference import Reference
+from evertrain.tables.labelled_rows import LabelledRows
 from evertrain.use_cases.training.evaluate_contenders import ChampionNotComparable
 from tests.builders.batches import FEATURES, a_batch
 from tests.builders.models import A_DOUBT, NOW, a_group, a_verdict, days
@@ -99,6 +110,41 @@ def test_the_next_model_is_judged_against_the_champion_on_the_same_rows() -> Non
     assert (version.gain.value, version.gain.newer_by) == (evaluation.difference, days(7))
     assert loop.registry.version(MODEL, first).gain is None, "there was nobody to gain on"
     assert version.container_seconds > 120, "two candidates, and the refit where it passed"
+
+
+def test_rows_that_stand_for_several_do_so_in_training_in_every_score_and_in_what_is_said() -> None:
+    """Windy trips are known three times too seldom: a weight of three makes up for it."""
+    loop = Retraining()
+    windy = pc.fill_null(pc.greater(loop._rows.table["wind"], 12.0), False)
+    loop._rows.table = loop._rows.table.append_column("label_weight", pc.if_else(windy, 3.0, 1.0))
+    plain = loop.runs.evaluation(loop.runs.plan(loop.evaluated("d-1")))
+    loop.declare(replace(a_trainable_model(), endpoint=EndpointPolicy(explore=0.1)))
+    weighted = loop.runs.evaluation(loop.runs.plan(loop.evaluated("d-2")))
+
+    assert plain.gate_set.weighted is None
+    of_gate = weighted.gate_set.weighted
+    assert of_gate is not None
+    assert (of_gate.heaviest, weighted.gate_set.count) == (3.0, plain.gate_set.count)
+    assert weighted.gate_rows < of_gate.stands_for < 3 * weighted.gate_rows
+    assert of_gate.effective_count < weighted.gate_rows
+    assert weighted.gate_set.sha256 != plain.gate_set.sha256
+    assert weighted.contender_score.value != plain.contender_score.value
+    assert weighted.final.artifact_sha256 != plain.final.artifact_sha256
+
+    # Or only in what is judged.
+    spec = loop.runs.plan(loop.plan("d-2").plan_uri).spec
+    loop.declare(replace(spec, training=replace(spec.training, label_weights=False)))
+    judged = loop.runs.evaluation(loop.runs.plan(loop.evaluated("d-3")))
+    assert judged.gate_set.weighted == of_gate
+    assert judged.final.artifact_sha256 == plain.final.artifact_sha256
+
+    planned = loop.runs.plan(loop.plan("d-2").plan_uri)
+    gate = LabelledRows("gate", loop._rows.read_labelled(planned.spec, planned, planned.gate), planned.spec)
+    model = FlatModel.from_bytes(
+        loop.artifacts.get(weighted.chosen.artifact_uri, expected_sha256=weighted.chosen.artifact_sha256)
+    )
+    expected = roc_auc_score(gate.truth, gate.predict_with(model), sample_weight=gate.weights)
+    assert weighted.contender_score.value == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize(("ahead_by", "chosen"), [(1e-9, "28d"), (0.3, "14d")])
