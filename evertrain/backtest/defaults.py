@@ -1,9 +1,8 @@
 """A model without a folder: what its columns are, and how it is trained and judged, from the rows alone."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from math import ceil
 
 import numpy as np
 import numpy.typing as npt
@@ -13,16 +12,11 @@ import pyarrow.compute as pc
 from evertrain.adapters.monitoring.column_kinds import look_like_identifiers
 from evertrain.backtest.history import History, InvalidHistory, require_columns
 from evertrain.backtest.raw_rows import RawRows
+from evertrain.domain.project.defaults import USUAL_BATCH, default_metric, default_training, default_triggers
 from evertrain.domain.project.feature_group import Column, FeatureGroup, FeatureKind
 from evertrain.domain.project.metric import Metric, Task
 from evertrain.domain.project.model import LabelSpec, ModelSpec
-from evertrain.domain.project.policies import (
-    DriftPolicy,
-    GatePolicy,
-    MovingWindow,
-    TrainingPolicy,
-    TriggerPolicy,
-)
+from evertrain.domain.project.policies import GatePolicy
 
 MAX_LEVELS = 250
 """Categories of a column. Boosted trees split by no more."""
@@ -71,42 +65,29 @@ def infer_model(raw: RawRows, columns: Columns, *, name: str, latency: timedelta
         name=name,
         title=f"{columns.label} of {raw.name}",
         task=task if metric is None else metric.task,
-        metric=metric or (Metric.ROC_AUC_SCORE if task is Task.CLASSIFICATION else Metric.MEAN_ABSOLUTE_ERROR),
+        metric=metric or default_metric(task),
         group=group,
         feature_names=tuple(feature.name for feature in features),
         label=LabelSpec(name=columns.label, latency=latency),
-        triggers=TriggerPolicy(),
-        training=TrainingPolicy(windows=(), validation=latency, gate=latency, embargo=latency),
-        gate=GatePolicy(margin=0, floor=0),
+        triggers=default_triggers(USUAL_BATCH, latency=latency),
+        training=default_training(USUAL_BATCH, latency=latency),
+        gate=GatePolicy(),
     )
     return Inferred(spec=spec, rows=raw, left_out=left_out)
 
 
 def with_default_policies(history: History) -> History:
-    """Windows, slices and thresholds from how many rows a batch has, and from the label."""
+    """Windows, slices and thresholds from how long a batch is and how many rows it has."""
     spec, batch = history.spec, history.batch
     rows = max(1.0, history.table.num_rows / len(history.steps))
-    label = history.truth[~np.isnan(history.truth)]
-    slices = min(8, max(3, ceil(500 / rows)))  # so that a slice has some hundred rows, where batches are small
-    spec = replace(
-        spec,
-        triggers=TriggerPolicy(
-            drift=DriftPolicy(minimum_rows=min(200, max(30, int(rows / 2)))),
-            every=32 * batch,
-            cooldown=4 * batch,
-            labels_overdue_after=max(timedelta(days=14), 8 * batch) + spec.label.latency,
+    return replace(
+        history,
+        spec=replace(
+            spec,
+            triggers=default_triggers(batch, latency=spec.label.latency, rows=rows),
+            training=default_training(batch, latency=spec.label.latency, rows=rows),
         ),
-        training=TrainingPolicy(
-            windows=(8 * batch, 32 * batch),
-            moving_windows=(MovingWindow.EXPANDING, MovingWindow.SINCE_CHANGE),
-            validation=slices * batch,
-            gate=slices * batch,
-            embargo=spec.label.latency,
-            minimum_rows=min(150, max(50, int(3 * rows))),
-        ),
-        gate=GatePolicy(margin=_margin(spec.metric, label), floor=_floor(spec.metric, label)),
     )
-    return replace(history, spec=spec)
 
 
 def _only_time(raw: RawRows) -> str:
@@ -169,25 +150,3 @@ def _numbers(raw: RawRows, name: str) -> Numbers:
         )
     numbers = np.asarray(pc.cast(values, pa.float64()).drop_null().to_numpy(), dtype=np.float64)
     return numbers[np.isfinite(numbers)]
-
-
-def _floor(metric: Metric, label: Numbers) -> float:
-    """What a constant prediction reaches: a first model has to be better than none."""
-    share = float(np.mean(label))
-    constant: dict[Metric, Callable[[], float]] = {
-        Metric.ROC_AUC_SCORE: lambda: 0.5,
-        Metric.AVERAGE_PRECISION_SCORE: lambda: share,
-        Metric.BRIER_SCORE_LOSS: lambda: share * (1 - share),
-        Metric.LOG_LOSS: lambda: -sum(p * float(np.log(p)) for p in (share, 1 - share) if p > 0),
-        Metric.MEAN_ABSOLUTE_ERROR: lambda: float(np.mean(np.abs(label - np.median(label)))),
-        Metric.ROOT_MEAN_SQUARED_ERROR: lambda: float(np.std(label)),
-        Metric.R2_SCORE: lambda: 0.0,
-    }
-    return constant[metric]()
-
-
-def _margin(metric: Metric, label: Numbers) -> float:
-    """Two points of a score between 0 and 1; of another metric, a twentieth of what a constant prediction reaches."""
-    if metric in (Metric.ROC_AUC_SCORE, Metric.AVERAGE_PRECISION_SCORE, Metric.R2_SCORE):
-        return 0.02
-    return 0.05 * _floor(metric, label)

@@ -8,6 +8,7 @@ from evertrain.domain.deciding.decisions import RecordedDecision
 from evertrain.domain.project.interval import Interval
 from evertrain.domain.release.registry import ModelVersion
 from evertrain.domain.training.evaluation import Contender, DatasetSnapshot, Evaluation, Score, Trial
+from evertrain.domain.training.gate import margin_of
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.reports.axes import Axis, Tick
 from evertrain.reports.templates import render_template
@@ -74,13 +75,17 @@ class RetrainingPage:
             training = [("training of what was judged", found.chosen.training_set), ("training", refit.training_set)]
         return (*training, ("validation", found.chosen.validation_set), ("gate", found.gate_set))
 
+    @property
+    def margin(self) -> float:
+        return margin_of(self.plan.spec.gate, self.evaluation)
+
     def render(self) -> str:
         return render_template(
             "retraining_page.html.jinja",
             page=self,
             validation=_draw_scores([(each.name, each.score, each.mark) for each in self.competitors]),
             gate=_draw_scores(list(_gate_scores(self.evaluation))),
-            difference=_draw_difference(self.evaluation, margin=self.plan.spec.gate.margin),
+            difference=_draw_difference(self.evaluation, margin=self.margin),
             rows=_draw_intervals(self.plan, self.evaluation.refit),
             width=WIDTH,
             labels=LABELS_WIDTH,

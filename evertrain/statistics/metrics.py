@@ -29,6 +29,20 @@ def weighted_metric(metric: Metric, truth: Array, prediction: Array) -> Weighted
     return _WEIGHTED_METRICS[metric](np.asarray(truth, dtype=np.float64), np.asarray(prediction, dtype=np.float64))
 
 
+def constant_score(metric: Metric, truth: Array, weights: Array | None = None) -> float:
+    """What the best constant prediction scores: what no model should do worse than. NaN where it is not defined."""
+    counts = np.ones(len(truth)) if weights is None else weights
+    constant = (
+        _median(truth, counts) if metric is Metric.MEAN_ABSOLUTE_ERROR else float(np.average(truth, weights=counts))
+    )
+    return metric_value(metric, truth, np.full(len(truth), constant), counts)
+
+
+def _median(values: Array, counts: Array) -> float:
+    order = np.argsort(values)
+    return float(values[order][np.searchsorted(np.cumsum(counts[order]), counts.sum() / 2)])
+
+
 def _roc_auc(truth: Array, prediction: Array) -> Weighted:
     order, starts = _ties(prediction)
     positive = truth[order]

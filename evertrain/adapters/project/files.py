@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from evertrain.adapters.project.schema import CostTable, FeaturesTable, GroupFile, ModelFile, TomlTable
+from evertrain.adapters.project.toml_lines import line_of
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH
 from evertrain.domain.landing.predictions import (
@@ -44,7 +45,7 @@ MAX_CANDIDATES = 100
 
 
 class InvalidProject(EvertrainError):
-    """Something in the project's TOML files is not right. Lines of `file: key: what, what is allowed`."""
+    """Something in the project's TOML files is not right. Lines of `file:line: key: what, what is allowed`."""
 
     def __init__(self, faults: Sequence[str]) -> None:
         super().__init__("\n".join(faults))
@@ -62,16 +63,18 @@ def load_project(root: Path, *, model_texts: Mapping[str, str] | None = None) ->
     groups: dict[str, FeatureGroup] = {}
     for path in sorted((root / "features").glob("*.toml")):
         file = path.relative_to(root)
-        read = _read(path, file, GroupFile, faults)
-        if read is not None and not _collect_faults(faults, file, _name_faults(path.stem), _group_faults(read)):
+        text = _text(path)
+        read = _read(text, file, GroupFile, faults)
+        if read is not None and not _collect_faults(faults, file, text, _name_faults(path.stem), _group_faults(read)):
             groups[path.stem] = read.to_group(path.stem)
     broken = {path.stem for path in (root / "features").glob("*.toml")} - groups.keys()
     models: dict[str, ModelSpec] = {}
     for path in sorted((root / "models").glob("*/model.toml")):
         file, name = path.relative_to(root), path.parent.name
-        declared = _read(path, file, ModelFile, faults, text=(model_texts or {}).get(name))
+        text = (model_texts or {}).get(name) or _text(path)
+        declared = _read(text, file, ModelFile, faults)
         if declared is None or _collect_faults(
-            faults, file, _name_faults(name), _model_faults(declared, groups, broken)
+            faults, file, text, _name_faults(name), _model_faults(declared, groups, broken)
         ):
             continue
         if not broken:
@@ -114,24 +117,25 @@ def _group_faults(file: GroupFile) -> Iterator[str]:
 
 
 def _model_faults(file: ModelFile, groups: Mapping[str, FeatureGroup], broken: Set[str]) -> Iterator[str]:
-    if file.metric.task is not file.task:
-        allowed = ", ".join(metric for metric in Metric if metric.task is file.task)
-        yield f"metric: {file.metric} is not a metric of {file.task}; allowed: {allowed}"
+    task = file.task_or_default
+    if file.metric is not None and file.metric.task is not task:
+        allowed = ", ".join(metric for metric in Metric if metric.task is task)
+        yield f"metric: {file.metric} is not a metric of {task}; allowed: {allowed}"
     yield from _feature_faults(file, groups, broken)
     yield from _label_faults(file)
     yield from _explore_faults(file)
     drift = file.triggers.drift
     if drift.drifted_batches > drift.of_last:
         yield f"triggers.drift.drifted_batches: {drift.drifted_batches} of the last {drift.of_last} can never be"
-    if file.training.embargo < file.label.latency:
+    if file.training.embargo is not None and file.training.embargo < file.label.latency:
         embargo, latency = format_duration(file.training.embargo), format_duration(file.label.latency)
         description = f"{embargo} is shorter than label.latency {latency}"
         why = "labels of the last rows before validation would not have been known yet"
         yield f"training.embargo: {description}: {why}; declare at least {latency}"
-    lengths = file.training.windows
+    lengths = file.training.windows or []
     if len(set(lengths)) < len(lengths):
         yield "training.windows: a window is named twice"
-    tried = len(lengths) * prod(len(values) for values in file.training.search.parameters.values())
+    tried = max(1, len(lengths)) * prod(len(values) for values in file.training.search.parameters.values())
     if tried > MAX_CANDIDATES:
         yield f"training.search.parameters: {tried} candidates with the windows, {MAX_CANDIDATES} are allowed"
     yield from _cost_faults(file.cost)
@@ -143,7 +147,7 @@ def _label_faults(file: ModelFile) -> Iterator[str]:
     absent = file.label.absent
     if absent is None:
         return
-    if file.task is Task.CLASSIFICATION and absent not in (0, 1):
+    if file.task_or_default is Task.CLASSIFICATION and absent not in (0, 1):
         yield f"label.absent: {absent:g} is no class; allowed: 0, 1"
     if file.label.minimum_coverage is not None:
         yield "label.minimum_coverage: where a label may be absent, coverage says nothing; leave out one of the two"
@@ -238,17 +242,34 @@ def _non_feature_columns(group: FeatureGroup) -> Iterator[str]:
 
 # --- reading --------------------------------------------------------------------------------------
 
+_NOT_UTF_8 = "\ufffd"
+"""What stands for bytes that are no character."""
+
 FileT = TypeVar("FileT", bound=TomlTable)
 
 
-def _read(path: Path, file: Path, cls: type[FileT], faults: list[str], *, text: str | None = None) -> FileT | None:
+def _text(path: Path) -> str:
+    return path.read_bytes().decode(errors="replace")
+
+
+def _read(text: str, file: Path, cls: type[FileT], faults: list[str]) -> FileT | None:
+    if _NOT_UTF_8 in text:
+        faults.append(f"{file}: not TOML: it is not UTF-8")
+        return None
     try:
-        return cls.model_validate(tomllib.loads(path.read_text(encoding="utf-8") if text is None else text))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        return cls.model_validate(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
         faults.append(f"{file}: not TOML: {error}")
     except ValidationError as error:
-        faults.extend(f"{file}: {_describe_error(entry, cls)}" for entry in error.errors(include_url=False))
+        found = (_describe_error(entry, cls) for entry in error.errors(include_url=False))
+        faults.extend(_placed(fault, file, text) for fault in found)
     return None
+
+
+def _placed(fault: str, file: Path, text: str) -> str:
+    """With the line of the key that the fault begins with."""
+    line = line_of(text, fault.partition(":")[0])
+    return f"{file}: {fault}" if line is None else f"{file}:{line}: {fault}"
 
 
 def _describe_error(entry: Mapping[str, Any], cls: type[TomlTable]) -> str:
@@ -258,20 +279,31 @@ def _describe_error(entry: Mapping[str, Any], cls: type[TomlTable]) -> str:
         case "extra_forbidden":
             return f"{key}: unknown key; allowed here: {_join_names(_keys_at(cls, location[:-1]))}"
         case "missing":
-            return f"{key}: missing"
+            return f"{key}: missing{_example(cls, location)}"
         case "value_error":
             return f"{key}: {entry['ctx']['error']}, not {entry['input']!r}"
     return f"{key}: {entry['msg'][0].lower()}{entry['msg'][1:]}, not {entry['input']!r}"
 
 
+def _example(cls: type[TomlTable], location: Sequence[int | str]) -> str:
+    name = str(location[-1])
+    field = _table_at(cls, location[:-1]).model_fields.get(name)
+    return f"; such as {field.examples[0]}" if field is not None and field.examples else ""
+
+
 def _keys_at(cls: type[TomlTable], location: Sequence[int | str]) -> Iterator[str]:
-    """The keys of the table at this place: walks the declared types along the location."""
+    """The keys of the table at this place."""
+    yield from _table_at(cls, location).model_fields
+
+
+def _table_at(cls: type[TomlTable], location: Sequence[int | str]) -> type[TomlTable]:
+    """Walks the declared types along the location."""
     for part in location:
         if isinstance(part, str) and part in cls.model_fields:
             inner = _table_in(cls.model_fields[part].annotation)
             if inner is not None:
                 cls = inner
-    yield from cls.model_fields
+    return cls
 
 
 def _table_in(annotation: Any) -> type[TomlTable] | None:
@@ -280,10 +312,10 @@ def _table_in(annotation: Any) -> type[TomlTable] | None:
     return next((found for part in getattr(annotation, "__args__", ()) if (found := _table_in(part))), None)
 
 
-def _collect_faults(faults: list[str], file: Path, *found: Iterator[str]) -> bool:
+def _collect_faults(faults: list[str], file: Path, text: str, *found: Iterator[str]) -> bool:
     """True where there was a fault."""
     before = len(faults)
-    faults.extend(f"{file}: {fault}" for several in found for fault in several)
+    faults.extend(_placed(fault, file, text) for several in found for fault in several)
     return len(faults) > before
 
 

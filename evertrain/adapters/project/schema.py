@@ -2,13 +2,15 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from math import inf
-from typing import Annotated
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from evertrain.domain.project.calendar import QuietDays, parse_quiet_days
+from evertrain.domain.project.defaults import USUAL_BATCH, default_metric, default_training, default_triggers
 from evertrain.domain.project.duration import parse_duration
 from evertrain.domain.project.feature_group import BatchSize, Column, FeatureGroup, FeatureKind, JoinedGroup, KnownBy
 from evertrain.domain.project.metric import Metric, Task
@@ -68,8 +70,13 @@ class TomlTable(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def _declared(table: TomlTable) -> dict[str, Any]:
+    """What its file says; the rest follows from elsewhere."""
+    return {name: getattr(table, name) for name in table.model_fields_set}
+
+
 class _ColumnTable(TomlTable):
-    kind: FeatureKind
+    kind: Annotated[FeatureKind, Field(examples=['kind = "numeric"'])]
     nullable: bool = False
     minimum: float | None = None
     maximum: float | None = None
@@ -80,12 +87,15 @@ class _ColumnTable(TomlTable):
 class _BatchTable(TomlTable):
     minimum_rows: Count = BatchSize().minimum_rows
     maximum_rows: Count | None = None
+    every: Duration | None = None
 
 
 class GroupFile(TomlTable):
-    entity_key: str
-    event_time: str
-    columns: Annotated[dict[str, _ColumnTable], Field(min_length=1)]
+    entity_key: Annotated[str, Field(examples=['entity_key = "trip_id"'])]
+    event_time: Annotated[str, Field(examples=['event_time = "departed_at"'])]
+    columns: Annotated[
+        dict[str, _ColumnTable], Field(min_length=1, examples=['[columns] with distance = { kind = "numeric" }'])
+    ]
     owner: str = ""
     description: str = ""
     freshness: Duration | None = None
@@ -132,8 +142,8 @@ class FeaturesTable(TomlTable):
 
 
 class _LabelTable(TomlTable):
-    name: str
-    latency: Duration
+    name: Annotated[str, Field(examples=['name = "late"'])]
+    latency: Annotated[Duration, Field(examples=['latency = "7d", how long after its row a label is known'])]
     absent: Annotated[float, Field(allow_inf_nan=False)] | None = None
     minimum_coverage: Annotated[float, Field(gt=0, le=1)] | None = None
     of_predictions: bool = False
@@ -151,14 +161,17 @@ class _DriftTable(TomlTable):
 
 class _TriggersTable(TomlTable):
     drift: _DriftTable = _DriftTable()
-    every: Duration = TriggerPolicy().every
+    every: Duration | None = None
     rows_grown_by: RowsGrownBy = TriggerPolicy().rows_grown_by
-    cooldown: Duration = TriggerPolicy().cooldown
-    labels_overdue_after: Duration = TriggerPolicy().labels_overdue_after
+    cooldown: Duration | None = None
+    labels_overdue_after: Duration | None = None
     rejections_before_escalation: Count = TriggerPolicy().rejections_before_escalation
     quarantines_before_escalation: Count = TriggerPolicy().quarantines_before_escalation
     retrainings_per_month: Count | None = TriggerPolicy().retrainings_per_month
     quiet: tuple[Quiet, ...] = TriggerPolicy().quiet
+
+    def to_policy(self, defaults: TriggerPolicy) -> TriggerPolicy:
+        return replace(defaults, **_declared(self) | {"drift": DriftPolicy(**dict(self.drift))})
 
 
 def _window(value: object) -> timedelta | MovingWindow:
@@ -177,42 +190,37 @@ class _SearchTable(TomlTable):
 
 
 class _TrainingTable(TomlTable):
-    windows: Annotated[list[Annotated[timedelta | MovingWindow, BeforeValidator(_window)]], Field(min_length=1)]
-    validation: Duration
-    gate: Duration
-    embargo: Duration
-    minimum_rows: Count = 1_000
+    windows: (
+        Annotated[list[Annotated[timedelta | MovingWindow, BeforeValidator(_window)]], Field(min_length=1)] | None
+    ) = None
+    validation: Duration | None = None
+    gate: Duration | None = None
+    embargo: Duration | None = None
+    minimum_rows: Count | None = None
     search: _SearchTable = _SearchTable()
     spot: bool = True
     refit: bool = True
     label_weights: bool = True
 
-    def to_policy(self) -> TrainingPolicy:
+    def to_policy(self, defaults: TrainingPolicy) -> TrainingPolicy:
         search = dict(self.search)
         parameters = {name: tuple(values) for name, values in search.pop("parameters").items()}
-        return TrainingPolicy(
-            windows=tuple(sorted(each for each in self.windows if isinstance(each, timedelta))),
-            moving_windows=tuple(each for each in self.windows if isinstance(each, MovingWindow)),
-            validation=self.validation,
-            gate=self.gate,
-            embargo=self.embargo,
-            minimum_rows=self.minimum_rows,
-            search=SearchSpace(parameters=parameters, **search),
-            spot=self.spot,
-            refit=self.refit,
-            label_weights=self.label_weights,
-        )
+        declared = _declared(self) | {"search": SearchSpace(parameters=parameters, **search)}
+        if self.windows is not None:
+            declared["windows"] = tuple(sorted(each for each in self.windows if isinstance(each, timedelta)))
+            declared["moving_windows"] = tuple(each for each in self.windows if isinstance(each, MovingWindow))
+        return replace(defaults, **declared)
 
 
 class _SliceTable(TomlTable):
-    column: str
-    margin: NonNegative
+    column: Annotated[str, Field(examples=['column = "region"'])]
+    margin: Annotated[NonNegative, Field(examples=["margin = 0.05, in units of the metric"])]
     minimum_rows: Count = 200
 
 
 class _GateTable(TomlTable):
-    margin: NonNegative
-    floor: Annotated[float, Field(allow_inf_nan=False)]
+    margin: NonNegative | None = None
+    floor: Annotated[float, Field(allow_inf_nan=False)] | None = None
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
     superiority: bool = False
     slices: list[_SliceTable] = []
@@ -239,33 +247,44 @@ class _EndpointTable(TomlTable):
 
 
 class ModelFile(TomlTable):
-    title: str
-    task: Task
-    metric: Metric
-    features: Annotated[dict[str, Annotated[FeaturesTable, BeforeValidator(_expand_columns)]], Field(min_length=1)]
-    label: _LabelTable
-    training: _TrainingTable
-    gate: _GateTable
+    title: str = ""
+    task: Task | None = None
+    metric: Metric | None = None
+    features: Annotated[
+        dict[str, Annotated[FeaturesTable, BeforeValidator(_expand_columns)]],
+        Field(
+            min_length=1, examples=['[features] with trips = ["distance", "region"], columns of features/trips.toml']
+        ),
+    ]
+    label: Annotated[_LabelTable, Field(examples=['[label] with name = "late" and latency = "7d"'])]
+    training: _TrainingTable = _TrainingTable()
+    gate: _GateTable = _GateTable()
     triggers: _TriggersTable = _TriggersTable()
     cost: CostTable = CostTable()
     task_size: _TaskTable | None = None
     endpoint: _EndpointTable = _EndpointTable()
 
+    @property
+    def task_or_default(self) -> Task:
+        if self.task is not None:
+            return self.task
+        return Task.CLASSIFICATION if self.metric is None else self.metric.task
+
     def to_model(self, name: str, groups: Mapping[str, FeatureGroup]) -> ModelSpec:
         (own, features), *others = self.features.items()
-        triggers = dict(self.triggers) | {"drift": DriftPolicy(**dict(self.triggers.drift))}
+        batch, latency = groups[own].batch.every or USUAL_BATCH, self.label.latency
         gate = dict(self.gate) | {"slices": tuple(SliceSpec(**dict(entry)) for entry in self.gate.slices)}
         return ModelSpec(
             name=name,
-            title=self.title,
-            task=self.task,
-            metric=self.metric,
+            title=self.title or name,
+            task=self.task_or_default,
+            metric=self.metric or default_metric(self.task_or_default),
             group=groups[own],
             feature_names=(*features.columns, *(column for _, other in others for column in other.columns)),
             joined=tuple(other.to_joined(groups[group]) for group, other in others),
             label=LabelSpec(**dict(self.label)),
-            triggers=TriggerPolicy(**triggers),
-            training=self.training.to_policy(),
+            triggers=self.triggers.to_policy(default_triggers(batch, latency=latency)),
+            training=self.training.to_policy(default_training(batch, latency=latency)),
             gate=GatePolicy(**gate),
             cost=CostPolicy(**dict(self.cost)),
             task_size=None if self.task_size is None else TaskSize(**dict(self.task_size)),

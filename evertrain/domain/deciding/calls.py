@@ -87,7 +87,7 @@ def not_mended(context: DecisionContext) -> Decision | None:
         return None
     low, high = found.interval()
     lost = answered.metric_before - high if metric.higher_is_better else low - answered.metric_before
-    if lost <= max(context.spec.gate.margin, abs(answered.metric_before - answered.metric_after) / 2):
+    if lost <= max(context.margin, abs(answered.metric_before - answered.metric_after) / 2):
         return None
     return _escalate(
         context,

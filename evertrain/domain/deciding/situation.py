@@ -234,7 +234,14 @@ class Situation:
 
     @cached_property
     def ageing(self) -> Ageing | None:
-        return measure_ageing(self.state.gains, margin=self.spec.gate.margin)
+        return measure_ageing(self.state.gains, margin=self.margin)
+
+    @property
+    def margin(self) -> float:
+        """The gate's; where it is not declared, as it was the last time that two models were compared."""
+        if self.spec.gate.margin is not None:
+            return self.spec.gate.margin
+        return self.state.gains[0].margin if self.state.gains else 0.0
 
     @property
     def age(self) -> timedelta:
@@ -249,7 +256,7 @@ class Situation:
         cost, rows = self.spec.cost, self.rows_per_day
         price = cost.of_retraining(self.state.container_seconds)
         if price is None or cost.worth_per_row is None or not rows:
-            return self.spec.gate.margin * PAYBACK_DAYS
+            return self.margin * PAYBACK_DAYS
         return price / (cost.worth_per_row * rows)
 
     @property

@@ -38,10 +38,11 @@ class Column:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BatchSize:
-    """Fewer or more rows are a fault of the sender."""
+    """Fewer or more rows are a fault of the sender. `every`: how often a batch comes, if that is declared."""
 
     minimum_rows: int = 1
     maximum_rows: int | None = None
+    every: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -122,11 +122,12 @@ class SliceSpec:
 class GatePolicy:
     """May the contender replace the champion? `margin` is in units of the metric, `confidence` is two-sided.
 
-    `floor` is what the very first model must reach: a lower bound for a score, an upper bound for a loss.
+    `floor` is what the very first model must reach: a lower bound for a score, an upper bound for a loss. Where they
+    are None, they follow from what a constant prediction scores on the gate's rows.
     """
 
-    margin: float
-    floor: float
+    margin: float | None = None
+    floor: float | None = None
     confidence: float = 0.9
     superiority: bool = False
     slices: tuple[SliceSpec, ...] = ()

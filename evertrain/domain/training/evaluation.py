@@ -120,11 +120,13 @@ class SliceComparison:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gain:
     """How much better a contender did than the champion on the same rows, in units of the metric; negative where
-    worse. `newer_by`: how much later the rows end that it has learnt from."""
+    worse. `newer_by`: how much later the rows end that it has learnt from. `margin`: how much worse it could have
+    been, and passed."""
 
     value: float
     standard_error: float
     newer_by: timedelta
+    margin: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,6 +139,7 @@ class Evaluation:
     rows up to the watermark; its `validation` is the judged contender's. `refit_trouble`: why the judged contender
     goes instead. `stand_in`: where the champion had learnt from rows of the gate, who was judged in its place.
     `champion_trained_until`: where the training rows end of what was judged.
+    `constant_score`: of one and the same prediction for every row of the gate, the best there is.
     `promised`: of the contender on the gate's rows, by day, for what it turns out to be worth to be compared with.
     """
 
@@ -156,6 +159,7 @@ class Evaluation:
     refit_trouble: str = ""
     stand_in: str = ""
     champion_trained_until: datetime | None = None
+    constant_score: float | None = None
     promised: tuple[DayPerformance, ...] = ()
     slices: tuple[SliceComparison, ...] = ()
 
@@ -164,8 +168,9 @@ class Evaluation:
         """What is rolled out, if the gate lets it pass."""
         return self.refit or self.chosen
 
-    def gain(self, *, confidence: float) -> Gain | None:
-        """`confidence`: of the difference's interval. None where there is nobody to compare with."""
+    def gain(self, *, confidence: float, margin: float) -> Gain | None:
+        """`confidence`: of the difference's interval. `margin`: the gate's. None where there is nobody to compare
+        with."""
         low, high, trained_until = self.difference_low, self.difference_high, self.champion_trained_until
         if self.difference is None or low is None or high is None or trained_until is None:
             return None
@@ -174,6 +179,7 @@ class Evaluation:
             value=self.difference if self.contender_score.metric.higher_is_better else -self.difference,
             standard_error=(high - low) / (2 * deviations),
             newer_by=self.chosen.window.rows.end - trained_until,
+            margin=margin,
         )
 
     @property

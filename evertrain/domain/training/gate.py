@@ -25,6 +25,29 @@ class GateVerdict:
     sentence: str
 
 
+SCORE_MARGIN = 0.02
+"""Of a score between 0 and 1, where no margin is declared."""
+
+SHARE_OF_CONSTANT = 0.05
+"""Where none is declared of a loss: so much of what a constant prediction loses."""
+
+
+def margin_of(policy: GatePolicy, evaluation: Evaluation) -> float:
+    """How much worse a contender may be, in units of the metric."""
+    if policy.margin is not None:
+        return policy.margin
+    if evaluation.contender_score.metric.higher_is_better:
+        return SCORE_MARGIN
+    return SHARE_OF_CONSTANT * (evaluation.constant_score or 0.0)
+
+
+def floor_of(policy: GatePolicy, evaluation: Evaluation) -> float:
+    """What a first model has to reach: at least as much as a constant prediction."""
+    if policy.floor is not None:
+        return policy.floor
+    return evaluation.constant_score or 0.0
+
+
 def judge_contender(evaluation: Evaluation, policy: GatePolicy) -> GateVerdict:
     """Non-inferiority by default: refuse only what did worse than the champion, and may be worse by more than
     the margin."""
@@ -51,9 +74,10 @@ def _judge(evaluation: Evaluation, policy: GatePolicy) -> GateVerdict:
 
 def _judge_first(evaluation: Evaluation, policy: GatePolicy) -> GateVerdict:
     score = evaluation.contender_score
+    floor = floor_of(policy, evaluation)
     sign = 1 if score.metric.higher_is_better else -1
-    description = f"{score.metric} {score.value:.4f} on {score.rows} rows, floor {policy.floor:g}"
-    if sign * score.value < sign * policy.floor:
+    description = f"{score.metric} {score.value:.4f} on {score.rows} rows, floor {floor:.4g}"
+    if sign * score.value < sign * floor:
         return _refuse(GateReason.BELOW_FLOOR, f"the first model does not reach the floor: {description}")
     return GateVerdict(passed=True, reason=GateReason.FIRST_MODEL, sentence=f"the first model: {description}")
 
@@ -62,7 +86,7 @@ def _judge_overall(evaluation: Evaluation, policy: GatePolicy) -> GateVerdict:
     difference, low, high = evaluation.difference, evaluation.difference_low, evaluation.difference_high
     if difference is None or low is None or high is None:
         raise ValueError("an evaluation against a champion carries the difference and its interval")
-    metric = evaluation.contender_score.metric
+    metric, margin = evaluation.contender_score.metric, margin_of(policy, evaluation)
     # As a gain: positive means that the contender is better, whichever way the metric points.
     gain, gain_lower_bound = (difference, low) if metric.higher_is_better else (-difference, -high)
     description = f"{metric} differs by {difference:+.4f} [{low:+.4f}, {high:+.4f}] on {evaluation.gate_rows} rows"
@@ -70,18 +94,18 @@ def _judge_overall(evaluation: Evaluation, policy: GatePolicy) -> GateVerdict:
         return GateVerdict(passed=True, reason=GateReason.BETTER, sentence=f"better: {description}")
     if policy.superiority:
         return _refuse(GateReason.NOT_BETTER, f"not shown to be better: {description}")
-    if gain_lower_bound > -policy.margin:
+    if gain_lower_bound > -margin:
         return GateVerdict(
             passed=True,
             reason=GateReason.NOT_WORSE,
-            sentence=f"not worse by more than {policy.margin:g}: {description}",
+            sentence=f"not worse by more than {margin:.4g}: {description}",
         )
     if gain > 0:
         # Too few rows to tell. Between two that may each be the better one, it is the one that has seen newer rows.
         return GateVerdict(
             passed=True, reason=GateReason.PERHAPS_BETTER, sentence=f"better, which may be chance: {description}"
         )
-    return _refuse(GateReason.MAY_BE_WORSE, f"may be worse by more than {policy.margin:g}: {description}")
+    return _refuse(GateReason.MAY_BE_WORSE, f"may be worse by more than {margin:.4g}: {description}")
 
 
 def _worst_slice(evaluation: Evaluation, policy: GatePolicy) -> tuple[SliceComparison, SliceSpec] | None:

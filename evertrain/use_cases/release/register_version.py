@@ -10,7 +10,7 @@ from evertrain.domain.release.registry import (
     version_name,
 )
 from evertrain.domain.training.evaluation import Contender, Evaluation
-from evertrain.domain.training.gate import judge_contender
+from evertrain.domain.training.gate import judge_contender, margin_of
 from evertrain.ports.clock import Clock
 from evertrain.ports.registry import ModelRegistry
 from evertrain.ports.runs import RunStore
@@ -59,7 +59,9 @@ class RegisterVersion:
                 gate=verdict,
                 library_versions=final.library_versions,
                 code=final.code,
-                gain=evaluation.gain(confidence=plan.spec.gate.confidence),
+                gain=evaluation.gain(
+                    confidence=plan.spec.gate.confidence, margin=margin_of(plan.spec.gate, evaluation)
+                ),
                 container_seconds=_container_seconds(evaluation),
                 judged=None if evaluation.refit is None else _judged(evaluation.chosen),
             )

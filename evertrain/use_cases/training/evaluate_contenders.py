@@ -11,7 +11,7 @@ import numpy.typing as npt
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.training.evaluation import Contender, Evaluation, Score, SliceComparison, Trial, UnusableRows
-from evertrain.domain.training.gate import judge_contender
+from evertrain.domain.training.gate import judge_contender, margin_of
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.domain.training.rounds import best_contender, best_of_longest_window, is_clearly_better
 from evertrain.ports.artifacts import ArtifactStore
@@ -19,7 +19,7 @@ from evertrain.ports.registry import ModelRegistry
 from evertrain.ports.runs import RunStore
 from evertrain.scoring import FlatModel
 from evertrain.statistics.comparison import compare, score, slice_scores, standard_error_of_difference
-from evertrain.statistics.metrics import metric_value
+from evertrain.statistics.metrics import constant_score, metric_value
 from evertrain.tables.labelled_rows import LabelledRows, TrainingRows, performance_of
 
 logger = logging.getLogger(__name__)
@@ -108,7 +108,7 @@ class EvaluateContenders:
         predictions = rows.predict_with(self._load(refit.artifact_uri, refit.artifact_sha256))
         value = metric_value(metric, rows.truth, predictions, rows.weights)
         loss = judged - value if metric.higher_is_better else value - judged
-        if not loss <= plan.spec.gate.margin:  # also refuses a NaN
+        if not loss <= margin_of(plan.spec.gate, evaluation):  # also refuses a NaN
             trouble = (
                 f"fitted again it has {metric} {value:.4f} on rows that it learnt from, against {judged:.4f} before"
             )
@@ -190,6 +190,7 @@ def _evaluate(
         difference=None,
         difference_low=None,
         difference_high=None,
+        constant_score=constant_score(spec.metric, rows.truth, rows.weights),
         promised=performance_of(rows, new, until=plan.gate.end),
     )
     if champion is None:

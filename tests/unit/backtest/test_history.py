@@ -71,7 +71,7 @@ def test_kinds_and_metric_follow_from_the_columns(tmp_path: Path) -> None:
     assert (history.spec.task, history.spec.metric) == (Task.CLASSIFICATION, Metric.ROC_AUC_SCORE)
     delays = a_history(tmp_path, history_frame(batches=10).assign(late=lambda rows: rows["wind"] * 60))
     assert (delays.spec.task, delays.spec.metric) == (Task.REGRESSION, Metric.MEAN_ABSOLUTE_ERROR)
-    assert 0 < delays.spec.gate.margin < delays.spec.gate.floor
+    assert delays.spec.training.windows == (timedelta(days=8), timedelta(days=32))
 
 
 def test_parquet_is_read_as_csv_is(tmp_path: Path) -> None:

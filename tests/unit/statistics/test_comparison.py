@@ -14,7 +14,7 @@ from evertrain.statistics.comparison import (
     slice_scores,
     standard_error_of_difference,
 )
-from evertrain.statistics.metrics import metric_value, weighted_metric
+from evertrain.statistics.metrics import constant_score, metric_value, weighted_metric
 
 CLASSIFICATION = [metric for metric in Metric if metric.task is Task.CLASSIFICATION]
 REGRESSION = [metric for metric in Metric if metric.task is Task.REGRESSION]
@@ -54,6 +54,18 @@ def test_a_regression_metric_is_scikit_learn_s(metric: Metric) -> None:
     assert metric_value(metric, truth, prediction) == pytest.approx(theirs(truth, prediction), abs=1e-12)
     weighted = theirs(truth, prediction, sample_weight=weights)
     assert weighted_metric(metric, truth, prediction)(weights) == pytest.approx(weighted, abs=1e-12)
+
+
+@pytest.mark.parametrize("metric", Metric)
+def test_no_constant_prediction_scores_better_than_the_best_one(metric: Metric) -> None:
+    rng = np.random.default_rng(2)
+    weights = rng.integers(1, 4, 300).astype(float)
+    truth = rng.integers(0, 2, 300).astype(float) if metric.task is Task.CLASSIFICATION else rng.gamma(2.0, 5.0, 300)
+    best = constant_score(metric, truth, weights)
+    sign = 1 if metric.higher_is_better else -1
+    for constant in np.quantile(truth + rng.normal(size=300) * 1e-3, np.linspace(0.02, 0.98, 49)):
+        other = np.full(300, np.clip(constant, 0.01, 0.99) if metric.task is Task.CLASSIFICATION else constant)
+        assert sign * metric_value(metric, truth, other, weights) <= sign * best + 1e-9
 
 
 def test_the_standard_error_of_a_difference_is_that_of_days_which_differ() -> None:
