@@ -71,6 +71,7 @@ def prepare(request: Request) -> Prepared:
     rhythm, label_time = Rhythm(batch=request.batch, offset=request.offset), request.columns.label_time
     if request.estimator is None:
         spec, left_out = _declared(request), {}
+        rhythm = replace(rhythm, batch=rhythm.batch or spec.group.batch.every)
         history = read_history(raw, spec, rhythm, label_time=label_time)
         make = _estimator_of_folder(request)
     else:

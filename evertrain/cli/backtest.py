@@ -7,25 +7,17 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from evertrain.backtest.defaults import Columns
 from evertrain.backtest.page import backtest_page
 from evertrain.backtest.policies import POLICIES, require_known
 from evertrain.backtest.result import Backtest, BatchDecision, PolicyResult
 from evertrain.backtest.run import Request, prepare, run_backtest
+from evertrain.cli.options import InvalidOption, duration_option, progress_bars
 from evertrain.domain.deciding.decisions import Reason
-from evertrain.domain.errors import EvertrainError
-from evertrain.domain.project.duration import parse_duration
 from evertrain.domain.project.metric import Metric
 from evertrain.terminal.backtest_table import show_backtest
-from evertrain.terminal.console import console, error_console
-
-
-class InvalidOption(EvertrainError):
-    """An option's value is not one that can be used."""
-
-    exit_status = 2
+from evertrain.terminal.console import console
 
 
 def backtest(
@@ -169,18 +161,6 @@ def _write(path: Path, text: str) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
     return path
-
-
-def progress_bars() -> Progress:
-    columns = (TextColumn("{task.description:<16}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=error_console, transient=True)
-
-
-def duration_option(option: str, text: str) -> timedelta:
-    try:
-        return timedelta(0) if text in ("0", "0d") else parse_duration(text)
-    except ValueError as error:
-        raise InvalidOption(f"{option} {text}: {error}") from error
 
 
 def _time(option: str, text: str) -> datetime:

@@ -1,6 +1,8 @@
 """The program `evertrain`: an expected error is one sentence on stderr, and an exit status."""
 
 import sys
+from collections.abc import Callable
+from importlib import import_module
 
 import typer
 
@@ -15,15 +17,31 @@ def run() -> None:
         sys.exit(error.exit_status)
 
 
+_WITHOUT_STAGE = {
+    "backtest": "evertrain.cli.backtest:backtest",
+    "drift": "evertrain.cli.drift:drift",
+    "init": "evertrain.cli.init:init",
+    "tune": "evertrain.cli.tune:tune_command",
+}
+
+
 def _app(arguments: list[str]) -> typer.Typer:
-    """`drift` by itself: it takes less time than importing what the other commands need."""
-    if arguments[:1] == ["drift"] and len(arguments) > 1:
-        from evertrain.cli.drift import drift  # noqa: PLC0415
-
+    """The command that is asked for, without what only others need: importing all of it takes seconds."""
+    command = arguments[0] if len(arguments) > 1 else ""
+    if command in _WITHOUT_STAGE:
+        module, _, name = _WITHOUT_STAGE[command].partition(":")
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
-        alone.callback()(lambda: None)  # so that `drift` stays a word of the command line
-        alone.command()(drift)
+        alone.callback()(lambda: None)  # so that the command stays a word of the command line
+        alone.command(command)(getattr(import_module(module), name))
         return alone
-    from evertrain.cli.main import app  # noqa: PLC0415
+    from evertrain.cli.stage_commands import app  # noqa: PLC0415
 
-    return app
+    if arguments[:1] and arguments[0] in {each.name or _name(each.callback) for each in app.registered_commands}:
+        return app
+    from evertrain.cli.main import app as all_commands  # noqa: PLC0415
+
+    return all_commands
+
+
+def _name(command: Callable[..., object] | None) -> str:
+    return getattr(command, "__name__", "")

@@ -14,7 +14,7 @@ from evertrain.backtest.defaults import Columns
 from evertrain.backtest.run import Request
 from evertrain.backtest.settings import Setting
 from evertrain.backtest.tuning import Trial, Tuning, tune
-from evertrain.cli.backtest import duration_option, progress_bars
+from evertrain.cli.options import duration_option, progress_bars
 from evertrain.domain.errors import EvertrainError
 from evertrain.terminal.tuning_table import show_tuning
 

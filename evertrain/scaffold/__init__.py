@@ -1,0 +1,1 @@
+"""A project's first files, from one's own rows."""
