@@ -9,7 +9,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evertrain.adapters.monitoring.column_kinds import look_like_identifiers
+from evertrain.adapters.monitoring.column_kinds import is_index, look_like_identifiers
 from evertrain.backtest.history import History, InvalidHistory, require_columns
 from evertrain.backtest.raw_rows import RawRows
 from evertrain.domain.project.defaults import USUAL_BATCH, default_metric, default_training, default_triggers
@@ -102,15 +102,17 @@ def _features(raw: RawRows, others: set[str | None], left_out: dict[str, str]) -
     for name in raw.names:
         if name in others:
             continue
-        kind, reason = _kind(raw.table[name])
+        kind, reason = _kind(name, raw.table[name])
         if kind is None:
             left_out[name] = reason
         else:
             yield Column(name=name, kind=kind, nullable=True)
 
 
-def _kind(values: pa.ChunkedArray) -> tuple[FeatureKind | None, str]:
+def _kind(name: str, values: pa.ChunkedArray) -> tuple[FeatureKind | None, str]:
     """The kind of a column, or why it is no feature."""
+    if is_index(name, values):
+        return None, "the index of what wrote the file"
     if values.null_count == len(values):
         return None, "it has no value"
     if pa.types.is_string(values.type) or pa.types.is_large_string(values.type):

@@ -154,7 +154,7 @@ def _times(raw: RawRows, schema: FeedSchema, name: str, *, nullable: bool = Fals
 
 
 def _values(raw: RawRows, schema: FeedSchema, column: Column) -> pa.ChunkedArray:
-    checked = ColumnChecker(schema=schema, is_text=raw.is_text, now=_EPOCH).check_one(raw.table, column)
+    checked = ColumnChecker(schema=schema, text=raw.text, now=_EPOCH).check_one(raw.table, column)
     if checked.faults:
         raise InvalidHistory(f"{raw.name}: {checked.faults[0].message}")
     return checked.columns[column.name]
@@ -183,7 +183,7 @@ def _labels(raw: RawRows, spec: ModelSpec, project: Project) -> pa.ChunkedArray:
     """Shape (rows,): float64, null where there is none."""
     name = spec.label.name
     kind = raw.table[name].type
-    if not raw.is_text and (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+    if raw.text is None and (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         raise InvalidHistory(
             f"{raw.name}: {name} is text; a class is written as 0 or 1, and what else is predicted is a number"
         )
@@ -231,7 +231,7 @@ def _cut(
         rows = 0
         if end > first:
             rows_of_file = raw.table.slice(first, end - first)
-            checker = ColumnChecker(schema=schema, is_text=raw.is_text, now=now)
+            checker = ColumnChecker(schema=schema, text=raw.text, now=now)
             checked = checker.check(rows_of_file, first_row=first)
             faults = tuple(checked.faults)
             if not faults:

@@ -3,7 +3,6 @@
 from dataclasses import dataclass, replace
 from functools import cached_property
 from hashlib import sha256
-from io import SEEK_END
 from pathlib import Path
 from tempfile import TemporaryFile
 
@@ -11,10 +10,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pc_csv
 
+from evertrain.adapters.landing.checks import MISSING_CELLS
 from evertrain.adapters.landing.files import read_parts, reject_unreadable
 from evertrain.domain.errors import EvertrainError
 from evertrain.ports.batch_reader import BatchRejected
-from evertrain.tables.csv_dialect import dialect_of
+from evertrain.tables.csv_dialect import Dialect
 
 
 class UnreadableRows(EvertrainError):
@@ -25,11 +25,12 @@ class UnreadableRows(EvertrainError):
 
 @dataclass(frozen=True, kw_only=True)
 class RawRows:
-    """`is_text`: the cells are those of a CSV file, still to be read. `name`: of the file, as errors call it."""
+    """`text`: how the cells are written, where they are all text that is still to be read. `name`: of the file, as
+    errors call it."""
 
     name: str
     table: pa.Table
-    is_text: bool
+    text: Dialect | None
     sha256: str
 
     @cached_property
@@ -52,26 +53,25 @@ def read_raw_rows(path: Path, *, infer_kinds: bool) -> RawRows:
         raise UnreadableRows(f"{path} cannot be read: {error.strerror}") from error
     try:
         with TemporaryFile() as decompressed, path.open("rb") as body, reject_unreadable(path.name):
-            parts, is_text = read_parts(body, path.name, decompressed)
+            parts, text = read_parts(body, path.name, decompressed)
             tables = list(parts)
             table = pa.concat_tables(tables) if tables else pa.table({})
-            if is_text and infer_kinds:
-                text = decompressed if decompressed.seek(0, SEEK_END) else body
-                table, is_text = _infer_kinds(table, decimal_point=dialect_of(text).decimal_point), False
+            if text is not None and infer_kinds:
+                table, text = _infer_kinds(table, text), None
     except BatchRejected as rejected:
         raise UnreadableRows(str(rejected)) from rejected
     twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
     if twice:
         raise UnreadableRows(f"{path.name} has several columns named {', '.join(twice)}")
-    return RawRows(name=path.name, table=_plain(table), is_text=is_text, sha256=sha256(data).hexdigest())
+    return RawRows(name=path.name, table=_plain(table), text=text, sha256=sha256(data).hexdigest())
 
 
-def _infer_kinds(table: pa.Table, *, decimal_point: str) -> pa.Table:
+def _infer_kinds(table: pa.Table, text: Dialect) -> pa.Table:
     """Of cells that are all text: by Arrow's own rules for CSV files."""
     sink = pa.BufferOutputStream()
     pc_csv.write_csv(table, sink)
     options = pc_csv.ConvertOptions(
-        strings_can_be_null=True, null_values=["", "null", "NULL", "NaN"], decimal_point=decimal_point
+        strings_can_be_null=True, null_values=MISSING_CELLS, decimal_point=text.decimal_point
     )
     return pc_csv.read_csv(pa.BufferReader(sink.getvalue()), convert_options=options)
 

@@ -42,7 +42,7 @@ def init(
     def ask(option: str, what: str, candidates: Sequence[str], suggestion: str | None) -> str:
         if yes and suggestion is not None:
             return suggestion
-        if not sys.stdin.isatty():
+        if not is_a_terminal():
             allowed = f": {list_names(candidates)}" if candidates else ""
             suggested = f"; --yes takes {suggestion}" if suggestion else ""
             raise InvalidOption(f"{option} is missing, {what}{allowed}{suggested}")
@@ -67,3 +67,8 @@ def init(
     write_files(project, written)
     load_project(project)
     show_proposal(proposal, list(written), project=project)
+
+
+def is_a_terminal() -> bool:
+    """Where somebody can answer."""
+    return sys.stdin.isatty()

@@ -62,7 +62,7 @@ def propose(
     """`columns`: by option, what was named already. Raises InvalidHistory."""
     require_columns(raw, list(columns.values()))
     event_time = columns["--event-time"] or _event_time(raw, ask)
-    key = columns["--key"] or _key(raw, event_time, ask)
+    key = columns["--key"] or _key(raw, {event_time, columns["--label"]}, event_time, ask)
     label = columns["--label"] or _label(raw, {event_time, key}, ask)
     chosen = Columns(label=label, event_time=event_time, key=key)
     inferred = infer_model(raw, chosen, name=name, latency=latency, metric=None)
@@ -92,17 +92,19 @@ def _event_time(raw: RawRows, ask: Ask) -> str:
     return times[0] if len(times) == 1 else ask("--event-time", "the time at which a row happened", times, times[0])
 
 
-def _key(raw: RawRows, event_time: str, ask: Ask) -> str:
+def _key(raw: RawRows, others: set[str | None], event_time: str, ask: Ask) -> str:
     """A column that names a row, by itself or with its time: one with many different values, if there is one."""
-    keys = [name for name in raw.names if name != event_time and _may_name_rows(raw, name, event_time)]
-    keys = [name for name in keys if _are_many(raw.table[name])] or keys
+    keys = [name for name in raw.names if name not in others and _may_name_rows(raw, name, event_time)]
+    many = [name for name in keys if _are_many(raw.table[name])]
     if not keys:
         raise InvalidHistory(
             f"no column of {raw.name} names a row: labels and corrections that come later need to say which one they "
             "are of. Add a column with a value of its own in each row, such as an order number"
         )
-    named = [name for name in keys if _ends_with(name, ("id", "key", "number", "nr", "no"))]
-    return keys[0] if len(keys) == 1 else ask("--key", "the column that names a row", keys, (named or keys)[0])
+    named = [name for name in many or keys if _ends_with(name, ("id", "key", "number", "nr", "no"))]
+    # With few values it may as well be a feature, and no key of anything.
+    suggestion = next(iter(named or many), None)
+    return many[0] if len(many) == 1 else ask("--key", "the column that names a row", many or keys, suggestion)
 
 
 def _may_name_rows(raw: RawRows, name: str, event_time: str) -> bool:

@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,9 +17,18 @@ from evertrain.domain.landing.batches import Fault
 from evertrain.domain.landing.feeds import CLOCK_SKEW, EVENT_TIME, MIN_EVENT_TIME, FeedSchema
 from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.tables.columns import ARROW_TYPES, TIMESTAMP
+from evertrain.tables.csv_dialect import Dialect
 
 _MAX_MESSAGE_LENGTH = 240
 """Characters. A table has names of any length, and faults travel in events of at most 256 KB."""
+
+MISSING_CELLS = ["", "null", "NULL", "NaN"]
+"""How a text file writes that a value is missing."""
+
+_BYTES_OF_A_UUID = 16
+
+_EXACT = 2.0**53
+"""Up to here each whole number has a float of its own."""
 
 _TRUE, _FALSE = ["true", "True", "TRUE", "1"], ["false", "False", "FALSE", "0"]
 
@@ -49,10 +59,10 @@ class CheckedColumns:
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnChecker:
-    """`is_text`: the cells are those of a CSV file, still to be read."""
+    """`text`: how the cells are written, where they are all text that is still to be read."""
 
     schema: FeedSchema
-    is_text: bool
+    text: Dialect | None
     now: datetime
 
     def check(self, raw: pa.Table, *, first_row: int = 0) -> CheckedColumns:
@@ -98,13 +108,15 @@ class ColumnChecker:
     ) -> None:
         times = raw.column_names.count(name)
         if not times:
-            checked.add_fault("missing_column", name, f"{name}: the column is missing; {self._describe_names(raw)}")
+            alike = [each for each in raw.column_names if each.strip().casefold() == name.strip().casefold()]
+            there = f"there is {alike[0]!r}; rename it" if alike else self._describe_names(raw)
+            checked.add_fault("missing_column", name, f"{name}: the column is missing; {there}")
             return
         if times > 1:
             checked.add_fault("duplicate_column", name, f"{name}: the column is there {times} times")
             return
         try:
-            values = convert(raw[name])
+            values = convert(_plain(raw[name]))
         except _WrongType as wrong:
             where = "" if wrong.row is None else f"; {checked.row(wrong.row)} is the first that is not"
             checked.add_fault(wrong.code, name, f"{name}: {wrong}{where}")
@@ -118,52 +130,69 @@ class ColumnChecker:
     def _describe_names(self, raw: pa.Table) -> str:
         """Where no column is known, the names of a CSV file are likely its first row: they are not told."""
         declared = {self.schema.key, self.schema.event_time_column, *(each.name for each in self.schema.columns)}
-        if self.is_text and not declared.intersection(raw.column_names):
+        if self.text is not None and not declared.intersection(raw.column_names):
             return "no declared column is there; is the first line a header?"
         return f"there are {', '.join(raw.column_names[:20])}"
 
     # --- what a column's kind takes -------------------------------------------------------------
 
     def _as_key(self, values: Values) -> Values:
-        if pa.types.is_integer(values.type):
-            return pc.cast(values, pa.string())
+        if pa.types.is_boolean(values.type):
+            raise _WrongType("must be text or a whole number, not bool")
         return self._as_text(values)
 
     def _as_text(self, values: Values) -> Values:
-        if pa.types.is_dictionary(values.type):
-            values = pc.cast(values, values.type.value_type)
-        if pa.types.is_null(values.type) or pa.types.is_string(values.type) or pa.types.is_large_string(values.type):
+        """Numbers and flags as a CSV file would write them: a column of codes is often one of numbers."""
+        if pa.types.is_null(values.type) or _is_text(values):
             return pc.cast(values, pa.string())
+        if pa.types.is_boolean(values.type) or pa.types.is_integer(values.type):
+            return pc.cast(values, pa.string())
+        if pa.types.is_floating(values.type):
+            # Whole numbers are such where some are missing.
+            numbers = _without_nan(values)
+            whole = pc.and_(pc.less(pc.abs(numbers), _EXACT), pc.equal(pc.floor(numbers), numbers))
+            _require(whole, "text or a whole number")
+            return pc.cast(pc.cast(numbers, pa.int64()), pa.string())
         raise _WrongType(f"must be text, not {values.type}")
 
     def _as_number(self, values: Values) -> Values:
-        if self.is_text or pa.types.is_null(values.type):
-            return _parse_text(values, pa.float64(), "a number")
+        if _is_text(values) or pa.types.is_null(values.type):
+            return _parse_text(self._with_points(values), pa.float64(), "a number")
         if self.schema.is_binary and pa.types.is_boolean(values.type):
             return pc.cast(pc.cast(values, pa.int8()), pa.float64())
         if not (
             pa.types.is_integer(values.type) or pa.types.is_floating(values.type) or pa.types.is_decimal(values.type)
         ):
             raise _WrongType(f"must be a number, not {values.type}")
-        numbers = pc.cast(values, pa.float64(), safe=False)
-        # NaN is how data frames write what is missing.
-        return pc.if_else(pc.is_nan(numbers), pa.scalar(None, pa.float64()), numbers)
+        return _without_nan(pc.cast(values, pa.float64(), safe=False))
+
+    def _with_points(self, values: Values) -> Values:
+        """Where a comma stands for the decimal point, a point separates thousands, or who knows what: no number."""
+        if self.text is None or self.text.decimal_point == ".":
+            return values
+        return pc.replace_substring(pc.replace_substring(values, ".", "?"), ",", ".")
 
     def _as_boolean(self, values: Values) -> Values:
-        if not self.is_text:
-            if pa.types.is_boolean(values.type) or pa.types.is_null(values.type):
-                return pc.cast(values, pa.bool_())
-            raise _WrongType(f"must be true or false, not {values.type}")
-        known = pc.is_in(values, pa.array([*_TRUE, *_FALSE]))
-        _require_known(values, known, "true or false")
-        return pc.if_else(pc.is_valid(values), pc.is_in(values, pa.array(_TRUE)), pa.scalar(None, pa.bool_()))
+        if pa.types.is_boolean(values.type) or pa.types.is_null(values.type):
+            return pc.cast(values, pa.bool_())
+        if _is_text(values):
+            values = _without_blanks(values)
+            _require(pc.is_in(values, pa.array([*_TRUE, *_FALSE])), "true or false", among=values)
+            return pc.if_else(pc.is_valid(values), pc.is_in(values, pa.array(_TRUE)), pa.scalar(None, pa.bool_()))
+        if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
+            numbers = _without_nan(pc.cast(values, pa.float64(), safe=False))
+            _require(pc.is_in(pc.abs(numbers), pa.array([0.0, 1.0])), "true or false", among=numbers)
+            return pc.equal(numbers, 1.0)
+        raise _WrongType(f"must be true or false, not {values.type}")
 
     def _as_time(self, values: Values) -> Values:
-        if self.is_text:
+        if _is_text(values):
             # Data frames write nanoseconds, with a zone or without.
             values = _parse_text(
                 values, pa.timestamp("ns", tz="UTC"), "an ISO 8601 time", fallback=pa.timestamp("ns")
             )
+        if pa.types.is_date(values.type):
+            values = pc.cast(values, PLAIN_TIMESTAMP)  # the midnight that it begins with
         if not (pa.types.is_timestamp(values.type) or pa.types.is_null(values.type)):
             raise _WrongType(f"must be a timestamp, not {values.type}")
         # Fractions of a microsecond are cut, an overflow is not wrapped round.
@@ -316,11 +345,41 @@ class _TimeZoneMissing(_WrongType):
     code = "time_zone_missing"
 
 
+def _plain(values: Values) -> Values:
+    """In the types that hold the same in the fewest ways: codes of text and views of it as text, UUIDs as they are
+    written."""
+    kind = values.type
+    if isinstance(kind, pa.BaseExtensionType):
+        values, kind = values.cast(kind.storage_type), kind.storage_type
+    if pa.types.is_dictionary(kind):
+        values = pc.cast(values, kind.value_type)
+    if pa.types.is_fixed_size_binary(values.type) and values.type.byte_width == _BYTES_OF_A_UUID:
+        return pa.chunked_array([[None if each is None else str(UUID(bytes=each)) for each in values.to_pylist()]])
+    return pc.cast(values, pa.string()) if _is_text(values) else values
+
+
+def _is_text(values: Values) -> bool:
+    kind = values.type
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
+def _without_nan(values: Values) -> Values:
+    """NaN is how data frames write what is missing."""
+    return pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
+
+
+def _without_blanks(values: Values) -> Values:
+    """Of text that is no text to the feed: what a CSV file's cell is missing by."""
+    return pc.if_else(pc.is_in(values, pa.array(MISSING_CELLS)), pa.scalar(None, pa.string()), values)
+
+
 def _parse_text(values: Values, wanted: Any, description: str, *, fallback: Any = None) -> Values:
     """Text as the wanted type, or else as another one. Names a row whose value cannot be read."""
     for reading in filter(None, (wanted, fallback)):
         with suppress(pa.ArrowInvalid):
             return pc.cast(values, reading)
+    if _is_text(values) and pc.any(pc.is_in(values, pa.array(MISSING_CELLS))).as_py():
+        return _parse_text(_without_blanks(values), wanted, description, fallback=fallback)
     for value in values.drop_null().unique().to_pylist():
         if not _can_parse(value, wanted, fallback):
             raise _WrongType(f"must be {description}", row=pc.index(values, value).as_py())
@@ -335,7 +394,9 @@ def _can_parse(value: str, *readings: Any) -> bool:
     return False
 
 
-def _require_known(values: Values, known: Values, description: str) -> None:
-    other = pc.index(pc.and_(pc.is_valid(values), pc.invert(known)), True).as_py()
+def _require(holds: Values, description: str, *, among: Values | None = None) -> None:
+    """`holds`: of each value, null where there is none; or of `among`, whose nulls are passed over."""
+    wrong = pc.invert(holds) if among is None else pc.and_(pc.is_valid(among), pc.invert(holds))
+    other = pc.index(wrong, True).as_py()
     if other >= 0:
         raise _WrongType(f"must be {description}", row=other)

@@ -14,9 +14,10 @@ import pyarrow as pa
 import pyarrow.csv as pc_csv
 import pyarrow.parquet as pq
 
+from evertrain.adapters.landing.checks import MISSING_CELLS
 from evertrain.domain.landing.batches import Fault
 from evertrain.ports.batch_reader import BatchRejected
-from evertrain.tables.csv_dialect import dialect_of
+from evertrain.tables.csv_dialect import Dialect, dialect_of
 
 ROWS_PER_CHUNK = 1 << 18
 CSV_BLOCK_BYTES = 1 << 24
@@ -36,20 +37,21 @@ def reject_unreadable(name: str) -> Iterator[None]:
         raise BatchRejected([Fault(code="unparsable", message=f"{name} cannot be read: {reason}")]) from error
 
 
-def read_parts(body: BinaryIO, name: str, decompressed: BinaryIO) -> tuple[Iterator[pa.Table], bool]:
-    """Some rows at a time, and whether their cells are text that is still to be read. What is compressed is written
-    to `decompressed`."""
+def read_parts(body: BinaryIO, name: str, decompressed: BinaryIO) -> tuple[Iterator[pa.Table], Dialect | None]:
+    """Some rows at a time; and where their cells are text that is still to be read, how it is written. What is
+    compressed is written to `decompressed`."""
     if _begins_with(body, b"\x1f\x8b"):
         with gzip.GzipFile(fileobj=body) as compressed:
             shutil.copyfileobj(compressed, decompressed, 1 << 20)
         body = decompressed
     if _begins_with(body, b"PAR1"):
-        return parquet_parts(body), False
+        return parquet_parts(body), None
     plain_name = name.removesuffix(".gz")
     if plain_name.endswith(JSON_SUFFIXES):
-        return _json_parts(body), True
+        return _json_parts(body), Dialect()
     if plain_name.endswith(CSV_SUFFIXES):
-        return _csv_parts(body), True
+        dialect = dialect_of(body)
+        return _csv_parts(body, dialect), dialect
     endings = ", ".join((*CSV_SUFFIXES, *JSON_SUFFIXES))
     raise pa.ArrowInvalid(f"it is no Parquet file, and its name does not end in {endings}")
 
@@ -68,15 +70,15 @@ def parquet_parts(body: BinaryIO, groups: Sequence[int] | None = None) -> Iterat
             yield pa.Table.from_batches([batch])
 
 
-def _csv_parts(body: BinaryIO) -> Iterator[pa.Table]:
+def _csv_parts(body: BinaryIO, dialect: Dialect) -> Iterator[pa.Table]:
     # All cells as text: whether "12" is a number or a key is the feed's to say, not a guess of the first rows.
-    parse = pc_csv.ParseOptions(delimiter=dialect_of(body).delimiter)
+    parse = pc_csv.ParseOptions(delimiter=dialect.delimiter)
     names = pc_csv.open_csv(NonClosingFile(body), parse_options=parse).schema.names
     body.seek(0)
     convert = pc_csv.ConvertOptions(
         column_types=dict.fromkeys(names, pa.string()),
         strings_can_be_null=True,
-        null_values=["", "null", "NULL", "NaN"],
+        null_values=MISSING_CELLS,
     )
     waiting: list[pa.RecordBatch] = []
     blocks = pc_csv.ReadOptions(block_size=CSV_BLOCK_BYTES)

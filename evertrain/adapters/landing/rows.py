@@ -2,7 +2,7 @@
 
 Only some of the rows are in memory at a time, however large the file.
 
-Parquet columns keep their types. CSV has a header, UTF-8, ISO 8601 times, true/false, and empty cells for missing
+What a column's type in Parquet says is taken where a CSV file of the same rows would be. CSV has a header, UTF-8, ISO 8601 times, true/false, and empty cells for missing
 values. Both may be gzip-compressed. Times without a zone are refused, unless the feed's group says what they mean.
 Undeclared columns are left out.
 """
@@ -86,8 +86,8 @@ class LandedRowsReader:
             self._open_normalised(schema, known_at=known_at or now) as (kept, file),
         ):
             with reject_unreadable(name):
-                parts, is_text = read_parts(body, name, decompressed)
-                kept.add_all(parts, ColumnChecker(schema=schema, is_text=is_text, now=now))
+                parts, text = read_parts(body, name, decompressed)
+                kept.add_all(parts, ColumnChecker(schema=schema, text=text, now=now))
             rows = kept.rows(name, file)
             faults = self.whole_file_faults(feed, count=rows.count, missing=rows.missing, keys=rows.keys)
             if faults:
@@ -110,7 +110,7 @@ class LandedRowsReader:
         with self._open_normalised(schema, known_at=known_at or now) as (kept, file):
             with reject_unreadable(name):
                 parts = parquet_parts(body, range(groups.first, groups.end))
-                checker = ColumnChecker(schema=schema, is_text=False, now=now)
+                checker = ColumnChecker(schema=schema, text=None, now=now)
                 kept.add_all(parts, checker, rows_before=groups.rows_before, with_keys=True)
             yield kept.rows(name, file)
 

@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -71,6 +72,19 @@ def agreed_kind(reference: Guess, other: Guess | None) -> FeatureKind:
 def look_like_identifiers(different: int, filled: int) -> bool:
     """So many different texts in so many rows that have one."""
     return different > max(MIN_IDENTIFIERS, IDENTIFIER_SHARE * filled)
+
+
+def is_index(name: str, values: Any) -> bool:
+    """Whether a column is the index of a data frame, which has no name, or got one when it was read again. `values`:
+    some of its rows, in the file's order."""
+    is_number = pa.types.is_integer(values.type) or pa.types.is_floating(values.type)
+    if not _UNNAMED.fullmatch(name) or not is_number:
+        return False
+    numbers = np.asarray(pc.drop_null(pc.cast(values, pa.float64())))
+    return len(numbers) > 1 and bool((np.diff(numbers) == 1).all())
+
+
+_UNNAMED = re.compile(r"|Unnamed: \d+|index|__index_level_\d+__")
 
 
 def why_no_levels(values: Any) -> str:

@@ -11,7 +11,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -20,6 +19,7 @@ from evertrain.adapters.monitoring.column_kinds import (
     NotOfKind,
     agreed_kind,
     as_kind,
+    is_index,
     kind_of_type,
     why_no_levels,
 )
@@ -76,7 +76,7 @@ class TabularFile:
 
     def _why_not_compared(self, name: str, kind: FeatureKind) -> str:
         """Empty for what can be."""
-        if name in self._source.index_names or self._is_running_number(name):
+        if name in self._source.index_names or is_index(name, self._head(name)):
             return "the index of what wrote the file"
         if not name:
             return "it has no name"
@@ -163,13 +163,6 @@ class TabularFile:
             found = next(iter(self._source.batches(self._schema.names)), None)
             return pa.RecordBatch.from_pylist([], schema=self._schema) if found is None else found
 
-    def _is_running_number(self, name: str) -> bool:
-        """Whether it is the index of a data frame, which has no name, or got one when it was read again."""
-        if not _UNNAMED.fullmatch(name) or not pa.types.is_integer(self._schema.field(name).type):
-            return False
-        numbers = np.asarray(pc.drop_null(pc.cast(self._head(name), pa.float64())))
-        return len(numbers) > 1 and bool((np.diff(numbers) == 1).all())
-
     def _require_readable(self) -> None:
         """Raises UnusableFile."""
         names = self._schema.names
@@ -207,7 +200,6 @@ class TabularFile:
             raise UnusableFile(f"{self.path} cannot be read: {_describe(error)}") from error
 
 
-_UNNAMED = re.compile(r"|Unnamed: \d+|index|__index_level_\d+__")
 _WIDTH = re.compile(r"(?:Row #(\d+): )?Expected (\d+) columns, got (\d+)")
 
 

@@ -58,6 +58,7 @@ def test_kinds_and_metric_follow_from_the_columns(tmp_path: Path) -> None:
         holiday=True, booked_at=lambda rows: rows["departed_at"] - pd.Timedelta(days=3), note=lambda rows: rows.index
     )
     frame["note"] = frame["note"].map("note {}".format)
+    frame.insert(0, "Unnamed: 0", range(len(frame)))
     history = a_history(tmp_path, frame)
     kinds = {feature.name: feature.kind for feature in history.spec.features}
     assert kinds == {
@@ -108,7 +109,7 @@ WRONG: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
     ),
     "no label column": (lambda rows: rows.drop(columns="late"), "rows.csv has no column late; it has trip_id"),
     "no label": (lambda rows: rows.assign(late=np.nan), "late is of type null"),
-    "no time": (lambda rows: rows.assign(departed_at="soon"), "departed_at: must be a timestamp, not string"),
+    "no time": (lambda rows: rows.assign(departed_at="soon"), "departed_at: must be an ISO 8601 time; row 1"),
     "no rows": (lambda rows: rows.head(0), "rows.csv"),
     "no feature": (lambda rows: rows[["trip_id", "departed_at", "late"]], "has no column to learn from"),
     "a column twice": (

@@ -6,8 +6,9 @@ import json
 import re
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
+from uuid import UUID
 
 import numpy as np
 import pandas as pd
@@ -108,6 +109,90 @@ def test_cells_may_be_separated_otherwise(name: str, separator: str) -> None:
     assert read(body, name=f"features/trips/{name}").first.equals(read(csv(frame), name="1.csv").first)
 
 
+def as_a_data_frame_keeps_it(frame: pd.DataFrame) -> dict[str, pa.Table]:
+    """The same rows in the types that a column may have in Parquet, by what is changed."""
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+
+    def other(name: str, values: Any) -> pa.Table:
+        return table.set_column(table.column_names.index(name), name, pa.chunked_array([values]))
+
+    codes = frame["carrier"].astype(int).tolist()
+    flags = frame["holiday"].tolist()
+    texts = [f"{value}" for value in frame["distance"]]
+    times = [moment.isoformat() for moment in frame["departed_at"]]
+    return {
+        "codes are whole numbers": other("carrier", pa.array(codes, pa.int32())),
+        "codes are floats": other("carrier", pa.array(codes, pa.float64())),
+        "codes are views of text": other("carrier", pa.array(map(str, codes), pa.string_view())),
+        "codes are categories": other("carrier", pa.array(map(str, codes)).dictionary_encode()),
+        "flags are 0 and 1": other("holiday", pa.array([int(flag) for flag in flags])),
+        "flags are 0.0 and 1.0": other("holiday", pa.array([float(flag) for flag in flags])),
+        "flags are text": other("holiday", pa.array([str(flag) for flag in flags])),
+        "numbers are text": other("distance", pa.array(texts)),
+        "times are text": other("departed_at", pa.array(times)),
+        "keys are numbers": other("trip_id", pa.array(frame["trip_id"].astype(int).tolist())),
+    }
+
+
+def test_the_same_value_has_the_same_fate_in_csv_and_in_whatever_type_parquet_has_it() -> None:
+    frame = features_frame(
+        carrier=[f"{code}" for code in np.arange(20) % 3 + 10], trip_id=[f"{i}" for i in range(20)]
+    )
+    expected = read(csv(frame), name="1.csv").first
+    for change, table in as_a_data_frame_keeps_it(frame).items():
+        assert read(arrow_parquet(table)).first.equals(expected), change
+
+
+def test_what_is_missing_may_be_written_in_any_of_these_types() -> None:
+    wind = ["", "NaN", None, "3.5"] * 5
+    assert read(parquet(features_frame(wind=wind))).first["wind"].to_pylist() == [None, None, None, 3.5] * 5
+    reader = with_group(
+        columns=(*a_group().columns, Column(name="paid", kind=FeatureKind.BOOLEAN, nullable=True)),
+    )
+    for values in ([1.0, None, 0.0, np.nan] * 5, ["1", "", "false", None] * 5):
+        rows = read(parquet(features_frame(paid=values)), reader=reader)
+        assert rows.first["paid"].to_pylist() == [True, None, False, None] * 5
+
+
+def test_a_date_is_the_midnight_that_it_begins_with_where_the_group_s_clock_is() -> None:
+    dates = pa.array([date(2013, 1, 1)] * 20)
+    table = pa.Table.from_pandas(features_frame(), preserve_index=False)
+    table = table.set_column(table.column_names.index("departed_at"), "departed_at", pa.chunked_array([dates]))
+    assert fault(arrow_parquet(table))[0] == "time_zone_missing"
+    (moment,) = set(
+        read(arrow_parquet(table), reader=with_group(utc_offset=timedelta(hours=1))).first["event_time"].to_pylist()
+    )
+    assert moment == datetime(2012, 12, 31, 23, tzinfo=UTC)
+
+
+def test_a_uuid_is_a_key_as_it_is_written() -> None:
+    keys = [UUID(int=i) for i in range(20)]
+    table = pa.Table.from_pandas(features_frame(), preserve_index=False)
+    for values in (
+        pa.array([key.bytes for key in keys], pa.binary(16)),
+        pa.ExtensionArray.from_storage(pa.uuid(), pa.array([key.bytes for key in keys], pa.binary(16))),
+    ):
+        changed = table.set_column(table.column_names.index("trip_id"), "trip_id", pa.chunked_array([values]))
+        assert read(arrow_parquet(changed)).first["trip_id"].to_pylist() == [str(key) for key in keys]
+
+
+def test_a_decimal_comma_is_read_where_it_is_certain_and_a_point_is_no_number_then() -> None:
+    frame = features_frame(distance=np.arange(20) + 0.5)
+    body = frame.to_csv(index=False, sep=";", decimal=",", date_format="%Y-%m-%dT%H:%M:%S%z").encode()
+    assert read(body, name="1.csv").first["distance"].to_pylist() == (np.arange(20) + 0.5).tolist()
+    thousands = body.replace(b"19,5", b"1.019,5")
+    assert fault(thousands, name="1.csv") == (
+        "wrong_type",
+        "distance: must be a number; row 20 is the first that is not",
+    )
+
+
+def test_a_column_of_almost_the_name_is_named() -> None:
+    renamed = features_frame().rename(columns={"wind": " Wind"})
+    code, message = fault(parquet(renamed))
+    assert (code, message) == ("missing_column", "wind: the column is missing; there is ' Wind'; rename it")
+
+
 def test_the_stored_file_says_when_it_was_ingested_and_is_the_same_again() -> None:
     first, second = (stored(landed_features()) for _ in range(2))
     assert first == second
@@ -176,12 +261,17 @@ def test_a_missing_column_is_named_with_those_that_are_there() -> None:
 @pytest.mark.parametrize(
     ("column", "values", "expected_message"),
     [
-        ("distance", ["far"] * 20, "distance: must be a number, not "),
+        ("distance", ["far"] * 20, "distance: must be a number; row 1 is the first that is not"),
         ("distance", [True] * 20, "distance: must be a number, not bool"),
-        ("carrier", range(20), "carrier: must be text, not int64"),
-        ("holiday", range(20), "holiday: must be true or false, not int64"),
+        ("carrier", [1.0] * 18 + [0.5, None], "carrier: must be text or a whole number; row 19 is the first"),
+        ("carrier", [float("inf")] * 20, "carrier: must be text or a whole number; row 1 is the first"),
+        ("carrier", [2.0**53] * 20, "carrier: must be text or a whole number; row 1 is the first"),
+        ("carrier", [[1]] * 20, "carrier: must be text, not list"),
+        ("holiday", range(20), "holiday: must be true or false; row 3 is the first that is not"),
+        ("holiday", ["yes"] * 20, "holiday: must be true or false; row 1 is the first that is not"),
         ("departed_at", range(20), "departed_at: must be a timestamp, not int64"),
-        ("trip_id", [1.5] * 20, "trip_id: must be text, not double"),
+        ("departed_at", ["soon"] * 20, "departed_at: must be an ISO 8601 time; row 1 is the first that is not"),
+        ("trip_id", [1.5] * 20, "trip_id: must be text or a whole number; row 1 is the first that is not"),
     ],
 )
 def test_a_wrong_type_is_named(column: str, values: Any, expected_message: str) -> None:
@@ -448,8 +538,8 @@ def test_all_faults_are_found_at_once() -> None:
     ("key", "code", "expected_message"),
     [
         (["1"] * 19 + [None], "null", "trip_id: 1 of 20 rows have none; row 20 is the first"),
-        ([1.5] * 20, "wrong_type", "trip_id: must be text, not double"),
-        ([True] * 20, "wrong_type", "trip_id: must be text, not bool"),
+        ([1.5] * 20, "wrong_type", "trip_id: must be text or a whole number; row 1 is the first that is not"),
+        ([True] * 20, "wrong_type", "trip_id: must be text or a whole number, not bool"),
     ],
 )
 def test_a_label_that_names_no_row_is_named(key: list[Any], code: str, expected_message: str) -> None:
@@ -470,7 +560,7 @@ def test_zero_is_a_label_with_either_sign() -> None:
 def test_a_label_column_of_another_type_is_named() -> None:
     table = pa.table({"trip_id": ["1"], "departed_at": [NOW - days(1)], "late": ["yes"]})
     code, message = fault(arrow_parquet(table), feed=LABELS)
-    assert (code, message) == ("wrong_type", "late: must be a number, not string")
+    assert (code, message) == ("wrong_type", "late: must be a number; row 1 is the first that is not")
 
 
 def test_the_same_label_again_is_one_label() -> None:

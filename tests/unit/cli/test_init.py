@@ -1,0 +1,199 @@
+"""`evertrain init`: from one's own rows to a project's files that are right as they are."""
+
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from pydantic import BaseModel
+from typer.testing import CliRunner
+
+from evertrain.adapters.project.files import load_project
+from evertrain.adapters.project.schema import GroupFile, ModelFile
+from evertrain.adapters.training.estimators import load_estimator
+from evertrain.backtest.defaults import Columns
+from evertrain.backtest.run import Request, prepare
+from evertrain.cli.main import app
+from evertrain.domain.errors import EvertrainError
+from evertrain.domain.project.feature_group import FeatureKind
+from evertrain.domain.project.metric import Metric
+from evertrain.domain.project.model import ModelSpec
+
+DAYS, ROWS = 60, 40
+
+
+def loans(rows_per_day: int = ROWS) -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    count = DAYS * rows_per_day
+    applied = pd.Timestamp("2025-01-01") + pd.to_timedelta(np.arange(count) * 24 / rows_per_day, unit="h")
+    income = rng.gamma(3, 1_000, count)
+    return pd.DataFrame(
+        {
+            "loan_id": [f"L{i}" for i in range(count)],
+            "applied_at": applied,
+            "income": income,
+            "debt": np.where(rng.random(count) < 0.1, np.nan, rng.normal(size=count)),
+            "region": rng.choice(["north", "south"], count),
+            "children": rng.integers(0, 4, count),
+            "note": [f"note {i}" for i in range(count)],
+            "defaulted": (rng.random(count) < 1 / (1 + np.exp(income / 1_000 - 3))).astype(int),
+        }
+    )
+
+
+def written(path: Path, frame: pd.DataFrame) -> Path:
+    frame.to_csv(path, index=False) if path.suffix == ".csv" else frame.to_parquet(path, index=False)
+    return path
+
+
+def init(folder: Path, rows: Path, *options: str, name: str = "loans", answers: str = "") -> str:
+    done = CliRunner().invoke(app, ["init", name, "--rows", str(rows), "--project", str(folder), *options], answers)
+    if done.exception is not None and not isinstance(done.exception, SystemExit):
+        raise done.exception
+    return done.output
+
+
+def refused(folder: Path, rows: Path, *options: str) -> str:
+    with pytest.raises(EvertrainError) as raised:
+        init(folder, rows, *options)
+    assert raised.value.exit_status == 2
+    assert [path for path in folder.rglob("*") if path.is_file() and path != rows] == []
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.parquet"])
+def test_kinds_missing_values_and_rhythm_are_read_from_the_rows(tmp_path: Path, name: str) -> None:
+    told = init(tmp_path, written(tmp_path / name, loans()), "--yes")
+    spec = load_project(tmp_path).models["loans"]
+    group = spec.group
+    assert (group.entity_key, group.event_time, group.batch.every) == ("loan_id", "applied_at", timedelta(days=1))
+    assert {each.name: (each.kind, each.nullable, each.minimum) for each in group.columns} == {
+        "income": (FeatureKind.NUMERIC, False, 0),
+        "debt": (FeatureKind.NUMERIC, True, None),
+        "region": (FeatureKind.CATEGORICAL, False, None),
+        "children": (FeatureKind.NUMERIC, False, 0),
+    }
+    assert (spec.label.name, spec.label.latency) == ("defaulted", timedelta(days=7))
+    assert spec.metric is Metric.ROC_AUC_SCORE
+    assert type(load_estimator(tmp_path, "loans", seed=1)).__name__ == "HistGradientBoostingClassifier"
+    assert "left out: note: 2,400 different texts in 2,400 rows look like an identifier" in told
+    assert f"evertrain backtest loans --rows {tmp_path / name}" in told
+
+
+def test_the_folder_is_replayed_as_the_file_alone_is(tmp_path: Path) -> None:
+    """Nothing that was shown before changes by declaring it."""
+    rows = written(tmp_path / "rows.csv", loans(rows_per_day=9))
+    init(tmp_path, rows, "--yes", "--latency", "3d")
+    by_folder, by_file = (
+        prepare(
+            Request(
+                rows=rows,
+                model="loans",
+                project=tmp_path,
+                estimator=estimator,
+                columns=Columns(label="defaulted", key="loan_id"),
+                metric=None,
+                latency=timedelta(days=3),
+                batch=None,
+                offset=timedelta(0),
+                start=None,
+                seed=0,
+            )
+        ).history
+        for estimator in (None, "hist_gradient_boosting")
+    )
+    assert by_folder.batch == by_file.batch == timedelta(days=7), "nine rows a day are few"
+    assert policies(by_folder.spec) == policies(by_file.spec)
+    assert by_folder.table.select(by_file.table.column_names).equals(by_file.table)
+
+
+def policies(spec: ModelSpec) -> tuple[object, ...]:
+    return spec.triggers, spec.training, spec.gate, spec.metric, spec.feature_names
+
+
+def test_every_key_is_there_and_has_the_value_that_it_has_anyway(tmp_path: Path) -> None:
+    init(tmp_path, written(tmp_path / "rows.csv", loans()), "--yes")
+    before = load_project(tmp_path).models["loans"]
+    for path, cls in (("features/loans.toml", GroupFile), ("models/loans/model.toml", ModelFile)):
+        file = tmp_path / path
+        text = file.read_text()
+        missing = [key for key in keys_of(cls) if not re.search(rf"^(# )?\[*([\w.]+\.)?{key}\b", text, re.MULTILINE)]
+        assert not missing, path
+        file.write_text(re.sub(r"^# (?!absent)(?=\[|\w+ = )", "", text, flags=re.MULTILINE))
+    after = load_project(tmp_path).models["loans"]
+    assert after.training.refit == before.training.refit
+    assert (after.triggers.every, after.triggers.cooldown) == (before.triggers.every, before.triggers.cooldown)
+    assert after.triggers.labels_overdue_after == before.triggers.labels_overdue_after
+    assert after.gate.margin == 0.02
+
+
+def keys_of(cls: type[BaseModel]) -> list[str]:
+    """Of a file and of its tables; not those of a column, or of another group than the model's own."""
+    found = []
+    for name, field in cls.model_fields.items():
+        found.append(name)
+        inner = field.annotation
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            found += keys_of(inner)
+    return found
+
+
+def test_names_are_written_as_toml_wants_them(tmp_path: Path) -> None:
+    frame = loans().rename(columns={"income": 'the "net" income', "debt": "débit €", "region": "a.b"})
+    init(tmp_path, written(tmp_path / "rows.csv", frame), "--yes")
+    names = load_project(tmp_path).models["loans"].feature_names
+    assert names == ('the "net" income', "débit €", "a.b", "children")
+
+
+def test_what_cannot_be_known_is_asked_for_with_a_suggestion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = written(tmp_path / "rows.csv", loans().assign(late=lambda frame: frame["defaulted"][::-1].to_numpy()))
+    assert refused(tmp_path, rows) == (
+        "--latency is missing, how long after its row a label is known; --yes takes 7d"
+    )
+    assert refused(tmp_path, rows, "--latency", "3d") == (
+        "--key is missing, the column that names a row: loan_id, note; --yes takes loan_id"
+    )
+    monkeypatch.setattr("evertrain.cli.init.is_a_terminal", lambda: True)
+    told = init(tmp_path, rows, answers="\n\ndefaulted\n")
+    assert "The column that is to be predicted (children, debt, defaulted, income, late) [late]" in told
+    assert load_project(tmp_path).models["loans"].label.name == "defaulted"
+
+
+@pytest.mark.parametrize(
+    ("change", "options", "told"),
+    [
+        (lambda frame: frame.drop(columns="applied_at"), (), "rows.csv has no column of times"),
+        (
+            lambda frame: frame[["applied_at", "income", "defaulted"]].assign(defaulted=0.5),
+            (),
+            "no column of rows.csv names a row",
+        ),
+        (
+            lambda frame: frame.drop(columns=["loan_id", "note"]),
+            (),
+            "--key is missing, the column that names a row: children, defaulted, region",
+        ),
+        (lambda frame: frame, ("--label", "region"), "region is of type string; a class is written as 0 or 1"),
+        (lambda frame: frame, ("--label", "lost"), "rows.csv has no column lost; it has loan_id"),
+        (lambda frame: frame, ("--latency", "soon"), "--latency soon: "),
+        (lambda frame: frame.assign(defaulted=1), (), "every defaulted is the same class"),
+    ],
+)
+def test_rows_that_make_no_model_are_one_sentence_and_nothing_is_written(
+    tmp_path: Path, change: object, options: tuple[str, ...], told: str
+) -> None:
+    rows = written(tmp_path / "rows.csv", change(loans()))  # type: ignore[operator]
+    assert told in refused(tmp_path, rows, "--yes", *options)
+
+
+def test_nothing_is_written_over(tmp_path: Path) -> None:
+    rows = written(tmp_path / "rows.csv", loans())
+    init(tmp_path, rows, "--yes")
+    (tmp_path / "models" / "loans" / "README.md").unlink()
+    with pytest.raises(EvertrainError, match=r"features/loans\.toml, models/loans/model\.toml, models"):
+        init(tmp_path, rows, "--yes")
+    assert not (tmp_path / "models" / "loans" / "README.md").exists()
+    with pytest.raises(EvertrainError, match="Loans: a name has lower-case letters"):
+        init(tmp_path, rows, name="Loans")
