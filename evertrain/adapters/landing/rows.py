@@ -2,9 +2,9 @@
 
 Only some of the rows are in memory at a time, however large the file.
 
-What a column's type in Parquet says is taken where a CSV file of the same rows would be. CSV has a header, UTF-8, ISO 8601 times, true/false, and empty cells for missing
-values. Both may be gzip-compressed. Times without a zone are refused, unless the feed's group says what they mean.
-Undeclared columns are left out.
+What the type of a column in Parquet says is taken wherever a CSV file of the same rows would be. CSV has a header,
+UTF-8, ISO 8601 times, true/false, and empty cells for missing values. Both may be gzip-compressed. Times without a
+zone are refused, unless the group of the feed says what they mean.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
