@@ -9,7 +9,7 @@ LOCAL_OPTIONS := -c clock=replay
 # Bytecode beside the sources would get into what is deployed; without any, each process compiles its libraries anew.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.build/bytecode
 
-.PHONY: help setup lock demo down forget deploy test format lint types imports unit contract infra e2e chaos test-localstack bench bench-store bench-cloud bench-jobs calibrate decisions decline windows security
+.PHONY: help setup lock demo local down forget deploy test format lint types imports unit contract infra e2e chaos test-localstack bench bench-store bench-cloud bench-jobs calibrate decisions decline windows security
 
 help: ## this list
 	@grep -hE '^[a-z-][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -51,6 +51,17 @@ demo: setup ## the whole loop on real flights, on this machine
 	    { tail -40 .localcloud/deploy.log; exit 1; }; } && \
 	  echo "deployed with cdk deploy: .localcloud/deploy.log" && \
 	  $(BIN)/evertrain demo
+
+local: setup ## the embedded cloud with your own models, as the stage `local` and by the real clock
+	@$(BIN)/evertrain check
+	@$(BIN)/python -m localcloud start
+	@eval "$$($(BIN)/python -m localcloud environment)" && \
+	  infra/cdk.sh bootstrap --app "" --progress events aws://000000000000/us-east-1 > .localcloud/deploy.log 2>&1 && \
+	  { infra/cdk.sh deploy --all --require-approval never --concurrency 4 -c stage=local >> .localcloud/deploy.log 2>&1 || \
+	    { tail -40 .localcloud/deploy.log; exit 1; }; } && \
+	  printf '%s\n' "deployed with cdk deploy: .localcloud/deploy.log" "" "Next, land your history, and get a first champion:" "" \
+	    "  source .localcloud/environment; export EVERTRAIN_STAGE=local" "  .venv/bin/evertrain backfill MODEL --rows FILE" "" \
+	    "\`make down\` stops the cloud and keeps what it holds, \`make forget\` begins anew."
 
 down: ## stop the embedded cloud; what it holds is kept
 	@$(BIN)/python -m localcloud stop

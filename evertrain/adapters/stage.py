@@ -39,6 +39,7 @@ from evertrain.domain.deployment.stacks import DEAD_LETTERS, Output, serving_fun
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.events import Event, EventName
 from evertrain.domain.landing.batches import Batch, Feed, Quarantine
+from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.release.registry import ModelVersion, UnknownVersion
@@ -190,6 +191,17 @@ class Stage:
     def _runs(self) -> RunDocuments:
         return RunDocuments(artifacts=self.artifacts, root=f"s3://{self.output(Output.ARTIFACT_BUCKET)}")
 
+    def example_row(self, model: str, version: str) -> Mapping[str, object]:
+        """One of those that the version was asked before it was promoted, as a caller would send it."""
+        registered = self.registry.version(model, version)
+        row = self._runs.smoke_test(registered.smoke_test_uri).rows[-1]
+        ages = {
+            each.name
+            for each in self._runs.plan(registered.plan_uri).spec.features
+            if each.kind is FeatureKind.TIMESTAMP
+        }
+        return {name: self.now().isoformat() if name in ages else value for name, value in row.items()}
+
     def measure_label_progress(self, spec: ModelSpec, *, now: datetime) -> LabelProgress | None:
         return measure_label_progress(label_progress_reader(self._tables_root), spec, now=now)
 
@@ -229,6 +241,9 @@ class Stage:
         found = self.batches.find(feed, batch_id)
         return found if found is not None and self.batches.is_published(feed, batch_id) else None
 
+    def is_committed(self, feed: Feed, body: bytes) -> bool:
+        return self.batches.is_committed(feed, compute_batch_id(feed, io.BytesIO(body)))
+
     def decision_for(self, cause: Cause) -> RecordedDecision | None:
         return self.decisions.find(cause.model, decision_id_of(cause))
 
@@ -254,10 +269,12 @@ class Stage:
 
     # --- what can be asked of it ----------------------------------------------------------------
 
-    def land(self, feed: Feed, name: str, body: bytes) -> str:
-        """Puts an object where batches land; returns its URI."""
+    def land(self, feed: Feed, name: str, body: bytes, *, landed_at: datetime | None = None) -> str:
+        """Puts an object where batches land; returns its URI. `landed_at`: since when it counts as known, if that is
+        in the past."""
         bucket, key = self.output(Output.LANDING_BUCKET), f"{feed}/{name}"
-        self._client("s3").put_object(Bucket=bucket, Key=key, Body=body)
+        metadata = {} if landed_at is None else {LANDED_AT: landed_at.isoformat()}
+        self._client("s3").put_object(Bucket=bucket, Key=key, Body=body, Metadata=metadata)
         return f"s3://{bucket}/{key}"
 
     def land_again(self, quarantine: Quarantine) -> None:

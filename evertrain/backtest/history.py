@@ -86,7 +86,7 @@ class History:
     @cached_property
     def event_times(self) -> Times:
         """Shape (rows,), ascending, UTC."""
-        return _as_datetimes(self.table[EVENT_TIME])
+        return as_datetimes(self.table[EVENT_TIME])
 
     @cached_property
     def truth(self) -> npt.NDArray[np.float64]:
@@ -117,19 +117,19 @@ def read_history(raw: RawRows, spec: ModelSpec, rhythm: Rhythm, *, label_time: s
     require_columns(
         raw, [spec.group.entity_key, spec.group.event_time, *spec.feature_names, spec.label.name, label_time]
     )
-    times = _times(raw, schema, spec.group.event_time)
+    times = read_times(raw, schema, spec.group.event_time)
     if not len(times):
         raise InvalidHistory(f"{raw.name} has no rows")
     order = _stored_order(raw, spec, times)
-    batch = rhythm.batch or _usual_batch(_as_datetimes(times))
+    batch = rhythm.batch or usual_batch(as_datetimes(times))
     raw, times = raw.take(order), times.take(order)
     _require_unique(raw, spec, times)
     labels = _labels(raw, spec, project)
-    known_at = _as_datetimes(times) + np.timedelta64(spec.label.latency)
+    known_at = as_datetimes(times) + np.timedelta64(spec.label.latency)
     if label_time is not None:
-        known_at = _as_datetimes(_times(raw, schema, label_time, nullable=True))
-        _require_later(raw, known_at, spec, label_time, events=_as_datetimes(times), labels=labels)
-    steps, tables, kept = _cut(raw, schema, _as_datetimes(times), batch, rhythm.offset)
+        known_at = as_datetimes(read_times(raw, schema, label_time, nullable=True))
+        _require_later(raw, known_at, spec, label_time, events=as_datetimes(times), labels=labels)
+    steps, tables, kept = _cut(raw, schema, as_datetimes(times), batch, rhythm.offset)
     if not tables:
         first = next(step.faults[0].message for step in steps if step.faults)
         raise InvalidHistory(f"no batch of {raw.name} can be used: {first}")
@@ -148,8 +148,8 @@ def require_columns(raw: RawRows, wanted: Sequence[str | None]) -> None:
         raise InvalidHistory(f"{raw.name} has no column {', '.join(missing)}; it has {there}")
 
 
-def _times(raw: RawRows, schema: FeedSchema, name: str, *, nullable: bool = False) -> pa.ChunkedArray:
-    """A column of times, as the monitor reads them."""
+def read_times(raw: RawRows, schema: FeedSchema, name: str, *, nullable: bool = False) -> pa.ChunkedArray:
+    """A column of times, as the monitor reads them. Raises InvalidHistory."""
     return _values(raw, schema, Column(name=name, kind=FeatureKind.TIMESTAMP, nullable=nullable))
 
 
@@ -207,8 +207,8 @@ def _require_later(
         raise InvalidHistory(f"{raw.name}: {never:,} rows have a label but no {label_time}")
 
 
-def _usual_batch(times: Times) -> timedelta:
-    """A day, unless it has too few rows; then a week, or four weeks."""
+def usual_batch(times: Times) -> timedelta:
+    """A day, unless it has too few rows; then a week, or four weeks. `times`: ascending."""
     length: timedelta = (times[-1] - times[0]).item()
     for batch in USUAL_BATCHES:
         if len(times) >= MIN_ROWS_OF_A_BATCH * (length / batch):
@@ -224,9 +224,8 @@ def _cut(
     tables: list[pa.Table] = []
     kept: list[npt.NDArray[np.int64]] = []
     good = 0
-    for number, start in enumerate(_starts(times, batch, offset, raw.name)):
+    for number, (start, first, end) in enumerate(batches_of(times, batch, offset, raw.name)):
         now = start + batch
-        first, end = (int(each) for each in np.searchsorted(times, [as_datetime64(start), as_datetime64(now)]))
         faults: tuple[Fault, ...] = ()
         rows = 0
         if end > first:
@@ -246,7 +245,9 @@ def _cut(
     return steps, tables, np.concatenate(kept) if kept else np.empty(0, dtype=np.int64)
 
 
-def _starts(times: Times, batch: timedelta, offset: timedelta, name: str) -> Iterator[datetime]:
+def batches_of(times: Times, batch: timedelta, offset: timedelta, name: str) -> Iterator[tuple[datetime, int, int]]:
+    """When each begins, and its rows: the first, and the one after the last. `times`: ascending. `name`: of the file.
+    Raises InvalidHistory for too many of them."""
     oldest, newest = (each.item().replace(tzinfo=UTC) for each in (times[0], times[-1]))
     start = oldest - (oldest - _EPOCH - offset) % batch
     if (newest - start) // batch >= MAX_STEPS:
@@ -255,7 +256,10 @@ def _starts(times: Times, batch: timedelta, offset: timedelta, name: str) -> Ite
             "declare a longer --batch"
         )
     while start <= newest:
-        yield start
+        first, end = (
+            int(each) for each in np.searchsorted(times, [as_datetime64(start), as_datetime64(start + batch)])
+        )
+        yield start, first, end
         start += batch
 
 
@@ -274,7 +278,7 @@ def _require_learnable(history: History, raw: RawRows) -> None:
         raise InvalidHistory(f"{raw.name}: every {name} is the same {what}, so nothing can be learnt")
 
 
-def _as_datetimes(times: pa.ChunkedArray) -> Times:
+def as_datetimes(times: pa.ChunkedArray) -> Times:
     """Shape (rows,): UTC, NaT where missing."""
     plain = pc.cast(pc.cast(times, TIMESTAMP), pa.timestamp("us"))
     return np.asarray(plain.to_numpy(), dtype="datetime64[us]")

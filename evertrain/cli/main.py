@@ -1,5 +1,6 @@
 """`evertrain` with all of its commands."""
 
+from evertrain.cli.backfill import backfill
 from evertrain.cli.backtest import backtest
 from evertrain.cli.drift import drift
 from evertrain.cli.init import init
@@ -11,4 +12,5 @@ __all__ = ["app"]
 app.command()(init)
 app.command()(drift)
 app.command()(backtest)
+app.command()(backfill)
 app.command("tune")(tune_command)

@@ -17,7 +17,8 @@ def run() -> None:
         sys.exit(error.exit_status)
 
 
-_WITHOUT_STAGE = {
+_ALONE = {
+    "backfill": "evertrain.cli.backfill:backfill",
     "backtest": "evertrain.cli.backtest:backtest",
     "drift": "evertrain.cli.drift:drift",
     "init": "evertrain.cli.init:init",
@@ -28,8 +29,8 @@ _WITHOUT_STAGE = {
 def _app(arguments: list[str]) -> typer.Typer:
     """The command that is asked for, without what only others need: importing all of it takes seconds."""
     command = arguments[0] if len(arguments) > 1 else ""
-    if command in _WITHOUT_STAGE:
-        module, _, name = _WITHOUT_STAGE[command].partition(":")
+    if command in _ALONE:
+        module, _, name = _ALONE[command].partition(":")
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         alone.callback()(lambda: None)  # so that the command stays a word of the command line
         alone.command(command)(getattr(import_module(module), name))

@@ -2,6 +2,7 @@
 script can read, and nothing else."""
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, cast
 
@@ -25,6 +26,13 @@ from evertrain.use_cases.landing.accept_batch import AcceptBatch
 from evertrain.use_cases.landing.doubted_batches import DoubtedBatches
 from evertrain.use_cases.landing.release_batch import ReleaseBatch
 
+
+class NothingToLand(EvertrainError):
+    """A folder without files."""
+
+    exit_status = 2
+
+
 app = typer.Typer(
     help="Keeps models right after deployment: watches features, retrains on drift, rolls out what is not worse.",
     no_args_is_help=True,
@@ -43,36 +51,55 @@ HERE = Path()
 @app.command()
 def land(
     model: ModelName,
-    file: Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="a Parquet or CSV file")],
-    labels: Annotated[bool, typer.Option("--labels", help="The file has labels, not features.")] = False,
+    files: Annotated[list[Path], typer.Argument(exists=True, help="Parquet, CSV or JSON Lines, or folders of them")],
+    labels: Annotated[bool, typer.Option("--labels", help="The files have labels, not features.")] = False,
     group: Annotated[str | None, typer.Option(help="Of which of the model's feature groups, if not its own.")] = None,
-    wait: Annotated[int, typer.Option(min=0, help="Seconds to wait for the verdict; 0 does not wait.")] = 60,
+    wait: Annotated[int, typer.Option(min=0, help="Seconds to wait for each verdict; 0 does not wait.")] = 60,
     stage: StageName = "dev",
     project: ProjectFolder = HERE,
     as_json: AsJson = False,
 ) -> None:
-    """Land a batch of features (or labels) and tell what became of it."""
+    """Land batches of features (or labels), in the order of their names, and tell what became of them."""
     spec = find_model(load_project(project), model)
     deployed = Stage.find(stage)
     features = Feed(kind=FeedKind.FEATURES, name=find_group(spec, group))
     feed = Feed(kind=FeedKind.LABELS, name=model) if labels else features
+    told = [_land(deployed, feed, file, wait=wait, as_json=as_json) for file in _all_files(files)]
+    if as_json:
+        _print_json(told[0] if len(told) == 1 else told)
+    if any("quarantine" in each for each in told):
+        raise typer.Exit(2)
+
+
+def _all_files(paths: list[Path]) -> Iterator[Path]:
+    """Those in folders by their names. Raises NothingToLand."""
+    for path in paths:
+        within = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
+        if not within:
+            raise NothingToLand(f"{path} has no files")
+        yield from within
+
+
+def _land(deployed: Stage, feed: Feed, file: Path, *, wait: int, as_json: bool) -> dict[str, Any]:
+    """Told to people at once, and as JSON by who asked."""
     body = file.read_bytes()
     landed = deployed.land(feed, file.name, body)
     if wait == 0:
-        _print_json({"landed": landed}) if as_json else show.landed(landed)
-        return
+        if not as_json:
+            show.landed(landed)
+        return {"landed": landed}
     found = cast(  # mypy joins the union to object
         "LandingResult",
         wait_until(lambda: deployed.landing_result(feed, body), seconds=wait, awaited=f"the verdict on {file.name}"),
     )
     if isinstance(found, Quarantine):
-        _print_json({"quarantine": _to_json(found)}) if as_json else show.quarantined(found)
-        raise typer.Exit(2)
+        if not as_json:
+            show.quarantined(found)
+        return {"quarantine": _to_json(found)}
     verdicts = deployed.batches.batch_verdicts(feed, found.batch_id)
-    if as_json:
-        _print_json({"batch": _to_json(found), "verdicts": [_to_json(verdict) for verdict in verdicts]})
-    else:
+    if not as_json:
         show.accepted(found, verdicts)
+    return {"batch": _to_json(found), "verdicts": [_to_json(verdict) for verdict in verdicts]}
 
 
 app.command()(check)

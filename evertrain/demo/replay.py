@@ -10,13 +10,13 @@ from typing import cast
 
 from evertrain.adapters.stage import LandingResult, Stage
 from evertrain.demo.flights import Flights, reported_at
-from evertrain.demo.progress import RetrainingProgress, Step
 from evertrain.domain.deciding.decisions import Action, Reason, RecordedDecision
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import Batch, Feed, Quarantine
 from evertrain.domain.landing.feeds import label_feed, own_group_feed
 from evertrain.domain.monitoring.drift import DriftStatus
 from evertrain.domain.project.model import ModelSpec
+from evertrain.terminal.retraining_progress import RetrainingProgress, Step
 from evertrain.terminal.waiting import wait_until
 from evertrain.use_cases.deciding.decide_retraining import Cause
 

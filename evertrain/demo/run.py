@@ -14,7 +14,6 @@ from rich.table import Table
 
 from evertrain.adapters.stage import Stage
 from evertrain.demo.flights import Flights, load_flights, reported_at
-from evertrain.demo.progress import Step
 from evertrain.demo.replay import Replay
 from evertrain.demo.report import ModelStory, describe_gain, render
 from evertrain.demo.story import tell_story, to_json_rows
@@ -22,6 +21,7 @@ from evertrain.domain.monitoring.drift import DriftStatus
 from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.terminal import show
 from evertrain.terminal.console import console as terminal
+from evertrain.terminal.retraining_progress import Step
 
 FIRST_DAY = date(2013, 1, 1)
 CUT_OFF_AFTER = 100

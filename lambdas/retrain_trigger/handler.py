@@ -18,6 +18,9 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 def _decide(envelope: Envelope) -> None:
     for cause in causes_of(envelope, project()):
+        if decide_retraining().is_premature(cause):
+            logger.info("history_is_landing model=%s cause=%s", cause.model, cause.name)
+            continue
         recorded = decide_retraining().run(cause)
         logger.info(
             "decided model=%s cause=%s action=%s reason=%s decision=%s",

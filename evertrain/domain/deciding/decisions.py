@@ -12,6 +12,10 @@ LEASE_DURATION = timedelta(hours=5)
 """Of a decision to retrain: longer than the state machine may take."""
 
 
+BACKFILL = "backfill"
+"""Who holds a model's lease, in place of a decision, while history is landed: nothing is decided on half of it."""
+
+
 class Action(StrEnum):
     RETRAIN = "retrain"
     HOLD = "hold"

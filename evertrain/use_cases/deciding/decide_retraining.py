@@ -5,12 +5,13 @@ Of an event's content only the decision's id matters: a lost or duplicate event 
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from itertools import islice
 
 from evertrain.domain.deciding.ageing import MAX_GAINS
 from evertrain.domain.deciding.decisions import (
+    BACKFILL,
     LEASE_DURATION,
     Action,
     Reason,
@@ -80,6 +81,16 @@ class DecideRetraining:
             recorded = self._decide(cause, decision_id)
         self._announce(recorded)
         return recorded
+
+    def is_premature(self, cause: Cause) -> bool:
+        """Whether history is being landed: nothing is to be decided on half of it, unless a person asks."""
+        holder = self.leases.holder(cause.model)
+        return (
+            not cause.requested_by
+            and holder is not None
+            and holder.decision_id == BACKFILL
+            and holder.expires_in > timedelta()
+        )
 
     def _decide(self, cause: Cause, decision_id: str) -> RecordedDecision:
         spec, now = self.project.models[cause.model], self.clock.now()

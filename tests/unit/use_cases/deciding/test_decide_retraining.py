@@ -10,7 +10,7 @@ from evertrain.adapters.memory.decisions import InMemoryDecisionLog, InMemoryLea
 from evertrain.adapters.memory.messages import InMemoryClock, InMemoryEscalationChannel, InMemoryEventBus
 from evertrain.adapters.memory.performance import InMemoryPerformanceLog
 from evertrain.adapters.memory.registry import InMemoryModelRegistry
-from evertrain.domain.deciding.decisions import Action, Reason, RecordedDecision
+from evertrain.domain.deciding.decisions import BACKFILL, Action, Reason, RecordedDecision
 from evertrain.domain.events import EventName
 from evertrain.domain.landing.batches import TableState
 from evertrain.domain.monitoring.drift import DriftStatus
@@ -64,6 +64,10 @@ class Loop:
         return InMemoryLeases(wall_clock=lambda: 0.0, leases=self.decisions.leases)
 
     def decide(self, cause: str = "labels:b1", *, requested_by: str = "") -> RecordedDecision:
+        return self.decider.run(Cause(model="trips", name=cause, requested_by=requested_by))
+
+    @property
+    def decider(self) -> DecideRetraining:
         return DecideRetraining(
             project=PROJECT,
             batches=self.batches,
@@ -76,12 +80,24 @@ class Loop:
             bus=self.bus,
             escalations=self.escalations,
             clock=self.clock,
-        ).run(Cause(model="trips", name=cause, requested_by=requested_by))
+        )
 
 
 @pytest.fixture
 def loop() -> Loop:
     return Loop()
+
+
+def test_nothing_is_decided_on_half_of_a_history_unless_a_person_asks(loop: Loop) -> None:
+    cause, asked = Cause(model="trips", name="labels:b1"), Cause(model="trips", name="asked:1", requested_by="Ada")
+    assert not loop.decider.is_premature(cause)
+    loop.leases.acquire("trips", decision_id=BACKFILL, execution="", duration=days(0.01))
+    assert loop.decider.is_premature(cause)
+    assert not loop.decider.is_premature(asked)
+    assert loop.decide(asked.name, requested_by="Ada").decision.reason is Reason.RETRAINING_RUNNING
+    loop.leases.release("trips", decision_id=BACKFILL)
+    loop.leases.acquire("trips", decision_id=BACKFILL, execution="", duration=days(-1))
+    assert not loop.decider.is_premature(cause), "who landed it has ended, and the loop goes on by itself"
 
 
 def test_the_first_model_is_asked_for_with_its_lease(loop: Loop) -> None:

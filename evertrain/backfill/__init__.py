@@ -1,0 +1,1 @@
+"""History from one's own files, landed in a deployed stage."""
