@@ -5,7 +5,7 @@ from typing import Any
 
 from timing import report
 
-from evertrain.adapters.monitoring.tabular_files import TabularFile
+from evertrain.adapters.monitoring.undeclared_tables import tabular_file
 from evertrain.domain.project.policies import DriftPolicy
 from evertrain.statistics.reference import build_reference
 from evertrain.statistics.sketch import Sketch, merge
@@ -15,10 +15,10 @@ BATCHES = 24
 
 
 def prepare(before: str, after: str) -> Any:
-    file = TabularFile(Path(before))
+    file = tabular_file(Path(before))
     features = file.features(like=file).columns
     reference = build_reference({feature.name: file.column(feature) for feature in features}, features)
-    (whole,) = TabularFile(Path(after)).parts(features)
+    (whole,) = tabular_file(Path(after)).parts(features)
     rows = len(next(iter(whole.values()))) // BATCHES
     parts = [
         {name: column[slice(index * rows, (index + 1) * rows)] for name, column in whole.items()}

@@ -5,21 +5,19 @@ Comparing files imports no cloud client: that would take longer than the work.
 
 import json
 import sys
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from evertrain.adapters.monitoring.tabular_files import TabularFile
+from evertrain.api.drift import drift as compare
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.monitoring.drift import DriftStatus
 from evertrain.domain.project.feature_group import FeatureKind
-from evertrain.domain.project.policies import DriftPolicy, DriftRule
+from evertrain.domain.project.policies import DriftRule
 from evertrain.reports.drift_page import DriftPage
 from evertrain.statistics.verdict import PSI_THRESHOLD
 from evertrain.terminal.drift_table import show_drift
-from evertrain.use_cases.monitoring.compare_tables import compare_tables
 
 
 class InvalidUsage(EvertrainError):
@@ -70,10 +68,16 @@ def drift(
         if model is not None and before is None:
             page = _judge_landed(model, since, group=group, requests=requests, stage=stage, project=project)
         elif model is None and before is not None and after is not None:
-            policy = DriftPolicy(rule=rule, psi_threshold=psi_threshold, minimum_rows=minimum_rows)
-            declared = _declared_kinds(kinds or [])
-            files = (TabularFile(path, event_time, declared) for path in (before, after))
-            page = _compare_files(*files, policy=policy, only=columns or [])
+            page = compare(
+                before,
+                after,
+                event_time=event_time,
+                kinds=_declared_kinds(kinds or []),
+                columns=columns or [],
+                rule=rule,
+                psi_threshold=psi_threshold,
+                minimum_rows=minimum_rows,
+            ).page
         else:
             raise InvalidUsage(
                 "name two files, or a model: evertrain drift BEFORE AFTER, or evertrain drift --model MODEL"
@@ -84,7 +88,7 @@ def drift(
     if html is not None:
         html.write_text(page.render(), encoding="utf-8")
     if as_json:
-        print(json.dumps(_to_json(page), indent=2))
+        print(json.dumps(page.to_dict(), indent=2))
     else:
         show_drift(page, html=html)
     if page.findings.status is DriftStatus.DRIFTED:
@@ -103,39 +107,9 @@ def _declared_kinds(options: list[str]) -> dict[str, FeatureKind]:
     return found
 
 
-def _compare_files(before: TabularFile, after: TabularFile, *, policy: DriftPolicy, only: list[str]) -> DriftPage:
-    found = compare_tables(before, after, policy=policy, only=only)
-    return DriftPage(
-        title=f"{after.path.name} against {before.path.name}",
-        before=before.path.name,
-        after=after.path.name,
-        findings=found.findings,
-        reference=found.reference,
-        sketch=found.sketch,
-        left_out=found.left_out,
-        notes=found.notes,
-    )
-
-
 def _judge_landed(
     model: str, since: str, *, group: str | None, requests: bool, stage: str, project: Path
 ) -> DriftPage:
     from evertrain.cli.landed_drift import landed_drift  # noqa: PLC0415  # brings boto3
 
     return landed_drift(model, since, group=group, requests=requests, stage=stage, project=project)
-
-
-def _to_json(page: DriftPage) -> dict[str, object]:
-    return {
-        "status": page.findings.status.value,
-        "before": page.before,
-        "after": page.after,
-        "reference_rows": page.reference.rows,
-        "rows": page.sketch.rows,
-        "left_out": dict(page.left_out),
-        "notes": list(page.notes),
-        "features": [asdict(feature) for feature in page.findings.by_importance],
-        "relations": None if (found := page.findings.relations) is None else [asdict(each) for each in found],
-        "slices": [asdict(each) for each in page.findings.slices],
-        "faults": [asdict(each) for each in page.findings.faults],
-    }

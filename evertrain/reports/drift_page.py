@@ -1,7 +1,7 @@
 """The drift of a batch, or between two files, as a page: drifted features first, each with its distributions."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from evertrain.domain.monitoring.drift import Findings
 from evertrain.reports.templates import render_template
@@ -25,6 +25,23 @@ class DriftPage:
     sketch: Sketch
     left_out: Mapping[str, str] = field(default_factory=dict)
     notes: Sequence[str] = ()
+
+    def to_dict(self) -> dict[str, object]:
+        """What a script can read: JSON's types only."""
+        found = self.findings
+        return {
+            "status": found.status.value,
+            "before": self.before,
+            "after": self.after,
+            "reference_rows": self.reference.rows,
+            "rows": self.sketch.rows,
+            "left_out": dict(self.left_out),
+            "notes": list(self.notes),
+            "features": [asdict(feature) for feature in found.by_importance],
+            "relations": None if found.relations is None else [asdict(each) for each in found.relations],
+            "slices": [asdict(each) for each in found.slices],
+            "faults": [asdict(each) for each in found.faults],
+        }
 
     def render(self) -> str:
         baselines = {feature.name: feature.baseline for feature in self.reference.features}

@@ -61,6 +61,59 @@ def open_source(path: Path) -> TableSource:
 
 
 @dataclass(frozen=True)
+class MemorySource:
+    table: pa.Table
+    is_written = False
+
+    @property
+    def schema(self) -> pa.Schema:
+        return _without_views(self.table.schema)
+
+    @property
+    def index_names(self) -> Sequence[str]:
+        return _written_index(self.schema)
+
+    def batches(
+        self,
+        names: Sequence[str],
+        *,
+        as_text: Collection[str] = (),  # noqa: ARG002  # here values have types of their own
+    ) -> Iterator[pa.RecordBatch]:
+        for batch in self.table.select(list(names)).to_batches(max_chunksize=ROWS_PER_CHUNK):
+            yield _batch_without_views(batch)
+
+
+def _without_views(schema: pa.Schema) -> pa.Schema:
+    """Polars hands out views of text, which Arrow's own functions do not all take."""
+    fields = [each.with_type(_type_without_views(each.type)) for each in schema]
+    return pa.schema(fields, metadata=schema.metadata)
+
+
+def _type_without_views(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_dictionary(kind):
+        return pa.dictionary(kind.index_type, _type_without_views(kind.value_type), kind.ordered)
+    return pa.string() if pa.types.is_string_view(kind) else kind
+
+
+def _batch_without_views(batch: pa.RecordBatch) -> pa.RecordBatch:
+    return pa.RecordBatch.from_arrays(
+        [_values_without_views(values) for values in batch.columns], schema=_without_views(batch.schema)
+    )
+
+
+def _values_without_views(values: pa.Array) -> pa.Array:
+    if pa.types.is_dictionary(values.type):
+        levels = _values_without_views(values.dictionary)
+        return pa.DictionaryArray.from_arrays(values.indices, levels, ordered=values.type.ordered)
+    return values.cast(pa.string()) if pa.types.is_string_view(values.type) else values
+
+
+def _written_index(schema: pa.Schema) -> list[str]:
+    written = (schema.pandas_metadata or {}).get("index_columns", [])
+    return [name for name in written if isinstance(name, str)]
+
+
+@dataclass(frozen=True)
 class ParquetSource:
     path: Path
     is_written = False
@@ -71,8 +124,7 @@ class ParquetSource:
 
     @property
     def index_names(self) -> Sequence[str]:
-        written = (self.schema.pandas_metadata or {}).get("index_columns", [])
-        return [name for name in written if isinstance(name, str)]
+        return _written_index(self.schema)
 
     def batches(
         self,
@@ -95,7 +147,7 @@ class ArrowSource:
     @cached_property
     def schema(self) -> pa.Schema:
         with pa.ipc.open_file(self.path) as reader:
-            return reader.schema
+            return _without_views(reader.schema)
 
     def batches(
         self,
@@ -105,7 +157,8 @@ class ArrowSource:
     ) -> Iterator[pa.RecordBatch]:
         with pa.ipc.open_file(self.path) as reader:
             for number in range(reader.num_record_batches):
-                yield reader.get_batch(number).select(list(names))
+                batch = reader.get_batch(number).select(list(names))
+                yield _batch_without_views(batch)
 
 
 @dataclass(frozen=True)

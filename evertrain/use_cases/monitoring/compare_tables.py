@@ -63,9 +63,7 @@ def compare_tables(before: Table, after: Table, *, policy: DriftPolicy, only: Se
     if not features:
         why = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
         raise NothingToCompare("the reference has no column that can be compared" + (f" ({why})" if why else ""))
-    reference = build_reference(_LazyColumns(before, {feature.name: feature for feature in features}), features)
-    if not reference.rows:
-        raise NothingToCompare("the reference has no rows")
+    reference = _reference_of(before, features)
     sketch = merge([reference.empty_sketch, *(reference.sketch(part) for part in after.parts(features))])
     return TableDrift(
         findings=judge(reference, sketch, policy=policy),
@@ -74,6 +72,21 @@ def compare_tables(before: Table, after: Table, *, policy: DriftPolicy, only: Se
         left_out=left_out,
         notes=found.notes,
     )
+
+
+def fit_reference(table: Table) -> Reference:
+    """Of all columns that can be compared. Raises NothingToCompare, and what the table raises."""
+    found = table.features(like=table)
+    if not found.columns:
+        raise NothingToCompare("the table has no column that can be compared")
+    return _reference_of(table, found.columns)
+
+
+def _reference_of(table: Table, features: Sequence[Column]) -> Reference:
+    reference = build_reference(_LazyColumns(table, {feature.name: feature for feature in features}), features)
+    if not reference.rows:
+        raise NothingToCompare("the reference has no rows")
+    return reference
 
 
 @dataclass(frozen=True)

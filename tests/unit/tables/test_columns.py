@@ -59,8 +59,9 @@ def test_pandas_is_not_imported(tmp_path: Path) -> None:
     file = tmp_path / "rows.parquet"
     pq.write_table(pa.table({"x": [1.0, None], "c": ["a", None], "b": [True, None], "n": [1, 2]}), file)
     program = (
-        "import sys; from pathlib import Path; from evertrain.adapters.monitoring.tabular_files import TabularFile;"
-        "file = TabularFile(Path(sys.argv[1])); features = file.features(like=file).columns;"
+        "import sys; from pathlib import Path;"
+        "from evertrain.adapters.monitoring.undeclared_tables import tabular_file;"
+        "file = tabular_file(Path(sys.argv[1])); features = file.features(like=file).columns;"
         "[file.column(feature) for feature in features]; list(file.parts(features));"
         "sys.exit('pandas' in sys.modules)"
     )

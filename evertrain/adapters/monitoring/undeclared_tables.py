@@ -1,10 +1,10 @@
-"""Files of rows as the statistics want them, without a feature group: what a column holds follows from both files.
+"""Tables as the statistics want them, without a feature group: what a column holds follows from both tables.
 
 A file is read one column at a time, or a part of its rows at a time: never whole.
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -23,7 +23,7 @@ from evertrain.adapters.monitoring.column_kinds import (
     kind_of_type,
     why_no_levels,
 )
-from evertrain.adapters.monitoring.table_sources import TableSource, UnusableFile, open_source
+from evertrain.adapters.monitoring.table_sources import MemorySource, TableSource, UnusableFile, open_source
 from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.statistics.layouts import Column as Values
 from evertrain.tables.columns import age_in_days, as_column
@@ -31,15 +31,17 @@ from evertrain.use_cases.monitoring.compare_tables import Comparable
 
 
 @dataclass(frozen=True)
-class TabularFile:
-    """`event_time`: the column that says when a row happened. If it is named, other times are compared by their age.
-    `declared`: kinds by column, where they are not to be found out."""
+class UndeclaredTable:
+    """`name`: as errors call it. `open_source`: raises UnusableFile, OSError. `event_time`: the column that says when
+    a row happened. If it is named, other times are compared by their age. `declared`: kinds by column, where they are
+    not to be found out."""
 
-    path: Path
+    name: str
+    open_source: Callable[[], TableSource]
     event_time: str | None = None
     declared: Mapping[str, FeatureKind] = field(default_factory=dict)
 
-    def features(self, *, like: "TabularFile") -> Comparable:
+    def features(self, *, like: "UndeclaredTable") -> Comparable:
         """The columns that can be compared, and why others cannot.
 
         What a column holds is found so that both files agree on it; one without any value takes its kind from the
@@ -58,14 +60,14 @@ class TabularFile:
                 left_out[name] = why if kind else _why_of_no_kind(self._schema.field(name).type)
         return Comparable(columns=tuple(columns), left_out=left_out, notes=tuple(notes))
 
-    def _note(self, name: str, kind: FeatureKind, like: "TabularFile") -> list[str]:
+    def _note(self, name: str, kind: FeatureKind, like: "UndeclaredTable") -> list[str]:
         """Where the column is written otherwise in the other file."""
         own, other = self._guess(name), like._guess(name)
         if own is None or other is None or own.kind is other.kind:
             return []
         return [f"{name}: {own.kind.value} before and {other.kind.value} now as written, compared as {kind.value}"]
 
-    def _kind(self, name: str, like: "TabularFile") -> FeatureKind | None:
+    def _kind(self, name: str, like: "UndeclaredTable") -> FeatureKind | None:
         """None for what cannot be compared."""
         own, other = self._guess(name), like._guess(name)
         if own is not None:
@@ -99,7 +101,7 @@ class TabularFile:
         self._require_readable()
         for feature in features:
             if feature.name not in self._schema.names:
-                raise UnusableFile(f"{self.path} has no column {self._missing(feature.name)}")
+                raise UnusableFile(f"{self.name} has no column {self._missing(feature.name)}")
         with self._translate_read_errors():
             for batch in self._source.batches(self._required_columns(features), as_text=self._otherwise(features)):
                 yield {feature.name: self._values(batch, feature) for feature in features}
@@ -142,7 +144,7 @@ class TabularFile:
             found = kind_of_type(stored)
             kind = found.value if found else f"of type {stored}"
             raise UnusableFile(
-                f"{self.path}: {feature.name} is {kind}, in the reference it is {feature.kind.value}; "
+                f"{self.name}: {feature.name} is {kind}, in the reference it is {feature.kind.value}; "
                 f"--kind {feature.name}=categorical compares both as levels"
             ) from error
 
@@ -169,23 +171,23 @@ class TabularFile:
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             raise UnusableFile(
-                f"{self.path} has several columns named {', '.join(twice)}: columns are compared by their names, so "
+                f"{self.name} has several columns named {', '.join(twice)}: columns are compared by their names, so "
                 "rename all but one of each"
             )
         if self.event_time is None:
             return
         if self.event_time not in names:
-            raise UnusableFile(f"{self.path} has no column {self.event_time}; it has {', '.join(names[:20])}")
+            raise UnusableFile(f"{self.name} has no column {self.event_time}; it has {', '.join(names[:20])}")
         try:
             as_kind(self._head(self.event_time), FeatureKind.TIMESTAMP)
         except NotOfKind as error:
             stored = self._schema.field(self.event_time).type
-            raise UnusableFile(f"{self.path}: {self.event_time} must hold dates or times, not {stored}") from error
+            raise UnusableFile(f"{self.name}: {self.event_time} must hold dates or times, not {stored}") from error
 
     @cached_property
     def _source(self) -> TableSource:
         with self._translate_read_errors():
-            return open_source(self.path)
+            return self.open_source()
 
     @cached_property
     def _schema(self) -> pa.Schema:
@@ -197,7 +199,21 @@ class TabularFile:
         try:
             yield
         except (pa.ArrowException, OSError, EOFError) as error:
-            raise UnusableFile(f"{self.path} cannot be read: {_describe(error)}") from error
+            raise UnusableFile(f"{self.name} cannot be read: {_describe(error)}") from error
+
+
+def tabular_file(
+    path: Path, event_time: str | None = None, declared: Mapping[str, FeatureKind] | None = None
+) -> UndeclaredTable:
+    """As of `UndeclaredTable`."""
+    return UndeclaredTable(str(path), lambda: open_source(path), event_time, declared or {})
+
+
+def table_in_memory(
+    name: str, table: pa.Table, event_time: str | None = None, declared: Mapping[str, FeatureKind] | None = None
+) -> UndeclaredTable:
+    """As of `UndeclaredTable`."""
+    return UndeclaredTable(name, lambda: MemorySource(table), event_time, declared or {})
 
 
 _WIDTH = re.compile(r"(?:Row #(\d+): )?Expected (\d+) columns, got (\d+)")

@@ -1,0 +1,1 @@
+"""What notebooks and other pipelines may rely on; `import evertrain` has it. Whatever is not here may change."""
