@@ -60,6 +60,12 @@ def test_whatever_holds_the_table_the_answer_is_the_same(tmp_path: Path) -> None
     assert not evertrain.drift(Views(arrow[0]), Views(arrow[1]), columns=["category"]).drifted
 
 
+def test_a_column_that_is_there_twice_under_two_names_is_no_trouble() -> None:
+    twice = pd.DataFrame({"one": ["a", "b"] * 500, "other": ["u", "v"] * 500})
+    assert not evertrain.drift(twice, twice).drifted
+    assert evertrain.drift(twice, twice.assign(other=["u", "v", "v", "u"] * 250)).drifted
+
+
 def test_results_are_values_a_frame_and_a_page() -> None:
     found = evertrain.drift(BEFORE, OTHER, columns=["income", "region"])
     assert list(found.to_frame().index) == ["income", "region"]
