@@ -89,7 +89,7 @@ class Relations:
         Hilferty's approximation, PNAS 17, 1931).
         """
         deviations = NormalDist().inv_cdf(1 - _FALSE_ALARM_RATE / max(1, len(self._models)))
-        # Never below 1, but for rounding: that is what residuals of one size have, as of a column that is there twice.
+        # Below 1 by rounding only: residuals of one size, as of a column that is there twice, have 1.
         excess = max(0.0, self.kurtosis.get(feature, _RESIDUAL_KURTOSIS) - 1)
         ninth = excess * (1 / max(1, rows) + 1 / max(1, self.moments.rows)) / 9
         return float((1 - ninth + deviations * math.sqrt(ninth)) ** 3)
