@@ -9,7 +9,6 @@ import typer
 from evertrain.adapters.documents import dump
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.training.estimators import InvalidEstimator, estimator_path, load_estimator
-from evertrain.cli.operations import check_deployed
 from evertrain.domain.training.candidates import parameter_grid
 from evertrain.terminal import show
 
@@ -30,6 +29,8 @@ def check(
             if spec.endpoint.explore and spec.training.label_weights:
                 _require_weights(estimator, estimator_path(Path(), name))
     if deployed:
+        from evertrain.cli.operations import check_deployed  # noqa: PLC0415  # brings boto3
+
         checked = check_deployed(loaded, stage)
         print(json.dumps(json.loads(dump(checked)), indent=2)) if as_json else show.stage_check(checked)
         raise typer.Exit(1 if checked.problems else 0)

