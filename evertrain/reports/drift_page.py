@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 
 from evertrain.domain.monitoring.drift import Findings
 from evertrain.reports.templates import render_template
-from evertrain.statistics.histogram import Bar, histogram_bars
+from evertrain.statistics.histogram import MISSING, Bar, histogram_bars
 from evertrain.statistics.reference import Reference
 from evertrain.statistics.sketch import Sketch
 
@@ -53,7 +53,7 @@ class DriftPage:
             entries=[
                 {
                     "drift": feature,
-                    "bars": _draw_bars(
+                    "histogram": _draw(
                         histogram_bars(baselines[feature.feature], self.sketch.features[feature.feature])
                     ),
                 }
@@ -73,9 +73,45 @@ class DrawnBar:
     after_y: float
 
 
-def _draw_bars(bars: Sequence[Bar]) -> list[DrawnBar]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawnHistogram:
+    """`tallest`: the share of rows that the plot is as high as. `ticks`: places on the horizontal axis, and what
+    stands there."""
+
+    bars: Sequence[DrawnBar]
+    tallest: float
+    ticks: Sequence[tuple[float, str]]
+
+
+MAX_NAMED = 8
+"""Bars that all get their names; of more, those at both ends and in the middle do."""
+
+
+def _draw(bars: Sequence[Bar]) -> DrawnHistogram:
     tallest = max((max(bar.before, bar.after) for bar in bars), default=0.0) or 1.0
     step = WIDTH / max(1, len(bars))
+    return DrawnHistogram(
+        bars=_draw_bars(bars, tallest=tallest, step=step),
+        tallest=tallest,
+        ticks=[((place + 0.5) * step, _short(bars[place].label)) for place in _named(bars)],
+    )
+
+
+def _named(bars: Sequence[Bar]) -> list[int]:
+    if len(bars) <= MAX_NAMED:
+        return list(range(len(bars)))
+    is_last_missing = bars[-1].label == MISSING
+    last = len(bars) - 1 - is_last_missing
+    # What is missing stands beside the last value: both names would run into each other.
+    return sorted({0, last // 2, len(bars) - 1, *([] if is_last_missing else [last])})
+
+
+def _short(label: str) -> str:
+    shown = label or '""'
+    return shown if len(shown) <= 16 else f"{shown[:15]}…"
+
+
+def _draw_bars(bars: Sequence[Bar], *, tallest: float, step: float) -> list[DrawnBar]:
     return [
         DrawnBar(
             bar=bar,

@@ -10,6 +10,9 @@ from evertrain.statistics.distances import Baseline
 from evertrain.statistics.layouts import CategoryLayout, Counts, NumericLayout
 from evertrain.statistics.sketch import FeatureSketch
 
+MISSING = "missing"
+"""The bar of rows without a value."""
+
 MAX_BARS = 32
 _TAIL_SHARE = 0.01
 """Of either distribution, at each end: these rows share the outermost bar, so that an outlier does not squeeze the
@@ -36,7 +39,7 @@ def histogram_bars(baseline: Baseline, current: FeatureSketch) -> list[Bar]:
         else _level_bars(layout, before, after)
     )
     if before[0] or after[0]:
-        bars.append(_bar("missing", before[0], after[0], before, after))
+        bars.append(_bar(MISSING, before[0], after[0], before, after))
     return bars
 
 
