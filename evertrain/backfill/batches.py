@@ -73,7 +73,9 @@ def _rows_of(spec: ModelSpec, feed: Feed, raw: RawRows) -> _Rows:
     times = read_times(raw, schema, schema.event_time_column)
     table = raw.table.select(wanted)
     if schema.label:
-        is_known = pc.invert(pc.is_in(pc.cast(table[schema.label], pa.string()), pa.array([None, *MISSING_CELLS])))
+        is_known = pc.invert(
+            pc.is_in(pc.cast(table[schema.label], pa.string()), pa.array([None, "nan", *MISSING_CELLS]))
+        )
         table, times = table.filter(is_known), times.filter(is_known)
     order = pc.sort_indices(times)
     numbers = {column.name for column in schema.columns if column.kind is FeatureKind.NUMERIC}

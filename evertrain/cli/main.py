@@ -2,6 +2,7 @@
 
 from evertrain.cli.backfill import backfill
 from evertrain.cli.backtest import backtest
+from evertrain.cli.doctor import doctor
 from evertrain.cli.drift import drift
 from evertrain.cli.init import init
 from evertrain.cli.stage_commands import app
@@ -10,6 +11,7 @@ from evertrain.cli.tune import tune_command
 __all__ = ["app"]
 
 app.command()(init)
+app.command()(doctor)
 app.command()(drift)
 app.command()(backtest)
 app.command()(backfill)

@@ -36,6 +36,7 @@ _ALONE = {
     "backfill": "evertrain.cli.backfill:backfill",
     "check": "evertrain.cli.check:check",
     "backtest": "evertrain.cli.backtest:backtest",
+    "doctor": "evertrain.cli.doctor:doctor",
     "drift": "evertrain.cli.drift:drift",
     "init": "evertrain.cli.init:init",
     "tune": "evertrain.cli.tune:tune_command",
