@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 __all__ = ["Drift", "DriftFound", "Reference", "Sketch", "assert_no_drift", "drift"]
 
 Table = Any
-"""A path to a file (Parquet, Arrow, CSV, JSON Lines), or a table of pandas, Polars, Arrow, DuckDB: anything that
-hands out Arrow data (`__arrow_c_stream__`)."""
+"""A path to a file (Parquet, Arrow, CSV, JSON Lines), to a folder or by a pattern to several of them; or a table of
+pandas, Polars, Arrow, DuckDB: anything that hands out Arrow data (`__arrow_c_stream__`)."""
 
 
 class UnknownTable(EvertrainError):

@@ -27,11 +27,9 @@ class InvalidUsage(EvertrainError):
 def drift(
     before: Annotated[
         Path | None,
-        typer.Argument(exists=True, dir_okay=False, help="Parquet, Arrow, CSV or JSON Lines: the reference"),
+        typer.Argument(help="Parquet, Arrow, CSV or JSON Lines, or a folder of one of them: the reference"),
     ] = None,
-    after: Annotated[
-        Path | None, typer.Argument(exists=True, dir_okay=False, help="the same of any of these: what is judged")
-    ] = None,
+    after: Annotated[Path | None, typer.Argument(help="the same of any of these: what is judged")] = None,
     model: Annotated[str | None, typer.Option(help="Instead of files: what has landed for this model.")] = None,
     since: Annotated[str, typer.Option(help="With --model: how far back, such as 36h.")] = "7d",
     requests: Annotated[

@@ -1,5 +1,6 @@
 """Files of rows: Parquet, Arrow, CSV in its dialects, JSON Lines; by gzip or not. Read a part at a time."""
 
+import glob
 import gzip
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -30,7 +31,8 @@ class UnusableFile(EvertrainError):
 class TableSource(Protocol):
     """`is_written`: values stand in the file as text, so that types are a guess."""
 
-    is_written: bool
+    @property
+    def is_written(self) -> bool: ...
 
     @property
     def schema(self) -> pa.Schema: ...
@@ -44,7 +46,24 @@ class TableSource(Protocol):
 
 
 def open_source(path: Path) -> TableSource:
-    """Raises UnusableFile, OSError."""
+    """Of a file, of all files in a folder, or of those that a pattern such as `2026-*.csv` names.
+
+    Raises UnusableFile, OSError.
+    """
+    if path.is_dir():
+        files = sorted(each for each in path.rglob("*") if each.is_file() and not each.name.startswith((".", "_")))
+    elif glob.has_magic(str(path)) and not path.exists():
+        files = [Path(each) for each in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207  # from anywhere
+    else:
+        return _open_file(path)
+    if not files:
+        raise UnusableFile(f"{path} has no files")
+    first = _open_file(files[0])
+    return ManyFiles(files, first)
+
+
+def _open_file(path: Path, *, like: pa.Schema | None = None) -> TableSource:
+    """`like`: what columns hold, where the file itself does not say it. Raises UnusableFile, OSError."""
     with path.open("rb") as file:
         start = file.read(6)
     if start.startswith(b"PAR1"):
@@ -53,11 +72,43 @@ def open_source(path: Path) -> TableSource:
         return ArrowSource(path)
     name = path.name.removesuffix(".gz").lower()
     if name.endswith(JSON_SUFFIXES):
-        return JsonLinesSource(path)
+        return JsonLinesSource(path, like)
     if name.endswith(TEXT_SUFFIXES):
-        return CsvSource(path)
+        return CsvSource(path, like)
     endings = ", ".join((*TEXT_SUFFIXES, *JSON_SUFFIXES))
     raise UnusableFile(f"{path} is no Parquet or Arrow file, and its name does not end in {endings}, or one with .gz")
+
+
+@dataclass(frozen=True)
+class ManyFiles:
+    """One table in several files; what its columns hold is found in the first. Raises UnusableFile for one that lacks
+    a column."""
+
+    paths: Sequence[Path]
+    first: TableSource
+
+    @property
+    def is_written(self) -> bool:
+        return self.first.is_written
+
+    @property
+    def schema(self) -> pa.Schema:
+        return self.first.schema
+
+    @property
+    def index_names(self) -> Sequence[str]:
+        return self.first.index_names
+
+    def batches(self, names: Sequence[str], *, as_text: Collection[str] = ()) -> Iterator[pa.RecordBatch]:
+        types: pa.Schema | None = None
+        for path in self.paths:
+            source = _open_file(path, like=self.first.schema)
+            missing = [name for name in names if name not in source.schema.names]
+            if missing:
+                raise UnusableFile(f"{path} has no column {missing[0]}, which {self.paths[0]} has")
+            for batch in source.batches(names, as_text=as_text):
+                types = types or batch.schema
+                yield batch if batch.schema.equals(types) else batch.select(types.names).cast(types)
 
 
 @dataclass(frozen=True)
@@ -163,7 +214,10 @@ class ArrowSource:
 
 @dataclass(frozen=True)
 class CsvSource:
+    """`like`: what the columns hold that it names; the rest is guessed."""
+
     path: Path
+    like: pa.Schema | None = None
     is_written = True
     index_names: Sequence[str] = ()
 
@@ -174,12 +228,14 @@ class CsvSource:
             found = reader.schema
         whole = [field.name for field in found if pa.types.is_integer(field.type)]
         if not whole or len(set(found.names)) < len(found.names):
-            return found  # with names that are there twice, it will be refused
+            return _like(found, self.like)  # with names that are there twice, it will be refused
         as_written = pc_csv.ConvertOptions(include_columns=whole, column_types=dict.fromkeys(whole, pa.string()))
         with self._open(as_written) as reader:
             first = next(iter(reader), None)
         codes = [name for name in whole if first is not None and _begins_with_zero(first.column(name))]
-        return pa.schema([field.with_type(pa.string()) if field.name in codes else field for field in found])
+        return _like(
+            pa.schema([field.with_type(pa.string()) if field.name in codes else field for field in found]), self.like
+        )
 
     def batches(self, names: Sequence[str], *, as_text: Collection[str] = ()) -> Iterator[pa.RecordBatch]:
         known = {name: _widened(self.schema.field(name).type) for name in names}
@@ -209,15 +265,16 @@ class CsvSource:
 
 @dataclass(frozen=True)
 class JsonLinesSource:
-    """An object on each line, as Firehose lands them."""
+    """An object on each line, as Firehose lands them. `like`: as of `CsvSource`."""
 
     path: Path
+    like: pa.Schema | None = None
     is_written = True
     index_names: Sequence[str] = ()
 
     @cached_property
     def schema(self) -> pa.Schema:
-        return self._open(None).schema
+        return _like(self._open(None).schema, self.like)
 
     def batches(
         self,
@@ -237,6 +294,12 @@ class JsonLinesSource:
             read_options=pa_json.ReadOptions(block_size=BLOCK),
             parse_options=pa_json.ParseOptions(explicit_schema=schema),
         )
+
+
+def _like(found: pa.Schema, like: pa.Schema | None) -> pa.Schema:
+    if like is None:
+        return found
+    return pa.schema([like.field(each.name) if each.name in like.names else each for each in found])
 
 
 def _open_text(path: Path) -> Any:

@@ -241,3 +241,37 @@ def test_nullable_integers_and_flags_with_gaps_are_what_they_are(tmp_path: Path)
         "seats": 0.14,
         "holiday": 0.2,
     }
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet", "jsonl"])
+def test_a_folder_or_a_pattern_of_files_is_one_table(tmp_path: Path, suffix: str) -> None:
+    """Digits only in one file, and text in another: what a column holds follows from the first."""
+    whole = pd.DataFrame({"zip": ["A1", *map(str, range(1, 9))] * 200, "x": normal(1, 1_800)})
+    folder = tmp_path / "days" / "2025"
+    folder.mkdir(parents=True)
+    for number, part in enumerate((whole.iloc[:900], whole.iloc[900:].query("zip != 'A1'"))):
+        file = folder / f"day-{number}.{suffix}"
+        if suffix == "csv":
+            part.to_csv(file, index=False)
+        elif suffix == "jsonl":
+            part.to_json(file, orient="records", lines=True)
+        else:
+            part.to_parquet(file, index=False)
+    (folder / "_SUCCESS").touch()
+    together = tmp_path / "together.parquet"
+    pd.concat([whole.iloc[:900], whole.iloc[900:].query("zip != 'A1'")]).to_parquet(together, index=False)
+    expected = compared(together, together)
+    for before in (tmp_path / "days", folder / f"day-*.{suffix}"):
+        found = compared(before, together)
+        assert (found["reference_rows"], found["features"]) == (expected["reference_rows"], expected["features"])
+
+
+def test_of_many_files_one_that_is_otherwise_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "days"
+    folder.mkdir()
+    assert "days has no files" in refused(folder, folder)
+    csv_of(folder / "1.csv", x=normal(1), y=normal(2))
+    csv_of(folder / "2.csv", x=normal(3))
+    told = refused(folder, folder)
+    assert "2.csv has no column y, which" in told
+    assert "nowhere.csv cannot be read: " in refused(tmp_path / "nowhere.csv", folder)
