@@ -140,6 +140,16 @@ def _why_no_category(values: pa.ChunkedArray) -> str:
     return f"{levels:,} different texts, more than {MAX_LEVELS}" if levels > MAX_LEVELS else ""
 
 
+def _how_to_write(values: pa.ChunkedArray) -> str:
+    """What to do about classes that are named by text."""
+    if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
+        return ""
+    classes = pc.unique(values.drop_null()).to_pylist()
+    if len(classes) == 2:
+        return f": write {classes[0]!r} as 0 and {classes[1]!r} as 1, or the other way round"
+    return f": of {len(classes):,} classes, write the one to be told from the others as 1, and those as 0"
+
+
 def _numbers(raw: RawRows, name: str) -> Numbers:
     """The label's known values, for defaults; whether they are any is checked when the history is read."""
     values = raw.table[name]
@@ -148,7 +158,7 @@ def _numbers(raw: RawRows, name: str) -> Numbers:
     if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
         raise InvalidHistory(
             f"{raw.name}: {name} is of type {values.type}; a class is written as 0 or 1, and what else is predicted "
-            "is a number"
+            f"is a number{_how_to_write(values)}"
         )
     numbers = np.asarray(pc.cast(values, pa.float64()).drop_null().to_numpy(), dtype=np.float64)
     return numbers[np.isfinite(numbers)]

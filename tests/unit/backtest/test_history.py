@@ -105,7 +105,8 @@ WRONG: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
     "constant": (lambda rows: rows.assign(late=7.5), "every late is the same value, so nothing can be learnt"),
     "classes named by text": (
         lambda rows: rows.assign(late=rows["late"].map({0: "no", 1: "yes"})),
-        "late is of type string; a class is written as 0 or 1",
+        "late is of type string; a class is written as 0 or 1, and what else is predicted is a number: write 'no' "
+        "as 0 and 'yes' as 1, or the other way round",
     ),
     "no label column": (lambda rows: rows.drop(columns="late"), "rows.csv has no column late; it has trip_id"),
     "no label": (lambda rows: rows.assign(late=np.nan), "late is of type null"),
