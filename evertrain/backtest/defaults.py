@@ -17,6 +17,8 @@ from evertrain.domain.project.feature_group import Column, FeatureGroup, Feature
 from evertrain.domain.project.metric import Metric, Task
 from evertrain.domain.project.model import LabelSpec, ModelSpec
 from evertrain.domain.project.policies import GatePolicy
+from evertrain.domain.training.gate import default_margin
+from evertrain.statistics.metrics import constant_score
 
 MAX_LEVELS = 250
 """Categories of a column. Boosted trees split by no more."""
@@ -77,15 +79,18 @@ def infer_model(raw: RawRows, columns: Columns, *, name: str, latency: timedelta
 
 
 def with_default_policies(history: History) -> History:
-    """Windows, slices and thresholds from how long a batch is and how many rows it has."""
+    """Windows, slices and thresholds from how long a batch is and how many rows it has, and from the label."""
     spec, batch = history.spec, history.batch
     rows = max(1.0, history.table.num_rows / len(history.steps))
+    constant = constant_score(spec.metric, history.truth[~np.isnan(history.truth)])
     return replace(
         history,
         spec=replace(
             spec,
             triggers=default_triggers(batch, latency=spec.label.latency, rows=rows),
             training=default_training(batch, latency=spec.label.latency, rows=rows),
+            # As a gate would have it of these rows, but the same for all gates.
+            gate=GatePolicy(margin=default_margin(spec.metric, constant), floor=constant),
         ),
     )
 

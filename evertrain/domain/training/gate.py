@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from evertrain.domain.project.metric import Metric
 from evertrain.domain.project.policies import GatePolicy, SliceSpec
 from evertrain.domain.training.evaluation import Evaluation, SliceComparison
 
@@ -32,13 +33,16 @@ SHARE_OF_CONSTANT = 0.05
 """Where none is declared of a loss: so much of what a constant prediction loses."""
 
 
+def default_margin(metric: Metric, constant_score: float) -> float:
+    """`constant_score`: of the best constant prediction."""
+    return SCORE_MARGIN if metric.higher_is_better else SHARE_OF_CONSTANT * constant_score
+
+
 def margin_of(policy: GatePolicy, evaluation: Evaluation) -> float:
     """How much worse a contender may be, in units of the metric."""
     if policy.margin is not None:
         return policy.margin
-    if evaluation.contender_score.metric.higher_is_better:
-        return SCORE_MARGIN
-    return SHARE_OF_CONSTANT * (evaluation.constant_score or 0.0)
+    return default_margin(evaluation.contender_score.metric, evaluation.constant_score or 0.0)
 
 
 def floor_of(policy: GatePolicy, evaluation: Evaluation) -> float:
