@@ -9,7 +9,7 @@ LOCAL_OPTIONS := -c clock=replay
 # Bytecode beside the sources would get into what is deployed; without any, each process compiles its libraries anew.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.build/bytecode
 
-.PHONY: help setup lock demo local down forget deploy test format lint types imports unit contract infra e2e chaos test-localstack bench bench-store bench-cloud bench-jobs calibrate decisions decline windows security
+.PHONY: help setup lock demo local down forget deploy test format lint types imports unit contract infra e2e chaos test-localstack bench bench-store bench-cloud bench-jobs calibrate decisions decline windows security reference
 
 help: ## this list
 	@grep -hE '^[a-z-][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -133,6 +133,9 @@ decline: setup ## false alarms and delay of the test of realised performance, si
 
 security: setup ## docs/security.md, who may do what, from the templates
 	PATH=$(BIN):$$PATH $(BIN)/python -m infra.permissions
+
+reference: setup ## docs/keys.md and the schemas for editors, from the code
+	$(BIN)/python -m evertrain.adapters.project.keys docs
 
 windows: setup ## windows and their later metric, on real flights with labels a week late
 	$(BIN)/python -m bench.windows

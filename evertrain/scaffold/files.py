@@ -9,10 +9,14 @@ from typing import Any
 import jinja2
 import tomlkit
 
+from evertrain.adapters.project.keys import schema_files
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.duration import format_duration
 from evertrain.domain.project.metric import Metric, Task
 from evertrain.scaffold.proposal import Proposal
+
+SCHEMAS = Path(".evertrain")
+"""The same for all models of a project, so written anew each time."""
 
 
 class AlreadyThere(EvertrainError):
@@ -46,11 +50,12 @@ def project_files(proposal: Proposal) -> dict[Path, str]:
 
 
 def write_files(root: Path, found: Mapping[Path, str]) -> None:
-    """Raises AlreadyThere, and then nothing is written."""
+    """With what editors complete them by. Raises AlreadyThere, and then nothing is written."""
     there = [str(path) for path in found if (root / path).exists()]
     if there:
         raise AlreadyThere(f"{', '.join(there)}: already there; choose another name, or remove what is there")
-    for path, text in found.items():
+    schemas = {SCHEMAS / name: text for name, text in schema_files().items()}
+    for path, text in (schemas | dict(found)).items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text, encoding="utf-8")
 

@@ -7,7 +7,16 @@ from datetime import timedelta
 from math import inf
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema
 
 from evertrain.domain.project.calendar import QuietDays, parse_quiet_days
 from evertrain.domain.project.defaults import USUAL_BATCH, default_metric, default_training, default_triggers
@@ -30,6 +39,9 @@ from evertrain.domain.project.policies import (
     TrainingPolicy,
     TriggerPolicy,
 )
+
+DURATION = r"^[1-9]\d*[dhm]$"
+"""Of a length of time, for editors; what is read is `parse_duration`'s to say."""
 
 
 def _duration(value: object) -> timedelta:
@@ -57,10 +69,18 @@ def _utc_offset(value: object) -> timedelta:
     raise ValueError(f"what times without a zone mean is {allowed}")
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-UtcOffset = Annotated[timedelta, BeforeValidator(_utc_offset)]
+Duration = Annotated[timedelta, BeforeValidator(_duration), WithJsonSchema({"type": "string", "pattern": DURATION})]
+UtcOffset = Annotated[
+    timedelta,
+    BeforeValidator(_utc_offset),
+    WithJsonSchema({"type": "string", "pattern": r"^(UTC|[+-](0\d|1[0-4]):[0-5]\d)$"}),
+]
 Count = Annotated[int, Field(ge=1)]
-Quiet = Annotated[QuietDays, BeforeValidator(_quiet_days)]
+Quiet = Annotated[
+    QuietDays,
+    BeforeValidator(_quiet_days),
+    WithJsonSchema({"type": "string", "pattern": r"^\d\d-\d\d to \d\d-\d\d$"}),
+]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 # JSON, in which plans and runs keep a model, has no infinity.
 RowsGrownBy = Annotated[float | None, Field(gt=1), AfterValidator(lambda value: None if value == inf else value)]
@@ -125,6 +145,12 @@ class FeaturesTable(TomlTable):
     """Of the model's own group, the first, only `columns`."""
 
     columns: Annotated[list[str], Field(min_length=1)]
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        table = handler.resolve_ref_schema(handler(core_schema))
+        return {"anyOf": [table, {"type": "array", "items": {"type": "string"}, "minItems": 1}]}
+
     key: str | None = None
     maximum_age: Duration | None = None
     known_by: KnownBy | None = None
@@ -183,6 +209,13 @@ def _window(value: object) -> timedelta | MovingWindow:
         raise ValueError(f'a window is a duration such as "28d", or one of {", ".join(MovingWindow)}') from None
 
 
+_Window = Annotated[
+    timedelta | MovingWindow,
+    BeforeValidator(_window),
+    WithJsonSchema({"type": "string", "pattern": rf"({DURATION})|^({'|'.join(MovingWindow)})$"}),
+]
+
+
 class _SearchTable(TomlTable):
     parameters: dict[str, Annotated[list[ParameterValue], Field(min_length=1)]] = {}
     method: SearchMethod = SearchSpace().method
@@ -190,9 +223,7 @@ class _SearchTable(TomlTable):
 
 
 class _TrainingTable(TomlTable):
-    windows: (
-        Annotated[list[Annotated[timedelta | MovingWindow, BeforeValidator(_window)]], Field(min_length=1)] | None
-    ) = None
+    windows: Annotated[list[_Window], Field(min_length=1)] | None = None
     validation: Duration | None = None
     gate: Duration | None = None
     embargo: Duration | None = None

@@ -1,9 +1,12 @@
 """`evertrain init`: from one's own rows to a project's files that are right as they are."""
 
+import json
 import re
+import tomllib
 from datetime import timedelta
 from pathlib import Path
 
+import jsonschema
 import pandas as pd
 import pytest
 from pydantic import BaseModel
@@ -98,6 +101,8 @@ def test_every_key_is_there_and_has_the_value_that_it_has_anyway(tmp_path: Path)
     for path, cls in (("features/loans.toml", GroupFile), ("models/loans/model.toml", ModelFile)):
         file = tmp_path / path
         text = file.read_text()
+        schema = json.loads((file.parent / text.partition("\n")[0].removeprefix("#:schema ")).read_text())
+        jsonschema.validate(tomllib.loads(text), schema)
         missing = [key for key in keys_of(cls) if not re.search(rf"^(# )?\[*([\w.]+\.)?{key}\b", text, re.MULTILINE)]
         assert not missing, path
         file.write_text(re.sub(r"^# (?!absent)(?=\[|\w+ = )", "", text, flags=re.MULTILINE))
