@@ -73,7 +73,7 @@ def is_explored(row_id: str, share: float) -> bool:
     >>> is_explored("a1", 1.0), is_explored("a1", 0.0)
     (True, False)
     """
-    return _place(f"explore {row_id}") < share
+    return share > 0 and _place(f"explore {row_id}") < share
 
 
 def _place(name: str) -> float:
