@@ -176,7 +176,7 @@ def test_a_broken_model_stops_synthesis_with_its_faults_and_no_traceback(tmp_pat
         [sys.executable, "-m", "infra.app"], cwd=tmp_path, check=False, capture_output=True, text=True
     )
     assert ran.returncode == 1
-    assert "models/flights/model.toml: metric: " in ran.stderr
+    assert "models/flights/model.toml:4: metric: " in ran.stderr
     assert "'roc_auc_score'" in ran.stderr
     assert "Traceback" not in ran.stderr
 
