@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from functools import reduce
-from operator import add
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +15,7 @@ from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.domain.project.policies import DriftPolicy, DriftRule
 from evertrain.reports.drift_page import DriftPage
 from evertrain.statistics.reference import Reference as StoredReference
-from evertrain.statistics.sketch import Sketch
+from evertrain.statistics.sketch import Sketch, merge
 from evertrain.statistics.verdict import PSI_THRESHOLD, judge
 from evertrain.use_cases.monitoring.compare_tables import compare_tables, fit_reference
 
@@ -178,7 +176,7 @@ class Reference:
         """A table in the reference's cells. `event_time`: as it was fitted. Raises EvertrainError."""
         features = [Column(name=each.name, kind=each.kind) for each in self.stored.features]
         parts = _table(table, "the table", event_time, None).parts(features)
-        return reduce(add, (self.stored.sketch(part) for part in parts), self.stored.empty_sketch)
+        return merge([self.stored.empty_sketch, *(self.stored.sketch(part) for part in parts)])
 
     def judge(
         self,

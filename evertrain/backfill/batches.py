@@ -45,9 +45,8 @@ def past_batches(
 
     Raises InvalidHistory.
     """
-    length = batch or spec.group.batch.every
     features = _rows_of(spec, own_group_feed(spec), rows)
-    length = length or usual_batch(features.times)
+    length = batch or spec.group.batch.every or usual_batch(features.times)
     found = list(_cut(features, length, now=now))
     if labels is not None or spec.label.name in rows.names:
         known = _rows_of(spec, label_feed(spec), rows if labels is None else labels)

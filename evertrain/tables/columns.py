@@ -27,6 +27,10 @@ ARROW_TYPES = {
 """As the feature store keeps them."""
 
 
+def is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+
+
 def as_column(values: Any) -> Column:
     """Numbers and flags as float64 with NaN for missing, without a copy where there is nothing to change; text as
     codes and levels. Takes an Array or a ChunkedArray."""

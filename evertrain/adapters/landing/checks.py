@@ -16,7 +16,7 @@ from evertrain.adapters.store.schema import PLAIN_TIMESTAMP
 from evertrain.domain.landing.batches import Fault
 from evertrain.domain.landing.feeds import CLOCK_SKEW, EVENT_TIME, MIN_EVENT_TIME, FeedSchema
 from evertrain.domain.project.feature_group import Column, FeatureKind
-from evertrain.tables.columns import ARROW_TYPES, TIMESTAMP
+from evertrain.tables.columns import ARROW_TYPES, TIMESTAMP, is_text
 from evertrain.tables.csv_dialect import Dialect
 
 _MAX_MESSAGE_LENGTH = 240
@@ -143,7 +143,7 @@ class ColumnChecker:
 
     def _as_text(self, values: Values) -> Values:
         """Numbers and flags as a CSV file would write them: a column of codes is often one of numbers."""
-        if pa.types.is_null(values.type) or _is_text(values):
+        if pa.types.is_null(values.type) or is_text(values.type):
             return pc.cast(values, pa.string())
         if pa.types.is_boolean(values.type) or pa.types.is_integer(values.type):
             return pc.cast(values, pa.string())
@@ -156,7 +156,7 @@ class ColumnChecker:
         raise _WrongType(f"must be text, not {values.type}")
 
     def _as_number(self, values: Values) -> Values:
-        if _is_text(values) or pa.types.is_null(values.type):
+        if is_text(values.type) or pa.types.is_null(values.type):
             return _parse_text(self._with_points(values), pa.float64(), "a number")
         if self.schema.is_binary and pa.types.is_boolean(values.type):
             return pc.cast(pc.cast(values, pa.int8()), pa.float64())
@@ -175,7 +175,7 @@ class ColumnChecker:
     def _as_boolean(self, values: Values) -> Values:
         if pa.types.is_boolean(values.type) or pa.types.is_null(values.type):
             return pc.cast(values, pa.bool_())
-        if _is_text(values):
+        if is_text(values.type):
             values = _without_blanks(values)
             _require(pc.is_in(values, pa.array([*_TRUE, *_FALSE])), "true or false", among=values)
             return pc.if_else(pc.is_valid(values), pc.is_in(values, pa.array(_TRUE)), pa.scalar(None, pa.bool_()))
@@ -186,7 +186,7 @@ class ColumnChecker:
         raise _WrongType(f"must be true or false, not {values.type}")
 
     def _as_time(self, values: Values) -> Values:
-        if _is_text(values):
+        if is_text(values.type):
             # Data frames write nanoseconds, with a zone or without.
             values = _parse_text(
                 values, pa.timestamp("ns", tz="UTC"), "an ISO 8601 time", fallback=pa.timestamp("ns")
@@ -355,12 +355,7 @@ def _plain(values: Values) -> Values:
         values = pc.cast(values, kind.value_type)
     if pa.types.is_fixed_size_binary(values.type) and values.type.byte_width == _BYTES_OF_A_UUID:
         return pa.chunked_array([[None if each is None else str(UUID(bytes=each)) for each in values.to_pylist()]])
-    return pc.cast(values, pa.string()) if _is_text(values) else values
-
-
-def _is_text(values: Values) -> bool:
-    kind = values.type
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
+    return pc.cast(values, pa.string()) if is_text(values.type) else values
 
 
 def _without_nan(values: Values) -> Values:
@@ -378,7 +373,7 @@ def _parse_text(values: Values, wanted: Any, description: str, *, fallback: Any 
     for reading in filter(None, (wanted, fallback)):
         with suppress(pa.ArrowInvalid):
             return pc.cast(values, reading)
-    if _is_text(values) and pc.any(pc.is_in(values, pa.array(MISSING_CELLS))).as_py():
+    if is_text(values.type) and pc.any(pc.is_in(values, pa.array(MISSING_CELLS))).as_py():
         return _parse_text(_without_blanks(values), wanted, description, fallback=fallback)
     for value in values.drop_null().unique().to_pylist():
         if not _can_parse(value, wanted, fallback):

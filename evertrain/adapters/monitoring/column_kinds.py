@@ -13,6 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evertrain.domain.project.feature_group import FeatureKind
+from evertrain.tables.columns import is_text
 
 IDENTIFIER_SHARE, MIN_IDENTIFIERS = 0.5, 20
 """Text with more different values than this share of the rows, and more than so many, names rows, not levels."""
@@ -43,7 +44,7 @@ def kind_of_type(stored: pa.DataType) -> FeatureKind | None:
         stored = stored.value_type
     if pa.types.is_boolean(stored):
         return FeatureKind.BOOLEAN
-    if _is_text(stored):
+    if is_text(stored):
         return FeatureKind.CATEGORICAL
     if pa.types.is_integer(stored) or pa.types.is_floating(stored) or pa.types.is_decimal(stored):
         return FeatureKind.NUMERIC
@@ -131,7 +132,7 @@ def _as_text(values: Any) -> Any:
 
 
 def _as_flag(values: Any) -> Any:
-    if _is_text(values.type):
+    if is_text(values.type):
         found = pc.index_in(pc.utf8_lower(pc.utf8_trim_whitespace(values)), value_set=pa.array(_FLAGS))
         if found.null_count > values.null_count:
             raise NotOfKind(FeatureKind.BOOLEAN.value)
@@ -151,7 +152,7 @@ def _as_number(values: Any) -> Any:
 
 def _as_time(values: Any) -> Any:
     """Text with an offset is in that zone, without one in UTC."""
-    if not _is_text(values.type):
+    if not is_text(values.type):
         raise NotOfKind(FeatureKind.TIMESTAMP.value)
     try:
         return values.cast(TIME)
@@ -173,10 +174,6 @@ _CONVERSIONS = {
     FeatureKind.NUMERIC: _as_number,
     FeatureKind.TIMESTAMP: _as_time,
 }
-
-
-def _is_text(stored: pa.DataType) -> bool:
-    return bool(pa.types.is_string(stored) or pa.types.is_large_string(stored) or pa.types.is_string_view(stored))
 
 
 def _are_whole(numbers: Any) -> bool:

@@ -58,8 +58,7 @@ def open_source(path: Path) -> TableSource:
         return _open_file(path)
     if not files:
         raise UnusableFile(f"{path} has no files")
-    first = _open_file(files[0])
-    return ManyFiles(files, first)
+    return ManyFiles(files, _open_file(files[0]))
 
 
 def _open_file(path: Path, *, like: pa.Schema | None = None) -> TableSource:
@@ -102,7 +101,7 @@ class ManyFiles:
     def batches(self, names: Sequence[str], *, as_text: Collection[str] = ()) -> Iterator[pa.RecordBatch]:
         types: pa.Schema | None = None
         for path in self.paths:
-            source = _open_file(path, like=self.first.schema)
+            source = self.first if path == self.paths[0] else _open_file(path, like=self.schema)
             missing = [name for name in names if name not in source.schema.names]
             if missing:
                 raise UnusableFile(f"{path} has no column {missing[0]}, which {self.paths[0]} has")

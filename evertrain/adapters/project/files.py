@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from evertrain.adapters.project.schema import CostTable, FeaturesTable, GroupFile, ModelFile, TomlTable
+from evertrain.adapters.project.schema import CostTable, FeaturesTable, GroupFile, ModelFile, TomlTable, table_in
 from evertrain.adapters.project.toml_lines import line_of
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH
@@ -300,16 +300,10 @@ def _table_at(cls: type[TomlTable], location: Sequence[int | str]) -> type[TomlT
     """Walks the declared types along the location."""
     for part in location:
         if isinstance(part, str) and part in cls.model_fields:
-            inner = _table_in(cls.model_fields[part].annotation)
+            inner = table_in(cls.model_fields[part].annotation)
             if inner is not None:
                 cls = inner
     return cls
-
-
-def _table_in(annotation: Any) -> type[TomlTable] | None:
-    if isinstance(annotation, type) and issubclass(annotation, TomlTable):
-        return annotation
-    return next((found for part in getattr(annotation, "__args__", ()) if (found := _table_in(part))), None)
 
 
 def _collect_faults(faults: list[str], file: Path, text: str, *found: Iterator[str]) -> bool:

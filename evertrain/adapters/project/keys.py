@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from evertrain.adapters.project.schema import GroupFile, ModelFile, TomlTable
+from evertrain.adapters.project.schema import GroupFile, ModelFile, TomlTable, table_in
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,17 +164,11 @@ MODEL_KEYS: Mapping[str, Key] = {
 def declared_keys(cls: type[TomlTable], prefix: str = "") -> Iterator[tuple[str, Any]]:
     """By their place, all keys that a file may have, with their fields; `*` stands for a name of one's own."""
     for name, field in cls.model_fields.items():
-        inner, is_named = _table_in(field.annotation), str(field.annotation).startswith("dict[")
+        inner, is_named = table_in(field.annotation), str(field.annotation).startswith("dict[")
         if inner is None or is_named or str(field.annotation).startswith("list["):
             yield f"{prefix}{name}", field
         if inner is not None:
             yield from declared_keys(inner, f"{prefix}{name}.*." if is_named else f"{prefix}{name}.")
-
-
-def _table_in(annotation: Any) -> type[TomlTable] | None:
-    if isinstance(annotation, type) and issubclass(annotation, TomlTable):
-        return annotation
-    return next((found for part in getattr(annotation, "__args__", ()) if (found := _table_in(part))), None)
 
 
 def json_schema(cls: type[TomlTable], keys: Mapping[str, Key]) -> dict[str, Any]:

@@ -90,6 +90,13 @@ class TomlTable(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+def table_in(annotation: Any) -> type[TomlTable] | None:
+    """The table that a key may hold, by itself, by name or several times; None where it is a plain value."""
+    if isinstance(annotation, type) and issubclass(annotation, TomlTable):
+        return annotation
+    return next((found for part in getattr(annotation, "__args__", ()) if (found := table_in(part))), None)
+
+
 def _declared(table: TomlTable) -> dict[str, Any]:
     """What its file says; the rest follows from elsewhere."""
     return {name: getattr(table, name) for name in table.model_fields_set}
