@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from bench.streams import Stream, all_streams
-from evertrain.backtest.defaults import Columns
-from evertrain.backtest.result import Backtest
-from evertrain.backtest.run import Request, prepare, run_backtest
 from evertrain.domain.deciding.decisions import Action, Reason
+from evertrain.replay.defaults import Columns
+from evertrain.replay.result import Backtest
+from evertrain.replay.run import Request, prepare, run_backtest
 
 RESULTS = Path(__file__).parent / "results"
 POLICIES = ("declared", "never", "periodic", "periodic:24", "every_batch", "adwin")

@@ -142,10 +142,13 @@ def stage_training_image(*, root: Path) -> Path:
 
 # --- what goes in ---------------------------------------------------------------------------------
 
+_ON_ONE_S_OWN_MACHINE = frozenset({"api", "backfill", "cli", "demo", "replay", "scaffold", "terminal"})
+"""Rooms of the package that no function and no job imports."""
+
 
 def _package_files(root: Path) -> Iterator[Path]:
     for path in (*_python_files(root, "evertrain"), *sorted((root / "evertrain").rglob("*.jinja"))):
-        if path.relative_to(root).parts[1] not in ("backtest", "cli", "demo"):
+        if path.relative_to(root).parts[1] not in _ON_ONE_S_OWN_MACHINE:
             yield path
 
 

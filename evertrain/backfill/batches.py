@@ -10,7 +10,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from evertrain.adapters.landing.checks import MISSING_CELLS
-from evertrain.backtest.history import (
+from evertrain.domain.landing.batches import Feed, FeedKind
+from evertrain.domain.landing.feeds import feed_schema, label_feed, own_group_feed
+from evertrain.domain.project.feature_group import FeatureKind
+from evertrain.domain.project.model import ModelSpec, Project
+from evertrain.replay.history import (
     InvalidHistory,
     Times,
     as_datetimes,
@@ -19,11 +23,7 @@ from evertrain.backtest.history import (
     require_columns,
     usual_batch,
 )
-from evertrain.backtest.raw_rows import RawRows
-from evertrain.domain.landing.batches import Feed, FeedKind
-from evertrain.domain.landing.feeds import feed_schema, label_feed, own_group_feed
-from evertrain.domain.project.feature_group import FeatureKind
-from evertrain.domain.project.model import ModelSpec, Project
+from evertrain.replay.raw_rows import RawRows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,13 +13,13 @@ from evertrain.adapters.project.files import load_project
 from evertrain.adapters.stage import Stage
 from evertrain.backfill.batches import PastBatch, past_batches
 from evertrain.backfill.run import RETRAINING_SECONDS, Backfill
-from evertrain.backtest.raw_rows import read_raw_rows
 from evertrain.cli.models import find_model
 from evertrain.cli.options import duration_option, progress_bars
 from evertrain.domain.deciding.decisions import RecordedDecision
 from evertrain.domain.events import EventName
 from evertrain.domain.landing.batches import Quarantine
 from evertrain.domain.training.outcomes import Outcome
+from evertrain.replay.raw_rows import read_raw_rows
 from evertrain.terminal.console import console
 from evertrain.terminal.retraining_progress import RetrainingProgress, Step
 

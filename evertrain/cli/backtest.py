@@ -8,14 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
-from evertrain.backtest.defaults import Columns
-from evertrain.backtest.page import backtest_page
-from evertrain.backtest.policies import POLICIES, require_known
-from evertrain.backtest.result import Backtest, BatchDecision, PolicyResult
-from evertrain.backtest.run import Request, prepare, run_backtest
 from evertrain.cli.options import InvalidOption, duration_option, progress_bars
 from evertrain.domain.deciding.decisions import Reason
 from evertrain.domain.project.metric import Metric
+from evertrain.replay.defaults import Columns
+from evertrain.replay.page import backtest_page
+from evertrain.replay.policies import POLICIES, require_known
+from evertrain.replay.result import Backtest, BatchDecision, PolicyResult
+from evertrain.replay.run import Request, prepare, run_backtest
 from evertrain.terminal.backtest_table import show_backtest
 from evertrain.terminal.console import console
 

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from evertrain.adapters.project.files import load_project
-from evertrain.backtest.raw_rows import read_raw_rows
 from evertrain.cli.options import InvalidOption, duration_option
 from evertrain.domain.errors import list_names
+from evertrain.replay.raw_rows import read_raw_rows
 from evertrain.scaffold.files import project_files, write_files
 from evertrain.scaffold.proposal import propose
 from evertrain.terminal.init_summary import show_proposal

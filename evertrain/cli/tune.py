@@ -10,12 +10,12 @@ from typing import Annotated, Any
 import typer
 
 from evertrain.adapters.project.files import model_path
-from evertrain.backtest.defaults import Columns
-from evertrain.backtest.run import Request
-from evertrain.backtest.settings import Setting
-from evertrain.backtest.tuning import Trial, Tuning, tune
 from evertrain.cli.options import duration_option, progress_bars
 from evertrain.domain.errors import EvertrainError
+from evertrain.replay.defaults import Columns
+from evertrain.replay.run import Request
+from evertrain.replay.settings import Setting
+from evertrain.replay.tuning import Trial, Tuning, tune
 from evertrain.terminal.tuning_table import show_tuning
 
 

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evertrain.adapters.landing.checks import find_repeated
-from evertrain.backtest.defaults import Columns, infer_model, with_default_policies
-from evertrain.backtest.history import History, InvalidHistory, Rhythm, read_history, require_columns
-from evertrain.backtest.raw_rows import RawRows
 from evertrain.domain.project.feature_group import Column, FeatureKind
+from evertrain.replay.defaults import Columns, infer_model, with_default_policies
+from evertrain.replay.history import History, InvalidHistory, Rhythm, read_history, require_columns
+from evertrain.replay.raw_rows import RawRows
 
 LIKELY_LABELS = ("label", "target", "y", "outcome", "class", "response")
 

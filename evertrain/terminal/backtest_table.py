@@ -5,9 +5,9 @@ from pathlib import Path
 
 from rich.table import Table
 
-from evertrain.backtest.history import History
-from evertrain.backtest.result import Backtest, PolicyResult
 from evertrain.domain.project.duration import format_duration
+from evertrain.replay.history import History
+from evertrain.replay.result import Backtest, PolicyResult
 from evertrain.terminal.console import console
 
 _COLUMNS = ("policy", "metric", "retrained", "promoted", "rejected", "held", "person called", "set aside", "seconds")

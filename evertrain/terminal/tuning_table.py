@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 
-from evertrain.backtest.tuning import Tuning
+from evertrain.replay.tuning import Tuning
 from evertrain.terminal.console import console
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from evertrain.backtest.defaults import Columns, infer_model, with_default_policies
-from evertrain.backtest.history import History, Rhythm, read_history
-from evertrain.backtest.raw_rows import read_raw_rows
+from evertrain.replay.defaults import Columns, infer_model, with_default_policies
+from evertrain.replay.history import History, Rhythm, read_history
+from evertrain.replay.raw_rows import read_raw_rows
 
 FIRST_DAY = datetime(2024, 1, 1, tzinfo=UTC)
 

@@ -6,11 +6,11 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 
 from evertrain.adapters.stage import Stage
-from evertrain.backtest.defaults import Columns
-from evertrain.backtest.policies import DECLARED, replay
-from evertrain.backtest.run import Request, prepare
 from evertrain.demo.flights import Flights, reported_at
 from evertrain.demo.replay import LABEL_DELAY
+from evertrain.replay.defaults import Columns
+from evertrain.replay.policies import DECLARED, replay
+from evertrain.replay.run import Request, prepare
 from localcloud.launcher import REPOSITORY
 
 CAUSES = ("labels", "drift", "quarantine")

@@ -11,11 +11,11 @@ import pytest
 
 from evertrain.adapters.landing.rows import LandedRowsReader
 from evertrain.backfill.batches import PastBatch, past_batches
-from evertrain.backtest.history import InvalidHistory
-from evertrain.backtest.raw_rows import RawRows, read_raw_rows
 from evertrain.domain.landing.batches import FeedKind
 from evertrain.domain.project.feature_group import BatchSize
 from evertrain.domain.project.model import Project
+from evertrain.replay.history import InvalidHistory
+from evertrain.replay.raw_rows import RawRows, read_raw_rows
 from tests.builders.models import a_model, days
 
 START = datetime(2013, 1, 1, tzinfo=UTC)

@@ -15,13 +15,13 @@ from typer.testing import CliRunner
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.project.schema import GroupFile, ModelFile
 from evertrain.adapters.training.estimators import load_estimator
-from evertrain.backtest.defaults import Columns
-from evertrain.backtest.run import Request, prepare
 from evertrain.cli.main import app
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.domain.project.metric import Metric
 from evertrain.domain.project.model import ModelSpec
+from evertrain.replay.defaults import Columns
+from evertrain.replay.run import Request, prepare
 from tests.builders.loans import loans
 
 

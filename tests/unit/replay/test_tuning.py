@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from evertrain.adapters.project.files import load_project
-from evertrain.backtest.differences import Difference, difference_between
-from evertrain.backtest.result import PolicyResult
-from evertrain.backtest.settings import Setting, other_settings
-from evertrain.backtest.tuning import AS_DECLARED, Proof, Trial, Tuning, choose
 from evertrain.cli.tune import to_document
 from evertrain.domain.project.metric import Metric
+from evertrain.replay.differences import Difference, difference_between
+from evertrain.replay.result import PolicyResult
+from evertrain.replay.settings import Setting, other_settings
+from evertrain.replay.tuning import AS_DECLARED, Proof, Trial, Tuning, choose
 from tests.builders.models import a_model
 from tests.builders.projects import MODEL, a_project_folder
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evertrain.backtest.history import History, Step
 from evertrain.domain.deciding.decisions import Action, Reason, RecordedDecision
 from evertrain.domain.events import EventName
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
@@ -16,6 +15,7 @@ from evertrain.domain.project.metric import Metric
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.project.policies import CostPolicy
 from evertrain.domain.training.outcomes import Outcome
+from evertrain.replay.history import History, Step
 from evertrain.statistics.metrics import metric_value
 
 

@@ -22,11 +22,6 @@ from evertrain.adapters.memory.messages import InMemoryClock, InMemoryEscalation
 from evertrain.adapters.memory.performance import InMemoryPerformanceLog
 from evertrain.adapters.memory.registry import InMemoryModelRegistry
 from evertrain.adapters.training.runs import RunDocuments
-from evertrain.backtest.estimators import MakeEstimator
-from evertrain.backtest.history import History, Step
-from evertrain.backtest.result import BatchDecision, Recorder
-from evertrain.backtest.retraining import RunRetraining
-from evertrain.backtest.rows import HistoryReader, KnownRows, as_utc, landed_object
 from evertrain.domain.deciding.decisions import Action
 from evertrain.domain.landing.batches import Batch, Feed, Quarantine, TableState
 from evertrain.domain.landing.feeds import label_feed
@@ -35,6 +30,11 @@ from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.domain.release.registry import Champion
 from evertrain.domain.training.candidates import Candidate
 from evertrain.domain.training.plan import TrainingPlan
+from evertrain.replay.estimators import MakeEstimator
+from evertrain.replay.history import History, Step
+from evertrain.replay.result import BatchDecision, Recorder
+from evertrain.replay.retraining import RunRetraining
+from evertrain.replay.rows import HistoryReader, KnownRows, as_utc, landed_object
 from evertrain.scoring import FlatModel
 from evertrain.statistics.reference import Reference
 from evertrain.tables.labelled_rows import LabelledRows

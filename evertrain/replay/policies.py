@@ -3,12 +3,12 @@
 from collections.abc import Callable
 from time import perf_counter
 
-from evertrain.backtest.estimators import MakeEstimator
-from evertrain.backtest.history import History, Step
-from evertrain.backtest.loop import ReplayedLoop
-from evertrain.backtest.plain import Adwin, EveryBatch, Never, Periodic, PlainReplay, Rule
-from evertrain.backtest.result import PolicyResult, Recorder
 from evertrain.domain.errors import EvertrainError
+from evertrain.replay.estimators import MakeEstimator
+from evertrain.replay.history import History, Step
+from evertrain.replay.loop import ReplayedLoop
+from evertrain.replay.plain import Adwin, EveryBatch, Never, Periodic, PlainReplay, Rule
+from evertrain.replay.result import PolicyResult, Recorder
 
 DECLARED = "declared"
 """The model's own, as a stage would follow it."""

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
-from evertrain.backtest.history import History
-from evertrain.backtest.policies import DECLARED
-from evertrain.backtest.result import Backtest, BatchDecision, PolicyResult
 from evertrain.domain.deciding.decisions import Action, Reason
 from evertrain.domain.events import EventName
 from evertrain.domain.project.metric import Metric
+from evertrain.replay.history import History
+from evertrain.replay.policies import DECLARED
+from evertrain.replay.result import Backtest, BatchDecision, PolicyResult
 from evertrain.reports.backtest_page import BacktestPage, CalendarEntry, PolicyCurve
 from evertrain.reports.metric_plot import Mark, MarkKind
 

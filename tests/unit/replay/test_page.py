@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from evertrain.backtest.page import backtest_page
-from evertrain.backtest.result import BatchDecision, PolicyResult, compare_policies
 from evertrain.domain.project.metric import Metric
+from evertrain.replay.page import backtest_page
+from evertrain.replay.result import BatchDecision, PolicyResult, compare_policies
 from evertrain.reports.backtest_page import BacktestPage
 from tests.builders.history import FIRST_DAY, a_history, history_frame
 

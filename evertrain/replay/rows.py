@@ -11,13 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from evertrain.backtest.history import History, Step, as_datetime64
 from evertrain.domain.landing.batches import Feed, LandedObject
 from evertrain.domain.landing.feeds import EVENT_TIME
 from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.store.snapshot import Snapshot
 from evertrain.ports.batch_reader import BatchRejected
+from evertrain.replay.history import History, Step, as_datetime64
 from evertrain.tables.columns import as_column
 from evertrain.tables.exclusion import without_times
 

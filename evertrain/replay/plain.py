@@ -10,9 +10,6 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from evertrain.backtest.estimators import MakeEstimator
-from evertrain.backtest.history import History, Step, as_datetime64
-from evertrain.backtest.result import BatchDecision, Recorder
 from evertrain.conversion.frame import to_frame
 from evertrain.domain.deciding.decisions import Action, Reason
 from evertrain.domain.events import EventName
@@ -20,6 +17,9 @@ from evertrain.domain.project.metric import Task
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.project.policies import MovingWindow
 from evertrain.domain.training.candidates import parameter_grid
+from evertrain.replay.estimators import MakeEstimator
+from evertrain.replay.history import History, Step, as_datetime64
+from evertrain.replay.result import BatchDecision, Recorder
 
 
 class Rule(Protocol):

@@ -6,8 +6,8 @@ from math import sqrt
 
 import numpy as np
 
-from evertrain.backtest.result import PolicyResult
 from evertrain.domain.project.metric import Metric
+from evertrain.replay.result import PolicyResult
 
 BLOCKS = 10
 """Batches that follow each other have weather and models in common: so many runs of them are left out in turn."""

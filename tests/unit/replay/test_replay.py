@@ -10,13 +10,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evertrain.backtest.estimators import built_in_estimator
-from evertrain.backtest.history import History
-from evertrain.backtest.plain import MakeEstimator
-from evertrain.backtest.policies import DECLARED, UnknownPolicy, replay, require_known
-from evertrain.backtest.result import PolicyResult, compare_policies
 from evertrain.domain.project.metric import Task
 from evertrain.domain.project.policies import CostPolicy
+from evertrain.replay.estimators import built_in_estimator
+from evertrain.replay.history import History
+from evertrain.replay.plain import MakeEstimator
+from evertrain.replay.policies import DECLARED, UnknownPolicy, replay, require_known
+from evertrain.replay.result import PolicyResult, compare_policies
 from tests.builders.history import a_history, history_frame
 
 LATENCY = timedelta(days=2, minutes=1)

@@ -9,13 +9,13 @@ from itertools import islice
 from pathlib import Path
 
 from evertrain.adapters.project.files import InvalidProject, load_project, model_path
-from evertrain.backtest.differences import Difference, difference_between
-from evertrain.backtest.history import InvalidHistory
-from evertrain.backtest.policies import DECLARED
-from evertrain.backtest.result import PolicyResult
-from evertrain.backtest.run import Request, prepare, run_backtest
-from evertrain.backtest.settings import Setting, other_settings
 from evertrain.domain.project.metric import Metric
+from evertrain.replay.differences import Difference, difference_between
+from evertrain.replay.history import InvalidHistory
+from evertrain.replay.policies import DECLARED
+from evertrain.replay.result import PolicyResult
+from evertrain.replay.run import Request, prepare, run_backtest
+from evertrain.replay.settings import Setting, other_settings
 
 MIN_BATCHES = 20
 """With a model, in either part: fewer tell nothing of a policy."""

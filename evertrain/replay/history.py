@@ -14,13 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evertrain.adapters.landing.checks import ColumnChecker, find_repeated, missing_faults, volume_faults
-from evertrain.backtest.raw_rows import RawRows
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import Fault
 from evertrain.domain.landing.feeds import EVENT_TIME, FeedSchema, feed_schema, label_feed, own_group_feed
 from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.domain.project.metric import Task
 from evertrain.domain.project.model import ModelSpec, Project
+from evertrain.replay.raw_rows import RawRows
 from evertrain.tables.columns import TIMESTAMP, concat_in_one_chunk, with_ages
 
 MAX_STEPS = 20_000

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from evertrain.backtest.history import InvalidHistory
-from evertrain.backtest.raw_rows import UnreadableRows
 from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.domain.project.metric import Metric, Task
+from evertrain.replay.history import InvalidHistory
+from evertrain.replay.raw_rows import UnreadableRows
 from tests.builders.history import FIRST_DAY, a_history, history_frame
 
 

@@ -15,16 +15,16 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from evertrain.adapters.documents import InvalidDocument, dump, load
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.training.estimators import estimator_path, load_estimator
-from evertrain.backtest.defaults import Columns, infer_model, with_default_policies
-from evertrain.backtest.estimators import MakeEstimator, built_in_estimator
-from evertrain.backtest.history import History, InvalidHistory, Rhythm, read_history
-from evertrain.backtest.policies import replay
-from evertrain.backtest.raw_rows import RawRows, read_raw_rows
-from evertrain.backtest.result import Backtest, PolicyResult, compare_policies
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.feature_group import FeatureGroup
 from evertrain.domain.project.metric import Metric
 from evertrain.domain.project.model import ModelSpec
+from evertrain.replay.defaults import Columns, infer_model, with_default_policies
+from evertrain.replay.estimators import MakeEstimator, built_in_estimator
+from evertrain.replay.history import History, InvalidHistory, Rhythm, read_history
+from evertrain.replay.policies import replay
+from evertrain.replay.raw_rows import RawRows, read_raw_rows
+from evertrain.replay.result import Backtest, PolicyResult, compare_policies
 
 
 class UnknownModel(EvertrainError):

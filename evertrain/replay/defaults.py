@@ -10,14 +10,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evertrain.adapters.monitoring.column_kinds import is_index, look_like_identifiers
-from evertrain.backtest.history import History, InvalidHistory, require_columns
-from evertrain.backtest.raw_rows import RawRows
 from evertrain.domain.project.defaults import USUAL_BATCH, default_metric, default_training, default_triggers
 from evertrain.domain.project.feature_group import Column, FeatureGroup, FeatureKind
 from evertrain.domain.project.metric import Metric, Task
 from evertrain.domain.project.model import LabelSpec, ModelSpec
 from evertrain.domain.project.policies import GatePolicy
 from evertrain.domain.training.gate import default_margin
+from evertrain.replay.history import History, InvalidHistory, require_columns
+from evertrain.replay.raw_rows import RawRows
 from evertrain.statistics.metrics import constant_score
 
 MAX_LEVELS = 250
