@@ -1,4 +1,4 @@
-"""The commands that ask a deployed stage, and `check`: they parse, call, print. With `--json` they print what a
+"""The commands that ask a deployed stage: they parse, call, print. With `--json` they print what a
 script can read, and nothing else."""
 
 import json
@@ -12,7 +12,6 @@ from evertrain.adapters.aws.account import account_id
 from evertrain.adapters.documents import dump
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.stage import LandingResult, Stage
-from evertrain.cli.check import check
 from evertrain.cli.models import find_decision, find_group, find_model
 from evertrain.cli.operations import redrive
 from evertrain.cli.performance import performance
@@ -102,7 +101,6 @@ def _land(deployed: Stage, feed: Feed, file: Path, *, wait: int, as_json: bool) 
     return {"batch": _to_json(found), "verdicts": [_to_json(verdict) for verdict in verdicts]}
 
 
-app.command()(check)
 app.command()(performance)
 app.command()(redrive)
 app.command()(features)

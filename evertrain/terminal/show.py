@@ -28,6 +28,8 @@ from evertrain.use_cases.monitoring.performance_status import MeasuredDays, Perf
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from evertrain.conversion.rehearsal import Rehearsal
+
 _COLOURS = {
     Action.RETRAIN: "green",
     Action.HOLD: "yellow",
@@ -46,7 +48,8 @@ def coloured(word: Action | VersionStatus | DriftStatus) -> str:
     return f"[{colour}]{text}[/]" if colour else text
 
 
-def project(project: Project) -> None:
+def project(project: Project, served: Mapping[str, tuple["Rehearsal | None", str]]) -> None:
+    """`served`: of each model what came of converting it, or why that is not known."""
     table = _table("Models", "model", "predicts", "metric", "features", "windows")
     for name in sorted(project.models):
         spec = project.models[name]
@@ -58,6 +61,16 @@ def project(project: Project) -> None:
             ", ".join([*map(format_duration, spec.training.windows), *spec.training.moving_windows]),
         )
     console.print(table)
+    for name in sorted(served):
+        rehearsed, told = served[name]
+        if rehearsed is None:
+            console.print(f"[yellow]{name} is not proven to be servable.[/] {escape(told)}")
+        else:
+            console.print(
+                f"{name} can be served: of made-up rows, an artifact of {rehearsed.size / 1000:,.0f} kB answers in "
+                f"{rehearsed.seconds_a_row * 1e6:,.0f} µs a row, as the estimator does"
+                f"{f' to {rehearsed.parity:.0e}' if rehearsed.parity else ''}."
+            )
     console.print("Every file is valid, and every estimator can be made.")
 
 
