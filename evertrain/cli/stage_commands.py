@@ -16,6 +16,7 @@ from evertrain.cli.models import find_decision, find_group, find_model
 from evertrain.cli.operations import redrive
 from evertrain.cli.performance import performance
 from evertrain.cli.store import features, labels, training_set
+from evertrain.cli.versions import diff, rollback, versions
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import Feed, FeedKind, Quarantine
 from evertrain.terminal import show
@@ -106,6 +107,9 @@ app.command()(redrive)
 app.command()(features)
 app.command()(labels)
 app.command("training-set")(training_set)
+app.command()(versions)
+app.command()(diff)
+app.command()(rollback)
 
 
 @app.command()
@@ -207,16 +211,6 @@ def accept(
     )
     found = accepting.run(batch)
     _print_json(found) if as_json else show_accepted(found)
-
-
-@app.command()
-def versions(
-    model: ModelName, stage: StageName = "dev", project: ProjectFolder = HERE, as_json: AsJson = False
-) -> None:
-    """List every version of a model with its window, its score and what the gate said."""
-    find_model(load_project(project), model)
-    found = Stage.find(stage).registry.versions(model)
-    _print_json(found) if as_json else show.versions(found)
 
 
 @app.command()
