@@ -31,6 +31,10 @@ def backtest(
         str | None, typer.Option(help="Instead of a folder: hist_gradient_boosting or linear, on all columns.")
     ] = None,
     label: Annotated[str | None, typer.Option(help="With --estimator: the column that is predicted.")] = None,
+    positive: Annotated[
+        str | None,
+        typer.Option(help="With --estimator, of a label of text: the class that is predicted, such as yes."),
+    ] = None,
     event_time: Annotated[
         str | None, typer.Option(help="With --estimator: when a row happened; by default the only column of times.")
     ] = None,
@@ -77,7 +81,7 @@ def backtest(
         model=model or "rows",
         project=project,
         estimator=estimator,
-        columns=Columns(label=label or "", event_time=event_time, key=key, label_time=label_time),
+        columns=Columns(label=label or "", positive=positive, event_time=event_time, key=key, label_time=label_time),
         metric=metric,
         latency=duration_option("--latency", latency) if latency else None,
         batch=duration_option("--batch", batch) if batch else None,

@@ -25,6 +25,9 @@ def init(
         Path, typer.Option(exists=True, dir_okay=False, help="Your history: Parquet, CSV or JSON Lines, with labels.")
     ],
     label: Annotated[str | None, typer.Option(help="The column that is to be predicted.")] = None,
+    positive: Annotated[
+        str | None, typer.Option(help="Of a label of text: the class whose probability is predicted, such as yes.")
+    ] = None,
     key: Annotated[str | None, typer.Option(help="The column that names a row, by itself or with its time.")] = None,
     event_time: Annotated[str | None, typer.Option(help="The column that says when a row happened.")] = None,
     latency: Annotated[str | None, typer.Option(help="How long after its row a label is known, such as 7d.")] = None,
@@ -59,6 +62,7 @@ def init(
         rows,
         name=name,
         columns={"--label": label, "--key": key, "--event-time": event_time},
+        positive=positive,
         latency=duration_option("--latency", length),
         batch=duration_option("--batch", batch) if batch else None,
         ask=ask,

@@ -39,7 +39,7 @@ def to_flat(estimator: Any, spec: ModelSpec) -> bytes:
         ],
         "steps": program.steps,
         "answers": [found.slot],
-        "classes": [],
+        "classes": list(spec.label.classes),
         "is_float32": _answers_in_32_bits(estimator),
     }
     _require_size(estimator, program)

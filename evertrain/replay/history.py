@@ -183,10 +183,8 @@ def _labels(raw: RawRows, spec: ModelSpec, project: Project) -> pa.ChunkedArray:
     """Shape (rows,): float64, null where there is none."""
     name = spec.label.name
     kind = raw.table[name].type
-    if raw.text is None and (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-        raise InvalidHistory(
-            f"{raw.name}: {name} is text; a class is written as 0 or 1, and what else is predicted is a number"
-        )
+    if not spec.label.classes and raw.text is None and (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+        raise InvalidHistory(f"{raw.name}: {name} is text; name its two classes in label.classes, or write numbers")
     schema = feed_schema(label_feed(spec), project)
     return _values(raw, schema, replace(schema.columns[0], nullable=True))
 

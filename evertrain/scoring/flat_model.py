@@ -31,7 +31,8 @@ class InvalidArtifact(EvertrainError):
 class FlatModel:
     """A model as it is served. `steps` make slots of a row's features.
 
-    `answers`: the slots with the prediction, which is one number, or a probability for each of `classes`.
+    `answers`: the slots with the prediction: one number, which of two `classes` is the last one's probability; or a
+    probability for each of more.
     `is_float32`: the estimator itself answers in 32 bits.
     """
 
@@ -92,7 +93,9 @@ def _read(header: Header, arrays: Sequence[Any]) -> FlatModel:
     for answer in answers:
         if type(answer) is not int or not 0 <= answer < len(kinds) or kinds[answer] is not Kind.NUMBER:
             raise ValueError("answers: no step gives one of them")
-    if not all(isinstance(each, str) for each in classes) or len(answers) != max(1, len(classes)):
+    if not all(isinstance(each, str) for each in classes) or len(answers) != (
+        len(classes) if len(classes) > 2 else 1
+    ):
         raise ValueError("classes: not one for each answer, or no texts")
     if not isinstance(header["is_float32"], bool):
         raise ValueError("is_float32 is neither true nor false")

@@ -123,7 +123,7 @@ class LabelledRows:
         if self.spec.task is Task.CLASSIFICATION and len(np.unique(self.truth)) < 2:
             raise UnusableRows(
                 f"{self.spec.name}: all {len(self)} rows of {self.name} have the label "
-                f"{self.spec.label.name}={self.truth[0]:g}, nothing can be told apart"
+                f"{self.spec.label.name}={self.spec.label.told(self.truth[0])}, nothing can be told apart"
             )
 
 

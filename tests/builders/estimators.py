@@ -55,7 +55,7 @@ def linear(before: Any) -> Pipeline:
     return make_pipeline(before, linear_model.LogisticRegression(max_iter=200))
 
 
-SMALL = {"n_estimators": 7, "random_state": 0}
+SMALL: dict[str, Any] = {"n_estimators": 7, "random_state": 0}
 
 CLASSIFIERS: Mapping[str, Any] = {
     "HistGradientBoostingClassifier": ensemble.HistGradientBoostingClassifier(

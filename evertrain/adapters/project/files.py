@@ -144,10 +144,21 @@ def _model_faults(file: ModelFile, groups: Mapping[str, FeatureGroup], broken: S
 
 
 def _label_faults(file: ModelFile) -> Iterator[str]:
-    absent = file.label.absent
+    absent, classes = file.label.absent, file.label.classes
+    if classes and file.task_or_default is not Task.CLASSIFICATION:
+        yield "label.classes: only a classification has classes; leave it out"
+    if classes and len(set(classes)) != 2:
+        yield (
+            f"label.classes: {len(set(classes))} different ones; name two, the one last whose probability is "
+            "predicted"
+        )
     if absent is None:
         return
-    if file.task_or_default is Task.CLASSIFICATION and absent not in (0, 1):
+    if classes and absent not in classes:
+        yield f"label.absent: {absent} is no class; allowed: {', '.join(classes)}"
+    if not classes and isinstance(absent, str):
+        yield f"label.absent: {absent} is no number; name the label's classes, or write a number"
+    elif not classes and file.task_or_default is Task.CLASSIFICATION and absent not in (0, 1):
         yield f"label.absent: {absent:g} is no class; allowed: 0, 1"
     if file.label.minimum_coverage is not None:
         yield "label.minimum_coverage: where a label may be absent, coverage says nothing; leave out one of the two"

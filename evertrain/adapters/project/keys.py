@@ -70,6 +70,11 @@ MODEL_KEYS: Mapping[str, Key] = {
     ),
     "label.name": Key("The column of labels.", 'name = "late"'),
     "label.latency": Key("How long after its row a label is known, for nearly every row.", 'latency = "7d"'),
+    "label.classes": Key(
+        "How labels name the two classes of a classification, the one last whose probability is predicted.",
+        'classes = ["no", "yes"]',
+        "0 and 1",
+    ),
     "label.absent": Key(
         "What a row without a label counts as, once its latency has passed.", "absent = 0", "unknown, and not used"
     ),

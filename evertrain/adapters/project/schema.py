@@ -81,6 +81,7 @@ Quiet = Annotated[
     BeforeValidator(_quiet_days),
     WithJsonSchema({"type": "string", "pattern": r"^\d\d-\d\d to \d\d-\d\d$"}),
 ]
+ClassName = Annotated[str, Field(min_length=1)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 # JSON, in which plans and runs keep a model, has no infinity.
 RowsGrownBy = Annotated[float | None, Field(gt=1), AfterValidator(lambda value: None if value == inf else value)]
@@ -177,9 +178,21 @@ class FeaturesTable(TomlTable):
 class _LabelTable(TomlTable):
     name: Annotated[str, Field(examples=['name = "late"'])]
     latency: Annotated[Duration, Field(examples=['latency = "7d", how long after its row a label is known'])]
-    absent: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    classes: Annotated[tuple[ClassName, ...], Field(examples=['classes = ["no", "yes"]'])] = ()
+    absent: Annotated[float, Field(allow_inf_nan=False)] | ClassName | None = None
     minimum_coverage: Annotated[float, Field(gt=0, le=1)] | None = None
     of_predictions: bool = False
+
+    def to_label(self) -> LabelSpec:
+        absent = self.classes.index(str(self.absent)) if self.classes and self.absent is not None else self.absent
+        return LabelSpec(
+            name=self.name,
+            latency=self.latency,
+            absent=None if absent is None else float(absent),
+            minimum_coverage=self.minimum_coverage,
+            of_predictions=self.of_predictions,
+            classes=self.classes,
+        )
 
 
 class _DriftTable(TomlTable):
@@ -320,7 +333,7 @@ class ModelFile(TomlTable):
             group=groups[own],
             feature_names=(*features.columns, *(column for _, other in others for column in other.columns)),
             joined=tuple(other.to_joined(groups[group]) for group, other in others),
-            label=LabelSpec(**dict(self.label)),
+            label=self.label.to_label(),
             triggers=self.triggers.to_policy(default_triggers(batch, latency=latency)),
             training=self.training.to_policy(default_training(batch, latency=latency)),
             gate=GatePolicy(**gate),

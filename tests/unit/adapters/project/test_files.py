@@ -136,6 +136,12 @@ def test_a_model_folder_becomes_a_model_spec(tmp_path: Path) -> None:
     assert model.triggers.drift.psi_threshold is None
 
 
+def test_a_label_s_classes_are_named_and_what_is_absent_is_one_of_them(tmp_path: Path) -> None:
+    named = MODEL.replace('name = "late"', 'name = "late"\nclasses = ["no", "yes"]\nabsent = "no"')
+    label = load_project(a_project(tmp_path, model=named)).models["late_trips"].label
+    assert (label.classes, label.absent, label.told(1.0)) == (("no", "yes"), 0.0, "yes")
+
+
 def test_the_repository_s_own_models_are_valid() -> None:
     project = load_project(REPOSITORY)
     assert [model.name for model in project.models_using("flights")] == ["air_time", "flights"]
@@ -146,6 +152,18 @@ def test_the_repository_s_own_models_are_valid() -> None:
     [
         ("margin = 0.01", "marign = 0.01", "gate.marign: unknown key; allowed here: margin, floor, confidence"),
         ('name = "late"\n', "", 'label.name: missing; such as name = "late"'),
+        ('name = "late"', 'name = "late"\nclasses = ["yes"]', "label.classes: 1 different ones; name two"),
+        (
+            'name = "late"',
+            'name = "late"\nclasses = ["no", ""]',
+            "label.classes.1: string should have at least 1 character",
+        ),
+        (
+            'name = "late"',
+            'name = "late"\nclasses = ["no", "yes"]\nabsent = "maybe"',
+            "label.absent: maybe is no class",
+        ),
+        ('name = "late"', 'name = "late"\nabsent = "no"', "label.absent: no is no number; name the label's classes"),
         ('latency = "3d"', "latency = 3", 'label.latency: a duration is text such as "28d"'),
         ('latency = "3d"', 'latency = "0d"', "label.latency: a duration is text"),
         ('task = "classification"', 'task = "ranking"', "task: input should be 'classification' or 'regression'"),
