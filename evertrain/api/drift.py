@@ -6,10 +6,9 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from evertrain.adapters.monitoring.undeclared_tables import UndeclaredTable, table_in_memory, tabular_file
-from evertrain.domain.errors import EvertrainError
+from evertrain.api.pages import page_in_notebook
+from evertrain.api.tables import Table, path_or_table
 from evertrain.domain.monitoring.drift import DriftStatus, FeatureDrift
 from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.domain.project.policies import DriftPolicy, DriftRule
@@ -23,16 +22,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
 __all__ = ["Drift", "DriftFound", "Reference", "Sketch", "assert_no_drift", "drift"]
-
-Table = Any
-"""A path to a file (Parquet, Arrow, CSV, JSON Lines), to a folder or by a pattern to several of them; or a table of
-pandas, Polars, Arrow, DuckDB: anything that hands out Arrow data (`__arrow_c_stream__`)."""
-
-
-class UnknownTable(EvertrainError):
-    """Something is neither a path nor a table."""
-
-    exit_status = 2
 
 
 class DriftFound(AssertionError):
@@ -83,9 +72,7 @@ class Drift:
         return self.page.render()
 
     def _repr_html_(self) -> str:
-        # In a frame of its own: the page's style is not the notebook's.
-        text = self.to_html().replace("&", "&amp;").replace('"', "&quot;")
-        return f'<iframe srcdoc="{text}" style="width: 100%; height: 640px; border: 0"></iframe>'
+        return page_in_notebook(self.to_html())
 
     def __str__(self) -> str:
         if not self.drifted:
@@ -202,13 +189,10 @@ class Reference:
 
 def _table(given: Table, name: str, event_time: str | None, kinds: Mapping[str, str] | None) -> UndeclaredTable:
     declared = {column: FeatureKind(kind) for column, kind in (kinds or {}).items()}
-    if isinstance(given, str | PathLike):
-        return tabular_file(Path(given), event_time, declared)
-    if isinstance(given, pa.Table):
-        return table_in_memory(name, given, event_time, declared)
-    if not hasattr(given, "__arrow_c_stream__"):
-        raise UnknownTable(f"{name}: {type(given).__name__} is neither a path nor a table that hands out Arrow data")
-    return table_in_memory(name, pa.table(given), event_time, declared)
+    found = path_or_table(given, name)
+    if isinstance(found, Path):
+        return tabular_file(found, event_time, declared)
+    return table_in_memory(name, found, event_time, declared)
 
 
 def _name(given: Table, name: str) -> str:

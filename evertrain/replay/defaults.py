@@ -114,7 +114,13 @@ def _features(raw: RawRows, others: set[str | None], left_out: dict[str, str]) -
         if kind is None:
             left_out[name] = reason
         else:
-            yield Column(name=name, kind=kind, nullable=True)
+            # As `init` would declare it: what fits on such rows need not provide for others.
+            yield Column(name=name, kind=kind, nullable=count_missing(raw.table[name]) > 0)
+
+
+def count_missing(values: pa.ChunkedArray) -> int:
+    """Values that are null, or no number where one should be."""
+    return int(pc.sum(pc.is_null(values, nan_is_null=True)).as_py() or 0)
 
 
 def _kind(name: str, values: pa.ChunkedArray) -> tuple[FeatureKind | None, str]:

@@ -12,6 +12,7 @@ import pyarrow.csv as pc_csv
 
 from evertrain.adapters.landing.checks import MISSING_CELLS
 from evertrain.adapters.landing.files import read_parts, reject_unreadable
+from evertrain.adapters.monitoring.table_sources import MemorySource
 from evertrain.domain.errors import EvertrainError
 from evertrain.ports.batch_reader import BatchRejected
 from evertrain.tables.csv_dialect import Dialect
@@ -26,7 +27,7 @@ class UnreadableRows(EvertrainError):
 @dataclass(frozen=True, kw_only=True)
 class RawRows:
     """`text`: how the cells are written, where they are all text that is still to be read. `name`: of the file, as
-    errors call it."""
+    errors call it. `sha256`: of the file, empty for a table in memory."""
 
     name: str
     table: pa.Table
@@ -60,10 +61,22 @@ def read_raw_rows(path: Path, *, infer_kinds: bool) -> RawRows:
                 table, text = _infer_kinds(table, text), None
     except BatchRejected as rejected:
         raise UnreadableRows(str(rejected)) from rejected
-    twice = sorted({name for name in table.column_names if table.column_names.count(name) > 1})
-    if twice:
-        raise UnreadableRows(f"{path.name} has several columns named {', '.join(twice)}")
+    _require_unique_names(path.name, table)
     return RawRows(name=path.name, table=_plain(table), text=text, sha256=sha256(data).hexdigest())
+
+
+def raw_rows_in_memory(name: str, table: pa.Table) -> RawRows:
+    """Raises UnreadableRows."""
+    _require_unique_names(name, table)
+    source = MemorySource(table)
+    rows = pa.Table.from_batches(source.batches(table.column_names), schema=source.schema)
+    return RawRows(name=name, table=_plain(rows), text=None, sha256="")
+
+
+def _require_unique_names(name: str, table: pa.Table) -> None:
+    twice = sorted({column for column in table.column_names if table.column_names.count(column) > 1})
+    if twice:
+        raise UnreadableRows(f"{name} has several columns named {', '.join(twice)}")
 
 
 def _infer_kinds(table: pa.Table, text: Dialect) -> pa.Table:

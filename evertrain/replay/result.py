@@ -233,8 +233,10 @@ def _regret(result: PolicyResult, best: Sequence[float | None], batches: Sequenc
 def _answer(results: Sequence[PolicyResult], spec: ModelSpec, scored: Sequence[int]) -> str:
     by_name, metric = {result.policy: result for result in results}, spec.metric
     if not scored:
-        without = [result.policy for result in results if all(value is None for value in result.metric_by_batch)]
-        why = f"{', '.join(without)} never had a model" if without else "no batch could be scored"
+        without = [result for result in results if all(value is None for value in result.metric_by_batch)]
+        names = ", ".join(result.policy for result in without)
+        reason = next((f": {why}" for why in map(_last_failure, without) if why), "")
+        why = f"{names} never had a model{reason}" if without else "no batch could be scored"
         return f"Nothing can be compared: {why}."
     chosen, never = by_name.get("declared"), by_name.get("never")
     if chosen is None or never is None or len(results) < 2:
@@ -255,6 +257,12 @@ def _answer(results: Sequence[PolicyResult], spec: ModelSpec, scored: Sequence[i
         best = max(others, key=lambda each: _signed(each, metric))
         sentence += f"; {best.policy} would have reached {best.metric:.4g} for {_count(best.retrains)}"
     return sentence + "."
+
+
+def _last_failure(result: PolicyResult) -> str:
+    """Of its retrainings, why; empty if none failed."""
+    failed = (each for each in result.decisions if each.outcome == EventName.RETRAIN_FAILED.value)
+    return next((each.outcome_sentence for each in reversed(tuple(failed))), "")
 
 
 def _worth(gain: float, result: PolicyResult, cost: CostPolicy, scored: Sequence[int]) -> str:

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from evertrain.adapters.landing.checks import find_repeated
 from evertrain.domain.project.feature_group import Column, FeatureKind
-from evertrain.replay.defaults import Columns, infer_model, label_classes, with_default_policies
+from evertrain.replay.defaults import Columns, count_missing, infer_model, label_classes, with_default_policies
 from evertrain.replay.history import History, InvalidHistory, Rhythm, read_history, require_columns
 from evertrain.replay.raw_rows import RawRows
 
@@ -161,7 +161,7 @@ def _ends_with(name: str, endings: Sequence[str]) -> bool:
 
 
 def _proposed(feature: Column, values: pa.ChunkedArray) -> ProposedColumn:
-    missing = values.null_count + _not_numbers(values)
+    missing = count_missing(values)
     described = "; ".join(_described(feature.kind, values, missing=missing))
     minimum = 0.0 if _is_never_negative(feature.kind, values) else None
     column = replace(feature, nullable=missing > 0, minimum=minimum)
@@ -191,7 +191,3 @@ def _is_never_negative(kind: FeatureKind, values: pa.ChunkedArray) -> bool:
     if kind is not FeatureKind.NUMERIC or len(values) - values.null_count < MIN_ROWS_FOR_BOUNDS:
         return False
     return bool(pc.min(values).as_py() >= 0)
-
-
-def _not_numbers(values: pa.ChunkedArray) -> int:
-    return int(pc.sum(pc.is_nan(values)).as_py() or 0) if pa.types.is_floating(values.type) else 0

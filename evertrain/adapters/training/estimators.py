@@ -1,8 +1,9 @@
-"""Loads a model's own code: `models/<name>/estimator.py` with one function, `make_estimator(*, seed, …)`."""
+"""A user's own estimators: of a model's `models/<name>/estimator.py` with one function, `make_estimator(*, seed, …)`,
+or of such a function that is at hand."""
 
 import importlib.util
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +31,22 @@ def load_estimator(
     make = getattr(_load(path, display_path, model), "make_estimator", None)
     if not callable(make):
         raise InvalidEstimator(f"{display_path}: no function make_estimator(*, seed: int) in it")
-    chosen = {"seed": seed} | dict(parameters or {})
+    return call_factory(make, seed=seed, parameters=parameters or {}, called=f"{display_path}: make_estimator")
+
+
+def call_factory(
+    make: Callable[..., Any], *, seed: int, parameters: Mapping[str, ParameterValue], called: str
+) -> Any:
+    """A new, unfitted estimator of a user's function. `called`: what errors call it. Raises InvalidEstimator."""
+    chosen = {"seed": seed} | dict(parameters)
     try:
         estimator = make(**chosen)
     except Exception as error:
         arguments = ", ".join(f"{name}={value!r}" for name, value in chosen.items())
-        raise InvalidEstimator(f"{display_path}: make_estimator({arguments}) raised {_describe(error)}") from error
+        raise InvalidEstimator(f"{called}({arguments}) raised {_describe(error)}") from error
     for method in ("fit", "predict"):
         if not callable(getattr(estimator, method, None)):
-            raise InvalidEstimator(
-                f"{display_path}: make_estimator returned {type(estimator).__name__}, which has no {method}()"
-            )
+            raise InvalidEstimator(f"{called} returned {type(estimator).__name__}, which has no {method}()")
     return estimator
 
 
