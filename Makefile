@@ -4,7 +4,7 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
-PACKAGES := evertrain lambdas jobs serving infra localcloud localstack_host bench
+PACKAGES := evertrain lambdas jobs serving infra localcloud localstack_host bench reference
 LOCAL_OPTIONS := -c clock=replay
 # Bytecode beside the sources would get into what is deployed; without any, each process compiles its libraries anew.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.build/bytecode
@@ -134,8 +134,8 @@ decline: setup ## false alarms and delay of the test of realised performance, si
 security: setup ## docs/security.md, who may do what, from the templates
 	PATH=$(BIN):$$PATH $(BIN)/python -m infra.permissions
 
-reference: setup ## docs/keys.md, docs/models.md and the schemas for editors, from the code
-	$(BIN)/python -m evertrain.adapters.project.keys docs
+reference: setup ## pages of docs/ and schemas that are told from the code
+	$(BIN)/python -m reference docs
 	$(BIN)/python -m tests.builders.supported_models docs/models.md
 
 windows: setup ## windows and their later metric, on real flights with labels a week late

@@ -19,6 +19,7 @@ from typing import Any
 
 from evertrain.adapters.aws.logs import configure_logging
 from evertrain.adapters.monitoring.metrics import PREDICTIONS_NOT_KEPT, count_metric_line
+from evertrain.domain.deployment.routes import ROUTES
 from evertrain.domain.errors import list_names, shorten
 from evertrain.domain.landing.predictions import AnsweredRequest, is_sampled
 from evertrain.domain.project.metric import Task
@@ -179,8 +180,8 @@ def _respond_unknown(event: dict[str, Any]) -> dict[str, Any]:
     known = wiring.known_models()
     parts = path.strip("/").split("/")
     if parts[0] != "models" or len(parts) > 3 or (len(parts) == 3 and parts[2] not in ("predict", "labels")):
-        known_paths = "POST /models/{model}/predict, POST /models/{model}/labels or GET /models/{model}"
-        raise Refusal(404, f"no such path; ask {known_paths}")
+        *others, last = (f"{route.method} {route.path}" for route in ROUTES)
+        raise Refusal(404, f"no such path; ask {', '.join(others)} or {last}")
     model = parts[1] if len(parts) > 1 else ""
     if model not in known:
         raise Refusal(404, f"there is no model {shorten(model)!r}; known models: {list_names(known)}")

@@ -37,6 +37,7 @@ from evertrain.domain.deciding.decisions import RecordedDecision
 from evertrain.domain.deployment.prefixes import tables_root
 from evertrain.domain.deployment.stacks import DEAD_LETTERS, Output, serving_function_prefix
 from evertrain.domain.errors import EvertrainError
+from evertrain.domain.event_details import RetrainAsked
 from evertrain.domain.events import Event, EventName
 from evertrain.domain.landing.batches import Batch, Feed, Quarantine
 from evertrain.domain.project.feature_group import FeatureKind
@@ -297,7 +298,7 @@ class Stage:
 
     def ask_for_retraining(self, model: str, *, reason: str) -> Cause:
         request_id = uuid4().hex
-        detail = {"model": model, "reason": reason, "request_id": request_id}
+        detail: RetrainAsked = {"model": model, "reason": reason, "request_id": request_id}
         self._bus.publish([Event(name=EventName.RETRAIN_ASKED, detail=detail)])
         return Cause(model=model, name=f"asked:{request_id}", requested_by=reason)
 

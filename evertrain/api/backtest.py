@@ -45,8 +45,7 @@ class Backtest:
 
     replayed: Replayed
     page: BacktestPage
-    left_out: Mapping[str, str]
-    """Columns that no model learnt from, and why."""
+    unused: Mapping[str, str]
 
     @property
     def answer(self) -> str:
@@ -55,7 +54,13 @@ class Backtest:
 
     @property
     def metric_name(self) -> str:
+        """Such as `roc_auc_score`."""
         return self.replayed.metric_name
+
+    @property
+    def left_out(self) -> Mapping[str, str]:
+        """Columns that no model learnt from, and why."""
+        return self.unused
 
     @property
     def policies(self) -> Mapping[str, PolicyResult]:
@@ -64,7 +69,7 @@ class Backtest:
         return {each.policy: each for each in self.replayed.results}
 
     def to_dict(self) -> dict[str, object]:
-        """As `evertrain backtest --json` writes it."""
+        """As `evertrain backtest --json FILE` writes it."""
         return backtest_document(self.replayed)
 
     def to_frame(self) -> "pd.DataFrame":
@@ -141,7 +146,7 @@ def backtest(
     )
     prepared = prepare(request)
     found = run_by_value(prepared, chosen, seed=seed, workers=workers or os.cpu_count() or 1)
-    return Backtest(replayed=found, page=backtest_page(found, prepared.history), left_out=prepared.left_out)
+    return Backtest(replayed=found, page=backtest_page(found, prepared.history), unused=prepared.left_out)
 
 
 def _rows(given: Table) -> Any:

@@ -36,6 +36,7 @@ class Drift:
 
     @property
     def drifted(self) -> bool:
+        """Whether anything did: a feature, how features go together, or a slice."""
         return self.page.findings.status is DriftStatus.DRIFTED
 
     @property
@@ -50,6 +51,7 @@ class Drift:
 
     @property
     def drifted_features(self) -> tuple[str, ...]:
+        """Their names, by importance."""
         return tuple(self.page.findings.drifted_features)
 
     @property

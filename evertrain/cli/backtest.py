@@ -24,7 +24,7 @@ def backtest(
         Path, typer.Option(exists=True, dir_okay=False, help="A Parquet or CSV file: your history, with labels.")
     ],
     model: Annotated[
-        str, typer.Argument(metavar="[MODEL]", help="a folder below models/; with --estimator none is needed")
+        str, typer.Argument(metavar="MODEL", help="a folder below models/; with --estimator none is needed")
     ] = "",
     estimator: Annotated[
         str | None, typer.Option(help="Instead of a folder: hist_gradient_boosting or linear, on all columns.")

@@ -115,7 +115,7 @@ app.command()(rollback)
 @app.command()
 def status(
     model: Annotated[
-        str, typer.Argument(metavar="[MODEL]", help="a folder below models/; all of them when left out")
+        str, typer.Argument(metavar="MODEL", help="a folder below models/; all of them when left out")
     ] = "",
     stage: StageName = "dev",
     project: ProjectFolder = HERE,
@@ -149,7 +149,7 @@ def decisions(
 def explain(
     model: ModelName,
     decision: Annotated[
-        str, typer.Argument(metavar="[DECISION]", help="its id, or the beginning of it; the last when left out")
+        str, typer.Argument(metavar="DECISION", help="its id, or the beginning of it; the last when left out")
     ] = "",
     stage: StageName = "dev",
     project: ProjectFolder = HERE,
@@ -216,7 +216,7 @@ def accept(
 @app.command()
 def report(
     model: ModelName,
-    version: Annotated[str, typer.Argument(metavar="[VERSION]", help="the newest one when left out")] = "",
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="the newest one when left out")] = "",
     out: Annotated[Path | None, typer.Option(help="Where the page goes; by default <model>-<version>.html.")] = None,
     stage: StageName = "dev",
     project: ProjectFolder = HERE,

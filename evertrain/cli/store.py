@@ -46,7 +46,7 @@ def features(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="[NAME]",
+            metavar="NAME",
             help="a feature group, labels/MODEL, predictions/MODEL or prediction_labels/MODEL; "
             "without it, the groups that there are",
         ),
@@ -118,7 +118,7 @@ def _list_groups(project: Project, *, as_json: bool) -> None:
 
 def training_set(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="a folder below models/")],
-    version: Annotated[str, typer.Argument(metavar="[VERSION]", help="of the model; the champion's by default")] = "",
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="of the model; the champion's by default")] = "",
     out: Annotated[Path | None, typer.Option(help="Write the rows to this Parquet file.")] = None,
     stage: Annotated[str, typer.Option("--stage", envvar="EVERTRAIN_STAGE", help="Which deployment.")] = "dev",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -1,12 +1,10 @@
 """What each key of a project's TOML files means, for people and for editors. That none is missing is a test."""
 
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
 from evertrain.adapters.project.schema import GroupFile, ModelFile, TomlTable, table_in
@@ -245,14 +243,3 @@ def _default(field: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return "none" if value in ("", None, (), {}, []) else f"{value}"
-
-
-def main(docs: Path) -> None:
-    """Writes the page and the schemas anew."""
-    (docs / "keys.md").write_text(reference_page(), encoding="utf-8")
-    for name, text in schema_files().items():
-        (docs / "schema" / name).write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))
