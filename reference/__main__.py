@@ -3,12 +3,15 @@
 import sys
 from pathlib import Path
 
+from reference.notebook import NOTEBOOK, executed
 from reference.pages import pages
 
 
 def main(docs: Path) -> None:
     for name, text in pages(docs).items():
         (docs / name).write_text(text, encoding="utf-8")
+    notebook = docs / NOTEBOOK
+    notebook.write_text(executed(notebook.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -39,7 +39,7 @@ class InvalidArgument(EvertrainError):
     exit_status = 2
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Backtest:
     """What a replay found. A notebook shows it as a page: the metric over time, costs, and what was decided when."""
 
@@ -84,6 +84,9 @@ class Backtest:
 
     def _repr_html_(self) -> str:
         return page_in_notebook(self.to_html())
+
+    def __repr__(self) -> str:
+        return f"<Backtest: {self.answer}>"
 
     def __str__(self) -> str:
         return self.answer

@@ -28,7 +28,7 @@ class DriftFound(AssertionError):
     """`assert_no_drift` found some."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Drift:
     """What a comparison found. A notebook shows it as a page with distributions."""
 
@@ -75,6 +75,9 @@ class Drift:
 
     def _repr_html_(self) -> str:
         return page_in_notebook(self.to_html())
+
+    def __repr__(self) -> str:
+        return f"<Drift: {self}>"
 
     def __str__(self) -> str:
         if not self.drifted:
