@@ -9,7 +9,7 @@ LOCAL_OPTIONS := -c clock=replay
 # Bytecode beside the sources would get into what is deployed; without any, each process compiles its libraries anew.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.build/bytecode
 
-.PHONY: help setup lock demo local down forget deploy test format lint types imports unit contract infra e2e chaos test-localstack bench bench-store bench-cloud bench-jobs calibrate decisions decline windows security reference
+.PHONY: help setup lock demo local down forget deploy test format lint types imports unit contract infra e2e chaos test-localstack bench bench-store bench-cloud bench-jobs calibrate decisions decline windows security reference screenshots
 
 help: ## this list
 	@grep -hE '^[a-z-][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -137,6 +137,9 @@ security: setup ## docs/security.md, who may do what, from the templates
 reference: setup ## pages of docs/ and schemas that are told from the code
 	$(BIN)/python -m reference docs
 	$(BIN)/python -m tests.builders.supported_models docs/models.md
+
+screenshots: setup ## docs/images, pages as pictures; needs chromium
+	$(BIN)/python -m reference.screenshots docs
 
 windows: setup ## windows and their later metric, on real flights with labels a week late
 	$(BIN)/python -m bench.windows

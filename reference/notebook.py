@@ -19,12 +19,22 @@ MAX_HTML = 10_000
 def executed(notebook: str) -> str:
     """The notebook's text with the outputs of its cells. Raises what a cell raises."""
     document = json.loads(notebook)
+    _run_cells(document)
+    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+
+
+def names_after(notebook: str) -> dict[str, Any]:
+    """What its cells have defined once all have run."""
+    return _run_cells(json.loads(notebook))
+
+
+def _run_cells(document: dict[str, Any]) -> dict[str, Any]:
     names: dict[str, Any] = {"__name__": "__main__"}
     cells = [cell for cell in document["cells"] if cell["cell_type"] == "code"]
     for number, cell in enumerate(cells, start=1):
         cell["outputs"] = _run("".join(cell["source"]), number, names)
         cell["execution_count"] = number
-    return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
+    return names
 
 
 def _run(code: str, number: int, names: dict[str, Any]) -> list[dict[str, Any]]:

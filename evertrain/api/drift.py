@@ -114,7 +114,7 @@ def drift(
     found = compare_tables(*tables, policy=policy, only=columns)
     return Drift(
         DriftPage(
-            title=f"{_name(after, 'after')} against {_name(before, 'before')}",
+            title=f"Drift from {_name(before, 'before')} to {_name(after, 'after')}",
             before=_name(before, "before"),
             after=_name(after, "after"),
             findings=found.findings,

@@ -154,6 +154,7 @@ def test_a_model_of_a_project_is_replayed_with_its_own_label_and_estimator(tmp_p
 def test_results_are_values_a_frame_and_a_page() -> None:
     found = replayed(FRAME.assign(note=[f"note {number}" for number in range(len(FRAME))]))
     assert str(found) == found.answer == found.to_dict()["answer"]
+    assert repr(found) == f"<Backtest: {found.answer}>"
     frame = found.to_frame()
     assert list(frame.index) == list(found.policies) == ["declared", "never"]
     assert frame.loc["never", "metric"] == found.policies["never"].metric

@@ -70,6 +70,9 @@ def test_results_are_values_a_frame_and_a_page() -> None:
     assert found.to_frame().loc["income", "psi"] == found.features[0].psi > 0.2
     assert found.to_dict()["status"] == "drifted"
     assert found.to_html().startswith("<!doctype html>")
+    assert "<h1>Drift from before to after</h1>" in found.to_html()
+    assert repr(found) == f"<Drift: {found}>"
+    assert found.left_out == {}, "nobody asked for other columns"
     assert found._repr_html_().startswith('<iframe srcdoc="<!doctype html>')
     assert str(found).startswith("drifted: income")
 
