@@ -78,7 +78,7 @@ def prepare(request: Request) -> Prepared:
         spec, left_out = _declared(request), {}
         rhythm = replace(rhythm, batch=rhythm.batch or spec.group.batch.every)
         history = read_history(raw, spec, rhythm, label_time=label_time)
-        make = _estimator_of_folder(request)
+        make = _estimator_of_folder(request.project, request.model)
     else:
         inferred = infer_model(
             raw,
@@ -212,8 +212,8 @@ def _declared(request: Request) -> ModelSpec:
     return replace(spec, group=group, joined=(), label=replace(label, of_predictions=False))
 
 
-def _estimator_of_folder(request: Request) -> MakeEstimator:
-    return lambda seed, parameters: load_estimator(request.project, request.model, seed=seed, parameters=parameters)
+def _estimator_of_folder(project: Path, model: str) -> MakeEstimator:
+    return lambda seed, parameters: load_estimator(project, model, seed=seed, parameters=parameters)
 
 
 def _first_step(history: History, start: datetime | None, name: str) -> int:
