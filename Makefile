@@ -91,7 +91,7 @@ imports: setup
 	$(BIN)/lint-imports --no-cache
 
 unit: setup
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 tests/unit evertrain infra
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 tests/unit evertrain infra reference
 
 contract: setup
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile -m "not localstack" tests/contract
