@@ -96,6 +96,7 @@ def backtest(
     rows: Table,
     *,
     label: str | None = None,
+    positive: str | None = None,
     latency: Length | None = None,
     estimator: Any = None,
     model: str = "",
@@ -114,7 +115,9 @@ def backtest(
     """Replays a history: when would which policy have retrained, and how good would predictions have been?
 
     rows: your history; a path to one file, or a table as of `drift`.
-    label: the column that is predicted, 0 and 1 or a number. latency: how long after its row a label is known.
+    label: the column that is predicted: 0 and 1, two words, or a number. positive: of two words the one whose
+        probability is predicted; by default what looks like it, such as yes, or the rarer one.
+    latency: how long after its row a label is known.
     estimator: an unfitted scikit-learn estimator, a function `make_estimator(*, seed)` that makes one, or
         `hist_gradient_boosting` or `linear`. It gets a frame of all other columns, texts as categories.
     model: instead of `label` and `estimator`, a folder below `models/` of the project, which has both.
@@ -139,7 +142,7 @@ def backtest(
         model=model or "rows",
         project=Path(project),
         estimator=_estimator(estimator, model, label, seed),
-        columns=Columns(label=label or "", event_time=event_time, key=key, label_time=label_time),
+        columns=Columns(label=label or "", positive=positive, event_time=event_time, key=key, label_time=label_time),
         metric=None if metric is None else _metric(metric),
         latency=_latency(latency, label_time, model),
         batch=None if batch is None else _length("batch", batch),

@@ -168,7 +168,7 @@ def label_classes(raw: RawRows, name: str, *, positive: str | None = None) -> tu
             "told from the others as 1, and those as 0"
         )
     if positive is not None and positive not in counts:
-        raise InvalidHistory(f"--positive {positive}: {name} of {raw.name} is {' or '.join(sorted(counts))}")
+        raise InvalidHistory(f"positive {positive}: {name} of {raw.name} is {' or '.join(sorted(counts))}")
     chosen = positive or min(counts, key=lambda level: (_looks_negative(level), counts[level], level))
     (other,) = counts.keys() - {chosen}
     return (other, chosen)

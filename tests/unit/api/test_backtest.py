@@ -20,6 +20,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 import evertrain
 from evertrain.cli import program
+from evertrain.domain.errors import EvertrainError
 from tests.builders.history import history_frame
 from tests.builders.projects import a_project_folder
 from tests.unit.api.test_drift import Views
@@ -237,3 +238,13 @@ def test_an_estimator_that_cannot_be_served_is_told_in_the_answer() -> None:
 
     found = replayed(FRAME[["trip_id", "departed_at", "wind", "late"]], estimator=Unknown())
     assert found.answer.startswith("Nothing can be compared: declared never had a model: "), found.answer
+
+
+def test_a_label_of_two_words_is_replayed_as_0_and_1_are() -> None:
+    words = FRAME.assign(late=FRAME["late"].map({0: "on time", 1: "late"}))
+    as_words, as_numbers = replayed(words), replayed(FRAME)
+    assert as_words.to_frame()["metric"].equals(as_numbers.to_frame()["metric"])
+    other = replayed(words, positive="on time")
+    assert other.to_frame()["metric"].to_numpy() == pytest.approx(as_numbers.to_frame()["metric"].to_numpy())
+    with pytest.raises(EvertrainError, match="positive early: late of the table is late or on time"):
+        replayed(words, positive="early")

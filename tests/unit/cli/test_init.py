@@ -173,7 +173,7 @@ def test_what_cannot_be_known_is_asked_for_with_a_suggestion(tmp_path: Path, mon
         (
             lambda frame: frame,
             ("--label", "region", "--positive", "east"),
-            "--positive east: region of rows.csv is north or",
+            "positive east: region of rows.csv is north or",
         ),
         (lambda frame: frame, ("--label", "lost"), "rows.csv has no column lost; it has loan_id"),
         (lambda frame: frame, ("--latency", "soon"), "--latency soon: "),
