@@ -246,11 +246,12 @@ def _answer(results: Sequence[PolicyResult], spec: ModelSpec, scored: Sequence[i
         )
     gain = _signed(chosen, metric) - _signed(never, metric)
     verb = "improved" if gain >= 0 else "worsened"
-    sentence = (
-        f"Retraining would have {verb} {metric} by {abs(gain):.4g} ({chosen.metric:.4g} against {never.metric:.4g}) "
-        f"for {_count(chosen.retrains)}"
-    )
-    if spec.cost.is_declared:
+    figures = f"{chosen.metric:.4g} against {never.metric:.4g}"
+    sentence = f"Retraining would have {verb} {metric} by {abs(gain):.4g} ({figures}) for {_count(chosen.retrains)}"
+    if not chosen.retrains:
+        # Its first model is not `never`'s: windows competed, and what was judged has been fitted on all rows.
+        sentence = f"The loop would not have retrained: {metric} of its first model and of never's is {figures}"
+    if spec.cost.is_declared and chosen.retrains:
         sentence += f", {_worth(gain, chosen, spec.cost, scored)}"
     others = [each for each in results if each.policy not in ("declared", "never")]
     if others:
