@@ -9,7 +9,7 @@ LOCAL_OPTIONS := -c clock=replay
 # Bytecode beside the sources would get into what is deployed; without any, each process compiles its libraries anew.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.build/bytecode
 
-.PHONY: help setup lock demo local down forget deploy test format lint types imports unit contract infra e2e chaos test-localstack bench bench-store bench-cloud bench-jobs calibrate decisions decline windows security reference screenshots
+.PHONY: help setup lock demo local down forget deploy test format lint types imports unit contract infra e2e chaos test-localstack bench bench-store bench-cloud bench-jobs calibrate decisions decline intervals windows security reference screenshots
 
 help: ## this list
 	@grep -hE '^[a-z-][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -130,6 +130,9 @@ decisions: setup ## what the declared policy gains over public streams, beside s
 
 decline: setup ## false alarms and delay of the test of realised performance, simulated
 	$(BIN)/python -m bench.decline
+
+intervals: setup ## how often the gate's intervals hold, with few days, simulated
+	$(BIN)/python -m bench.intervals
 
 security: setup ## docs/security.md, who may do what, from the templates
 	PATH=$(BIN):$$PATH $(BIN)/python -m infra.permissions

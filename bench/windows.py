@@ -110,10 +110,7 @@ def _tried(rows: Rows, window: Window, validation: Interval, later: Interval) ->
         answer = estimator.predict_proba(asked)[:, 1] if is_class else estimator.predict(asked)
         return np.asarray(answer, dtype=np.float64)
 
-    rng = np.random.default_rng(0)
-    found = score(
-        spec.metric, rows.truth(validation), predicted(validation), rows.days(validation), rng=rng, confidence=0.9
-    )
+    found = score(spec.metric, rows.truth(validation), predicted(validation), rows.days(validation), confidence=0.9)
     metric = metric_value(spec.metric, rows.truth(later), predicted(later))
     return window, {"rows": len(frame), "score": found, "later": metric}
 

@@ -1,11 +1,11 @@
-"""The metrics of models over weighted rows: as scikit-learn defines them, and fast enough to resample."""
+"""The metrics of models over weighted rows: as scikit-learn defines them, and cheap to weigh anew for each day."""
 
 from collections.abc import Callable, Mapping
 
 import numpy as np
 import numpy.typing as npt
 
-from evertrain.domain.project.metric import Metric
+from evertrain.domain.project.metric import AnyMetric, GuardMetric, Metric
 
 Array = npt.NDArray[np.float64]
 Weighted = Callable[[Array], float]
@@ -14,7 +14,7 @@ Weighted = Callable[[Array], float]
 _TINY = np.finfo(np.float64).eps
 
 
-def metric_value(metric: Metric, truth: Array, prediction: Array, weights: Array | None = None) -> float:
+def metric_value(metric: AnyMetric, truth: Array, prediction: Array, weights: Array | None = None) -> float:
     """Truth and prediction: shape (rows,). For classification 0 or 1, and the probability of 1; else numbers.
     `weights`: shape (rows,), how many rows each stands for; None where each is one.
 
@@ -24,7 +24,7 @@ def metric_value(metric: Metric, truth: Array, prediction: Array, weights: Array
     return weighted_metric(metric, truth, prediction)(np.ones(len(truth)) if weights is None else weights)
 
 
-def weighted_metric(metric: Metric, truth: Array, prediction: Array) -> Weighted:
+def weighted_metric(metric: AnyMetric, truth: Array, prediction: Array) -> Weighted:
     """The metric as a function of row weights. Sorts once, so that many weightings of the same rows are cheap."""
     return _WEIGHTED_METRICS[metric](np.asarray(truth, dtype=np.float64), np.asarray(prediction, dtype=np.float64))
 
@@ -111,7 +111,24 @@ def _r2(truth: Array, prediction: Array) -> Weighted:
     return value
 
 
-_WEIGHTED_METRICS: Mapping[Metric, Callable[[Array, Array], Weighted]] = {
+CALIBRATION_BINS = 10
+
+
+def _calibration_error(truth: Array, prediction: Array) -> Weighted:
+    """In bins of equally many rows, with rows that have the same prediction in the same one."""
+    order, starts = _ties(prediction)
+    bin_of_run = starts * CALIBRATION_BINS // len(order)
+    firsts = starts[np.flatnonzero(np.r_[True, bin_of_run[1:] != bin_of_run[:-1]])]
+    excess = (truth - prediction)[order]
+
+    def value(weights: Array) -> float:
+        sorted_weights = weights[order]
+        return float(np.abs(np.add.reduceat(sorted_weights * excess, firsts)).sum() / sorted_weights.sum())
+
+    return value
+
+
+_WEIGHTED_METRICS: Mapping[AnyMetric, Callable[[Array, Array], Weighted]] = {
     Metric.ROC_AUC_SCORE: _roc_auc,
     Metric.AVERAGE_PRECISION_SCORE: _average_precision,
     Metric.LOG_LOSS: _log_loss,
@@ -119,4 +136,5 @@ _WEIGHTED_METRICS: Mapping[Metric, Callable[[Array, Array], Weighted]] = {
     Metric.MEAN_ABSOLUTE_ERROR: lambda truth, prediction: _mean_loss(np.abs(truth - prediction)),
     Metric.ROOT_MEAN_SQUARED_ERROR: _root_mean_squared_error,
     Metric.R2_SCORE: _r2,
+    GuardMetric.EXPECTED_CALIBRATION_ERROR: _calibration_error,
 }

@@ -42,7 +42,7 @@ MODEL = "trips"
 def a_trainable_model(*, gate: GatePolicy | None = None, minimum_rows: int = 500) -> ModelSpec:
     """The model of `models.a_model()`, content with as few rows as a test trains in a blink."""
     spec = a_model(
-        MODEL, gate=gate or GatePolicy(margin=0.01, floor=0.55, slices=(SliceSpec(column="carrier", margin=1),))
+        MODEL, gate=gate or GatePolicy(margin=0.02, floor=0.55, slices=(SliceSpec(column="carrier", margin=1),))
     )
     return replace(spec, training=replace(spec.training, minimum_rows=minimum_rows))
 

@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from datetime import timedelta
 from math import prod
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,9 +22,10 @@ from evertrain.domain.landing.predictions import (
     PREDICTION,
     PREDICTION_ID,
 )
+from evertrain.domain.project.defaults import USUAL_BATCH, default_metric, default_training
 from evertrain.domain.project.duration import format_duration
 from evertrain.domain.project.feature_group import FeatureGroup, FeatureKind
-from evertrain.domain.project.metric import Metric, Task
+from evertrain.domain.project.metric import GuardMetric, Metric, Task
 from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.domain.training.task_sizes import FARGATE_MEMORY_MIB
 
@@ -138,6 +140,7 @@ def _model_faults(file: ModelFile, groups: Mapping[str, FeatureGroup], broken: S
     tried = max(1, len(lengths)) * prod(len(values) for values in file.training.search.parameters.values())
     if tried > MAX_CANDIDATES:
         yield f"training.search.parameters: {tried} candidates with the windows, {MAX_CANDIDATES} are allowed"
+    yield from _gate_faults(file, groups)
     yield from _cost_faults(file.cost)
     if file.task_size is not None:
         yield from _task_size_faults(file.task_size.cpu, file.task_size.memory_mib)
@@ -173,6 +176,22 @@ def _explore_faults(file: ModelFile) -> Iterator[str]:
         yield "endpoint.explore: needs label.of_predictions = true, so that labels name what was predicted"
     if file.label.absent is not None:
         yield "endpoint.explore: not with label.absent; a row whose label depends on what was done has none"
+
+
+def _gate_faults(file: ModelFile, groups: Mapping[str, FeatureGroup]) -> Iterator[str]:
+    task, metric = file.task_or_default, file.metric or default_metric(file.task_or_default)
+    for guard in file.gate.guards:
+        if guard.task is not task:
+            allowed = _join_names(each for each in (*Metric, *GuardMetric) if each.task is task and each != metric)
+            yield f"gate.guards.{guard}: {guard} is not a metric of {task}; allowed: {allowed}"
+        elif guard == metric:
+            yield f"gate.guards.{guard}: {guard} is the metric itself; gate.margin says how much worse it may become"
+    own = groups.get(next(iter(file.features)))
+    batch = (None if own is None else own.batch.every) or USUAL_BATCH
+    gate = file.training.gate or default_training(batch, latency=file.label.latency).gate
+    if file.gate.minimum_days * timedelta(days=1) > gate and file.gate.minimum_days > 1:
+        description = f"{file.gate.minimum_days} days are never in a gate of {format_duration(gate)}"
+        yield f"gate.minimum_days: {description}; declare a longer training.gate"
 
 
 def _cost_faults(cost: CostTable) -> Iterator[str]:
@@ -285,7 +304,7 @@ def _placed(fault: str, file: Path, text: str) -> str:
 
 def _describe_error(entry: Mapping[str, Any], cls: type[TomlTable]) -> str:
     location: tuple[int | str, ...] = entry["loc"]
-    key = ".".join(str(part) for part in location)
+    key = ".".join(str(part) for part in location if part != "[key]")
     match entry["type"]:
         case "extra_forbidden":
             return f"{key}: unknown key; allowed here: {_join_names(_keys_at(cls, location[:-1]))}"

@@ -22,7 +22,7 @@ from evertrain.domain.project.calendar import QuietDays, parse_quiet_days
 from evertrain.domain.project.defaults import USUAL_BATCH, default_metric, default_training, default_triggers
 from evertrain.domain.project.duration import parse_duration
 from evertrain.domain.project.feature_group import BatchSize, Column, FeatureGroup, FeatureKind, JoinedGroup, KnownBy
-from evertrain.domain.project.metric import Metric, Task
+from evertrain.domain.project.metric import AnyMetric, GuardMetric, Metric, Task
 from evertrain.domain.project.model import LabelSpec, ModelSpec
 from evertrain.domain.project.policies import (
     CostPolicy,
@@ -269,12 +269,27 @@ class _SliceTable(TomlTable):
     minimum_rows: Count = 200
 
 
+_GUARDS: Mapping[str, AnyMetric] = {each.value: each for each in (*Metric, *GuardMetric)}
+
+
+def _guard(value: object) -> AnyMetric:
+    if str(value) not in _GUARDS:
+        raise ValueError(f"a guard is one of {', '.join(_GUARDS)}")
+    return _GUARDS[str(value)]
+
+
+_Guard = Annotated[AnyMetric, BeforeValidator(_guard), WithJsonSchema({"type": "string", "enum": list(_GUARDS)})]
+
+
 class _GateTable(TomlTable):
     margin: NonNegative | None = None
     floor: Annotated[float, Field(allow_inf_nan=False)] | None = None
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
     superiority: bool = False
     slices: list[_SliceTable] = []
+    guards: dict[_Guard, NonNegative] = {}
+    minimum_rows: Annotated[int, Field(ge=2)] = GatePolicy().minimum_rows
+    minimum_days: Count = GatePolicy().minimum_days
 
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]

@@ -23,10 +23,34 @@ class Metric(StrEnum):
 
     @property
     def higher_is_better(self) -> bool:
-        return self.value.endswith("_score")
+        return is_score(self.value)
 
     @property
     def task(self) -> Task:
         if self in (Metric.MEAN_ABSOLUTE_ERROR, Metric.ROOT_MEAN_SQUARED_ERROR, Metric.R2_SCORE):
             return Task.REGRESSION
         return Task.CLASSIFICATION
+
+
+class GuardMetric(StrEnum):
+    """What a contender must not become worse in, and cannot be judged by alone: one and the same probability for all
+    rows is well calibrated, and worthless. `expected_calibration_error`: how far probabilities lie from how often it
+    happened, in tenths of the rows by their prediction (Naeini, Cooper & Hauskrecht, AAAI 2015)."""
+
+    EXPECTED_CALIBRATION_ERROR = "expected_calibration_error"
+
+    @property
+    def higher_is_better(self) -> bool:
+        return is_score(self.value)
+
+    @property
+    def task(self) -> Task:
+        return Task.CLASSIFICATION
+
+
+AnyMetric = Metric | GuardMetric
+
+
+def is_score(name: str) -> bool:
+    """Whether higher is better, by how the name ends."""
+    return name.endswith("_score")

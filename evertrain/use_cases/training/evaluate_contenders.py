@@ -18,7 +18,7 @@ from evertrain.ports.artifacts import ArtifactStore
 from evertrain.ports.registry import ModelRegistry
 from evertrain.ports.runs import RunStore
 from evertrain.scoring import FlatModel
-from evertrain.statistics.comparison import compare, score, slice_scores, standard_error_of_difference
+from evertrain.statistics.comparison import Levels, compare, compare_by_guards, compare_slices, score
 from evertrain.statistics.metrics import constant_score, metric_value
 from evertrain.tables.labelled_rows import LabelledRows, TrainingRows, performance_of
 
@@ -87,10 +87,9 @@ class EvaluateContenders:
         of_longest, of_best = (
             rows.predict_with(self._load(each.artifact_uri, each.artifact_sha256)) for each in (longest, best)
         )
-        rng = np.random.default_rng(plan.seed)
-        error = standard_error_of_difference(
-            spec.metric, rows.truth, of_longest, of_best, rows.days, weights=rows.weights, rng=rng
-        )
+        paired = compare(spec.metric, rows.truth, of_longest, of_best, rows.days, weights=rows.weights)
+        # A single day cannot tell how days differ, and so not which window is better.
+        error = paired.spread.standard_error if paired.days > 1 else float("inf")
         gain = abs(best.validation.value - longest.validation.value)  # never negative: it is the best
         measured = f"by {gain:.4g} on the validation slice, with a standard error of {error:.4g}"
         if is_clearly_better(gain, standard_error=error):
@@ -151,7 +150,7 @@ class EvaluateContenders:
             )
         extended_spec = spec.with_features(champion_features)
         rows = LabelledRows("the gate slice", self.rows.read_labelled(extended_spec, plan, plan.gate), extended_spec)
-        rows.require_usable(minimum_rows=1)
+        rows.require_usable(minimum_rows=spec.gate.minimum_rows, minimum_days=spec.gate.minimum_days)
         return rows
 
 
@@ -165,7 +164,6 @@ def _evaluate(
     contender: FlatModel,
     champion: FlatModel | None,
 ) -> Evaluation:
-    rng = np.random.default_rng(plan.seed)
     new = rows.predict_with(contender)
 
     def score_of(predictions: Predictions) -> Score:
@@ -175,7 +173,6 @@ def _evaluate(
             predictions,
             rows.days,
             weights=rows.weights,
-            rng=rng,
             confidence=spec.gate.confidence,
         )
 
@@ -188,45 +185,41 @@ def _evaluate(
         champion_version=plan.champion_version,
         champion_score=None,
         difference=None,
-        difference_low=None,
-        difference_high=None,
         constant_score=constant_score(spec.metric, rows.truth, rows.weights),
         promised=performance_of(rows, new, until=plan.gate.end),
     )
     if champion is None:
         return evaluation
     old = rows.predict_with(champion)
-    difference, low, high = compare(
+    paired = compare(spec.metric, rows.truth, old, new, rows.days, weights=rows.weights)
+    return replace(
+        evaluation,
+        champion_score=score_of(old),
+        difference=paired.difference(spec.gate.confidence),
+        slices=_slices(spec, rows, old, new),
+        guards=compare_by_guards(
+            spec.gate.guards,
+            rows.truth,
+            old,
+            new,
+            rows.days,
+            weights=rows.weights,
+            confidence=spec.gate.confidence,
+        ),
+    )
+
+
+def _slices(spec: ModelSpec, rows: LabelledRows, old: Predictions, new: Predictions) -> tuple[SliceComparison, ...]:
+    return compare_slices(
         spec.metric,
         rows.truth,
         old,
         new,
         rows.days,
+        slices=[
+            Levels(column=each.column, of_rows=rows.levels(each.column), minimum_rows=each.minimum_rows)
+            for each in spec.gate.slices
+        ],
         weights=rows.weights,
-        rng=rng,
         confidence=spec.gate.confidence,
-    )
-    return replace(
-        evaluation,
-        champion_score=score_of(old),
-        difference=difference,
-        difference_low=low,
-        difference_high=high,
-        slices=_slices(spec, rows, old, new),
-    )
-
-
-def _slices(spec: ModelSpec, rows: LabelledRows, old: Predictions, new: Predictions) -> tuple[SliceComparison, ...]:
-    return tuple(
-        comparison
-        for entry in spec.gate.slices
-        for comparison in slice_scores(
-            spec.metric,
-            rows.truth,
-            old,
-            new,
-            column=entry.column,
-            levels=rows.levels(entry.column),
-            weights=rows.weights,
-        )
     )

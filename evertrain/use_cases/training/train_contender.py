@@ -206,7 +206,6 @@ class TrainContender:
             predictions,
             validation.days,
             weights=validation.weights,
-            rng=np.random.default_rng(plan.seed),
             confidence=spec.gate.confidence,
         )
         if current_round.is_last:

@@ -205,6 +205,31 @@ def test_the_repository_s_own_models_are_valid() -> None:
             "gate.slices.0.column: 'distance' cannot be sliced by; allowed: carrier",
         ),
         (
+            "floor = 0.55",
+            "floor = 0.55\nguards = { r2_score = 0.02 }",
+            "gate.guards.r2_score: r2_score is not a metric of classification; allowed: average_precision_score, log",
+        ),
+        (
+            "floor = 0.55",
+            "floor = 0.55\nguards = { roc_auc_score = 0.02 }",
+            "gate.guards.roc_auc_score: roc_auc_score is the metric itself; gate.margin says how much worse it may",
+        ),
+        (
+            "floor = 0.55",
+            "floor = 0.55\nguards = { brier = 0.02 }",
+            "gate.guards.brier: a guard is one of roc_auc_score, ",
+        ),
+        (
+            "floor = 0.55",
+            "floor = 0.55\nminimum_rows = 1",
+            "gate.minimum_rows: input should be greater than or equal",
+        ),
+        (
+            "floor = 0.55",
+            "floor = 0.55\nminimum_days = 30",
+            "gate.minimum_days: 30 days are never in a gate of 7d; declare a longer training.gate",
+        ),
+        (
             "[label]",
             '[triggers]\nquiet = ["20 Dec to 6 Jan"]\n[label]',
             'triggers.quiet.0: quiet days are such as "12-20 to 01-06"',
