@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evertrain.domain.monitoring.performance import (
+    Confusion,
     DayPerformance,
     DayPredictions,
     Estimate,
@@ -92,10 +93,24 @@ class _Probabilities:
     slope: float
 
     def metric_of(self, cells: Cells) -> Estimate | None:
-        positive = self._positive(_log_odds(cells))
+        odds = _log_odds(cells)
+        positive = self._positive(odds)
         counts = np.array(list(cells.values()), dtype=np.float64)
-        scores = dict(zip(cells, zip(counts * (1 - positive), counts * positive, strict=True), strict=True))
-        return metric_of_sums(self.metric, scores=scores, losses=self.losses_of(cells), truth=Sums())
+        negatives, positives = counts * (1 - positive), counts * positive
+        taken = np.where(odds > 0, 1.0, np.where(odds < 0, 0.0, 0.5))  # the cell around one half is of both kinds
+        confusion = Confusion(
+            true_negatives=float(negatives @ (1 - taken)),
+            false_positives=float(negatives @ taken),
+            false_negatives=float(positives @ (1 - taken)),
+            true_positives=float(positives @ taken),
+        )
+        return metric_of_sums(
+            self.metric,
+            scores=dict(zip(cells, zip(negatives, positives, strict=True), strict=True)),
+            confusion=confusion,
+            losses=self.losses_of(cells),
+            truth=Sums(),
+        )
 
     def losses_of(self, cells: Cells) -> Sums:
         odds = _log_odds(cells)
@@ -123,7 +138,9 @@ class _LossCurve:
     variances: Numbers
 
     def metric_of(self, cells: Cells) -> Estimate | None:
-        return metric_of_sums(self.metric, scores={}, losses=self.losses_of(cells), truth=Sums())
+        return metric_of_sums(
+            self.metric, scores={}, confusion=Confusion(), losses=self.losses_of(cells), truth=Sums()
+        )
 
     def losses_of(self, cells: Cells) -> Sums:
         bins = np.minimum(np.searchsorted(self.ends, list(cells)), len(self.ends) - 1)

@@ -13,6 +13,9 @@ Weighted = Callable[[Array], float]
 
 _TINY = np.finfo(np.float64).eps
 
+HALF = 0.5
+"""A row is taken for class 1 where its probability is larger."""
+
 
 def metric_value(metric: AnyMetric, truth: Array, prediction: Array, weights: Array | None = None) -> float:
     """Truth and prediction: shape (rows,). For classification 0 or 1, and the probability of 1; else numbers.
@@ -32,10 +35,18 @@ def weighted_metric(metric: AnyMetric, truth: Array, prediction: Array) -> Weigh
 def constant_score(metric: Metric, truth: Array, weights: Array | None = None) -> float:
     """What the best constant prediction scores: what no model should do worse than. NaN where it is not defined."""
     counts = np.ones(len(truth)) if weights is None else weights
-    constant = (
-        _median(truth, counts) if metric is Metric.MEAN_ABSOLUTE_ERROR else float(np.average(truth, weights=counts))
-    )
+    constant = _best_constant(metric, truth, counts)
     return metric_value(metric, truth, np.full(len(truth), constant), counts)
+
+
+def _best_constant(metric: Metric, truth: Array, counts: Array) -> float:
+    if metric is Metric.MEAN_ABSOLUTE_ERROR:
+        return _median(truth, counts)
+    if metric is Metric.MEAN_ABSOLUTE_PERCENTAGE_ERROR:
+        return _median(truth, counts / np.maximum(np.abs(truth), _TINY))
+    if metric is Metric.F1_SCORE:
+        return 1.0
+    return float(np.average(truth, weights=counts))
 
 
 def _median(values: Array, counts: Array) -> float:
@@ -111,6 +122,37 @@ def _r2(truth: Array, prediction: Array) -> Weighted:
     return value
 
 
+def _accuracy(truth: Array, prediction: Array) -> Weighted:
+    return _mean_loss((truth == (prediction > HALF)).astype(np.float64))
+
+
+def _balanced_accuracy(truth: Array, prediction: Array) -> Weighted:
+    confusion = _confusion(truth, prediction)
+
+    def value(weights: Array) -> float:
+        hits = confusion(weights)
+        of_class = hits.sum(axis=1)
+        return float(np.mean(np.diag(hits) / of_class)) if of_class.all() else float("nan")
+
+    return value
+
+
+def _f1(truth: Array, prediction: Array) -> Weighted:
+    confusion = _confusion(truth, prediction)
+
+    def value(weights: Array) -> float:
+        (_, false_positives), (false_negatives, hits) = confusion(weights)
+        return float(2 * hits / (2 * hits + false_positives + false_negatives)) if hits + false_negatives else np.nan
+
+    return value
+
+
+def _confusion(truth: Array, prediction: Array) -> Callable[[Array], Array]:
+    """For row weights, how many of each class are taken for each: shape (2, 2), the truth first."""
+    cell = 2 * truth.astype(np.int64) + (prediction > HALF)
+    return lambda weights: np.asarray(np.bincount(cell, weights=weights, minlength=4).reshape(2, 2), np.float64)
+
+
 CALIBRATION_BINS = 10
 
 
@@ -131,9 +173,15 @@ def _calibration_error(truth: Array, prediction: Array) -> Weighted:
 _WEIGHTED_METRICS: Mapping[AnyMetric, Callable[[Array, Array], Weighted]] = {
     Metric.ROC_AUC_SCORE: _roc_auc,
     Metric.AVERAGE_PRECISION_SCORE: _average_precision,
+    Metric.ACCURACY_SCORE: _accuracy,
+    Metric.BALANCED_ACCURACY_SCORE: _balanced_accuracy,
+    Metric.F1_SCORE: _f1,
     Metric.LOG_LOSS: _log_loss,
     Metric.BRIER_SCORE_LOSS: lambda truth, prediction: _mean_loss((truth - prediction) ** 2),
     Metric.MEAN_ABSOLUTE_ERROR: lambda truth, prediction: _mean_loss(np.abs(truth - prediction)),
+    Metric.MEAN_ABSOLUTE_PERCENTAGE_ERROR: lambda truth, prediction: _mean_loss(
+        np.abs(truth - prediction) / np.maximum(np.abs(truth), _TINY)
+    ),
     Metric.ROOT_MEAN_SQUARED_ERROR: _root_mean_squared_error,
     Metric.R2_SCORE: _r2,
     GuardMetric.EXPECTED_CALIBRATION_ERROR: _calibration_error,

@@ -11,13 +11,18 @@ class Task(StrEnum):
 
 
 class Metric(StrEnum):
-    """scikit-learn's names: a `_score` goes up when the model is better, an `_error` or `_loss` goes down."""
+    """scikit-learn's names: a `_score` goes up when the model is better, an `_error` or `_loss` goes down. Accuracies
+    and F1 take a probability above one half as the class 1."""
 
     ROC_AUC_SCORE = "roc_auc_score"
     AVERAGE_PRECISION_SCORE = "average_precision_score"
+    ACCURACY_SCORE = "accuracy_score"
+    BALANCED_ACCURACY_SCORE = "balanced_accuracy_score"
+    F1_SCORE = "f1_score"
     LOG_LOSS = "log_loss"
     BRIER_SCORE_LOSS = "brier_score_loss"
     MEAN_ABSOLUTE_ERROR = "mean_absolute_error"
+    MEAN_ABSOLUTE_PERCENTAGE_ERROR = "mean_absolute_percentage_error"
     ROOT_MEAN_SQUARED_ERROR = "root_mean_squared_error"
     R2_SCORE = "r2_score"
 
@@ -27,9 +32,15 @@ class Metric(StrEnum):
 
     @property
     def task(self) -> Task:
-        if self in (Metric.MEAN_ABSOLUTE_ERROR, Metric.ROOT_MEAN_SQUARED_ERROR, Metric.R2_SCORE):
-            return Task.REGRESSION
-        return Task.CLASSIFICATION
+        return Task.REGRESSION if self in _OF_NUMBERS else Task.CLASSIFICATION
+
+
+_OF_NUMBERS = (
+    Metric.MEAN_ABSOLUTE_ERROR,
+    Metric.MEAN_ABSOLUTE_PERCENTAGE_ERROR,
+    Metric.ROOT_MEAN_SQUARED_ERROR,
+    Metric.R2_SCORE,
+)
 
 
 class GuardMetric(StrEnum):

@@ -20,6 +20,7 @@ from evertrain.statistics.comparison import (
 from evertrain.statistics.metrics import constant_score, metric_value, weighted_metric
 
 CLASSIFICATION = [metric for metric in Metric if metric.task is Task.CLASSIFICATION]
+OF_CLASSES = (Metric.ACCURACY_SCORE, Metric.BALANCED_ACCURACY_SCORE, Metric.F1_SCORE)
 REGRESSION = [metric for metric in Metric if metric.task is Task.REGRESSION]
 
 
@@ -43,9 +44,9 @@ def test_a_classification_metric_is_scikit_learn_s_also_with_ties_and_weights(
     truth[:2] = (0, 1)
     prediction = rng.integers(0, distinct + 1, rows) / (distinct + 1)
     weights = rng.integers(1, 4, rows).astype(float)
-    theirs = getattr(sk, metric.value)
-    assert metric_value(metric, truth, prediction) == pytest.approx(theirs(truth, prediction), abs=1e-12)
-    weighted = theirs(truth, prediction, sample_weight=weights)
+    theirs, shown = getattr(sk, metric.value), prediction > 0.5 if metric in OF_CLASSES else prediction
+    assert metric_value(metric, truth, prediction) == pytest.approx(theirs(truth, shown), abs=1e-12)
+    weighted = theirs(truth, shown, sample_weight=weights)
     assert weighted_metric(metric, truth, prediction)(weights) == pytest.approx(weighted, abs=1e-12)
 
 
