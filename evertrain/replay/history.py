@@ -21,6 +21,7 @@ from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.domain.project.metric import Task
 from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.replay.raw_rows import RawRows
+from evertrain.statistics.metrics import Judging, LoadedMetric, declared_metric
 from evertrain.tables.columns import TIMESTAMP, concat_in_one_chunk, with_ages
 
 MAX_STEPS = 20_000
@@ -75,13 +76,19 @@ class Step:
 class History:
     """`table`: rows of good batches by event time: the key, `event_time`, the features as the model sees them (a time
     is an age) and the label, null where it never became known. `known_at`: shape (rows,), when each label did.
-    `batch`: the length of each."""
+    `batch`: the length of each. `own_metric`: the function by which the model is judged, where it has one."""
 
     spec: ModelSpec
     table: pa.Table
     known_at: Times
     batch: timedelta
     steps: tuple[Step, ...]
+    own_metric: LoadedMetric | None = None
+
+    @property
+    def metric(self) -> Judging:
+        """By which models are judged."""
+        return self.own_metric or declared_metric(self.spec.metric)
 
     @cached_property
     def event_times(self) -> Times:

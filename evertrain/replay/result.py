@@ -11,7 +11,7 @@ import numpy.typing as npt
 from evertrain.domain.deciding.decisions import Action, Reason, RecordedDecision
 from evertrain.domain.events import EventName
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
-from evertrain.domain.project.metric import Metric
+from evertrain.domain.project.metric import ModelMetric
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.project.policies import CostPolicy
 from evertrain.domain.training.outcomes import Outcome
@@ -172,7 +172,7 @@ class Recorder:
         truth, predictions = self.history.truth[step.rows][rows], self.predictions[step.rows][rows]
         if not len(truth) or np.isnan(predictions).any():
             return None
-        value = metric_value(self.history.spec.metric, truth, predictions)
+        value = metric_value(self.history.metric, truth, predictions)
         return value if np.isfinite(value) else None
 
     def _labelled(self, step: Step) -> npt.NDArray[np.bool_]:
@@ -215,7 +215,7 @@ def compare_policies(history: History, results: Sequence[PolicyResult], *, start
     )
 
 
-def _best(values: Sequence[float | None], metric: Metric) -> float | None:
+def _best(values: Sequence[float | None], metric: ModelMetric) -> float | None:
     """Of several policies on one batch."""
     there = [value for value in values if value is not None]
     return (max if metric.higher_is_better else min)(there, default=None)
@@ -273,7 +273,7 @@ def _worth(gain: float, result: PolicyResult, cost: CostPolicy, scored: Sequence
     return f"worth {gain * (cost.worth_per_row or 0) * rows:,.0f} at a cost of {spent:,.0f}"
 
 
-def _signed(result: PolicyResult, metric: Metric) -> float:
+def _signed(result: PolicyResult, metric: ModelMetric) -> float:
     """Higher is better."""
     value = 0.0 if result.metric is None else result.metric
     return value if metric.higher_is_better else -value

@@ -15,7 +15,8 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from evertrain.adapters.documents import InvalidDocument, dump, load
 from evertrain.adapters.project.files import load_project
-from evertrain.adapters.training.estimators import estimator_path, load_estimator
+from evertrain.adapters.training.estimators import load_estimator
+from evertrain.adapters.training.own_metrics import load_own_metric, model_code
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.feature_group import FeatureGroup
 from evertrain.domain.project.metric import Metric
@@ -69,7 +70,8 @@ class Prepared:
 
 
 def prepare(request: Request) -> Prepared:
-    """Raises InvalidHistory, UnreadableRows, UnknownModel, UnknownEstimator, InvalidProject, InvalidEstimator."""
+    """Raises InvalidHistory, UnreadableRows, UnknownModel, UnknownEstimator, InvalidProject, InvalidEstimator,
+    InvalidMetric."""
     raw = request.rows
     if isinstance(raw, Path):
         raw = read_raw_rows(raw, infer_kinds=request.estimator is not None)
@@ -78,6 +80,7 @@ def prepare(request: Request) -> Prepared:
         spec, left_out = _declared(request), {}
         rhythm = replace(rhythm, batch=rhythm.batch or spec.group.batch.every)
         history = read_history(raw, spec, rhythm, label_time=label_time)
+        history = replace(history, own_metric=load_own_metric(request.project, spec))
         make = _estimator_of_folder(request.project, request.model)
     else:
         inferred = infer_model(
@@ -236,7 +239,7 @@ def _digest(raw: RawRows, history: History, request: Request) -> str:
     package = Path(__file__).resolve().parents[1]
     paths = sorted(package.rglob("*.py"))
     if request.estimator is None:
-        paths.append(estimator_path(request.project, request.model))
+        paths += model_code(request.project, request.model)
     for path in paths:
         program.update(path.read_bytes())
     asked = replace(request, rows=Path(), project=Path(), model_text=None)  # of which the spec tells

@@ -12,7 +12,7 @@ import tomlkit
 from evertrain.adapters.project.keys import schema_files
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.duration import format_duration
-from evertrain.domain.project.metric import GuardMetric, Metric, Task
+from evertrain.domain.project.metric import GuardMetric, Metric, ModelMetric, Task
 from evertrain.scaffold.proposal import Proposal
 
 SCHEMAS = Path(".evertrain")
@@ -61,7 +61,7 @@ def write_files(root: Path, found: Mapping[Path, str]) -> None:
         (root / path).write_text(text, encoding="utf-8")
 
 
-def _a_guard(metric: Metric) -> str:
+def _a_guard(metric: ModelMetric) -> str:
     """An example of what the metric by itself does not see."""
     if metric.task is Task.CLASSIFICATION:
         return GuardMetric.EXPECTED_CALIBRATION_ERROR

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from evertrain.domain.project.metric import AnyMetric, Metric
+from evertrain.domain.project.metric import Guard, GuardMetric
 from evertrain.domain.training.evaluation import Difference, GuardComparison, Score, SliceComparison, UnusableRows
-from evertrain.statistics.metrics import Array, Weighted, metric_value, weighted_metric
+from evertrain.statistics.metrics import Array, Judging, LoadedMetric, Weighted, metric_value, weighted_metric
 from evertrain.statistics.student import t_quantile
 
 STEP = 0.5
@@ -66,7 +66,7 @@ class PairedScores:
 
 
 def score(
-    metric: Metric,
+    metric: Judging,
     truth: Array,
     prediction: Array,
     blocks: Blocks,
@@ -77,11 +77,12 @@ def score(
     """The metric with its interval. Raises UnusableRows."""
     value = _require_defined(metric, truth, prediction, weights)
     half = spread_over_days(weighted_metric(metric, truth, prediction), blocks, weights).half_width(confidence)
-    return Score(metric=metric, value=value, low=value - half, high=value + half, rows=len(truth))
+    declared = metric.metric if isinstance(metric, LoadedMetric) else metric
+    return Score(metric=declared, value=value, low=value - half, high=value + half, rows=len(truth))
 
 
 def compare(
-    metric: AnyMetric,
+    metric: Judging | GuardMetric,
     truth: Array,
     champion: Array,
     contender: Array,
@@ -100,7 +101,7 @@ def compare(
 
 
 def compare_by_guards(
-    guards: Collection[AnyMetric],
+    guards: Collection[Guard],
     truth: Array,
     champion: Array,
     contender: Array,
@@ -133,7 +134,7 @@ class Levels:
 
 
 def compare_slices(
-    metric: Metric,
+    metric: Judging,
     truth: Array,
     champion: Array,
     contender: Array,
@@ -211,7 +212,7 @@ def degrees_of_freedom(shares: Array) -> float:
     return round(float(degrees), 3)
 
 
-def _require_defined(metric: AnyMetric, truth: Array, prediction: Array, weights: Array | None) -> float:
+def _require_defined(metric: Judging | GuardMetric, truth: Array, prediction: Array, weights: Array | None) -> float:
     if len(truth) < 2:
         raise UnusableRows(f"{metric} has no interval on {len(truth)} rows: two are needed, better hundreds")
     value = metric_value(metric, truth, prediction, weights)

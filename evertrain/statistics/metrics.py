@@ -1,15 +1,43 @@
 """The metrics of models over weighted rows: as scikit-learn defines them, and cheap to weigh anew for each day."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from evertrain.domain.project.metric import AnyMetric, GuardMetric, Metric
+from evertrain.domain.project.metric import GuardMetric, Metric, ModelMetric, OwnMetric, PinballLoss, Task
 
 Array = npt.NDArray[np.float64]
 Weighted = Callable[[Array], float]
 """The metric for given row weights, shape (rows,); NaN where it is not defined, as for rows of one class."""
+
+
+@dataclass(frozen=True)
+class LoadedMetric:
+    """A model's own metric with its function of truth, prediction and row weights, each of shape (rows,)."""
+
+    metric: OwnMetric
+    function: Callable[[Array, Array, Array], float]
+
+    @property
+    def value(self) -> str:
+        return self.metric.value
+
+    @property
+    def higher_is_better(self) -> bool:
+        return self.metric.higher_is_better
+
+    @property
+    def task(self) -> Task:
+        return self.metric.task
+
+    def __str__(self) -> str:
+        return self.value
+
+
+Judging = Metric | PinballLoss | LoadedMetric
+"""A `ModelMetric` that can be computed."""
 
 _TINY = np.finfo(np.float64).eps
 
@@ -17,7 +45,9 @@ HALF = 0.5
 """A row is taken for class 1 where its probability is larger."""
 
 
-def metric_value(metric: AnyMetric, truth: Array, prediction: Array, weights: Array | None = None) -> float:
+def metric_value(
+    metric: Judging | GuardMetric, truth: Array, prediction: Array, weights: Array | None = None
+) -> float:
     """Truth and prediction: shape (rows,). For classification 0 or 1, and the probability of 1; else numbers.
     `weights`: shape (rows,), how many rows each stands for; None where each is one.
 
@@ -27,19 +57,55 @@ def metric_value(metric: AnyMetric, truth: Array, prediction: Array, weights: Ar
     return weighted_metric(metric, truth, prediction)(np.ones(len(truth)) if weights is None else weights)
 
 
-def weighted_metric(metric: AnyMetric, truth: Array, prediction: Array) -> Weighted:
+def weighted_metric(metric: Judging | GuardMetric, truth: Array, prediction: Array) -> Weighted:
     """The metric as a function of row weights. Sorts once, so that many weightings of the same rows are cheap."""
-    return _WEIGHTED_METRICS[metric](np.asarray(truth, dtype=np.float64), np.asarray(prediction, dtype=np.float64))
+    truth, prediction = np.asarray(truth, dtype=np.float64), np.asarray(prediction, dtype=np.float64)
+    if isinstance(metric, LoadedMetric):
+        return lambda weights: metric.function(truth, prediction, weights)
+    if isinstance(metric, PinballLoss):
+        return _mean_loss(pinball_losses(truth, prediction, metric.quantile))
+    return _WEIGHTED_METRICS[metric](truth, prediction)
 
 
-def constant_score(metric: Metric, truth: Array, weights: Array | None = None) -> float:
+def declared_metric(metric: ModelMetric) -> Judging:
+    """Where there is no code of the model's own. Raises ValueError for an own metric: nobody loaded its function."""
+    if isinstance(metric, OwnMetric):
+        raise ValueError(f"{metric} is a function of the model's own, which was not loaded")
+    return metric
+
+
+def pinball_losses(truth: Array, prediction: Array, quantile: float) -> Array:
+    """Shape (rows,)."""
+    below = truth - prediction
+    return np.asarray(np.maximum(quantile * below, (quantile - 1) * below))
+
+
+def constant_score(metric: Judging, truth: Array, weights: Array | None = None) -> float:
     """What the best constant prediction scores: what no model should do worse than. NaN where it is not defined."""
     counts = np.ones(len(truth)) if weights is None else weights
-    constant = _best_constant(metric, truth, counts)
-    return metric_value(metric, truth, np.full(len(truth), constant), counts)
+    scores = [
+        metric_value(metric, truth, np.full(len(truth), constant), counts)
+        for constant in _constants(metric, truth, counts)
+    ]
+    return max(scores) if metric.higher_is_better else min(scores)
 
 
-def _best_constant(metric: Metric, truth: Array, counts: Array) -> float:
+SHARES_TRIED = 19
+"""Of quantiles of the truth, as constants, where nothing is known of a metric."""
+
+
+def _constants(metric: Judging, truth: Array, counts: Array) -> Sequence[float]:
+    """Among which the best is."""
+    if isinstance(metric, LoadedMetric):
+        shares = np.arange(1, SHARES_TRIED + 1) / (SHARES_TRIED + 1)
+        quantiles = shares if metric.task is Task.CLASSIFICATION else np.quantile(truth, shares)
+        return [float(np.average(truth, weights=counts)), *quantiles.tolist()]
+    return [_best_constant(metric, truth, counts)]
+
+
+def _best_constant(metric: Metric | PinballLoss, truth: Array, counts: Array) -> float:
+    if isinstance(metric, PinballLoss):
+        return _quantile(truth, counts, metric.quantile)
     if metric is Metric.MEAN_ABSOLUTE_ERROR:
         return _median(truth, counts)
     if metric is Metric.MEAN_ABSOLUTE_PERCENTAGE_ERROR:
@@ -50,8 +116,12 @@ def _best_constant(metric: Metric, truth: Array, counts: Array) -> float:
 
 
 def _median(values: Array, counts: Array) -> float:
+    return _quantile(values, counts, 0.5)
+
+
+def _quantile(values: Array, counts: Array, share: float) -> float:
     order = np.argsort(values)
-    return float(values[order][np.searchsorted(np.cumsum(counts[order]), counts.sum() / 2)])
+    return float(values[order][np.searchsorted(np.cumsum(counts[order]), counts.sum() * share)])
 
 
 def _roc_auc(truth: Array, prediction: Array) -> Weighted:
@@ -170,7 +240,7 @@ def _calibration_error(truth: Array, prediction: Array) -> Weighted:
     return value
 
 
-_WEIGHTED_METRICS: Mapping[AnyMetric, Callable[[Array, Array], Weighted]] = {
+_WEIGHTED_METRICS: Mapping[Metric | GuardMetric, Callable[[Array, Array], Weighted]] = {
     Metric.ROC_AUC_SCORE: _roc_auc,
     Metric.AVERAGE_PRECISION_SCORE: _average_precision,
     Metric.ACCURACY_SCORE: _accuracy,

@@ -20,9 +20,9 @@ from evertrain.domain.monitoring.performance import (
     Sums,
     loss_name,
 )
-from evertrain.domain.project.metric import Metric, Task
+from evertrain.domain.project.metric import ModelMetric, PinballLoss, Task
 from evertrain.statistics.layouts import Categories, Column
-from evertrain.statistics.metrics import HALF
+from evertrain.statistics.metrics import HALF, pinball_losses
 
 CELLS_PER_UNIT = 12
 """Of log odds."""
@@ -44,7 +44,7 @@ Numbers = npt.NDArray[np.float64]
 
 
 def performance_by_day(
-    metric: Metric,
+    metric: ModelMetric,
     *,
     truth: Numbers,
     predictions: Numbers,
@@ -92,8 +92,10 @@ def _worst(
         )
 
 
-def row_losses(metric: Metric, truth: Numbers, predictions: Numbers) -> Numbers:
+def row_losses(metric: ModelMetric, truth: Numbers, predictions: Numbers) -> Numbers:
     """Shape (rows,): what each row adds to the metric, or to its stand-in where the metric is one of many rows."""
+    if isinstance(metric, PinballLoss):
+        return pinball_losses(truth, predictions, metric.quantile)
     name = loss_name(metric)
     if name == "squared error":
         return np.asarray((truth - predictions) ** 2)

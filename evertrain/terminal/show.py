@@ -13,9 +13,10 @@ from evertrain.domain.deciding.evidence import describe_pack
 from evertrain.domain.landing.batches import COMPARISON_FAULT_CODES, Batch, Quarantine, TableState
 from evertrain.domain.monitoring.decline import describe_decline
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
+from evertrain.domain.monitoring.performance import loss_name
 from evertrain.domain.project.duration import format_duration
 from evertrain.domain.project.feature_group import FeatureGroup
-from evertrain.domain.project.metric import Metric
+from evertrain.domain.project.metric import ModelMetric, OwnMetric
 from evertrain.domain.project.model import Project
 from evertrain.domain.release.registry import ModelVersion, VersionStatus
 from evertrain.domain.training.outcomes import Outcome
@@ -331,9 +332,12 @@ def performance(status: PerformanceStatus, *, days: int) -> None:
         console.print(table)
 
 
-def _format_measured(measured: MeasuredDays, metric: Metric) -> str:
-    found = "is not defined" if measured.metric is None else f"{measured.metric:.4g} {_format_interval(measured)}"
+def _format_measured(measured: MeasuredDays, metric: ModelMetric) -> str:
     when = f"{measured.start:%Y-%m-%d} to {measured.end:%Y-%m-%d}"
+    if isinstance(metric, OwnMetric):
+        described = f"{loss_name(metric)} {measured.loss:.4g}, which stands for {metric} from day to day,"
+        return f"{described} on {measured.rows:,} rows of {when}"
+    found = "is not defined" if measured.metric is None else f"{measured.metric:.4g} {_format_interval(measured)}"
     return f"{metric} {found} on {measured.rows:,} rows of {when}"
 
 

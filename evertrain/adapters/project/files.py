@@ -1,5 +1,6 @@
 """Reads a project's TOML files into a `Project`. Every fault is named with its file, its key and what is allowed."""
 
+import ast
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
@@ -10,7 +11,16 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from evertrain.adapters.project.schema import CostTable, FeaturesTable, GroupFile, ModelFile, TomlTable, table_in
+from evertrain.adapters.project.schema import (
+    KNOWN_METRICS,
+    OWN_METRIC,
+    CostTable,
+    FeaturesTable,
+    GroupFile,
+    ModelFile,
+    TomlTable,
+    table_in,
+)
 from evertrain.adapters.project.toml_lines import line_of
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH
@@ -22,10 +32,18 @@ from evertrain.domain.landing.predictions import (
     PREDICTION,
     PREDICTION_ID,
 )
-from evertrain.domain.project.defaults import USUAL_BATCH, default_metric, default_training
+from evertrain.domain.project.defaults import USUAL_BATCH, default_training
 from evertrain.domain.project.duration import format_duration
 from evertrain.domain.project.feature_group import FeatureGroup, FeatureKind
-from evertrain.domain.project.metric import GuardMetric, Metric, Task
+from evertrain.domain.project.metric import (
+    METRIC_FILE,
+    PINBALL_LOSS,
+    GuardMetric,
+    Metric,
+    OwnMetric,
+    PinballLoss,
+    Task,
+)
 from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.domain.training.task_sizes import FARGATE_MEMORY_MIB
 
@@ -76,7 +94,12 @@ def load_project(root: Path, *, model_texts: Mapping[str, str] | None = None) ->
         text = (model_texts or {}).get(name) or _text(path)
         declared = _read(text, file, ModelFile, faults)
         if declared is None or _collect_faults(
-            faults, file, text, _name_faults(name), _model_faults(declared, groups, broken)
+            faults,
+            file,
+            text,
+            _name_faults(name),
+            _metric_faults(declared, path.with_name(METRIC_FILE), root),
+            _model_faults(declared, groups, broken),
         ):
             continue
         if not broken:
@@ -119,10 +142,6 @@ def _group_faults(file: GroupFile) -> Iterator[str]:
 
 
 def _model_faults(file: ModelFile, groups: Mapping[str, FeatureGroup], broken: Set[str]) -> Iterator[str]:
-    task = file.task_or_default
-    if file.metric is not None and file.metric.task is not task:
-        allowed = ", ".join(metric for metric in Metric if metric.task is task)
-        yield f"metric: {file.metric} is not a metric of {task}; allowed: {allowed}"
     yield from _feature_faults(file, groups, broken)
     yield from _label_faults(file)
     yield from _explore_faults(file)
@@ -144,6 +163,38 @@ def _model_faults(file: ModelFile, groups: Mapping[str, FeatureGroup], broken: S
     yield from _cost_faults(file.cost)
     if file.task_size is not None:
         yield from _task_size_faults(file.task_size.cpu, file.task_size.memory_mib)
+
+
+def _metric_faults(file: ModelFile, own: Path, root: Path) -> Iterator[str]:
+    """`own`: the file of the model's own metric, whether it is there or not."""
+    metric, task, shown = file.metric_or_default, file.task_or_default, own.relative_to(root)
+    if metric.task is not task:
+        allowed = _join_names(each for each in Metric if each.task is task)
+        allowed += f", {PINBALL_LOSS}" if task is Task.REGRESSION else ""
+        yield f"metric: {metric} is not a metric of {task}; allowed: {allowed}, or a function in {shown}"
+    if file.quantile is not None and not isinstance(metric, PinballLoss):
+        yield f"quantile: says nothing of {metric}; it is of {PINBALL_LOSS}"
+    if not isinstance(metric, OwnMetric):
+        return
+    if not re.fullmatch(OWN_METRIC, metric.name):
+        known = ", ".join(KNOWN_METRICS)
+        yield f"metric: {metric} is none of {known}; a function in {shown} ends in _score, _error or _loss"
+    else:
+        yield from _own_metric_faults(metric.name, own, shown)
+    if file.gate.margin is None:
+        yield f"gate.margin: missing; how much worse a contender may be in {metric} is not known otherwise"
+
+
+def _own_metric_faults(name: str, own: Path, shown: Path) -> Iterator[str]:
+    """Without running it: what the file does is found out where it is loaded."""
+    try:
+        tree = ast.parse(own.read_bytes() if own.is_file() else b"")
+    except SyntaxError as error:
+        yield f"metric: {shown} is not Python: line {error.lineno}: {error.msg}"
+        return
+    if not any(isinstance(each, ast.FunctionDef) and each.name == name for each in tree.body):
+        signature = f"def {name}(y_true, y_pred, sample_weight=None)"
+        yield f"metric: {name} is none of scikit-learn's that are known, and {shown} has no {signature}"
 
 
 def _label_faults(file: ModelFile) -> Iterator[str]:
@@ -179,7 +230,7 @@ def _explore_faults(file: ModelFile) -> Iterator[str]:
 
 
 def _gate_faults(file: ModelFile, groups: Mapping[str, FeatureGroup]) -> Iterator[str]:
-    task, metric = file.task_or_default, file.metric or default_metric(file.task_or_default)
+    task, metric = file.task_or_default, file.metric_or_default
     for guard in file.gate.guards:
         if guard.task is not task:
             allowed = _join_names(each for each in (*Metric, *GuardMetric) if each.task is task and each != metric)

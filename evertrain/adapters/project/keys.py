@@ -48,10 +48,11 @@ MODEL_KEYS: Mapping[str, Key] = {
     "title": Key("What the model is for, in a sentence.", 'title = "Will a trip be late?"', "its name"),
     "task": Key("classification or regression.", 'task = "regression"', "the metric's; else classification"),
     "metric": Key(
-        "What models are judged by, by its scikit-learn name.",
+        "What models are judged by: its scikit-learn name, or a function in models/NAME/metric.py.",
         'metric = "log_loss"',
         "roc_auc_score, or mean_absolute_error",
     ),
+    "quantile": Key("Of mean_pinball_loss: which is predicted.", "quantile = 0.9", "0.5"),
     "features": Key(
         "By feature group, the columns that are drawn from it; the first group's rows are predicted.",
         'trips = ["distance", "carrier"]',

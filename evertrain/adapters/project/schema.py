@@ -22,7 +22,16 @@ from evertrain.domain.project.calendar import QuietDays, parse_quiet_days
 from evertrain.domain.project.defaults import USUAL_BATCH, default_metric, default_training, default_triggers
 from evertrain.domain.project.duration import parse_duration
 from evertrain.domain.project.feature_group import BatchSize, Column, FeatureGroup, FeatureKind, JoinedGroup, KnownBy
-from evertrain.domain.project.metric import AnyMetric, GuardMetric, Metric, Task
+from evertrain.domain.project.metric import (
+    PINBALL_LOSS,
+    Guard,
+    GuardMetric,
+    Metric,
+    ModelMetric,
+    OwnMetric,
+    PinballLoss,
+    Task,
+)
 from evertrain.domain.project.model import LabelSpec, ModelSpec
 from evertrain.domain.project.policies import (
     CostPolicy,
@@ -269,16 +278,16 @@ class _SliceTable(TomlTable):
     minimum_rows: Count = 200
 
 
-_GUARDS: Mapping[str, AnyMetric] = {each.value: each for each in (*Metric, *GuardMetric)}
+_GUARDS: Mapping[str, Guard] = {each.value: each for each in (*Metric, *GuardMetric)}
 
 
-def _guard(value: object) -> AnyMetric:
+def _guard(value: object) -> Guard:
     if str(value) not in _GUARDS:
         raise ValueError(f"a guard is one of {', '.join(_GUARDS)}")
     return _GUARDS[str(value)]
 
 
-_Guard = Annotated[AnyMetric, BeforeValidator(_guard), WithJsonSchema({"type": "string", "enum": list(_GUARDS)})]
+_Guard = Annotated[Guard, BeforeValidator(_guard), WithJsonSchema({"type": "string", "enum": list(_GUARDS)})]
 
 
 class _GateTable(TomlTable):
@@ -312,10 +321,23 @@ class _EndpointTable(TomlTable):
     explore: Annotated[float, Field(ge=0, le=1)] = EndpointPolicy().explore
 
 
+MEDIAN = 0.5
+
+OWN_METRIC = r"^[a-z][a-z0-9_]*_(score|error|loss)$"
+"""The name of a function that is a metric."""
+
+KNOWN_METRICS = (*(each.value for each in Metric), PINBALL_LOSS)
+
+_MetricName = Annotated[
+    str, WithJsonSchema({"anyOf": [{"enum": list(KNOWN_METRICS)}, {"type": "string", "pattern": OWN_METRIC}]})
+]
+
+
 class ModelFile(TomlTable):
     title: str = ""
     task: Task | None = None
-    metric: Metric | None = None
+    metric: _MetricName | None = None
+    quantile: Annotated[float, Field(gt=0, lt=1)] | None = None
     features: Annotated[
         dict[str, Annotated[FeaturesTable, BeforeValidator(_expand_columns)]],
         Field(
@@ -334,7 +356,20 @@ class ModelFile(TomlTable):
     def task_or_default(self) -> Task:
         if self.task is not None:
             return self.task
-        return Task.CLASSIFICATION if self.metric is None else self.metric.task
+        return Task.CLASSIFICATION if self._known_metric is None else self._known_metric.task
+
+    @property
+    def metric_or_default(self) -> ModelMetric:
+        """A function of the model's own, where nobody else knows the name."""
+        if self.metric is None:
+            return default_metric(self.task_or_default)
+        return self._known_metric or OwnMetric(self.metric, self.task_or_default)
+
+    @property
+    def _known_metric(self) -> ModelMetric | None:
+        if self.metric == PINBALL_LOSS:
+            return PinballLoss(self.quantile or MEDIAN)
+        return Metric(self.metric) if self.metric in tuple(Metric) else None
 
     def to_model(self, name: str, groups: Mapping[str, FeatureGroup]) -> ModelSpec:
         (own, features), *others = self.features.items()
@@ -344,7 +379,7 @@ class ModelFile(TomlTable):
             name=name,
             title=self.title or name,
             task=self.task_or_default,
-            metric=self.metric or default_metric(self.task_or_default),
+            metric=self.metric_or_default,
             group=groups[own],
             feature_names=(*features.columns, *(column for _, other in others for column in other.columns)),
             joined=tuple(other.to_joined(groups[group]) for group, other in others),

@@ -16,7 +16,11 @@ class InvalidEstimator(EvertrainError):
 
 
 def estimator_path(root: Path, model: str) -> Path:
-    return root / "models" / model / "estimator.py"
+    return model_file(root, model, "estimator.py")
+
+
+def model_file(root: Path, model: str, name: str) -> Path:
+    return root / "models" / model / name
 
 
 def load_estimator(
@@ -28,7 +32,9 @@ def load_estimator(
     """
     path = estimator_path(root, model)
     display_path = path.relative_to(root)
-    make = getattr(_load(path, display_path, model), "make_estimator", None)
+    # A name of its own: two models' files never shadow each other, nor anything that is installed.
+    module = load_code(path, display_path, name=f"_evertrain_estimator_{model}", error=InvalidEstimator)
+    make = getattr(module, "make_estimator", None)
     if not callable(make):
         raise InvalidEstimator(f"{display_path}: no function make_estimator(*, seed: int) in it")
     return call_factory(make, seed=seed, parameters=parameters or {}, called=f"{display_path}: make_estimator")
@@ -50,20 +56,19 @@ def call_factory(
     return estimator
 
 
-def _load(path: Path, display_path: Path, model: str) -> Any:
+def load_code(path: Path, display_path: Path, *, name: str, error: type[EvertrainError]) -> Any:
+    """The file as a module of that name. Raises `error`."""
     if not path.is_file():
-        raise InvalidEstimator(f"{display_path}: there is no such file")
-    # A name of its own: two models' files never shadow each other, nor anything that is installed.
-    name = f"_evertrain_estimator_{model}"
+        raise error(f"{display_path}: there is no such file")
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise InvalidEstimator(f"{display_path}: cannot be imported")
+        raise error(f"{display_path}: cannot be imported")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickling inside the file look themselves up here
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        raise InvalidEstimator(f"{display_path}: importing it raised {_describe(error)}") from error
+    except Exception as raised:
+        raise error(f"{display_path}: importing it raised {_describe(raised)}") from raised
     return module
 
 

@@ -9,7 +9,7 @@ from itertools import accumulate
 from math import sqrt
 from statistics import fmean
 
-from evertrain.domain.project.metric import Metric
+from evertrain.domain.project.metric import Metric, ModelMetric, OwnMetric, PinballLoss, Task
 
 DAY = timedelta(days=1)
 
@@ -178,8 +178,12 @@ class Estimate:
         return self.value - half, self.value + half
 
 
-def loss_name(metric: Metric) -> str:
+def loss_name(metric: ModelMetric) -> str:
     """By which single rows are judged where the metric is one of many rows together."""
+    if isinstance(metric, PinballLoss):
+        return "pinball loss"
+    if isinstance(metric, OwnMetric):
+        return "squared error" if metric.task is Task.CLASSIFICATION else "absolute error"
     return _LOSSES[metric]
 
 
@@ -229,7 +233,7 @@ def mean_loss(losses: Sums) -> Estimate:
     return Estimate(value=losses.mean, variance=losses.variance / losses.count)
 
 
-def metric_over_days(metric: Metric, days: Sequence[DayPerformance]) -> Estimate | None:
+def metric_over_days(metric: ModelMetric, days: Sequence[DayPerformance]) -> Estimate | None:
     """The metric of all rows of these days. Its variance is found by leaving out one day after the other, since rows
     of a day have something in common (jackknife; Tukey, Ann. Math. Statist. 29, 1958)."""
     pooled = realised_metric(metric, merge_days(days, with_groups=False)) if days else None
@@ -245,7 +249,7 @@ def metric_over_days(metric: Metric, days: Sequence[DayPerformance]) -> Estimate
 MIN_DAYS_TO_COMPARE = 3
 
 
-def realised_metric(metric: Metric, part: DayPerformance) -> Estimate | None:
+def realised_metric(metric: ModelMetric, part: DayPerformance) -> Estimate | None:
     """The metric of a stretch of days; None where it is not defined, as ROC AUC is for rows of one class.
 
     Its variance is that of so many independent rows.
@@ -256,15 +260,20 @@ def realised_metric(metric: Metric, part: DayPerformance) -> Estimate | None:
 
 
 def metric_of_sums(
-    metric: Metric, *, scores: Mapping[int, tuple[float, float]], confusion: Confusion, losses: Sums, truth: Sums
+    metric: ModelMetric, *, scores: Mapping[int, tuple[float, float]], confusion: Confusion, losses: Sums, truth: Sums
 ) -> Estimate | None:
-    """`scores`, `confusion`, `losses`, `truth`: as of a `DayPerformance`. None where the metric is not defined."""
+    """`scores`, `confusion`, `losses`, `truth`: as of a `DayPerformance`. None where the metric is not defined,
+    and of a model's own: its function is where models are trained, and what it answers need not add."""
     if metric is Metric.ROC_AUC_SCORE:
         return _roc_auc(scores)
     if metric is Metric.AVERAGE_PRECISION_SCORE:
         return _average_precision(scores)
-    if metric in _OF_CONFUSION:
+    if isinstance(metric, Metric) and metric in _OF_CONFUSION:
         return _OF_CONFUSION[metric](confusion)
+    return None if isinstance(metric, OwnMetric) else _metric_of_losses(metric, losses, truth)
+
+
+def _metric_of_losses(metric: Metric | PinballLoss, losses: Sums, truth: Sums) -> Estimate | None:
     loss = mean_loss(losses)
     if metric is Metric.ROOT_MEAN_SQUARED_ERROR:
         root = sqrt(loss.value)

@@ -1,5 +1,6 @@
 """What a model predicts, and by which metric it is judged."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -59,7 +60,59 @@ class GuardMetric(StrEnum):
         return Task.CLASSIFICATION
 
 
-AnyMetric = Metric | GuardMetric
+@dataclass(frozen=True, slots=True)
+class PinballLoss:
+    """scikit-learn's `mean_pinball_loss` with `quantile` as its alpha: least where so large a share of the numbers is
+    below its prediction."""
+
+    quantile: float
+
+    @property
+    def value(self) -> str:
+        return PINBALL_LOSS
+
+    @property
+    def higher_is_better(self) -> bool:
+        return is_score(self.value)
+
+    @property
+    def task(self) -> Task:
+        return Task.REGRESSION
+
+    def __str__(self) -> str:
+        return self.value
+
+
+PINBALL_LOSS = "mean_pinball_loss"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnMetric:
+    """A function of the model's own, `models/<model>/metric.py`. Its name says which way is better, as scikit-learn's
+    do. What it does with rows is `statistics.metrics.LoadedMetric`'s."""
+
+    name: str
+    task: Task
+
+    @property
+    def value(self) -> str:
+        return self.name
+
+    @property
+    def higher_is_better(self) -> bool:
+        return is_score(self.name)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+METRIC_FILE = "metric.py"
+"""In the model's folder, where it has a metric of its own."""
+
+ModelMetric = Metric | PinballLoss | OwnMetric
+"""What models may be chosen and judged by."""
+
+Guard = Metric | GuardMetric
 
 
 def is_score(name: str) -> bool:

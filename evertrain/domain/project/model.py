@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from evertrain.domain.project.feature_group import Column, FeatureGroup, JoinedGroup
-from evertrain.domain.project.metric import Metric, Task
+from evertrain.domain.project.metric import ModelMetric, Task
 from evertrain.domain.project.policies import (
     CostPolicy,
     EndpointPolicy,
@@ -49,7 +49,7 @@ class ModelSpec:
     name: str
     title: str
     task: Task
-    metric: Metric
+    metric: ModelMetric
     group: FeatureGroup
     feature_names: tuple[str, ...]
     label: LabelSpec

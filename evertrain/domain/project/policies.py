@@ -6,7 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from evertrain.domain.project.calendar import QuietDays
-from evertrain.domain.project.metric import AnyMetric
+from evertrain.domain.project.metric import Guard
 
 
 class DriftRule(StrEnum):
@@ -134,7 +134,7 @@ class GatePolicy:
     confidence: float = 0.9
     superiority: bool = False
     slices: tuple[SliceSpec, ...] = ()
-    guards: Mapping[AnyMetric, float] = field(default_factory=dict)
+    guards: Mapping[Guard, float] = field(default_factory=dict)
     minimum_rows: int = 2
     minimum_days: int = 1
 

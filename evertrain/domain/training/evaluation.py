@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.monitoring.performance import DayPerformance
 from evertrain.domain.project.interval import Interval
-from evertrain.domain.project.metric import AnyMetric, Metric
+from evertrain.domain.project.metric import Guard, ModelMetric
 from evertrain.domain.training.candidates import Candidate, Round
 from evertrain.domain.training.windows import Window
 
@@ -20,7 +20,7 @@ class UnusableRows(EvertrainError):
 class Score:
     """A metric with its interval and the number of rows that it rests on."""
 
-    metric: Metric
+    metric: ModelMetric
     value: float
     low: float
     high: float
@@ -146,7 +146,7 @@ class GuardComparison:
     """Both models by a metric that they are not chosen by. The intervals of all guards hold together with the gate's
     confidence."""
 
-    metric: AnyMetric
+    metric: Guard
     champion: float
     contender: float
     difference: Difference

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from evertrain.domain.project.metric import Metric
+from evertrain.domain.project.metric import ModelMetric
 from evertrain.domain.project.policies import GatePolicy, SliceSpec
 from evertrain.domain.training.evaluation import Difference, Evaluation, GuardComparison, SliceComparison
 
@@ -45,7 +45,7 @@ SHARE_OF_CONSTANT = 0.05
 """Where none is declared of a loss: so much of what a constant prediction loses."""
 
 
-def default_margin(metric: Metric, constant_score: float) -> float:
+def default_margin(metric: ModelMetric, constant_score: float) -> float:
     """`constant_score`: of the best constant prediction."""
     return SCORE_MARGIN if metric.higher_is_better else SHARE_OF_CONSTANT * constant_score
 

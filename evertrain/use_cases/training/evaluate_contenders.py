@@ -19,7 +19,7 @@ from evertrain.ports.registry import ModelRegistry
 from evertrain.ports.runs import RunStore
 from evertrain.scoring import FlatModel
 from evertrain.statistics.comparison import Levels, compare, compare_by_guards, compare_slices, score
-from evertrain.statistics.metrics import constant_score, metric_value
+from evertrain.statistics.metrics import Judging, constant_score, metric_value
 from evertrain.tables.labelled_rows import LabelledRows, TrainingRows, performance_of
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,8 @@ class ChampionNotComparable(EvertrainError):
 @dataclass(frozen=True, kw_only=True)
 class EvaluateContenders:
     """`refit` answers the contender's recipe, fitted on all rows up to the plan's watermark. `with_reference` answers
-    the judged contender itself, with the reference of its training rows."""
+    the judged contender itself, with the reference of its training rows. `load_metric` answers what a model is judged
+    by, where it is a function of its own, too."""
 
     rows: TrainingRows
     runs: RunStore
@@ -42,6 +43,7 @@ class EvaluateContenders:
     registry: ModelRegistry
     refit: Callable[[TrainingPlan, Contender], Contender]
     with_reference: Callable[[TrainingPlan, Contender], Contender]
+    load_metric: Callable[[ModelSpec], Judging]
 
     def run(self, plan_uri: str, round_number: int) -> Evaluation:
         """`round_number`: of the last round.
@@ -64,7 +66,8 @@ class EvaluateContenders:
             len(contenders),
             len(rows),
         )
-        evaluation = _evaluate(plan, spec, rows, chosen, contenders, contender=contender, champion=champion)
+        metric = self.load_metric(spec)
+        evaluation = _evaluate(plan, metric, rows, chosen, contenders, contender=contender, champion=champion)
         evaluation = replace(evaluation, unusable=unusable, choice=choice, stand_in=stand_in)
         evaluation = replace(evaluation, champion_trained_until=trained_until)
         if spec.training.refit and judge_contender(evaluation, spec.gate).passed:
@@ -87,7 +90,7 @@ class EvaluateContenders:
         of_longest, of_best = (
             rows.predict_with(self._load(each.artifact_uri, each.artifact_sha256)) for each in (longest, best)
         )
-        paired = compare(spec.metric, rows.truth, of_longest, of_best, rows.days, weights=rows.weights)
+        paired = compare(self.load_metric(spec), rows.truth, of_longest, of_best, rows.days, weights=rows.weights)
         # A single day cannot tell how days differ, and so not which window is better.
         error = paired.spread.standard_error if paired.days > 1 else float("inf")
         gain = abs(best.validation.value - longest.validation.value)  # never negative: it is the best
@@ -103,7 +106,7 @@ class EvaluateContenders:
             refit = self.refit(plan, evaluation.chosen)
         except UnusableRows as unusable:
             return replace(evaluation, refit_trouble=str(unusable))
-        metric, judged = plan.spec.metric, evaluation.contender_score.value
+        metric, judged = self.load_metric(plan.spec), evaluation.contender_score.value
         predictions = rows.predict_with(self._load(refit.artifact_uri, refit.artifact_sha256))
         value = metric_value(metric, rows.truth, predictions, rows.weights)
         loss = judged - value if metric.higher_is_better else value - judged
@@ -156,7 +159,7 @@ class EvaluateContenders:
 
 def _evaluate(
     plan: TrainingPlan,
-    spec: ModelSpec,
+    metric: Judging,
     rows: LabelledRows,
     chosen: Contender,
     contenders: tuple[Contender, ...],
@@ -164,11 +167,11 @@ def _evaluate(
     contender: FlatModel,
     champion: FlatModel | None,
 ) -> Evaluation:
-    new = rows.predict_with(contender)
+    spec, new = plan.spec, rows.predict_with(contender)
 
     def score_of(predictions: Predictions) -> Score:
         return score(
-            spec.metric,
+            metric,
             rows.truth,
             predictions,
             rows.days,
@@ -185,18 +188,18 @@ def _evaluate(
         champion_version=plan.champion_version,
         champion_score=None,
         difference=None,
-        constant_score=constant_score(spec.metric, rows.truth, rows.weights),
+        constant_score=constant_score(metric, rows.truth, rows.weights),
         promised=performance_of(rows, new, until=plan.gate.end),
     )
     if champion is None:
         return evaluation
     old = rows.predict_with(champion)
-    paired = compare(spec.metric, rows.truth, old, new, rows.days, weights=rows.weights)
+    paired = compare(metric, rows.truth, old, new, rows.days, weights=rows.weights)
     return replace(
         evaluation,
         champion_score=score_of(old),
         difference=paired.difference(spec.gate.confidence),
-        slices=_slices(spec, rows, old, new),
+        slices=_slices(metric, spec, rows, old, new),
         guards=compare_by_guards(
             spec.gate.guards,
             rows.truth,
@@ -209,9 +212,11 @@ def _evaluate(
     )
 
 
-def _slices(spec: ModelSpec, rows: LabelledRows, old: Predictions, new: Predictions) -> tuple[SliceComparison, ...]:
+def _slices(
+    metric: Judging, spec: ModelSpec, rows: LabelledRows, old: Predictions, new: Predictions
+) -> tuple[SliceComparison, ...]:
     return compare_slices(
-        spec.metric,
+        metric,
         rows.truth,
         old,
         new,

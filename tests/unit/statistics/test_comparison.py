@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from evertrain.domain.project.metric import GuardMetric, Metric, Task
+from evertrain.domain.project.metric import GuardMetric, Metric, PinballLoss, Task
 from evertrain.domain.training.evaluation import UnusableRows
 from evertrain.statistics.comparison import (
     Levels,
@@ -91,6 +91,18 @@ def test_guards_share_one_confidence() -> None:
     assert both[0].contender == pytest.approx(sk.log_loss(truth, other))
     widths = [each.difference.high - each.difference.low for each in (both[0], alone[0])]
     assert widths[0] / widths[1] == pytest.approx(stats.t.ppf(0.975, 9) / stats.t.ppf(0.95, 9), rel=1e-6)
+
+
+@pytest.mark.parametrize("quantile", [0.1, 0.5, 0.9])
+def test_the_pinball_loss_is_scikit_learn_s_and_least_for_its_quantile(quantile: float) -> None:
+    rng = np.random.default_rng(3)
+    truth, prediction, weights = rng.normal(size=200), rng.normal(size=200), rng.integers(1, 5, 200).astype(float)
+    metric = PinballLoss(quantile)
+    expected = sk.mean_pinball_loss(truth, prediction, sample_weight=weights, alpha=quantile)
+    assert metric_value(metric, truth, prediction, weights) == pytest.approx(expected, abs=1e-12)
+    best = constant_score(metric, truth, weights)
+    others = (np.full(200, constant) for constant in np.linspace(-2, 2, 81))
+    assert best <= min(metric_value(metric, truth, other, weights) for other in others) + 1e-12
 
 
 @pytest.mark.parametrize("metric", Metric)

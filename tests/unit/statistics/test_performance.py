@@ -15,7 +15,7 @@ from evertrain.domain.monitoring.performance import (
     merge_days,
     realised_metric,
 )
-from evertrain.domain.project.metric import Metric, Task
+from evertrain.domain.project.metric import Metric, ModelMetric, OwnMetric, PinballLoss, Task
 from evertrain.statistics.layouts import Categories
 from evertrain.statistics.performance import MAX_LEVELS, performance_by_day
 
@@ -24,7 +24,9 @@ OF_CLASSES = (Metric.ACCURACY_SCORE, Metric.BALANCED_ACCURACY_SCORE, Metric.F1_S
 CLASSIFYING = [metric for metric in Metric if metric.task is Task.CLASSIFICATION]
 
 
-def made(metric: Metric, *, rows: int = 2_000, seed: int = 0) -> tuple[np.ndarray, np.ndarray, list[DayPerformance]]:
+def made(
+    metric: ModelMetric, *, rows: int = 2_000, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, list[DayPerformance]]:
     """Truth, predictions, and ten days of them."""
     rng = np.random.default_rng(seed)
     signal = rng.normal(size=rows)
@@ -150,6 +152,22 @@ def test_a_day_is_complete_when_labels_are_complete_beyond_it() -> None:
     )
     assert [day.is_complete for day in days] == [True, False]
     assert [day.until - day.day for day in days] == [timedelta(days=1), timedelta(hours=12)]
+
+
+def test_a_pinball_loss_over_days_is_that_of_their_rows() -> None:
+    metric = PinballLoss(0.8)
+    truth, predictions, days = made(metric)
+    found = realised_metric(metric, merge_days(days))
+    assert found is not None
+    assert found.value == pytest.approx(metrics.mean_pinball_loss(truth, predictions, alpha=0.8))
+
+
+def test_for_a_function_of_the_model_s_own_a_loss_stands_from_day_to_day() -> None:
+    metric = OwnMetric("cost_error", Task.CLASSIFICATION)
+    truth, predictions, days = made(metric)
+    assert realised_metric(metric, merge_days(days)) is None
+    assert loss_name(metric) == "squared error"
+    assert merge_days(days).losses.mean == pytest.approx(metrics.brier_score_loss(truth, predictions))
 
 
 def test_every_metric_has_a_loss_of_single_rows() -> None:

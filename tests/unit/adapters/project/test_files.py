@@ -10,7 +10,7 @@ from evertrain.adapters.documents import dump, load
 from evertrain.adapters.project.files import InvalidProject, load_project
 from evertrain.domain.project.defaults import default_training, default_triggers
 from evertrain.domain.project.feature_group import FeatureKind, KnownBy
-from evertrain.domain.project.metric import Metric, Task
+from evertrain.domain.project.metric import Metric, OwnMetric, PinballLoss, Task
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.project.policies import GatePolicy
 
@@ -147,6 +147,32 @@ def test_the_repository_s_own_models_are_valid() -> None:
     assert [model.name for model in project.models_using("flights")] == ["air_time", "flights"]
 
 
+def test_a_function_in_the_model_s_folder_is_a_metric(tmp_path: Path) -> None:
+    text = MODEL.replace("roc_auc_score", "cost_error")
+    own = a_project(tmp_path, model=text) / "models/late_trips/metric.py"
+    own.write_text("def cost_error(y_true, y_pred, sample_weight=None):\n    return 0.0\n")
+    metric = load_project(tmp_path).models["late_trips"].metric
+    assert metric == OwnMetric("cost_error", Task.CLASSIFICATION)
+    assert not metric.higher_is_better
+
+    a_project(tmp_path, model=text.replace("margin = 0.01\n", ""))
+    (missing,) = faults_of(tmp_path)
+    assert "gate.margin: missing; how much worse a contender may be in cost_error is not known" in missing
+    own.write_text("def cost_error(:")
+    assert (
+        "metric: models/late_trips/metric.py is not Python: line 1" in faults_of(a_project(tmp_path, model=text))[0]
+    )
+
+
+def test_a_pinball_loss_has_its_quantile(tmp_path: Path) -> None:
+    for declared, quantile in (("", 0.5), ("\nquantile = 0.9", 0.9)):
+        text = MODEL.replace('task = "classification"\n', "").replace(
+            'metric = "roc_auc_score"', f'metric = "mean_pinball_loss"{declared}'
+        )
+        model = load_project(a_project(tmp_path, model=text)).models["late_trips"]
+        assert (model.task, model.metric) == (Task.REGRESSION, PinballLoss(quantile))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "fault"),
     [
@@ -204,10 +230,22 @@ def test_the_repository_s_own_models_are_valid() -> None:
             'floor = 0.55\n[[gate.slices]]\ncolumn = "distance"\nmargin = 0.1',
             "gate.slices.0.column: 'distance' cannot be sliced by; allowed: carrier",
         ),
+        ("roc_auc_score", "auc", "metric: auc is none of roc_auc_score, average_precision_score, "),
+        (
+            "roc_auc_score",
+            "cost_error",
+            "metric: cost_error is none of scikit-learn's that are known, and models/late_trips/metric.py has no def",
+        ),
+        (
+            "roc_auc_score",
+            "mean_pinball_loss",
+            "metric: mean_pinball_loss is not a metric of classification; allowed:",
+        ),
+        ('metric = "roc_auc_score"', 'metric = "log_loss"\nquantile = 0.9', "quantile: says"),
         (
             "floor = 0.55",
             "floor = 0.55\nguards = { r2_score = 0.02 }",
-            "gate.guards.r2_score: r2_score is not a metric of classification; allowed: average_precision_score, log",
+            "gate.guards.r2_score: r2_score is not a metric of classification; allowed: average_precision_score, acc",
         ),
         (
             "floor = 0.55",

@@ -13,13 +13,14 @@ from evertrain.domain.deciding.decisions import Action, Decision, Reason, Record
 from evertrain.domain.events import EventName
 from evertrain.domain.landing.feeds import EVENT_TIME
 from evertrain.domain.project.interval import Interval
-from evertrain.domain.project.metric import GuardMetric, Metric
+from evertrain.domain.project.metric import GuardMetric, Metric, OwnMetric, Task
 from evertrain.domain.project.policies import (
     EndpointPolicy,
     GatePolicy,
     MovingWindow,
     SearchMethod,
     SearchSpace,
+    SliceSpec,
     TaskSize,
 )
 from evertrain.domain.release.registry import AlreadyPromoted, JudgedArtifact, RegistryConflict, VersionStatus
@@ -32,6 +33,7 @@ from evertrain.domain.training.rounds import NothingToChoose
 from evertrain.domain.training.windows import NotEnoughHistory
 from evertrain.ports.endpoint import EndpointError
 from evertrain.scoring import FlatModel
+from evertrain.statistics.metrics import LoadedMetric
 from evertrain.statistics.reference import Reference
 from evertrain.tables.labelled_rows import LabelledRows
 from evertrain.use_cases.training.evaluate_contenders import ChampionNotComparable
@@ -196,6 +198,27 @@ def test_a_gate_of_one_class_is_one_sentence_and_postpones() -> None:
     loop._rows.table = loop._rows.table.set_column(loop._rows.table.column_names.index("late"), "late", column)
     with pytest.raises(UnusableRows, match=r"all 420 rows of the gate slice have the label late=0, nothing can be"):
         loop.evaluate(planned.plan_uri)
+
+
+def test_a_function_of_the_model_s_own_judges_candidates_and_the_champion() -> None:
+    """From a first model to one that is judged against it, with slices; and what it promises is a loss by day."""
+
+    def cost(truth: np.ndarray, prediction: np.ndarray, weights: np.ndarray) -> float:
+        alarm = prediction > 0.2
+        return float(np.average(5 * (truth > alarm) + (alarm > truth), weights=weights))
+
+    metric = OwnMetric("cost_error", Task.CLASSIFICATION)
+    gate = GatePolicy(margin=0.1, slices=(SliceSpec(column="carrier", margin=2.0, minimum_rows=50),))
+    spec = replace(a_trainable_model(gate=gate), metric=metric)
+    loop = Retraining(spec, own_metric=LoadedMetric(metric, cost))
+    first = loop.promoted("d-1")
+    loop.advance(days(7))
+    evaluation = loop.runs.evaluation(loop.runs.plan(loop.evaluated("d-2")))
+    assert loop.registry.version(MODEL, first).gate.sentence.startswith("the first model: cost_error ")
+    assert evaluation.contender_score.metric == evaluation.chosen.validation.metric == metric
+    assert evaluation.difference is not None
+    assert any(each.difference is not None for each in evaluation.slices)
+    assert 0 < evaluation.promised[0].losses.mean < 0.25, "a squared error"
 
 
 def test_guards_are_measured_on_the_gate_beside_the_metric() -> None:
