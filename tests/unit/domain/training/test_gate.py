@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from evertrain.domain.project.metric import AnyMetric, GuardMetric, Metric
+from evertrain.domain.project.metric import Guard, GuardMetric, Metric
 from evertrain.domain.project.policies import GatePolicy, SliceSpec
 from evertrain.domain.training.evaluation import Difference, GuardComparison, SliceComparison
 from evertrain.domain.training.gate import (
@@ -128,7 +128,7 @@ def test_a_slice_that_is_worse_refuses_a_contender_and_is_named_with_its_interva
     assert judge_contender(replace(evaluation, slices=slices[2:]), policy).reason is GateReason.BETTER
 
 
-def by_guard(metric: AnyMetric, difference: float, half_interval: float) -> GuardComparison:
+def by_guard(metric: Guard, difference: float, half_interval: float) -> GuardComparison:
     return GuardComparison(
         metric=metric,
         champion=0.5,
