@@ -248,8 +248,6 @@ LIBRARY_ANSWERS: Mapping[str, Answer] = {
 }
 """By the package and the class of an estimator."""
 
-IN_32_BITS = frozenset(name for name in LIBRARY_ANSWERS if name.startswith("xgboost."))
-
 
 def library_name(estimator: Any) -> str:
     """

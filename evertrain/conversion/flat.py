@@ -6,7 +6,7 @@ import numpy as np
 from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 
-from evertrain.conversion.boosting_libraries import IN_32_BITS, library_name
+from evertrain.conversion.boosting_libraries import library_name
 from evertrain.conversion.models import answer
 from evertrain.conversion.program import Program, UnsupportedEstimator
 from evertrain.domain.project.metric import Task
@@ -40,7 +40,7 @@ def to_flat(estimator: Any, spec: ModelSpec) -> bytes:
         "steps": program.steps,
         "answers": [found.slot],
         "classes": list(spec.label.classes),
-        "is_float32": _answers_in_32_bits(estimator),
+        "tolerance": _tolerance(estimator),
     }
     _require_size(estimator, program)
     artifact = pack(header, program.arrays)
@@ -94,6 +94,21 @@ def _name(estimator: Any) -> str:
     return _name(estimator.steps[-1][1]) if isinstance(estimator, Pipeline) else type(estimator).__name__
 
 
-def _answers_in_32_bits(estimator: Any) -> bool:
-    parts = [estimator, *estimator.get_params(deep=True).values()]
-    return any(library_name(part) in IN_32_BITS for part in parts)
+def _tolerance(estimator: Any) -> float:
+    """The widest of whatever it is made of."""
+    names = map(library_name, [estimator, *estimator.get_params(deep=True).values()])
+    return max(tolerance_of(name) for name in names)
+
+
+def tolerance_of(name: str) -> float:
+    """By how much of the largest answer an artifact may differ from such an estimator, by package and class.
+
+    Sums are taken in the estimator's order, so that only the last digits of logarithms and exponentials may differ.
+    But XGBoost sums in 32 bits; and for what no row of a class was like, GaussianNB divides by next to nothing: of
+    sums so large the last digits show.
+
+    >>> tolerance_of("sklearn.Ridge"), tolerance_of("xgboost.XGBRegressor")
+    (1e-09, 1e-05)
+    """
+    package, _, cls = name.partition(".")
+    return {"xgboost": 1e-5}.get(package) or {"GaussianNB": 1e-6}.get(cls) or 1e-9

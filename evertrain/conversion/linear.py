@@ -58,9 +58,15 @@ def _ransac(model: Any, columns: Columns, program: Program) -> list[Column]:
 
 def _gaussian_bayes(model: Any, columns: Columns, program: Program) -> list[Column]:
     require_numbers(model, columns, missing=False)
-    starts = np.log(model.class_prior_) - 0.5 * np.sum(np.log(2.0 * np.pi * model.var_), axis=1)
+    norms = [-0.5 * np.sum(np.log(2.0 * np.pi * variances)) for variances in model.var_]
     found = program.add(
-        "gaussian", columns, outputs=len(starts), starts=list(starts), means=model.theta_, variances=model.var_
+        "gaussian",
+        columns,
+        outputs=len(norms),
+        priors=list(np.log(model.class_prior_)),
+        norms=norms,
+        means=model.theta_,
+        variances=model.var_,
     )
     return positive_or_all(program.add("softmax", found))
 

@@ -16,11 +16,6 @@ from evertrain.scoring.operations.trees import BY_CATEGORY
 
 logger = logging.getLogger(__name__)
 
-TOLERANCE = 1e-9
-"""Sums are taken in the estimator's order, so that only the last digits of logarithms and exponentials may differ."""
-TOLERANCE_IN_32_BITS = 1e-5
-"""Of an estimator that sums in 32 bits, relative to its largest answer."""
-
 ALTERED_ONE_IN, MIN_ALTERED_ROWS = 40, 10
 """One row in so many, and at least so many, are also predicted with each feature missing, or unseen."""
 
@@ -61,7 +56,7 @@ def check_parity(estimator: Any, frame: pd.DataFrame, flat: FlatModel) -> float:
 def tolerance_for(flat: FlatModel, predictions: npt.NDArray[np.float64]) -> float:
     """How much the artifact may differ from these predictions of its estimator: large numbers have fewer decimals."""
     largest = max(1.0, float(np.max(np.abs(predictions), initial=0.0)))
-    return largest * (TOLERANCE_IN_32_BITS if flat.is_float32 else TOLERANCE)
+    return largest * flat.tolerance
 
 
 def _predicted(estimator: Any, frame: pd.DataFrame, flat: FlatModel) -> npt.NDArray[np.float64]:

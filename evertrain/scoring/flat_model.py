@@ -20,6 +20,7 @@ from evertrain.scoring.steps import Kind, Slots, Step, read_steps
 from evertrain.scoring.version_1 import as_version_2
 
 FORMAT, VERSION = "evertrain-flat", 2
+MAX_TOLERANCE = 1e-4
 _READ_ERRORS = (zlib.error, ValueError, KeyError, TypeError, OverflowError, RecursionError)
 
 
@@ -33,7 +34,7 @@ class FlatModel:
 
     `answers`: the slots with the prediction: one number, which of two `classes` is the last one's probability; or a
     probability for each of more.
-    `is_float32`: the estimator itself answers in 32 bits.
+    `tolerance`: by how much of its largest answer the estimator may answer otherwise.
     """
 
     model: str
@@ -42,7 +43,7 @@ class FlatModel:
     steps: tuple[Step, ...] = field(repr=False)
     answers: tuple[int, ...] = field(repr=False)
     classes: tuple[str, ...] = ()
-    is_float32: bool = False
+    tolerance: float = 1e-9
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "FlatModel":
@@ -97,8 +98,8 @@ def _read(header: Header, arrays: Sequence[Any]) -> FlatModel:
         len(classes) if len(classes) > 2 else 1
     ):
         raise ValueError("classes: not one for each answer, or no texts")
-    if not isinstance(header["is_float32"], bool):
-        raise ValueError("is_float32 is neither true nor false")
+    if type(header["tolerance"]) is not float or not 0 < header["tolerance"] <= MAX_TOLERANCE:
+        raise ValueError("tolerance: out of bounds")
     return FlatModel(
         model=header["model"],
         task=Task(header["task"]),
@@ -106,7 +107,7 @@ def _read(header: Header, arrays: Sequence[Any]) -> FlatModel:
         steps=steps,
         answers=tuple(answers),
         classes=tuple(classes),
-        is_float32=header["is_float32"],
+        tolerance=header["tolerance"],
     )
 
 

@@ -42,7 +42,7 @@ def as_version_2(document: Header) -> tuple[Header, Sequence[Array]]:
         "steps": builder.steps,
         "answers": [answer],
         "classes": [],
-        "is_float32": False,
+        "tolerance": 1e-9,
     }
     return header, builder.arrays
 

@@ -217,11 +217,11 @@ def _by_norm(step: Step, x: Numbers) -> Numbers:
 
 
 def _gaussian(step: Step, x: Numbers) -> Numbers:
-    starts = step.parameters["starts"]
-    means, variances = (
-        np.asarray(step.parameters[name]).reshape(len(starts), len(x), 1) for name in ("means", "variances")
+    priors, norms, means, variances = (
+        np.asarray(step.parameters[name]) for name in ("priors", "norms", "means", "variances")
     )
-    return np.asarray(np.asarray(starts)[:, None] - 0.5 * np.sum((x - means) ** 2 / variances, axis=1))
+    of_classes = zip(priors, norms, means.reshape(-1, len(x), 1), variances.reshape(-1, len(x), 1), strict=True)
+    return np.array([prior + (norm - 0.5 * np.sum((x - m) ** 2 / v, axis=0)) for prior, norm, m, v in of_classes])
 
 
 def _weighted_median(step: Step, x: Numbers) -> Numbers:

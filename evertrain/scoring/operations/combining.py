@@ -74,27 +74,29 @@ def by_norm(entry: Entry) -> Step:
 
 
 def gaussian(entry: Entry) -> Step:
-    """For each of several classes the logarithm of its density, each feature by itself normally distributed, plus
-    `starts`. `means`, `variances`: packed doubles, a row for each class."""
-    inputs, starts = entry.inputs(Kind.NUMBER), entry.numbers("starts")
-    width = len(inputs)
-    means, variances = (entry.array(name, "d", width * len(starts)) for name in ("means", "variances"))
+    """For each of several classes the logarithm of its density, each feature by itself normally distributed.
+
+    `priors`: logarithms of the classes' shares; `norms`: what their densities begin with; `means`, `variances`:
+    packed doubles, a row for each class.
+    """
+    inputs, priors = entry.inputs(Kind.NUMBER), entry.numbers("priors")
+    norms, width = entry.numbers("norms", len(priors)), len(inputs)
+    means, variances = (entry.array(name, "d", width * len(priors)) for name in ("means", "variances"))
     entry.require(min(variances, default=1.0) > 0, "variances: one is not above 0")
+    rows = [slice(k * width, (k + 1) * width) for k in range(len(priors))]
     classes = [
-        (start, means[k * width : (k + 1) * width].tolist(), variances[k * width : (k + 1) * width].tolist())
-        for k, start in enumerate(starts)
+        (prior, norm, means[row].tolist(), variances[row].tolist())
+        for prior, norm, row in zip(priors, norms, rows, strict=True)
     ]
 
     def run(slots: Slots) -> None:
         vector = [slots[i] for i in inputs]
-        slots.extend(
-            [
-                start - 0.5 * sum([(x - m) * (x - m) / v for x, m, v in zip(vector, mean, variance, strict=True)])
-                for start, mean, variance in classes
-            ]
-        )
+        for prior, norm, mean, variance in classes:
+            squares = [(x - m) * (x - m) / v for x, m, v in zip(vector, mean, variance, strict=True)]
+            slots.append(prior + (norm - 0.5 * sum(squares)))
 
-    return numbers_out(entry, inputs, len(starts), run, starts=starts, means=means, variances=variances)
+    parameters = {"priors": priors, "norms": norms, "means": means, "variances": variances}
+    return numbers_out(entry, inputs, len(priors), run, **parameters)
 
 
 def weighted_median(entry: Entry) -> Step:

@@ -52,7 +52,7 @@ def test_whatever_holds_the_rows_the_answer_is_the_same(tmp_path: Path) -> None:
     path = tmp_path / "trips.parquet"
     FRAME.to_parquet(path)
     found = [replayed(each) for each in (FRAME, arrow, path, str(path), FRAME.sample(frac=1, random_state=0))]
-    assert found[0].answer.startswith("Retraining would have ")
+    assert found[0].answer.startswith(("Retraining would have ", "The loop would not have retrained: "))
     assert all(without_seconds(each) == without_seconds(found[0]) for each in found)
 
 
@@ -144,7 +144,7 @@ def test_a_model_of_a_project_is_replayed_with_its_own_label_and_estimator(tmp_p
         "workers": 1,
     }
     found = evertrain.backtest(FRAME, model="trips", **asked)
-    assert found.answer.startswith("Retraining would have ")
+    assert found.answer.startswith(("Retraining would have ", "The loop would not have retrained: "))
     assert found.to_dict()["model"] == "trips"
     with pytest.raises(evertrain.EvertrainError, match="there is no models/boats/; known models: trips"):
         evertrain.backtest(FRAME, model="boats", **asked)

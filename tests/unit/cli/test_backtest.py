@@ -35,7 +35,7 @@ def test_a_file_is_enough_for_an_answer(
     asked = ("--rows", str(rows), *ESTIMATOR, *POLICIES, "--json", "out/found.json")
     assert run(monkeypatch, *asked) == 0
     printed = capsys.readouterr().out
-    assert "Retraining would have" in printed
+    assert "The loop would not have retrained: roc_auc_score of its first model and of never's" in printed
     assert "known at once" not in printed, "a latency was named"
     found: dict[str, Any] = json.loads(Path("out/found.json").read_text())
     assert found["answer"] in " ".join(printed.split())
@@ -61,7 +61,7 @@ def test_a_page_is_written_beside_what_is_printed(
     assert "written: out/page.html" in capsys.readouterr().out
     page = Path("out/page.html").read_text()
     assert "Backtest: late of trips.csv" in page
-    assert "Retraining would have" in page
+    assert "The loop would not have retrained" in page
     assert page.count('<svg class="plot"') == 2
     assert "the first model: roc_auc_score" in page
     assert "<b>declared</b>" in page

@@ -74,7 +74,7 @@ def artifact() -> tuple[Header, Arrays]:
         "steps": steps,
         "answers": [5],
         "classes": [],
-        "is_float32": False,
+        "tolerance": 1e-9,
     }
     return header, arrays
 
@@ -139,7 +139,9 @@ HEADERS: dict[str, Change] = {
     "two answers without classes": lambda header: header.update(answers=[4, 5]),
     "one class with two answers": lambda header: header.update(answers=[4, 5], classes=["a"]),
     "classes that are numbers": lambda header: header.update(answers=[4, 5], classes=[0, 1]),
-    "32 bits that are text": lambda header: header.update(is_float32="no"),
+    "a tolerance that is text": lambda header: header.update(tolerance="no"),
+    "a tolerance that tolerates all": lambda header: header.update(tolerance=1.0),
+    "a tolerance below zero": lambda header: header.update(tolerance=-1e-9),
     "an example that is a number": lambda header: header["features"][1].update(example=7),
 }
 
