@@ -9,6 +9,7 @@ import typer
 from evertrain.adapters.documents import dump
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.training.estimators import InvalidEstimator, estimator_path, load_estimator
+from evertrain.domain.project.model import Project
 from evertrain.domain.training.candidates import parameter_grid
 from evertrain.terminal import show
 
@@ -22,12 +23,7 @@ def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Validate every feature group and model folder; needs no cloud. Exit status 1 is something to mend."""
-    loaded = load_project(project)
-    for name, spec in loaded.models.items():
-        for parameters in parameter_grid(spec.training.search):
-            estimator = load_estimator(project, name, seed=0, parameters=parameters)
-            if spec.endpoint.explore and spec.training.label_weights:
-                _require_weights(estimator, estimator_path(Path(), name))
+    loaded = valid_project(project)
     if deployed:
         from evertrain.cli.operations import check_deployed  # noqa: PLC0415  # brings boto3
 
@@ -38,6 +34,17 @@ def check(
         print(json.dumps({"groups": sorted(loaded.groups), "models": sorted(loaded.models)}, indent=2))
     else:
         show.project(loaded)
+
+
+def valid_project(folder: Path) -> Project:
+    """With estimators that can be made. Raises InvalidProject, InvalidEstimator."""
+    loaded = load_project(folder)
+    for name, spec in loaded.models.items():
+        for parameters in parameter_grid(spec.training.search):
+            estimator = load_estimator(folder, name, seed=0, parameters=parameters)
+            if spec.endpoint.explore and spec.training.label_weights:
+                _require_weights(estimator, estimator_path(Path(), name))
+    return loaded
 
 
 def _require_weights(estimator: Any, path: Path) -> None:
