@@ -67,8 +67,10 @@ def init(
     written = project_files(proposal)
     write_files(project, written)
     load_project(project)
+    workspace = Workspace.of(project)
+    workspace.prepare()
     where = "" if project == Path() else f" --project {project}"
-    deploys = "make local" if Workspace.of(project).is_repository else f"evertrain local up{where}"
+    deploys = "make local" if workspace.is_repository else f"evertrain local up{where}"
     show_proposal(proposal, list(written), project=project, deploys=deploys)
 
 

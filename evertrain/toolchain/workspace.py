@@ -62,5 +62,6 @@ class Workspace:
     def prepare(self) -> None:
         """Makes the folder to work in, which git is to pass over."""
         self.work.mkdir(exist_ok=True)
-        if not self.is_repository:
-            (self.work / ".gitignore").write_text(_IGNORED)
+        ignored = self.work / ".gitignore"
+        if not self.is_repository and not ignored.exists():  # else it may be somebody's own
+            ignored.write_text(_IGNORED)
