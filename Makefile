@@ -110,8 +110,9 @@ decline: setup ## false alarms and delay of the test of realised performance, si
 security: setup ## docs/security.md, who may do what, from the templates
 	PATH=$(BIN):$$PATH $(BIN)/python -m infra.permissions
 
-reference: setup ## docs/keys.md and the schemas for editors, from the code
+reference: setup ## docs/keys.md, docs/models.md and the schemas for editors, from the code
 	$(BIN)/python -m evertrain.adapters.project.keys docs
+	$(BIN)/python -m tests.builders.supported_models docs/models.md
 
 windows: setup ## windows and their later metric, on real flights with labels a week late
 	$(BIN)/python -m bench.windows

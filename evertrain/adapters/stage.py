@@ -52,6 +52,8 @@ from evertrain.reports.retraining_page import RetrainingPage
 from evertrain.use_cases.deciding.decide_retraining import Cause, decision_id_of
 from evertrain.use_cases.deciding.model_status import ReadModelStatus
 from evertrain.use_cases.landing.check_batch import compute_batch_id
+from evertrain.use_cases.release.roll_out import RollOut
+from evertrain.use_cases.release.take_back import TakeBack
 from evertrain.use_cases.store.measure_label_progress import measure_label_progress
 from evertrain.use_cases.training.read_retraining import ReadRetraining
 
@@ -190,6 +192,11 @@ class Stage:
     @cached_property
     def _runs(self) -> RunDocuments:
         return RunDocuments(artifacts=self.artifacts, root=f"s3://{self.output(Output.ARTIFACT_BUCKET)}")
+
+    @property
+    def take_back(self) -> TakeBack:
+        roll_out = RollOut(registry=self.registry, endpoint=self.endpoint, runs=self._runs, clock=self)
+        return TakeBack(registry=self.registry, endpoint=self.endpoint, roll_out=roll_out, clock=self)
 
     def example_row(self, model: str, version: str) -> Mapping[str, object]:
         """One of those that the version was asked before it was promoted, as a caller would send it."""

@@ -50,9 +50,9 @@ def up(
 ) -> None:
     """Start the embedded cloud, if it does not run, and deploy this folder's models to it; again after a change."""
     require_extra("local")
-    from evertrain.cli.check import valid_project  # noqa: PLC0415  # brings what the extra does
+    from evertrain.cli.check import proven_project  # noqa: PLC0415  # brings what the extra does
 
-    models = sorted(valid_project(project).models)
+    models = sorted(proven_project(project, fits=True)[0].models)
     workspace, choices = Workspace.of(project), context or []
     workspace.prepare()
     install_environments(workspace)

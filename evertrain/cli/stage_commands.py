@@ -1,4 +1,4 @@
-"""The commands that ask a deployed stage, and `check`: they parse, call, print. With `--json` they print what a
+"""The commands that ask a deployed stage: they parse, call, print. With `--json` they print what a
 script can read, and nothing else."""
 
 import json
@@ -11,11 +11,11 @@ import typer
 from evertrain.adapters.documents import dump
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.stage import LandingResult, Stage
-from evertrain.cli.check import check
 from evertrain.cli.models import find_decision, find_group, find_model
 from evertrain.cli.operations import redrive
 from evertrain.cli.performance import performance
 from evertrain.cli.store import features, labels, training_set
+from evertrain.cli.versions import diff, rollback, versions
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import Feed, FeedKind, Quarantine
 from evertrain.terminal import show
@@ -101,12 +101,14 @@ def _land(deployed: Stage, feed: Feed, file: Path, *, wait: int, as_json: bool) 
     return {"batch": _to_json(found), "verdicts": [_to_json(verdict) for verdict in verdicts]}
 
 
-app.command()(check)
 app.command()(performance)
 app.command()(redrive)
 app.command()(features)
 app.command()(labels)
 app.command("training-set")(training_set)
+app.command()(versions)
+app.command()(diff)
+app.command()(rollback)
 
 
 @app.command()
@@ -208,16 +210,6 @@ def accept(
     )
     found = accepting.run(batch)
     _print_json(found) if as_json else show_accepted(found)
-
-
-@app.command()
-def versions(
-    model: ModelName, stage: StageName = "dev", project: ProjectFolder = HERE, as_json: AsJson = False
-) -> None:
-    """List every version of a model with its window, its score and what the gate said."""
-    find_model(load_project(project), model)
-    found = Stage.find(stage).registry.versions(model)
-    _print_json(found) if as_json else show.versions(found)
 
 
 @app.command()

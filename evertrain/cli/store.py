@@ -71,8 +71,8 @@ def features(
     feed, deployed = _find_feed(loaded, name), Stage.find(stage)
     parts = deployed.rows_in_parts(
         feed,
-        Interval(start=_parse_time("--since", since) or BEGINNING, end=_parse_time("--until", until) or END),
-        known_at=_parse_time("--as-of", as_of) or deployed.now(),
+        Interval(start=parse_time("--since", since) or BEGINNING, end=parse_time("--until", until) or END),
+        known_at=parse_time("--as-of", as_of) or deployed.now(),
         max_rows=ROWS_PER_READ,
     )
     key = "" if history else key_column(feed, loaded)
@@ -173,7 +173,7 @@ def _find_feed(project: Project, name: str) -> Feed:
     return known[wanted]
 
 
-def _parse_time(option: str, value: str | None) -> datetime | None:
+def parse_time(option: str, value: str | None) -> datetime | None:
     if value is None:
         return None
     time = read_time(value)

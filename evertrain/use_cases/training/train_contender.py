@@ -236,7 +236,7 @@ class TrainContender:
         if fitted.training_set is None:
             raise ValueError("a candidate that was fitted on some of its rows is no contender")
         spec = plan.spec
-        stored = self.artifacts.put(artifact, prefix=f"{ArtifactPrefix.MODELS}/{spec.name}", suffix=".json.gz")
+        stored = self.artifacts.put(artifact, prefix=f"{ArtifactPrefix.MODELS}/{spec.name}", suffix=".flat.gz")
         contender = Contender(
             candidate=candidate,
             training_set=fitted.training_set,
