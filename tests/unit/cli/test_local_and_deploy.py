@@ -41,8 +41,8 @@ def test_a_folder_without_models_is_told_before_anything_is_made(tmp_path: Path)
 
 def test_a_port_that_is_taken_is_told(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (project / "models/trips/estimator.py").write_text(
-        "from sklearn.linear_model import LinearRegression\n\n"
-        "def make_estimator(*, seed):\n    return LinearRegression()\n"
+        "from sklearn.linear_model import LogisticRegression\n\n"
+        "def make_estimator(*, seed):\n    return LogisticRegression()\n"
     )
     monkeypatch.setattr("evertrain.cli.local.install_environments", lambda workspace: None)
     with socket.socket() as other:
