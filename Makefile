@@ -5,7 +5,6 @@ PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
 PACKAGES := evertrain lambdas jobs serving infra localcloud localstack_host bench reference
-LOCAL_OPTIONS := -c clock=replay
 # Bytecode beside the sources would get into what is deployed; without any, each process compiles its libraries anew.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.build/bytecode
 
@@ -24,17 +23,9 @@ setup: .venv/.installed .venv-cloud/.installed .venv-lambda/.installed ## instal
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
 	@touch $@
 
-# The embedded cloud pins libraries that we use in other versions: it has an environment of its own.
-.venv-cloud/.installed: requirements/embedded-cloud.txt | .venv/.installed
-	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-cloud
-	@$(UV) pip sync --quiet --compile-bytecode --python .venv-cloud/bin/python --require-hashes $<
-	@touch $@
-
-# What functions run on: boto3, as AWS's runtime has it, and nothing more.
-.venv-lambda/.installed: requirements/lambda-runtime.txt | .venv/.installed
-	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-lambda
-	@$(UV) pip sync --quiet --compile-bytecode --python .venv-lambda/bin/python --require-hashes $<
-	@touch $@
+# What the embedded cloud and its functions run on.
+.venv-cloud/.installed .venv-lambda/.installed: requirements/embedded-cloud.txt requirements/lambda-runtime.txt | .venv/.installed
+	@$(BIN)/evertrain local install
 
 lock: .venv/.installed ## resolve requirements/*.in anew
 	@for name in requirements/*.in; do \
@@ -44,35 +35,20 @@ lock: .venv/.installed ## resolve requirements/*.in anew
 	    --no-header --no-annotate --no-emit-index-url -o $$(basename $$name .in).txt); done
 
 demo: setup ## the whole loop on real flights, on this machine
-	@$(BIN)/python -m localcloud start --concurrency 1
-	@eval "$$($(BIN)/python -m localcloud environment)" && \
-	  infra/cdk.sh bootstrap --app "" --progress events aws://000000000000/us-east-1 > .localcloud/deploy.log 2>&1 && \
-	  { infra/cdk.sh deploy --all --require-approval never --concurrency 4 $(LOCAL_OPTIONS) >> .localcloud/deploy.log 2>&1 || \
-	    { tail -40 .localcloud/deploy.log; exit 1; }; } && \
-	  echo "deployed with cdk deploy: .localcloud/deploy.log" && \
-	  $(BIN)/evertrain demo
+	@$(BIN)/evertrain local up --stage dev --concurrency 1 -c clock=replay
+	@eval "$$($(BIN)/evertrain local env --stage dev)" && $(BIN)/evertrain demo
 
 local: setup ## the embedded cloud with your own models, as the stage `local` and by the real clock
-	@$(BIN)/evertrain check
-	@$(BIN)/python -m localcloud start
-	@eval "$$($(BIN)/python -m localcloud environment)" && \
-	  infra/cdk.sh bootstrap --app "" --progress events aws://000000000000/us-east-1 > .localcloud/deploy.log 2>&1 && \
-	  { infra/cdk.sh deploy --all --require-approval never --concurrency 4 -c stage=local >> .localcloud/deploy.log 2>&1 || \
-	    { tail -40 .localcloud/deploy.log; exit 1; }; } && \
-	  printf '%s\n' "deployed with cdk deploy: .localcloud/deploy.log" "" "Next, land your history, and get a first champion:" "" \
-	    "  source .localcloud/environment; export EVERTRAIN_STAGE=local" "  .venv/bin/evertrain backfill MODEL --rows FILE" "" \
-	    "\`make down\` stops the cloud and keeps what it holds, \`make forget\` begins anew."
+	@$(BIN)/evertrain local up
 
 down: ## stop the embedded cloud; what it holds is kept
-	@$(BIN)/python -m localcloud stop
+	@$(BIN)/evertrain local down
 
-forget: down ## stop it and forget what it holds: the next demo begins anew
-	@rm -rf .localcloud
+forget: ## stop it and forget what it holds: the next demo begins anew
+	@$(BIN)/evertrain local forget
 
 deploy: setup ## the same app to your AWS account
-	@: "$${AWS_REGION:?set AWS_REGION to the region to deploy to}"; : "$${EVERTRAIN_STAGE:?set EVERTRAIN_STAGE, such as dev or prod}"
-	@test -z "$$AWS_ENDPOINT_URL" || { echo "AWS_ENDPOINT_URL is set to $$AWS_ENDPOINT_URL: unset it to deploy to AWS"; exit 1; }
-	@account=$$($(BIN)/evertrain account) && infra/cdk.sh bootstrap --app "" aws://$$account/$$AWS_REGION && infra/cdk.sh deploy --all
+	@$(BIN)/evertrain deploy
 
 test: lint types imports unit contract infra e2e chaos ## everything that is checked
 

@@ -20,6 +20,7 @@ from statistics import median
 from typing import Any
 
 from bench.tables import LARGE, SMALL, Size, pair
+from evertrain.toolchain.workspace import Workspace
 from infra.bundles import Target, build_function
 from infra.monitoring_stack import MONITOR
 
@@ -147,7 +148,7 @@ def ratios(measured: dict[str, dict[str, Any]]) -> dict[str, float]:
 
 def _bundle_mib() -> float:
     """Unzipped, what the monitor's function is on AWS."""
-    built = build_function(MONITOR, root=ROOT, target=Target.from_option("aws"))
+    built = build_function(MONITOR, workspace=Workspace.of(ROOT), target=Target.from_option("aws"))
     size = sum(path.stat().st_size for path in built.path.rglob("*") if path.is_file())
     return round(size / 2**20, 1)
 

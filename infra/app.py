@@ -1,15 +1,19 @@
-"""The CDK app: `python -m infra.app`, which `cdk` runs. Every fault of the project is told in plain words."""
+"""The CDK app: `python -m infra.app`, which `cdk` runs in the project's folder. Every fault of the project is told in
+plain words."""
 
+import json
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import aws_cdk as cdk
 
 from evertrain.adapters.project.files import load_project
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.model import Project
+from evertrain.toolchain.workspace import Workspace
 from infra.bundles import BuiltBundle, Bundle, Target, build_function, stage_training_image
 from infra.dashboard_stack import DashboardStack
 from infra.data_stack import DataStack
@@ -17,8 +21,6 @@ from infra.monitoring_stack import MonitoringStack
 from infra.options import Options
 from infra.serving_stack import ServingStack
 from infra.training_stack import TrainingStack
-
-ROOT = Path(__file__).parents[1]
 
 
 def add_stacks(
@@ -36,18 +38,24 @@ def add_stacks(
     DashboardStack(app, options=options, project=project, synthesizer=synthesizer())
 
 
+def default_context(workspace: Workspace) -> dict[str, Any]:
+    """Of our own cdk.json; that of a project's, and options, have precedence."""
+    return dict(json.loads((workspace.deployables / "cdk.json").read_text())["context"])
+
+
 def main() -> int:
-    app = cdk.App()
+    workspace = Workspace.of(Path.cwd())
+    app = cdk.App(context=default_context(workspace))
     try:
         options = Options.read(app.node.try_get_context, os.environ)
-        project = load_project(ROOT)
+        project = load_project(workspace.project)
         target = Target.from_option(options.bundles)
         add_stacks(
             app,
             options=options,
             project=project,
-            build=lambda bundle: build_function(bundle, root=ROOT, target=target),
-            image=stage_training_image(root=ROOT),
+            build=lambda bundle: build_function(bundle, workspace=workspace, target=target),
+            image=stage_training_image(workspace=workspace),
         )
     except EvertrainError as error:
         print(error, file=sys.stderr)

@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from pathlib import Path
 import uv
 
 from evertrain.domain.errors import EvertrainError
+from evertrain.toolchain.workspace import Workspace
 
 LAMBDA_PYTHON = "3.13"
 LAMBDA_PLATFORM = "x86_64-manylinux_2_28"
@@ -94,14 +95,18 @@ class Target:
         return cls(name=tag.replace(" ", "-"), wheels=("--python", python), compiler=python)
 
 
-def build_function(bundle: Bundle, *, root: Path, target: Target) -> BuiltBundle:
+def build_function(bundle: Bundle, *, workspace: Workspace, target: Target) -> BuiltBundle:
     """Dependencies, `evertrain/` less its command line, the function's own folder, and the project's TOML files."""
-    sources = [*_package_files(root), *_python_files(root, bundle.folder), *_project_files(root)]
+    sources = {
+        **_package_files(workspace.package),
+        **_python_files(workspace.deployables, bundle.folder),
+        **_project_files(workspace.project),
+    }
     compiled = target.compiler or "without bytecode"
-    digest = _digest(root, sources, extra=[target.name, compiled, *_lock_text(root, bundle)])
-    place = root / ".build" / "lambda" / target.name / bundle.name
+    digest = _digest(sources, extra=[target.name, compiled, *_lock_text(workspace, bundle)])
+    place = workspace.build / "lambda" / target.name / bundle.name
     marker = place.with_suffix(".digest")
-    with _exclusive(root):
+    with _exclusive(workspace.build):
         if not (place.is_dir() and marker.is_file() and marker.read_text() == digest):
             marker.unlink(missing_ok=True)
             shutil.rmtree(place, ignore_errors=True)
@@ -110,30 +115,30 @@ def build_function(bundle: Bundle, *, root: Path, target: Target) -> BuiltBundle
                 place.mkdir()
             else:
                 # Linked, not copied: they are large, and nobody changes them.
-                shutil.copytree(_dependencies(root, bundle.lock, target), place, copy_function=os.link)
-            _copy(root, sources, place)
+                shutil.copytree(_dependencies(workspace, bundle.lock, target), place, copy_function=os.link)
+            _copy(sources, place)
             _compile(target, place)
             _require_size_within_limit(bundle, place)
             marker.write_text(digest)
     return BuiltBundle(path=place, digest=digest)
 
 
-def stage_training_image(*, root: Path) -> Path:
+def stage_training_image(*, workspace: Workspace) -> Path:
     """The context of `jobs/train/Dockerfile`. The embedded cloud runs from this very folder what the image runs: the
     job, and the function that is too large for a zip."""
-    place = root / ".build" / "train-image"
-    sources = [
-        *_package_files(root),
-        *_python_files(root, "jobs"),
-        *_python_files(root, "lambdas/performance"),
-        *sorted((root / "models").glob("*/*.py")),
-        *_project_files(root),
-        root / "requirements" / "train.txt",
-    ]
-    with _exclusive(root):
-        _copy(root, sources, place)
-        shutil.copyfile(root / "jobs" / "train" / "Dockerfile", place / "Dockerfile")
-        kept = {place / source.relative_to(root) for source in sources} | {place / "Dockerfile"}
+    place, deployables = workspace.training_image, workspace.deployables
+    sources = {
+        **_package_files(workspace.package),
+        **_python_files(deployables, "jobs"),
+        **_python_files(deployables, "lambdas/performance"),
+        **_below(workspace.project, sorted((workspace.project / "models").glob("*/*.py"))),
+        **_project_files(workspace.project),
+        "requirements/train.txt": workspace.lock("train.txt"),
+        "Dockerfile": deployables / "jobs" / "train" / "Dockerfile",
+    }
+    with _exclusive(workspace.build):
+        _copy(sources, place)
+        kept = {place / name for name in sources}
         for path in place.rglob("*"):
             if path.is_file() and path not in kept:
                 path.unlink()
@@ -142,45 +147,56 @@ def stage_training_image(*, root: Path) -> Path:
 
 # --- what goes in ---------------------------------------------------------------------------------
 
-_ON_ONE_S_OWN_MACHINE = frozenset({"api", "backfill", "cli", "demo", "replay", "scaffold", "terminal"})
-"""Rooms of the package that no function and no job imports."""
+Sources = Mapping[str, Path]
+"""Files by where they go in a bundle, as POSIX paths, in a fixed order."""
+
+_ON_ONE_S_OWN_MACHINE = frozenset(
+    {"_deployables", "api", "backfill", "cli", "demo", "replay", "scaffold", "terminal", "toolchain"}
+)
+"""What is in the package, or in the package as it is installed, and no function and no job imports."""
 
 
-def _package_files(root: Path) -> Iterator[Path]:
-    for path in (*_python_files(root, "evertrain"), *sorted((root / "evertrain").rglob("*.jinja"))):
-        if path.relative_to(root).parts[1] not in _ON_ONE_S_OWN_MACHINE:
-            yield path
+def _package_files(root: Path) -> Sources:
+    """Of the folder that has `evertrain/`."""
+    package = root / "evertrain"
+    rooms = sorted(path for path in package.iterdir() if path.name not in _ON_ONE_S_OWN_MACHINE)
+    modules = [path for room in rooms for path in ([room] if room.suffix == ".py" else sorted(room.rglob("*.py")))]
+    return _below(root, [*modules, *(path for room in rooms for path in sorted(room.rglob("*.jinja")))])
 
 
-def _python_files(root: Path, folder: str) -> list[Path]:
-    return sorted((root / folder).rglob("*.py"))
+def _python_files(root: Path, folder: str) -> Sources:
+    return _below(root, sorted((root / folder).rglob("*.py")))
 
 
-def _project_files(root: Path) -> list[Path]:
+def _project_files(root: Path) -> Sources:
     """A model's own metric is run in training only, and read everywhere: `model.toml` names a function of it."""
     of_models = (*(root / "models").glob("*/model.toml"), *(root / "models").glob("*/metric.py"))
-    return [*sorted((root / "features").glob("*.toml")), *sorted(of_models)]
+    return _below(root, [*sorted((root / "features").glob("*.toml")), *sorted(of_models)])
 
 
-def _lock_text(root: Path, bundle: Bundle) -> Iterator[str]:
+def _below(root: Path, paths: Iterable[Path]) -> Sources:
+    return {path.relative_to(root).as_posix(): path for path in paths}
+
+
+def _lock_text(workspace: Workspace, bundle: Bundle) -> Iterator[str]:
     yield Path(__file__).read_text()  # what is left out is decided above
     if bundle.lock is not None:
-        yield (root / "requirements" / bundle.lock).read_text()
+        yield workspace.lock(bundle.lock).read_text()
 
 
-def _digest(root: Path, sources: Iterable[Path], *, extra: Iterable[str]) -> str:
+def _digest(sources: Sources, *, extra: Iterable[str]) -> str:
     digest = hashlib.sha256()
     for text in extra:
         digest.update(hashlib.sha256(text.encode()).digest())
-    for path in sources:
-        digest.update(hashlib.sha256(path.relative_to(root).as_posix().encode()).digest())
+    for name, path in sources.items():
+        digest.update(hashlib.sha256(name.encode()).digest())
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
 
-def _copy(root: Path, sources: Iterable[Path], place: Path) -> None:
-    for source in sources:
-        copy = place / source.relative_to(root)
+def _copy(sources: Sources, place: Path) -> None:
+    for name, source in sources.items():
+        copy = place / name
         copy.parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(source, copy)
 
@@ -188,16 +204,16 @@ def _copy(root: Path, sources: Iterable[Path], place: Path) -> None:
 # --- dependencies ---------------------------------------------------------------------------------
 
 
-def _dependencies(root: Path, lock: str, target: Target) -> Path:
-    text = (root / "requirements" / lock).read_text()
+def _dependencies(workspace: Workspace, lock: str, target: Target) -> Path:
+    text = workspace.lock(lock).read_text()
     key = "\n".join((text, target.name, target.compiler or "", *UNUSED_PATTERNS))
-    place = root / ".build" / "dependencies" / hashlib.sha256(key.encode()).hexdigest()[:16]
+    place = workspace.build / "dependencies" / hashlib.sha256(key.encode()).hexdigest()[:16]
     if place.is_dir():
         return place
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
         folder = Path(scratch) / "packages"
-        _install(root / "requirements" / lock, folder, target)
+        _install(workspace.lock(lock), folder, target)
         for pattern in UNUSED_PATTERNS:
             for path in folder.glob(pattern):
                 if path.is_dir():
@@ -253,9 +269,9 @@ def _require_size_within_limit(bundle: Bundle, place: Path) -> None:
 
 
 @contextmanager
-def _exclusive(root: Path) -> Iterator[None]:
-    """One synthesis at a time works in `.build`."""
-    (root / ".build").mkdir(exist_ok=True)
-    with (root / ".build" / "lock").open("w") as lock:
+def _exclusive(build: Path) -> Iterator[None]:
+    """One synthesis at a time works there."""
+    build.mkdir(parents=True, exist_ok=True)
+    with (build / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield

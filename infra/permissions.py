@@ -7,10 +7,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from infra.app import ROOT
-from infra.synthesis import Template, synthesise_templates
+from infra.synthesis import REPOSITORY, Template, synthesise_templates
 
-PAGE = ROOT / "docs" / "security.md"
+PAGE = REPOSITORY / "docs" / "security.md"
 _INTRODUCTION = """\
 # Who may do what
 

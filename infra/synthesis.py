@@ -8,9 +8,12 @@ from typing import Any
 import aws_cdk as cdk
 
 from evertrain.adapters.project.files import load_project
-from infra.app import ROOT, add_stacks
+from evertrain.toolchain.workspace import Workspace
+from infra.app import add_stacks, default_context
 from infra.bundles import BuiltBundle, Bundle
 from infra.options import Options
+
+REPOSITORY = Path(__file__).parents[1]
 
 Template = dict[str, Any]
 
@@ -35,9 +38,10 @@ def synthesise_templates(
     def build(bundle: Bundle) -> BuiltBundle:
         return BuiltBundle(path=code, digest=f"digest of {bundle.name}")
 
-    app = cdk.App(outdir=str(out), context=json.loads((ROOT / "cdk.json").read_text())["context"])
+    workspace = Workspace.of(REPOSITORY)
+    app = cdk.App(outdir=str(out), context=default_context(workspace))
     options = Options.read(context.get, environment)
-    add_stacks(app, options=options, project=load_project(ROOT), build=build, image=image)
+    add_stacks(app, options=options, project=load_project(workspace.project), build=build, image=image)
     if checks is not None:
         checks(app)
     app.synth()

@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from localcloud.launcher import EmbeddedCloud, EmbeddedCloudError
+from localcloud.launcher import NOT_RUNNING, EmbeddedCloud, EmbeddedCloudError
 
 
 def main() -> int:
@@ -44,7 +44,7 @@ def _stop(cloud: EmbeddedCloud, options: argparse.Namespace) -> None:
 def _status(cloud: EmbeddedCloud, options: argparse.Namespace) -> None:
     pid = cloud.running_pid()
     if pid is None:
-        raise EmbeddedCloudError("the embedded cloud is not running; `python -m localcloud start` starts it")
+        raise EmbeddedCloudError(NOT_RUNNING)
     print(f"the embedded cloud runs at {cloud.endpoint}: pid {pid}, {cloud.memory_mb():.0f} MB, home {cloud.home}")
 
 

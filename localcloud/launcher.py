@@ -15,7 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
+"""Or what of it the installed package has."""
+
 REGION = "us-east-1"
+NOT_RUNNING = "the embedded cloud is not running: `evertrain local up` starts it"
 _START_TIMEOUT_SECONDS, _STOP_TIMEOUT_SECONDS = 30.0, 10.0
 
 
@@ -143,7 +146,7 @@ class EmbeddedCloud:
     def environment(self) -> dict[str, str]:
         """What points AWS's tools, boto3 and the CDK at this cloud, while it runs. Raises EmbeddedCloudError."""
         if self.running_pid() is None or not self.environment_path.exists():
-            raise EmbeddedCloudError("the embedded cloud is not running; `python -m localcloud start` starts it")
+            raise EmbeddedCloudError(NOT_RUNNING)
         words = shlex.split(self.environment_path.read_text(), comments=True)
         return dict(word.split("=", 1) for word in words if "=" in word)
 
@@ -172,12 +175,13 @@ class EmbeddedCloud:
         shutil.rmtree(self._scratch, ignore_errors=True)
 
     def _server_environment(self) -> dict[str, str]:
-        # The caller's own AWS settings must never reach the functions and tasks. Functions unpack to a new place each
-        # time: bytecode kept for that place would only pile up.
+        # The caller's own AWS settings and modules must never reach functions and tasks. Functions unpack to a new
+        # place each time: bytecode kept for that place would only pile up.
         inherited = {
             name: value
             for name, value in os.environ.items()
-            if not name.startswith("AWS_") and name not in ("PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE")
+            if not name.startswith("AWS_")
+            and name not in ("PYTHONPATH", "PYTHONPYCACHEPREFIX", "PYTHONDONTWRITEBYTECODE")
         }
         return inherited | {
             "GATEWAY_PORT": str(self.port),
@@ -195,7 +199,7 @@ class EmbeddedCloud:
             "LOCALCLOUD_FUNCTION_PYTHON": str(self.function_python),
             "LOCALCLOUD_TASK_PYTHON": str(self.task_python),
             "LOCALCLOUD_TASK_DIRECTORY": str(self.task_directory),
-            "LOCALCLOUD_BYTECODE": str(REPOSITORY / ".build" / "bytecode"),
+            "LOCALCLOUD_BYTECODE": str(self.task_directory.with_name("bytecode")),
             "LOCALCLOUD_SNAPSHOT_SECONDS": str(self.snapshot_seconds),
             "LOCALCLOUD_CONCURRENCY": str(self.concurrency or 0),
             "LOCALCLOUD_RECORD_CALLS": "1" if self.record_calls else "0",

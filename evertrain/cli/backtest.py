@@ -60,7 +60,7 @@ def backtest(
     workers: Annotated[int | None, typer.Option(min=1, help="Policies at once; by default one a processor.")] = None,
     kept_in: Annotated[
         Path, typer.Option(help="Where finished policies are kept, so that an interrupted run goes on.")
-    ] = Path(".build/backtests"),
+    ] = Path(".evertrain/backtests"),
     project: Annotated[Path, typer.Option(help="The folder with models/ and features/.")] = Path(),
     json_file: Annotated[Path | None, typer.Option("--json", help="Write all of it here.")] = None,
     html_file: Annotated[

@@ -16,7 +16,7 @@ from evertrain.adapters.training.estimators import InvalidEstimator, estimator_p
 from evertrain.conversion import ParityError, UnsupportedEstimator
 from evertrain.conversion.fitting import weight_parameter
 from evertrain.conversion.rehearsal import CannotRehearse, Rehearsal, rehearse
-from evertrain.domain.project.model import ModelSpec
+from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.domain.training.candidates import parameter_grid
 from evertrain.terminal import show
 
@@ -37,8 +37,7 @@ def check(
 
     Every estimator is fitted on 500 made-up rows, converted to what the endpoint serves, and compared with it.
     """
-    loaded = load_project(project)
-    served = {name: _proof(project, spec, fits=fit) for name, spec in loaded.models.items()}
+    loaded, served = proven_project(project, fits=fit)
     if deployed:
         from evertrain.cli.operations import check_deployed  # noqa: PLC0415  # brings boto3
 
@@ -57,6 +56,12 @@ class Proof:
 
     rehearsed: Rehearsal | None
     told: str = ""
+
+
+def proven_project(folder: Path, *, fits: bool) -> tuple[Project, dict[str, Proof]]:
+    """And what came of each model. Raises InvalidProject, InvalidEstimator."""
+    loaded = load_project(folder)
+    return loaded, {name: _proof(folder, spec, fits=fits) for name, spec in loaded.models.items()}
 
 
 def _proof(project: Path, spec: ModelSpec, *, fits: bool) -> Proof:

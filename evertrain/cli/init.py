@@ -15,6 +15,7 @@ from evertrain.replay.raw_rows import read_raw_rows
 from evertrain.scaffold.files import project_files, write_files
 from evertrain.scaffold.proposal import propose
 from evertrain.terminal.init_summary import show_proposal
+from evertrain.toolchain.workspace import Workspace
 
 USUAL_LATENCY = "7d"
 
@@ -70,7 +71,11 @@ def init(
     written = project_files(proposal)
     write_files(project, written)
     load_project(project)
-    show_proposal(proposal, list(written), project=project)
+    workspace = Workspace.of(project)
+    workspace.prepare()
+    where = "" if project == Path() else f" --project {project}"
+    deploys = "make local" if workspace.is_repository else f"evertrain local up{where}"
+    show_proposal(proposal, list(written), project=project, deploys=deploys)
 
 
 def is_a_terminal() -> bool:

@@ -3,9 +3,12 @@
 from evertrain.cli.backfill import backfill
 from evertrain.cli.backtest import backtest
 from evertrain.cli.check import check
+from evertrain.cli.deploy import cdk, deploy
 from evertrain.cli.doctor import doctor
 from evertrain.cli.drift import drift
 from evertrain.cli.init import init
+from evertrain.cli.local import app as local
+from evertrain.cli.options import PASSES_OPTIONS
 from evertrain.cli.stage_commands import app
 from evertrain.cli.tune import tune_command
 
@@ -18,3 +21,6 @@ app.command()(drift)
 app.command()(backtest)
 app.command()(backfill)
 app.command("tune")(tune_command)
+app.command(context_settings=PASSES_OPTIONS["deploy"])(deploy)
+app.command(context_settings=PASSES_OPTIONS["cdk"])(cdk)
+app.add_typer(local, name="local")

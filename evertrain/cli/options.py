@@ -8,6 +8,9 @@ from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.duration import parse_duration
 from evertrain.terminal.console import error_console
 
+PASSES_OPTIONS = {command: {"ignore_unknown_options": True} for command in ("cdk", "deploy")}
+"""Settings of the commands that hand what they do not know to the CDK's command line."""
+
 
 class InvalidOption(EvertrainError):
     """An option's value is not one that can be used."""

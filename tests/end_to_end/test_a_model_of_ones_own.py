@@ -6,15 +6,15 @@ import re
 import shutil
 import subprocess
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 import pytest
 
-from localcloud.launcher import REPOSITORY, EmbeddedCloud
-from tests.end_to_end.deployment import own_cloud
+from localcloud.launcher import REPOSITORY
+from tests.end_to_end.deployment import free_port
 
 TUTORIAL = REPOSITORY / "docs/tutorial.md"
 DAYS, ROWS = 120, 50
@@ -23,13 +23,11 @@ DAYS, ROWS = 120, 50
 NOT_COPIED = (".git", ".venv*", ".build", ".localcloud", "node_modules", "tests", "bench", "models", "features")
 SHARED = (".venv", ".venv-cloud", ".venv-lambda", "node_modules")
 
-DEPLOY = """
-infra/cdk.sh bootstrap --app "" aws://000000000000/us-east-1 &&
-infra/cdk.sh deploy --all --require-approval never --concurrency 4 -c stage=local -c notify=ml@example.com
-"""
-"""`make local`, but in a cloud on a free port; and somebody is told."""
-
-OTHERWISE = {"make setup": "true", "make local": DEPLOY, "source .localcloud/environment; ": ""}
+OTHERWISE = {
+    "make setup": "true",
+    "evertrain local up": f"evertrain local up --port {free_port()} -c notify=ml@example.com",
+}
+"""On a port that is free; and somebody is told."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,15 +35,14 @@ class Own:
     """A copy of the repository with a project of one's own. `told`: what each block of the tutorial printed."""
 
     root: Path
-    cloud: EmbeddedCloud
     told: dict[str, str] = field(default_factory=dict)
 
     def run(self, script: str) -> str:
-        environment = os.environ | self.cloud.environment() | {"EVERTRAIN_STAGE": "local", "COLUMNS": "160"}
+        enter = 'eval "$(evertrain local env)"' if (self.root / ".localcloud/environment").exists() else ""
         ran = subprocess.run(
-            ["/bin/bash", "-ec", f"export PATH=$PWD/bin:$PWD/.venv/bin:$PATH\n{script}"],
+            ["/bin/bash", "-ec", f"export PATH=$PWD/bin:$PWD/.venv/bin:$PATH\n{enter}\n{script}"],
             cwd=self.root,
-            env=environment,
+            env=os.environ | {"COLUMNS": "160"},
             capture_output=True,
             text=True,
             check=False,
@@ -75,10 +72,8 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Own]:
         '#!/bin/sh\nexec .venv/bin/python -c "from evertrain.cli.program import run; run()" "$@"\n'
     )
     (root / "bin/evertrain").chmod(0o755)
-    cloud = replace(own_cloud(tmp_path_factory.mktemp("cloud")), task_directory=root / ".build/train-image")
-    cloud.start()
+    found = Own(root=root)
     try:
-        found = Own(root=root, cloud=cloud)
         for language, block in blocks():
             if language == "python":
                 name = block.partition("\n")[0].removeprefix("# ")
@@ -90,7 +85,7 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Own]:
                 found.told[block] = found.run(script)
         yield found
     finally:
-        cloud.stop()
+        found.run("evertrain local down")
 
 
 def told_by(own: Own, command: str) -> str:
@@ -102,6 +97,13 @@ def test_its_rows_become_a_folder_and_an_answer(own: Own) -> None:
     assert "Every file is valid" in told_by(own, "evertrain check")
     assert "Retraining would have improved roc_auc_score by 0." in told_by(own, "evertrain backtest")
     assert "<svg" in (own.root / "answer.html").read_text()
+
+
+def test_it_is_deployed_and_what_comes_next_is_told(own: Own) -> None:
+    told = told_by(own, "evertrain local up")
+    assert "stage local is deployed, with loans\n" in told
+    assert "\n  evertrain backfill loans --rows FILE\n" in told
+    assert own.run("evertrain local status").endswith('next: eval "$(evertrain local env)" && evertrain status\n')
 
 
 def test_history_becomes_a_champion_that_answers(own: Own) -> None:

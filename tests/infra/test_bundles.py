@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from evertrain.toolchain.workspace import Workspace
 from infra import bundles
 from infra.bundles import BuiltBundle, Bundle, BundleFailed, Target, build_function, stage_training_image
 
@@ -25,6 +26,7 @@ def a_repository(root: Path) -> Path:
         "evertrain/__init__.py": "",
         "evertrain/domain/deciding/policy.py": "LIMIT = 1\n",
         "evertrain/cli/main.py": "",
+        "evertrain/toolchain/cdk.py": "",
         "evertrain/demo/flights.py": "",
         "evertrain/demo/report.html.jinja": "",
         "evertrain/reports/page.html.jinja": "",
@@ -44,7 +46,12 @@ def a_repository(root: Path) -> Path:
 
 
 def built(root: Path) -> BuiltBundle:
-    return build_function(SERVING, root=root, target=HERE)
+    return build_function(SERVING, workspace=by_itself(root), target=HERE)
+
+
+def by_itself(root: Path) -> Workspace:
+    """As the repository is."""
+    return Workspace(project=root, package=root, deployables=root, work=root)
 
 
 def sources(folder: Path) -> set[str]:
@@ -68,7 +75,7 @@ def test_a_function_carries_its_folder_the_package_and_the_project(root: Path) -
 
 
 def test_the_training_image_carries_estimators_too(root: Path) -> None:
-    assert sources(stage_training_image(root=root)) == {
+    assert sources(stage_training_image(workspace=by_itself(root))) == {
         "Dockerfile",
         "evertrain/__init__.py",
         "evertrain/domain/deciding/policy.py",
@@ -83,10 +90,29 @@ def test_the_training_image_carries_estimators_too(root: Path) -> None:
     }
 
 
+def test_an_installed_package_makes_the_same_bundle_of_a_project_elsewhere(root: Path, tmp_path: Path) -> None:
+    """Package, deployables and project in three places, and the first of them around the second."""
+    packages = tmp_path / "site-packages"
+    deployables = packages / "evertrain/_deployables"
+    shutil.copytree(root / "evertrain", packages / "evertrain")
+    for folder in ("serving", "jobs", "requirements"):
+        shutil.copytree(root / folder, deployables / folder)
+    project = tmp_path / "project"
+    for folder in ("features", "models"):
+        shutil.copytree(root / folder, project / folder)
+    apart = Workspace(project=project, package=packages, deployables=deployables, work=project / ".evertrain")
+    elsewhere = build_function(SERVING, workspace=apart, target=HERE)
+    assert elsewhere.digest == built(root).digest
+    assert elsewhere.path.is_relative_to(apart.work)
+    assert sources(elsewhere.path) == sources(built(root).path)
+    image = stage_training_image(workspace=apart)
+    assert sources(image) == sources(stage_training_image(workspace=by_itself(root)))
+
+
 def test_what_left_the_sources_leaves_the_training_image(root: Path) -> None:
-    stage_training_image(root=root)
+    stage_training_image(workspace=by_itself(root))
     (root / "models/trips/estimator.py").unlink()
-    assert "models/trips/estimator.py" not in sources(stage_training_image(root=root))
+    assert "models/trips/estimator.py" not in sources(stage_training_image(workspace=by_itself(root)))
 
 
 def test_equal_sources_make_equal_bundles_to_the_byte(
@@ -131,7 +157,7 @@ def test_a_bundle_beyond_the_limit_is_refused(root: Path, monkeypatch: pytest.Mo
 def test_a_lock_without_hashes_is_refused(root: Path) -> None:
     (root / "requirements/loose.txt").write_text("pydantic\n")
     with pytest.raises(BundleFailed, match=r"requirements/loose\.txt could not be installed"):
-        build_function(Bundle(folder="serving", lock="loose.txt"), root=root, target=HERE)
+        build_function(Bundle(folder="serving", lock="loose.txt"), workspace=by_itself(root), target=HERE)
 
 
 def test_an_interpreter_that_is_none_is_refused() -> None:
@@ -143,7 +169,9 @@ def test_the_trimmed_monitor_reads_parquet_and_csv_judges_and_reports(tmp_path: 
     """With the bundle's own packages only: `-I -S` keeps every other one out."""
     if not (ROOT / "lambdas/monitor").is_dir():
         pytest.fail("lambdas/monitor is missing")
-    bundle = build_function(Bundle(folder="lambdas/monitor", lock="monitor.txt"), root=ROOT, target=HERE)
+    bundle = build_function(
+        Bundle(folder="lambdas/monitor", lock="monitor.txt"), workspace=by_itself(ROOT), target=HERE
+    )
     program = f"""
 import io, sys
 sys.path.insert(0, {str(bundle.path)!r})
@@ -173,6 +201,7 @@ assert "<svg" in page.render()
 def test_a_broken_model_stops_synthesis_with_its_faults_and_no_traceback(tmp_path: Path) -> None:
     for folder in ("infra", "evertrain", "features", "models"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "cdk.json", tmp_path)
     model = tmp_path / "models/flights/model.toml"
     model.write_text(model.read_text().replace("roc_auc_score", "accuracy"))
     ran = subprocess.run(

@@ -35,11 +35,11 @@ def stage_outputs(session: "boto3.Session", stage: str) -> Mapping[str, str]:
         raise StageNotDeployed(f"{error}: set credentials and a region, or {_LOCAL}") from error
     if not outputs:
         where = os.environ.get("AWS_ENDPOINT_URL") or f"AWS, region {session.region_name}"
-        raise StageNotDeployed(f"stage {stage!r} is not deployed at {where}: run `make deploy`, or {_LOCAL}")
+        raise StageNotDeployed(f"stage {stage!r} is not deployed at {where}: run `evertrain deploy`, or {_LOCAL}")
     return outputs
 
 
-_LOCAL = "start the laptop's own with `make demo` and `source .localcloud/environment`"
+_LOCAL = 'start the laptop\'s own by `evertrain local up`, and go to it by `eval "$(evertrain local env)"`'
 
 
 def _outputs(cloudformation: "CloudFormationClient", stack: str) -> dict[str, str]:

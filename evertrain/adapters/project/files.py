@@ -105,7 +105,10 @@ def load_project(root: Path, *, model_texts: Mapping[str, str] | None = None) ->
         if not broken:
             models[name] = declared.to_model(name, groups)
     if not faults and not models:
-        faults.append("models/: no models/<name>/model.toml there; run this in the project's folder")
+        faults.append(
+            "models/: no models/<name>/model.toml there; run this in the project's folder, or make "
+            "one: evertrain init NAME --rows FILE"
+        )
     if faults:
         raise InvalidProject(faults)
     return Project(groups=groups, models=models)

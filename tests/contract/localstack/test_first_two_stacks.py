@@ -38,7 +38,7 @@ DAY = date(2013, 1, 1)
 
 
 def cdk(*arguments: str, out: Path) -> None:
-    command = ["infra/cdk.sh", *arguments, "--progress", "events", "--output", str(out)]
+    command = [".venv/bin/evertrain", "cdk", *arguments, "--progress", "events", "--output", str(out)]
     run = subprocess.run(
         command, cwd=ROOT, env=os.environ | {"CI": "true"}, check=False, capture_output=True, text=True
     )

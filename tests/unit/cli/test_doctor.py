@@ -45,7 +45,7 @@ def test_a_cloud_that_is_not_running_is_told(project: Path, monkeypatch: pytest.
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     monkeypatch.setenv("AWS_MAX_ATTEMPTS", "1")
     _, found = told(project)
-    assert found["AWS"][1] == "make local, then: source .localcloud/environment"
+    assert found["AWS"][1] == 'evertrain local up, then: eval "$(evertrain local env)"'
 
 
 def test_faults_of_the_project_are_counted(project: Path) -> None:
@@ -56,7 +56,8 @@ def test_faults_of_the_project_are_counted(project: Path) -> None:
 
 
 def test_an_old_or_missing_node_is_told(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("evertrain.cli.doctor.shutil.which", lambda name: None)
-    assert told(project)[1]["Node"] == ("the one that `make setup` brought", "")
-    monkeypatch.setattr("evertrain.cli.doctor.find_spec", lambda name: None)
-    assert told(project)[1]["Node"] == ("not there; cdk deploy needs it", "make setup")
+    monkeypatch.setattr("evertrain.toolchain.node.find_spec", lambda name: None)
+    monkeypatch.setenv("PATH", "")
+    _, found = told(project)
+    assert found["Node"][0].startswith("there is no `node`, and the CDK needs Node 20 or newer")
+    assert found["Node"][1] == "pip install 'evertrain[local]'"

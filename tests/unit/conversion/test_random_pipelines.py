@@ -98,7 +98,7 @@ def _numbers_only() -> Any:
 
 
 @pytest.mark.filterwarnings("ignore")
-@settings(max_examples=60, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(estimator=pipelines(), seed=st.integers(0, 1_000))
 def test_any_pipeline_is_served_as_it_predicts(estimator: Any, seed: int) -> None:
     frame = training_frame(150, seed=seed)

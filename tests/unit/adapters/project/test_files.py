@@ -405,7 +405,10 @@ def test_a_broken_feature_group_is_not_told_as_a_missing_one(tmp_path: Path) -> 
 
 
 def test_a_folder_without_models_is_told(tmp_path: Path) -> None:
-    assert faults_of(tmp_path) == ("models/: no models/<name>/model.toml there; run this in the project's folder",)
+    assert faults_of(tmp_path) == (
+        "models/: no models/<name>/model.toml there; run this in the project's folder, or make one: "
+        "evertrain init NAME --rows FILE",
+    )
 
 
 # --- several feature groups --------------------------------------------------------------------
