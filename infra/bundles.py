@@ -19,6 +19,7 @@ from pathlib import Path
 import uv
 
 from evertrain.domain.errors import EvertrainError
+from evertrain.toolchain.own_libraries import REQUIREMENTS
 from evertrain.toolchain.workspace import Workspace
 
 LAMBDA_PYTHON = "3.13"
@@ -134,6 +135,7 @@ def stage_training_image(*, workspace: Workspace) -> Path:
         **_below(workspace.project, sorted((workspace.project / "models").glob("*/*.py"))),
         **_project_files(workspace.project),
         "requirements/train.txt": workspace.lock("train.txt"),
+        **_own_requirements(workspace),
         "Dockerfile": deployables / "jobs" / "train" / "Dockerfile",
     }
     with _exclusive(workspace.build):
@@ -172,6 +174,11 @@ def _project_files(root: Path) -> Sources:
     """A model's own metric is run in training only, and read everywhere: `model.toml` names a function of it."""
     of_models = (*(root / "models").glob("*/model.toml"), *(root / "models").glob("*/metric.py"))
     return _below(root, [*sorted((root / "features").glob("*.toml")), *sorted(of_models)])
+
+
+def _own_requirements(workspace: Workspace) -> Sources:
+    path = workspace.project / REQUIREMENTS
+    return {"requirements/models.txt": path} if path.is_file() else {}
 
 
 def _below(root: Path, paths: Iterable[Path]) -> Sources:

@@ -17,17 +17,25 @@ one sentence on stderr: what is wrong, and what to do. What asks a stage goes to
 
 
 def commands() -> Mapping[str, Any]:
-    """By name; those that are for scripts of this repository are left out. A value is Typer's command: its `params`
-    have `opts`, `help` and whether they are `required`."""
-    group: Any = typer.main.get_command(app)
-    return {name: command for name, command in sorted(group.commands.items()) if not command.hidden}
+    """By name, such as `status` or `local up`; those that are for scripts of this repository are left out. A value is
+    Typer's command: its `params` have `opts`, `help` and whether they are `required`."""
+    return dict(_commands_of(typer.main.get_command(app)))
+
+
+def _commands_of(group: Any, *before: str) -> Iterator[tuple[str, Any]]:
+    for name, command in sorted(group.commands.items()):
+        if hasattr(command, "commands"):
+            yield from _commands_of(command, *before, name)
+        elif not command.hidden:
+            yield " ".join([*before, name]), command
 
 
 def commands_page() -> str:
     found = commands()
     index = ["| | |", "|---|---|"]
     index += [
-        f"| [`evertrain {name}`](#evertrain-{name}) | {_first_sentence(each)} |" for name, each in found.items()
+        f"| [`evertrain {name}`](#evertrain-{name.replace(' ', '-')}) | {_first_sentence(each)} |"
+        for name, each in found.items()
     ]
     parts = [INTRODUCTION, "\n".join(index)]
     for name, command in found.items():

@@ -19,6 +19,8 @@ from evertrain.conversion.rehearsal import CannotRehearse, Rehearsal, rehearse
 from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.domain.training.candidates import parameter_grid
 from evertrain.terminal import show
+from evertrain.toolchain.own_libraries import REQUIREMENTS, missing_libraries
+from evertrain.toolchain.workspace import Workspace
 
 
 def check(
@@ -67,6 +69,12 @@ def proven_project(folder: Path, *, fits: bool) -> tuple[Project, dict[str, Proo
 def _proof(project: Path, spec: ModelSpec, *, fits: bool) -> Proof:
     """Raises InvalidEstimator where the model cannot be trained, or cannot be served."""
     path, largest = estimator_path(Path(), spec.name), Proof(None, "not tried: --no-fit")
+    if missing := missing_libraries(Workspace.of(project), spec.name):
+        lines = " and ".join(missing.values())
+        raise InvalidEstimator(
+            f"models/{spec.name}/ imports {', '.join(missing)}, which the training image has not; write {lines} into "
+            f"{REQUIREMENTS}"
+        )
     for estimator in _different_estimators(project, spec):
         try:
             if spec.endpoint.explore and spec.training.label_weights:

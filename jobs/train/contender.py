@@ -1,6 +1,7 @@
 """What trains a contender. Apart from `evaluation`, which must not wait for scikit-learn to be imported."""
 
 import os
+import re
 from functools import cache
 from importlib.metadata import version
 from platform import python_version
@@ -28,11 +29,18 @@ def train_contender() -> TrainContender:
         runs=wiring.runs(),
         artifacts=wiring.artifacts(),
         make_estimator=_make_estimator,
-        library_versions={"python": python_version()} | {name: version(name) for name in _LIBRARIES},
+        library_versions={"python": python_version()} | _versions(),
         code=lambda model: code_provenance(wiring.root(), model),
         timer=perf_counter,
         load_metric=lambda spec: load_metric(wiring.root(), spec),
     )
+
+
+def _versions() -> dict[str, str]:
+    """With those of the libraries that the project's own estimators bring."""
+    own = wiring.root() / "requirements" / "models.txt"
+    named = re.findall(r"(?m)^[A-Za-z0-9][A-Za-z0-9._-]*", own.read_text()) if own.is_file() else []
+    return {name: version(name) for name in (*_LIBRARIES, *named)}
 
 
 def _make_estimator(plan: TrainingPlan, candidate: Candidate) -> Any:

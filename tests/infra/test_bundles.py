@@ -90,6 +90,14 @@ def test_the_training_image_carries_estimators_too(root: Path) -> None:
     }
 
 
+def test_what_the_project_s_own_estimators_need_is_in_the_image_if_it_is_named(root: Path) -> None:
+    (root / "models/requirements.txt").write_text("xgboost==3.2.0\n")
+    image = stage_training_image(workspace=by_itself(root))
+    assert (image / "requirements/models.txt").read_text() == "xgboost==3.2.0\n"
+    (root / "models/requirements.txt").unlink()
+    assert not (stage_training_image(workspace=by_itself(root)) / "requirements/models.txt").exists()
+
+
 def test_an_installed_package_makes_the_same_bundle_of_a_project_elsewhere(root: Path, tmp_path: Path) -> None:
     """Package, deployables and project in three places, and the first of them around the second."""
     packages = tmp_path / "site-packages"

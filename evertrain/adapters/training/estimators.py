@@ -67,6 +67,11 @@ def load_code(path: Path, display_path: Path, *, name: str, error: type[Evertrai
     sys.modules[name] = module  # dataclasses and pickling inside the file look themselves up here
     try:
         spec.loader.exec_module(module)
+    except ModuleNotFoundError as raised:
+        raise error(
+            f"{display_path}: {raised.name} is not installed here; write it into models/requirements.txt, which the "
+            "training image installs, and `pip install -r models/requirements.txt`"
+        ) from raised
     except Exception as raised:
         raise error(f"{display_path}: importing it raised {_describe(raised)}") from raised
     return module

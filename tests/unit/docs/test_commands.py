@@ -13,6 +13,7 @@ from reference.commands import commands
 from tests.unit.docs.test_paths import PAGES, ROOT
 
 COMMANDS = commands()
+GROUPS = {name.partition(" ")[0] for name in COMMANDS if " " in name}
 SHELLS = ("sh", "bash", "console", "shell")
 
 
@@ -43,13 +44,15 @@ def _in_line(line: str) -> Iterator[str]:
 def what_is_wrong(line: str) -> str:
     """Empty where it may be typed so; square brackets are around what may be left out."""
     _, *words = shlex.split(line.replace("[", " ").replace("]", " ").replace("\\|", "|"), comments=False)
-    name = words[0]
+    name, words = words[0], words[1:]
     if name in ("COMMAND", "…") or name.startswith("-"):
         return ""
+    if name in GROUPS:
+        name, words = f"{name} {words[0]}", words[1:]
     if name not in COMMANDS:
         return f"there is no command {name}"
     known: dict[str, Any] = {option: each for each in COMMANDS[name].params for option in each.opts}
-    rest, given = iter(words[1:]), 0
+    rest, given = iter(words), 0
     for word in rest:
         option, has_value, _ = word.partition("=")
         if option == "--help":
@@ -90,6 +93,8 @@ def test_messages_name_commands_and_options_that_are_there() -> None:
         ("evertrain drift a.csv b.csv --html page.html", ""),
         ("evertrain tune MODEL --rows FILE [--write]", ""),
         (".venv/bin/evertrain land loans a.csv b.csv c.csv --labels", ""),
+        ("evertrain local up --port 4570", ""),
+        ("evertrain local sideways", "there is no command local sideways"),
         ("evertrain forecast loans", "there is no command forecast"),
         ("evertrain drift a.csv b.csv --page page.html", "drift has no --page"),
         ("evertrain status loans trips", "status takes 1 arguments"),

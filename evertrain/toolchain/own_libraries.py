@@ -1,0 +1,58 @@
+"""Libraries that a project's estimators need and training does not bring: `models/requirements.txt` names them."""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions, version
+from pathlib import Path
+
+from evertrain.toolchain.workspace import Workspace
+
+REQUIREMENTS = Path("models") / "requirements.txt"
+"""As pip reads it. The training image installs it beside what training itself needs, whose versions stay."""
+
+
+def missing_libraries(workspace: Workspace, model: str) -> dict[str, str]:
+    """By name to import, the requirements that are wanting: what a model's files import here, and the training image
+    will not have."""
+    there = {_normal(name) for name in (*_named_in(workspace.lock("train.txt")), *own_libraries(workspace.project))}
+    distributions = packages_distributions()
+    missing = {}
+    for name in sorted(_imported(workspace.project / "models" / model)):
+        brought_by = distributions.get(name, [])
+        if brought_by and not there.intersection(map(_normal, brought_by)):
+            missing[name] = f"{brought_by[0]}=={version(brought_by[0])}"
+    return missing
+
+
+def own_libraries(project: Path) -> list[str]:
+    """The distributions that a project's requirements name."""
+    path = project / REQUIREMENTS
+    return list(_named_in(path)) if path.is_file() else []
+
+
+def _named_in(path: Path) -> Iterator[str]:
+    for line in path.read_text(encoding="utf-8").splitlines():
+        if found := re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", line):
+            yield found.group()
+
+
+def _normal(distribution: str) -> str:
+    """
+    >>> _normal("scikit_learn"), _normal("PyYAML")
+    ('scikit-learn', 'pyyaml')
+    """
+    return re.sub(r"[-_.]+", "-", distribution).lower()
+
+
+def _imported(folder: Path) -> set[str]:
+    """The packages that a model's files import, without the standard library's."""
+    found = set()
+    for path in folder.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Import):
+                found |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                found.add(node.module.partition(".")[0])
+    return found - sys.stdlib_module_names - {"evertrain"}
