@@ -21,7 +21,7 @@ from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.domain.project.metric import Task
 from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.replay.raw_rows import RawRows
-from evertrain.tables.columns import TIMESTAMP, concat_in_one_chunk, with_ages
+from evertrain.tables.columns import TIMESTAMP, concat_in_one_chunk, is_text, with_ages
 
 MAX_STEPS = 20_000
 """Batches of a history. More are a mistake in `--batch`, or in a year."""
@@ -154,7 +154,9 @@ def read_times(raw: RawRows, schema: FeedSchema, name: str, *, nullable: bool = 
 
 
 def _values(raw: RawRows, schema: FeedSchema, column: Column) -> pa.ChunkedArray:
-    checked = ColumnChecker(schema=schema, text=raw.text, now=_EPOCH).check_one(raw.table, column)
+    checked = ColumnChecker(schema=schema, now=_EPOCH, spelling=raw.spelling, is_text=raw.is_text).check_one(
+        raw.table, column
+    )
     if checked.faults:
         raise InvalidHistory(f"{raw.name}: {checked.faults[0].message}")
     return checked.columns[column.name]
@@ -183,7 +185,7 @@ def _labels(raw: RawRows, spec: ModelSpec, project: Project) -> pa.ChunkedArray:
     """Shape (rows,): float64, null where there is none."""
     name = spec.label.name
     kind = raw.table[name].type
-    if raw.text is None and (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+    if raw.kinds_inferred and is_text(kind):
         raise InvalidHistory(
             f"{raw.name}: {name} is text; a class is written as 0 or 1, and what else is predicted is a number"
         )
@@ -230,7 +232,7 @@ def _cut(
         rows = 0
         if end > first:
             rows_of_file = raw.table.slice(first, end - first)
-            checker = ColumnChecker(schema=schema, text=raw.text, now=now)
+            checker = ColumnChecker(schema=schema, now=now, spelling=raw.spelling, is_text=raw.is_text)
             checked = checker.check(rows_of_file, first_row=first)
             faults = tuple(checked.faults)
             if not faults:

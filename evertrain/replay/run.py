@@ -13,10 +13,12 @@ from typing import Any
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from evertrain.adapters.documents import InvalidDocument, dump, load
+from evertrain.adapters.files.places import place_name
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.training.estimators import estimator_path, load_estimator
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.feature_group import FeatureGroup
+from evertrain.domain.project.file_format import UNDECLARED, FileFormat
 from evertrain.domain.project.metric import Metric
 from evertrain.domain.project.model import ModelSpec
 from evertrain.replay.defaults import Columns, infer_model, with_default_policies
@@ -37,9 +39,10 @@ class UnknownModel(EvertrainError):
 class Request:
     """What is asked for. `estimator`: a built-in one, where the model has no folder; `columns` say then what the rows
     are made of. `batch`: None where it is to be chosen. `model_text`: what stands for the folder's model.toml.
-    `first_batches`: only so many are replayed."""
+    `first_batches`: only so many are replayed. `file_format`: what of the rows' files is declared, before what the
+    group declares. `rows`: a file, a folder or a pattern, here or in S3."""
 
-    rows: Path
+    rows: str
     model: str
     project: Path
     estimator: str | None
@@ -50,6 +53,7 @@ class Request:
     offset: timedelta
     start: datetime | None
     seed: int
+    file_format: FileFormat = UNDECLARED
     model_text: str | None = None
     first_batches: int | None = None
 
@@ -67,14 +71,16 @@ class Prepared:
 
 def prepare(request: Request) -> Prepared:
     """Raises InvalidHistory, UnreadableRows, UnknownModel, UnknownEstimator, InvalidProject, InvalidEstimator."""
-    raw = read_raw_rows(request.rows, infer_kinds=request.estimator is not None)
     rhythm, label_time = Rhythm(batch=request.batch, offset=request.offset), request.columns.label_time
     if request.estimator is None:
         spec, left_out = _declared(request), {}
         rhythm = replace(rhythm, batch=rhythm.batch or spec.group.batch.every)
+        declared = request.file_format.or_else(spec.group.format)
+        raw = read_raw_rows(request.rows, infer_kinds=False, file_format=declared)
         history = read_history(raw, spec, rhythm, label_time=label_time)
         make = _estimator_of_folder(request)
     else:
+        raw = read_raw_rows(request.rows, infer_kinds=True, file_format=request.file_format)
         inferred = infer_model(
             raw,
             request.columns,
@@ -196,7 +202,7 @@ def _first_step(history: History, request: Request) -> int:
     later = (step.number for step in history.steps if step.now > request.start)
     first = next(later, None)
     if first is None:
-        raise InvalidHistory(f"--start {request.start:%Y-%m-%d} is after the last row of {request.rows.name}")
+        raise InvalidHistory(f"--start {request.start:%Y-%m-%d} is after the last row of {place_name(request.rows)}")
     return first
 
 
@@ -212,7 +218,7 @@ def _digest(raw: RawRows, history: History, request: Request) -> str:
         paths.append(estimator_path(request.project, request.model))
     for path in paths:
         program.update(path.read_bytes())
-    asked = replace(request, rows=Path(), project=Path(), model_text=None)  # of which the spec tells
+    asked = replace(request, rows="", project=Path(), model_text=None)  # of which the spec tells
     parts = [raw.sha256, program.hexdigest(), repr(history.spec), repr(asked)]
     return sha256("\n".join(parts).encode()).hexdigest()[:16]
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from evertrain.domain.landing.batches import Fault, Feed, FeedKind
 from evertrain.domain.landing.predictions import EXPLORE_SHARE, EXPLORED, MODEL_VERSION, PREDICTION, PREDICTION_ID
 from evertrain.domain.project.feature_group import BatchSize, Column, FeatureKind
+from evertrain.domain.project.file_format import UNDECLARED, FileFormat
 from evertrain.domain.project.metric import Task
 from evertrain.domain.project.model import ModelSpec, Project
 
@@ -94,6 +95,8 @@ class FeedSchema:
     ourselves."""
     utc_offset: timedelta | None = None
     """As the group declares it."""
+    format: FileFormat = UNDECLARED
+    """As the group declares it: of its labels, too."""
     may_be_left_out: tuple[str, ...] = ()
     """Columns that a landed file need not have, and that then have no value."""
 
@@ -110,6 +113,7 @@ def feed_schema(feed: Feed, project: Project) -> FeedSchema:
             is_binary=False,
             group=group.name,
             utc_offset=group.utc_offset,
+            format=group.format,
         )
     spec = project.models[feed.name]
     if feed.kind is FeedKind.PREDICTIONS:
@@ -124,6 +128,7 @@ def feed_schema(feed: Feed, project: Project) -> FeedSchema:
         label=spec.label.name,
         group=spec.group.name,
         utc_offset=spec.group.utc_offset,
+        format=spec.group.format,
     )
 
 
