@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evertrain.domain.project.file_format import DECIMALS, NO_SEPARATOR, THOUSANDS, DateOrder, FileFormat
+from evertrain.domain.project.file_format import DECIMALS, NO_SEPARATOR, DateOrder, FileFormat
 from evertrain.tables.columns import is_text
 
 MISSING_CELLS = ["", "null", "NULL", "NaN"]
@@ -228,19 +228,20 @@ class _Reading:
 _BETWEEN = {"": "", ",": ",", ".": r"\.", " ": r"[ \x{a0}\x{202f}]", "'": r"['\x{2019}]"}
 
 
-def _possible_readings(values: Values, spelling: Spelling) -> list[_Reading]:
-    """Those in which each value is a number; one of such that come to the same."""
+def _allowed_readings(spelling: Spelling) -> list[_Reading]:
     decimals = DECIMALS if spelling.decimal is None else (spelling.decimal,)
-    betweens = ("", *(each for each in THOUSANDS if each != NO_SEPARATOR))
+    betweens = tuple(_BETWEEN)
     if spelling.thousands is not None:
         betweens = ("",) if spelling.thousands == NO_SEPARATOR else ("", spelling.thousands)
+    return [_Reading(decimal, between) for decimal in decimals for between in betweens if decimal != between]
+
+
+def _possible_readings(values: Values, spelling: Spelling) -> list[_Reading]:
+    """Those in which each value is a number; one of such that come to the same."""
     found: dict[_Reading, None] = {}
-    for decimal in decimals:
-        for between in betweens:
-            reading = _Reading(decimal, between)
-            holds = decimal != between and _hold_all(values[:HEAD], reading.pattern)
-            if holds and _hold_all(values, reading.pattern):
-                found[_used(reading, values)] = None
+    for reading in _allowed_readings(spelling):
+        if _hold_all(values[:HEAD], reading.pattern) and _hold_all(values, reading.pattern):
+            found[_used(reading, values)] = None
     return list(found)
 
 
@@ -253,13 +254,11 @@ def _used(reading: _Reading, values: Values) -> _Reading:
 
 def _likeliest_reading(values: Values, spelling: Spelling) -> _Reading:
     """In which most of the values are numbers."""
-    readings = [
-        _Reading(decimal, between)
-        for decimal in (DECIMALS if spelling.decimal is None else (spelling.decimal,))
-        for between in ("", *_BETWEEN)
-        if decimal != between
-    ]
-    return max(readings, key=lambda each: pc.sum(pc.match_substring_regex(values, each.pattern)).as_py() or 0)
+    counts = {
+        reading: pc.sum(pc.match_substring_regex(values, reading.pattern)).as_py() or 0
+        for reading in _allowed_readings(spelling)
+    }
+    return max(counts, key=lambda each: counts[each])
 
 
 def _ambiguous_number(values: Values) -> Ambiguous:
@@ -269,9 +268,15 @@ def _ambiguous_number(values: Values) -> Ambiguous:
 
 
 def _may_be_separated(head: Values) -> bool:
-    """Most are digits with marks among them. Not all: one that is not is told, if nothing else speaks against it."""
+    """Most are numbers in some reading, and some have marks. Not all: one that is none is told, if nothing else
+    speaks against it."""
     there = head.drop_null()
-    return len(there) > 0 and _some_hold(pc.utf8_trim_whitespace(there), _MARKS) and _hold_most(there, _DIGITS)
+    return (
+        len(there) > 0
+        and _some_hold(pc.utf8_trim_whitespace(there), _MARKS)
+        and _hold_most(there, _DIGITS)
+        and any(_hold_most(there, reading.pattern) for reading in _allowed_readings(UNKNOWN_SPELLING))
+    )
 
 
 _DIGITS = r"^\s*[-+]?[\d.,'\x{2019} \x{a0}\x{202f}]*\d([eE][-+]?\d+)?\s*$"
@@ -284,8 +289,9 @@ _CLOCK = (
     r"(?:,?[ T]+(?P<hour>\d{1,2}):(?P<minute>\d{2})(?::(?P<second>\d{2}(?:\.\d{1,9})?))?\s*(?P<half>[AaPp][Mm])?)?"
     r"\s*(?P<zone>Z|[+-]\d{2}:?\d{2})?\s*$"
 )
-_YEAR_LAST = r"^\s*(?P<first>\d{1,2})[./-](?P<second_part>\d{1,2})[./-](?P<year>\d{4}|\d{2})" + _CLOCK
-_YEAR_FIRST = r"^\s*(?P<year>\d{4})[./-](?P<first>\d{1,2})[./-](?P<second_part>\d{1,2})" + _CLOCK
+_TO_31 = r"0?[1-9]|[12]\d|3[01]"
+_YEAR_LAST = rf"^\s*(?P<first>{_TO_31})[./-](?P<next>{_TO_31})[./-](?P<year>\d{{4}}|\d{{2}})" + _CLOCK
+_YEAR_FIRST = rf"^\s*(?P<year>\d{{4}})[./-](?P<first>{_TO_31})[./-](?P<next>{_TO_31})" + _CLOCK
 
 _DATES_OF_PEOPLE = (_YEAR_LAST, _YEAR_FIRST.replace("[./-]", "[./]"))
 
@@ -303,7 +309,7 @@ def _possible_orders(values: Values) -> set[str]:
     parts = pc.extract_regex(values, pattern=_YEAR_LAST)
     if not parts.null_count < len(parts):
         return set()
-    first, second = (pc.cast(pc.struct_field(parts, name), pa.int32()) for name in ("first", "second_part"))
+    first, second = (pc.cast(pc.struct_field(parts, name), pa.int32()) for name in ("first", "next"))
     largest, other = pc.max(first).as_py(), pc.max(second).as_py()
     if pc.min(pc.utf8_length(pc.struct_field(parts, "year"))).as_py() == 2:
         return {*DateOrder}
@@ -333,7 +339,7 @@ def _year_last(values: Values, spelling: Spelling) -> Values:
 
 def _iso_of(parts: Values, *, is_day_first: bool) -> Values:
     part = {field.name: pc.struct_field(parts, field.name) for field in parts.type}
-    day, month = ("first", "second_part") if is_day_first else ("second_part", "first")
+    day, month = ("first", "next") if is_day_first else ("next", "first")
     year = _four_digits(part["year"])
     date = pc.binary_join_element_wise(year, _two_digits(part[month]), _two_digits(part[day]), "-")
     has_clock = pc.greater(pc.binary_length(part["hour"]), 0)
@@ -373,9 +379,9 @@ def _iso_times(values: Values) -> Values:
 
 def _ambiguous_date(values: Values) -> Ambiguous:
     parts = pc.extract_regex(values, pattern=_YEAR_LAST)
-    differ = pc.not_equal(*(pc.cast(pc.struct_field(parts, name), pa.int32()) for name in ("first", "second_part")))
+    differ = pc.not_equal(*(pc.cast(pc.struct_field(parts, name), pa.int32()) for name in ("first", "next")))
     small = pc.less_equal(pc.cast(pc.struct_field(parts, "first"), pa.int32()), 12)
-    small = pc.and_(small, pc.less_equal(pc.cast(pc.struct_field(parts, "second_part"), pa.int32()), 12))
+    small = pc.and_(small, pc.less_equal(pc.cast(pc.struct_field(parts, "next"), pa.int32()), 12))
     row = max(0, pc.index(pc.and_(differ, small), True).as_py())
     example = values[row].as_py().strip()
     mark = next(each for each in example if each in "./-")
@@ -420,6 +426,7 @@ def written_columns(table: pa.Table) -> Iterator[Values]:
 
 def without_blanks(values: Values) -> Values:
     """Of text that is none of a category: what a CSV file's cell is missing by is missing."""
+    values = pc.cast(values, pa.string())
     return pc.if_else(pc.match_substring_regex(values, _MISSING), _NO_TEXT, values)
 
 

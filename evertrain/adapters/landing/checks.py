@@ -35,7 +35,7 @@ _BYTES_OF_A_UUID = 16
 _EXACT = 2.0**53
 """Up to here each whole number has a float of its own."""
 
-_TRUE, _FALSE = ["true", "True", "TRUE", "1"], ["false", "False", "FALSE", "0"]
+_TRUE, _FALSE = ["true", "True", "TRUE", "1", "1.0"], ["false", "False", "FALSE", "0", "0.0"]
 
 
 @dataclass
