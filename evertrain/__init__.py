@@ -9,14 +9,18 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from evertrain.api.drift import Drift, DriftFound, Reference, Sketch, assert_no_drift, drift
     from evertrain.domain.errors import EvertrainError
+    from evertrain.domain.project.file_format import FileFormat
 
-__all__ = ["Drift", "DriftFound", "EvertrainError", "Reference", "Sketch", "assert_no_drift", "drift"]
+__all__ = ["Drift", "DriftFound", "EvertrainError", "FileFormat", "Reference", "Sketch", "assert_no_drift", "drift"]
+
+_ELSEWHERE = {
+    "EvertrainError": "evertrain.domain.errors",
+    "FileFormat": "evertrain.domain.project.file_format",
+}
 
 
 def __getattr__(name: str) -> Any:
     """On first use: functions in the cloud import this package, and none of that."""
     if name not in __all__:
         raise AttributeError(f"module 'evertrain' has no attribute {name!r}")
-    return getattr(
-        import_module("evertrain.domain.errors" if name == "EvertrainError" else "evertrain.api.drift"), name
-    )
+    return getattr(import_module(_ELSEWHERE.get(name, "evertrain.api.drift")), name)

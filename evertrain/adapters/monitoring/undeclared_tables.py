@@ -70,7 +70,7 @@ class UndeclaredTable:
                 notes += self._note(name, kind, like)
             else:
                 left_out[name] = why if kind else _why_of_no_kind(self._schema.field(name).type)
-        return Comparable(columns=tuple(columns), left_out=left_out, notes=tuple(notes))
+        return Comparable(columns=tuple(columns), left_out=left_out, notes=tuple(dict.fromkeys(notes)))
 
     def _reading_notes(self) -> list[str]:
         with self._translate_read_errors():

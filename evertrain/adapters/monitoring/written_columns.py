@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 
 from evertrain.adapters.files.text import UTF_8_NAMES
 from evertrain.adapters.monitoring.table_sources import TableSource, UnusableFile
+from evertrain.domain.project.file_format import DateOrder
 from evertrain.tables.columns import is_text
 from evertrain.tables.written_values import (
     Ambiguous,
@@ -46,7 +47,9 @@ class ReadColumns:
         if self._first is not None and self._texts:
             found = settle(written_columns(pa.Table.from_batches([self._first.select(self._texts)])), found)
         hint = found if self.hint is None else self.hint()
-        return replace(found, decimal=found.decimal or hint.decimal, dates=found.dates or hint.dates)
+        # A point is nearly everywhere, and says little of how another file is written.
+        comma = hint.decimal if hint.decimal == "," else None
+        return replace(found, decimal=found.decimal or comma, dates=found.dates or hint.dates)
 
     @cached_property
     def schema(self) -> pa.Schema:
@@ -78,14 +81,12 @@ class ReadColumns:
         """What a reader may want to check. `name`: of the file."""
         if self.inner.encoding not in UTF_8_NAMES:
             yield f"{name}: its text is read as {self.inner.encoding}"
-        for content in _CONTENTS:
-            columns = [column for column, each in self._read.items() if each.content is content and each.was_text]
-            if columns:
-                order = {"day_first": ", day first", "month_first": ", month first"}.get(
-                    self.spelling.dates or "", ""
-                )
-                described = content.described + (order if content is _TIMES else "")
-                yield f"{name}: text is read as {described}: {', '.join(columns)}"
+        columns: dict[str, list[str]] = {}
+        for column, each in self._read.items():
+            if each.was_text:
+                columns.setdefault(each.described, []).append(column)
+        for described, names in columns.items():
+            yield f"{name}: text is read as {described}: {', '.join(names)}"
 
     def _with_read(self, batch: pa.RecordBatch, names: Sequence[str], *, first_row: int) -> pa.RecordBatch:
         if not names:
@@ -99,7 +100,7 @@ class ReadColumns:
     def _values(self, name: str, values: Values, first_row: int) -> Values:
         reading = self._read[name]
         try:
-            found = reading.content.read(values.cast(pa.string()), self.spelling)
+            found = reading.content.read(values.cast(pa.string()), reading.spelling)
         except NotReadable as error:
             where = "" if error.row is None else f"; row {first_row + error.row + 1:,} is the first that is not"
             raise UnusableFile(f"{name}: not all values are {reading.content.described}{where}") from error
@@ -143,14 +144,15 @@ class ReadColumns:
 
     def _examine(self, name: str, values: Values, content: "_Content", *, was_text: bool) -> "_Reading":
         """By the first rows; where they leave it open, by all."""
-        why = ""
-        kind = pa.string()
+        why, kind, spelling = "", pa.string(), self.spelling
         try:
             try:
-                kind = content.read(values, self.spelling).type
+                kind = content.read(values, spelling).type
             except Ambiguous:
-                rows = [batch.column(name).cast(pa.string()) for batch in self.inner.batches([name], as_text=[name])]
-                kind = content.read(pa.chunked_array(rows), self.spelling).type
+                parts = [batch.column(name).cast(pa.string()) for batch in self.inner.batches([name], as_text=[name])]
+                values = pa.chunked_array(parts)
+                spelling = settle([values], spelling)
+                kind = content.read(values, spelling).type
         except Ambiguous as error:
             why = why_unclear(error)
         except NotReadable as error:
@@ -158,7 +160,7 @@ class ReadColumns:
             if error.row is not None:
                 other = f"most values look like {content.described}, but row {error.row + 1:,} does not"
                 why = f"{other}; if it is a second line of the header, or a total, leave it out"
-        return _Reading(content=content, type=kind, why_unclear=why, was_text=was_text)
+        return _Reading(content=content, type=kind, spelling=spelling, why_unclear=why, was_text=was_text)
 
 
 @dataclass(frozen=True)
@@ -167,7 +169,7 @@ class _Content:
     read: Callable[[Values, Spelling], Values]
 
 
-_NUMBERS, _TIMES = _CONTENTS = (
+_NUMBERS, _TIMES = (
     _Content("numbers with separators", read_numbers),
     _Content("dates", read_times),
 )
@@ -179,8 +181,15 @@ class _Reading:
 
     content: _Content
     type: pa.DataType
+    spelling: Spelling
     why_unclear: str
     was_text: bool
+
+    @property
+    def described(self) -> str:
+        if self.content is _TIMES and self.spelling.dates in tuple(DateOrder):
+            return f"{self.content.described}, {str(self.spelling.dates).replace('_', ' ')}"
+        return self.content.described
 
 
 def why_unclear(error: Ambiguous) -> str:
