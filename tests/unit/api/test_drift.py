@@ -118,7 +118,7 @@ def test_what_cannot_be_compared_is_one_sentence(given: object, told: str) -> No
 
 
 def test_the_public_names_are_these_and_importing_them_costs_nothing_before_they_are_used() -> None:
-    names = ["Drift", "DriftFound", "EvertrainError", "Reference", "Sketch", "assert_no_drift", "drift"]
+    names = ["Drift", "DriftFound", "EvertrainError", "FileFormat", "Reference", "Sketch", "assert_no_drift", "drift"]
     assert names == evertrain.__all__
     assert all(hasattr(evertrain, name) for name in names)
     with pytest.raises(AttributeError, match="module 'evertrain' has no attribute 'forecast'"):
