@@ -20,7 +20,8 @@ from evertrain.replay.run import Request, prepare
 
 ROWS = 600
 UNCLEAR_DATE = "03/02/2024 is 3 February or 2 March; say which by --dates day_first or --dates month_first"
-UNCLEAR_NUMBER = "1,001 is 1001 if the comma separates thousands, or 1.001 if it is decimal; say which by --decimal . or --decimal ,"
+BY_OPTION = "say which by --decimal . or --decimal ,"
+UNCLEAR_NUMBER = f"1,001 is 1001 if the comma separates thousands, or 1.001 if it is decimal; {BY_OPTION}"
 
 
 def orders(seed: int = 0) -> pd.DataFrame:
