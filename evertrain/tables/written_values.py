@@ -109,9 +109,11 @@ _MONTHS = (
 
 def read_numbers(values: Values, spelling: Spelling) -> Values:
     """Text as float64. Raises NotReadable, Ambiguous."""
-    if spelling.takes_points:
+    # Without thousands Arrow reads them by itself, ten times as fast.
+    if spelling.takes_points or not pc.any(pc.match_substring(values, ".")).as_py():
         with suppress(pa.ArrowInvalid):
-            return pc.cast(values, pa.float64())
+            plain = pc.replace_substring(values, ",", ".") if spelling.decimal == "," else values
+            return pc.cast(plain, pa.float64())
     filled = without_blanks(values)
     readings = _possible_readings(filled, spelling)
     if not readings:
