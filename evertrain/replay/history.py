@@ -144,7 +144,9 @@ def require_columns(raw: RawRows, wanted: Sequence[str | None]) -> None:
     """None is no column. Raises InvalidHistory."""
     missing = [name for name in wanted if name is not None and name not in raw.names]
     if missing:
-        there = ", ".join(raw.names[:30])
+        plain = {name.strip().casefold() for name in missing}
+        alike = [repr(name) for name in raw.names if name.strip().casefold() in plain]
+        there = ", ".join(alike or raw.names[:30])
         raise InvalidHistory(f"{raw.name} has no column {', '.join(missing)}; it has {there}")
 
 

@@ -75,7 +75,8 @@ def read_raw_rows(where: str | PathLike[str], *, infer_kinds: bool, file_format:
     table = _below_each_other(name, [part.table for part in parts])
     twice = sorted({each for each in table.column_names if table.column_names.count(each) > 1})
     if twice:
-        raise UnreadableRows(f"{name} has several columns named {', '.join(twice)}")
+        repeated = ", ".join(each or '""' for each in twice)
+        raise UnreadableRows(f"{name} has several columns named {repeated}")
     is_written = parts[0].is_text
     spelling = parts[0].spelling
     spelling = settle(

@@ -137,7 +137,7 @@ def find_layout(file: BinaryIO, declared: FileFormat) -> TextLayout:
         separator=separator,
         skipped=skipped,
         spelling=settle(written_columns(cells), spelling),
-        names=tuple(next(iter(_split(lines[:1], separator)), ())),
+        names=tuple(next(iter(_split(lines[:LINES], separator)), ())),  # one may go over several lines
     )
 
 

@@ -192,8 +192,9 @@ class UndeclaredTable:
         names = self._schema.names
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
+            repeated = ", ".join(name or '""' for name in twice)
             raise UnusableFile(
-                f"{self.name} has several columns named {', '.join(twice)}: columns are compared by their names, so "
+                f"{self.name} has several columns named {repeated}: columns are compared by their names, so "
                 "rename all but one of each"
             )
         if self.event_time is None:

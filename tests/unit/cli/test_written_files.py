@@ -287,3 +287,24 @@ def test_files_that_are_not_there_or_not_alike_are_told_in_one_sentence(tmp_path
     assert told(mixed) == "mixed has text files and others; take files of one format, such as mixed/*.csv"
     excel(mixed / "2.csv", orders().drop(columns="city"))
     assert told(mixed / "*.csv") == "*.csv: not all files have the column city"
+
+
+def test_a_name_with_spaces_or_in_another_case_is_named(tmp_path: Path) -> None:
+    rows = excel(tmp_path / "rows.csv", orders())
+    assert run("init", "orders", "--rows", rows, "--project", tmp_path, *NAMED).exit_code == 0
+    renamed = european(orders()).rename(columns={"price": " Price ", "city": "CITY"})
+    renamed.to_csv(rows, index=False, sep=";", encoding="cp1252")
+    told = refused("backtest", "orders", "--rows", rows, "--project", tmp_path)
+    assert told == "rows.csv has no column price, city; it has ' Price ', 'CITY'"
+
+
+def test_columns_without_a_name_and_names_over_two_lines(tmp_path: Path) -> None:
+    trailing = tmp_path / "trailing.csv"
+    trailing.write_text("x;;\n" + "1,5;;\n" * ROWS, encoding="utf-8")
+    assert f'{trailing} has several columns named "": ' in drift_refused(trailing, trailing)
+    assert 'has several columns named ""' in refused(
+        "backtest", "--rows", trailing, "--estimator", "linear", "--label", "x"
+    )
+    two_lines = tmp_path / "two_lines.csv"
+    orders().rename(columns={"price": "price\nEUR"}).to_csv(two_lines, index=False)
+    assert compared(two_lines, two_lines)["features"][0]["feature"] == "price\nEUR"
