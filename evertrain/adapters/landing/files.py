@@ -35,8 +35,8 @@ CSV_BLOCK_BYTES = 1 << 24
 
 @dataclass(frozen=True, kw_only=True)
 class RawParts:
-    """Some rows at a time. `is_text`: all cells are text that is still to be read. `spelling`: what is certain of how
-    text among them is written. `found`: encoding and separator of a text file, where they are not the usual ones."""
+    """Some rows at a time. `is_text`: all cells are text that is still to be read, as of CSV. `spelling`: what is
+    certain of how text among them is written. `found`: encoding and separator, where they are not the usual ones."""
 
     tables: Iterator[pa.Table]
     is_text: bool
@@ -69,7 +69,7 @@ def read_parts(body: BinaryIO, name: str, decompressed: BinaryIO, declared: File
         return _settled(_arrow_parts(body), declared)
     plain_name = name.removesuffix(".gz").lower()
     if plain_name.endswith(JSON_SUFFIXES):
-        return _settled(_json_parts(body, find_encoding(body, declared)), declared, is_text=True)
+        return _settled(_json_parts(body, find_encoding(body, declared)), declared)
     if plain_name.endswith(TEXT_SUFFIXES):
         layout = find_layout(body, declared)
         return RawParts(tables=_csv_parts(body, layout), is_text=True, spelling=layout.spelling, found=layout.unusual)
@@ -77,13 +77,13 @@ def read_parts(body: BinaryIO, name: str, decompressed: BinaryIO, declared: File
     raise pa.ArrowInvalid(f"it is no Parquet or Arrow file, and its name does not end in {endings}")
 
 
-def _settled(tables: Iterator[pa.Table], declared: FileFormat, *, is_text: bool = False) -> RawParts:
+def _settled(tables: Iterator[pa.Table], declared: FileFormat) -> RawParts:
     """By the first rows of the first part."""
     first = next(tables, None)
     spelling = declared_spelling(declared)
     if first is not None:
         spelling = settle(written_columns(first), spelling)
-    return RawParts(tables=_chain(first, tables), is_text=is_text, spelling=spelling)
+    return RawParts(tables=_chain(first, tables), is_text=False, spelling=spelling)
 
 
 def _chain(first: pa.Table | None, rest: Iterator[pa.Table]) -> Iterator[pa.Table]:
@@ -140,8 +140,7 @@ def _csv_parts(body: BinaryIO, layout: TextLayout) -> Iterator[pa.Table]:
 
 
 def _json_parts(body: BinaryIO, encoding: str) -> Iterator[pa.Table]:
-    """An object on each line, as Firehose lands them. Its values become the cells that they would be in a CSV file,
-    so that the same value has the same fate."""
+    """An object on each line, as Firehose lands them."""
     import pyarrow.json as pa_json  # noqa: PLC0415  # few feeds land it, and each cold start would wait for it
 
     blocks = pa_json.ReadOptions(block_size=CSV_BLOCK_BYTES)
@@ -152,8 +151,7 @@ def _json_parts(body: BinaryIO, encoding: str) -> Iterator[pa.Table]:
     parse = pa_json.ParseOptions(explicit_schema=pa.schema(as_it_is))
     rows = as_utf_8(NonClosingFile(body), encoding)
     for batch in pa_json.open_json(rows, read_options=blocks, parse_options=parse):
-        table = pa.Table.from_batches([batch])
-        yield table.cast(pa.schema([(name, pa.string()) for name in table.column_names]))
+        yield pa.Table.from_batches([batch])
 
 
 class NonClosingFile(io.RawIOBase):

@@ -61,6 +61,7 @@ COLUMNS: dict[str, tuple[FeatureKind, pd.Series]] = {
     "codes": (CATEGORICAL, pd.Series(CODES)),
     "codes_with_gaps": (CATEGORICAL, with_gaps(CODES).astype("Int64")),
     "codes_as_floats": (CATEGORICAL, with_gaps(CODES).astype(float)),
+    "long_codes_with_gaps": (CATEGORICAL, with_gaps(CODES + 10**17).astype("Int64")),
     "codes_with_zeros": (CATEGORICAL, pd.Series([f"0{each}" for each in CODES])),
     "flags_as_levels": (CATEGORICAL, pd.Series(FLAGS)),
     "times": (TIMESTAMP, MOMENTS),
@@ -174,7 +175,7 @@ def inferred(path: Path, column: str) -> Any:
     if pa.types.is_timestamp(values.type):
         values = pc.cast(values, pa.timestamp("us"))
     else:
-        values = pc.cast(values, pa.string() if is_text(values.type) else pa.float64())
+        values = pc.cast(values, pa.string() if is_text(values.type) else pa.float64(), safe=False)
     return found.left_out, [feature.kind for feature in found.spec.features], values.to_pylist()
 
 

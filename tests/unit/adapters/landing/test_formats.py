@@ -192,3 +192,20 @@ def test_levels_are_the_same_whoever_wrote_the_codes() -> None:
     typed = read(parquet(frame.assign(carrier=frame["carrier"].astype(int))), name="1.parquet").first
     assert read(frame.to_csv(index=False).encode()).first.equals(typed)
     assert set(typed["carrier"].to_pylist()) == {"0", "1", "2", "3", "4"}
+
+
+@pytest.mark.parametrize("name", ["rows.parquet", "rows.jsonl", "rows.arrow"])
+def test_a_number_is_what_it_is_whatever_is_declared_of_text(name: str) -> None:
+    frame = trips().assign(wind=1.5)
+    bodies = {
+        "rows.parquet": parquet(frame),
+        "rows.jsonl": frame.to_json(orient="records", lines=True, date_format="iso").encode(),
+        "rows.arrow": feather(frame),
+    }
+    first = read(bodies[name], FileFormat(decimal=",", dates="day_first"), name=name).first
+    assert set(first["wind"].to_pylist()) == {1.5}
+
+
+def test_nested_values_of_no_declared_column_are_passed_over() -> None:
+    rows = trips().assign(note=[{"a": [1]}] * 20).to_json(orient="records", lines=True, date_format="iso")
+    assert read(rows.encode(), name="rows.jsonl").count == 20

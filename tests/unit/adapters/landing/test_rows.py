@@ -98,8 +98,10 @@ def test_a_time_without_a_zone_is_refused_in_json_lines_too() -> None:
 
 
 def test_nested_values_in_json_lines_are_named() -> None:
-    body = b'{"trip_id": "a", "departed_at": {"at": 1}}\n'
-    assert fault(body, name="features/trips/1.jsonl")[0] == "unparsable"
+    frame = features_frame(carrier=[{"code": 1}] * 20)
+    body = frame.to_json(orient="records", lines=True, date_format="iso").encode()
+    told = ("wrong_type", "carrier: must be text, not struct<code: int64>")
+    assert fault(body, name="features/trips/1.jsonl") == told
 
 
 @pytest.mark.parametrize(("name", "separator"), [("1.csv", ";"), ("1.tsv", "\t"), ("1.csv", "|")])
