@@ -191,6 +191,8 @@ NOT_UTF_8 = "its text is not UTF-8; save it as such, which spreadsheets call CSV
 
 _WIDTH = re.compile(r"(?:Row #(\d+): )?Expected (\d+) columns, got (\d+)")
 
+_CONVERSION = re.compile(r"In CSV column #(\d+): (?:Row #(\d+): )?CSV conversion error to (\w+)")
+
 
 def describe_read_error(error: Exception) -> str:
     """Of a library, without the row that it quotes."""
@@ -198,6 +200,9 @@ def describe_read_error(error: Exception) -> str:
         row = f"row {found[1]}" if found[1] else "a row"
         uneven = f"{row} has {found[3]} cells where the header has {found[2]}"
         return f"{uneven}; is the first line the header, and the separator the same in all rows?"
+    if found := _CONVERSION.search(str(error)):
+        row = f"row {found[2]}" if found[2] else "a later row"
+        return f"{row} has something else in column {int(found[1]) + 1} than the first rows, which hold {found[3]}"
     if "invalid UTF8" in str(error):
         return NOT_UTF_8
     return " ".join(str(error).split())[:200]

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner, Result
 
+from evertrain.adapters.monitoring import table_sources
 from evertrain.adapters.project.files import load_project
 from evertrain.cli.main import app
 from evertrain.domain.errors import EvertrainError
@@ -308,3 +309,15 @@ def test_columns_without_a_name_and_names_over_two_lines(tmp_path: Path) -> None
     two_lines = tmp_path / "two_lines.csv"
     orders().rename(columns={"price": "price\nEUR"}).to_csv(two_lines, index=False)
     assert compared(two_lines, two_lines)["features"][0]["feature"] == "price\nEUR"
+
+
+def test_a_total_after_the_first_block_is_told_without_what_it_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(table_sources, "BLOCK", 1 << 12)
+    path = tmp_path / "long.csv"
+    path.write_text("x,y\n" + "1.5,2.5\n" * 5_000 + "1.5,secret\n", encoding="utf-8")
+    told = drift_refused(path, path)
+    assert "than the first rows, which hold double" in told
+    assert "has something else in column 2" in told
+    assert "secret" not in told
