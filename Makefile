@@ -4,12 +4,12 @@ SHELL := /bin/bash
 PYTHON ?= python3
 BIN := .venv/bin
 UV := $(BIN)/uv
-PACKAGES := evertrain lambdas jobs serving infra localcloud localstack_host bench
+PACKAGES := evertrain lambdas jobs serving infra localcloud localstack_host bench reference
 LOCAL_OPTIONS := -c clock=replay
 # Bytecode beside the sources would get into what is deployed; without any, each process compiles its libraries anew.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.build/bytecode
 
-.PHONY: help setup lock demo local down forget deploy test format lint types imports unit contract infra e2e chaos test-localstack bench bench-store bench-cloud bench-jobs calibrate decisions decline windows security reference
+.PHONY: help setup lock demo local down forget deploy test format lint types imports unit contract infra e2e chaos test-localstack bench bench-store bench-cloud bench-jobs calibrate decisions decline intervals windows security reference screenshots
 
 help: ## this list
 	@grep -hE '^[a-z-][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -91,7 +91,7 @@ imports: setup
 	$(BIN)/lint-imports --no-cache
 
 unit: setup
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 tests/unit evertrain infra
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 tests/unit evertrain infra reference
 
 contract: setup
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile -m "not localstack" tests/contract
@@ -131,11 +131,18 @@ decisions: setup ## what the declared policy gains over public streams, beside s
 decline: setup ## false alarms and delay of the test of realised performance, simulated
 	$(BIN)/python -m bench.decline
 
+intervals: setup ## how often the gate's intervals hold, with few days, simulated
+	$(BIN)/python -m bench.intervals
+
 security: setup ## docs/security.md, who may do what, from the templates
 	PATH=$(BIN):$$PATH $(BIN)/python -m infra.permissions
 
-reference: setup ## docs/keys.md and the schemas for editors, from the code
-	$(BIN)/python -m evertrain.adapters.project.keys docs
+reference: setup ## pages of docs/ and schemas that are told from the code
+	$(BIN)/python -m reference docs
+	$(BIN)/python -m tests.builders.supported_models docs/models.md
+
+screenshots: setup ## docs/images, pages as pictures; needs chromium
+	$(BIN)/python -m reference.screenshots docs
 
 windows: setup ## windows and their later metric, on real flights with labels a week late
 	$(BIN)/python -m bench.windows

@@ -43,6 +43,7 @@ from evertrain.domain.training.task_sizes import (
 )
 from evertrain.domain.training.windows import Window
 from evertrain.ports.artifacts import ArtifactDigestMismatch, StoredArtifact
+from evertrain.statistics.metrics import declared_metric
 from evertrain.tables.columns import ARROW_TYPES
 from evertrain.use_cases.training.train_contender import TrainContender
 from evertrain.use_cases.training.training_rows import StoredTrainingRows
@@ -161,6 +162,7 @@ def train(trained: int, judged: int) -> None:
         library_versions={},
         code=lambda _: {},
         timer=time.perf_counter,
+        load_metric=lambda spec: declared_metric(spec.metric),
     )
     began = time.perf_counter()
     trial = job.run(runs.plan_uri(plan), "all", 1)

@@ -31,7 +31,7 @@ from evertrain.domain.training.candidates import Candidate
 from evertrain.domain.training.rounds import selection_key
 from evertrain.domain.training.windows import NotEnoughHistory, Window, temporal_split
 from evertrain.statistics.comparison import score
-from evertrain.statistics.metrics import metric_value
+from evertrain.statistics.metrics import declared_metric, metric_value
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "bench" / "results"
@@ -110,12 +110,10 @@ def _tried(rows: Rows, window: Window, validation: Interval, later: Interval) ->
         answer = estimator.predict_proba(asked)[:, 1] if is_class else estimator.predict(asked)
         return np.asarray(answer, dtype=np.float64)
 
-    rng = np.random.default_rng(0)
-    found = score(
-        spec.metric, rows.truth(validation), predicted(validation), rows.days(validation), rng=rng, confidence=0.9
-    )
-    metric = metric_value(spec.metric, rows.truth(later), predicted(later))
-    return window, {"rows": len(frame), "score": found, "later": metric}
+    metric = declared_metric(spec.metric)
+    found = score(metric, rows.truth(validation), predicted(validation), rows.days(validation), confidence=0.9)
+    of_later = metric_value(metric, rows.truth(later), predicted(later))
+    return window, {"rows": len(frame), "score": found, "later": of_later}
 
 
 def main() -> None:

@@ -157,7 +157,9 @@ def _python_files(root: Path, folder: str) -> list[Path]:
 
 
 def _project_files(root: Path) -> list[Path]:
-    return [*sorted((root / "features").glob("*.toml")), *sorted((root / "models").glob("*/model.toml"))]
+    """A model's own metric is run in training only, and read everywhere: `model.toml` names a function of it."""
+    of_models = (*(root / "models").glob("*/model.toml"), *(root / "models").glob("*/metric.py"))
+    return [*sorted((root / "features").glob("*.toml")), *sorted(of_models)]
 
 
 def _lock_text(root: Path, bundle: Bundle) -> Iterator[str]:

@@ -17,6 +17,7 @@ from constructs import Construct
 
 from evertrain.adapters.monitoring.metrics import PREDICTIONS_NOT_KEPT
 from evertrain.domain.deployment.prefixes import ArtifactPrefix
+from evertrain.domain.deployment.routes import BURST_LIMIT, DESCRIBE, PREDICT, RATE_LIMIT, REPORT_LABELS, Route
 from evertrain.domain.deployment.stacks import Output, StackName, serving_function_prefix
 from evertrain.domain.deployment.variables import Variable
 from evertrain.domain.landing.batches import LABEL_KINDS, FeedKind
@@ -33,10 +34,6 @@ from infra.stage_stack import StageStack
 
 SERVING = Bundle(folder="serving")
 COLLECT = Bundle(folder="lambdas/collect", lock="monitor.txt")
-RATE_LIMIT = 100
-BURST_LIMIT = 200
-"""Of all callers together: a bound on what a runaway client can cost."""
-
 SLOW_ANSWER = Duration.seconds(3)
 """Longer than a cold start with the largest artifact takes."""
 
@@ -87,13 +84,10 @@ class ServingStack(StageStack):
             function = self._function(project.models[model])
             self._alarm_on_function(function, model)
             live = LiveAliasIntegration(self, _pascal_case(model), function=function)
-            routes = {
-                f"/models/{model}/predict": apigateway.HttpMethod.POST,
-                f"/models/{model}": apigateway.HttpMethod.GET,
-            }
-            for path, method in routes.items():
-                api.add_routes(path=path, methods=[method], integration=live)
-            live.grant_invoke(api, *routes)
+            answered = (PREDICT, DESCRIBE)
+            for route in answered:
+                api.add_routes(path=route.of(model), methods=[_method(route)], integration=live)
+            live.grant_invoke(api, *(route.of(model) for route in answered))
             grant_read_objects(function, data.artifacts, f"{ArtifactPrefix.MODELS}/{model}")
             grant(function, "sqs:SendMessage", on=[self._predictions.queue.queue_arn])
 
@@ -189,8 +183,8 @@ class ServingStack(StageStack):
         signed = authorizers.HttpIamAuthorizer()
         for model in models:
             api.add_routes(
-                path=f"/models/{model}/labels",
-                methods=[apigateway.HttpMethod.POST],
+                path=REPORT_LABELS.of(model),
+                methods=[_method(REPORT_LABELS)],
                 integration=integration,
                 authorizer=signed,
             )
@@ -281,6 +275,10 @@ class ServingStack(StageStack):
             destination_arn=access_logs.log_group_arn, format=json.dumps(ACCESS_LOG_FORMAT)
         )
         return api
+
+
+def _method(route: Route) -> apigateway.HttpMethod:
+    return apigateway.HttpMethod[route.method]
 
 
 def _pascal_case(model: str) -> str:

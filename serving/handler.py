@@ -19,9 +19,11 @@ from typing import Any
 
 from evertrain.adapters.aws.logs import configure_logging
 from evertrain.adapters.monitoring.metrics import PREDICTIONS_NOT_KEPT, count_metric_line
+from evertrain.domain.deployment.routes import ROUTES
 from evertrain.domain.errors import list_names, shorten
 from evertrain.domain.landing.predictions import AnsweredRequest, is_sampled
-from evertrain.scoring import InvalidRow, validate_rows
+from evertrain.domain.project.metric import Task
+from evertrain.scoring import FlatModel, InvalidRow, validate_rows
 from serving import wiring
 from serving.responses import Refusal, answer, error_response
 
@@ -122,6 +124,12 @@ def _require_finite(predictions: list[float]) -> None:
             raise Refusal(400, f"{where}the prediction is not a finite number; the features' values are too large")
 
 
+def _predicted(model: FlatModel) -> str:
+    if model.task is not Task.CLASSIFICATION:
+        return "number"
+    return f"probability of {model.classes[-1]!r}" if model.classes else "probability of the positive class"
+
+
 def _describe() -> dict[str, Any]:
     served = _require_model()
     logger.info("described model=%s version=%s", served.model.model, served.version)
@@ -129,7 +137,7 @@ def _describe() -> dict[str, Any]:
         "model": served.model.model,
         "model_version": served.version,
         "task": served.model.task.value,
-        "predicts": "probability of the positive class" if served.model.task == "classification" else "number",
+        "predicts": _predicted(served.model),
         "features": [
             {
                 "name": feature.name,
@@ -172,8 +180,8 @@ def _respond_unknown(event: dict[str, Any]) -> dict[str, Any]:
     known = wiring.known_models()
     parts = path.strip("/").split("/")
     if parts[0] != "models" or len(parts) > 3 or (len(parts) == 3 and parts[2] not in ("predict", "labels")):
-        known_paths = "POST /models/{model}/predict, POST /models/{model}/labels or GET /models/{model}"
-        raise Refusal(404, f"no such path; ask {known_paths}")
+        *others, last = (f"{route.method} {route.path}" for route in ROUTES)
+        raise Refusal(404, f"no such path; ask {', '.join(others)} or {last}")
     model = parts[1] if len(parts) > 1 else ""
     if model not in known:
         raise Refusal(404, f"there is no model {shorten(model)!r}; known models: {list_names(known)}")

@@ -37,6 +37,7 @@ from evertrain.domain.deciding.decisions import RecordedDecision
 from evertrain.domain.deployment.prefixes import tables_root
 from evertrain.domain.deployment.stacks import DEAD_LETTERS, Output, serving_function_prefix
 from evertrain.domain.errors import EvertrainError
+from evertrain.domain.event_details import RetrainAsked
 from evertrain.domain.events import Event, EventName
 from evertrain.domain.landing.batches import Batch, Feed, Quarantine
 from evertrain.domain.project.feature_group import FeatureKind
@@ -52,6 +53,8 @@ from evertrain.reports.retraining_page import RetrainingPage
 from evertrain.use_cases.deciding.decide_retraining import Cause, decision_id_of
 from evertrain.use_cases.deciding.model_status import ReadModelStatus
 from evertrain.use_cases.landing.check_batch import compute_batch_id
+from evertrain.use_cases.release.roll_out import RollOut
+from evertrain.use_cases.release.take_back import TakeBack
 from evertrain.use_cases.store.measure_label_progress import measure_label_progress
 from evertrain.use_cases.training.read_retraining import ReadRetraining
 
@@ -191,6 +194,11 @@ class Stage:
     def _runs(self) -> RunDocuments:
         return RunDocuments(artifacts=self.artifacts, root=f"s3://{self.output(Output.ARTIFACT_BUCKET)}")
 
+    @property
+    def take_back(self) -> TakeBack:
+        roll_out = RollOut(registry=self.registry, endpoint=self.endpoint, runs=self._runs, clock=self)
+        return TakeBack(registry=self.registry, endpoint=self.endpoint, roll_out=roll_out, clock=self)
+
     def example_row(self, model: str, version: str) -> Mapping[str, object]:
         """One of those that the version was asked before it was promoted, as a caller would send it."""
         registered = self.registry.version(model, version)
@@ -290,7 +298,7 @@ class Stage:
 
     def ask_for_retraining(self, model: str, *, reason: str) -> Cause:
         request_id = uuid4().hex
-        detail = {"model": model, "reason": reason, "request_id": request_id}
+        detail: RetrainAsked = {"model": model, "reason": reason, "request_id": request_id}
         self._bus.publish([Event(name=EventName.RETRAIN_ASKED, detail=detail)])
         return Cause(model=model, name=f"asked:{request_id}", requested_by=reason)
 

@@ -5,11 +5,10 @@ from dataclasses import asdict, dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
-
 from evertrain.adapters.files.places import place_name
 from evertrain.adapters.monitoring.undeclared_tables import UndeclaredTable, table_in_memory, tabular_file
-from evertrain.domain.errors import EvertrainError
+from evertrain.api.pages import page_in_notebook
+from evertrain.api.tables import Table, path_or_table
 from evertrain.domain.monitoring.drift import DriftStatus, FeatureDrift
 from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.domain.project.file_format import UNDECLARED, FileFormat
@@ -25,22 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Drift", "DriftFound", "Reference", "Sketch", "assert_no_drift", "drift"]
 
-Table = Any
-"""A path to a file (Parquet, Arrow, CSV, JSON Lines), to a folder or by a pattern to several of them; or a table of
-pandas, Polars, Arrow, DuckDB: anything that hands out Arrow data (`__arrow_c_stream__`)."""
-
-
-class UnknownTable(EvertrainError):
-    """Something is neither a path nor a table."""
-
-    exit_status = 2
-
 
 class DriftFound(AssertionError):
     """`assert_no_drift` found some."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Drift:
     """What a comparison found. A notebook shows it as a page with distributions."""
 
@@ -48,6 +37,7 @@ class Drift:
 
     @property
     def drifted(self) -> bool:
+        """Whether anything did: a feature, how features go together, or a slice."""
         return self.page.findings.status is DriftStatus.DRIFTED
 
     @property
@@ -62,6 +52,7 @@ class Drift:
 
     @property
     def drifted_features(self) -> tuple[str, ...]:
+        """Their names, by importance."""
         return tuple(self.page.findings.drifted_features)
 
     @property
@@ -84,9 +75,10 @@ class Drift:
         return self.page.render()
 
     def _repr_html_(self) -> str:
-        # In a frame of its own: the page's style is not the notebook's.
-        text = self.to_html().replace("&", "&amp;").replace('"', "&quot;")
-        return f'<iframe srcdoc="{text}" style="width: 100%; height: 640px; border: 0"></iframe>'
+        return page_in_notebook(self.to_html())
+
+    def __repr__(self) -> str:
+        return f"<Drift: {self}>"
 
     def __str__(self) -> str:
         if not self.drifted:
@@ -126,7 +118,7 @@ def drift(
     found = compare_tables(reference, judged, policy=policy, only=columns)
     return Drift(
         DriftPage(
-            title=f"{_name(after, 'after')} against {_name(before, 'before')}",
+            title=f"Drift from {_name(before, 'before')} to {_name(after, 'after')}",
             before=_name(before, "before"),
             after=_name(after, "after"),
             findings=found.findings,
@@ -214,12 +206,10 @@ def _table(
     written_like: UndeclaredTable | None = None,
 ) -> UndeclaredTable:
     declared = {column: FeatureKind(kind) for column, kind in (kinds or {}).items()}
-    if isinstance(given, str | PathLike):
-        return tabular_file(given, event_time, declared, file_format=file_format, written_like=written_like)
-    if not isinstance(given, pa.Table) and not hasattr(given, "__arrow_c_stream__"):
-        raise UnknownTable(f"{name}: {type(given).__name__} is neither a path nor a table that hands out Arrow data")
-    table = given if isinstance(given, pa.Table) else pa.table(given)
-    return table_in_memory(name, table, event_time, declared, file_format=file_format, written_like=written_like)
+    found = path_or_table(given, name)
+    if isinstance(found, str):
+        return tabular_file(found, event_time, declared, file_format=file_format, written_like=written_like)
+    return table_in_memory(name, found, event_time, declared, file_format=file_format, written_like=written_like)
 
 
 def _name(given: Table, name: str) -> str:

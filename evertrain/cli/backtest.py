@@ -4,7 +4,7 @@ import json
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -20,12 +20,11 @@ from evertrain.cli.options import (
     file_format_option,
     progress_bars,
 )
-from evertrain.domain.deciding.decisions import Reason
 from evertrain.domain.project.metric import Metric
 from evertrain.replay.defaults import Columns
+from evertrain.replay.document import backtest_document
 from evertrain.replay.page import backtest_page
 from evertrain.replay.policies import POLICIES, require_known
-from evertrain.replay.result import Backtest, BatchDecision, PolicyResult
 from evertrain.replay.run import Request, prepare, run_backtest
 from evertrain.terminal.backtest_table import show_backtest
 from evertrain.terminal.console import console
@@ -34,12 +33,16 @@ from evertrain.terminal.console import console
 def backtest(
     rows: Rows,
     model: Annotated[
-        str, typer.Argument(metavar="[MODEL]", help="a folder below models/; with --estimator none is needed")
+        str, typer.Argument(metavar="MODEL", help="a folder below models/; with --estimator none is needed")
     ] = "",
     estimator: Annotated[
         str | None, typer.Option(help="Instead of a folder: hist_gradient_boosting or linear, on all columns.")
     ] = None,
     label: Annotated[str | None, typer.Option(help="With --estimator: the column that is predicted.")] = None,
+    positive: Annotated[
+        str | None,
+        typer.Option(help="With --estimator, of a label of text: the class that is predicted, such as yes."),
+    ] = None,
     event_time: Annotated[
         str | None, typer.Option(help="With --estimator: when a row happened; by default the only column of times.")
     ] = None,
@@ -91,7 +94,7 @@ def backtest(
         model=model or "rows",
         project=project,
         estimator=estimator,
-        columns=Columns(label=label or "", event_time=event_time, key=key, label_time=label_time),
+        columns=Columns(label=label or "", positive=positive, event_time=event_time, key=key, label_time=label_time),
         metric=metric,
         latency=duration_option("--latency", latency) if latency else None,
         batch=duration_option("--batch", batch) if batch else None,
@@ -115,63 +118,12 @@ def backtest(
         )
     written = []
     if json_file is not None:
-        written.append(_write(json_file, json.dumps(to_document(found), indent=1) + "\n"))
+        written.append(_write(json_file, json.dumps(backtest_document(found), indent=1) + "\n"))
     if html_file is not None:
         written.append(_write(html_file, backtest_page(found, prepared.history).render()))
     show_backtest(found, prepared.history, left_out=prepared.left_out, written=written)
     if estimator is not None and latency is None and label_time is None:
         console.print("labels count as known at once; with --latency 7d they would come a week later", style="yellow")
-
-
-def to_document(found: Backtest) -> dict[str, Any]:
-    """As `--json` writes it: the answer, the batches, and each policy by its name."""
-    return {
-        "answer": found.answer,
-        "model": found.model,
-        "metric_name": found.metric_name,
-        "batches": [
-            {"start": start.isoformat(), "labelled_rows": rows}
-            for start, rows in zip(found.starts, found.rows, strict=True)
-        ],
-        "scored_batches": list(found.scored),
-        "policies": {result.policy: _policy(result) for result in found.results},
-    }
-
-
-def _policy(result: PolicyResult) -> dict[str, Any]:
-    return {
-        "metric": result.metric,
-        "regret": result.regret,
-        "metric_name": result.metric_name,
-        "metric_by_batch": list(result.metric_by_batch),
-        "retrains": result.retrains,
-        "promotions": result.promotions,
-        "rejections": result.rejections,
-        "holds": result.holds,
-        "escalations": result.escalations,
-        "quarantined": list(result.quarantined),
-        "drifted": list(result.drifted),
-        "doubted": list(result.doubted),
-        "decisions": [_decision(each) for each in result.decisions if each.reason != Reason.NOTHING_TO_DO.value],
-        "fits": result.fits,
-        "fit_seconds": round(result.fit_seconds, 3),
-        "seconds": round(result.seconds, 3),
-    }
-
-
-def _decision(decision: BatchDecision) -> dict[str, Any]:
-    return {
-        "batch": decision.batch,
-        "at": decision.at.isoformat(),
-        "action": decision.action,
-        "reason": decision.reason,
-        "sentence": decision.sentence,
-        "cause": decision.cause,
-        "features": list(decision.features),
-        "outcome": decision.outcome,
-        "outcome_sentence": decision.outcome_sentence,
-        "version": decision.version,
-    }
 
 
 def _write(path: Path, text: str) -> Path:

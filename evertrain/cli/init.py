@@ -33,6 +33,9 @@ def init(
     name: Annotated[str, typer.Argument(metavar="NAME", help="of the model and of its feature group, such as loans")],
     rows: Rows,
     label: Annotated[str | None, typer.Option(help="The column that is to be predicted.")] = None,
+    positive: Annotated[
+        str | None, typer.Option(help="Of a label of text: the class whose probability is predicted, such as yes.")
+    ] = None,
     key: Annotated[str | None, typer.Option(help="The column that names a row, by itself or with its time.")] = None,
     event_time: Annotated[str | None, typer.Option(help="The column that says when a row happened.")] = None,
     latency: Annotated[str | None, typer.Option(help="How long after its row a label is known, such as 7d.")] = None,
@@ -75,6 +78,7 @@ def init(
         rows,
         name=name,
         columns={"--label": label, "--key": key, "--event-time": event_time},
+        positive=positive,
         latency=duration_option("--latency", length),
         batch=duration_option("--batch", batch) if batch else None,
         file_format=declared.or_else(raw.found),

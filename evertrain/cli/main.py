@@ -2,6 +2,7 @@
 
 from evertrain.cli.backfill import backfill
 from evertrain.cli.backtest import backtest
+from evertrain.cli.check import check
 from evertrain.cli.doctor import doctor
 from evertrain.cli.drift import drift
 from evertrain.cli.init import init
@@ -11,6 +12,7 @@ from evertrain.cli.tune import tune_command
 __all__ = ["app"]
 
 app.command()(init)
+app.command()(check)
 app.command()(doctor)
 app.command()(drift)
 app.command()(backtest)

@@ -16,7 +16,7 @@ from evertrain.use_cases.monitoring.performance_status import performance_status
 
 def performance(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="a folder below models/")],
-    version: Annotated[str, typer.Argument(metavar="[VERSION]", help="the champion when left out")] = "",
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="the champion when left out")] = "",
     days: Annotated[int, typer.Option(min=1, max=1000, help="Show the last so many days.")] = 14,
     stage: Annotated[str, typer.Option("--stage", envvar="EVERTRAIN_STAGE", help="Which deployment.")] = "dev",
     project: Annotated[Path, typer.Option("--project", help="The folder with models/ and features/.")] = Path(),

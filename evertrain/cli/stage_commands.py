@@ -1,4 +1,4 @@
-"""The commands that ask a deployed stage, and `check`: they parse, call, print. With `--json` they print what a
+"""The commands that ask a deployed stage: they parse, call, print. With `--json` they print what a
 script can read, and nothing else."""
 
 import json
@@ -12,11 +12,11 @@ from evertrain.adapters.documents import dump
 from evertrain.adapters.files.places import DataFile, find_files
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.stage import LandingResult, Stage
-from evertrain.cli.check import check
 from evertrain.cli.models import find_decision, find_group, find_model
 from evertrain.cli.operations import redrive
 from evertrain.cli.performance import performance
 from evertrain.cli.store import features, labels, training_set
+from evertrain.cli.versions import diff, rollback, versions
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import Feed, FeedKind, Quarantine
 from evertrain.terminal import show
@@ -92,18 +92,20 @@ def _land(deployed: Stage, feed: Feed, file: DataFile, *, wait: int, as_json: bo
     return {"batch": _to_json(found), "verdicts": [_to_json(verdict) for verdict in verdicts]}
 
 
-app.command()(check)
 app.command()(performance)
 app.command()(redrive)
 app.command()(features)
 app.command()(labels)
 app.command("training-set")(training_set)
+app.command()(versions)
+app.command()(diff)
+app.command()(rollback)
 
 
 @app.command()
 def status(
     model: Annotated[
-        str, typer.Argument(metavar="[MODEL]", help="a folder below models/; all of them when left out")
+        str, typer.Argument(metavar="MODEL", help="a folder below models/; all of them when left out")
     ] = "",
     stage: StageName = "dev",
     project: ProjectFolder = HERE,
@@ -137,7 +139,7 @@ def decisions(
 def explain(
     model: ModelName,
     decision: Annotated[
-        str, typer.Argument(metavar="[DECISION]", help="its id, or the beginning of it; the last when left out")
+        str, typer.Argument(metavar="DECISION", help="its id, or the beginning of it; the last when left out")
     ] = "",
     stage: StageName = "dev",
     project: ProjectFolder = HERE,
@@ -202,19 +204,9 @@ def accept(
 
 
 @app.command()
-def versions(
-    model: ModelName, stage: StageName = "dev", project: ProjectFolder = HERE, as_json: AsJson = False
-) -> None:
-    """List every version of a model with its window, its score and what the gate said."""
-    find_model(load_project(project), model)
-    found = Stage.find(stage).registry.versions(model)
-    _print_json(found) if as_json else show.versions(found)
-
-
-@app.command()
 def report(
     model: ModelName,
-    version: Annotated[str, typer.Argument(metavar="[VERSION]", help="the newest one when left out")] = "",
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="the newest one when left out")] = "",
     out: Annotated[Path | None, typer.Option(help="Where the page goes; by default <model>-<version>.html.")] = None,
     stage: StageName = "dev",
     project: ProjectFolder = HERE,

@@ -46,7 +46,7 @@ def features(
     name: Annotated[
         str,
         typer.Argument(
-            metavar="[NAME]",
+            metavar="NAME",
             help="a feature group, labels/MODEL, predictions/MODEL or prediction_labels/MODEL; "
             "without it, the groups that there are",
         ),
@@ -71,8 +71,8 @@ def features(
     feed, deployed = _find_feed(loaded, name), Stage.find(stage)
     parts = deployed.rows_in_parts(
         feed,
-        Interval(start=_parse_time("--since", since) or BEGINNING, end=_parse_time("--until", until) or END),
-        known_at=_parse_time("--as-of", as_of) or deployed.now(),
+        Interval(start=parse_time("--since", since) or BEGINNING, end=parse_time("--until", until) or END),
+        known_at=parse_time("--as-of", as_of) or deployed.now(),
         max_rows=ROWS_PER_READ,
     )
     key = "" if history else key_column(feed, loaded)
@@ -118,7 +118,7 @@ def _list_groups(project: Project, *, as_json: bool) -> None:
 
 def training_set(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="a folder below models/")],
-    version: Annotated[str, typer.Argument(metavar="[VERSION]", help="of the model; the champion's by default")] = "",
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="of the model; the champion's by default")] = "",
     out: Annotated[Path | None, typer.Option(help="Write the rows to this Parquet file.")] = None,
     stage: Annotated[str, typer.Option("--stage", envvar="EVERTRAIN_STAGE", help="Which deployment.")] = "dev",
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -173,7 +173,7 @@ def _find_feed(project: Project, name: str) -> Feed:
     return known[wanted]
 
 
-def _parse_time(option: str, value: str | None) -> datetime | None:
+def parse_time(option: str, value: str | None) -> datetime | None:
     if value is None:
         return None
     time = read_time(value)

@@ -8,7 +8,7 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
-from evertrain.conversion.encoders import UnsupportedEstimator
+from evertrain.conversion.program import UnsupportedEstimator
 
 __all__ = ["UnsupportedEstimator", "fit", "weight_parameter"]
 

@@ -1,107 +1,99 @@
 """Writes a fitted estimator as a flat artifact. What has no exact flat form is refused by name."""
 
-import gzip
-import json
-from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 from sklearn.base import is_classifier
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
-from sklearn.linear_model import ElasticNet, Lasso, LinearRegression, LogisticRegression, Ridge
 from sklearn.pipeline import Pipeline
 
-from evertrain.conversion.boosting import boosted_trees
-from evertrain.conversion.encoders import Document, UnsupportedEstimator, passthrough, to_encoders
+from evertrain.conversion.boosting_libraries import IN_32_BITS, library_name
+from evertrain.conversion.models import answer
+from evertrain.conversion.program import Program, UnsupportedEstimator
 from evertrain.domain.project.metric import Task
 from evertrain.domain.project.model import ModelSpec
-from evertrain.scoring.flat_document import FORMAT, MAX_DOCUMENT_BYTES, MAX_NODES, VERSION
+from evertrain.scoring.container import MAX_BYTES, pack, size_of
+from evertrain.scoring.flat_model import FORMAT, VERSION
+from evertrain.scoring.operations.trees import MAX_NODES, MAX_TREES
 
 __all__ = ["UnsupportedEstimator", "to_flat"]
 
-_BOOSTING = (HistGradientBoostingClassifier, HistGradientBoostingRegressor)
-_LINEAR = (LinearRegression, Ridge, Lasso, ElasticNet)
-
 
 def to_flat(estimator: Any, spec: ModelSpec) -> bytes:
-    """The artifact; equal estimators give equal bytes. Raises UnsupportedEstimator.
-
-    Supported: histogram gradient boosting and linear models, alone or as the last step of a `Pipeline` behind one
-    `ColumnTransformer` of imputers, scalers and encoders.
-    """
-    preprocessing, model = _split_pipeline(estimator)
-    columns = passthrough(spec.features) if preprocessing is None else to_encoders(preprocessing, spec.features)
-    if isinstance(model, _BOOSTING):
-        columns, total, link = boosted_trees(model, columns)
-    elif isinstance(model, LogisticRegression):
-        total, link = _linear(model.coef_[0], model.intercept_[0]), "logistic"
-    elif isinstance(model, _LINEAR):
-        total, link = _linear(model.coef_.ravel(), model.intercept_), "identity"
-    else:
-        allowed = ", ".join(cls.__name__ for cls in (*_BOOSTING, LogisticRegression, *_LINEAR))
-        raise UnsupportedEstimator(f"{type(model).__name__} cannot be served; allowed: {allowed}")
-    if spec.task is Task.CLASSIFICATION or is_classifier(model):
-        _require_zero_and_one(model, spec)
-    if total["kind"] == "linear":
-        _require_numeric_columns(model, columns, spec)
-    if text := [column["feature"] for column in columns if column["kind"] == "text"]:
-        raise UnsupportedEstimator(f"{', '.join(text)}: text reaches the model without an encoder")
-    document = {
+    """The artifact; equal estimators give equal bytes. Raises UnsupportedEstimator."""
+    _require_task(estimator, spec)
+    program = Program(spec.features)
+    (found,) = _one_answer(answer(estimator, program.columns, program), estimator)
+    header = {
         "format": FORMAT,
         "version": VERSION,
         "model": spec.name,
         "task": spec.task.value,
         "features": [
-            {"name": column.name, "kind": column.kind.value, "nullable": column.nullable} for column in spec.features
+            {
+                "name": column.name,
+                "kind": column.kind.value,
+                "nullable": column.nullable,
+                "example": _example(program, slot),
+            }
+            for slot, column in enumerate(spec.features)
         ],
-        "encoders": columns,
-        "total": total,
-        "link": link,
+        "steps": program.steps,
+        "answers": [found.slot],
+        "classes": list(spec.label.classes),
+        "is_float32": _answers_in_32_bits(estimator),
     }
-    # No time in the gzip header, and one form of the JSON: equal models are equal bytes.
-    artifact = json.dumps(document, separators=(",", ":"), allow_nan=False).encode()
-    nodes = sum(len(tree["feature"]) for tree in total.get("trees", ()))
-    if len(artifact) > MAX_DOCUMENT_BYTES or nodes > MAX_NODES:
+    _require_size(estimator, program)
+    artifact = pack(header, program.arrays)
+    if size_of(artifact) > MAX_BYTES:
         raise UnsupportedEstimator(
-            f"{type(model).__name__}: {len(artifact)} bytes and {nodes} nodes are too much for an endpoint, which "
-            f"takes {MAX_DOCUMENT_BYTES} and {MAX_NODES}: use fewer iterations or leaves"
+            f"{_name(estimator)}: {size_of(artifact):,} bytes are too much for an endpoint, which takes "
+            f"{MAX_BYTES:,}: use a smaller model"
         )
-    return gzip.compress(artifact, mtime=0)
+    return artifact
 
 
-def _split_pipeline(estimator: Any) -> tuple[Any | None, Any]:
-    if not isinstance(estimator, Pipeline):
-        return None, estimator
-    *before, (_, model) = estimator.steps
-    steps = [step for _, step in before if step not in (None, "passthrough")]
-    if len(steps) > 1:
-        names = ", ".join(type(step).__name__ for step in steps)
-        raise UnsupportedEstimator(f"a pipeline with {names} before its model; allowed: one ColumnTransformer")
-    return (steps[0] if steps else None), model
+def _example(program: Program, slot: int) -> str | None:
+    """Of text, a level that training saw."""
+    for step in program.steps:
+        if step["inputs"] == [slot] and (levels := step.get("levels")) and isinstance(levels[0], str):
+            return str(levels[0])
+    return None
 
 
-def _linear(weights: Sequence[float], intercept: float) -> Document:
-    return {"kind": "linear", "weights": [float(weight) for weight in weights], "intercept": float(intercept)}
+def _one_answer(found: Any, estimator: Any) -> Any:
+    if len(found) != 1:
+        raise UnsupportedEstimator(f"{_name(estimator)} with more than two classes cannot be served")
+    return found
 
 
-def _require_numeric_columns(model: Any, columns: Sequence[Document], spec: ModelSpec) -> None:
-    """A weighted sum can't take missing values: the endpoint would answer NaN to rows that its schema allows."""
-    nullable = {column.name for column in spec.features if column.nullable}
-    for column in columns:
-        name = column["feature"]
-        if column["kind"] == "number" and name in nullable and "fill" not in column:
-            raise UnsupportedEstimator(
-                f"{type(model).__name__}: {name} may be null; put a SimpleImputer before the model"
-            )
-        if column["kind"] == "code":
-            raise UnsupportedEstimator(
-                f"{type(model).__name__}: an unseen category of {name} has no code; use a OneHotEncoder instead"
-            )
+def _require_size(estimator: Any, program: Program) -> None:
+    nodes = sum(len(program.arrays[step["feature"]]) for step in program.steps if step["operation"] == "trees")
+    trees = sum(len(program.arrays[step["roots"]]) for step in program.steps if step["operation"] == "trees")
+    if nodes > MAX_NODES or trees > MAX_TREES:
+        raise UnsupportedEstimator(
+            f"{_name(estimator)}: {trees:,} trees with {nodes:,} nodes are too much for an endpoint, which "
+            f"takes {MAX_TREES:,} and {MAX_NODES:,}: use fewer trees, or smaller ones (max_depth, max_leaf_nodes, "
+            "min_samples_leaf)"
+        )
 
 
-def _require_zero_and_one(model: Any, spec: ModelSpec) -> None:
+def _require_task(estimator: Any, spec: ModelSpec) -> None:
     if spec.task is not Task.CLASSIFICATION:
-        raise UnsupportedEstimator(f"{type(model).__name__} is a classifier, and the model's task is {spec.task}")
-    if list(getattr(model, "classes_", ())) != [0, 1]:
+        if is_classifier(estimator):
+            raise UnsupportedEstimator(f"{_name(estimator)} is a classifier, and the model's task is {spec.task}")
+        return
+    classes = np.ravel(getattr(estimator, "classes_", ())).tolist()
+    if classes != [0, 1]:
         raise UnsupportedEstimator(
-            f"{type(model).__name__} does not predict the classes 0 and 1; a classification's label is 0 or 1"
+            f"{_name(estimator)} does not predict the classes 0 and 1; a classification's label is 0 or 1"
         )
+
+
+def _name(estimator: Any) -> str:
+    """Of a pipeline, that of its model."""
+    return _name(estimator.steps[-1][1]) if isinstance(estimator, Pipeline) else type(estimator).__name__
+
+
+def _answers_in_32_bits(estimator: Any) -> bool:
+    parts = [estimator, *estimator.get_params(deep=True).values()]
+    return any(library_name(part) in IN_32_BITS for part in parts)

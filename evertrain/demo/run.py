@@ -22,6 +22,7 @@ from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.terminal import show
 from evertrain.terminal.console import console as terminal
 from evertrain.terminal.retraining_progress import Step
+from evertrain.terminal.versions_table import show_versions
 
 FIRST_DAY = date(2013, 1, 1)
 CUT_OFF_AFTER = 100
@@ -130,7 +131,7 @@ def _print_end(
         console.print(f"\n[bold]{story.spec.name}[/]: {story.spec.title}")
         console.print(describe_gain(story))
         show.decisions([entry for entry in story.decisions if entry.decision.action.value != "hold"])
-        show.versions(story.versions)
+        show_versions(story.versions)
     console.print(f"\n[bold]A prediction[/] over HTTP: {json.dumps(answer)}", soft_wrap=True)
     credentials = "source .localcloud/environment && " if os.environ.get("AWS_ENDPOINT_URL") else ""
     console.print(f"Repeat it:  {credentials}{curl}", soft_wrap=True, markup=False)

@@ -14,7 +14,7 @@ from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.release.registry import Champion
 from evertrain.scoring import FlatModel
-from evertrain.statistics.metrics import metric_value
+from evertrain.statistics.metrics import declared_metric, metric_value
 
 _WEEK = timedelta(days=7)
 _ROWS_PER_WEEK = 2_000
@@ -101,7 +101,8 @@ def _sample(flights: Flights, spec: ModelSpec, begin: date, end: date) -> pd.Dat
 
 def _score(model: FlatModel, rows: pd.DataFrame, spec: ModelSpec) -> float:
     predictions = model.predict(to_json_rows(rows, spec))
-    return metric_value(spec.metric, rows[spec.label.name].to_numpy(dtype=float), np.asarray(predictions))
+    truth = rows[spec.label.name].to_numpy(dtype=float)
+    return metric_value(declared_metric(spec.metric), truth, np.asarray(predictions))
 
 
 def to_json_rows(rows: pd.DataFrame, spec: ModelSpec) -> list[dict[str, object]]:

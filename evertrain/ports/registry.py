@@ -27,8 +27,15 @@ class ModelRegistry(Protocol):
 
     def champion(self, model: str) -> Champion | None: ...
 
-    def promote(self, champion: Champion, *, expected_champion: str | None) -> None:
-        """Champion, its history and both versions' status in one transaction.
+    def promote(
+        self,
+        champion: Champion,
+        *,
+        expected_champion: str | None,
+        leaves_as: VersionStatus = VersionStatus.RETIRED,
+    ) -> None:
+        """Champion, its history and both versions' status in one transaction. `leaves_as`: what the champion that
+        goes is from now on.
 
         A repeat succeeds. Raises RegistryConflict when the champion is not the expected one, or the version
         was rolled back meanwhile.

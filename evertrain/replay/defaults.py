@@ -30,9 +30,11 @@ Numbers = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Columns:
-    """What one's own rows are made of. None where it is to be found out."""
+    """What one's own rows are made of. None where it is to be found out. `positive`: of a label of text, the class
+    whose probability is predicted."""
 
     label: str
+    positive: str | None = None
     event_time: str | None = None
     key: str | None = None
     label_time: str | None = None
@@ -61,7 +63,8 @@ def infer_model(raw: RawRows, columns: Columns, *, name: str, latency: timedelta
         why = "; ".join(f"{column}: {reason}" for column, reason in left_out.items())
         raise InvalidHistory(f"{raw.name} has no column to learn from" + (f" ({why})" if why else ""))
     group = FeatureGroup(name=name, entity_key=key, event_time=event_time, columns=features, utc_offset=timedelta(0))
-    label = _numbers(raw, columns.label)
+    classes = label_classes(raw, columns.label, positive=columns.positive)
+    label = np.array([0.0, 1.0]) if classes else _numbers(raw, columns.label)
     task = Task.CLASSIFICATION if set(np.unique(label)) <= {0.0, 1.0} else Task.REGRESSION
     spec = ModelSpec(
         name=name,
@@ -70,7 +73,7 @@ def infer_model(raw: RawRows, columns: Columns, *, name: str, latency: timedelta
         metric=metric or default_metric(task),
         group=group,
         feature_names=tuple(feature.name for feature in features),
-        label=LabelSpec(name=columns.label, latency=latency),
+        label=LabelSpec(name=columns.label, latency=latency, classes=classes),
         triggers=default_triggers(USUAL_BATCH, latency=latency),
         training=default_training(USUAL_BATCH, latency=latency),
         gate=GatePolicy(),
@@ -82,7 +85,7 @@ def with_default_policies(history: History) -> History:
     """Windows, slices and thresholds from how long a batch is and how many rows it has, and from the label."""
     spec, batch = history.spec, history.batch
     rows = max(1.0, history.table.num_rows / len(history.steps))
-    constant = constant_score(spec.metric, history.truth[~np.isnan(history.truth)])
+    constant = constant_score(history.metric, history.truth[~np.isnan(history.truth)])
     return replace(
         history,
         spec=replace(
@@ -111,7 +114,13 @@ def _features(raw: RawRows, others: set[str | None], left_out: dict[str, str]) -
         if kind is None:
             left_out[name] = reason
         else:
-            yield Column(name=name, kind=kind, nullable=True)
+            # As `init` would declare it: what fits on such rows need not provide for others.
+            yield Column(name=name, kind=kind, nullable=count_missing(raw.table[name]) > 0)
+
+
+def count_missing(values: pa.ChunkedArray) -> int:
+    """Values that are null, or no number where one should be."""
+    return int(pc.sum(pc.is_null(values, nan_is_null=True)).as_py() or 0)
 
 
 def _kind(name: str, values: pa.ChunkedArray) -> tuple[FeatureKind | None, str]:
@@ -145,14 +154,53 @@ def _why_no_category(values: pa.ChunkedArray) -> str:
     return f"{levels:,} different texts, more than {MAX_LEVELS}" if levels > MAX_LEVELS else ""
 
 
-def _how_to_write(values: pa.ChunkedArray) -> str:
-    """What to do about classes that are named by text."""
+def label_classes(raw: RawRows, name: str, *, positive: str | None = None) -> tuple[str, ...]:
+    """How a label of text names its two classes, the one last whose probability is to be predicted: `positive`, or
+    what looks like it. Empty where the label is no text. Raises InvalidHistory."""
+    values = raw.table[name]
     if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
-        return ""
-    classes = pc.unique(values.drop_null()).to_pylist()
-    if len(classes) == 2:
-        return f": write {classes[0]!r} as 0 and {classes[1]!r} as 1, or the other way round"
-    return f": of {len(classes):,} classes, write the one to be told from the others as 1, and those as 0"
+        return ()
+    counted = pc.value_counts(values.drop_null()).to_pylist()
+    counts = {each["values"]: each["counts"] for each in counted if each["values"].strip()}
+    if len(counts) != 2:
+        raise InvalidHistory(
+            f"{raw.name}: {name} is text of {len(counts):,} classes, and a model tells two apart: write one to be "
+            "told from the others as 1, and those as 0"
+        )
+    if positive is not None and positive not in counts:
+        raise InvalidHistory(f"positive {positive}: {name} of {raw.name} is {' or '.join(sorted(counts))}")
+    chosen = positive or min(counts, key=lambda level: (_looks_negative(level), counts[level], level))
+    (other,) = counts.keys() - {chosen}
+    return (other, chosen)
+
+
+def _looks_negative(level: str) -> int:
+    """-1 for what is said where something is so, 1 for what is said where it is not."""
+    word = level.strip().casefold()
+    return (word in _NEGATIVE) - (word in _POSITIVE)
+
+
+_POSITIVE = frozenset(
+    {
+        "1",
+        "yes",
+        "y",
+        "true",
+        "t",
+        "positive",
+        "bad",
+        "fraud",
+        "churned",
+        "late",
+        "failed",
+        "default",
+        "defaulted",
+        "cancelled",
+        "lost",
+        "spam",
+    }
+)
+_NEGATIVE = frozenset({"0", "no", "n", "false", "f", "negative", "good", "ok", "none", "normal", "on time", "-1"})
 
 
 def _numbers(raw: RawRows, name: str) -> Numbers:
@@ -162,8 +210,8 @@ def _numbers(raw: RawRows, name: str) -> Numbers:
         values = pc.cast(values, pa.int8())
     if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
         raise InvalidHistory(
-            f"{raw.name}: {name} is of type {values.type}; a class is written as 0 or 1, and what else is predicted "
-            f"is a number{_how_to_write(values)}"
+            f"{raw.name}: {name} is of type {values.type}; a class is one of two words, or 0 or 1, and what else is "
+            "predicted is a number"
         )
     numbers = np.asarray(pc.cast(values, pa.float64()).drop_null().to_numpy(), dtype=np.float64)
     return numbers[np.isfinite(numbers)]

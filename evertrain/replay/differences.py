@@ -6,7 +6,7 @@ from math import sqrt
 
 import numpy as np
 
-from evertrain.domain.project.metric import Metric
+from evertrain.domain.project.metric import ModelMetric
 from evertrain.replay.result import PolicyResult
 
 BLOCKS = 10
@@ -30,7 +30,9 @@ class Difference:
         return self.value - half, self.value + half
 
 
-def difference_between(one: PolicyResult, other: PolicyResult, batches: Sequence[int], metric: Metric) -> Difference:
+def difference_between(
+    one: PolicyResult, other: PolicyResult, batches: Sequence[int], metric: ModelMetric
+) -> Difference:
     """How much better `one` did, weighted by rows, on those of the batches on which both have a metric.
 
     The standard error is found by leaving out one run of batches after the other (jackknife; Künsch, Ann. Statist.

@@ -1,8 +1,10 @@
-"""Estimators for a history without a model folder, so that nothing has to be written to get a first answer."""
+"""Estimators for a history without a model folder: some by name, so that nothing has to be written to get a first
+answer, and the one that a notebook has."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from sklearn.base import clone
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.impute import SimpleImputer
@@ -10,6 +12,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
+from evertrain.adapters.training.estimators import InvalidEstimator, call_factory
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.metric import Task
 from evertrain.domain.project.policies import ParameterValue
@@ -54,3 +57,30 @@ def built_in_estimator(name: str, task: Task) -> MakeEstimator:
     if name not in _ESTIMATORS:
         raise UnknownEstimator(f"there is no estimator {name}; known are {', '.join(_ESTIMATORS)}")
     return lambda seed, _: _ESTIMATORS[name](task, seed)
+
+
+def own_estimator(given: Any) -> MakeEstimator:
+    """Of an unfitted estimator, which is copied each time, or of a function `make_estimator(*, seed)`. A
+    `random_state` that the estimator leaves open, also in a step of a pipeline, gets the seed. Raises
+    InvalidEstimator."""
+    if isinstance(given, type) or not (hasattr(given, "fit") or callable(given)):
+        shown = given.__name__ if isinstance(given, type) else type(given).__name__
+        hint = f"; did you mean {shown}()?" if isinstance(given, type) else ""
+        raise InvalidEstimator(f"{shown} is neither an estimator nor a function make_estimator(*, seed){hint}")
+    if hasattr(given, "fit"):
+        return lambda seed, _: _seeded_copy(given, seed)
+    called = getattr(given, "__name__", type(given).__name__)
+    return lambda seed, parameters: call_factory(given, seed=seed, parameters=parameters, called=called)
+
+
+def _seeded_copy(estimator: Any, seed: int) -> Any:
+    try:
+        copy = clone(estimator)
+    except TypeError as error:
+        name = type(estimator).__name__
+        raise InvalidEstimator(
+            f"{name} cannot be copied ({error}); give a function make_estimator(*, seed)"
+        ) from error
+    values = copy.get_params(deep=True).items()
+    open_ = [name for name, value in values if name.rpartition("__")[2] == "random_state" and value is None]
+    return copy.set_params(**dict.fromkeys(open_, seed))

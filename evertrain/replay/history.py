@@ -21,6 +21,7 @@ from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.domain.project.metric import Task
 from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.replay.raw_rows import RawRows
+from evertrain.statistics.metrics import Judging, LoadedMetric, declared_metric
 from evertrain.tables.columns import TIMESTAMP, concat_in_one_chunk, is_text, with_ages
 
 MAX_STEPS = 20_000
@@ -75,13 +76,19 @@ class Step:
 class History:
     """`table`: rows of good batches by event time: the key, `event_time`, the features as the model sees them (a time
     is an age) and the label, null where it never became known. `known_at`: shape (rows,), when each label did.
-    `batch`: the length of each."""
+    `batch`: the length of each. `own_metric`: the function by which the model is judged, where it has one."""
 
     spec: ModelSpec
     table: pa.Table
     known_at: Times
     batch: timedelta
     steps: tuple[Step, ...]
+    own_metric: LoadedMetric | None = None
+
+    @property
+    def metric(self) -> Judging:
+        """By which models are judged."""
+        return self.own_metric or declared_metric(self.spec.metric)
 
     @cached_property
     def event_times(self) -> Times:
@@ -187,10 +194,8 @@ def _labels(raw: RawRows, spec: ModelSpec, project: Project) -> pa.ChunkedArray:
     """Shape (rows,): float64, null where there is none."""
     name = spec.label.name
     kind = raw.table[name].type
-    if raw.kinds_inferred and is_text(kind):
-        raise InvalidHistory(
-            f"{raw.name}: {name} is text; a class is written as 0 or 1, and what else is predicted is a number"
-        )
+    if not spec.label.classes and raw.kinds_inferred and is_text(kind):
+        raise InvalidHistory(f"{raw.name}: {name} is text; name its two classes in label.classes, or write numbers")
     schema = feed_schema(label_feed(spec), project)
     return _values(raw, schema, replace(schema.columns[0], nullable=True))
 

@@ -259,6 +259,7 @@ class ReplayedLoop:
             library_versions={"scikit-learn": version("scikit-learn")},
             code=lambda _: {},
             timer=perf_counter,
+            load_metric=lambda _: self.history.metric,
         )
 
     @cached_property
@@ -283,6 +284,7 @@ class ReplayedLoop:
                 registry=self.registry,
                 refit=self.train.refit,
                 with_reference=self.train.with_reference,
+                load_metric=lambda _: self.history.metric,
             ),
             gate=GateContender(runs=self.runs),
             register=RegisterVersion(runs=self.runs, registry=self.registry, clock=self.clock),

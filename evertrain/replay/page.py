@@ -5,7 +5,7 @@ from itertools import groupby
 
 from evertrain.domain.deciding.decisions import Action, Reason
 from evertrain.domain.events import EventName
-from evertrain.domain.project.metric import Metric
+from evertrain.domain.project.metric import Metric, ModelMetric
 from evertrain.replay.history import History
 from evertrain.replay.policies import DECLARED
 from evertrain.replay.result import Backtest, BatchDecision, PolicyResult
@@ -46,7 +46,7 @@ def backtest_page(found: Backtest, history: History) -> BacktestPage:
     )
 
 
-def _unit(metric: Metric, *, label: str) -> str:
+def _unit(metric: ModelMetric, *, label: str) -> str:
     if metric in (Metric.MEAN_ABSOLUTE_ERROR, Metric.ROOT_MEAN_SQUARED_ERROR):
         return f"in the unit of {label}"
     return "in nats" if metric is Metric.LOG_LOSS else ""

@@ -15,6 +15,7 @@ import pyarrow.csv as pc_csv
 from evertrain.adapters.files.places import DataFile, find_files, place_name
 from evertrain.adapters.files.text import UncertainText
 from evertrain.adapters.landing.files import RawParts, read_parts, reject_unreadable
+from evertrain.adapters.monitoring.table_sources import MemorySource
 from evertrain.adapters.monitoring.written_columns import why_unclear
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.file_format import UNDECLARED, FileFormat
@@ -22,6 +23,7 @@ from evertrain.ports.batch_reader import BatchRejected
 from evertrain.tables.columns import is_text
 from evertrain.tables.written_values import (
     MISSING_CELLS,
+    UNKNOWN_SPELLING,
     Ambiguous,
     NotReadable,
     Spelling,
@@ -44,7 +46,8 @@ class UnreadableRows(EvertrainError):
 class RawRows:
     """`name`: of the file or the folder, as errors call it. `spelling`: how text among the cells is written.
     `is_text`: all cells are text that is still to be read. `found`: what of the files' format was found, and is not
-    what a reader would take for granted. `kinds_inferred`: what columns hold was guessed."""
+    what a reader would take for granted. `kinds_inferred`: what columns hold was guessed. `sha256`: of the files,
+    empty for a table in memory."""
 
     name: str
     table: pa.Table
@@ -73,10 +76,7 @@ def read_raw_rows(where: str | PathLike[str], *, infer_kinds: bool, file_format:
     parts = [_read(file, file_format, digest.update) for file in find_files(where)]
     _require_alike(name, parts)
     table = _below_each_other(name, [part.table for part in parts])
-    twice = sorted({each for each in table.column_names if table.column_names.count(each) > 1})
-    if twice:
-        repeated = ", ".join(each or '""' for each in twice)
-        raise UnreadableRows(f"{name} has several columns named {repeated}")
+    _require_unique_names(name, table)
     is_written = parts[0].is_text
     spelling = parts[0].spelling
     spelling = settle(
@@ -96,6 +96,29 @@ def read_raw_rows(where: str | PathLike[str], *, infer_kinds: bool, file_format:
         found=found,
         kinds_inferred=infer_kinds,
     )
+
+
+def raw_rows_in_memory(name: str, table: pa.Table, *, infer_kinds: bool) -> RawRows:
+    """`infer_kinds`: as of `read_raw_rows`. Raises UnreadableRows."""
+    _require_unique_names(name, table)
+    source = MemorySource(table, UNDECLARED)
+    rows = _plain(pa.Table.from_batches(source.batches(table.column_names), schema=source.schema))
+    spelling = settle(written_columns(rows), UNKNOWN_SPELLING)
+    return RawRows(
+        name=name,
+        table=_infer_kinds(rows, spelling, name, is_written=False) if infer_kinds else rows,
+        spelling=spelling,
+        is_text=False,
+        sha256="",
+        kinds_inferred=infer_kinds,
+    )
+
+
+def _require_unique_names(name: str, table: pa.Table) -> None:
+    twice = sorted({each for each in table.column_names if table.column_names.count(each) > 1})
+    if twice:
+        repeated = ", ".join(each or '""' for each in twice)
+        raise UnreadableRows(f"{name} has several columns named {repeated}")
 
 
 @dataclass(frozen=True, kw_only=True)

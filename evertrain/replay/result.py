@@ -11,7 +11,7 @@ import numpy.typing as npt
 from evertrain.domain.deciding.decisions import Action, Reason, RecordedDecision
 from evertrain.domain.events import EventName
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
-from evertrain.domain.project.metric import Metric
+from evertrain.domain.project.metric import ModelMetric
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.project.policies import CostPolicy
 from evertrain.domain.training.outcomes import Outcome
@@ -172,7 +172,7 @@ class Recorder:
         truth, predictions = self.history.truth[step.rows][rows], self.predictions[step.rows][rows]
         if not len(truth) or np.isnan(predictions).any():
             return None
-        value = metric_value(self.history.spec.metric, truth, predictions)
+        value = metric_value(self.history.metric, truth, predictions)
         return value if np.isfinite(value) else None
 
     def _labelled(self, step: Step) -> npt.NDArray[np.bool_]:
@@ -215,7 +215,7 @@ def compare_policies(history: History, results: Sequence[PolicyResult], *, start
     )
 
 
-def _best(values: Sequence[float | None], metric: Metric) -> float | None:
+def _best(values: Sequence[float | None], metric: ModelMetric) -> float | None:
     """Of several policies on one batch."""
     there = [value for value in values if value is not None]
     return (max if metric.higher_is_better else min)(there, default=None)
@@ -233,8 +233,10 @@ def _regret(result: PolicyResult, best: Sequence[float | None], batches: Sequenc
 def _answer(results: Sequence[PolicyResult], spec: ModelSpec, scored: Sequence[int]) -> str:
     by_name, metric = {result.policy: result for result in results}, spec.metric
     if not scored:
-        without = [result.policy for result in results if all(value is None for value in result.metric_by_batch)]
-        why = f"{', '.join(without)} never had a model" if without else "no batch could be scored"
+        without = [result for result in results if all(value is None for value in result.metric_by_batch)]
+        names = ", ".join(result.policy for result in without)
+        reason = next((f": {why}" for why in map(_last_failure, without) if why), "")
+        why = f"{names} never had a model{reason}" if without else "no batch could be scored"
         return f"Nothing can be compared: {why}."
     chosen, never = by_name.get("declared"), by_name.get("never")
     if chosen is None or never is None or len(results) < 2:
@@ -244,17 +246,24 @@ def _answer(results: Sequence[PolicyResult], spec: ModelSpec, scored: Sequence[i
         )
     gain = _signed(chosen, metric) - _signed(never, metric)
     verb = "improved" if gain >= 0 else "worsened"
-    sentence = (
-        f"Retraining would have {verb} {metric} by {abs(gain):.4g} ({chosen.metric:.4g} against {never.metric:.4g}) "
-        f"for {_count(chosen.retrains)}"
-    )
-    if spec.cost.is_declared:
+    figures = f"{chosen.metric:.4g} against {never.metric:.4g}"
+    sentence = f"Retraining would have {verb} {metric} by {abs(gain):.4g} ({figures}) for {_count(chosen.retrains)}"
+    if not chosen.retrains:
+        # Its first model is not `never`'s: windows competed, and what was judged has been fitted on all rows.
+        sentence = f"The loop would not have retrained: {metric} of its first model and of never's is {figures}"
+    if spec.cost.is_declared and chosen.retrains:
         sentence += f", {_worth(gain, chosen, spec.cost, scored)}"
     others = [each for each in results if each.policy not in ("declared", "never")]
     if others:
         best = max(others, key=lambda each: _signed(each, metric))
         sentence += f"; {best.policy} would have reached {best.metric:.4g} for {_count(best.retrains)}"
     return sentence + "."
+
+
+def _last_failure(result: PolicyResult) -> str:
+    """Of its retrainings, why; empty if none failed."""
+    failed = (each for each in result.decisions if each.outcome == EventName.RETRAIN_FAILED.value)
+    return next((each.outcome_sentence for each in reversed(tuple(failed))), "")
 
 
 def _worth(gain: float, result: PolicyResult, cost: CostPolicy, scored: Sequence[int]) -> str:
@@ -264,7 +273,7 @@ def _worth(gain: float, result: PolicyResult, cost: CostPolicy, scored: Sequence
     return f"worth {gain * (cost.worth_per_row or 0) * rows:,.0f} at a cost of {spent:,.0f}"
 
 
-def _signed(result: PolicyResult, metric: Metric) -> float:
+def _signed(result: PolicyResult, metric: ModelMetric) -> float:
     """Higher is better."""
     value = 0.0 if result.metric is None else result.metric
     return value if metric.higher_is_better else -value

@@ -10,12 +10,13 @@ from pathlib import Path
 from queue import Empty
 from typing import Any
 
+from joblib import Parallel, delayed  # type: ignore[import-untyped]
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from evertrain.adapters.documents import InvalidDocument, dump, load
-from evertrain.adapters.files.places import place_name
 from evertrain.adapters.project.files import load_project
-from evertrain.adapters.training.estimators import estimator_path, load_estimator
+from evertrain.adapters.training.estimators import load_estimator
+from evertrain.adapters.training.own_metrics import load_own_metric, model_code
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.feature_group import FeatureGroup
 from evertrain.domain.project.file_format import UNDECLARED, FileFormat
@@ -23,7 +24,7 @@ from evertrain.domain.project.metric import Metric
 from evertrain.domain.project.model import ModelSpec
 from evertrain.replay.defaults import Columns, infer_model, with_default_policies
 from evertrain.replay.estimators import MakeEstimator, built_in_estimator
-from evertrain.replay.history import History, InvalidHistory, Rhythm, read_history
+from evertrain.replay.history import History, InvalidHistory, Rhythm, Step, read_history
 from evertrain.replay.policies import replay
 from evertrain.replay.raw_rows import RawRows, read_raw_rows
 from evertrain.replay.result import Backtest, PolicyResult, compare_policies
@@ -37,15 +38,16 @@ class UnknownModel(EvertrainError):
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is asked for. `estimator`: a built-in one, where the model has no folder; `columns` say then what the rows
-    are made of. `batch`: None where it is to be chosen. `model_text`: what stands for the folder's model.toml.
+    """What is asked for. `rows`: a file, a folder or a pattern, here or in S3, or what was read of a table in memory.
+    `estimator`: a built-in one or what makes one, where the model has no folder; `columns` say then what the rows are
+    made of. `batch`: None where it is to be chosen. `model_text`: what stands for the folder's model.toml.
     `first_batches`: only so many are replayed. `file_format`: what of the rows' files is declared, before what the
-    group declares. `rows`: a file, a folder or a pattern, here or in S3."""
+    group declares."""
 
-    rows: str
+    rows: str | RawRows
     model: str
     project: Path
-    estimator: str | None
+    estimator: str | MakeEstimator | None
     columns: Columns
     metric: Metric | None
     latency: timedelta | None
@@ -60,7 +62,8 @@ class Request:
 
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
-    """`start`: the number of the first step in which anything is decided. `digest`: of all that results depend on."""
+    """`start`: the number of the first step in which anything is decided. `digest`: of all that results depend on,
+    where the rows are a file and the estimator has a name."""
 
     history: History
     make_estimator: MakeEstimator
@@ -70,17 +73,18 @@ class Prepared:
 
 
 def prepare(request: Request) -> Prepared:
-    """Raises InvalidHistory, UnreadableRows, UnknownModel, UnknownEstimator, InvalidProject, InvalidEstimator."""
+    """Raises InvalidHistory, UnreadableRows, UnknownModel, UnknownEstimator, InvalidProject, InvalidEstimator,
+    InvalidMetric."""
     rhythm, label_time = Rhythm(batch=request.batch, offset=request.offset), request.columns.label_time
     if request.estimator is None:
         spec, left_out = _declared(request), {}
         rhythm = replace(rhythm, batch=rhythm.batch or spec.group.batch.every)
-        declared = request.file_format.or_else(spec.group.format)
-        raw = read_raw_rows(request.rows, infer_kinds=False, file_format=declared)
+        raw = _raw_rows(request, request.file_format.or_else(spec.group.format))
         history = read_history(raw, spec, rhythm, label_time=label_time)
-        make = _estimator_of_folder(request)
+        history = replace(history, own_metric=load_own_metric(request.project, spec))
+        make = _estimator_of_folder(request.project, request.model)
     else:
-        raw = read_raw_rows(request.rows, infer_kinds=True, file_format=request.file_format)
+        raw = _raw_rows(request, request.file_format)
         inferred = infer_model(
             raw,
             request.columns,
@@ -90,14 +94,15 @@ def prepare(request: Request) -> Prepared:
         )
         left_out = inferred.left_out
         history = with_default_policies(read_history(inferred.rows, inferred.spec, rhythm, label_time=label_time))
-        make = built_in_estimator(request.estimator, inferred.spec.task)
+        given = request.estimator
+        make = built_in_estimator(given, inferred.spec.task) if isinstance(given, str) else given
     if request.first_batches is not None:
         history = history.first_steps(request.first_batches)
     return Prepared(
         history=history,
         make_estimator=make,
         left_out=left_out,
-        start=_first_step(history, request),
+        start=_first_step(history, request.start, raw.name),
         digest=_digest(raw, history, request),
     )
 
@@ -111,8 +116,11 @@ def run_backtest(
     kept_in: Path,
     on_progress: Callable[[str, int], None],
 ) -> Backtest:
-    """`kept_in`: results of earlier runs, by what they depend on. `on_progress`: called with a policy and how many of
-    its steps are done."""
+    """Of a file and an estimator that has a name: each policy's process reads and makes them by itself.
+
+    `kept_in`: results of earlier runs, by what they depend on. `on_progress`: called with a policy and how many of
+    its steps are done.
+    """
     folder = kept_in / prepared.digest
     results = {policy: found for policy in policies if (found := _find_result(folder, policy)) is not None}
     for policy in results:
@@ -122,6 +130,18 @@ def run_backtest(
         results[result.policy] = result
         _keep_result(folder, result)
     return compare_policies(prepared.history, [results[policy] for policy in policies], start=prepared.start)
+
+
+def run_by_value(prepared: Prepared, policies: Sequence[str], *, seed: int, workers: int) -> Backtest:
+    """Of rows and an estimator that only this process has: they are handed to other processes as they are, also what
+    was defined in a notebook. Nothing is kept."""
+    replays = (delayed(_replay)(prepared, policy, seed, on_step=_tell_nobody) for policy in policies)
+    results = Parallel(n_jobs=min(workers, len(policies)))(replays)
+    return compare_policies(prepared.history, results, start=prepared.start)
+
+
+def _tell_nobody(step: Step) -> None:
+    """Nobody watches how far a replay is."""
 
 
 def _replay_all(
@@ -145,15 +165,20 @@ def _replay_all(
 
 
 def _replay_one(request: Request, policy: str, progress: Any) -> PolicyResult:
-    prepared = prepare(request)
+    return _replay(
+        prepare(request), policy, request.seed, on_step=lambda step: progress.put((policy, step.number + 1))
+    )
+
+
+def _replay(prepared: Prepared, policy: str, seed: int, *, on_step: Callable[[Step], None]) -> PolicyResult:
     with threadpool_limits(limits=1):  # the policies share the processors
         return replay(
             prepared.history,
             policy,
             make_estimator=prepared.make_estimator,
-            seed=request.seed,
+            seed=seed,
             start=prepared.start,
-            on_step=lambda step: progress.put((policy, step.number + 1)),
+            on_step=on_step,
         )
 
 
@@ -192,17 +217,24 @@ def _declared(request: Request) -> ModelSpec:
     return replace(spec, group=group, joined=(), label=replace(label, of_predictions=False))
 
 
-def _estimator_of_folder(request: Request) -> MakeEstimator:
-    return lambda seed, parameters: load_estimator(request.project, request.model, seed=seed, parameters=parameters)
+def _raw_rows(request: Request, declared: FileFormat) -> RawRows:
+    if isinstance(request.rows, RawRows):
+        return request.rows
+    return read_raw_rows(request.rows, infer_kinds=request.estimator is not None, file_format=declared)
 
 
-def _first_step(history: History, request: Request) -> int:
-    if request.start is None:
+def _estimator_of_folder(project: Path, model: str) -> MakeEstimator:
+    return lambda seed, parameters: load_estimator(project, model, seed=seed, parameters=parameters)
+
+
+def _first_step(history: History, start: datetime | None, name: str) -> int:
+    """`name`: of the rows."""
+    if start is None:
         return 0
-    later = (step.number for step in history.steps if step.now > request.start)
+    later = (step.number for step in history.steps if step.now > start)
     first = next(later, None)
     if first is None:
-        raise InvalidHistory(f"--start {request.start:%Y-%m-%d} is after the last row of {place_name(request.rows)}")
+        raise InvalidHistory(f"--start {start:%Y-%m-%d} is after the last row of {name}")
     return first
 
 
@@ -215,7 +247,7 @@ def _digest(raw: RawRows, history: History, request: Request) -> str:
     package = Path(__file__).resolve().parents[1]
     paths = sorted(package.rglob("*.py"))
     if request.estimator is None:
-        paths.append(estimator_path(request.project, request.model))
+        paths += model_code(request.project, request.model)
     for path in paths:
         program.update(path.read_bytes())
     asked = replace(request, rows="", project=Path(), model_text=None)  # of which the spec tells

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from evertrain.adapters.project.files import InvalidProject, load_project, model_path
-from evertrain.domain.project.metric import Metric
+from evertrain.domain.project.metric import ModelMetric
 from evertrain.replay.differences import Difference, difference_between
 from evertrain.replay.history import InvalidHistory
 from evertrain.replay.policies import DECLARED
@@ -60,7 +60,7 @@ class Tuning:
     """`trials`: the best first. `proof`: None where nothing is better than what is declared. `text`: the model.toml
     with what was chosen."""
 
-    metric: Metric
+    metric: ModelMetric
     searched: int
     unseen: int
     trials: tuple[Trial, ...]
@@ -201,7 +201,7 @@ def _usable(request: Request, text: str, settings: Iterable[Setting]) -> list[Se
     return found
 
 
-def _trial(setting: Setting, result: PolicyResult, declared: PolicyResult, metric: Metric) -> Trial:
+def _trial(setting: Setting, result: PolicyResult, declared: PolicyResult, metric: ModelMetric) -> Trial:
     batches = range(len(result.metric_by_batch))
     return Trial(
         setting=setting,
@@ -215,7 +215,7 @@ def _rank(trial: Trial) -> float:
     return -trial.difference.value
 
 
-def _proof(declared: PolicyResult, chosen: PolicyResult, rest: range, metric: Metric) -> Proof:
+def _proof(declared: PolicyResult, chosen: PolicyResult, rest: range, metric: ModelMetric) -> Proof:
     """Raises InvalidHistory."""
     several = list(zip(declared.metric_by_batch, chosen.metric_by_batch, strict=True))
     of_both = [number for number in rest if None not in several[number]]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from evertrain.domain.project.duration import format_duration
-from evertrain.domain.project.metric import Metric
+from evertrain.domain.project.metric import ModelMetric
 from evertrain.reports import cost_plot, metric_plot
 from evertrain.reports.cost_plot import Point, draw_costs
 from evertrain.reports.metric_plot import Line, Mark, draw_metric
@@ -65,7 +65,7 @@ class BacktestPage:
 
     of: str
     answer: str
-    metric: Metric
+    metric: ModelMetric
     unit: str
     batch: timedelta
     starts: Sequence[datetime]

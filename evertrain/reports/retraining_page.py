@@ -7,14 +7,30 @@ from datetime import datetime, timedelta
 from evertrain.domain.deciding.decisions import RecordedDecision
 from evertrain.domain.project.interval import Interval
 from evertrain.domain.release.registry import ModelVersion
-from evertrain.domain.training.evaluation import Contender, DatasetSnapshot, Evaluation, Score, Trial
-from evertrain.domain.training.gate import margin_of
+from evertrain.domain.training.evaluation import (
+    Contender,
+    DatasetSnapshot,
+    Evaluation,
+    GuardComparison,
+    Score,
+    SliceComparison,
+    Trial,
+)
+from evertrain.domain.training.gate import Finding, judged_guards, judged_slices, margin_of
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.reports.axes import Axis, Tick
 from evertrain.reports.templates import render_template
 
 WIDTH, ROW_HEIGHT, LABELS_WIDTH, VALUES_WIDTH = 960, 26, 330, 190
 """Pixels: a chart's width, the height of its rows, and the columns left and right of the drawing."""
+
+
+_FINDINGS = {
+    Finding.BETTER: "better",
+    Finding.NOT_WORSE: "not worse",
+    Finding.WORSE: "worse",
+    Finding.UNKNOWN: "too few rows or days to say",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,6 +94,18 @@ class RetrainingPage:
     @property
     def margin(self) -> float:
         return margin_of(self.plan.spec.gate, self.evaluation)
+
+    @property
+    def slices(self) -> tuple[tuple[SliceComparison, str], ...]:
+        """What is said of each."""
+        found = judged_slices(self.evaluation, self.plan.spec.gate)
+        return tuple((comparison, _FINDINGS[verdict]) for comparison, verdict in found)
+
+    @property
+    def guards(self) -> tuple[tuple[GuardComparison, str], ...]:
+        """As of slices."""
+        found = judged_guards(self.evaluation, self.plan.spec.gate)
+        return tuple((comparison, _FINDINGS[verdict]) for comparison, verdict in found)
 
     def render(self) -> str:
         return render_template(
@@ -168,15 +196,15 @@ def _draw_scores(scores: Sequence[tuple[str, Score | None, str]]) -> DrawnScores
 
 
 def _draw_difference(evaluation: Evaluation, *, margin: float) -> DrawnDifference | None:
-    value, low, high = evaluation.difference, evaluation.difference_low, evaluation.difference_high
-    if value is None or low is None or high is None:
+    difference = evaluation.difference
+    if difference is None:
         return None
     worst = -margin if evaluation.contender_score.metric.higher_is_better else margin
-    axis = _axis_around([low, high, 0.0, worst])
+    axis = _axis_around([difference.low, difference.high, 0.0, worst])
     return DrawnDifference(
-        low=axis.at(low),
-        value=axis.at(value),
-        high=axis.at(high),
+        low=axis.at(difference.low),
+        value=axis.at(difference.value),
+        high=axis.at(difference.high),
         zero=axis.at(0.0),
         worst=axis.at(worst),
         ticks=axis.ticks(signed=True),

@@ -12,7 +12,7 @@ import tomlkit
 from evertrain.adapters.project.keys import schema_files
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.duration import format_duration
-from evertrain.domain.project.metric import Metric, Task
+from evertrain.domain.project.metric import GuardMetric, Metric, ModelMetric, Task
 from evertrain.scaffold.proposal import Proposal
 
 SCHEMAS = Path(".evertrain")
@@ -37,6 +37,7 @@ def project_files(proposal: Proposal) -> dict[Path, str]:
             *(each.value for each in spec.training.moving_windows),
         ],
         "metrics": [each.value for each in Metric if each.task is spec.task],
+        "guard": _a_guard(spec.metric),
         "is_classification": spec.task is Task.CLASSIFICATION,
         "text_feature": next((each.name for each in spec.features if not each.kind.is_quantitative), None),
     }
@@ -58,6 +59,13 @@ def write_files(root: Path, found: Mapping[Path, str]) -> None:
     for path, text in (schemas | dict(found)).items():
         (root / path).parent.mkdir(parents=True, exist_ok=True)
         (root / path).write_text(text, encoding="utf-8")
+
+
+def _a_guard(metric: ModelMetric) -> str:
+    """An example of what the metric by itself does not see."""
+    if metric.task is Task.CLASSIFICATION:
+        return GuardMetric.EXPECTED_CALIBRATION_ERROR
+    return Metric.MEAN_ABSOLUTE_ERROR if metric is Metric.R2_SCORE else Metric.R2_SCORE
 
 
 def _render(template: str, values: Mapping[str, Any]) -> str:

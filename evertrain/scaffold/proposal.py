@@ -11,7 +11,7 @@ from evertrain.adapters.files.places import place_name
 from evertrain.adapters.landing.checks import find_repeated
 from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.domain.project.file_format import FileFormat
-from evertrain.replay.defaults import Columns, infer_model, with_default_policies
+from evertrain.replay.defaults import Columns, count_missing, infer_model, label_classes, with_default_policies
 from evertrain.replay.history import History, InvalidHistory, Rhythm, read_history, require_columns
 from evertrain.replay.raw_rows import RawRows
 
@@ -67,17 +67,24 @@ def propose(
     *,
     name: str,
     columns: Mapping[str, str | None],
+    positive: str | None,
     latency: timedelta,
     batch: timedelta | None,
     file_format: FileFormat,
     ask: Ask,
 ) -> Proposal:
-    """`columns`: by option, what was named already. Raises InvalidHistory."""
+    """`columns`: by option, what was named already. `positive`: of a label of text, the class that is predicted.
+
+    Raises InvalidHistory.
+    """
     require_columns(raw, list(columns.values()))
     event_time = columns["--event-time"] or _event_time(raw, ask)
     key = columns["--key"] or _key(raw, {event_time, columns["--label"]}, event_time, ask)
     label = columns["--label"] or _label(raw, {event_time, key}, ask)
-    chosen = Columns(label=label, event_time=event_time, key=key)
+    classes = label_classes(raw, label, positive=positive)
+    if classes and positive is None:
+        positive = ask("--positive", f"the class of {label} whose probability is predicted", classes, classes[-1])
+    chosen = Columns(label=label, positive=positive, event_time=event_time, key=key)
     inferred = infer_model(raw, chosen, name=name, latency=latency, metric=None)
     history = with_default_policies(read_history(inferred.rows, inferred.spec, Rhythm(batch=batch)))
     proposed = tuple(_proposed(each, raw.table[each.name]) for each in history.spec.features)
@@ -135,12 +142,16 @@ def _are_many(values: pa.ChunkedArray) -> bool:
 
 
 def _label(raw: RawRows, others: set[str], ask: Ask) -> str:
-    numbers = [name for name in raw.names if name not in others and _is_number(raw.table[name].type)]
-    if not numbers:
-        raise InvalidHistory(f"{raw.name} has no number to predict; a class is written as 0 or 1")
-    likely = [name for name in numbers if name.casefold() in LIKELY_LABELS]
-    flags = [name for name in numbers if _is_flag(raw.table[name])]
-    return ask("--label", "the column that is to be predicted", numbers, (likely or flags[-1:] or numbers[-1:])[0])
+    names = [name for name in raw.names if name not in others]
+    numbers = [name for name in names if _is_number(raw.table[name].type)]
+    flags = [name for name in names if _is_flag(raw.table[name])]
+    possible = [name for name in names if name in numbers or name in flags]
+    if not possible:
+        raise InvalidHistory(f"{raw.name} has nothing to predict: no number, and no text of two classes")
+    likely = [name for name in possible if name.casefold() in LIKELY_LABELS]
+    told_by_number = [name for name in flags if name in numbers]
+    suggested = (likely or told_by_number[-1:] or possible[-1:])[0]
+    return ask("--label", "the column that is to be predicted", possible, suggested)
 
 
 def _is_number(kind: pa.DataType) -> bool:
@@ -148,10 +159,12 @@ def _is_number(kind: pa.DataType) -> bool:
 
 
 def _is_flag(values: pa.ChunkedArray) -> bool:
+    """Whether it has two values that may be classes."""
     if pa.types.is_boolean(values.type):
         return True
-    found = pc.unique(values.drop_null())
-    return len(found) == 2 and set(found.to_pylist()) == {0, 1}
+    found = set(pc.unique(values.drop_null()).to_pylist())
+    is_text = pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
+    return len(found) == 2 and (is_text or found == {0, 1})
 
 
 def _ends_with(name: str, endings: Sequence[str]) -> bool:
@@ -162,7 +175,7 @@ def _ends_with(name: str, endings: Sequence[str]) -> bool:
 
 
 def _proposed(feature: Column, values: pa.ChunkedArray) -> ProposedColumn:
-    missing = values.null_count + _not_numbers(values)
+    missing = count_missing(values)
     described = "; ".join(_described(feature.kind, values, missing=missing))
     minimum = 0.0 if _is_never_negative(feature.kind, values) else None
     column = replace(feature, nullable=missing > 0, minimum=minimum)
@@ -192,7 +205,3 @@ def _is_never_negative(kind: FeatureKind, values: pa.ChunkedArray) -> bool:
     if kind is not FeatureKind.NUMERIC or len(values) - values.null_count < MIN_ROWS_FOR_BOUNDS:
         return False
     return bool(pc.min(values).as_py() >= 0)
-
-
-def _not_numbers(values: pa.ChunkedArray) -> int:
-    return int(pc.sum(pc.is_nan(values)).as_py() or 0) if pa.types.is_floating(values.type) else 0

@@ -1,25 +1,26 @@
-"""The flat model format: encoders, then a sum of trees or a weighted sum, then a link. Data only, nothing to execute.
+"""The flat model format: steps from a row's features to its prediction. Data only, nothing to execute.
 
-A gzip-compressed JSON document; docs/adr/0004-model-format.md describes it. Trees follow scikit-learn's histogram
-gradient boosting to the last bit: the same order of additions, the same way for missing and for unseen values.
+`container` says how an artifact is laid out, `operations` what a step may do; docs/adr/0004-model-format.md describes
+the format. Numbers follow scikit-learn to the last digits: the same order of additions, the same way for missing and
+for unseen values.
 """
 
-import math
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.domain.project.metric import Task
-from evertrain.scoring.flat_document import LEAF, read_document
+from evertrain.scoring.container import Header, unpack
+from evertrain.scoring.operations import OPERATIONS
 from evertrain.scoring.rows import Feature, Row
+from evertrain.scoring.steps import Kind, Slots, Step, read_steps
+from evertrain.scoring.version_1 import as_version_2
 
+FORMAT, VERSION = "evertrain-flat", 2
 _READ_ERRORS = (zlib.error, ValueError, KeyError, TypeError, OverflowError, RecursionError)
-
-Encoder = Callable[[object], float]
-Vector = list[float]
 
 
 class InvalidArtifact(EvertrainError):
@@ -28,31 +29,34 @@ class InvalidArtifact(EvertrainError):
 
 @dataclass(frozen=True)
 class FlatModel:
-    """A model as it is served. `encoders` make a vector of a row, `total` sums it, `link` makes it a prediction.
-    `document`: what they were made from."""
+    """A model as it is served. `steps` make slots of a row's features.
+
+    `answers`: the slots with the prediction: one number, which of two `classes` is the last one's probability; or a
+    probability for each of more.
+    `is_float32`: the estimator itself answers in 32 bits.
+    """
 
     model: str
     task: Task
     features: tuple[Feature, ...]
-    encoders: tuple[tuple[str, Encoder], ...]
-    total: Callable[[Vector], float]
-    link: Callable[[float], float]
-    document: Mapping[str, Any] = field(repr=False, compare=False)
+    steps: tuple[Step, ...] = field(repr=False)
+    answers: tuple[int, ...] = field(repr=False)
+    classes: tuple[str, ...] = ()
+    is_float32: bool = False
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "FlatModel":
         """Raises InvalidArtifact."""
         try:
-            document = read_document(data)
-            return cls(
-                model=document["model"],
-                task=Task(document["task"]),
-                features=tuple(_feature(entry, document["encoders"]) for entry in document["features"]),
-                encoders=tuple((entry["feature"], _encoder(entry)) for entry in document["encoders"]),
-                total=_TOTALS[document["total"]["kind"]](document["total"]),
-                link=_LINKS[document["link"]],
-                document=document,
-            )
+            container = unpack(data)
+            header, arrays = container.header, container.arrays
+            if header["format"] != FORMAT or header["version"] not in (1, VERSION):
+                raise ValueError(f"not of format {FORMAT} {VERSION}")
+            if container.is_version_1 != (header["version"] == 1):
+                raise ValueError("its version is not that of its layout")
+            if container.is_version_1:
+                header, arrays = as_version_2(header)
+            return _read(header, arrays)
         except _READ_ERRORS as error:
             raise InvalidArtifact(
                 f"the artifact cannot be read: {type(error).__name__}: {str(error)[:200]}"
@@ -64,22 +68,66 @@ class FlatModel:
 
     def predict(self, rows: Sequence[Row]) -> list[float]:
         """For each row the probability of the positive class, or the number. Rows are valid: see `validate_rows`."""
-        encoders, total, link = self.encoders, self.total, self.link
-        return [link(total([encode(row[name]) for name, encode in encoders])) for row in rows]
+        (answer,) = self.answers
+        return [slots[answer] for slots in self._run(rows)]
+
+    def probabilities(self, rows: Sequence[Row]) -> list[list[float]]:
+        """For each row one probability for each of `classes`."""
+        return [[slots[answer] for answer in self.answers] for slots in self._run(rows)]
+
+    def _run(self, rows: Sequence[Row]) -> Iterator[Slots]:
+        names, runs = self.feature_names, [step.run for step in self.steps]
+        for row in rows:
+            slots: Slots = [row[name] for name in names]
+            for run in runs:
+                run(slots)
+            yield slots
 
 
-def _feature(entry: Mapping[str, Any], encoders: Sequence[Mapping[str, Any]]) -> Feature:
-    kind = FeatureKind(entry["kind"])
-    example = _EXAMPLES[kind]
-    if kind is FeatureKind.CATEGORICAL:
-        levels = (
-            level
-            for encoder in encoders
-            if encoder["feature"] == entry["name"]
-            for level in encoder.get("levels", [encoder.get("level")])
-        )
-        example = next((level for level in levels if isinstance(level, str)), example)
-    return Feature(name=entry["name"], kind=kind, nullable=entry["nullable"], example=example)
+def _read(header: Header, arrays: Sequence[Any]) -> FlatModel:
+    features = _read_features(header["features"])
+    if not isinstance(header["model"], str):
+        raise ValueError("model is no text")
+    steps, kinds = read_steps(header["steps"], [kind_of(feature.kind) for feature in features], arrays, OPERATIONS)
+    answers, classes = header["answers"], header["classes"]
+    for answer in answers:
+        if type(answer) is not int or not 0 <= answer < len(kinds) or kinds[answer] is not Kind.NUMBER:
+            raise ValueError("answers: no step gives one of them")
+    if not all(isinstance(each, str) for each in classes) or len(answers) != (
+        len(classes) if len(classes) > 2 else 1
+    ):
+        raise ValueError("classes: not one for each answer, or no texts")
+    if not isinstance(header["is_float32"], bool):
+        raise ValueError("is_float32 is neither true nor false")
+    return FlatModel(
+        model=header["model"],
+        task=Task(header["task"]),
+        features=features,
+        steps=steps,
+        answers=tuple(answers),
+        classes=tuple(classes),
+        is_float32=header["is_float32"],
+    )
+
+
+def kind_of(kind: FeatureKind) -> Kind:
+    """What a feature's slot holds."""
+    return Kind.TEXT if kind is FeatureKind.CATEGORICAL else Kind.RAW
+
+
+def _read_features(entries: Sequence[Mapping[str, Any]]) -> tuple[Feature, ...]:
+    features = []
+    for entry in entries:
+        name, nullable, kind = entry["name"], entry["nullable"], FeatureKind(entry["kind"])
+        if not isinstance(name, str) or not isinstance(nullable, bool):
+            raise ValueError("a feature without a name, or nullable is neither true nor false")
+        example = entry.get("example") or _EXAMPLES[kind]
+        if kind is FeatureKind.CATEGORICAL and not isinstance(example, str):
+            raise ValueError(f"{name}: its example is no text")
+        features.append(Feature(name=name, kind=kind, nullable=nullable, example=example))
+    if len({feature.name for feature in features}) != len(features):
+        raise ValueError("two features of one name")
+    return tuple(features)
 
 
 _EXAMPLES: Mapping[FeatureKind, float | str | bool] = {
@@ -87,103 +135,4 @@ _EXAMPLES: Mapping[FeatureKind, float | str | bool] = {
     FeatureKind.CATEGORICAL: "text",
     FeatureKind.BOOLEAN: True,
     FeatureKind.TIMESTAMP: "2025-12-31T23:59:00Z",
-}
-
-
-# --- encoders: from a row's value to a number; NaN is missing ----------------------------------------
-
-
-def _encoder(entry: Mapping[str, object]) -> Encoder:
-    match entry:
-        case {"kind": "number"}:
-            return _number_encoder(entry)
-        case {"kind": "code", "levels": list(levels)}:
-            codes = {level: float(code) for code, level in enumerate(levels) if level is not None}
-            return lambda value: codes.get(value, math.nan)
-        case {"kind": "is", "level": level}:
-            return lambda value: 1.0 if value == level else 0.0
-    raise ValueError(f"encoder {entry.get('kind')!r}")
-
-
-def _number_encoder(entry: Mapping[str, object]) -> Encoder:
-    fill, shift, scale = (entry.get(name) for name in ("fill", "shift", "scale"))
-    filled = math.nan if fill is None else float(fill)  # type: ignore[arg-type]
-    if shift is None and scale is None:
-        return lambda value: filled if value is None else float(value)  # type: ignore[arg-type]
-    minus, by = float(shift or 0.0), float(scale or 1.0)  # type: ignore[arg-type]
-    return lambda value: ((filled if value is None else float(value)) - minus) / by  # type: ignore[arg-type]
-
-
-# --- totals: from the vector to one number --------------------------------------------------------
-
-
-def _weighted_sum(document: Mapping[str, object]) -> Callable[[Vector], float]:
-    intercept, weights = float(document["intercept"]), [float(w) for w in document["weights"]]  # type: ignore[arg-type, attr-defined]
-    return lambda vector: sum((x * w for x, w in zip(vector, weights, strict=True)), intercept)
-
-
-def _sum_of_trees(document: Mapping[str, object]) -> Callable[[Vector], float]:
-    """Each tree is a set of parallel lists, indexed by node; node 0 is the root.
-
-    feature: index into the vector, -1 for a leaf. threshold: at most this goes left. levels: codes that go left,
-    where the split is by category. missing: whether what is missing goes left. value: of a leaf.
-    """
-    start = float(document["start"])  # type: ignore[arg-type]
-    trees = [
-        (
-            tree["feature"],
-            tree["threshold"],
-            [None if levels is None else frozenset(map(float, levels)) for levels in tree["levels"]],
-            tree["missing"],
-            tree["left"],
-            tree["right"],
-            tree["value"],
-        )
-        for tree in document["trees"]  # type: ignore[attr-defined]
-    ]
-
-    def total(vector: Vector) -> float:
-        result = start
-        for feature, threshold, levels, missing, left, right, value in trees:
-            node = 0
-            while (index := feature[node]) != LEAF:
-                x = vector[index]
-                if x != x:  # noqa: PLR0124  # NaN, at a third of what math.isnan costs
-                    goes_left = missing[node]
-                elif (some := levels[node]) is not None:
-                    goes_left = x in some
-                else:
-                    goes_left = x <= threshold[node]
-                node = left[node] if goes_left else right[node]
-            result += value[node]
-        return result
-
-    return total
-
-
-_TOTALS = {"trees": _sum_of_trees, "linear": _weighted_sum}
-
-
-# --- links: from the total to a prediction --------------------------------------------------------
-
-
-def _logistic(total: float) -> float:
-    # Two forms, so that no exponent overflows.
-    if total >= 0:
-        return 1.0 / (1.0 + math.exp(-total))
-    grown = math.exp(total)
-    return grown / (1.0 + grown)
-
-
-def _exponential(total: float) -> float:
-    try:
-        return math.exp(total)
-    except OverflowError:
-        return math.inf  # as in numpy
-
-
-_LINKS: Mapping[str, Callable[[float], float]] = {
-    "identity": lambda total: total,
-    "logistic": _logistic,
-    "exponential": _exponential,
 }

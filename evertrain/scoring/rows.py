@@ -60,7 +60,8 @@ def is_number(value: object) -> TypeGuard[float]:
 
 
 def validate_rows(rows: object, features: Sequence[Feature], *, asked_at: datetime | None = None) -> Sequence[Row]:
-    """The rows as a model takes them: each must have exactly these features, with values of their kinds.
+    """The rows as a model takes them: each must have these features, with values of their kinds, and no others. One
+    that may be null may also be left out.
 
     `asked_at`: a time becomes its age in days at this moment. None: the rows hold ages already. Raises InvalidRow.
     """
@@ -73,6 +74,8 @@ def validate_rows(rows: object, features: Sequence[Feature], *, asked_at: dateti
         _validate_row(
             row, features, names, times_are_ages=asked_at is None, where=f"row {index}: " if len(rows) > 1 else ""
         )
+    nothing = {feature.name: None for feature in features if feature.nullable}
+    rows = [row if len(row) == len(names) else nothing | row for row in rows]
     times = [feature.name for feature in features if feature.kind is FeatureKind.TIMESTAMP]
     if asked_at is None or not times:
         return rows
@@ -91,6 +94,8 @@ def _validate_row(
         raise InvalidRow(f"{where}an object of features, not {_describe(row)}")
     for feature in features:
         if feature.name not in row:
+            if feature.nullable:
+                continue
             raise InvalidRow(
                 f"{where}{feature.name}: missing; it must be {_EXPECTED[feature.kind]}{_or_null(feature)}"
             )

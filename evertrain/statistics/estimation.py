@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evertrain.domain.monitoring.performance import (
+    Confusion,
     DayPerformance,
     DayPredictions,
     Estimate,
@@ -22,7 +23,7 @@ from evertrain.domain.monitoring.performance import (
     realised_metric,
 )
 from evertrain.domain.monitoring.series import between_stretches
-from evertrain.domain.project.metric import Metric, Task
+from evertrain.domain.project.metric import ModelMetric, Task
 from evertrain.statistics.performance import CELLS_PER_UNIT
 
 MAX_KNOWN_DAYS = 14
@@ -44,7 +45,7 @@ Cells = Mapping[int, int]
 
 
 def estimate_metric(
-    metric: Metric, known: Sequence[DayPerformance], predicted: Sequence[DayPredictions]
+    metric: ModelMetric, known: Sequence[DayPerformance], predicted: Sequence[DayPredictions]
 ) -> Estimate | None:
     """The metric of all rows of these days together. None where too few days have labels, or where it can't be
     estimated, as R² can't.
@@ -71,14 +72,14 @@ def estimate_metric(
     return Estimate(value=estimate.value, variance=estimate.variance + of_days + float(of_calibration))
 
 
-def estimate_day(metric: Metric, known: Sequence[DayPerformance], predicted: DayPredictions) -> Estimate | None:
+def estimate_day(metric: ModelMetric, known: Sequence[DayPerformance], predicted: DayPredictions) -> Estimate | None:
     """As `estimate_metric`, of one day, without a look at how earlier estimates did: the variance is that of rows."""
     if len(known) < MIN_KNOWN_DAYS or not predicted.rows:
         return None
     return _calibrate(metric, known[-MAX_KNOWN_DAYS:]).metric_of(predicted.cells)
 
 
-def estimate_loss(metric: Metric, known: Sequence[DayPerformance], predicted: Sequence[DayPredictions]) -> float:
+def estimate_loss(metric: ModelMetric, known: Sequence[DayPerformance], predicted: Sequence[DayPredictions]) -> float:
     """The mean loss of a row. `known`: one day at least."""
     return _calibrate(metric, known[-MAX_KNOWN_DAYS:]).losses_of(_add_cells([day.cells for day in predicted])).mean
 
@@ -87,15 +88,29 @@ def estimate_loss(metric: Metric, known: Sequence[DayPerformance], predicted: Se
 class _Probabilities:
     """The log odds of class 1 are `intercept + slope * log odds of the prediction` (Platt, 1999)."""
 
-    metric: Metric
+    metric: ModelMetric
     intercept: float
     slope: float
 
     def metric_of(self, cells: Cells) -> Estimate | None:
-        positive = self._positive(_log_odds(cells))
+        odds = _log_odds(cells)
+        positive = self._positive(odds)
         counts = np.array(list(cells.values()), dtype=np.float64)
-        scores = dict(zip(cells, zip(counts * (1 - positive), counts * positive, strict=True), strict=True))
-        return metric_of_sums(self.metric, scores=scores, losses=self.losses_of(cells), truth=Sums())
+        negatives, positives = counts * (1 - positive), counts * positive
+        taken = np.where(odds > 0, 1.0, np.where(odds < 0, 0.0, 0.5))  # the cell around one half is of both kinds
+        confusion = Confusion(
+            true_negatives=float(negatives @ (1 - taken)),
+            false_positives=float(negatives @ taken),
+            false_negatives=float(positives @ (1 - taken)),
+            true_positives=float(positives @ taken),
+        )
+        return metric_of_sums(
+            self.metric,
+            scores=dict(zip(cells, zip(negatives, positives, strict=True), strict=True)),
+            confusion=confusion,
+            losses=self.losses_of(cells),
+            truth=Sums(),
+        )
 
     def losses_of(self, cells: Cells) -> Sums:
         odds = _log_odds(cells)
@@ -117,26 +132,28 @@ class _Probabilities:
 class _LossCurve:
     """The loss by what was predicted, in bins of neighbouring cells. `ends`: the last cell of each bin, ascending."""
 
-    metric: Metric
+    metric: ModelMetric
     ends: npt.NDArray[np.int64]
     means: Numbers
     variances: Numbers
 
     def metric_of(self, cells: Cells) -> Estimate | None:
-        return metric_of_sums(self.metric, scores={}, losses=self.losses_of(cells), truth=Sums())
+        return metric_of_sums(
+            self.metric, scores={}, confusion=Confusion(), losses=self.losses_of(cells), truth=Sums()
+        )
 
     def losses_of(self, cells: Cells) -> Sums:
         bins = np.minimum(np.searchsorted(self.ends, list(cells)), len(self.ends) - 1)
         return _pool(np.array(list(cells.values())), self.means[bins], self.variances[bins])
 
 
-def _calibrate(metric: Metric, known: Sequence[DayPerformance]) -> _Probabilities | _LossCurve:
+def _calibrate(metric: ModelMetric, known: Sequence[DayPerformance]) -> _Probabilities | _LossCurve:
     if metric.task is Task.CLASSIFICATION:
         return _fit_probabilities(metric, known)
     return _fit_loss_curve(metric, known)
 
 
-def _fit_probabilities(metric: Metric, known: Sequence[DayPerformance]) -> _Probabilities:
+def _fit_probabilities(metric: ModelMetric, known: Sequence[DayPerformance]) -> _Probabilities:
     """By Newton's method on the counts, with a weak prior."""
     cells = sorted({cell for day in known for cell in day.scores})
     positives, rows = np.zeros(len(cells)), np.zeros(len(cells))
@@ -161,7 +178,7 @@ def _fit_probabilities(metric: Metric, known: Sequence[DayPerformance]) -> _Prob
     return _Probabilities(metric=metric, intercept=float(found[0]), slope=float(found[1]))
 
 
-def _fit_loss_curve(metric: Metric, known: Sequence[DayPerformance]) -> _LossCurve:
+def _fit_loss_curve(metric: ModelMetric, known: Sequence[DayPerformance]) -> _LossCurve:
     of_cells: dict[int, Sums] = {}
     for day in known:
         for cell, losses in day.loss_by_prediction.items():

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from evertrain.domain.monitoring.performance import (
     DAY,
+    Confusion,
     DayPerformance,
     DayPredictions,
     GroupLoss,
@@ -19,8 +20,9 @@ from evertrain.domain.monitoring.performance import (
     Sums,
     loss_name,
 )
-from evertrain.domain.project.metric import Metric, Task
+from evertrain.domain.project.metric import ModelMetric, PinballLoss, Task
 from evertrain.statistics.layouts import Categories, Column
+from evertrain.statistics.metrics import HALF, pinball_losses
 
 CELLS_PER_UNIT = 12
 """Of log odds."""
@@ -42,7 +44,7 @@ Numbers = npt.NDArray[np.float64]
 
 
 def performance_by_day(
-    metric: Metric,
+    metric: ModelMetric,
     *,
     truth: Numbers,
     predictions: Numbers,
@@ -65,6 +67,7 @@ def performance_by_day(
             losses=_sums(losses[rows]),
             truth=_sums(truth[rows]),
             scores=_scores(truth[rows], predictions[rows]) if of_class else {},
+            confusion=_confusion(truth[rows], predictions[rows]) if of_class else Confusion(),
             loss_by_prediction={} if of_class else _loss_by_prediction(predictions[rows], losses[rows]),
             groups=tuple(_groups(columns, rows, losses[rows])),
             worst=() if name_row is None else tuple(_worst(rows, losses, truth, predictions, name_row)),
@@ -89,15 +92,29 @@ def _worst(
         )
 
 
-def row_losses(metric: Metric, truth: Numbers, predictions: Numbers) -> Numbers:
+def row_losses(metric: ModelMetric, truth: Numbers, predictions: Numbers) -> Numbers:
     """Shape (rows,): what each row adds to the metric, or to its stand-in where the metric is one of many rows."""
+    if isinstance(metric, PinballLoss):
+        return pinball_losses(truth, predictions, metric.quantile)
     name = loss_name(metric)
     if name == "squared error":
         return np.asarray((truth - predictions) ** 2)
     if name == "absolute error":
         return np.asarray(np.abs(truth - predictions))
+    if name == "absolute percentage error":
+        return np.asarray(np.abs(truth - predictions) / np.maximum(np.abs(truth), _TINY))
     clipped = np.clip(predictions, _TINY, 1 - _TINY)
     return np.asarray(-(truth * np.log(clipped) + (1 - truth) * np.log(1 - clipped)))
+
+
+def _confusion(truth: Numbers, predictions: Numbers) -> Confusion:
+    positive, taken = truth > 0, predictions > HALF
+    return Confusion(
+        true_negatives=int(np.sum(~positive & ~taken)),
+        false_positives=int(np.sum(~positive & taken)),
+        false_negatives=int(np.sum(positive & ~taken)),
+        true_positives=int(np.sum(positive & taken)),
+    )
 
 
 def _sums(values: Numbers) -> Sums:

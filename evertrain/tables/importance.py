@@ -5,21 +5,22 @@ from dataclasses import replace
 import numpy as np
 
 from evertrain.scoring import FlatModel
-from evertrain.statistics.metrics import metric_value
+from evertrain.statistics.metrics import Judging, metric_value
 from evertrain.tables.labelled_rows import LabelledRows
 
 MAX_ROWS = 2_000
 """Evenly chosen: a loss that so many rows don't show is small."""
 
 
-def permutation_importance(rows: LabelledRows, model: FlatModel, *, rng: np.random.Generator) -> dict[str, float]:
+def permutation_importance(
+    rows: LabelledRows, model: FlatModel, *, metric: Judging, rng: np.random.Generator
+) -> dict[str, float]:
     """By feature of the model, what shuffling it costs, as a share of what the most costly one does: 0 to 1.
 
     Empty where the metric is not defined on these rows, or none costs anything. Of features that say the same, each
     may cost little by itself. Source: Breiman, Machine Learning 45, 2001.
     """
     rows = rows.take_every(max(1, len(rows) // MAX_ROWS))
-    metric = rows.spec.metric
     sign = 1.0 if metric.higher_is_better else -1.0
     whole = metric_value(metric, rows.truth, rows.predict_with(model), rows.weights)
     costs = {}

@@ -74,8 +74,7 @@ class LabelledRows:
 
     @cached_property
     def days(self) -> npt.NDArray[np.int64]:
-        """Shape (rows,): the UTC day of each row. Rows of one day share weather and delays, so they are resampled
-        together."""
+        """Shape (rows,): the UTC day of each row. Rows of a day share weather and delays, so intervals count days."""
         return utc_days(self.table)
 
     def snapshot(self, plan: TrainingPlan, rows: Interval) -> DatasetSnapshot:
@@ -114,16 +113,20 @@ class LabelledRows:
         """Shape (rows,): the column's values as text, to group by."""
         return np.array([str(value) for value in self.table[column].to_pylist()], dtype=object)
 
-    def require_usable(self, *, minimum_rows: int) -> None:
+    def require_usable(self, *, minimum_rows: int, minimum_days: int = 1) -> None:
         """Raises UnusableRows."""
         if len(self) < minimum_rows:
             raise UnusableRows(
                 f"{self.spec.name}: {self.name} has {len(self)} labelled rows, {minimum_rows} are needed"
             )
+        if (days := len(np.unique(self.days))) < minimum_days:
+            raise UnusableRows(
+                f"{self.spec.name}: {self.name} has labelled rows of {days} days, {minimum_days} are needed"
+            )
         if self.spec.task is Task.CLASSIFICATION and len(np.unique(self.truth)) < 2:
             raise UnusableRows(
                 f"{self.spec.name}: all {len(self)} rows of {self.name} have the label "
-                f"{self.spec.label.name}={self.truth[0]:g}, nothing can be told apart"
+                f"{self.spec.label.name}={self.spec.label.told(self.truth[0])}, nothing can be told apart"
             )
 
 

@@ -13,9 +13,10 @@ from evertrain.domain.deciding.evidence import describe_pack
 from evertrain.domain.landing.batches import COMPARISON_FAULT_CODES, Batch, Quarantine, TableState
 from evertrain.domain.monitoring.decline import describe_decline
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
+from evertrain.domain.monitoring.performance import loss_name
 from evertrain.domain.project.duration import format_duration
 from evertrain.domain.project.feature_group import FeatureGroup
-from evertrain.domain.project.metric import Metric
+from evertrain.domain.project.metric import ModelMetric, OwnMetric
 from evertrain.domain.project.model import Project
 from evertrain.domain.release.registry import ModelVersion, VersionStatus
 from evertrain.domain.training.outcomes import Outcome
@@ -27,6 +28,8 @@ from evertrain.use_cases.monitoring.performance_status import MeasuredDays, Perf
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from evertrain.conversion.rehearsal import Rehearsal
 
 _COLOURS = {
     Action.RETRAIN: "green",
@@ -46,8 +49,9 @@ def coloured(word: Action | VersionStatus | DriftStatus) -> str:
     return f"[{colour}]{text}[/]" if colour else text
 
 
-def project(project: Project) -> None:
-    table = _table("Models", "model", "predicts", "metric", "features", "windows")
+def project(project: Project, served: Mapping[str, tuple["Rehearsal | None", str]]) -> None:
+    """`served`: of each model what came of converting it, or why that is not known."""
+    table = new_table("Models", "model", "predicts", "metric", "features", "windows")
     for name in sorted(project.models):
         spec = project.models[name]
         table.add_row(
@@ -58,6 +62,16 @@ def project(project: Project) -> None:
             ", ".join([*map(format_duration, spec.training.windows), *spec.training.moving_windows]),
         )
     console.print(table)
+    for name in sorted(served):
+        rehearsed, told = served[name]
+        if rehearsed is None:
+            console.print(f"[yellow]{name} is not proven to be servable.[/] {escape(told)}")
+        else:
+            console.print(
+                f"{name} can be served: of made-up rows, an artifact of {rehearsed.size / 1000:,.0f} kB answers in "
+                f"{rehearsed.seconds_a_row * 1e6:,.0f} µs a row, as the estimator does"
+                f"{f' to {rehearsed.parity:.0e}' if rehearsed.parity else ''}."
+            )
     console.print("Every file is valid, and every estimator can be made.")
 
 
@@ -105,7 +119,7 @@ def quarantines(found: Sequence[Quarantine]) -> None:
     if not found:
         console.print("Nothing is in quarantine.")
         return
-    table = _table("Quarantine", "batch", "set aside", "landed as", "because")
+    table = new_table("Quarantine", "batch", "set aside", "landed as", "because")
     for quarantine in found:
         because = "\n".join(escape(fault.message) for fault in quarantine.faults)
         table.add_row(
@@ -175,32 +189,16 @@ def _endpoint(status: ModelStatus) -> str:
 
 
 def decisions(found: Sequence[RecordedDecision]) -> None:
-    table = _table("Decisions", "when", "decision", "because", "cause")
+    table = new_table("Decisions", "when", "decision", "because", "cause")
     for entry in found:
         decision = entry.decision
         table.add_row(_format_time(entry.decided_at), coloured(decision.action), decision.sentence, entry.cause[:24])
     console.print(table if found else "Nothing had to be decided yet.")
 
 
-def versions(found: Sequence[ModelVersion]) -> None:
-    metric = found[0].gate_score.metric.value if found else "score"
-    table = _table("Versions", "version", "status", "window", "rows", f"{metric} on the gate slice", "gate")
-    for version in found:
-        score = version.gate_score
-        table.add_row(
-            version.version,
-            coloured(version.status),
-            str(version.candidate),
-            f"{version.rows:,}",
-            f"{score.value:.4f} [{score.low:.4f}, {score.high:.4f}]".replace("[", "\\["),
-            version.gate.sentence.replace("[", "\\["),
-        )
-    console.print(table if found else "No version has been registered yet.")
-
-
 def retraining(page: RetrainingPage, *, out: Path) -> None:
     metric = page.evaluation.contender_score.metric.value
-    table = _table(
+    table = new_table(
         f"{page.version.model} {page.version.version}", "candidate", "rows", f"{metric} on validation", "interval", ""
     )
     for each in page.competitors:
@@ -216,7 +214,9 @@ def retraining(page: RetrainingPage, *, out: Path) -> None:
 
 def groups(groups: Iterable[FeatureGroup], users: Mapping[str, Sequence[str]]) -> None:
     """`users`: by group, the models that draw from it."""
-    shown = _table("Feature groups", "group", "owner", "what it is", "rows are of", "columns", "fresh for", "models")
+    shown = new_table(
+        "Feature groups", "group", "owner", "what it is", "rows are of", "columns", "fresh for", "models"
+    )
     for group in groups:
         shown.add_row(
             escape(group.name),
@@ -232,7 +232,7 @@ def groups(groups: Iterable[FeatureGroup], users: Mapping[str, Sequence[str]]) -
 
 def rows(feed: str, table: "pa.Table", *, head: int, is_all: bool, out: Path | None) -> None:
     description = f"{table.num_rows:,} rows" if is_all else f"the first {head:,} rows"
-    shown = _table(f"{feed}: {description}", *table.column_names)
+    shown = new_table(f"{feed}: {description}", *table.column_names)
     for row in table.slice(0, head).to_pylist():
         shown.add_row(*(escape(_format_cell(value)) for value in row.values()))
     console.print(shown if table.num_rows else f"{feed}: no rows")
@@ -273,7 +273,7 @@ def label_status(status: LabelStatus, *, days: int) -> None:
         counts = f"{progress.explored_labelled:,} of {progress.explored:,}"
         unheard = "" if progress.explored_labelled else " Does the caller act on [bold]explore[/] in the answers?"
         console.print(f"Of the explored predictions older than that, {counts} have a label.{unheard}")
-    table = _table(f"The last {days} days", "day", "rows", "labelled", "share")
+    table = new_table(f"The last {days} days", "day", "rows", "labelled", "share")
     for day in progress.days[-days:]:
         table.add_row(f"{day.day:%Y-%m-%d}", f"{day.rows:,}", f"{day.labelled:,}", f"{day.coverage:.1%}")
     console.print(table)
@@ -285,7 +285,7 @@ def decision(recorded: RecordedDecision, outcome: Outcome | None) -> None:
         f"[bold]{recorded.model}[/] {_format_time(recorded.decided_at)} UTC: {coloured(taken.action)}, {taken.reason}"
     )
     console.print(escape(taken.sentence))
-    table = _table("", "", "")
+    table = new_table("", "", "")
     table.show_header = False
     table.add_row("decision", recorded.decision_id)
     table.add_row("asked by", escape(recorded.cause))
@@ -321,7 +321,7 @@ def performance(status: PerformanceStatus, *, days: int) -> None:
     else:
         console.print("as good as promised, as far as can be told")
     if status.days:
-        table = _table(
+        table = new_table(
             f"The last {days} days with labels", "day", "rows", str(status.metric), "90 %", "estimated", status.loss
         )
         for day in status.days[-days:]:
@@ -332,9 +332,12 @@ def performance(status: PerformanceStatus, *, days: int) -> None:
         console.print(table)
 
 
-def _format_measured(measured: MeasuredDays, metric: Metric) -> str:
-    found = "is not defined" if measured.metric is None else f"{measured.metric:.4g} {_format_interval(measured)}"
+def _format_measured(measured: MeasuredDays, metric: ModelMetric) -> str:
     when = f"{measured.start:%Y-%m-%d} to {measured.end:%Y-%m-%d}"
+    if isinstance(metric, OwnMetric):
+        described = f"{loss_name(metric)} {measured.loss:.4g}, which stands for {metric} from day to day,"
+        return f"{described} on {measured.rows:,} rows of {when}"
+    found = "is not defined" if measured.metric is None else f"{measured.metric:.4g} {_format_interval(measured)}"
     return f"{metric} {found} on {measured.rows:,} rows of {when}"
 
 
@@ -348,7 +351,7 @@ def asked(model: str) -> None:
     console.print(f"asked; `evertrain decisions {model}` shows what was decided")
 
 
-def _table(title: str, *columns: str) -> Table:
+def new_table(title: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", header_style="dim", title_style="bold")
     for column in columns:
         table.add_column(column, no_wrap=column in {"when", "version"})

@@ -98,7 +98,7 @@ def _evaluate(plan_uri: str, round_number: int) -> None:
         evaluation.contender_score.metric,
         evaluation.contender_score.value,
         f"{champion.value:.4f}" if champion else "none",
-        "none" if evaluation.difference is None else f"{evaluation.difference:+.4f}",
+        "none" if evaluation.difference is None else f"{evaluation.difference.value:+.4f}",
     )
 
 

@@ -11,6 +11,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from evertrain.adapters.training.code_provenance import code_provenance
 from evertrain.adapters.training.estimators import load_estimator
+from evertrain.adapters.training.own_metrics import load_metric
 from evertrain.domain.training.candidates import Candidate
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.use_cases.training.train_contender import TrainContender
@@ -30,6 +31,7 @@ def train_contender() -> TrainContender:
         library_versions={"python": python_version()} | {name: version(name) for name in _LIBRARIES},
         code=lambda model: code_provenance(wiring.root(), model),
         timer=perf_counter,
+        load_metric=lambda spec: load_metric(wiring.root(), spec),
     )
 
 

@@ -5,6 +5,7 @@ from functools import cache
 from evertrain.adapters.aws.clients import client
 from evertrain.adapters.aws.dynamodb import Table
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
+from evertrain.adapters.training.own_metrics import load_metric
 from evertrain.domain.training.evaluation import Contender
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.use_cases.training.evaluate_contenders import EvaluateContenders
@@ -21,6 +22,7 @@ def evaluate_contenders() -> EvaluateContenders:
         registry=registry,
         refit=_refit,
         with_reference=_with_reference,
+        load_metric=lambda spec: load_metric(wiring.root(), spec),
     )
 
 

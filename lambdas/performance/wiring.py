@@ -17,6 +17,7 @@ from evertrain.adapters.store.table_format import table_reader
 from evertrain.adapters.store.table_states import DynamoDBTableStates
 from evertrain.adapters.training.runs import RunDocuments
 from evertrain.domain.deployment.prefixes import tables_root
+from evertrain.domain.event_details import PerformanceMeasured
 from evertrain.domain.events import Event, EventName
 from evertrain.domain.project.model import Project
 from evertrain.use_cases.monitoring.count_predictions import CountPredictions
@@ -57,7 +58,8 @@ def count_predictions() -> CountPredictions:
 def announce(model: str, *, batch_id: str) -> None:
     """`batch_id`: of the labels by which more is known."""
     bus = EventBridgeBus(client=client("events"), bus_name=Settings.from_environment().event_bus_name)
-    bus.publish([Event(name=EventName.PERFORMANCE_MEASURED, detail={"model": model, "batch_id": batch_id})])
+    detail: PerformanceMeasured = {"model": model, "batch_id": batch_id}
+    bus.publish([Event(name=EventName.PERFORMANCE_MEASURED, detail=detail)])
 
 
 @cache

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.metric import Metric
-from evertrain.domain.training.evaluation import Contender, Evaluation
+from evertrain.domain.training.evaluation import Contender, Difference, Evaluation
 from tests.builders.models import NOW, days
 from tests.builders.registry import a_score, a_version
 
@@ -16,6 +16,7 @@ def an_evaluation(
     half_interval: float = 0.005,
     metric: Metric = Metric.ROC_AUC_SCORE,
     newer_by: timedelta = timedelta(days=28),
+    days_judged: int = 7,
 ) -> Evaluation:
     """`gain`: of the contender over the champion; positive is better, whichever way the metric points. `newer_by`:
     how much later the contender's training rows end."""
@@ -40,8 +41,12 @@ def an_evaluation(
         contender_score=replace(champion, value=champion.value + difference),
         champion_version="v0",
         champion_score=champion,
-        difference=difference,
-        difference_low=difference - half_interval,
-        difference_high=difference + half_interval,
+        difference=Difference(
+            value=difference,
+            low=difference - half_interval,
+            high=difference + half_interval,
+            standard_error=half_interval / 2,
+            days=days_judged,
+        ),
         champion_trained_until=contender.window.rows.end - newer_by,
     )

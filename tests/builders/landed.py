@@ -33,10 +33,11 @@ def landed_features(*, day: int = 1, rows: int = 20, seed: int | None = None, **
     return parquet(features_frame(day=day, rows=rows, seed=seed, **changes))
 
 
-def landed_labels(*, day: int = 1, rows: int = 20, late: Any = None) -> bytes:
+def landed_labels(*, day: int = 1, rows: int = 20, late: Any = None, as_csv: bool = False) -> bytes:
     frame = features_frame(day=day, rows=rows)
     labels = np.arange(rows) % 2 * 1.0 if late is None else late
-    return parquet(frame[["trip_id", "departed_at"]].assign(late=labels))
+    labelled = frame[["trip_id", "departed_at"]].assign(late=labels)
+    return csv(labelled) if as_csv else parquet(labelled)
 
 
 def parquet(frame: pd.DataFrame) -> bytes:

@@ -25,6 +25,7 @@ from evertrain.domain.training.candidates import Candidate, Round
 from evertrain.domain.training.evaluation import Contender, Evaluation, Trial
 from evertrain.domain.training.gate import GateVerdict
 from evertrain.domain.training.plan import TrainingPlan
+from evertrain.statistics.metrics import LoadedMetric, declared_metric
 from evertrain.use_cases.release.register_version import RegisteredVersion, RegisterVersion
 from evertrain.use_cases.release.roll_out import PublishedVersion, RollOut
 from evertrain.use_cases.training.evaluate_contenders import EvaluateContenders
@@ -42,7 +43,7 @@ MODEL = "trips"
 def a_trainable_model(*, gate: GatePolicy | None = None, minimum_rows: int = 500) -> ModelSpec:
     """The model of `models.a_model()`, content with as few rows as a test trains in a blink."""
     spec = a_model(
-        MODEL, gate=gate or GatePolicy(margin=0.01, floor=0.55, slices=(SliceSpec(column="carrier", margin=1),))
+        MODEL, gate=gate or GatePolicy(margin=0.02, floor=0.55, slices=(SliceSpec(column="carrier", margin=1),))
     )
     return replace(spec, training=replace(spec.training, minimum_rows=minimum_rows))
 
@@ -61,7 +62,12 @@ def a_decision_to_retrain(decision_id: str, *, model: str = MODEL, decided_at: d
 
 
 class Retraining:
-    def __init__(self, spec: ModelSpec | None = None, *, with_labels: bool = True) -> None:
+    """`own_metric`: the function by which the model is judged, where it has one."""
+
+    def __init__(
+        self, spec: ModelSpec | None = None, *, with_labels: bool = True, own_metric: LoadedMetric | None = None
+    ) -> None:
+        self._load_metric = lambda spec: own_metric or declared_metric(spec.metric)
         self.artifacts = InMemoryArtifactStore()
         self.registry = InMemoryModelRegistry()
         self.decisions = InMemoryDecisionLog(wall_clock=lambda: 0.0)
@@ -100,6 +106,7 @@ class Retraining:
             library_versions={"scikit-learn": "1.7"},
             code=lambda model: {"estimator_sha256": "4" * 64},
             timer=count().__next__,
+            load_metric=self._load_metric,
         )
         self.evaluate_contenders = EvaluateContenders(
             rows=self._rows,
@@ -108,6 +115,7 @@ class Retraining:
             registry=self.registry,
             refit=self.train_contender.refit,
             with_reference=self.train_contender.with_reference,
+            load_metric=self._load_metric,
         )
         self.gate_contender = GateContender(runs=self.runs)
         self.register_version = RegisterVersion(runs=self.runs, registry=self.registry, clock=self.clock)

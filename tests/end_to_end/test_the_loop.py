@@ -820,3 +820,31 @@ def subscribe_to_escalations(loop: Loop) -> str:
 def received(url: str) -> str | None:
     messages = client("sqs").receive_message(QueueUrl=url, WaitTimeSeconds=1).get("Messages", [])
     return str(messages[0]["Body"]) if messages else None
+
+
+def test_a_champion_is_taken_back_from_the_command_line(loop: Loop) -> None:
+    """The other version is promoted by hand: whether the gate lets one through is another test's."""
+    registry, endpoint = loop.stage.registry, loop.stage.endpoint
+    good = registry.champion("flights")
+    assert good is not None
+    bad = next(version for version in registry.versions("flights") if version.version != good.version)
+    registry.set_status("flights", bad.version, VersionStatus.REGISTERED)
+    artifact = {"artifact_uri": bad.artifact_uri, "artifact_sha256": bad.artifact_sha256}
+    function = endpoint.publish("flights", version=bad.version, **artifact)
+    promoted = replace(good, version=bad.version, since=loop.now, function_version=function, **artifact)
+    registry.promote(promoted, expected_champion=good.version)
+    endpoint.point_alias("flights", function_version=function)
+    assert loop.stage.api.predict("flights", {"rows": [a_row(loop)]})["model_version"] == bad.version
+
+    told = evertrain("rollback", "flights", "--because", "nonsense at night").stdout
+    assert f"{good.version} answers for flights again. {bad.version} is rolled back" in " ".join(told.split())
+    assert loop.stage.api.predict("flights", {"rows": [a_row(loop)]})["model_version"] == good.version
+    statuses = {each.version: each.status for each in registry.versions("flights")}
+    assert (statuses[good.version], statuses[bad.version]) == (VersionStatus.CHAMPION, VersionStatus.ROLLED_BACK)
+
+    differing = json.loads(evertrain("diff", "flights", bad.version, "--json").stdout)
+    assert {"what": "status", "first": "rolled_back", "second": "champion"} in differing
+    answered = evertrain("versions", "flights", "--at", f"{loop.now + timedelta(days=1):%Y-%m-%dT%H:%M}Z").stdout
+    assert f"{good.version} answered for flights" in " ".join(answered.split())
+    assert "nonsense at night" in answered
+    assert "v9 of flights has never answered" in evertrain("rollback", "flights", "v9", status=1).stderr

@@ -31,6 +31,7 @@ def a_repository(root: Path) -> Path:
         "features/trips.toml": "",
         "models/trips/model.toml": "",
         "models/trips/estimator.py": "",
+        "models/trips/metric.py": "",
         "jobs/__init__.py": "",
         "jobs/train/__main__.py": "",
         "jobs/train/Dockerfile": "FROM python:3.13-slim\n",
@@ -60,6 +61,7 @@ def test_a_function_carries_its_folder_the_package_and_the_project(root: Path) -
         "evertrain/domain/deciding/policy.py",
         "evertrain/reports/page.html.jinja",
         "features/trips.toml",
+        "models/trips/metric.py",
         "models/trips/model.toml",
         "serving/handler.py",
     }
@@ -75,6 +77,7 @@ def test_the_training_image_carries_estimators_too(root: Path) -> None:
         "jobs/__init__.py",
         "jobs/train/__main__.py",
         "models/trips/estimator.py",
+        "models/trips/metric.py",
         "models/trips/model.toml",
         "requirements/train.txt",
     }
@@ -185,7 +188,7 @@ def test_a_broken_model_stops_synthesis_with_its_faults_and_no_traceback(tmp_pat
     )
     assert ran.returncode == 1
     assert "models/flights/model.toml:4: metric: " in ran.stderr
-    assert "'roc_auc_score'" in ran.stderr
+    assert "roc_auc_score, " in ran.stderr
     assert "Traceback" not in ran.stderr
 
 

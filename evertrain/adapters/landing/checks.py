@@ -95,6 +95,8 @@ class ColumnChecker:
             FeatureKind.CATEGORICAL: self._as_text,
             FeatureKind.TIMESTAMP: self._as_time,
         }[column.kind]
+        if column.name == self.schema.label and self.schema.classes:
+            convert = self._as_class
         self._check_column(raw, checked, column.name, convert, stored_as=column.name, nullable=column.nullable)
         if column.name in checked.columns:
             self._check_values(checked, column)
@@ -159,6 +161,17 @@ class ColumnChecker:
             _require(whole, "text or a whole number")
             return pc.cast(pc.cast(numbers, pa.int64()), pa.string())
         raise _WrongType(f"must be text, not {values.type}")
+
+    def _as_class(self, values: Values) -> Values:
+        """The number of each class, as float64."""
+        classes = pa.array(self.schema.classes, pa.string())
+        named = without_blanks(values if is_text(values.type) else self._as_text(values))
+        numbers = pc.index_in(named, value_set=classes)
+        if numbers.null_count > named.null_count:
+            named = as_levels(named)  # 12.0 is the class 12
+            numbers = pc.index_in(named, value_set=classes)
+        _require(pc.is_valid(numbers), " or ".join(self.schema.classes), among=named)
+        return pc.cast(numbers, pa.float64())
 
     def _as_number(self, values: Values) -> Values:
         if is_text(values.type):

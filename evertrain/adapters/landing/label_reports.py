@@ -43,9 +43,16 @@ def label_file(schema: FeedSchema, labels: Sequence[tuple[LabelReport, ReportedL
             "report_id": pa.array([report.report_id for report, _ in labels], pa.string()),
             schema.key: pa.array([label.key for _, label in labels], pa.string()),
             schema.event_time_column: pa.array([label.event_time for _, label in labels], TIMESTAMP),
-            schema.label: pa.array([label.value for _, label in labels], pa.float64()),
+            schema.label: _as_landed([label.value for _, label in labels], schema),
         }
     )
     file = io.BytesIO()
     pq.write_table(table, file, compression="zstd")
     return file.getvalue()
+
+
+def _as_landed(values: Sequence[float], schema: FeedSchema) -> pa.Array:
+    """Labels as a file of the feed names them."""
+    if schema.classes:
+        return pa.array([schema.classes[int(value)] for value in values], pa.string())
+    return pa.array(values, pa.float64())

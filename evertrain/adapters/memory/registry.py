@@ -39,7 +39,13 @@ class InMemoryModelRegistry:
     def champion(self, model: str) -> Champion | None:
         return next((champion for champion in reversed(self._history) if champion.model == model), None)
 
-    def promote(self, champion: Champion, *, expected_champion: str | None) -> None:
+    def promote(
+        self,
+        champion: Champion,
+        *,
+        expected_champion: str | None,
+        leaves_as: VersionStatus = VersionStatus.RETIRED,
+    ) -> None:
         present = self.champion(champion.model)
         if present is not None and (present.version, present.function_version) == (
             champion.version,
@@ -52,7 +58,7 @@ class InMemoryModelRegistry:
             raise RegistryConflict(f"{champion.version} of {champion.model} is {VersionStatus.ROLLED_BACK}")
         self.set_status(champion.model, champion.version, VersionStatus.CHAMPION)
         if expected_champion and expected_champion != champion.version:
-            self.set_status(champion.model, expected_champion, VersionStatus.RETIRED)
+            self.set_status(champion.model, expected_champion, leaves_as)
         self._history.append(champion)
 
     def history(self, model: str) -> Sequence[Champion]:

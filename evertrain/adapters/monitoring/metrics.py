@@ -13,7 +13,7 @@ from evertrain.domain.landing.batches import FeedKind
 from evertrain.domain.monitoring.decline import find_decline, newest_days
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict, FeatureDrift
 from evertrain.domain.monitoring.performance import Estimate, Performance, merge_days, realised_metric
-from evertrain.domain.project.metric import Metric
+from evertrain.domain.project.metric import ModelMetric
 from evertrain.domain.project.model import LabelSpec
 from evertrain.domain.store.labels import LabelProgress
 
@@ -82,7 +82,7 @@ def label_metric_line(
 
 
 def performance_metric_line(
-    performance: Performance, metric: Metric, *, estimated: Estimate | None, stage: str, now: datetime
+    performance: Performance, metric: ModelMetric, *, estimated: Estimate | None, stage: str, now: datetime
 ) -> str:
     """The champion on the newest matured days that have enough rows, beside what the gate saw. `metric`: the model's.
     `estimated`: of the days that have no labels yet. `Declined` is 1 while it is worse than promised, beyond

@@ -1,15 +1,26 @@
 """Reads a project's TOML files into a `Project`. Every fault is named with its file, its key and what is allowed."""
 
+import ast
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from datetime import timedelta
 from math import prod
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from evertrain.adapters.project.schema import CostTable, FeaturesTable, GroupFile, ModelFile, TomlTable, table_in
+from evertrain.adapters.project.schema import (
+    KNOWN_METRICS,
+    OWN_METRIC,
+    CostTable,
+    FeaturesTable,
+    GroupFile,
+    ModelFile,
+    TomlTable,
+    table_in,
+)
 from evertrain.adapters.project.toml_lines import line_of
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.feeds import EVENT_TIME, INGESTED_AT, INGESTED_MONTH
@@ -21,9 +32,18 @@ from evertrain.domain.landing.predictions import (
     PREDICTION,
     PREDICTION_ID,
 )
+from evertrain.domain.project.defaults import USUAL_BATCH, default_training
 from evertrain.domain.project.duration import format_duration
 from evertrain.domain.project.feature_group import FeatureGroup, FeatureKind
-from evertrain.domain.project.metric import Metric, Task
+from evertrain.domain.project.metric import (
+    METRIC_FILE,
+    PINBALL_LOSS,
+    GuardMetric,
+    Metric,
+    OwnMetric,
+    PinballLoss,
+    Task,
+)
 from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.domain.training.task_sizes import FARGATE_MEMORY_MIB
 
@@ -74,7 +94,12 @@ def load_project(root: Path, *, model_texts: Mapping[str, str] | None = None) ->
         text = (model_texts or {}).get(name) or _text(path)
         declared = _read(text, file, ModelFile, faults)
         if declared is None or _collect_faults(
-            faults, file, text, _name_faults(name), _model_faults(declared, groups, broken)
+            faults,
+            file,
+            text,
+            _name_faults(name),
+            _metric_faults(declared, path.with_name(METRIC_FILE), root),
+            _model_faults(declared, groups, broken),
         ):
             continue
         if not broken:
@@ -119,10 +144,6 @@ def _group_faults(file: GroupFile) -> Iterator[str]:
 
 
 def _model_faults(file: ModelFile, groups: Mapping[str, FeatureGroup], broken: Set[str]) -> Iterator[str]:
-    task = file.task_or_default
-    if file.metric is not None and file.metric.task is not task:
-        allowed = ", ".join(metric for metric in Metric if metric.task is task)
-        yield f"metric: {file.metric} is not a metric of {task}; allowed: {allowed}"
     yield from _feature_faults(file, groups, broken)
     yield from _label_faults(file)
     yield from _explore_faults(file)
@@ -140,16 +161,60 @@ def _model_faults(file: ModelFile, groups: Mapping[str, FeatureGroup], broken: S
     tried = max(1, len(lengths)) * prod(len(values) for values in file.training.search.parameters.values())
     if tried > MAX_CANDIDATES:
         yield f"training.search.parameters: {tried} candidates with the windows, {MAX_CANDIDATES} are allowed"
+    yield from _gate_faults(file, groups)
     yield from _cost_faults(file.cost)
     if file.task_size is not None:
         yield from _task_size_faults(file.task_size.cpu, file.task_size.memory_mib)
 
 
+def _metric_faults(file: ModelFile, own: Path, root: Path) -> Iterator[str]:
+    """`own`: the file of the model's own metric, whether it is there or not."""
+    metric, task, shown = file.metric_or_default, file.task_or_default, own.relative_to(root)
+    if metric.task is not task:
+        allowed = _join_names(each for each in Metric if each.task is task)
+        allowed += f", {PINBALL_LOSS}" if task is Task.REGRESSION else ""
+        yield f"metric: {metric} is not a metric of {task}; allowed: {allowed}, or a function in {shown}"
+    if file.quantile is not None and not isinstance(metric, PinballLoss):
+        yield f"quantile: says nothing of {metric}; it is of {PINBALL_LOSS}"
+    if not isinstance(metric, OwnMetric):
+        return
+    if not re.fullmatch(OWN_METRIC, metric.name):
+        known = ", ".join(KNOWN_METRICS)
+        yield f"metric: {metric} is none of {known}; a function in {shown} ends in _score, _error or _loss"
+    else:
+        yield from _own_metric_faults(metric.name, own, shown)
+    if file.gate.margin is None:
+        yield f"gate.margin: missing; how much worse a contender may be in {metric} is not known otherwise"
+
+
+def _own_metric_faults(name: str, own: Path, shown: Path) -> Iterator[str]:
+    """Without running it: what the file does is found out where it is loaded."""
+    try:
+        tree = ast.parse(own.read_bytes() if own.is_file() else b"")
+    except SyntaxError as error:
+        yield f"metric: {shown} is not Python: line {error.lineno}: {error.msg}"
+        return
+    if not any(isinstance(each, ast.FunctionDef) and each.name == name for each in tree.body):
+        signature = f"def {name}(y_true, y_pred, sample_weight=None)"
+        yield f"metric: {name} is none of scikit-learn's that are known, and {shown} has no {signature}"
+
+
 def _label_faults(file: ModelFile) -> Iterator[str]:
-    absent = file.label.absent
+    absent, classes = file.label.absent, file.label.classes
+    if classes and file.task_or_default is not Task.CLASSIFICATION:
+        yield "label.classes: only a classification has classes; leave it out"
+    if classes and len(set(classes)) != 2:
+        yield (
+            f"label.classes: {len(set(classes))} different ones; name two, the one last whose probability is "
+            "predicted"
+        )
     if absent is None:
         return
-    if file.task_or_default is Task.CLASSIFICATION and absent not in (0, 1):
+    if classes and absent not in classes:
+        yield f"label.absent: {absent} is no class; allowed: {', '.join(classes)}"
+    if not classes and isinstance(absent, str):
+        yield f"label.absent: {absent} is no number; name the label's classes, or write a number"
+    elif not classes and file.task_or_default is Task.CLASSIFICATION and absent not in (0, 1):
         yield f"label.absent: {absent:g} is no class; allowed: 0, 1"
     if file.label.minimum_coverage is not None:
         yield "label.minimum_coverage: where a label may be absent, coverage says nothing; leave out one of the two"
@@ -164,6 +229,22 @@ def _explore_faults(file: ModelFile) -> Iterator[str]:
         yield "endpoint.explore: needs label.of_predictions = true, so that labels name what was predicted"
     if file.label.absent is not None:
         yield "endpoint.explore: not with label.absent; a row whose label depends on what was done has none"
+
+
+def _gate_faults(file: ModelFile, groups: Mapping[str, FeatureGroup]) -> Iterator[str]:
+    task, metric = file.task_or_default, file.metric_or_default
+    for guard in file.gate.guards:
+        if guard.task is not task:
+            allowed = _join_names(each for each in (*Metric, *GuardMetric) if each.task is task and each != metric)
+            yield f"gate.guards.{guard}: {guard} is not a metric of {task}; allowed: {allowed}"
+        elif guard == metric:
+            yield f"gate.guards.{guard}: {guard} is the metric itself; gate.margin says how much worse it may become"
+    own = groups.get(next(iter(file.features)))
+    batch = (None if own is None else own.batch.every) or USUAL_BATCH
+    gate = file.training.gate or default_training(batch, latency=file.label.latency).gate
+    if file.gate.minimum_days * timedelta(days=1) > gate and file.gate.minimum_days > 1:
+        description = f"{file.gate.minimum_days} days are never in a gate of {format_duration(gate)}"
+        yield f"gate.minimum_days: {description}; declare a longer training.gate"
 
 
 def _cost_faults(cost: CostTable) -> Iterator[str]:
@@ -276,7 +357,7 @@ def _placed(fault: str, file: Path, text: str) -> str:
 
 def _describe_error(entry: Mapping[str, Any], cls: type[TomlTable]) -> str:
     location: tuple[int | str, ...] = entry["loc"]
-    key = ".".join(str(part) for part in location)
+    key = ".".join(str(part) for part in location if part != "[key]")
     match entry["type"]:
         case "extra_forbidden":
             return f"{key}: unknown key; allowed here: {_join_names(_keys_at(cls, location[:-1]))}"

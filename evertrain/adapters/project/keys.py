@@ -1,12 +1,10 @@
 """What each key of a project's TOML files means, for people and for editors. That none is missing is a test."""
 
 import json
-import sys
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 from typing import Any
 
 from evertrain.adapters.project.schema import GroupFile, ModelFile, TomlTable, table_in
@@ -67,10 +65,11 @@ MODEL_KEYS: Mapping[str, Key] = {
     "title": Key("What the model is for, in a sentence.", 'title = "Will a trip be late?"', "its name"),
     "task": Key("classification or regression.", 'task = "regression"', "the metric's; else classification"),
     "metric": Key(
-        "What models are judged by, by its scikit-learn name.",
+        "What models are judged by: its scikit-learn name, or a function in models/NAME/metric.py.",
         'metric = "log_loss"',
         "roc_auc_score, or mean_absolute_error",
     ),
+    "quantile": Key("Of mean_pinball_loss: which is predicted.", "quantile = 0.9", "0.5"),
     "features": Key(
         "By feature group, the columns that are drawn from it; the first group's rows are predicted.",
         'trips = ["distance", "carrier"]',
@@ -87,6 +86,11 @@ MODEL_KEYS: Mapping[str, Key] = {
     ),
     "label.name": Key("The column of labels.", 'name = "late"'),
     "label.latency": Key("How long after its row a label is known, for nearly every row.", 'latency = "7d"'),
+    "label.classes": Key(
+        "How labels name the two classes of a classification, the one last whose probability is predicted.",
+        'classes = ["no", "yes"]',
+        "0 and 1",
+    ),
     "label.absent": Key(
         "What a row without a label counts as, once its latency has passed.", "absent = 0", "unknown, and not used"
     ),
@@ -125,7 +129,13 @@ MODEL_KEYS: Mapping[str, Key] = {
     "gate.floor": Key("What a first model has to reach.", "floor = 0.6", "what a constant prediction scores"),
     "gate.confidence": Key("Of the interval of the difference, two-sided.", "confidence = 0.95"),
     "gate.superiority": Key("Whether only what is shown to be better passes.", "superiority = true"),
-    "gate.slices": Key("Groups that may not become worse.", "[[gate.slices]]"),
+    "gate.guards": Key(
+        "By other metrics, or expected_calibration_error: how much worse a contender may be in them.",
+        "guards = { log_loss = 0.01, expected_calibration_error = 0.02 }",
+    ),
+    "gate.minimum_rows": Key("With fewer to judge on, a retraining is postponed.", "minimum_rows = 500"),
+    "gate.minimum_days": Key("With rows of fewer days, too.", "minimum_days = 3"),
+    "gate.slices": Key("Groups on which a contender must not be shown to be worse.", "[[gate.slices]]"),
     "gate.slices.column": Key("The column whose levels are the groups.", 'column = "origin"'),
     "gate.slices.margin": Key("How much worse a group may become, in units of the metric.", "margin = 0.05"),
     "gate.slices.minimum_rows": Key("Groups with fewer rows are not judged.", "minimum_rows = 500"),
@@ -257,14 +267,3 @@ def _default(field: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return "none" if value in ("", None, (), {}, []) else f"{value}"
-
-
-def main(docs: Path) -> None:
-    """Writes the page and the schemas anew."""
-    (docs / "keys.md").write_text(reference_page(), encoding="utf-8")
-    for name, text in schema_files().items():
-        (docs / "schema" / name).write_text(text, encoding="utf-8")
-
-
-if __name__ == "__main__":
-    main(Path(sys.argv[1]))

@@ -23,7 +23,16 @@ from evertrain.domain.project.defaults import USUAL_BATCH, default_metric, defau
 from evertrain.domain.project.duration import parse_duration
 from evertrain.domain.project.feature_group import BatchSize, Column, FeatureGroup, FeatureKind, JoinedGroup, KnownBy
 from evertrain.domain.project.file_format import DECIMALS, THOUSANDS, DateOrder, FileFormat, file_format_fault
-from evertrain.domain.project.metric import Metric, Task
+from evertrain.domain.project.metric import (
+    PINBALL_LOSS,
+    Guard,
+    GuardMetric,
+    Metric,
+    ModelMetric,
+    OwnMetric,
+    PinballLoss,
+    Task,
+)
 from evertrain.domain.project.model import LabelSpec, ModelSpec
 from evertrain.domain.project.policies import (
     CostPolicy,
@@ -82,6 +91,7 @@ Quiet = Annotated[
     BeforeValidator(_quiet_days),
     WithJsonSchema({"type": "string", "pattern": r"^\d\d-\d\d to \d\d-\d\d$"}),
 ]
+ClassName = Annotated[str, Field(min_length=1)]
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 # JSON, in which plans and runs keep a model, has no infinity.
 RowsGrownBy = Annotated[float | None, Field(gt=1), AfterValidator(lambda value: None if value == inf else value)]
@@ -204,9 +214,21 @@ class FeaturesTable(TomlTable):
 class _LabelTable(TomlTable):
     name: Annotated[str, Field(examples=['name = "late"'])]
     latency: Annotated[Duration, Field(examples=['latency = "7d", how long after its row a label is known'])]
-    absent: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    classes: Annotated[tuple[ClassName, ...], Field(examples=['classes = ["no", "yes"]'])] = ()
+    absent: Annotated[float, Field(allow_inf_nan=False)] | ClassName | None = None
     minimum_coverage: Annotated[float, Field(gt=0, le=1)] | None = None
     of_predictions: bool = False
+
+    def to_label(self) -> LabelSpec:
+        absent = self.classes.index(str(self.absent)) if self.classes and self.absent is not None else self.absent
+        return LabelSpec(
+            name=self.name,
+            latency=self.latency,
+            absent=None if absent is None else float(absent),
+            minimum_coverage=self.minimum_coverage,
+            of_predictions=self.of_predictions,
+            classes=self.classes,
+        )
 
 
 class _DriftTable(TomlTable):
@@ -283,12 +305,27 @@ class _SliceTable(TomlTable):
     minimum_rows: Count = 200
 
 
+_GUARDS: Mapping[str, Guard] = {each.value: each for each in (*Metric, *GuardMetric)}
+
+
+def _guard(value: object) -> Guard:
+    if str(value) not in _GUARDS:
+        raise ValueError(f"a guard is one of {', '.join(_GUARDS)}")
+    return _GUARDS[str(value)]
+
+
+_Guard = Annotated[Guard, BeforeValidator(_guard), WithJsonSchema({"type": "string", "enum": list(_GUARDS)})]
+
+
 class _GateTable(TomlTable):
     margin: NonNegative | None = None
     floor: Annotated[float, Field(allow_inf_nan=False)] | None = None
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.9
     superiority: bool = False
     slices: list[_SliceTable] = []
+    guards: dict[_Guard, NonNegative] = {}
+    minimum_rows: Annotated[int, Field(ge=2)] = GatePolicy().minimum_rows
+    minimum_days: Count = GatePolicy().minimum_days
 
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -311,10 +348,23 @@ class _EndpointTable(TomlTable):
     explore: Annotated[float, Field(ge=0, le=1)] = EndpointPolicy().explore
 
 
+MEDIAN = 0.5
+
+OWN_METRIC = r"^[a-z][a-z0-9_]*_(score|error|loss)$"
+"""The name of a function that is a metric."""
+
+KNOWN_METRICS = (*(each.value for each in Metric), PINBALL_LOSS)
+
+_MetricName = Annotated[
+    str, WithJsonSchema({"anyOf": [{"enum": list(KNOWN_METRICS)}, {"type": "string", "pattern": OWN_METRIC}]})
+]
+
+
 class ModelFile(TomlTable):
     title: str = ""
     task: Task | None = None
-    metric: Metric | None = None
+    metric: _MetricName | None = None
+    quantile: Annotated[float, Field(gt=0, lt=1)] | None = None
     features: Annotated[
         dict[str, Annotated[FeaturesTable, BeforeValidator(_expand_columns)]],
         Field(
@@ -333,7 +383,20 @@ class ModelFile(TomlTable):
     def task_or_default(self) -> Task:
         if self.task is not None:
             return self.task
-        return Task.CLASSIFICATION if self.metric is None else self.metric.task
+        return Task.CLASSIFICATION if self._known_metric is None else self._known_metric.task
+
+    @property
+    def metric_or_default(self) -> ModelMetric:
+        """A function of the model's own, where nobody else knows the name."""
+        if self.metric is None:
+            return default_metric(self.task_or_default)
+        return self._known_metric or OwnMetric(self.metric, self.task_or_default)
+
+    @property
+    def _known_metric(self) -> ModelMetric | None:
+        if self.metric == PINBALL_LOSS:
+            return PinballLoss(self.quantile or MEDIAN)
+        return Metric(self.metric) if self.metric in tuple(Metric) else None
 
     def to_model(self, name: str, groups: Mapping[str, FeatureGroup]) -> ModelSpec:
         (own, features), *others = self.features.items()
@@ -343,11 +406,11 @@ class ModelFile(TomlTable):
             name=name,
             title=self.title or name,
             task=self.task_or_default,
-            metric=self.metric or default_metric(self.task_or_default),
+            metric=self.metric_or_default,
             group=groups[own],
             feature_names=(*features.columns, *(column for _, other in others for column in other.columns)),
             joined=tuple(other.to_joined(groups[group]) for group, other in others),
-            label=LabelSpec(**dict(self.label)),
+            label=self.label.to_label(),
             triggers=self.triggers.to_policy(default_triggers(batch, latency=latency)),
             training=self.training.to_policy(default_training(batch, latency=latency)),
             gate=GatePolicy(**gate),

@@ -83,7 +83,13 @@ class DynamoDBModelRegistry:
         item = self._table.get(model_partition(model), CHAMPION)
         return _champion(item) if item else None
 
-    def promote(self, champion: Champion, *, expected_champion: str | None) -> None:
+    def promote(
+        self,
+        champion: Champion,
+        *,
+        expected_champion: str | None,
+        leaves_as: VersionStatus = VersionStatus.RETIRED,
+    ) -> None:
         """Raises RegistryConflict, UnknownVersion.
 
         The champion itself may be promoted again with another function version: new serving code, same model.
@@ -107,7 +113,7 @@ class DynamoDBModelRegistry:
             ),
         ]
         if expected_champion and expected_champion != champion.version:
-            writes.append(self._status_write(champion.model, expected_champion, VersionStatus.RETIRED))
+            writes.append(self._status_write(champion.model, expected_champion, leaves_as))
         refused = self._table.transact(*writes)
         if refused is None:
             return

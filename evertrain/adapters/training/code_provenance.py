@@ -7,7 +7,8 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from evertrain.adapters.training.estimators import estimator_path
+from evertrain.adapters.training.estimators import estimator_path, model_file
+from evertrain.domain.project.metric import METRIC_FILE
 
 _PROGRAM_FOLDERS = ("evertrain", "jobs")
 
@@ -20,6 +21,8 @@ def code_provenance(root: Path, model: str) -> dict[str, str]:
         ),
         "estimator_sha256": _digest([estimator_path(root, model)], root),
     }
+    if (own := model_file(root, model, METRIC_FILE)).is_file():
+        found["metric_sha256"] = _digest([own], root)
     image = _image()
     return found | ({"image": image} if image else {})
 

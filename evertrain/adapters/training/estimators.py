@@ -1,8 +1,9 @@
-"""Loads a model's own code: `models/<name>/estimator.py` with one function, `make_estimator(*, seed, …)`."""
+"""A user's own estimators: of a model's `models/<name>/estimator.py` with one function, `make_estimator(*, seed, …)`,
+or of such a function that is at hand."""
 
 import importlib.util
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,11 @@ class InvalidEstimator(EvertrainError):
 
 
 def estimator_path(root: Path, model: str) -> Path:
-    return root / "models" / model / "estimator.py"
+    return model_file(root, model, "estimator.py")
+
+
+def model_file(root: Path, model: str, name: str) -> Path:
+    return root / "models" / model / name
 
 
 def load_estimator(
@@ -27,37 +32,43 @@ def load_estimator(
     """
     path = estimator_path(root, model)
     display_path = path.relative_to(root)
-    make = getattr(_load(path, display_path, model), "make_estimator", None)
+    # A name of its own: two models' files never shadow each other, nor anything that is installed.
+    module = load_code(path, display_path, name=f"_evertrain_estimator_{model}", error=InvalidEstimator)
+    make = getattr(module, "make_estimator", None)
     if not callable(make):
         raise InvalidEstimator(f"{display_path}: no function make_estimator(*, seed: int) in it")
-    chosen = {"seed": seed} | dict(parameters or {})
+    return call_factory(make, seed=seed, parameters=parameters or {}, called=f"{display_path}: make_estimator")
+
+
+def call_factory(
+    make: Callable[..., Any], *, seed: int, parameters: Mapping[str, ParameterValue], called: str
+) -> Any:
+    """A new, unfitted estimator of a user's function. `called`: what errors call it. Raises InvalidEstimator."""
+    chosen = {"seed": seed} | dict(parameters)
     try:
         estimator = make(**chosen)
     except Exception as error:
         arguments = ", ".join(f"{name}={value!r}" for name, value in chosen.items())
-        raise InvalidEstimator(f"{display_path}: make_estimator({arguments}) raised {_describe(error)}") from error
+        raise InvalidEstimator(f"{called}({arguments}) raised {_describe(error)}") from error
     for method in ("fit", "predict"):
         if not callable(getattr(estimator, method, None)):
-            raise InvalidEstimator(
-                f"{display_path}: make_estimator returned {type(estimator).__name__}, which has no {method}()"
-            )
+            raise InvalidEstimator(f"{called} returned {type(estimator).__name__}, which has no {method}()")
     return estimator
 
 
-def _load(path: Path, display_path: Path, model: str) -> Any:
+def load_code(path: Path, display_path: Path, *, name: str, error: type[EvertrainError]) -> Any:
+    """The file as a module of that name. Raises `error`."""
     if not path.is_file():
-        raise InvalidEstimator(f"{display_path}: there is no such file")
-    # A name of its own: two models' files never shadow each other, nor anything that is installed.
-    name = f"_evertrain_estimator_{model}"
+        raise error(f"{display_path}: there is no such file")
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise InvalidEstimator(f"{display_path}: cannot be imported")
+        raise error(f"{display_path}: cannot be imported")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module  # dataclasses and pickling inside the file look themselves up here
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
-        raise InvalidEstimator(f"{display_path}: importing it raised {_describe(error)}") from error
+    except Exception as raised:
+        raise error(f"{display_path}: importing it raised {_describe(raised)}") from raised
     return module
 
 

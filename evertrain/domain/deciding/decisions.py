@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from evertrain.domain.event_details import Decided
 from evertrain.domain.events import Event, EventName
 from evertrain.domain.monitoring.performance import RowLoss
 
@@ -111,7 +112,7 @@ class RecordedDecision:
 
 def decision_event(recorded: RecordedDecision) -> Event:
     """By which a decision is announced."""
-    detail = {
+    detail: Decided = {
         "model": recorded.model,
         "decision_id": recorded.decision_id,
         "reason": recorded.decision.reason.value,

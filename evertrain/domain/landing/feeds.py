@@ -90,6 +90,8 @@ class FeedSchema:
     """The only column is a label that is 0 or 1."""
     label: str = ""
     """The column that is the label, of a feed of labels."""
+    classes: tuple[str, ...] = ()
+    """How the label's classes are named, where they are not 0 and 1."""
     group: str = ""
     """The group that declares what a time without a zone means. Empty for predictions: we write their times
     ourselves."""
@@ -126,6 +128,7 @@ def feed_schema(feed: Feed, project: Project) -> FeedSchema:
         batch=BatchSize(),
         is_binary=spec.task is Task.CLASSIFICATION,
         label=spec.label.name,
+        classes=spec.label.classes,
         group=spec.group.name,
         utc_offset=spec.group.utc_offset,
         format=spec.group.format,

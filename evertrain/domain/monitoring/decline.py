@@ -28,7 +28,7 @@ from evertrain.domain.monitoring.series import (
     Series,
     put_together,
 )
-from evertrain.domain.project.metric import Metric
+from evertrain.domain.project.metric import ModelMetric, OwnMetric
 
 THRESHOLD = 4.0
 """Standard errors. One look in 30,000 is beyond, if nothing changed."""
@@ -74,7 +74,7 @@ class Decline:
     groups: tuple[GroupDecline, ...] = ()
 
 
-def find_decline(performance: Performance, metric: Metric, *, threshold: float = THRESHOLD) -> Decline | None:
+def find_decline(performance: Performance, metric: ModelMetric, *, threshold: float = THRESHOLD) -> Decline | None:
     """None where nothing is worse, or where there is too little to compare with (`has_baseline`)."""
     losses = _loss_series(performance)
     scores = replace(losses, measure=_measure_of(metric))
@@ -98,7 +98,7 @@ def standard_errors_since(performance: Performance, since: datetime) -> float | 
     return losses.z(length) if length >= MIN_STRETCHES else None
 
 
-def describe_decline(decline: Decline, metric: Metric) -> str:
+def describe_decline(decline: Decline, metric: ModelMetric) -> str:
     """Since when, by how much and where a model is worse."""
     if decline.metric_before is not None and decline.metric_now is not None:
         measured = f"{metric} {decline.metric_now:.4g} against {decline.metric_before:.4g} before"
@@ -127,7 +127,9 @@ def _loss_series(performance: Performance) -> Series:
     return _series(performance.promised, performance.realised, rows=MIN_ROWS)
 
 
-def _measure_of(metric: Metric) -> Measure:
+def _measure_of(metric: ModelMetric) -> Measure:
+    if isinstance(metric, OwnMetric):
+        return _loss  # which stands for it
     sign = -1 if metric.higher_is_better else 1
 
     def measure(parts: Sequence[DayPerformance]) -> Estimate | None:
@@ -199,7 +201,7 @@ def _stretches_since(losses: Series, since: datetime) -> int:
     return max(MIN_STRETCHES, sum(part.until > since for part in losses.realised))
 
 
-def _describe(losses: Series, metric: Metric, *, length: int, groups: Sequence[GroupDecline]) -> Decline:
+def _describe(losses: Series, metric: ModelMetric, *, length: int, groups: Sequence[GroupDecline]) -> Decline:
     base, new = (merge_days(each, with_groups=False) for each in (losses.baseline(length), losses.newest(length)))
     before, now = realised_metric(metric, base), realised_metric(metric, new)
     grown = new.losses.mean - base.losses.mean

@@ -2,14 +2,14 @@
 of its parts. Values only: `statistics.performance` makes them from rows.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import accumulate
 from math import sqrt
 from statistics import fmean
 
-from evertrain.domain.project.metric import Metric
+from evertrain.domain.project.metric import Metric, ModelMetric, OwnMetric, PinballLoss, Task
 
 DAY = timedelta(days=1)
 
@@ -38,6 +38,32 @@ class Sums:
     def variance(self) -> float:
         """Of a single number, estimated without bias; 0 for one."""
         return self.spread / (self.count - 1) if self.count > 1 else 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Confusion:
+    """Rows by their class and by what they are taken for; estimated ones are no whole numbers."""
+
+    true_negatives: float = 0
+    false_positives: float = 0
+    false_negatives: float = 0
+    true_positives: float = 0
+
+    def __add__(self, other: "Confusion") -> "Confusion":
+        return Confusion(
+            true_negatives=self.true_negatives + other.true_negatives,
+            false_positives=self.false_positives + other.false_positives,
+            false_negatives=self.false_negatives + other.false_negatives,
+            true_positives=self.true_positives + other.true_positives,
+        )
+
+    @property
+    def negatives(self) -> float:
+        return self.true_negatives + self.false_positives
+
+    @property
+    def positives(self) -> float:
+        return self.true_positives + self.false_negatives
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +96,8 @@ class DayPerformance:
 
     `until`: the label watermark then; the day is complete if it is over by then. `losses`: of single rows, by
     `loss_name(metric)`. `truth`: of the labels. `scores`: for a classifier, by cells of its log odds (see
-    `statistics.performance.prediction_cells`), the rows of class 0 and of class 1. `loss_by_prediction`: where a
+    `statistics.performance.prediction_cells`), the rows of class 0 and of class 1; `confusion`: by
+    class, for which class they are taken, for 1 above one half. `loss_by_prediction`: where a
     number is predicted, by cells of it, the losses. `groups`: of frequent levels.
     `worst`: a few rows with the largest losses, the largest first; none of several days together.
     """
@@ -80,6 +107,7 @@ class DayPerformance:
     losses: Sums
     truth: Sums
     scores: Mapping[int, tuple[int, int]] = field(default_factory=dict)
+    confusion: Confusion = field(default_factory=Confusion)
     loss_by_prediction: Mapping[int, Sums] = field(default_factory=dict)
     groups: tuple[GroupLoss, ...] = ()
     worst: tuple[RowLoss, ...] = ()
@@ -150,17 +178,25 @@ class Estimate:
         return self.value - half, self.value + half
 
 
-def loss_name(metric: Metric) -> str:
+def loss_name(metric: ModelMetric) -> str:
     """By which single rows are judged where the metric is one of many rows together."""
+    if isinstance(metric, PinballLoss):
+        return "pinball loss"
+    if isinstance(metric, OwnMetric):
+        return "squared error" if metric.task is Task.CLASSIFICATION else "absolute error"
     return _LOSSES[metric]
 
 
 _LOSSES = {
     Metric.ROC_AUC_SCORE: "squared error",
     Metric.AVERAGE_PRECISION_SCORE: "squared error",
+    Metric.ACCURACY_SCORE: "squared error",
+    Metric.BALANCED_ACCURACY_SCORE: "squared error",
+    Metric.F1_SCORE: "squared error",
     Metric.BRIER_SCORE_LOSS: "squared error",
     Metric.LOG_LOSS: "log loss",
     Metric.MEAN_ABSOLUTE_ERROR: "absolute error",
+    Metric.MEAN_ABSOLUTE_PERCENTAGE_ERROR: "absolute percentage error",
     Metric.ROOT_MEAN_SQUARED_ERROR: "squared error",
     Metric.R2_SCORE: "squared error",
 }
@@ -183,6 +219,7 @@ def merge_days(days: Sequence[DayPerformance], *, with_groups: bool = True) -> D
         losses=_add(each.losses for each in days),
         truth=_add(each.truth for each in days),
         scores=scores,
+        confusion=sum((each.confusion for each in days), start=Confusion()),
         groups=tuple(GroupLoss(column=key[0], level=key[1], losses=losses) for key, losses in groups.items()),
     )
 
@@ -196,7 +233,7 @@ def mean_loss(losses: Sums) -> Estimate:
     return Estimate(value=losses.mean, variance=losses.variance / losses.count)
 
 
-def metric_over_days(metric: Metric, days: Sequence[DayPerformance]) -> Estimate | None:
+def metric_over_days(metric: ModelMetric, days: Sequence[DayPerformance]) -> Estimate | None:
     """The metric of all rows of these days. Its variance is found by leaving out one day after the other, since rows
     of a day have something in common (jackknife; Tukey, Ann. Math. Statist. 29, 1958)."""
     pooled = realised_metric(metric, merge_days(days, with_groups=False)) if days else None
@@ -212,22 +249,31 @@ def metric_over_days(metric: Metric, days: Sequence[DayPerformance]) -> Estimate
 MIN_DAYS_TO_COMPARE = 3
 
 
-def realised_metric(metric: Metric, part: DayPerformance) -> Estimate | None:
+def realised_metric(metric: ModelMetric, part: DayPerformance) -> Estimate | None:
     """The metric of a stretch of days; None where it is not defined, as ROC AUC is for rows of one class.
 
     Its variance is that of so many independent rows.
     """
-    return metric_of_sums(metric, scores=part.scores, losses=part.losses, truth=part.truth) if part.rows else None
+    if not part.rows:
+        return None
+    return metric_of_sums(metric, scores=part.scores, confusion=part.confusion, losses=part.losses, truth=part.truth)
 
 
 def metric_of_sums(
-    metric: Metric, *, scores: Mapping[int, tuple[float, float]], losses: Sums, truth: Sums
+    metric: ModelMetric, *, scores: Mapping[int, tuple[float, float]], confusion: Confusion, losses: Sums, truth: Sums
 ) -> Estimate | None:
-    """`scores`, `losses`, `truth`: as of a `DayPerformance`. None where the metric is not defined."""
+    """`scores`, `confusion`, `losses`, `truth`: as of a `DayPerformance`. None where the metric is not defined,
+    and of a model's own: its function is where models are trained, and what it answers need not add."""
     if metric is Metric.ROC_AUC_SCORE:
         return _roc_auc(scores)
     if metric is Metric.AVERAGE_PRECISION_SCORE:
         return _average_precision(scores)
+    if isinstance(metric, Metric) and metric in _OF_CONFUSION:
+        return _OF_CONFUSION[metric](confusion)
+    return None if isinstance(metric, OwnMetric) else _metric_of_losses(metric, losses, truth)
+
+
+def _metric_of_losses(metric: Metric | PinballLoss, losses: Sums, truth: Sums) -> Estimate | None:
     loss = mean_loss(losses)
     if metric is Metric.ROOT_MEAN_SQUARED_ERROR:
         root = sqrt(loss.value)
@@ -270,3 +316,40 @@ def _average_precision(scores: Mapping[int, tuple[float, float]]) -> Estimate | 
         total += positive * found / predicted
     value = total / positives
     return Estimate(value=value, variance=value * (1 - value) / positives)
+
+
+def _accuracy(found: Confusion) -> Estimate | None:
+    rows = found.negatives + found.positives
+    return _share(found.true_negatives + found.true_positives, rows) if rows else None
+
+
+def _balanced_accuracy(found: Confusion) -> Estimate | None:
+    if not found.negatives or not found.positives:
+        return None
+    of_negatives = _share(found.true_negatives, found.negatives)
+    of_positives = _share(found.true_positives, found.positives)
+    return Estimate(
+        value=(of_negatives.value + of_positives.value) / 2,
+        variance=(of_negatives.variance + of_positives.variance) / 4,
+    )
+
+
+def _f1(found: Confusion) -> Estimate | None:
+    """Of the share J of hits among rows that are of class 1 or taken for it, F1 is 2 J / (1 + J)."""
+    if not found.positives:
+        return None
+    hits = _share(found.true_positives, found.positives + found.false_positives)
+    slope = 2 / (1 + hits.value) ** 2
+    return Estimate(value=2 * hits.value / (1 + hits.value), variance=slope**2 * hits.variance)
+
+
+def _share(count: float, rows: float) -> Estimate:
+    share = count / rows
+    return Estimate(value=share, variance=share * (1 - share) / rows)
+
+
+_OF_CONFUSION: Mapping[Metric, Callable[[Confusion], Estimate | None]] = {
+    Metric.ACCURACY_SCORE: _accuracy,
+    Metric.BALANCED_ACCURACY_SCORE: _balanced_accuracy,
+    Metric.F1_SCORE: _f1,
+}

@@ -1,5 +1,6 @@
 """What a model predicts, and by which metric it is judged."""
 
+from dataclasses import dataclass
 from enum import StrEnum
 
 
@@ -11,22 +12,109 @@ class Task(StrEnum):
 
 
 class Metric(StrEnum):
-    """scikit-learn's names: a `_score` goes up when the model is better, an `_error` or `_loss` goes down."""
+    """scikit-learn's names: a `_score` goes up when the model is better, an `_error` or `_loss` goes down. Accuracies
+    and F1 take a probability above one half as the class 1."""
 
     ROC_AUC_SCORE = "roc_auc_score"
     AVERAGE_PRECISION_SCORE = "average_precision_score"
+    ACCURACY_SCORE = "accuracy_score"
+    BALANCED_ACCURACY_SCORE = "balanced_accuracy_score"
+    F1_SCORE = "f1_score"
     LOG_LOSS = "log_loss"
     BRIER_SCORE_LOSS = "brier_score_loss"
     MEAN_ABSOLUTE_ERROR = "mean_absolute_error"
+    MEAN_ABSOLUTE_PERCENTAGE_ERROR = "mean_absolute_percentage_error"
     ROOT_MEAN_SQUARED_ERROR = "root_mean_squared_error"
     R2_SCORE = "r2_score"
 
     @property
     def higher_is_better(self) -> bool:
-        return self.value.endswith("_score")
+        return is_score(self.value)
 
     @property
     def task(self) -> Task:
-        if self in (Metric.MEAN_ABSOLUTE_ERROR, Metric.ROOT_MEAN_SQUARED_ERROR, Metric.R2_SCORE):
-            return Task.REGRESSION
+        return Task.REGRESSION if self in _OF_NUMBERS else Task.CLASSIFICATION
+
+
+_OF_NUMBERS = (
+    Metric.MEAN_ABSOLUTE_ERROR,
+    Metric.MEAN_ABSOLUTE_PERCENTAGE_ERROR,
+    Metric.ROOT_MEAN_SQUARED_ERROR,
+    Metric.R2_SCORE,
+)
+
+
+class GuardMetric(StrEnum):
+    """What a contender must not become worse in, and cannot be judged by alone: one and the same probability for all
+    rows is well calibrated, and worthless. `expected_calibration_error`: how far probabilities lie from how often it
+    happened, in tenths of the rows by their prediction (Naeini, Cooper & Hauskrecht, AAAI 2015)."""
+
+    EXPECTED_CALIBRATION_ERROR = "expected_calibration_error"
+
+    @property
+    def higher_is_better(self) -> bool:
+        return is_score(self.value)
+
+    @property
+    def task(self) -> Task:
         return Task.CLASSIFICATION
+
+
+@dataclass(frozen=True, slots=True)
+class PinballLoss:
+    """scikit-learn's `mean_pinball_loss` with `quantile` as its alpha: least where so large a share of the numbers is
+    below its prediction."""
+
+    quantile: float
+
+    @property
+    def value(self) -> str:
+        return PINBALL_LOSS
+
+    @property
+    def higher_is_better(self) -> bool:
+        return is_score(self.value)
+
+    @property
+    def task(self) -> Task:
+        return Task.REGRESSION
+
+    def __str__(self) -> str:
+        return self.value
+
+
+PINBALL_LOSS = "mean_pinball_loss"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnMetric:
+    """A function of the model's own, `models/<model>/metric.py`. Its name says which way is better, as scikit-learn's
+    do. What it does with rows is `statistics.metrics.LoadedMetric`'s."""
+
+    name: str
+    task: Task
+
+    @property
+    def value(self) -> str:
+        return self.name
+
+    @property
+    def higher_is_better(self) -> bool:
+        return is_score(self.name)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+METRIC_FILE = "metric.py"
+"""In the model's folder, where it has a metric of its own."""
+
+ModelMetric = Metric | PinballLoss | OwnMetric
+"""What models may be chosen and judged by."""
+
+Guard = Metric | GuardMetric
+
+
+def is_score(name: str) -> bool:
+    """Whether higher is better, by how the name ends."""
+    return name.endswith("_score")

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from evertrain.domain.project.feature_group import Column, FeatureGroup, JoinedGroup
-from evertrain.domain.project.metric import Metric, Task
+from evertrain.domain.project.metric import ModelMetric, Task
 from evertrain.domain.project.policies import (
     CostPolicy,
     EndpointPolicy,
@@ -23,7 +23,8 @@ class LabelSpec:
     `absent`: what a row without a label counts as once its latency has passed, such as 0 where only the exceptions
     are reported; by default it is unknown, and not used. `minimum_coverage`: the share of a day's rows that must have
     a label for the day to count as complete. `of_predictions`: labels may also name a prediction; what the endpoint
-    was asked is then a row to train on, as it was asked.
+    was asked is then a row to train on, as it was asked. `classes`: how labels name the two classes, the one last
+    whose probability is predicted; empty where labels are 0 and 1. Within Evertrain a label is the class's number.
     """
 
     name: str
@@ -31,6 +32,11 @@ class LabelSpec:
     absent: float | None = None
     minimum_coverage: float | None = None
     of_predictions: bool = False
+    classes: tuple[str, ...] = ()
+
+    def told(self, value: float) -> str:
+        """A label as people know it."""
+        return self.classes[int(value)] if self.classes else f"{value:g}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +49,7 @@ class ModelSpec:
     name: str
     title: str
     task: Task
-    metric: Metric
+    metric: ModelMetric
     group: FeatureGroup
     feature_names: tuple[str, ...]
     label: LabelSpec

@@ -6,6 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 
 from evertrain.domain.project.calendar import QuietDays
+from evertrain.domain.project.metric import Guard
 
 
 class DriftRule(StrEnum):
@@ -123,7 +124,9 @@ class GatePolicy:
     """May the contender replace the champion? `margin` is in units of the metric, `confidence` is two-sided.
 
     `floor` is what the very first model must reach: a lower bound for a score, an upper bound for a loss. Where they
-    are None, they follow from what a constant prediction scores on the gate's rows.
+    are None, they follow from what a constant prediction scores on the gate's rows. `guards`: by other metrics, how
+    much worse a contender may become in them, in their units. `minimum_rows`, `minimum_days`: of the gate; with fewer
+    nothing is judged, and the retraining is postponed.
     """
 
     margin: float | None = None
@@ -131,6 +134,9 @@ class GatePolicy:
     confidence: float = 0.9
     superiority: bool = False
     slices: tuple[SliceSpec, ...] = ()
+    guards: Mapping[Guard, float] = field(default_factory=dict)
+    minimum_rows: int = 2
+    minimum_days: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

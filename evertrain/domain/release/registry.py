@@ -97,6 +97,8 @@ class Champion:
     trained_until: datetime
     judged_until: datetime | None = None
     """Where the training rows of the judged artifact end, if the version is its refit."""
+    because: str = ""
+    """Why a person let it answer again; empty where the gate decided."""
 
     @property
     def comparable_from(self) -> datetime:

@@ -3,12 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from statistics import NormalDist
 
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.monitoring.performance import DayPerformance
 from evertrain.domain.project.interval import Interval
-from evertrain.domain.project.metric import Metric
+from evertrain.domain.project.metric import Guard, ModelMetric
 from evertrain.domain.training.candidates import Candidate, Round
 from evertrain.domain.training.windows import Window
 
@@ -21,11 +20,29 @@ class UnusableRows(EvertrainError):
 class Score:
     """A metric with its interval and the number of rows that it rests on."""
 
-    metric: Metric
+    metric: ModelMetric
     value: float
     low: float
     high: float
     rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Contender minus champion on the same rows, in units of a metric, with its interval. `days`: of the rows; where
+    there is one, the interval knows nothing of how days differ."""
+
+    value: float
+    low: float
+    high: float
+    standard_error: float
+    days: int
+
+    def gain(self, *, higher_is_better: bool) -> tuple[float, float, float]:
+        """With the ends of its interval, as what the contender is better by, whichever way the metric points."""
+        if higher_is_better:
+            return self.value, self.low, self.high
+        return -self.value, -self.high, -self.low
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,13 +125,31 @@ class Contender:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SliceComparison:
-    """Contender minus champion within one group of rows, for example `origin=JFK`; NaN-free by construction."""
+    """Both models within one group of rows, for example `origin=JFK`. The intervals of all slices' differences hold
+    together with the gate's confidence: with more slices each is wider. `difference`: None where the group has fewer
+    rows than its slice asks for."""
 
     column: str
     level: str
     rows: int
     champion: float
     contender: float
+    difference: Difference | None
+
+    @property
+    def name(self) -> str:
+        return f"{self.column}={self.level}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardComparison:
+    """Both models by a metric that they are not chosen by. The intervals of all guards hold together with the gate's
+    confidence."""
+
+    metric: Guard
+    champion: float
+    contender: float
+    difference: Difference
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,11 +168,11 @@ class Gain:
 class Evaluation:
     """Champion and the chosen contender on identical matured rows that neither has seen.
 
-    `difference_low/high` bound contender minus champion in units of the metric (paired bootstrap by day);
-    None where there is no champion. `unusable`: candidates that could not be trained, and why. `choice`: why this
-    contender was chosen, where it is not the best by its score alone. `refit`: the chosen recipe once more, on all
-    rows up to the watermark; its `validation` is the judged contender's. `refit_trouble`: why the judged contender
-    goes instead. `stand_in`: where the champion had learnt from rows of the gate, who was judged in its place.
+    `difference`: None where there is no champion. `unusable`: candidates that could not be trained, and why.
+    `choice`: why this contender was chosen, where it is not the best by its score alone. `refit`: the chosen recipe
+    once more, on all rows up to the watermark; its `validation` is the judged contender's. `refit_trouble`: why the
+    judged contender goes instead. `stand_in`: where the champion had learnt from rows of the gate, who was judged in
+    its place.
     `champion_trained_until`: where the training rows end of what was judged.
     `constant_score`: of one and the same prediction for every row of the gate, the best there is.
     `promised`: of the contender on the gate's rows, by day, for what it turns out to be worth to be compared with.
@@ -150,9 +185,7 @@ class Evaluation:
     contender_score: Score
     champion_version: str | None
     champion_score: Score | None
-    difference: float | None
-    difference_low: float | None
-    difference_high: float | None
+    difference: Difference | None
     unusable: tuple[Trial, ...] = ()
     choice: str = ""
     refit: Contender | None = None
@@ -162,23 +195,22 @@ class Evaluation:
     constant_score: float | None = None
     promised: tuple[DayPerformance, ...] = ()
     slices: tuple[SliceComparison, ...] = ()
+    guards: tuple[GuardComparison, ...] = ()
 
     @property
     def final(self) -> Contender:
         """What is rolled out, if the gate lets it pass."""
         return self.refit or self.chosen
 
-    def gain(self, *, confidence: float, margin: float) -> Gain | None:
-        """`confidence`: of the difference's interval. `margin`: the gate's. None where there is nobody to compare
-        with."""
-        low, high, trained_until = self.difference_low, self.difference_high, self.champion_trained_until
-        if self.difference is None or low is None or high is None or trained_until is None:
+    def gain(self, *, margin: float) -> Gain | None:
+        """`margin`: the gate's. None where there is nobody to compare with."""
+        if self.difference is None or self.champion_trained_until is None:
             return None
-        deviations = NormalDist().inv_cdf((1 + confidence) / 2)
+        value, _, _ = self.difference.gain(higher_is_better=self.contender_score.metric.higher_is_better)
         return Gain(
-            value=self.difference if self.contender_score.metric.higher_is_better else -self.difference,
-            standard_error=(high - low) / (2 * deviations),
-            newer_by=self.chosen.window.rows.end - trained_until,
+            value=value,
+            standard_error=self.difference.standard_error,
+            newer_by=self.chosen.window.rows.end - self.champion_trained_until,
             margin=margin,
         )
 

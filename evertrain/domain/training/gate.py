@@ -1,11 +1,12 @@
 """Promotion gate: may the contender replace the champion? Pure: no I/O."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
-from evertrain.domain.project.metric import Metric
+from evertrain.domain.project.metric import ModelMetric
 from evertrain.domain.project.policies import GatePolicy, SliceSpec
-from evertrain.domain.training.evaluation import Evaluation, SliceComparison
+from evertrain.domain.training.evaluation import Difference, Evaluation, GuardComparison, SliceComparison
 
 
 class GateReason(StrEnum):
@@ -17,6 +18,17 @@ class GateReason(StrEnum):
     MAY_BE_WORSE = "may_be_worse"
     NOT_BETTER = "not_better"
     SLICE_WORSE = "slice_worse"
+    GUARD_WORSE = "guard_worse"
+
+
+class Finding(StrEnum):
+    """On a slice, or by a guard. `not_worse`: by no more than is tolerated. `worse`: by more than that, beyond
+    chance. `unknown`: too few rows or days to say."""
+
+    BETTER = "better"
+    NOT_WORSE = "not_worse"
+    WORSE = "worse"
+    UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +45,7 @@ SHARE_OF_CONSTANT = 0.05
 """Where none is declared of a loss: so much of what a constant prediction loses."""
 
 
-def default_margin(metric: Metric, constant_score: float) -> float:
+def default_margin(metric: ModelMetric, constant_score: float) -> float:
     """`constant_score`: of the best constant prediction."""
     return SCORE_MARGIN if metric.higher_is_better else SHARE_OF_CONSTANT * constant_score
 
@@ -65,14 +77,12 @@ def judge_contender(evaluation: Evaluation, policy: GatePolicy) -> GateVerdict:
 def _judge(evaluation: Evaluation, policy: GatePolicy) -> GateVerdict:
     if evaluation.champion_score is None:
         return _judge_first(evaluation, policy)
-    worst = _worst_slice(evaluation, policy)
-    if worst is not None:
-        comparison, spec = worst
-        return _refuse(
-            GateReason.SLICE_WORSE,
-            f"on {comparison.column}={comparison.level} the contender has {comparison.contender:.4f} against "
-            f"{comparison.champion:.4f} ({comparison.rows} rows), worse by more than {spec.margin:g}",
-        )
+    worse_slices = _worse_slices(evaluation, policy)
+    if worse_slices:
+        return _refuse(GateReason.SLICE_WORSE, _describe_worse_slice(*worse_slices[0]))
+    for guard, finding in judged_guards(evaluation, policy):
+        if finding is Finding.WORSE:
+            return _refuse(GateReason.GUARD_WORSE, _describe_worse_guard(guard, policy.guards[guard.metric]))
     return _judge_overall(evaluation, policy)
 
 
@@ -87,13 +97,14 @@ def _judge_first(evaluation: Evaluation, policy: GatePolicy) -> GateVerdict:
 
 
 def _judge_overall(evaluation: Evaluation, policy: GatePolicy) -> GateVerdict:
-    difference, low, high = evaluation.difference, evaluation.difference_low, evaluation.difference_high
-    if difference is None or low is None or high is None:
+    difference = evaluation.difference
+    if difference is None:
         raise ValueError("an evaluation against a champion carries the difference and its interval")
     metric, margin = evaluation.contender_score.metric, margin_of(policy, evaluation)
-    # As a gain: positive means that the contender is better, whichever way the metric points.
-    gain, gain_lower_bound = (difference, low) if metric.higher_is_better else (-difference, -high)
-    description = f"{metric} differs by {difference:+.4f} [{low:+.4f}, {high:+.4f}] on {evaluation.gate_rows} rows"
+    gain, gain_lower_bound, _ = difference.gain(higher_is_better=metric.higher_is_better)
+    description = f"{metric} differs by {_describe(difference)} on {evaluation.gate_rows} rows"
+    if difference.days == 1:
+        description += " of one day, which says nothing of how days differ"
     if gain_lower_bound > 0:
         return GateVerdict(passed=True, reason=GateReason.BETTER, sentence=f"better: {description}")
     if policy.superiority:
@@ -112,21 +123,76 @@ def _judge_overall(evaluation: Evaluation, policy: GatePolicy) -> GateVerdict:
     return _refuse(GateReason.MAY_BE_WORSE, f"may be worse by more than {margin:.4g}: {description}")
 
 
-def _worst_slice(evaluation: Evaluation, policy: GatePolicy) -> tuple[SliceComparison, SliceSpec] | None:
-    higher_is_better = evaluation.contender_score.metric.higher_is_better
-    excess: list[tuple[float, SliceComparison, SliceSpec]] = []
+def _declared_slices(evaluation: Evaluation, policy: GatePolicy) -> Iterator[tuple[SliceComparison, SliceSpec]]:
     for spec in policy.slices:
         for comparison in evaluation.slices:
-            if comparison.column != spec.column or comparison.rows < spec.minimum_rows:
-                continue
-            gain = comparison.contender - comparison.champion
-            loss = -gain if higher_is_better else gain
-            if loss > spec.margin:
-                excess.append((loss - spec.margin, comparison, spec))
-    if not excess:
-        return None
-    _, comparison, spec = max(excess, key=lambda entry: entry[0])
-    return comparison, spec
+            if comparison.column == spec.column:
+                yield comparison, spec
+
+
+def judge_difference(difference: Difference | None, *, margin: float, higher_is_better: bool) -> Finding:
+    """By an interval that holds together with those of the other slices, or guards: one of many is seldom called
+    worse by luck. `difference`: None where there are too few rows."""
+    if difference is None:
+        return Finding.UNKNOWN
+    _, low, high = difference.gain(higher_is_better=higher_is_better)
+    if high < -margin:
+        return Finding.WORSE
+    if low > 0:
+        return Finding.BETTER
+    return Finding.NOT_WORSE if low > -margin else Finding.UNKNOWN
+
+
+def judged_slices(evaluation: Evaluation, policy: GatePolicy) -> tuple[tuple[SliceComparison, Finding], ...]:
+    """What is said of each slice, in the order of the evaluation."""
+    upwards = evaluation.contender_score.metric.higher_is_better
+    return tuple(
+        (each, judge_difference(each.difference, margin=spec.margin, higher_is_better=upwards))
+        for each, spec in _declared_slices(evaluation, policy)
+    )
+
+
+def judged_guards(evaluation: Evaluation, policy: GatePolicy) -> tuple[tuple[GuardComparison, Finding], ...]:
+    """What is said by each guard."""
+    return tuple(
+        (
+            each,
+            judge_difference(
+                each.difference, margin=policy.guards[each.metric], higher_is_better=each.metric.higher_is_better
+            ),
+        )
+        for each in evaluation.guards
+    )
+
+
+def _worse_slices(evaluation: Evaluation, policy: GatePolicy) -> list[tuple[SliceComparison, SliceSpec]]:
+    """The worst first, by how far it is beyond its margin."""
+    upwards = evaluation.contender_score.metric.higher_is_better
+    worse = [
+        (each, spec)
+        for each, spec in _declared_slices(evaluation, policy)
+        if judge_difference(each.difference, margin=spec.margin, higher_is_better=upwards) is Finding.WORSE
+    ]
+    return sorted(worse, key=lambda each: each[1].margin - abs(each[0].contender - each[0].champion))
+
+
+def _describe_worse_slice(comparison: SliceComparison, spec: SliceSpec) -> str:
+    interval = "" if comparison.difference is None else f", {_describe(comparison.difference)}"
+    return (
+        f"on {comparison.name} the contender has {comparison.contender:.4f} against {comparison.champion:.4f} "
+        f"({comparison.rows} rows{interval}), worse by more than {spec.margin:g}"
+    )
+
+
+def _describe_worse_guard(guard: GuardComparison, tolerated: float) -> str:
+    return (
+        f"by {guard.metric} the contender has {guard.contender:.4f} against {guard.champion:.4f} "
+        f"({_describe(guard.difference)}), worse by more than {tolerated:g}"
+    )
+
+
+def _describe(difference: Difference) -> str:
+    return f"{difference.value:+.4f} [{difference.low:+.4f}, {difference.high:+.4f}]"
 
 
 def _refuse(reason: GateReason, sentence: str) -> GateVerdict:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from evertrain.domain.event_details import BatchAccepted, BatchQuarantined
 from evertrain.domain.events import ACCEPTED_EVENTS, QUARANTINED_EVENTS, Event, EventName
 from evertrain.domain.landing.batches import Batch, BatchFile, Fault, Feed, FeedKind, LandedObject, Quarantine
 from evertrain.domain.monitoring.drift import DriftVerdict
@@ -74,31 +75,27 @@ class RecordBatch:
 
 def _quarantined_event(quarantine: Quarantine) -> Event:
     kind = FeedKind.FEATURES if quarantine.feed is None else quarantine.feed.kind
-    return Event(
-        name=QUARANTINED_EVENTS[kind],
-        detail={
-            "feed": str(quarantine.feed or ""),
-            "batch_id": quarantine.batch_id,
-            "source_key": quarantine.source_key,
-            "object_uri": quarantine.object_uri,
-            "faults": [
-                {"code": fault.code, "column": fault.column, "message": fault.message} for fault in quarantine.faults
-            ],
-        },
-    )
+    detail: BatchQuarantined = {
+        "feed": str(quarantine.feed or ""),
+        "batch_id": quarantine.batch_id,
+        "source_key": quarantine.source_key,
+        "object_uri": quarantine.object_uri,
+        "faults": [
+            {"code": fault.code, "column": fault.column, "message": fault.message} for fault in quarantine.faults
+        ],
+    }
+    return Event(name=QUARANTINED_EVENTS[kind], detail=detail)
 
 
 def _accepted_event(batch: Batch) -> Event:
-    return Event(
-        name=ACCEPTED_EVENTS[batch.feed.kind],
-        detail={
-            "feed": str(batch.feed),
-            "batch_id": batch.batch_id,
-            "rows": batch.rows,
-            "event_time_min": batch.event_time_min.isoformat(),
-            "event_time_max": batch.event_time_max.isoformat(),
-        },
-    )
+    detail: BatchAccepted = {
+        "feed": str(batch.feed),
+        "batch_id": batch.batch_id,
+        "rows": batch.rows,
+        "event_time_min": batch.event_time_min.isoformat(),
+        "event_time_max": batch.event_time_max.isoformat(),
+    }
+    return Event(name=ACCEPTED_EVENTS[batch.feed.kind], detail=detail)
 
 
 def _checked_events(batch: Batch, verdict: DriftVerdict) -> list[Event]:

@@ -67,12 +67,22 @@ def _read(row: object, spec: ModelSpec, now: datetime, where: str) -> ReportedLa
     if (fault := _text_fault(str(named))) is not None:
         raise InvalidReport(f"{where}{key}: must be text that UTF-8 can write and a queue takes; it has {fault}")
     event_time = _event_time(row[time], spec, now, where + time) if time in row else now
+    outcome = _outcome(value, spec, where + label)
+    return ReportedLabel(key=str(named), event_time=event_time, value=outcome, of_prediction=of_prediction)
+
+
+def _outcome(value: object, spec: ModelSpec, where: str) -> float:
+    """The number, or that of the class."""
+    if classes := spec.label.classes:
+        if value not in classes:
+            raise InvalidReport(f"{where}: must be {' or '.join(classes)}")
+        return float(classes.index(str(value)))
     is_flag = isinstance(value, bool) and spec.task is Task.CLASSIFICATION
     if not is_flag and not is_number(value):
-        raise InvalidReport(f"{where}{label}: must be a number")
+        raise InvalidReport(f"{where}: must be a number")
     if spec.task is Task.CLASSIFICATION and value not in (0, 1):
-        raise InvalidReport(f"{where}{label}: must be 0 or 1")
-    return ReportedLabel(key=str(named), event_time=event_time, value=float(value), of_prediction=of_prediction)
+        raise InvalidReport(f"{where}: must be 0 or 1")
+    return float(value)  # type: ignore[arg-type]  # a number or a flag
 
 
 def _event_time(value: object, spec: ModelSpec, now: datetime, where: str) -> datetime:

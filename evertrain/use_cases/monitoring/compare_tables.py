@@ -39,7 +39,8 @@ class Table(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class TableDrift:
-    """`left_out`: columns of the reference that are not compared, and why. `notes`: as of `Comparable`."""
+    """`left_out`: columns of the reference that are not compared, and why; none where columns were named. `notes`: as
+    of `Comparable`."""
 
     findings: Findings
     reference: Reference
@@ -59,7 +60,7 @@ def compare_tables(before: Table, after: Table, *, policy: DriftPolicy, only: Se
                 raise NothingToCompare(f"{name} is not compared: {left_out[name]}")
             if name not in known:
                 raise NothingToCompare(f"there is no column {name} to compare; there are {', '.join(known)}")
-        features = tuple(known[name] for name in only)
+        features, left_out = tuple(known[name] for name in only), {}  # nobody asked for the others
     if not features:
         why = "; ".join(f"{name}: {reason}" for name, reason in left_out.items())
         raise NothingToCompare("the reference has no column that can be compared" + (f" ({why})" if why else ""))

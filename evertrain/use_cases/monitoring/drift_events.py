@@ -1,5 +1,6 @@
 """What the bus is told of a verdict."""
 
+from evertrain.domain.event_details import BatchChecked
 from evertrain.domain.events import Event, EventName
 from evertrain.domain.landing.batches import Feed
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
@@ -7,7 +8,7 @@ from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
 
 def verdict_events(feed: Feed, verdict: DriftVerdict, *, checked: EventName, detected: EventName) -> list[Event]:
     """That it was checked, and, where something is to be decided on, that something was detected."""
-    detail = {
+    detail: BatchChecked = {
         "model": verdict.model,
         "feed": str(feed),
         "batch_id": verdict.batch_id,

@@ -12,7 +12,7 @@ from evertrain.domain.monitoring.performance import (
     merge_days,
     metric_over_days,
 )
-from evertrain.domain.project.metric import Metric
+from evertrain.domain.project.metric import ModelMetric
 from evertrain.statistics.estimation import estimate_day, estimate_loss, estimate_metric
 
 
@@ -39,7 +39,7 @@ class PerformanceStatus:
 
     model: str
     version: str
-    metric: Metric
+    metric: ModelMetric
     loss: str
     promised: MeasuredDays | None
     newest: MeasuredDays | None
@@ -49,7 +49,7 @@ class PerformanceStatus:
     days: tuple[MeasuredDays, ...]
 
 
-def performance_status(performance: Performance, metric: Metric) -> PerformanceStatus:
+def performance_status(performance: Performance, metric: ModelMetric) -> PerformanceStatus:
     promised, newest = performance.promised, newest_days(performance)
     return PerformanceStatus(
         model=performance.model,
@@ -65,7 +65,7 @@ def performance_status(performance: Performance, metric: Metric) -> PerformanceS
     )
 
 
-def _realised_days(performance: Performance, metric: Metric) -> Iterator[MeasuredDays]:
+def _realised_days(performance: Performance, metric: ModelMetric) -> Iterator[MeasuredDays]:
     predicted = {each.day: each for each in performance.predicted}
     for index, day in enumerate(performance.realised, start=len(performance.promised)):
         counted = predicted.get(day.day)
@@ -73,7 +73,7 @@ def _realised_days(performance: Performance, metric: Metric) -> Iterator[Measure
         yield replace(_measured([day], metric), estimated=None if found is None else found.value)
 
 
-def _awaited(performance: Performance, metric: Metric) -> MeasuredDays | None:
+def _awaited(performance: Performance, metric: ModelMetric) -> MeasuredDays | None:
     known, days = performance.labelled, performance.awaited
     if not known or not days:
         return None
@@ -90,7 +90,7 @@ def _awaited(performance: Performance, metric: Metric) -> MeasuredDays | None:
     )
 
 
-def _measured(days: Sequence[DayPerformance], metric: Metric) -> MeasuredDays:
+def _measured(days: Sequence[DayPerformance], metric: ModelMetric) -> MeasuredDays:
     merged = merge_days(days)
     found = metric_over_days(metric, days)
     low, high = (None, None) if found is None else found.interval()

@@ -59,9 +59,7 @@ class RegisterVersion:
                 gate=verdict,
                 library_versions=final.library_versions,
                 code=final.code,
-                gain=evaluation.gain(
-                    confidence=plan.spec.gate.confidence, margin=margin_of(plan.spec.gate, evaluation)
-                ),
+                gain=evaluation.gain(margin=margin_of(plan.spec.gate, evaluation)),
                 container_seconds=_container_seconds(evaluation),
                 judged=None if evaluation.refit is None else _judged(evaluation.chosen),
             )

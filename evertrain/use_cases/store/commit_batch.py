@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from evertrain.domain.errors import EvertrainError
+from evertrain.domain.event_details import BatchCommitted
 from evertrain.domain.events import COMMITTED_EVENTS, Event
 from evertrain.domain.landing.batches import Batch, Feed, TableState
 from evertrain.ports.batches import BatchLog
@@ -29,7 +30,12 @@ class CommitBatch:
         state = self.states.get(feed) if self.batches.is_committed(feed, batch_id) else None
         if state is None:
             state = self._commit(batch)
-        detail = {"feed": str(feed), "batch_id": batch_id, "table_version": state.version, "rows": batch.rows}
+        detail: BatchCommitted = {
+            "feed": str(feed),
+            "batch_id": batch_id,
+            "table_version": state.version,
+            "rows": batch.rows,
+        }
         self.bus.publish([Event(name=COMMITTED_EVENTS[feed.kind], detail=detail)])
         return state
 

@@ -18,8 +18,8 @@ from evertrain.ports.artifacts import ArtifactStore
 from evertrain.ports.registry import ModelRegistry
 from evertrain.ports.runs import RunStore
 from evertrain.scoring import FlatModel
-from evertrain.statistics.comparison import compare, score, slice_scores, standard_error_of_difference
-from evertrain.statistics.metrics import constant_score, metric_value
+from evertrain.statistics.comparison import Levels, compare, compare_by_guards, compare_slices, score
+from evertrain.statistics.metrics import Judging, constant_score, metric_value
 from evertrain.tables.labelled_rows import LabelledRows, TrainingRows, performance_of
 
 logger = logging.getLogger(__name__)
@@ -34,7 +34,8 @@ class ChampionNotComparable(EvertrainError):
 @dataclass(frozen=True, kw_only=True)
 class EvaluateContenders:
     """`refit` answers the contender's recipe, fitted on all rows up to the plan's watermark. `with_reference` answers
-    the judged contender itself, with the reference of its training rows."""
+    the judged contender itself, with the reference of its training rows. `load_metric` answers what a model is judged
+    by, where it is a function of its own, too."""
 
     rows: TrainingRows
     runs: RunStore
@@ -42,6 +43,7 @@ class EvaluateContenders:
     registry: ModelRegistry
     refit: Callable[[TrainingPlan, Contender], Contender]
     with_reference: Callable[[TrainingPlan, Contender], Contender]
+    load_metric: Callable[[ModelSpec], Judging]
 
     def run(self, plan_uri: str, round_number: int) -> Evaluation:
         """`round_number`: of the last round.
@@ -64,7 +66,8 @@ class EvaluateContenders:
             len(contenders),
             len(rows),
         )
-        evaluation = _evaluate(plan, spec, rows, chosen, contenders, contender=contender, champion=champion)
+        metric = self.load_metric(spec)
+        evaluation = _evaluate(plan, metric, rows, chosen, contenders, contender=contender, champion=champion)
         evaluation = replace(evaluation, unusable=unusable, choice=choice, stand_in=stand_in)
         evaluation = replace(evaluation, champion_trained_until=trained_until)
         if spec.training.refit and judge_contender(evaluation, spec.gate).passed:
@@ -87,10 +90,9 @@ class EvaluateContenders:
         of_longest, of_best = (
             rows.predict_with(self._load(each.artifact_uri, each.artifact_sha256)) for each in (longest, best)
         )
-        rng = np.random.default_rng(plan.seed)
-        error = standard_error_of_difference(
-            spec.metric, rows.truth, of_longest, of_best, rows.days, weights=rows.weights, rng=rng
-        )
+        paired = compare(self.load_metric(spec), rows.truth, of_longest, of_best, rows.days, weights=rows.weights)
+        # A single day cannot tell how days differ, and so not which window is better.
+        error = paired.spread.standard_error if paired.days > 1 else float("inf")
         gain = abs(best.validation.value - longest.validation.value)  # never negative: it is the best
         measured = f"by {gain:.4g} on the validation slice, with a standard error of {error:.4g}"
         if is_clearly_better(gain, standard_error=error):
@@ -104,7 +106,7 @@ class EvaluateContenders:
             refit = self.refit(plan, evaluation.chosen)
         except UnusableRows as unusable:
             return replace(evaluation, refit_trouble=str(unusable))
-        metric, judged = plan.spec.metric, evaluation.contender_score.value
+        metric, judged = self.load_metric(plan.spec), evaluation.contender_score.value
         predictions = rows.predict_with(self._load(refit.artifact_uri, refit.artifact_sha256))
         value = metric_value(metric, rows.truth, predictions, rows.weights)
         loss = judged - value if metric.higher_is_better else value - judged
@@ -151,13 +153,13 @@ class EvaluateContenders:
             )
         extended_spec = spec.with_features(champion_features)
         rows = LabelledRows("the gate slice", self.rows.read_labelled(extended_spec, plan, plan.gate), extended_spec)
-        rows.require_usable(minimum_rows=1)
+        rows.require_usable(minimum_rows=spec.gate.minimum_rows, minimum_days=spec.gate.minimum_days)
         return rows
 
 
 def _evaluate(
     plan: TrainingPlan,
-    spec: ModelSpec,
+    metric: Judging,
     rows: LabelledRows,
     chosen: Contender,
     contenders: tuple[Contender, ...],
@@ -165,17 +167,15 @@ def _evaluate(
     contender: FlatModel,
     champion: FlatModel | None,
 ) -> Evaluation:
-    rng = np.random.default_rng(plan.seed)
-    new = rows.predict_with(contender)
+    spec, new = plan.spec, rows.predict_with(contender)
 
     def score_of(predictions: Predictions) -> Score:
         return score(
-            spec.metric,
+            metric,
             rows.truth,
             predictions,
             rows.days,
             weights=rows.weights,
-            rng=rng,
             confidence=spec.gate.confidence,
         )
 
@@ -188,45 +188,43 @@ def _evaluate(
         champion_version=plan.champion_version,
         champion_score=None,
         difference=None,
-        difference_low=None,
-        difference_high=None,
-        constant_score=constant_score(spec.metric, rows.truth, rows.weights),
+        constant_score=constant_score(metric, rows.truth, rows.weights),
         promised=performance_of(rows, new, until=plan.gate.end),
     )
     if champion is None:
         return evaluation
     old = rows.predict_with(champion)
-    difference, low, high = compare(
-        spec.metric,
+    paired = compare(metric, rows.truth, old, new, rows.days, weights=rows.weights)
+    return replace(
+        evaluation,
+        champion_score=score_of(old),
+        difference=paired.difference(spec.gate.confidence),
+        slices=_slices(metric, spec, rows, old, new),
+        guards=compare_by_guards(
+            spec.gate.guards,
+            rows.truth,
+            old,
+            new,
+            rows.days,
+            weights=rows.weights,
+            confidence=spec.gate.confidence,
+        ),
+    )
+
+
+def _slices(
+    metric: Judging, spec: ModelSpec, rows: LabelledRows, old: Predictions, new: Predictions
+) -> tuple[SliceComparison, ...]:
+    return compare_slices(
+        metric,
         rows.truth,
         old,
         new,
         rows.days,
+        slices=[
+            Levels(column=each.column, of_rows=rows.levels(each.column), minimum_rows=each.minimum_rows)
+            for each in spec.gate.slices
+        ],
         weights=rows.weights,
-        rng=rng,
         confidence=spec.gate.confidence,
-    )
-    return replace(
-        evaluation,
-        champion_score=score_of(old),
-        difference=difference,
-        difference_low=low,
-        difference_high=high,
-        slices=_slices(spec, rows, old, new),
-    )
-
-
-def _slices(spec: ModelSpec, rows: LabelledRows, old: Predictions, new: Predictions) -> tuple[SliceComparison, ...]:
-    return tuple(
-        comparison
-        for entry in spec.gate.slices
-        for comparison in slice_scores(
-            spec.metric,
-            rows.truth,
-            old,
-            new,
-            column=entry.column,
-            levels=rows.levels(entry.column),
-            weights=rows.weights,
-        )
     )

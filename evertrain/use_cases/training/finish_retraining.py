@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from evertrain.domain.deciding.decisions import Action
 from evertrain.domain.errors import EvertrainError, shorten
+from evertrain.domain.event_details import RetrainingEnded
 from evertrain.domain.events import OUTCOME_EVENTS, Event, EventName
 from evertrain.domain.training.outcomes import Outcome
 from evertrain.ports.clock import Clock
@@ -46,7 +47,12 @@ class FinishRetraining:
         self.decisions.record_outcome(outcome)
         # Before the event: whoever is woken by it finds the model free.
         self.leases.release(model, decision_id=decision_id)
-        detail = {"model": model, "decision_id": decision_id, "version": version, "sentence": sentence}
+        detail: RetrainingEnded = {
+            "model": model,
+            "decision_id": decision_id,
+            "version": version,
+            "sentence": sentence,
+        }
         self.bus.publish([Event(name=outcome.name, detail=detail)])
         return outcome
 

@@ -36,6 +36,7 @@ from evertrain.ports.runs import RunStore
 from evertrain.scoring import FlatModel
 from evertrain.statistics.blocks import batch_blocks
 from evertrain.statistics.comparison import score
+from evertrain.statistics.metrics import Judging
 from evertrain.statistics.reference import Reference, build_prediction_reference, build_reference
 from evertrain.tables.columns import as_column
 from evertrain.tables.importance import permutation_importance
@@ -55,7 +56,7 @@ _ON_ALL_ROWS = Round(number=0, stride=1, candidates=())
 @dataclass(frozen=True, kw_only=True)
 class TrainContender:
     """`timer` counts seconds; `make_estimator` answers a new, unfitted estimator for a plan and a candidate. `code`:
-    what runs here for a model."""
+    what runs here for a model. `load_metric`: by what a model is judged, also where it is a function of its own."""
 
     rows: TrainingRows
     runs: RunStore
@@ -64,6 +65,7 @@ class TrainContender:
     library_versions: Mapping[str, str]
     code: Callable[[str], Mapping[str, str]]
     timer: Callable[[], float]
+    load_metric: Callable[[ModelSpec], Judging]
 
     def run(self, plan_uri: str, candidate_name: str, round_number: int) -> Trial:
         """What came of it. Too few rows, or all of one class, are an answer, not a failure: others may be better off.
@@ -135,7 +137,11 @@ class TrainContender:
             reference,
             prediction=build_prediction_reference(validation.predict_with(model), blocks=validation.days),
             groups=of_groups,
-        ).with_importance(permutation_importance(validation, model, rng=np.random.default_rng(plan.seed)))
+        ).with_importance(
+            permutation_importance(
+                validation, model, metric=self.load_metric(spec), rng=np.random.default_rng(plan.seed)
+            )
+        )
         prefix = f"{ArtifactPrefix.REFERENCES}/{spec.name}"
         stored = self.artifacts.put(whole.to_bytes(), prefix=prefix, suffix=".reference")
         return replace(released, reference_uri=stored.uri)
@@ -201,12 +207,11 @@ class TrainContender:
         # The artifact is what will answer, so the artifact is what is scored.
         predictions = validation.predict_with(flat)
         validation_score = score(
-            spec.metric,
+            self.load_metric(spec),
             validation.truth,
             predictions,
             validation.days,
             weights=validation.weights,
-            rng=np.random.default_rng(plan.seed),
             confidence=spec.gate.confidence,
         )
         if current_round.is_last:
@@ -236,7 +241,7 @@ class TrainContender:
         if fitted.training_set is None:
             raise ValueError("a candidate that was fitted on some of its rows is no contender")
         spec = plan.spec
-        stored = self.artifacts.put(artifact, prefix=f"{ArtifactPrefix.MODELS}/{spec.name}", suffix=".json.gz")
+        stored = self.artifacts.put(artifact, prefix=f"{ArtifactPrefix.MODELS}/{spec.name}", suffix=".flat.gz")
         contender = Contender(
             candidate=candidate,
             training_set=fitted.training_set,

@@ -67,6 +67,19 @@ def test_a_promotion_retires_the_champion_that_it_expected(registry: ModelRegist
     assert statuses == {"v1": VersionStatus.RETIRED, "v2": VersionStatus.CHAMPION}
 
 
+def test_a_champion_that_is_taken_back_is_left_rolled_back_and_its_predecessor_answers_again(
+    registry: ModelRegistry,
+) -> None:
+    promote_in_turn(registry, "v1", "v2")
+    again = replace(champion_of("v1", since=NOW + days(9)), because="nonsense at night")
+    registry.promote(again, expected_champion="v2", leaves_as=VersionStatus.ROLLED_BACK)
+    assert registry.champion("trips") == again
+    assert [registry.version("trips", name).status for name in ("v1", "v2")] == ["champion", "rolled_back"]
+    assert [each.version for each in registry.history("trips")] == ["v1", "v2", "v1"]
+    with pytest.raises(RegistryConflict):
+        registry.promote(champion_of("v2", since=NOW + days(10)), expected_champion="v1")
+
+
 def test_a_promotion_against_another_champion_changes_nothing(registry: ModelRegistry) -> None:
     promote_in_turn(registry, "v1", "v2")
     registry.register(a_version("v3"))

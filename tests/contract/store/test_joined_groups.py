@@ -21,6 +21,7 @@ from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.domain.training.candidates import Candidate
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.domain.training.windows import Window
+from evertrain.statistics.metrics import declared_metric
 from evertrain.statistics.reference import Reference
 from evertrain.use_cases.training.train_contender import TrainContender
 from evertrain.use_cases.training.training_rows import StoredTrainingRows
@@ -145,6 +146,7 @@ def test_each_group_s_batches_are_compared_with_its_own_rows(store: Store) -> No
         library_versions={},
         code=lambda model: {},
         timer=count().__next__,
+        load_metric=lambda spec: declared_metric(spec.metric),
     )
     train.run(runs.plan_uri(plan), "14d", 1)
     (contender,) = runs.contenders(plan)

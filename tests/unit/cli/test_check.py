@@ -1,5 +1,6 @@
 """`evertrain check` on a project's folder."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,9 @@ explore = 0.05
 """
 
 
-@pytest.mark.parametrize(("cls", "status"), [("svm.LinearSVC", 0), ("neighbors.KNeighborsClassifier", 1)])
+@pytest.mark.parametrize(
+    ("cls", "status"), [("linear_model.LogisticRegression", 0), ("neighbors.KNeighborsClassifier", 1)]
+)
 def test_exploring_needs_an_estimator_that_can_weigh_rows(tmp_path: Path, cls: str, status: int) -> None:
     module, name = cls.split(".")
     folder = tmp_path / "models" / "trips"
@@ -52,3 +55,79 @@ def test_exploring_needs_an_estimator_that_can_weigh_rows(tmp_path: Path, cls: s
     if status:
         told = str(answer.exception)
         assert told.startswith("models/trips/estimator.py: fit of KNeighborsClassifier takes no sample_weight")
+
+
+def a_project(root: Path, estimator: str, *, columns: str = 'distance = { kind = "numeric" }') -> Path:
+    folder = root / "models" / "trips"
+    folder.mkdir(parents=True)
+    (root / "features").mkdir()
+    group = GROUP.replace('distance = { kind = "numeric" }', columns)
+    (root / "features" / "trips.toml").write_text(group, encoding="utf-8")
+    names = ", ".join(f'"{line.split(" = ")[0]}"' for line in columns.splitlines())
+    (folder / "model.toml").write_text(MODEL.replace('["distance"]', f"[{names}]"), encoding="utf-8")
+    (folder / "estimator.py").write_text(estimator, encoding="utf-8")
+    return root
+
+
+FOREST = """
+from sklearn.compose import ColumnTransformer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder
+
+def make_estimator(*, seed):
+    text = make_pipeline(SimpleImputer(strategy="most_frequent"), OneHotEncoder(handle_unknown="ignore"))
+    before = ColumnTransformer([("numbers", SimpleImputer(), ["distance"]), ("text", text, ["channel"])])
+    return make_pipeline(before, RandomForestClassifier(20, random_state=seed))
+"""
+COLUMNS = 'distance = { kind = "numeric", nullable = true }\nchannel = { kind = "categorical", nullable = true }'
+
+
+def test_a_forest_behind_what_usually_stands_before_it_can_be_served(tmp_path: Path) -> None:
+    answer = CliRunner().invoke(
+        app, ["check", "--json", "--project", str(a_project(tmp_path, FOREST, columns=COLUMNS))]
+    )
+    assert answer.exit_code == 0, answer.output
+    served = json.loads(answer.output)["models"]["trips"]
+    assert served["parity"] < 1e-12
+    assert 1_000 < served["artifact_bytes"] < 200_000
+    assert served["microseconds_a_row"] > 0
+
+
+def test_what_cannot_be_served_is_said_with_its_file_and_a_remedy(tmp_path: Path) -> None:
+    code = "from sklearn.svm import LinearSVC\ndef make_estimator(*, seed):\n    return LinearSVC()\n"
+    project = a_project(tmp_path, code)
+    answer = CliRunner().invoke(app, ["check", "--project", str(project)])
+    assert answer.exit_code == 1
+    assert str(answer.exception) == (
+        "models/trips/estimator.py: LinearSVC gives no probabilities; put it into a CalibratedClassifierCV"
+    )
+    assert CliRunner().invoke(app, ["check", "--no-fit", "--project", str(project)]).exit_code == 0
+
+
+def test_an_estimator_that_raises_on_made_up_rows_is_told_and_no_fault(tmp_path: Path) -> None:
+    code = FOREST.replace('["channel"]', '["chanel"]')
+    answer = CliRunner().invoke(app, ["check", "--project", str(a_project(tmp_path, code, columns=COLUMNS))])
+    assert answer.exit_code == 0
+    told = " ".join(answer.output.split())
+    assert (
+        "trips is not proven to be servable. models/trips/estimator.py: fit raised ValueError on 500 made-up rows"
+        in told
+    )
+    assert "chanel" in told
+
+
+def test_candidates_of_another_make_are_all_tried(tmp_path: Path) -> None:
+    code = (
+        "from sklearn.linear_model import LogisticRegression\nfrom sklearn.neighbors import KNeighborsClassifier\n"
+        "def make_estimator(*, seed, kind):\n"
+        "    return LogisticRegression() if kind == 'linear' else KNeighborsClassifier()\n"
+    )
+    project = a_project(tmp_path, code)
+    path = project / "models" / "trips" / "model.toml"
+    text = path.read_text(encoding="utf-8").replace("[endpoint]\nexplore = 0.05\n", "")
+    path.write_text(text + '[training.search]\nparameters = { kind = ["linear", "neighbours"] }\n', encoding="utf-8")
+    answer = CliRunner().invoke(app, ["check", "--project", str(project)])
+    assert answer.exit_code == 1
+    assert "KNeighborsClassifier has no flat form, and cannot be served" in str(answer.exception)

@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import jsonschema
+import numpy as np
 import pandas as pd
 import pytest
 from pydantic import BaseModel
@@ -18,7 +19,7 @@ from evertrain.adapters.training.estimators import load_estimator
 from evertrain.cli.main import app
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.feature_group import FeatureKind
-from evertrain.domain.project.metric import Metric
+from evertrain.domain.project.metric import Metric, Task
 from evertrain.domain.project.model import ModelSpec
 from evertrain.replay.defaults import Columns
 from evertrain.replay.run import Request, prepare
@@ -141,7 +142,7 @@ def test_what_cannot_be_known_is_asked_for_with_a_suggestion(tmp_path: Path, mon
     )
     monkeypatch.setattr("evertrain.cli.init.is_a_terminal", lambda: True)
     told = init(tmp_path, rows, answers="\n\ndefaulted\n")
-    assert "The column that is to be predicted (children, debt, defaulted, income, late) [late]" in told
+    assert "The column that is to be predicted (children, debt, defaulted, income, late, region) [late]" in told
     assert load_project(tmp_path).models["loans"].label.name == "defaulted"
 
 
@@ -159,7 +160,21 @@ def test_what_cannot_be_known_is_asked_for_with_a_suggestion(tmp_path: Path, mon
             (),
             "--key is missing, the column that names a row: children, defaulted, region",
         ),
-        (lambda frame: frame, ("--label", "region"), "region is of type string; a class is written as 0 or 1"),
+        (
+            lambda frame: frame,
+            ("--label", "note"),
+            "rows.csv: note is text of 2,400 classes, and a model tells two apart",
+        ),
+        (
+            lambda frame: frame.assign(region=[f"r{n % 3}" for n in range(len(frame))]),
+            ("--label", "region"),
+            "rows.csv: region is text of 3 classes, and a model tells two apart",
+        ),
+        (
+            lambda frame: frame,
+            ("--label", "region", "--positive", "east"),
+            "positive east: region of rows.csv is north or",
+        ),
         (lambda frame: frame, ("--label", "lost"), "rows.csv has no column lost; it has loan_id"),
         (lambda frame: frame, ("--latency", "soon"), "--latency soon: "),
         (lambda frame: frame.assign(defaulted=1), (), "every defaulted is the same class"),
@@ -170,6 +185,46 @@ def test_rows_that_make_no_model_are_one_sentence_and_nothing_is_written(
 ) -> None:
     rows = written(tmp_path / "rows.csv", change(loans()))  # type: ignore[operator]
     assert told in refused(tmp_path, rows, "--yes", *options)
+
+
+@pytest.mark.parametrize("name", ["rows.csv", "rows.parquet"])
+@pytest.mark.parametrize(
+    ("no", "yes", "options"),
+    [
+        ("repaid", "defaulted", ()),  # the rarer one
+        ("yes", "no", ("--positive", "no")),
+        ("defaulted", "ok", ("--positive", "ok")),
+        ("N", "Y", ()),
+    ],
+)
+def test_a_label_of_two_words_makes_a_classification_of_the_one_that_is_meant(
+    tmp_path: Path, name: str, no: str, yes: str, options: tuple[str, ...]
+) -> None:
+    frame = loans()
+    frame["defaulted"] = np.where(frame["defaulted"] == 1, yes, no)
+    rows = written(tmp_path / name, frame)
+    init(tmp_path, rows, "--yes", *options)
+    spec = load_project(tmp_path).models["loans"]
+    assert (spec.label.classes, spec.task) == ((no, yes), Task.CLASSIFICATION)
+    by_words = prepare(a_request(tmp_path, rows)).history
+    np.testing.assert_array_equal(np.sort(by_words.truth), np.sort(loans()["defaulted"].to_numpy(dtype=float)))
+
+
+def a_request(project: Path, rows: Path) -> Request:
+    """Of the folder's model."""
+    return Request(
+        rows=rows,
+        model="loans",
+        project=project,
+        estimator=None,
+        columns=Columns(label=""),
+        metric=None,
+        latency=None,
+        batch=None,
+        offset=timedelta(0),
+        start=None,
+        seed=0,
+    )
 
 
 def test_nothing_is_written_over(tmp_path: Path) -> None:

@@ -30,10 +30,11 @@ from tests.builders.models import NOW, a_group, a_model, days
 
 REGRESSION = replace(a_model("lengths"), task=Task.REGRESSION, metric=Metric.MEAN_ABSOLUTE_ERROR)
 ASKED = replace(a_model("asked"), label=replace(a_model().label, of_predictions=True))
+NAMED = replace(a_model("named"), label=replace(a_model().label, classes=("on time", "late")))
 LOCAL = replace(a_model("local"), group=replace(a_group(), name="local", utc_offset=timedelta(hours=1)))
 PROJECT = Project(
     groups={"trips": a_group(), "local": LOCAL.group},
-    models={"trips": a_model(), "lengths": REGRESSION, "asked": ASKED, "local": LOCAL},
+    models={"trips": a_model(), "lengths": REGRESSION, "asked": ASKED, "local": LOCAL, "named": NAMED},
 )
 LABEL = {"trip_id": "t-1", "departed_at": "2013-03-31T10:00:00Z", "late": 1}
 
@@ -178,6 +179,20 @@ def test_true_and_false_are_classes_but_no_numbers(reports: Reports) -> None:
     assert (status, answer["error"]) == (400, "late: must be a number")
 
 
+def test_a_class_is_told_by_its_name_and_lands_as_such(reports: Reports, landing: FakeLanding) -> None:
+    assert post(LABEL | {"late": "late"}, model="named")[0] == 202
+    assert reports.kept[0].labels[0].value == 1.0
+    for value in (1, True, "soon", ["late"], None):
+        status, answer = post(LABEL | {"late": value}, model="named")
+        assert (status, answer["error"]) == (400, "late: must be on time or late")
+    assert labels.queue_handler(messages(reports), None) == {"batchItemFailures": []}
+    ((key, body),) = landing.objects.items()
+    feed = parse_feed(key)
+    assert feed is not None
+    with LandedRowsReader(project=PROJECT).read(io.BytesIO(body), name=key, feed=feed, now=NOW) as rows:
+        assert rows.first["late"].to_pylist() == [1.0]
+
+
 def test_a_time_without_a_zone_means_what_the_model_s_own_group_declares(reports: Reports) -> None:
     assert post(LABEL | {"departed_at": "2013-03-31T11:00:00"}, model="local")[0] == 202
     assert post(LABEL, model="local")[0] == 202
@@ -236,7 +251,7 @@ def test_a_body_that_cannot_be_read_is_told(reports: Reports) -> None:
 def test_a_model_that_is_not_there_is_told_with_those_that_are(reports: Reports) -> None:
     assert post(LABEL, model="boats") == (
         404,
-        {"error": "there is no model 'boats'; known models: asked, lengths, local, trips"},
+        {"error": "there is no model 'boats'; known models: asked, lengths, local, named, trips"},
     )
 
 

@@ -103,10 +103,10 @@ WRONG: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
     "repeated": (repeat, "2 rows have the trip_id and departed_at of another; leave out the repeats"),
     "one class": (lambda rows: rows.assign(late=1), "every late is the same class, so nothing can be learnt"),
     "constant": (lambda rows: rows.assign(late=7.5), "every late is the same value, so nothing can be learnt"),
-    "classes named by text": (
-        lambda rows: rows.assign(late=rows["late"].map({0: "no", 1: "yes"})),
-        "late is of type string; a class is written as 0 or 1, and what else is predicted is a number: write 'no' "
-        "as 0 and 'yes' as 1, or the other way round",
+    "three classes": (
+        lambda rows: rows.assign(late=np.array(["no", "yes", "perhaps"])[np.arange(len(rows)) % 3]),
+        "rows.csv: late is text of 3 classes, and a model tells two apart: write one to be told from the others "
+        "as 1, and those as 0",
     ),
     "no label column": (lambda rows: rows.drop(columns="late"), "rows.csv has no column late; it has trip_id"),
     "no label": (lambda rows: rows.assign(late=np.nan), "late is of type null"),

@@ -96,6 +96,10 @@ def test_after_a_change_the_loop_comes_back_and_one_model_for_ever_does_not(tmp_
     worth = f"worth {(declared.metric - never.metric) * 0.5 * rows:,.0f} at a cost of {40 * declared.retrains:,.0f}"
     assert f"for {declared.retrains} retrainings, {worth}" in priced.answer
 
+    idle = [replace(declared, decisions=()), never]
+    told = compare_policies(replace(history, spec=replace(history.spec, cost=costs)), idle, start=0).answer
+    assert told.startswith("The loop would not have retrained: roc_auc_score of its first model and of never's is 0.")
+
 
 def test_a_change_that_only_the_errors_show_is_answered_soon_and_learnt_as_it_goes_on(tmp_path: Path) -> None:
     history = a_history(tmp_path, history_frame(batches=90, rows=100, changes_at=50))

@@ -117,6 +117,23 @@ def test_a_base64_body_is_read(endpoint: Endpoint) -> None:
     assert endpoint.post(None, raw=json.dumps(ROW).encode())[0] == 200
 
 
+def test_a_feature_that_may_be_null_may_be_left_out(endpoint: Endpoint) -> None:
+    without = {name: value for name, value in ROW.items() if name != "wind"}
+    _, of_null = endpoint.post(ROW | {"wind": None})
+    assert endpoint.post(without)[1]["predictions"] == of_null["predictions"]
+    _, many = endpoint.post({"rows": [without, ROW]})
+    assert many["predictions"] == [*of_null["predictions"], *endpoint.post(ROW)[1]["predictions"]]
+
+
+def test_the_class_that_is_predicted_is_told_by_its_name(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    served_model = wiring.served_model()
+    assert served_model is not None
+    assert endpoint.post(None, method="GET")[1]["predicts"] == "probability of the positive class"
+    named = replace(served_model, model=replace(served_model.model, classes=("on time", "late")))
+    monkeypatch.setattr(wiring, "served_model", cache(lambda: named))
+    assert endpoint.post(None, method="GET")[1]["predicts"] == "probability of 'late'"
+
+
 def test_a_category_that_training_never_saw_is_answered(endpoint: Endpoint) -> None:
     assert endpoint.post(ROW | {"carrier": "ZZ"})[0] == 200
 
@@ -199,9 +216,9 @@ def test_values_too_large_for_a_finite_prediction_are_refused(
 ) -> None:
     served_model = wiring.served_model()
     assert served_model is not None
-    infinite = replace(
-        served_model, model=replace(served_model.model, total=lambda vector: math.inf, link=lambda total: total)
-    )
+    model = served_model.model
+    overflow = replace(model.steps[-1], run=lambda slots: slots.append(math.inf))
+    infinite = replace(served_model, model=replace(model, steps=(overflow,), answers=(len(model.features),)))
     monkeypatch.setattr(wiring, "served_model", cache(lambda: infinite))
     status, sentence = endpoint.refusal({"rows": [ROW] * rows})
     assert (status, sentence) == (400, f"{expected_message} not a finite number; the features' values are too large")

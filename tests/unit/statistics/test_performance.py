@@ -15,15 +15,18 @@ from evertrain.domain.monitoring.performance import (
     merge_days,
     realised_metric,
 )
-from evertrain.domain.project.metric import Metric, Task
+from evertrain.domain.project.metric import Metric, ModelMetric, OwnMetric, PinballLoss, Task
 from evertrain.statistics.layouts import Categories
 from evertrain.statistics.performance import MAX_LEVELS, performance_by_day
 
 UNTIL = datetime(1970, 2, 1, tzinfo=UTC)
+OF_CLASSES = (Metric.ACCURACY_SCORE, Metric.BALANCED_ACCURACY_SCORE, Metric.F1_SCORE)
 CLASSIFYING = [metric for metric in Metric if metric.task is Task.CLASSIFICATION]
 
 
-def made(metric: Metric, *, rows: int = 2_000, seed: int = 0) -> tuple[np.ndarray, np.ndarray, list[DayPerformance]]:
+def made(
+    metric: ModelMetric, *, rows: int = 2_000, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray, list[DayPerformance]]:
     """Truth, predictions, and ten days of them."""
     rng = np.random.default_rng(seed)
     signal = rng.normal(size=rows)
@@ -43,7 +46,8 @@ def test_ten_days_together_have_the_metric_of_their_rows(metric: Metric) -> None
     truth, predictions, days = made(metric)
     assert len(days) == 10
     found = realised_metric(metric, merge_days(days))
-    expected = getattr(metrics, metric.value)(truth, predictions)
+    shown = predictions > 0.5 if metric in OF_CLASSES else predictions
+    expected = getattr(metrics, metric.value)(truth, shown)
     tolerance = {Metric.ROC_AUC_SCORE: 1e-3, Metric.AVERAGE_PRECISION_SCORE: 5e-3}.get(metric, 1e-9)
     assert found is not None
     assert found.value == pytest.approx(expected, abs=tolerance)
@@ -60,7 +64,9 @@ def test_sums_of_parts_add_to_the_whole(values: list[float], cut: int) -> None:
     assert whole.variance == pytest.approx(np.var(values, ddof=1), rel=1e-6, abs=1e-6)
 
 
-@pytest.mark.parametrize("metric", [Metric.ROC_AUC_SCORE, Metric.BRIER_SCORE_LOSS, Metric.MEAN_ABSOLUTE_ERROR])
+@pytest.mark.parametrize(
+    "metric", [Metric.ROC_AUC_SCORE, Metric.BRIER_SCORE_LOSS, Metric.MEAN_ABSOLUTE_ERROR, *OF_CLASSES]
+)
 def test_the_variance_is_that_of_the_metric_over_many_samples(metric: Metric) -> None:
     found = []
     for seed in range(200):
@@ -148,5 +154,26 @@ def test_a_day_is_complete_when_labels_are_complete_beyond_it() -> None:
     assert [day.until - day.day for day in days] == [timedelta(days=1), timedelta(hours=12)]
 
 
+def test_a_pinball_loss_over_days_is_that_of_their_rows() -> None:
+    metric = PinballLoss(0.8)
+    truth, predictions, days = made(metric)
+    found = realised_metric(metric, merge_days(days))
+    assert found is not None
+    assert found.value == pytest.approx(metrics.mean_pinball_loss(truth, predictions, alpha=0.8))
+
+
+def test_for_a_function_of_the_model_s_own_a_loss_stands_from_day_to_day() -> None:
+    metric = OwnMetric("cost_error", Task.CLASSIFICATION)
+    truth, predictions, days = made(metric)
+    assert realised_metric(metric, merge_days(days)) is None
+    assert loss_name(metric) == "squared error"
+    assert merge_days(days).losses.mean == pytest.approx(metrics.brier_score_loss(truth, predictions))
+
+
 def test_every_metric_has_a_loss_of_single_rows() -> None:
-    assert {loss_name(metric) for metric in Metric} == {"squared error", "absolute error", "log loss"}
+    assert {loss_name(metric) for metric in Metric} == {
+        "squared error",
+        "absolute error",
+        "absolute percentage error",
+        "log loss",
+    }

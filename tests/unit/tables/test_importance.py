@@ -51,7 +51,7 @@ def fitted(metric: Metric, *, strong: float = 2.0) -> tuple[LabelledRows, FlatMo
 
 @pytest.mark.parametrize("metric", [Metric.MEAN_ABSOLUTE_ERROR, Metric.R2_SCORE])
 def test_the_most_costly_feature_has_one_and_an_idle_one_next_to_nothing(metric: Metric) -> None:
-    found = permutation_importance(*fitted(metric), rng=np.random.default_rng(0))
+    found = permutation_importance(*fitted(metric), metric=metric, rng=np.random.default_rng(0))
     assert found["strong"] == 1.0
     assert 0.01 < found["weak"] < 0.5
     assert found["idle"] < 0.005
@@ -59,7 +59,10 @@ def test_the_most_costly_feature_has_one_and_an_idle_one_next_to_nothing(metric:
 
 def test_the_same_rows_and_seed_give_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
     rows, model = fitted(Metric.MEAN_ABSOLUTE_ERROR)
-    first, second = (permutation_importance(rows, model, rng=np.random.default_rng(3)) for _ in range(2))
+    first, second = (
+        permutation_importance(rows, model, metric=Metric.MEAN_ABSOLUTE_ERROR, rng=np.random.default_rng(3))
+        for _ in range(2)
+    )
     assert first == second
 
 
@@ -68,4 +71,4 @@ def test_a_model_that_uses_nothing_has_no_importance() -> None:
     frame = to_frame(rows.table, rows.spec.features)
     constant = LinearRegression().fit(frame, np.zeros(5_000))
     model = FlatModel.from_bytes(to_flat(constant, rows.spec))
-    assert permutation_importance(rows, model, rng=np.random.default_rng(0)) == {}
+    assert permutation_importance(rows, model, metric=Metric.MEAN_ABSOLUTE_ERROR, rng=np.random.default_rng(0)) == {}

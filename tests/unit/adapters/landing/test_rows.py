@@ -525,6 +525,32 @@ def test_a_label_other_than_0_and_1_is_named() -> None:
     assert (code, message) == ("out_of_range", "late: 1 of 20 values are neither 0 nor 1; row 19 is the first")
 
 
+def named_classes(*classes: str) -> LandedRowsReader:
+    spec = replace(a_model(), label=replace(a_model().label, classes=classes))
+    return LandedRowsReader(project=Project(groups={"trips": a_group()}, models={"trips": spec}))
+
+
+@pytest.mark.parametrize("name", ["labels/trips/1.parquet", "labels/trips/1.csv"])
+def test_a_label_of_words_becomes_the_number_of_its_class(name: str) -> None:
+    body = landed_labels(late=["on time", "late"] * 10, as_csv=name.endswith("csv"))
+    rows = read(body, name=name, feed=LABELS, reader=named_classes("on time", "late"))
+    assert rows.first["late"].to_pylist() == [0.0, 1.0] * 10
+
+
+@pytest.mark.parametrize(("values", "classes"), [([1, 2] * 10, ("1", "2")), ([True, False] * 10, ("true", "false"))])
+def test_a_class_is_the_same_however_it_is_stored(values: list[Any], classes: tuple[str, str]) -> None:
+    rows = read(landed_labels(late=values), feed=LABELS, reader=named_classes(*classes))
+    assert rows.first["late"].to_pylist() == [0.0, 1.0] * 10
+
+
+def test_a_class_that_is_not_declared_is_named_by_its_row_and_not_by_itself() -> None:
+    reader = named_classes("no", "yes")
+    code, message = fault(landed_labels(late=["no", "yes"] * 9 + ["no", "maybe"]), feed=LABELS, reader=reader)
+    assert (code, message) == ("wrong_type", "late: must be no or yes; row 20 is the first that is not")
+    code, message = fault(landed_labels(late=["no", None] * 10), feed=LABELS, reader=reader)
+    assert (code, message) == ("null", "late: 10 of 20 rows have none; row 2 is the first")
+
+
 def test_all_faults_are_found_at_once() -> None:
     frame = features_frame(distance=-1.0).drop(columns="wind").astype({"carrier": object})
     frame.loc[0, "carrier"] = None

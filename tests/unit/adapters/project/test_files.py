@@ -10,7 +10,7 @@ from evertrain.adapters.documents import dump, load
 from evertrain.adapters.project.files import InvalidProject, load_project
 from evertrain.domain.project.defaults import default_training, default_triggers
 from evertrain.domain.project.feature_group import FeatureKind, KnownBy
-from evertrain.domain.project.metric import Metric, Task
+from evertrain.domain.project.metric import Metric, OwnMetric, PinballLoss, Task
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.project.policies import GatePolicy
 
@@ -136,9 +136,41 @@ def test_a_model_folder_becomes_a_model_spec(tmp_path: Path) -> None:
     assert model.triggers.drift.psi_threshold is None
 
 
+def test_a_label_s_classes_are_named_and_what_is_absent_is_one_of_them(tmp_path: Path) -> None:
+    named = MODEL.replace('name = "late"', 'name = "late"\nclasses = ["no", "yes"]\nabsent = "no"')
+    label = load_project(a_project(tmp_path, model=named)).models["late_trips"].label
+    assert (label.classes, label.absent, label.told(1.0)) == (("no", "yes"), 0.0, "yes")
+
+
 def test_the_repository_s_own_models_are_valid() -> None:
     project = load_project(REPOSITORY)
     assert [model.name for model in project.models_using("flights")] == ["air_time", "flights"]
+
+
+def test_a_function_in_the_model_s_folder_is_a_metric(tmp_path: Path) -> None:
+    text = MODEL.replace("roc_auc_score", "cost_error")
+    own = a_project(tmp_path, model=text) / "models/late_trips/metric.py"
+    own.write_text("def cost_error(y_true, y_pred, sample_weight=None):\n    return 0.0\n")
+    metric = load_project(tmp_path).models["late_trips"].metric
+    assert metric == OwnMetric("cost_error", Task.CLASSIFICATION)
+    assert not metric.higher_is_better
+
+    a_project(tmp_path, model=text.replace("margin = 0.01\n", ""))
+    (missing,) = faults_of(tmp_path)
+    assert "gate.margin: missing; how much worse a contender may be in cost_error is not known" in missing
+    own.write_text("def cost_error(:")
+    assert (
+        "metric: models/late_trips/metric.py is not Python: line 1" in faults_of(a_project(tmp_path, model=text))[0]
+    )
+
+
+def test_a_pinball_loss_has_its_quantile(tmp_path: Path) -> None:
+    for declared, quantile in (("", 0.5), ("\nquantile = 0.9", 0.9)):
+        text = MODEL.replace('task = "classification"\n', "").replace(
+            'metric = "roc_auc_score"', f'metric = "mean_pinball_loss"{declared}'
+        )
+        model = load_project(a_project(tmp_path, model=text)).models["late_trips"]
+        assert (model.task, model.metric) == (Task.REGRESSION, PinballLoss(quantile))
 
 
 @pytest.mark.parametrize(
@@ -146,6 +178,18 @@ def test_the_repository_s_own_models_are_valid() -> None:
     [
         ("margin = 0.01", "marign = 0.01", "gate.marign: unknown key; allowed here: margin, floor, confidence"),
         ('name = "late"\n', "", 'label.name: missing; such as name = "late"'),
+        ('name = "late"', 'name = "late"\nclasses = ["yes"]', "label.classes: 1 different ones; name two"),
+        (
+            'name = "late"',
+            'name = "late"\nclasses = ["no", ""]',
+            "label.classes.1: string should have at least 1 character",
+        ),
+        (
+            'name = "late"',
+            'name = "late"\nclasses = ["no", "yes"]\nabsent = "maybe"',
+            "label.absent: maybe is no class",
+        ),
+        ('name = "late"', 'name = "late"\nabsent = "no"', "label.absent: no is no number; name the label's classes"),
         ('latency = "3d"', "latency = 3", 'label.latency: a duration is text such as "28d"'),
         ('latency = "3d"', 'latency = "0d"', "label.latency: a duration is text"),
         ('task = "classification"', 'task = "ranking"', "task: input should be 'classification' or 'regression'"),
@@ -185,6 +229,43 @@ def test_the_repository_s_own_models_are_valid() -> None:
             "floor = 0.55",
             'floor = 0.55\n[[gate.slices]]\ncolumn = "distance"\nmargin = 0.1',
             "gate.slices.0.column: 'distance' cannot be sliced by; allowed: carrier",
+        ),
+        ("roc_auc_score", "auc", "metric: auc is none of roc_auc_score, average_precision_score, "),
+        (
+            "roc_auc_score",
+            "cost_error",
+            "metric: cost_error is none of scikit-learn's that are known, and models/late_trips/metric.py has no def",
+        ),
+        (
+            "roc_auc_score",
+            "mean_pinball_loss",
+            "metric: mean_pinball_loss is not a metric of classification; allowed:",
+        ),
+        ('metric = "roc_auc_score"', 'metric = "log_loss"\nquantile = 0.9', "quantile: says"),
+        (
+            "floor = 0.55",
+            "floor = 0.55\nguards = { r2_score = 0.02 }",
+            "gate.guards.r2_score: r2_score is not a metric of classification; allowed: average_precision_score, acc",
+        ),
+        (
+            "floor = 0.55",
+            "floor = 0.55\nguards = { roc_auc_score = 0.02 }",
+            "gate.guards.roc_auc_score: roc_auc_score is the metric itself; gate.margin says how much worse it may",
+        ),
+        (
+            "floor = 0.55",
+            "floor = 0.55\nguards = { brier = 0.02 }",
+            "gate.guards.brier: a guard is one of roc_auc_score, ",
+        ),
+        (
+            "floor = 0.55",
+            "floor = 0.55\nminimum_rows = 1",
+            "gate.minimum_rows: input should be greater than or equal",
+        ),
+        (
+            "floor = 0.55",
+            "floor = 0.55\nminimum_days = 30",
+            "gate.minimum_days: 30 days are never in a gate of 7d; declare a longer training.gate",
         ),
         (
             "[label]",

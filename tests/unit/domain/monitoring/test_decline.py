@@ -12,7 +12,7 @@ from evertrain.domain.monitoring.decline import (
     standard_errors_since,
 )
 from evertrain.domain.monitoring.performance import Performance, Sums
-from evertrain.domain.project.metric import Metric
+from evertrain.domain.project.metric import Metric, OwnMetric, Task
 from tests.builders.models import NOW, days
 from tests.builders.performance import a_performance
 
@@ -80,6 +80,10 @@ def test_a_loss_that_moves_with_the_share_of_a_class_alone_is_no_decline() -> No
     ]
     performance = replace(performance, realised=tuple(replace(day, groups=()) for day in (*before, *costlier)))
     assert find_decline(performance, Metric.BRIER_SCORE_LOSS) is not None
+    own = OwnMetric("cost_error", Task.CLASSIFICATION)
+    decline = find_decline(performance, own)
+    assert decline is not None
+    assert describe_decline(decline, own).startswith("squared error ")
     assert find_decline(performance, AUC) is None
 
 

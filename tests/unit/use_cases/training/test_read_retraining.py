@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from evertrain.domain.project.policies import EndpointPolicy, SearchMethod, SearchSpace
+from evertrain.domain.project.policies import EndpointPolicy, GatePolicy, SearchMethod, SearchSpace, SliceSpec
 from evertrain.domain.release.registry import UnknownVersion
 from evertrain.reports.retraining_page import RetrainingPage
 from evertrain.use_cases.training.read_retraining import ReadRetraining
@@ -55,6 +55,28 @@ def test_windows_with_their_intervals_and_the_gate_are_drawn() -> None:
     # Nothing is drawn outside of its picture.
     for x in (float(line.get("x1", "nan")) for picture in (candidates, gate) for line in picture.iter("line")):
         assert 0 <= x <= 960
+
+
+def test_each_slice_is_told_with_what_can_be_said_of_it() -> None:
+    """A margin that nothing reaches, and one group alone that has rows enough."""
+    gate = GatePolicy(margin=0.02, slices=(SliceSpec(column="carrier", margin=0.9, minimum_rows=150),))
+    loop = Retraining(a_trainable_model(gate=gate))
+    carriers = loop._rows.table["carrier"].to_pylist()
+    column = pa.array([value if number % 4 else "UA" for number, value in enumerate(carriers)])
+    table = loop._rows.table
+    loop._rows.table = table.set_column(table.column_names.index("carrier"), "carrier", column)
+    loop.promoted("d-1")
+    loop.advance(days(7))
+    page = page_of(loop, loop.register(loop.evaluated("d-2")).version.version)
+    said = {comparison.name: verdict for comparison, verdict in page.slices}
+    assert said.keys() == {"carrier=DL", "carrier=UA", "carrier=WN"}
+    assert said["carrier=UA"] in ("better", "not worse")
+    assert said["carrier=WN"] == "too few rows or days to say"
+    html = page.render()
+    row = re.search(r"<td>carrier=UA</td>.*?</tr>", html)
+    assert row is not None
+    assert re.search(r"[+-]0\.\d{4} \[[+-]0\.\d{4}, [+-]0\.\d{4}\]", row[0])
+    assert "<td>carrier=WN</td><td>too few rows or days to say</td>" in html
 
 
 def test_where_labels_depend_on_predictions_it_is_said_how_many_rows_they_stand_for() -> None:

@@ -11,24 +11,29 @@ from sklearn.metrics import roc_auc_score
 
 from evertrain.domain.deciding.decisions import Action, Decision, Reason, RecordedDecision
 from evertrain.domain.events import EventName
+from evertrain.domain.landing.feeds import EVENT_TIME
 from evertrain.domain.project.interval import Interval
+from evertrain.domain.project.metric import GuardMetric, Metric, OwnMetric, Task
 from evertrain.domain.project.policies import (
     EndpointPolicy,
     GatePolicy,
     MovingWindow,
     SearchMethod,
     SearchSpace,
+    SliceSpec,
     TaskSize,
 )
 from evertrain.domain.release.registry import AlreadyPromoted, JudgedArtifact, RegistryConflict, VersionStatus
 from evertrain.domain.training.candidates import UnknownCandidate
-from evertrain.domain.training.evaluation import Contender
+from evertrain.domain.training.evaluation import Contender, UnusableRows
 from evertrain.domain.training.gate import GateReason
+from evertrain.domain.training.outcomes import classify_failure
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.domain.training.rounds import NothingToChoose
 from evertrain.domain.training.windows import NotEnoughHistory
 from evertrain.ports.endpoint import EndpointError
 from evertrain.scoring import FlatModel
+from evertrain.statistics.metrics import LoadedMetric
 from evertrain.statistics.reference import Reference
 from evertrain.tables.labelled_rows import LabelledRows
 from evertrain.use_cases.training.evaluate_contenders import ChampionNotComparable
@@ -98,16 +103,16 @@ def test_the_next_model_is_judged_against_the_champion_on_the_same_rows() -> Non
 
     assert evaluation.champion_version == first
     assert evaluation.champion_score is not None
-    assert evaluation.difference == pytest.approx(evaluation.contender_score.value - evaluation.champion_score.value)
-    assert evaluation.difference_low is not None
-    assert evaluation.difference_high is not None
-    assert evaluation.difference_low <= evaluation.difference_high
+    assert evaluation.difference is not None
+    gain = evaluation.contender_score.value - evaluation.champion_score.value
+    assert evaluation.difference.value == pytest.approx(gain)
+    assert evaluation.difference.low <= evaluation.difference.value <= evaluation.difference.high
     assert {comparison.column for comparison in evaluation.slices} == {"carrier"}
     assert sum(comparison.rows for comparison in evaluation.slices) == evaluation.gate_rows
 
     version = loop.register(plan_uri).version
     assert version.gain is not None
-    assert (version.gain.value, version.gain.newer_by) == (evaluation.difference, days(7))
+    assert (version.gain.value, version.gain.newer_by) == (evaluation.difference.value, days(7))
     assert loop.registry.version(MODEL, first).gain is None, "there was nobody to gain on"
     assert version.container_seconds > 120, "two candidates, and the refit where it passed"
 
@@ -164,6 +169,68 @@ def test_the_longest_window_is_kept_unless_another_is_better_by_a_standard_error
         chosen
     ] in evaluation.choice
     assert "with a standard error of 0.0" in evaluation.choice
+
+
+@pytest.mark.parametrize(
+    ("gate", "told"),
+    [
+        (GatePolicy(minimum_rows=500), "trips: the gate slice has 420 labelled rows, 500 are needed"),
+        (GatePolicy(minimum_days=8), "trips: the gate slice has labelled rows of 7 days, 8 are needed"),
+    ],
+)
+def test_with_too_little_to_judge_on_a_retraining_is_postponed(gate: GatePolicy, told: str) -> None:
+    loop = Retraining(a_trainable_model(gate=gate))
+    with pytest.raises(UnusableRows) as raised:
+        loop.evaluated("d-1")
+    assert str(raised.value) == told
+    assert classify_failure(f"UnusableRows: {told}") is EventName.RETRAIN_POSTPONED
+
+
+def test_a_gate_of_one_class_is_one_sentence_and_postpones() -> None:
+    loop = Retraining()
+    planned = loop.plan("d-1")
+    for candidate in planned.plan.candidates:
+        loop.train(planned.plan_uri, candidate.name)
+    in_gate = np.asarray(loop._rows.table[EVENT_TIME].to_numpy()) >= np.datetime64(
+        planned.plan.gate.start.replace(tzinfo=None)
+    )
+    column = pa.array(np.where(in_gate, 0, loop._rows.table["late"].to_numpy()))
+    loop._rows.table = loop._rows.table.set_column(loop._rows.table.column_names.index("late"), "late", column)
+    with pytest.raises(UnusableRows, match=r"all 420 rows of the gate slice have the label late=0, nothing can be"):
+        loop.evaluate(planned.plan_uri)
+
+
+def test_a_function_of_the_model_s_own_judges_candidates_and_the_champion() -> None:
+    """From a first model to one that is judged against it, with slices; and what it promises is a loss by day."""
+
+    def cost(truth: np.ndarray, prediction: np.ndarray, weights: np.ndarray) -> float:
+        alarm = prediction > 0.2
+        return float(np.average(5 * (truth > alarm) + (alarm > truth), weights=weights))
+
+    metric = OwnMetric("cost_error", Task.CLASSIFICATION)
+    gate = GatePolicy(margin=0.1, slices=(SliceSpec(column="carrier", margin=2.0, minimum_rows=50),))
+    spec = replace(a_trainable_model(gate=gate), metric=metric)
+    loop = Retraining(spec, own_metric=LoadedMetric(metric, cost))
+    first = loop.promoted("d-1")
+    loop.advance(days(7))
+    evaluation = loop.runs.evaluation(loop.runs.plan(loop.evaluated("d-2")))
+    assert loop.registry.version(MODEL, first).gate.sentence.startswith("the first model: cost_error ")
+    assert evaluation.contender_score.metric == evaluation.chosen.validation.metric == metric
+    assert evaluation.difference is not None
+    assert any(each.difference is not None for each in evaluation.slices)
+    assert 0 < evaluation.promised[0].losses.mean < 0.25, "a squared error"
+
+
+def test_guards_are_measured_on_the_gate_beside_the_metric() -> None:
+    guards = {Metric.LOG_LOSS: 1e-9, GuardMetric.EXPECTED_CALIBRATION_ERROR: 0.5}
+    loop = Retraining(a_trainable_model(gate=GatePolicy(margin=0.02, guards=guards)))
+    loop.promoted("d-1")
+    loop.advance(days(7))
+    evaluation = loop.runs.evaluation(loop.runs.plan(loop.evaluated("d-2")))
+    assert [each.metric for each in evaluation.guards] == list(guards)
+    for guard in evaluation.guards:
+        assert guard.difference.value == pytest.approx(guard.contender - guard.champion)
+        assert guard.difference.low <= guard.difference.value <= guard.difference.high
 
 
 def test_a_refused_contender_is_kept_as_rejected_and_nothing_else_changes() -> None:

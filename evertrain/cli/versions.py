@@ -1,0 +1,81 @@
+"""A model's versions: which there are, how two of them differ, who answered when, and back to an earlier one."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from evertrain.adapters.documents import dump
+from evertrain.adapters.project.files import load_project
+from evertrain.adapters.stage import Stage
+from evertrain.cli.models import find_model
+from evertrain.cli.store import parse_time
+from evertrain.domain.release.differences import differences
+from evertrain.terminal.versions_table import show_answered, show_differences, show_taken_back, show_versions
+
+ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="a folder below models/")]
+StageName = Annotated[str, typer.Option("--stage", envvar="EVERTRAIN_STAGE", help="Which deployment.")]
+ProjectFolder = Annotated[Path, typer.Option("--project", help="The folder with models/ and features/.")]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+HERE = Path()
+
+
+def versions(
+    model: ModelName,
+    at: Annotated[str | None, typer.Option(help="Who answered then? An ISO 8601 time, UTC.")] = None,
+    stage: StageName = "dev",
+    project: ProjectFolder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """List every version of a model with its window, its score and what the gate said; or who answered at a time."""
+    find_model(load_project(project), model)
+    registry = Stage.find(stage).registry
+    if moment := parse_time("--at", at):
+        answered = registry.champion_at(model, moment)
+        _print_json(answered) if as_json else show_answered(model, moment, answered)
+        return
+    found = registry.versions(model)
+    _print_json(found) if as_json else show_versions(found)
+
+
+def diff(
+    model: ModelName,
+    first: Annotated[str, typer.Argument(metavar="VERSION", help="as `evertrain versions` names it")],
+    second: Annotated[str, typer.Argument(metavar="[VERSION]", help="the champion when left out")] = "",
+    stage: StageName = "dev",
+    project: ProjectFolder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Tell two versions of a model apart: rows, parameters, code, libraries, scores."""
+    find_model(load_project(project), model)
+    registry = Stage.find(stage).registry
+    champion = registry.champion(model)
+    other = second or (champion.version if champion else "")
+    found = differences(registry.version(model, first), registry.version(model, other))
+    _print_json(found) if as_json else show_differences(first, other, found)
+
+
+def rollback(
+    model: ModelName,
+    version: Annotated[
+        str,
+        typer.Argument(
+            metavar="[VERSION]", help="one that answered before; the champion's predecessor when left out"
+        ),
+    ] = "",
+    because: Annotated[str, typer.Option(help="Why, for whoever reads the versions later.")] = "",
+    stage: StageName = "dev",
+    project: ProjectFolder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Let an earlier champion answer again, at once: nothing is trained. The next contender is judged against it."""
+    find_model(load_project(project), model)
+    taken_back = Stage.find(stage).take_back.run(model, version or None, because=because)
+    _print_json(taken_back) if as_json else show_taken_back(model, taken_back)
+
+
+def _print_json(value: Any) -> None:
+    several = isinstance(value, list | tuple)
+    documents = [json.loads(dump(each)) for each in (value if several else [value]) if each is not None]
+    print(json.dumps(documents if several else next(iter(documents), None), indent=2))

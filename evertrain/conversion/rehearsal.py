@@ -1,0 +1,103 @@
+"""Fits an estimator on made-up rows and converts it, so that what cannot be served is known before anything runs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from evertrain.conversion.fitting import fit
+from evertrain.conversion.flat import to_flat
+from evertrain.conversion.frame import to_frame
+from evertrain.conversion.parity import check_parity, rows_of
+from evertrain.domain.errors import EvertrainError
+from evertrain.domain.project.feature_group import Column, FeatureKind
+from evertrain.domain.project.metric import Task
+from evertrain.domain.project.model import ModelSpec
+from evertrain.scoring import FlatModel
+
+ROWS = 500
+_LEVELS = 8
+_MISSING = 0.1
+_TIMED = 50
+
+
+class CannotRehearse(EvertrainError):
+    """The estimator raised on made-up rows, which real ones may not make it do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rehearsal:
+    """What came of it. `size`: of the artifact, in bytes. `seconds_a_row`: to predict one, its median. `parity`: by
+    how much artifact and estimator differ at most."""
+
+    size: int
+    seconds_a_row: float
+    parity: float
+
+
+def rehearse(
+    estimator: Any, spec: ModelSpec, *, rng: np.random.Generator, timer: Callable[[], float], rows: int = ROWS
+) -> Rehearsal:
+    """Fits, converts and compares on rows that fit the schema, with missing values, extremes and unseen categories.
+
+    `timer`: counts seconds. Raises UnsupportedEstimator, ParityError, CannotRehearse.
+    """
+    frame = to_frame(made_up_table(spec, rng=rng, rows=rows), spec.features)
+    truth = _made_up_truth(spec, rng=rng, rows=rows)
+    try:
+        fit(estimator, frame, truth, None)
+    except Exception as error:
+        raise CannotRehearse(
+            f"fit raised {type(error).__name__} on {rows} made-up rows: {' '.join(str(error).split())[:300]}"
+        ) from error
+    artifact = to_flat(estimator, spec)
+    flat = FlatModel.from_bytes(artifact)
+    parity = check_parity(estimator, frame, flat)
+    return Rehearsal(size=len(artifact), seconds_a_row=_seconds_a_row(flat, frame.head(_TIMED), timer), parity=parity)
+
+
+def made_up_table(spec: ModelSpec, *, rng: np.random.Generator, rows: int) -> pa.Table:
+    """A column for each feature, by its kind and bounds."""
+    return pa.table({column.name: _made_up(column, rng, rows) for column in spec.features})
+
+
+def _made_up(column: Column, rng: np.random.Generator, rows: int) -> pa.Array:
+    missing = (rng.random(rows) < _MISSING) if column.nullable else np.zeros(rows, dtype=bool)
+    if column.kind is FeatureKind.CATEGORICAL:
+        return pa.array([f"level {code}" for code in rng.integers(0, _LEVELS, rows)], pa.string(), mask=missing)
+    if column.kind is FeatureKind.BOOLEAN:
+        return pa.array(rng.random(rows) < 0.5, mask=missing)
+    if column.kind is FeatureKind.TIMESTAMP:
+        return pa.array(rng.gamma(2.0, 30.0, rows), mask=missing)  # as the model sees it: an age in days
+    return pa.array(_numbers(column, rng, rows), mask=missing)
+
+
+def _numbers(column: Column, rng: np.random.Generator, rows: int) -> npt.NDArray[np.float64]:
+    """Within the bounds, both of them among it; without bounds, positive ones of many sizes."""
+    if column.minimum is None and column.maximum is None:
+        return rng.gamma(2.0, 10.0, rows)
+    low = column.minimum if column.minimum is not None else float(column.maximum or 0.0) - 100.0
+    high = column.maximum if column.maximum is not None else low + 100.0
+    numbers = rng.uniform(low, high, rows)
+    numbers[:2] = low, high
+    return numbers
+
+
+def _made_up_truth(spec: ModelSpec, *, rng: np.random.Generator, rows: int) -> npt.NDArray[np.float64]:
+    if spec.task is Task.CLASSIFICATION:
+        return (rng.random(rows) < 0.3).astype(np.float64)
+    return rng.gamma(2.0, 10.0, rows)
+
+
+def _seconds_a_row(flat: FlatModel, frame: Any, timer: Callable[[], float]) -> float:
+    return median(_timed(flat, [row], timer) for row in rows_of(frame, flat))
+
+
+def _timed(flat: FlatModel, rows: list[dict[str, object]], timer: Callable[[], float]) -> float:
+    started = timer()
+    flat.predict(rows)
+    return timer() - started
