@@ -38,7 +38,7 @@ def replay(stream: Stream, folder: Path) -> Backtest:
     path = folder / f"{stream.name}.parquet"
     stream.rows.to_parquet(path, index=False)
     request = Request(
-        rows=path,
+        rows=str(path),
         model=stream.name,
         project=folder,
         estimator="hist_gradient_boosting",

@@ -10,12 +10,14 @@ if TYPE_CHECKING:
     from evertrain.api.backtest import Backtest, backtest
     from evertrain.api.drift import Drift, DriftFound, Reference, Sketch, assert_no_drift, drift
     from evertrain.domain.errors import EvertrainError
+    from evertrain.domain.project.file_format import FileFormat
 
 __all__ = [
     "Backtest",
     "Drift",
     "DriftFound",
     "EvertrainError",
+    "FileFormat",
     "Reference",
     "Sketch",
     "assert_no_drift",
@@ -26,6 +28,7 @@ __all__ = [
 _ELSEWHERE = {
     "Backtest": "evertrain.api.backtest",
     "EvertrainError": "evertrain.domain.errors",
+    "FileFormat": "evertrain.domain.project.file_format",
     "backtest": "evertrain.api.backtest",
 }
 """Where what is not in `evertrain.api.drift` is."""

@@ -49,7 +49,7 @@ def _pages(names: dict[str, Any]) -> Iterator[tuple[str, int, str]]:
 
 def _retraining(names: dict[str, Any]) -> RetrainingPage:
     """The one that answered the change in August."""
-    rows = raw_rows_in_memory("trips", path_or_table(names["trips"], "trips"))
+    rows = raw_rows_in_memory("trips", path_or_table(names["trips"], "trips"), infer_kinds=True)
     request = Request(
         rows=rows,
         model="trips",

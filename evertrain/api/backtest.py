@@ -18,7 +18,7 @@ from evertrain.replay.document import backtest_document
 from evertrain.replay.estimators import MakeEstimator, own_estimator
 from evertrain.replay.page import backtest_page
 from evertrain.replay.policies import POLICIES, require_known
-from evertrain.replay.raw_rows import raw_rows_in_memory
+from evertrain.replay.raw_rows import RawRows, raw_rows_in_memory
 from evertrain.replay.result import Backtest as Replayed
 from evertrain.replay.result import PolicyResult
 from evertrain.replay.run import Request, prepare, run_by_value
@@ -114,7 +114,7 @@ def backtest(
 ) -> Backtest:
     """Replays a history: when would which policy have retrained, and how good would predictions have been?
 
-    rows: your history; a path to one file, or a table as of `drift`.
+    rows: your history; paths or a table as of `drift`.
     label: the column that is predicted: 0 and 1, two words, or a number. positive: of two words the one whose
         probability is predicted; by default what looks like it, such as yes, or the rarer one.
     latency: how long after its row a label is known.
@@ -138,7 +138,7 @@ def backtest(
     for policy in chosen:
         require_known(policy)
     request = Request(
-        rows=_rows(rows),
+        rows=_rows(rows, infer_kinds=not model),
         model=model or "rows",
         project=Path(project),
         estimator=_estimator(estimator, model, label, seed),
@@ -155,9 +155,9 @@ def backtest(
     return Backtest(replayed=found, page=backtest_page(found, prepared.history), unused=prepared.left_out)
 
 
-def _rows(given: Table) -> Any:
+def _rows(given: Table, *, infer_kinds: bool) -> str | RawRows:
     found = path_or_table(given, "rows")
-    return found if isinstance(found, Path) else raw_rows_in_memory("the table", found)
+    return found if isinstance(found, str) else raw_rows_in_memory("the table", found, infer_kinds=infer_kinds)
 
 
 def _estimator(given: Any, model: str, label: str | None, seed: int) -> str | MakeEstimator | None:

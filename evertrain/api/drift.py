@@ -3,14 +3,15 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from evertrain.adapters.files.places import place_name
 from evertrain.adapters.monitoring.undeclared_tables import UndeclaredTable, table_in_memory, tabular_file
 from evertrain.api.pages import page_in_notebook
 from evertrain.api.tables import Table, path_or_table
 from evertrain.domain.monitoring.drift import DriftStatus, FeatureDrift
 from evertrain.domain.project.feature_group import Column, FeatureKind
+from evertrain.domain.project.file_format import UNDECLARED, FileFormat
 from evertrain.domain.project.policies import DriftPolicy, DriftRule
 from evertrain.reports.drift_page import DriftPage
 from evertrain.statistics.reference import Reference as StoredReference
@@ -97,6 +98,7 @@ def drift(
     rule: str = DriftRule.CALIBRATED,
     psi_threshold: float = PSI_THRESHOLD,
     minimum_rows: int = DriftPolicy().minimum_rows,
+    file_format: FileFormat = UNDECLARED,
 ) -> Drift:
     """Compares two tables, column by column and in how columns go together.
 
@@ -106,12 +108,14 @@ def drift(
     columns: the ones to compare; by default all.
     rule: `calibrated`, more than chance explains, or `conventional`, a PSI above the threshold whatever the rows.
     psi_threshold: in nats; less drift does not matter. minimum_rows: with fewer nothing is said.
+    file_format: how text in the tables is written, where that cannot be found out.
 
     Raises EvertrainError: a table cannot be read, or has nothing to compare.
     """
     policy = DriftPolicy(rule=DriftRule(rule), psi_threshold=psi_threshold, minimum_rows=minimum_rows)
-    tables = (_table(each, name, event_time, kinds) for each, name in ((before, "before"), (after, "after")))
-    found = compare_tables(*tables, policy=policy, only=columns)
+    reference = _table(before, "before", event_time, kinds, file_format=file_format)
+    judged = _table(after, "after", event_time, kinds, file_format=file_format, written_like=reference)
+    found = compare_tables(reference, judged, policy=policy, only=columns)
     return Drift(
         DriftPage(
             title=f"Drift from {_name(before, 'before')} to {_name(after, 'after')}",
@@ -192,13 +196,21 @@ class Reference:
         )
 
 
-def _table(given: Table, name: str, event_time: str | None, kinds: Mapping[str, str] | None) -> UndeclaredTable:
+def _table(
+    given: Table,
+    name: str,
+    event_time: str | None,
+    kinds: Mapping[str, str] | None,
+    *,
+    file_format: FileFormat = UNDECLARED,
+    written_like: UndeclaredTable | None = None,
+) -> UndeclaredTable:
     declared = {column: FeatureKind(kind) for column, kind in (kinds or {}).items()}
     found = path_or_table(given, name)
-    if isinstance(found, Path):
-        return tabular_file(found, event_time, declared)
-    return table_in_memory(name, found, event_time, declared)
+    if isinstance(found, str):
+        return tabular_file(found, event_time, declared, file_format=file_format, written_like=written_like)
+    return table_in_memory(name, found, event_time, declared, file_format=file_format, written_like=written_like)
 
 
 def _name(given: Table, name: str) -> str:
-    return Path(given).name if isinstance(given, str | PathLike) else name
+    return place_name(given) if isinstance(given, str | PathLike) else name

@@ -1,7 +1,6 @@
 """Tables as callers have them: files, and whatever hands out Arrow data."""
 
-from os import PathLike
-from pathlib import Path
+from os import PathLike, fspath
 from typing import Any
 
 import pyarrow as pa
@@ -9,8 +8,8 @@ import pyarrow as pa
 from evertrain.domain.errors import EvertrainError
 
 Table = Any
-"""A path to a file (Parquet, Arrow, CSV, JSON Lines), to a folder or by a pattern to several of them; or a table of
-pandas, Polars, Arrow, DuckDB: anything that hands out Arrow data (`__arrow_c_stream__`)."""
+"""A path to a file (Parquet, Arrow, CSV, JSON Lines), to a folder or by a pattern to several of them, here or in S3;
+or a table of pandas, Polars, Arrow, DuckDB: anything that hands out Arrow data (`__arrow_c_stream__`)."""
 
 
 class UnknownTable(EvertrainError):
@@ -19,11 +18,11 @@ class UnknownTable(EvertrainError):
     exit_status = 2
 
 
-def path_or_table(given: Table, name: str) -> Path | pa.Table:
+def path_or_table(given: Table, name: str) -> str | pa.Table:
     """Without a copy, where the table's owner keeps it as Arrow does. `name`: what errors call it. Raises
     UnknownTable."""
     if isinstance(given, str | PathLike):
-        return Path(given)
+        return fspath(given)
     if isinstance(given, pa.Table):
         return given
     if not hasattr(given, "__arrow_c_stream__"):

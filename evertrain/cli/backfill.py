@@ -14,7 +14,17 @@ from evertrain.adapters.stage import Stage
 from evertrain.backfill.batches import PastBatch, past_batches
 from evertrain.backfill.run import RETRAINING_SECONDS, Backfill
 from evertrain.cli.models import find_model
-from evertrain.cli.options import duration_option, progress_bars
+from evertrain.cli.options import (
+    Dates,
+    Decimal,
+    Encoding,
+    Rows,
+    Separator,
+    Thousands,
+    duration_option,
+    file_format_option,
+    progress_bars,
+)
 from evertrain.domain.deciding.decisions import RecordedDecision
 from evertrain.domain.events import EventName
 from evertrain.domain.landing.batches import Quarantine
@@ -26,15 +36,16 @@ from evertrain.terminal.retraining_progress import RetrainingProgress, Step
 
 def backfill(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="a folder below models/")],
-    rows: Annotated[
-        Path, typer.Option(exists=True, dir_okay=False, help="Parquet, CSV or JSON Lines: your history.")
-    ],
-    labels: Annotated[
-        Path | None, typer.Option(exists=True, dir_okay=False, help="Its labels, if they are in a file of their own.")
-    ] = None,
+    rows: Rows,
+    labels: Annotated[str | None, typer.Option(help="Its labels, if they are in files of their own.")] = None,
     batch: Annotated[
         str | None, typer.Option(help="How long a batch is, such as 1d; by default as the group declares.")
     ] = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    thousands: Thousands = None,
+    encoding: Encoding = None,
+    dates: Dates = None,
     stage: Annotated[str, typer.Option("--stage", envvar="EVERTRAIN_STAGE", help="Which deployment.")] = "dev",
     project: Annotated[Path, typer.Option(help="The folder with models/ and features/.")] = Path(),
 ) -> None:
@@ -42,10 +53,13 @@ def backfill(
     train a first champion, if there is none."""
     loaded = load_project(project)
     spec, deployed = find_model(loaded, model), Stage.find(stage)
+    declared = file_format_option(
+        separator=separator, decimal=decimal, thousands=thousands, encoding=encoding, dates=dates
+    ).or_else(spec.group.format)
     batches = past_batches(
         spec,
-        read_raw_rows(rows, infer_kinds=False),
-        None if labels is None else read_raw_rows(labels, infer_kinds=False),
+        read_raw_rows(rows, infer_kinds=False, file_format=declared),
+        None if labels is None else read_raw_rows(labels, infer_kinds=False, file_format=declared),
         batch=duration_option("--batch", batch) if batch else None,
         now=deployed.now(),
     )

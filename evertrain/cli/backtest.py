@@ -8,7 +8,18 @@ from typing import Annotated
 
 import typer
 
-from evertrain.cli.options import InvalidOption, duration_option, progress_bars
+from evertrain.cli.options import (
+    Dates,
+    Decimal,
+    Encoding,
+    InvalidOption,
+    Rows,
+    Separator,
+    Thousands,
+    duration_option,
+    file_format_option,
+    progress_bars,
+)
 from evertrain.domain.project.metric import Metric
 from evertrain.replay.defaults import Columns
 from evertrain.replay.document import backtest_document
@@ -20,9 +31,7 @@ from evertrain.terminal.console import console
 
 
 def backtest(
-    rows: Annotated[
-        Path, typer.Option(exists=True, dir_okay=False, help="A Parquet or CSV file: your history, with labels.")
-    ],
+    rows: Rows,
     model: Annotated[
         str, typer.Argument(metavar="MODEL", help="a folder below models/; with --estimator none is needed")
     ] = "",
@@ -55,6 +64,11 @@ def backtest(
             "--policy", help=f"What is compared; may be repeated. Known: {', '.join(POLICIES)}, periodic:N."
         ),
     ] = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    thousands: Thousands = None,
+    encoding: Encoding = None,
+    dates: Dates = None,
     start: Annotated[str | None, typer.Option(help="No decision before this time, such as 2025-03-01.")] = None,
     seed: Annotated[int, typer.Option(min=0, help="Another one trains other models.")] = 0,
     workers: Annotated[int | None, typer.Option(min=1, help="Policies at once; by default one a processor.")] = None,
@@ -87,6 +101,9 @@ def backtest(
         offset=duration_option("--offset", offset) if offset else timedelta(0),
         start=_time("--start", start) if start else None,
         seed=seed,
+        file_format=file_format_option(
+            separator=separator, decimal=decimal, thousands=thousands, encoding=encoding, dates=dates
+        ),
     )
     prepared = prepare(request)
     with progress_bars() as progress:

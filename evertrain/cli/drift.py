@@ -11,6 +11,7 @@ from typing import Annotated
 import typer
 
 from evertrain.api.drift import drift as compare
+from evertrain.cli.options import Dates, Decimal, Encoding, Separator, Thousands, file_format_option
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.monitoring.drift import DriftStatus
 from evertrain.domain.project.feature_group import FeatureKind
@@ -26,10 +27,13 @@ class InvalidUsage(EvertrainError):
 
 def drift(
     before: Annotated[
-        Path | None,
-        typer.Argument(help="Parquet, Arrow, CSV or JSON Lines, or a folder of one of them: the reference"),
+        str | None,
+        typer.Argument(
+            help="Parquet, Arrow, CSV or JSON Lines, a folder or pattern of such files, also s3://bucket/prefix: "
+            "the reference"
+        ),
     ] = None,
-    after: Annotated[Path | None, typer.Argument(help="the same of any of these: what is judged")] = None,
+    after: Annotated[str | None, typer.Argument(help="the same of any of these: what is judged")] = None,
     model: Annotated[str | None, typer.Option(help="Instead of files: what has landed for this model.")] = None,
     since: Annotated[str, typer.Option(help="With --model: how far back, such as 36h.")] = "7d",
     requests: Annotated[
@@ -56,6 +60,11 @@ def drift(
         float, typer.Option(min=0, help="Of files: a smaller PSI does not matter.")
     ] = PSI_THRESHOLD,
     minimum_rows: Annotated[int, typer.Option(min=1, help="Of files: with fewer rows nothing is said.")] = 200,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    thousands: Thousands = None,
+    encoding: Encoding = None,
+    dates: Dates = None,
     html: Annotated[Path | None, typer.Option(help="Write a page with distributions here.")] = None,
     stage: Annotated[str, typer.Option(envvar="EVERTRAIN_STAGE", help="Which deployment.")] = "dev",
     project: Annotated[Path, typer.Option(help="The folder with models/ and features/.")] = Path(),
@@ -75,6 +84,9 @@ def drift(
                 rule=rule,
                 psi_threshold=psi_threshold,
                 minimum_rows=minimum_rows,
+                file_format=file_format_option(
+                    separator=separator, decimal=decimal, thousands=thousands, encoding=encoding, dates=dates
+                ),
             ).page
         else:
             raise InvalidUsage(

@@ -9,7 +9,17 @@ from typing import Annotated
 import typer
 
 from evertrain.adapters.project.files import load_project
-from evertrain.cli.options import InvalidOption, duration_option
+from evertrain.cli.options import (
+    Dates,
+    Decimal,
+    Encoding,
+    InvalidOption,
+    Rows,
+    Separator,
+    Thousands,
+    duration_option,
+    file_format_option,
+)
 from evertrain.domain.errors import list_names
 from evertrain.replay.raw_rows import read_raw_rows
 from evertrain.scaffold.files import project_files, write_files
@@ -22,9 +32,7 @@ USUAL_LATENCY = "7d"
 
 def init(
     name: Annotated[str, typer.Argument(metavar="NAME", help="of the model and of its feature group, such as loans")],
-    rows: Annotated[
-        Path, typer.Option(exists=True, dir_okay=False, help="Your history: Parquet, CSV or JSON Lines, with labels.")
-    ],
+    rows: Rows,
     label: Annotated[str | None, typer.Option(help="The column that is to be predicted.")] = None,
     positive: Annotated[
         str | None, typer.Option(help="Of a label of text: the class whose probability is predicted, such as yes.")
@@ -36,6 +44,11 @@ def init(
         str | None,
         typer.Option(help="How often rows come, such as 1d; by default a day, or more of few rows."),
     ] = None,
+    separator: Separator = None,
+    decimal: Decimal = None,
+    thousands: Thousands = None,
+    encoding: Encoding = None,
+    dates: Dates = None,
     yes: Annotated[bool, typer.Option("--yes", help="Take what is suggested, and ask nothing.")] = False,
     project: Annotated[Path, typer.Option(help="The folder that gets models/ and features/.")] = Path(),
 ) -> None:
@@ -56,7 +69,10 @@ def init(
             raise InvalidOption(f"{option} {chosen}: there is {list_names(candidates)}")
         return str(chosen)
 
-    raw = read_raw_rows(rows, infer_kinds=True)
+    declared = file_format_option(
+        separator=separator, decimal=decimal, thousands=thousands, encoding=encoding, dates=dates
+    )
+    raw = read_raw_rows(rows, infer_kinds=True, file_format=declared)
     length = latency or ask("--latency", "how long after its row a label is known", (), USUAL_LATENCY)
     proposal = propose(
         raw,
@@ -66,6 +82,7 @@ def init(
         positive=positive,
         latency=duration_option("--latency", length),
         batch=duration_option("--batch", batch) if batch else None,
+        file_format=declared.or_else(raw.found),
         ask=ask,
     )
     written = project_files(proposal)

@@ -2,13 +2,13 @@
 script can read, and nothing else."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any, cast
 
 import typer
 
 from evertrain.adapters.documents import dump
+from evertrain.adapters.files.places import DataFile, find_files
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.stage import LandingResult, Stage
 from evertrain.cli.models import find_decision, find_group, find_model
@@ -24,13 +24,6 @@ from evertrain.terminal.waiting import wait_until
 from evertrain.use_cases.landing.accept_batch import AcceptBatch
 from evertrain.use_cases.landing.doubted_batches import DoubtedBatches
 from evertrain.use_cases.landing.release_batch import ReleaseBatch
-
-
-class NothingToLand(EvertrainError):
-    """A folder without files."""
-
-    exit_status = 2
-
 
 app = typer.Typer(
     help="Keeps models right after deployment: watches features, retrains on drift, rolls out what is not worse.",
@@ -50,7 +43,12 @@ HERE = Path()
 @app.command()
 def land(
     model: ModelName,
-    files: Annotated[list[Path], typer.Argument(exists=True, help="Parquet, CSV or JSON Lines, or folders of them")],
+    files: Annotated[
+        list[str],
+        typer.Argument(
+            help="Parquet, Arrow, CSV or JSON Lines; folders or patterns of such files, also s3://bucket/prefix"
+        ),
+    ],
     labels: Annotated[bool, typer.Option("--labels", help="The files have labels, not features.")] = False,
     group: Annotated[str | None, typer.Option(help="Of which of the model's feature groups, if not its own.")] = None,
     wait: Annotated[int, typer.Option(min=0, help="Seconds to wait for each verdict; 0 does not wait.")] = 60,
@@ -63,25 +61,17 @@ def land(
     deployed = Stage.find(stage)
     features = Feed(kind=FeedKind.FEATURES, name=find_group(spec, group))
     feed = Feed(kind=FeedKind.LABELS, name=model) if labels else features
-    told = [_land(deployed, feed, file, wait=wait, as_json=as_json) for file in _all_files(files)]
+    found = [file for place in files for file in find_files(place)]
+    told = [_land(deployed, feed, file, wait=wait, as_json=as_json) for file in found]
     if as_json:
         _print_json(told[0] if len(told) == 1 else told)
     if any("quarantine" in each for each in told):
         raise typer.Exit(2)
 
 
-def _all_files(paths: list[Path]) -> Iterator[Path]:
-    """Those in folders by their names. Raises NothingToLand."""
-    for path in paths:
-        within = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
-        if not within:
-            raise NothingToLand(f"{path} has no files")
-        yield from within
-
-
-def _land(deployed: Stage, feed: Feed, file: Path, *, wait: int, as_json: bool) -> dict[str, Any]:
+def _land(deployed: Stage, feed: Feed, file: DataFile, *, wait: int, as_json: bool) -> dict[str, Any]:
     """Told to people at once, and as JSON by who asked."""
-    body = file.read_bytes()
+    body = file.read()
     landed = deployed.land(feed, file.name, body)
     if wait == 0:
         if not as_json:

@@ -10,7 +10,17 @@ from typing import Annotated, Any
 import typer
 
 from evertrain.adapters.project.files import model_path
-from evertrain.cli.options import duration_option, progress_bars
+from evertrain.cli.options import (
+    Dates,
+    Decimal,
+    Encoding,
+    Rows,
+    Separator,
+    Thousands,
+    duration_option,
+    file_format_option,
+    progress_bars,
+)
 from evertrain.domain.errors import EvertrainError
 from evertrain.replay.defaults import Columns
 from evertrain.replay.run import Request
@@ -27,9 +37,7 @@ class NotWritten(EvertrainError):
 
 def tune_command(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="a folder below models/")],
-    rows: Annotated[
-        Path, typer.Option(exists=True, dir_okay=False, help="A Parquet or CSV file: your history, with labels.")
-    ],
+    rows: Rows,
     label_time: Annotated[
         str | None, typer.Option(help="The column that says when a label became known, instead of --latency.")
     ] = None,
@@ -38,6 +46,11 @@ def tune_command(
     ] = None,
     batch: Annotated[str | None, typer.Option(help="How long a batch is, such as 1d; by default a day.")] = None,
     offset: Annotated[str, typer.Option(help="When the first batch of a day begins, after midnight UTC.")] = "",
+    separator: Separator = None,
+    decimal: Decimal = None,
+    thousands: Thousands = None,
+    encoding: Encoding = None,
+    dates: Dates = None,
     trials: Annotated[int, typer.Option(min=4, max=100, help="Settings to try, what is declared among them.")] = 12,
     unseen: Annotated[
         float, typer.Option(min=0.2, max=0.8, help="The last share of the batches: what was found is shown on them.")
@@ -67,6 +80,9 @@ def tune_command(
         offset=duration_option("--offset", offset) if offset else timedelta(0),
         start=None,
         seed=seed,
+        file_format=file_format_option(
+            separator=separator, decimal=decimal, thousands=thousands, encoding=encoding, dates=dates
+        ),
     )
     path = model_path(project, model)
     if write and path.exists() and not os.access(path, os.W_OK):

@@ -22,7 +22,7 @@ from evertrain.domain.project.metric import Task
 from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.replay.raw_rows import RawRows
 from evertrain.statistics.metrics import Judging, LoadedMetric, declared_metric
-from evertrain.tables.columns import TIMESTAMP, concat_in_one_chunk, with_ages
+from evertrain.tables.columns import TIMESTAMP, concat_in_one_chunk, is_text, with_ages
 
 MAX_STEPS = 20_000
 """Batches of a history. More are a mistake in `--batch`, or in a year."""
@@ -151,7 +151,9 @@ def require_columns(raw: RawRows, wanted: Sequence[str | None]) -> None:
     """None is no column. Raises InvalidHistory."""
     missing = [name for name in wanted if name is not None and name not in raw.names]
     if missing:
-        there = ", ".join(raw.names[:30])
+        plain = {name.strip().casefold() for name in missing}
+        alike = [repr(name) for name in raw.names if name.strip().casefold() in plain]
+        there = ", ".join(alike or raw.names[:30])
         raise InvalidHistory(f"{raw.name} has no column {', '.join(missing)}; it has {there}")
 
 
@@ -161,7 +163,9 @@ def read_times(raw: RawRows, schema: FeedSchema, name: str, *, nullable: bool = 
 
 
 def _values(raw: RawRows, schema: FeedSchema, column: Column) -> pa.ChunkedArray:
-    checked = ColumnChecker(schema=schema, text=raw.text, now=_EPOCH).check_one(raw.table, column)
+    checked = ColumnChecker(schema=schema, now=_EPOCH, spelling=raw.spelling, is_text=raw.is_text).check_one(
+        raw.table, column
+    )
     if checked.faults:
         raise InvalidHistory(f"{raw.name}: {checked.faults[0].message}")
     return checked.columns[column.name]
@@ -190,7 +194,7 @@ def _labels(raw: RawRows, spec: ModelSpec, project: Project) -> pa.ChunkedArray:
     """Shape (rows,): float64, null where there is none."""
     name = spec.label.name
     kind = raw.table[name].type
-    if not spec.label.classes and raw.text is None and (pa.types.is_string(kind) or pa.types.is_large_string(kind)):
+    if not spec.label.classes and raw.kinds_inferred and is_text(kind):
         raise InvalidHistory(f"{raw.name}: {name} is text; name its two classes in label.classes, or write numbers")
     schema = feed_schema(label_feed(spec), project)
     return _values(raw, schema, replace(schema.columns[0], nullable=True))
@@ -235,7 +239,7 @@ def _cut(
         rows = 0
         if end > first:
             rows_of_file = raw.table.slice(first, end - first)
-            checker = ColumnChecker(schema=schema, text=raw.text, now=now)
+            checker = ColumnChecker(schema=schema, now=now, spelling=raw.spelling, is_text=raw.is_text)
             checked = checker.check(rows_of_file, first_row=first)
             faults = tuple(checked.faults)
             if not faults:

@@ -19,6 +19,7 @@ from evertrain.adapters.training.estimators import load_estimator
 from evertrain.adapters.training.own_metrics import load_own_metric, model_code
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.feature_group import FeatureGroup
+from evertrain.domain.project.file_format import UNDECLARED, FileFormat
 from evertrain.domain.project.metric import Metric
 from evertrain.domain.project.model import ModelSpec
 from evertrain.replay.defaults import Columns, infer_model, with_default_policies
@@ -37,12 +38,13 @@ class UnknownModel(EvertrainError):
 
 @dataclass(frozen=True, kw_only=True)
 class Request:
-    """What is asked for. `rows`: a file, or what was read of a table in memory. `estimator`: a built-in one or what
-    makes one, where the model has no folder; `columns` say then what the rows are made of. `batch`: None where it is
-    to be chosen. `model_text`: what stands for the folder's model.toml. `first_batches`: only so many are replayed.
-    """
+    """What is asked for. `rows`: a file, a folder or a pattern, here or in S3, or what was read of a table in memory.
+    `estimator`: a built-in one or what makes one, where the model has no folder; `columns` say then what the rows are
+    made of. `batch`: None where it is to be chosen. `model_text`: what stands for the folder's model.toml.
+    `first_batches`: only so many are replayed. `file_format`: what of the rows' files is declared, before what the
+    group declares."""
 
-    rows: Path | RawRows
+    rows: str | RawRows
     model: str
     project: Path
     estimator: str | MakeEstimator | None
@@ -53,6 +55,7 @@ class Request:
     offset: timedelta
     start: datetime | None
     seed: int
+    file_format: FileFormat = UNDECLARED
     model_text: str | None = None
     first_batches: int | None = None
 
@@ -72,17 +75,16 @@ class Prepared:
 def prepare(request: Request) -> Prepared:
     """Raises InvalidHistory, UnreadableRows, UnknownModel, UnknownEstimator, InvalidProject, InvalidEstimator,
     InvalidMetric."""
-    raw = request.rows
-    if isinstance(raw, Path):
-        raw = read_raw_rows(raw, infer_kinds=request.estimator is not None)
     rhythm, label_time = Rhythm(batch=request.batch, offset=request.offset), request.columns.label_time
     if request.estimator is None:
         spec, left_out = _declared(request), {}
         rhythm = replace(rhythm, batch=rhythm.batch or spec.group.batch.every)
+        raw = _raw_rows(request, request.file_format.or_else(spec.group.format))
         history = read_history(raw, spec, rhythm, label_time=label_time)
         history = replace(history, own_metric=load_own_metric(request.project, spec))
         make = _estimator_of_folder(request.project, request.model)
     else:
+        raw = _raw_rows(request, request.file_format)
         inferred = infer_model(
             raw,
             request.columns,
@@ -215,6 +217,12 @@ def _declared(request: Request) -> ModelSpec:
     return replace(spec, group=group, joined=(), label=replace(label, of_predictions=False))
 
 
+def _raw_rows(request: Request, declared: FileFormat) -> RawRows:
+    if isinstance(request.rows, RawRows):
+        return request.rows
+    return read_raw_rows(request.rows, infer_kinds=request.estimator is not None, file_format=declared)
+
+
 def _estimator_of_folder(project: Path, model: str) -> MakeEstimator:
     return lambda seed, parameters: load_estimator(project, model, seed=seed, parameters=parameters)
 
@@ -242,7 +250,7 @@ def _digest(raw: RawRows, history: History, request: Request) -> str:
         paths += model_code(request.project, request.model)
     for path in paths:
         program.update(path.read_bytes())
-    asked = replace(request, rows=Path(), project=Path(), model_text=None)  # of which the spec tells
+    asked = replace(request, rows="", project=Path(), model_text=None)  # of which the spec tells
     parts = [raw.sha256, program.hexdigest(), repr(history.spec), repr(asked)]
     return sha256("\n".join(parts).encode()).hexdigest()[:16]
 

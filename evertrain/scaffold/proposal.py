@@ -1,15 +1,16 @@
 """What a file of rows says of the model that is to be made of it, and what it leaves open."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from evertrain.adapters.files.places import place_name
 from evertrain.adapters.landing.checks import find_repeated
 from evertrain.domain.project.feature_group import Column, FeatureKind
+from evertrain.domain.project.file_format import FileFormat
 from evertrain.replay.defaults import Columns, count_missing, infer_model, label_classes, with_default_policies
 from evertrain.replay.history import History, InvalidHistory, Rhythm, read_history, require_columns
 from evertrain.replay.raw_rows import RawRows
@@ -40,24 +41,36 @@ class ProposedColumn:
 @dataclass(frozen=True, kw_only=True)
 class Proposal:
     """`history`: the rows as they would have landed, and the model with its policies. `left_out`: columns that are no
-    features, and why. `rows_per_batch`: of the batches that have any."""
+    features, and why. `rows_per_batch`: of the batches that have any. `file_format`: what of the files' format is not
+    to be taken for granted."""
 
-    rows: Path
+    rows: str
     history: History
     columns: tuple[ProposedColumn, ...]
     left_out: Mapping[str, str]
     rows_per_batch: int
+    file_format: FileFormat
+
+    @property
+    def declared_format(self) -> dict[str, str]:
+        """By key, as the group's file has it."""
+        return {key: value for key, value in asdict(self.file_format).items() if value is not None}
+
+    @property
+    def rows_name(self) -> str:
+        return place_name(self.rows)
 
 
 def propose(
     raw: RawRows,
-    rows: Path,
+    rows: str,
     *,
     name: str,
     columns: Mapping[str, str | None],
     positive: str | None,
     latency: timedelta,
     batch: timedelta | None,
+    file_format: FileFormat,
     ask: Ask,
 ) -> Proposal:
     """`columns`: by option, what was named already. `positive`: of a label of text, the class that is predicted.
@@ -83,6 +96,7 @@ def propose(
         columns=proposed,
         left_out=inferred.left_out,
         rows_per_batch=round(raw.table.num_rows / len(filled)),
+        file_format=file_format,
     )
 
 

@@ -201,6 +201,14 @@ sketch = reference.sketch({{"x": column}})
 findings = judge(reference, sketch, policy=DriftPolicy())
 page = DriftPage(title="t", before="b", after="a", findings=findings, reference=reference, sketch=sketch)
 assert "<svg" in page.render()
+from evertrain.adapters.landing.files import read_parts
+from evertrain.domain.project.file_format import UNDECLARED
+from evertrain.tables.written_values import read_numbers, read_times
+written = io.BytesIO("preis;am\\n1.234,5;31.12.2024\\n".encode("utf-16"))
+parts = read_parts(written, "export.csv", io.BytesIO(), UNDECLARED)
+(table,) = parts.tables
+assert read_numbers(table["preis"], parts.spelling).to_pylist() == [1234.5]
+assert read_times(table["am"], parts.spelling).cast("timestamp[us]").to_pylist()[0].day == 31
 """
     ran = subprocess.run([sys.executable, "-I", "-S", "-c", program], check=False, capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr

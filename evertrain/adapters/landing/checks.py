@@ -3,10 +3,8 @@ fault, with the row where it is first found. What a row holds is never told: fau
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 import pyarrow as pa
@@ -17,23 +15,27 @@ from evertrain.domain.landing.batches import Fault
 from evertrain.domain.landing.feeds import CLOCK_SKEW, EVENT_TIME, MIN_EVENT_TIME, FeedSchema
 from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.tables.columns import ARROW_TYPES, TIMESTAMP, is_text
-from evertrain.tables.csv_dialect import Dialect
+from evertrain.tables.written_values import (
+    UNKNOWN_SPELLING,
+    Ambiguous,
+    NotReadable,
+    Spelling,
+    Values,
+    as_levels,
+    read_numbers,
+    read_times,
+    without_blanks,
+)
 
 _MAX_MESSAGE_LENGTH = 240
 """Characters. A table has names of any length, and faults travel in events of at most 256 KB."""
-
-MISSING_CELLS = ["", "null", "NULL", "NaN"]
-"""How a text file writes that a value is missing."""
 
 _BYTES_OF_A_UUID = 16
 
 _EXACT = 2.0**53
 """Up to here each whole number has a float of its own."""
 
-_TRUE, _FALSE = ["true", "True", "TRUE", "1"], ["false", "False", "FALSE", "0"]
-
-Values = Any
-"""A pyarrow column; pyarrow has no types of its own to check by."""
+_TRUE, _FALSE = ["true", "True", "TRUE", "1", "1.0"], ["false", "False", "FALSE", "0", "0.0"]
 
 
 @dataclass
@@ -59,11 +61,12 @@ class CheckedColumns:
 
 @dataclass(frozen=True, kw_only=True)
 class ColumnChecker:
-    """`text`: how the cells are written, where they are all text that is still to be read."""
+    """`spelling`: how numbers and times are written, where they are text. `is_text`: all cells are such text."""
 
     schema: FeedSchema
-    text: Dialect | None
     now: datetime
+    spelling: Spelling = UNKNOWN_SPELLING
+    is_text: bool = False
 
     def check(self, raw: pa.Table, *, first_row: int = 0) -> CheckedColumns:
         """Of a part of a batch; `first_row`: how many rows came before it."""
@@ -132,7 +135,7 @@ class ColumnChecker:
     def _describe_names(self, raw: pa.Table) -> str:
         """Where no column is known, the names of a CSV file are likely its first row: they are not told."""
         declared = {self.schema.key, self.schema.event_time_column, *(each.name for each in self.schema.columns)}
-        if self.text is not None and not declared.intersection(raw.column_names):
+        if self.is_text and not declared.intersection(raw.column_names):
             return "no declared column is there; is the first line a header?"
         return f"there are {', '.join(raw.column_names[:20])}"
 
@@ -145,7 +148,9 @@ class ColumnChecker:
 
     def _as_text(self, values: Values) -> Values:
         """Numbers and flags as a CSV file would write them: a column of codes is often one of numbers."""
-        if pa.types.is_null(values.type) or is_text(values.type):
+        if is_text(values.type):
+            return as_levels(values)
+        if pa.types.is_null(values.type):
             return pc.cast(values, pa.string())
         if pa.types.is_boolean(values.type) or pa.types.is_integer(values.type):
             return pc.cast(values, pa.string())
@@ -159,14 +164,20 @@ class ColumnChecker:
 
     def _as_class(self, values: Values) -> Values:
         """The number of each class, as float64."""
-        named = _without_blanks(self._as_text(values))
-        numbers = pc.index_in(named, value_set=pa.array(self.schema.classes, pa.string()))
+        classes = pa.array(self.schema.classes, pa.string())
+        named = without_blanks(values if is_text(values.type) else self._as_text(values))
+        numbers = pc.index_in(named, value_set=classes)
+        if numbers.null_count > named.null_count:
+            named = as_levels(named)  # 12.0 is the class 12
+            numbers = pc.index_in(named, value_set=classes)
         _require(pc.is_valid(numbers), " or ".join(self.schema.classes), among=named)
         return pc.cast(numbers, pa.float64())
 
     def _as_number(self, values: Values) -> Values:
-        if is_text(values.type) or pa.types.is_null(values.type):
-            return _parse_text(self._with_points(values), pa.float64(), "a number")
+        if is_text(values.type):
+            return self._read(values, read_numbers, "a number")
+        if pa.types.is_null(values.type):
+            return pc.cast(values, pa.float64())
         if self.schema.is_binary and pa.types.is_boolean(values.type):
             return pc.cast(pc.cast(values, pa.int8()), pa.float64())
         if not (
@@ -175,17 +186,22 @@ class ColumnChecker:
             raise _WrongType(f"must be a number, not {values.type}")
         return _without_nan(pc.cast(values, pa.float64(), safe=False))
 
-    def _with_points(self, values: Values) -> Values:
-        """Where a comma stands for the decimal point, a point separates thousands, or who knows what: no number."""
-        if self.text is None or self.text.decimal_point == ".":
-            return values
-        return pc.replace_substring(pc.replace_substring(values, ".", "?"), ",", ".")
+    def _read(self, values: Values, read: Callable[[Values, Spelling], Values], description: str) -> Values:
+        """Text in the feed's spelling."""
+        try:
+            return read(values, self.spelling)
+        except NotReadable as error:
+            if error.row is None:
+                description += " in one form, but some rows have a time zone and some have none"
+            raise _WrongType(f"must be {description}", row=error.row) from None
+        except Ambiguous as error:
+            raise _Ambiguous(error, self.schema.group) from None
 
     def _as_boolean(self, values: Values) -> Values:
         if pa.types.is_boolean(values.type) or pa.types.is_null(values.type):
             return pc.cast(values, pa.bool_())
         if is_text(values.type):
-            values = _without_blanks(values)
+            values = without_blanks(values)
             _require(pc.is_in(values, pa.array([*_TRUE, *_FALSE])), "true or false", among=values)
             return pc.if_else(pc.is_valid(values), pc.is_in(values, pa.array(_TRUE)), pa.scalar(None, pa.bool_()))
         if pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
@@ -195,11 +211,10 @@ class ColumnChecker:
         raise _WrongType(f"must be true or false, not {values.type}")
 
     def _as_time(self, values: Values) -> Values:
+        if self.spelling.date_pattern is not None and pa.types.is_integer(values.type):
+            values = pc.cast(values, pa.string())  # 20240131
         if is_text(values.type):
-            # Data frames write nanoseconds, with a zone or without.
-            values = _parse_text(
-                values, pa.timestamp("ns", tz="UTC"), "an ISO 8601 time", fallback=pa.timestamp("ns")
-            )
+            values = self._read(values, read_times, self._described_time)
         if pa.types.is_date(values.type):
             values = pc.cast(values, PLAIN_TIMESTAMP)  # the midnight that it begins with
         if not (pa.types.is_timestamp(values.type) or pa.types.is_null(values.type)):
@@ -211,6 +226,11 @@ class ColumnChecker:
             return pc.cast(values, options=pc.CastOptions(TIMESTAMP, allow_time_truncate=True))
         except pa.ArrowInvalid as error:
             raise _WrongType("must be times that microseconds can count") from error
+
+    @property
+    def _described_time(self) -> str:
+        declared = self.spelling.dates
+        return "an ISO 8601 time" if declared is None else f"a time, as ISO 8601 or {declared} has it"
 
     def _to_utc(self, values: Values) -> Values:
         """Converts times without a zone. A column without any value passes: nothing in it could be misread."""
@@ -348,6 +368,17 @@ class _WrongType(Exception):
         self.row = row
 
 
+class _Ambiguous(_WrongType):
+    """Numbers or dates can be read in two ways. Told of digits that no row has."""
+
+    code = "ambiguous"
+
+    def __init__(self, error: Ambiguous, group: str) -> None:
+        first, second = (f'{error.key} = "{each}"' for each in error.choices)
+        where = f" of features/{group}.toml" if group else ""
+        super().__init__(f"{error.describe(error.form)}; declare {first} or {second} in [format]{where}")
+
+
 class _TimeZoneMissing(_WrongType):
     """The times have no zone, and the feed's group declares none."""
 
@@ -370,32 +401,6 @@ def _plain(values: Values) -> Values:
 def _without_nan(values: Values) -> Values:
     """NaN is how data frames write what is missing."""
     return pc.if_else(pc.is_nan(values), pa.scalar(None, values.type), values)
-
-
-def _without_blanks(values: Values) -> Values:
-    """Of text that is no text to the feed: what a CSV file's cell is missing by."""
-    return pc.if_else(pc.is_in(values, pa.array(MISSING_CELLS)), pa.scalar(None, pa.string()), values)
-
-
-def _parse_text(values: Values, wanted: Any, description: str, *, fallback: Any = None) -> Values:
-    """Text as the wanted type, or else as another one. Names a row whose value cannot be read."""
-    for reading in filter(None, (wanted, fallback)):
-        with suppress(pa.ArrowInvalid):
-            return pc.cast(values, reading)
-    if is_text(values.type) and pc.any(pc.is_in(values, pa.array(MISSING_CELLS))).as_py():
-        return _parse_text(_without_blanks(values), wanted, description, fallback=fallback)
-    for value in values.drop_null().unique().to_pylist():
-        if not _can_parse(value, wanted, fallback):
-            raise _WrongType(f"must be {description}", row=pc.index(values, value).as_py())
-    raise _WrongType(f"must be {description} in one form, but some rows have a time zone and some have none")
-
-
-def _can_parse(value: str, *readings: Any) -> bool:
-    for reading in filter(None, readings):
-        with suppress(pa.ArrowInvalid):
-            pc.cast(pa.array([value]), reading)
-            return True
-    return False
 
 
 def _require(holds: Values, description: str, *, among: Values | None = None) -> None:

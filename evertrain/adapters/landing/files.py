@@ -1,59 +1,95 @@
-"""Parquet, CSV and JSON Lines files as tables of what is in them, some rows at a time. Nothing is checked here but
-that it can be read."""
+"""Parquet, Arrow, CSV and JSON Lines files as tables of what is in them, some rows at a time. Nothing is checked here
+but that it can be read."""
 
 import gzip
 import io
-import re
 import shutil
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, BinaryIO
 
 import pyarrow as pa
 import pyarrow.csv as pc_csv
 import pyarrow.parquet as pq
 
-from evertrain.adapters.landing.checks import MISSING_CELLS
+from evertrain.adapters.files.text import (
+    JSON_SUFFIXES,
+    TEXT_SUFFIXES,
+    TextLayout,
+    UncertainText,
+    as_utf_8,
+    describe_read_error,
+    find_encoding,
+    find_layout,
+)
 from evertrain.domain.landing.batches import Fault
+from evertrain.domain.project.file_format import UNDECLARED, FileFormat
 from evertrain.ports.batch_reader import BatchRejected
-from evertrain.tables.csv_dialect import Dialect, dialect_of
+from evertrain.tables.written_values import MISSING_CELLS, Spelling, declared_spelling, settle, written_columns
 
 ROWS_PER_CHUNK = 1 << 18
 CSV_BLOCK_BYTES = 1 << 24
 
-CSV_SUFFIXES, JSON_SUFFIXES = (".csv", ".tsv"), (".jsonl", ".ndjson", ".json")
 
-_CSV_ROW = re.compile(r"(Expected \d+ columns, got \d+).*")
-"""Arrow goes on with the row itself, which is not for messages."""
+@dataclass(frozen=True, kw_only=True)
+class RawParts:
+    """Some rows at a time. `is_text`: all cells are text that is still to be read, as of CSV. `spelling`: what is
+    certain of how text among them is written. `found`: encoding and separator, where they are not the usual ones."""
+
+    tables: Iterator[pa.Table]
+    is_text: bool
+    spelling: Spelling
+    found: FileFormat = UNDECLARED
 
 
 @contextmanager
-def reject_unreadable(name: str) -> Iterator[None]:
+def reject_unreadable(name: str, *, declare: str = "") -> Iterator[None]:
+    """`declare`: where a format is declared."""
     try:
         yield
+    except UncertainText as error:
+        remedy = f"; declare {error.key}{declare}" if declare else ""
+        raise BatchRejected([Fault(code="unparsable", message=f"{name}: {error}{remedy}")]) from error
     except (pa.ArrowException, OSError, EOFError, zlib.error, ValueError) as error:
-        reason = _CSV_ROW.sub(r"\1", " ".join(str(error).split()))[:200]
+        reason = describe_read_error(error)
         raise BatchRejected([Fault(code="unparsable", message=f"{name} cannot be read: {reason}")]) from error
 
 
-def read_parts(body: BinaryIO, name: str, decompressed: BinaryIO) -> tuple[Iterator[pa.Table], Dialect | None]:
-    """Some rows at a time; and where their cells are text that is still to be read, how it is written. What is
-    compressed is written to `decompressed`."""
+def read_parts(body: BinaryIO, name: str, decompressed: BinaryIO, declared: FileFormat) -> RawParts:
+    """What is compressed is written to `decompressed`. Raises UncertainText, and what Arrow and gzip raise."""
     if _begins_with(body, b"\x1f\x8b"):
         with gzip.GzipFile(fileobj=body) as compressed:
             shutil.copyfileobj(compressed, decompressed, 1 << 20)
         body = decompressed
     if _begins_with(body, b"PAR1"):
-        return parquet_parts(body), None
-    plain_name = name.removesuffix(".gz")
+        return _settled(parquet_parts(body), declared)
+    if _begins_with(body, b"ARROW1"):
+        return _settled(_arrow_parts(body), declared)
+    plain_name = name.removesuffix(".gz").lower()
     if plain_name.endswith(JSON_SUFFIXES):
-        return _json_parts(body), Dialect()
-    if plain_name.endswith(CSV_SUFFIXES):
-        dialect = dialect_of(body)
-        return _csv_parts(body, dialect), dialect
-    endings = ", ".join((*CSV_SUFFIXES, *JSON_SUFFIXES))
-    raise pa.ArrowInvalid(f"it is no Parquet file, and its name does not end in {endings}")
+        return _settled(_json_parts(body, find_encoding(body, declared)), declared)
+    if plain_name.endswith(TEXT_SUFFIXES):
+        layout = find_layout(body, declared)
+        return RawParts(tables=_csv_parts(body, layout), is_text=True, spelling=layout.spelling, found=layout.unusual)
+    endings = ", ".join((*TEXT_SUFFIXES, *JSON_SUFFIXES))
+    raise pa.ArrowInvalid(f"it is no Parquet or Arrow file, and its name does not end in {endings}")
+
+
+def _settled(tables: Iterator[pa.Table], declared: FileFormat) -> RawParts:
+    """By the first rows of the first part."""
+    first = next(tables, None)
+    spelling = declared_spelling(declared)
+    if first is not None:
+        spelling = settle(written_columns(first), spelling)
+    return RawParts(tables=_chain(first, tables), is_text=False, spelling=spelling)
+
+
+def _chain(first: pa.Table | None, rest: Iterator[pa.Table]) -> Iterator[pa.Table]:
+    if first is not None:
+        yield first
+    yield from rest
 
 
 def _begins_with(body: BinaryIO, magic: bytes) -> bool:
@@ -70,20 +106,31 @@ def parquet_parts(body: BinaryIO, groups: Sequence[int] | None = None) -> Iterat
             yield pa.Table.from_batches([batch])
 
 
-def _csv_parts(body: BinaryIO, dialect: Dialect) -> Iterator[pa.Table]:
+def _arrow_parts(body: BinaryIO) -> Iterator[pa.Table]:
+    """Arrow's file format, which is also that of Feather."""
+    with pa.ipc.open_file(NonClosingFile(body)) as reader:
+        for number in range(reader.num_record_batches):
+            batch = reader.get_batch(number)
+            batch.validate(full=True)
+            for first in range(0, batch.num_rows, ROWS_PER_CHUNK):
+                yield pa.Table.from_batches([batch.slice(first, ROWS_PER_CHUNK)])
+
+
+def _csv_parts(body: BinaryIO, layout: TextLayout) -> Iterator[pa.Table]:
     # All cells as text: whether "12" is a number or a key is the feed's to say, not a guess of the first rows.
-    parse = pc_csv.ParseOptions(delimiter=dialect.delimiter)
-    names = pc_csv.open_csv(NonClosingFile(body), parse_options=parse).schema.names
-    body.seek(0)
     convert = pc_csv.ConvertOptions(
-        column_types=dict.fromkeys(names, pa.string()),
+        column_types=dict.fromkeys(layout.names, pa.string()),
         strings_can_be_null=True,
         null_values=MISSING_CELLS,
     )
     waiting: list[pa.RecordBatch] = []
-    blocks = pc_csv.ReadOptions(block_size=CSV_BLOCK_BYTES)
-    rows = NonClosingFile(body)
-    for batch in pc_csv.open_csv(rows, read_options=blocks, parse_options=parse, convert_options=convert):
+    rows = as_utf_8(NonClosingFile(body), layout.encoding)
+    for batch in pc_csv.open_csv(
+        rows,
+        read_options=layout.read_options(CSV_BLOCK_BYTES),
+        parse_options=layout.parse_options,
+        convert_options=convert,
+    ):
         waiting.append(batch)
         if sum(each.num_rows for each in waiting) >= ROWS_PER_CHUNK:
             yield pa.Table.from_batches(waiting)
@@ -92,20 +139,19 @@ def _csv_parts(body: BinaryIO, dialect: Dialect) -> Iterator[pa.Table]:
         yield pa.Table.from_batches(waiting)
 
 
-def _json_parts(body: BinaryIO) -> Iterator[pa.Table]:
-    """An object on each line, as Firehose lands them. Its values become the cells that they would be in a CSV file,
-    so that the same value has the same fate."""
+def _json_parts(body: BinaryIO, encoding: str) -> Iterator[pa.Table]:
+    """An object on each line, as Firehose lands them."""
     import pyarrow.json as pa_json  # noqa: PLC0415  # few feeds land it, and each cold start would wait for it
 
     blocks = pa_json.ReadOptions(block_size=CSV_BLOCK_BYTES)
-    found = pa_json.open_json(NonClosingFile(body), read_options=blocks).schema
+    found = pa_json.open_json(as_utf_8(NonClosingFile(body), encoding), read_options=blocks).schema
     body.seek(0)
     # A time is text there, whose offset is to be read, not guessed.
     as_it_is = [field.with_type(pa.string()) if pa.types.is_timestamp(field.type) else field for field in found]
     parse = pa_json.ParseOptions(explicit_schema=pa.schema(as_it_is))
-    for batch in pa_json.open_json(NonClosingFile(body), read_options=blocks, parse_options=parse):
-        table = pa.Table.from_batches([batch])
-        yield table.cast(pa.schema([(name, pa.string()) for name in table.column_names]))
+    rows = as_utf_8(NonClosingFile(body), encoding)
+    for batch in pa_json.open_json(rows, read_options=blocks, parse_options=parse):
+        yield pa.Table.from_batches([batch])
 
 
 class NonClosingFile(io.RawIOBase):

@@ -1,10 +1,10 @@
-"""Landed Parquet or CSV files as valid, normalised rows: everything that is wrong is found before anything is kept.
+"""Landed files as valid, normalised rows: everything that is wrong is found before anything is kept.
 
 Only some of the rows are in memory at a time, however large the file.
 
-What the type of a column in Parquet says is taken wherever a CSV file of the same rows would be. CSV has a header,
-UTF-8, ISO 8601 times, true/false, and empty cells for missing values. Both may be gzip-compressed. Times without a
-zone are refused, unless the group of the feed says what they mean.
+A value has the same fate in each format. CSV has a header; its encoding, its separator and how it writes numbers and
+dates are found where they are certain, or declared by the group (`[format]`); empty cells are missing values. Text
+files may be gzip-compressed. Times without a zone are refused, unless the group of the feed says what they mean.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -47,6 +47,7 @@ from evertrain.domain.landing.large_batches import RowGroupRange
 from evertrain.domain.project.model import Project
 from evertrain.ports.batch_reader import BatchRejected
 from evertrain.tables.columns import feature_column
+from evertrain.tables.written_values import declared_spelling
 
 
 @dataclass(frozen=True)
@@ -81,13 +82,15 @@ class LandedRowsReader:
     ) -> Iterator[LandedRows]:
         """Raises BatchRejected with every fault of the first chunk that has any."""
         schema = feed_schema(feed, self.project)
+        declare = f" in [format] of features/{schema.group}.toml" if schema.group else ""
         with (
             open_temporary_file() as decompressed,
             self._open_normalised(schema, known_at=known_at or now) as (kept, file),
         ):
-            with reject_unreadable(name):
-                parts, text = read_parts(body, name, decompressed)
-                kept.add_all(parts, ColumnChecker(schema=schema, text=text, now=now))
+            with reject_unreadable(name, declare=declare):
+                raw = read_parts(body, name, decompressed, schema.format)
+                checker = ColumnChecker(schema=schema, now=now, spelling=raw.spelling, is_text=raw.is_text)
+                kept.add_all(raw.tables, checker)
             rows = kept.rows(name, file)
             faults = self.whole_file_faults(feed, count=rows.count, missing=rows.missing, keys=rows.keys)
             if faults:
@@ -110,7 +113,7 @@ class LandedRowsReader:
         with self._open_normalised(schema, known_at=known_at or now) as (kept, file):
             with reject_unreadable(name):
                 parts = parquet_parts(body, range(groups.first, groups.end))
-                checker = ColumnChecker(schema=schema, text=None, now=now)
+                checker = ColumnChecker(schema=schema, now=now, spelling=declared_spelling(schema.format))
                 kept.add_all(parts, checker, rows_before=groups.rows_before, with_keys=True)
             yield kept.rows(name, file)
 

@@ -14,6 +14,7 @@ import pyarrow.compute as pc
 
 from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.tables.columns import is_text
+from evertrain.tables.written_values import as_levels
 
 IDENTIFIER_SHARE, MIN_IDENTIFIERS = 0.5, 20
 """Text with more different values than this share of the rows, and more than so many, names rows, not levels."""
@@ -101,20 +102,23 @@ def why_no_levels(values: Any) -> str:
     counted = f"{different:,} different values in {filled:,} rows look like"
     some = [str(value) for value in pc.unique(values.slice(0, 200)).to_pylist() if value is not None]
     if all(map(_DATE.fullmatch, some)):
-        return f"{counted} dates; write them as 2026-01-31, and name by --event-time what their age is measured from"
-    if all(map(_SEPARATED_NUMBER.fullmatch, some)):
-        return f"{counted} numbers with separators; write them as 1234.56"
+        return f"{counted} dates; say by --dates how they are written, such as --dates %d-%b-%Y"
+    if all(map(_NUMBER_WITH_UNIT.fullmatch, some)):
+        return f"{counted} numbers with a unit; write them without it"
     return f"{counted} an identifier"
 
 
-_DATE = re.compile(r"\d{1,4}[./-]\d{1,2}[./-]\d{1,4}([ T].*)?")
-_SEPARATED_NUMBER = re.compile(r"[-+]?\d{1,3}([ .,'’]\d{3})*([.,]\d+)?")
+_MONTH = r"(\d{1,2}|(jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*)"
+_DATE = re.compile(
+    rf"(\d{{1,4}}[./ -]+{_MONTH}[./ -]+\d{{2,4}}|{_MONTH}\.? \d{{1,2}},? \d{{4}})([ T,].*)?", re.IGNORECASE
+)
+_NUMBER_WITH_UNIT = re.compile(r"[-+]?[\d.,]*\d\s*(%|[€$£¥]|[A-Za-z]{1,3})|[€$£¥]\s*[-+]?[\d.,]*\d")
 
 
 def as_kind(values: Any, kind: FeatureKind) -> Any:
     """An Arrow column of that kind. Raises NotOfKind."""
     if kind_of_type(values.type) is kind:
-        return values
+        return _as_levels(values) if kind is FeatureKind.CATEGORICAL else values
     if pa.types.is_dictionary(values.type):
         values = values.cast(values.type.value_type)
     if pa.types.is_null(values.type):
@@ -125,6 +129,16 @@ def as_kind(values: Any, kind: FeatureKind) -> Any:
         return _CONVERSIONS[kind](values)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise NotOfKind(kind.value) from error  # the error quotes a value
+
+
+def _as_levels(values: Any) -> Any:
+    """Of text, or codes of it: spelled as typed values would be."""
+    if not pa.types.is_dictionary(values.type):
+        return as_levels(values)
+    chunks = values.chunks if isinstance(values, pa.ChunkedArray) else [values]
+    if all(as_levels(each.dictionary) is each.dictionary for each in chunks):
+        return values
+    return as_levels(values.cast(values.type.value_type))
 
 
 def _as_text(values: Any) -> Any:

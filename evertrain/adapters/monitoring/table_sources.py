@@ -1,27 +1,34 @@
 """Files of rows: Parquet, Arrow, CSV in its dialects, JSON Lines; by gzip or not. Read a part at a time."""
 
-import glob
 import gzip
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import Any, Protocol
+from os import PathLike
+from typing import Any, BinaryIO, Protocol, cast
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pc_csv
 import pyarrow.parquet as pq
 
+from evertrain.adapters.files.places import DataFile, find_files
+from evertrain.adapters.files.text import (
+    JSON_SUFFIXES,
+    TEXT_SUFFIXES,
+    UTF_8,
+    TextLayout,
+    as_utf_8,
+    find_encoding,
+    find_layout,
+)
 from evertrain.domain.errors import EvertrainError
-from evertrain.tables.csv_dialect import Dialect, dialect_of
+from evertrain.domain.project.file_format import FileFormat
+from evertrain.tables.written_values import Spelling, declared_spelling
 
 ROWS_PER_CHUNK = 1 << 17
 BLOCK = 1 << 24
 """Bytes of text that are read at a time; types are those of the first block."""
-
-TEXT_SUFFIXES = (".csv", ".tsv", ".txt")
-JSON_SUFFIXES = (".jsonl", ".ndjson", ".json")
 
 
 class UnusableFile(EvertrainError):
@@ -29,10 +36,17 @@ class UnusableFile(EvertrainError):
 
 
 class TableSource(Protocol):
-    """`is_written`: values stand in the file as text, so that types are a guess."""
+    """`is_written`: values stand in the file as text, so that types are a guess. `spelling`: what is declared or
+    certain of how text is written. `encoding`: of the text."""
 
     @property
     def is_written(self) -> bool: ...
+
+    @property
+    def spelling(self) -> Spelling: ...
+
+    @property
+    def encoding(self) -> str: ...
 
     @property
     def schema(self) -> pa.Schema: ...
@@ -42,40 +56,36 @@ class TableSource(Protocol):
         """The columns that are said to be the index of whatever wrote the file."""
 
     def batches(self, names: Sequence[str], *, as_text: Collection[str] = ()) -> Iterator[pa.RecordBatch]:
-        """`as_text`: columns that are to be read as they are written, where the file is text."""
+        """`as_text`: columns that are compared as levels, and are read as they are written, as far as the file still
+        knows it: in CSV all, in JSON whole numbers."""
 
 
-def open_source(path: Path) -> TableSource:
-    """Of a file, of all files in a folder, or of those that a pattern such as `2026-*.csv` names.
+def open_source(where: str | PathLike[str], declared: FileFormat) -> TableSource:
+    """Of a file, of all files in a folder, or of those that a pattern such as `2026-*.csv` names, here or in S3.
 
-    Raises UnusableFile, OSError.
+    Raises NoFiles, UnusableFile, UncertainText, OSError.
     """
-    if path.is_dir():
-        files = sorted(each for each in path.rglob("*") if each.is_file() and not each.name.startswith((".", "_")))
-    elif glob.has_magic(str(path)) and not path.exists():
-        files = [Path(each) for each in sorted(glob.glob(str(path), recursive=True))]  # noqa: PTH207  # from anywhere
-    else:
-        return _open_file(path)
-    if not files:
-        raise UnusableFile(f"{path} has no files")
-    return ManyFiles(files, _open_file(files[0]))
+    files = find_files(where)
+    first = _open_file(files[0], declared)
+    return first if len(files) == 1 else ManyFiles(files, first, declared)
 
 
-def _open_file(path: Path, *, like: pa.Schema | None = None) -> TableSource:
-    """`like`: what columns hold, where the file itself does not say it. Raises UnusableFile, OSError."""
-    with path.open("rb") as file:
-        start = file.read(6)
+def _open_file(file: DataFile, declared: FileFormat, *, like: pa.Schema | None = None) -> TableSource:
+    """`like`: what columns hold, where the file itself does not say it. Raises UnusableFile, UncertainText,
+    OSError."""
+    with file.open() as opened:
+        start = opened.read(6)
     if start.startswith(b"PAR1"):
-        return ParquetSource(path)
+        return ParquetSource(file, declared)
     if start == b"ARROW1":
-        return ArrowSource(path)
-    name = path.name.removesuffix(".gz").lower()
+        return ArrowSource(file, declared)
+    name = file.name.removesuffix(".gz").lower()
     if name.endswith(JSON_SUFFIXES):
-        return JsonLinesSource(path, like)
+        return JsonLinesSource(file, declared, like)
     if name.endswith(TEXT_SUFFIXES):
-        return CsvSource(path, like)
+        return CsvSource(file, declared, like)
     endings = ", ".join((*TEXT_SUFFIXES, *JSON_SUFFIXES))
-    raise UnusableFile(f"{path} is no Parquet or Arrow file, and its name does not end in {endings}, or one with .gz")
+    raise UnusableFile(f"{file} is no Parquet or Arrow file, and its name does not end in {endings}, or one with .gz")
 
 
 @dataclass(frozen=True)
@@ -83,12 +93,21 @@ class ManyFiles:
     """One table in several files; what its columns hold is found in the first. Raises UnusableFile for one that lacks
     a column."""
 
-    paths: Sequence[Path]
+    files: Sequence[DataFile]
     first: TableSource
+    declared: FileFormat
 
     @property
     def is_written(self) -> bool:
         return self.first.is_written
+
+    @property
+    def spelling(self) -> Spelling:
+        return self.first.spelling
+
+    @property
+    def encoding(self) -> str:
+        return self.first.encoding
 
     @property
     def schema(self) -> pa.Schema:
@@ -100,11 +119,11 @@ class ManyFiles:
 
     def batches(self, names: Sequence[str], *, as_text: Collection[str] = ()) -> Iterator[pa.RecordBatch]:
         types: pa.Schema | None = None
-        for path in self.paths:
-            source = self.first if path == self.paths[0] else _open_file(path, like=self.schema)
+        for number, file in enumerate(self.files):
+            source = _open_file(file, self.declared, like=self.schema) if number else self.first
             missing = [name for name in names if name not in source.schema.names]
             if missing:
-                raise UnusableFile(f"{path} has no column {missing[0]}, which {self.paths[0]} has")
+                raise UnusableFile(f"{file} has no column {missing[0]}, which {self.files[0]} has")
             for batch in source.batches(names, as_text=as_text):
                 types = types or batch.schema
                 yield batch if batch.schema.equals(types) else batch.select(types.names).cast(types)
@@ -113,7 +132,13 @@ class ManyFiles:
 @dataclass(frozen=True)
 class MemorySource:
     table: pa.Table
+    declared: FileFormat
     is_written = False
+    encoding = UTF_8
+
+    @property
+    def spelling(self) -> Spelling:
+        return declared_spelling(self.declared)
 
     @property
     def schema(self) -> pa.Schema:
@@ -127,7 +152,7 @@ class MemorySource:
         self,
         names: Sequence[str],
         *,
-        as_text: Collection[str] = (),  # noqa: ARG002  # here values have types of their own
+        as_text: Collection[str] = (),  # noqa: ARG002  # values have types of their own
     ) -> Iterator[pa.RecordBatch]:
         for batch in self.table.select(list(names)).to_batches(max_chunksize=ROWS_PER_CHUNK):
             yield _batch_without_views(batch)
@@ -165,12 +190,19 @@ def _written_index(schema: pa.Schema) -> list[str]:
 
 @dataclass(frozen=True)
 class ParquetSource:
-    path: Path
+    file: DataFile
+    declared: FileFormat
     is_written = False
+    encoding = UTF_8
+
+    @property
+    def spelling(self) -> Spelling:
+        return declared_spelling(self.declared)
 
     @cached_property
     def schema(self) -> pa.Schema:
-        return pq.read_schema(self.path)
+        with self.file.open() as opened:
+            return pq.read_schema(opened)
 
     @property
     def index_names(self) -> Sequence[str]:
@@ -180,32 +212,41 @@ class ParquetSource:
         self,
         names: Sequence[str],
         *,
-        as_text: Collection[str] = (),  # noqa: ARG002  # here values have types of their own
+        as_text: Collection[str] = (),  # noqa: ARG002  # values have types of their own
     ) -> Iterator[pa.RecordBatch]:
         texts = [name for name in names if pa.types.is_string(self.schema.field(name).type)]
         # Reading ahead would hold the whole file, and is no faster from a disk.
-        with pq.ParquetFile(self.path, read_dictionary=texts, pre_buffer=False) as file:
+        with self.file.open() as opened, pq.ParquetFile(opened, read_dictionary=texts, pre_buffer=False) as file:
             yield from file.iter_batches(batch_size=ROWS_PER_CHUNK, columns=list(names))
 
 
 @dataclass(frozen=True)
 class ArrowSource:
-    path: Path
+    file: DataFile
+    declared: FileFormat
     is_written = False
-    index_names: Sequence[str] = ()
+    encoding = UTF_8
+
+    @property
+    def spelling(self) -> Spelling:
+        return declared_spelling(self.declared)
+
+    @property
+    def index_names(self) -> Sequence[str]:
+        return _written_index(self.schema)
 
     @cached_property
     def schema(self) -> pa.Schema:
-        with pa.ipc.open_file(self.path) as reader:
+        with self.file.open() as opened, pa.ipc.open_file(opened) as reader:
             return _without_views(reader.schema)
 
     def batches(
         self,
         names: Sequence[str],
         *,
-        as_text: Collection[str] = (),  # noqa: ARG002  # here values have types of their own
+        as_text: Collection[str] = (),  # noqa: ARG002  # values have types of their own
     ) -> Iterator[pa.RecordBatch]:
-        with pa.ipc.open_file(self.path) as reader:
+        with self.file.open() as opened, pa.ipc.open_file(opened) as reader:
             for number in range(reader.num_record_batches):
                 batch = reader.get_batch(number).select(list(names))
                 yield _batch_without_views(batch)
@@ -215,15 +256,24 @@ class ArrowSource:
 class CsvSource:
     """`like`: what the columns hold that it names; the rest is guessed."""
 
-    path: Path
+    file: DataFile
+    declared: FileFormat
     like: pa.Schema | None = None
     is_written = True
     index_names: Sequence[str] = ()
 
+    @property
+    def spelling(self) -> Spelling:
+        return self._layout.spelling
+
+    @property
+    def encoding(self) -> str:
+        return self._layout.encoding
+
     @cached_property
     def schema(self) -> pa.Schema:
         """As Arrow finds it in the first block; whole numbers that begin with a zero are codes."""
-        with self._open() as reader:
+        with self._open(self._options()) as reader:
             found = reader.schema
         whole = [field.name for field in found if pa.types.is_integer(field.type)]
         if not whole or len(set(found.names)) < len(found.names):
@@ -238,50 +288,56 @@ class CsvSource:
 
     def batches(self, names: Sequence[str], *, as_text: Collection[str] = ()) -> Iterator[pa.RecordBatch]:
         known = {name: _widened(self.schema.field(name).type) for name in names}
-        options = pc_csv.ConvertOptions(
-            include_columns=list(names),
-            column_types=known | dict.fromkeys(as_text, pa.string()),
-            strings_can_be_null=True,
-            decimal_point=self._dialect.decimal_point,
-        )
+        options = self._options(include_columns=list(names), column_types=known | dict.fromkeys(as_text, pa.string()))
         with self._open(options) as reader:
             yield from reader
 
-    def _open(self, options: pc_csv.ConvertOptions | None = None) -> Any:
-        usual = pc_csv.ConvertOptions(strings_can_be_null=True, decimal_point=self._dialect.decimal_point)
+    def _options(self, **options: Any) -> pc_csv.ConvertOptions:
+        return pc_csv.ConvertOptions(
+            strings_can_be_null=True, decimal_point="," if self.spelling.decimal == "," else ".", **options
+        )
+
+    def _open(self, options: pc_csv.ConvertOptions) -> Any:
         return pc_csv.open_csv(
-            _open_text(self.path),
-            read_options=pc_csv.ReadOptions(block_size=BLOCK),
-            parse_options=pc_csv.ParseOptions(delimiter=self._dialect.delimiter),
-            convert_options=options or usual,
+            as_utf_8(_open_text(self.file), self.encoding),
+            read_options=self._layout.read_options(BLOCK),
+            parse_options=self._layout.parse_options,
+            convert_options=options,
         )
 
     @cached_property
-    def _dialect(self) -> Dialect:
-        with gzip.open(self.path) if _is_gzip(self.path) else self.path.open("rb") as file:
-            return dialect_of(file)
+    def _layout(self) -> TextLayout:
+        with _open_plain(self.file) as opened:
+            return find_layout(opened, self.declared)
 
 
 @dataclass(frozen=True)
 class JsonLinesSource:
     """An object on each line, as Firehose lands them. `like`: as of `CsvSource`."""
 
-    path: Path
+    file: DataFile
+    declared: FileFormat
     like: pa.Schema | None = None
     is_written = True
     index_names: Sequence[str] = ()
+
+    @property
+    def spelling(self) -> Spelling:
+        return declared_spelling(self.declared)
+
+    @cached_property
+    def encoding(self) -> str:
+        with _open_plain(self.file) as opened:
+            return find_encoding(opened, self.declared)
 
     @cached_property
     def schema(self) -> pa.Schema:
         return _like(self._open(None).schema, self.like)
 
-    def batches(
-        self,
-        names: Sequence[str],
-        *,
-        as_text: Collection[str] = (),  # noqa: ARG002  # here values have types of their own
-    ) -> Iterator[pa.RecordBatch]:
-        known = pa.schema([(field.name, _widened(field.type)) for field in self.schema])
+    def batches(self, names: Sequence[str], *, as_text: Collection[str] = ()) -> Iterator[pa.RecordBatch]:
+        known = pa.schema(
+            [(each.name, each.type if each.name in as_text else _widened(each.type)) for each in self.schema]
+        )
         for batch in self._open(known):
             yield batch.select(list(names))
 
@@ -289,7 +345,7 @@ class JsonLinesSource:
         import pyarrow.json as pa_json  # noqa: PLC0415  # seldom needed
 
         return pa_json.open_json(
-            _open_text(self.path),
+            as_utf_8(_open_text(self.file), self.encoding),
             read_options=pa_json.ReadOptions(block_size=BLOCK),
             parse_options=pa_json.ParseOptions(explicit_schema=schema),
         )
@@ -301,13 +357,23 @@ def _like(found: pa.Schema, like: pa.Schema | None) -> pa.Schema:
     return pa.schema([like.field(each.name) if each.name in like.names else each for each in found])
 
 
-def _open_text(path: Path) -> Any:
-    return pa.input_stream(str(path), compression="gzip" if _is_gzip(path) else None)
+def _open_text(file: DataFile) -> Any:
+    """As an Arrow stream, decompressed."""
+    opened = file.open()
+    is_compressed = opened.read(2) == _GZIP
+    opened.seek(0)
+    return pa.CompressedInputStream(opened, "gzip") if is_compressed else opened
 
 
-def _is_gzip(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(2) == b"\x1f\x8b"
+def _open_plain(file: DataFile) -> BinaryIO:
+    """As a file that can be read from its beginning again, decompressed."""
+    opened = file.open()
+    is_compressed = opened.read(2) == _GZIP
+    opened.seek(0)
+    return cast("BinaryIO", gzip.open(opened) if is_compressed else opened)
+
+
+_GZIP = b"\x1f\x8b"
 
 
 def _begins_with_zero(cells: Any) -> bool:

@@ -3,17 +3,18 @@
 A file is read one column at a time, or a part of its rows at a time: never whole.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from os import PathLike
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from evertrain.adapters.files.places import place_name
+from evertrain.adapters.files.text import NOT_UTF_8, UncertainText, describe_read_error
 from evertrain.adapters.monitoring.column_kinds import (
     Guess,
     NotOfKind,
@@ -24,22 +25,33 @@ from evertrain.adapters.monitoring.column_kinds import (
     why_no_levels,
 )
 from evertrain.adapters.monitoring.table_sources import MemorySource, TableSource, UnusableFile, open_source
+from evertrain.adapters.monitoring.written_columns import ReadColumns
 from evertrain.domain.project.feature_group import Column, FeatureKind
+from evertrain.domain.project.file_format import UNDECLARED, FileFormat
 from evertrain.statistics.layouts import Column as Values
 from evertrain.tables.columns import age_in_days, as_column
+from evertrain.tables.written_values import Spelling
 from evertrain.use_cases.monitoring.compare_tables import Comparable
 
 
 @dataclass(frozen=True)
 class UndeclaredTable:
-    """`name`: as errors call it. `open_source`: raises UnusableFile, OSError. `event_time`: the column that says when
-    a row happened. If it is named, other times are compared by their age. `declared`: kinds by column, where they are
-    not to be found out."""
+    """`name`: as errors call it. `open_source`: raises UnusableFile, UncertainText, OSError. `event_time`: the column
+    that says when a row happened. If it is named, other times are compared by their age. `declared`: kinds by column,
+    where they are not to be found out. `written_like`: a table whose spelling of numbers and dates holds here, too,
+    where this one leaves it open."""
 
     name: str
     open_source: Callable[[], TableSource]
     event_time: str | None = None
     declared: Mapping[str, FeatureKind] = field(default_factory=dict)
+    written_like: "UndeclaredTable | None" = None
+
+    @property
+    def spelling(self) -> Spelling:
+        """As far as it is certain. Raises UnusableFile."""
+        with self._translate_read_errors():
+            return self._source.spelling
 
     def features(self, *, like: "UndeclaredTable") -> Comparable:
         """The columns that can be compared, and why others cannot.
@@ -48,7 +60,7 @@ class UndeclaredTable:
         other. Raises UnusableFile.
         """
         self._require_readable()
-        columns, left_out, notes = [], {}, []
+        columns, left_out, notes = [], {}, [*self._reading_notes(), *like._reading_notes()]
         for name in self._schema.names:
             if name == self.event_time:
                 continue
@@ -58,7 +70,11 @@ class UndeclaredTable:
                 notes += self._note(name, kind, like)
             else:
                 left_out[name] = why if kind else _why_of_no_kind(self._schema.field(name).type)
-        return Comparable(columns=tuple(columns), left_out=left_out, notes=tuple(notes))
+        return Comparable(columns=tuple(columns), left_out=left_out, notes=tuple(dict.fromkeys(notes)))
+
+    def _reading_notes(self) -> list[str]:
+        with self._translate_read_errors():
+            return list(self._source.notes(place_name(self.name)))
 
     def _note(self, name: str, kind: FeatureKind, like: "UndeclaredTable") -> list[str]:
         """Where the column is written otherwise in the other file."""
@@ -84,7 +100,11 @@ class UndeclaredTable:
             return "it has no name"
         if kind is FeatureKind.TIMESTAMP and self.event_time is None:
             return "times are compared by their age, at what --event-time names"
-        is_text = kind is FeatureKind.CATEGORICAL and name not in self.declared
+        if name in self.declared:
+            return ""
+        if name in self._source.unclear:
+            return self._source.unclear[name]
+        is_text = kind is FeatureKind.CATEGORICAL
         return why_no_levels(self._head(name)) if is_text else ""
 
     def column(self, feature: Column) -> Values:
@@ -137,6 +157,8 @@ class UndeclaredTable:
         return as_column(values)
 
     def _as_kind(self, values: Any, feature: Column) -> Any:
+        if feature.kind is not FeatureKind.CATEGORICAL and feature.name in self._source.unclear:
+            raise UnusableFile(f"{self.name}: {feature.name}: {self._source.unclear[feature.name]}")
         try:
             return as_kind(values, feature.kind)
         except NotOfKind as error:
@@ -162,7 +184,7 @@ class UndeclaredTable:
     @cached_property
     def _first(self) -> pa.RecordBatch:
         with self._translate_read_errors():
-            found = next(iter(self._source.batches(self._schema.names)), None)
+            found = self._source.head
             return pa.RecordBatch.from_pylist([], schema=self._schema) if found is None else found
 
     def _require_readable(self) -> None:
@@ -170,8 +192,9 @@ class UndeclaredTable:
         names = self._schema.names
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
+            repeated = ", ".join(name or '""' for name in twice)
             raise UnusableFile(
-                f"{self.name} has several columns named {', '.join(twice)}: columns are compared by their names, so "
+                f"{self.name} has several columns named {repeated}: columns are compared by their names, so "
                 "rename all but one of each"
             )
         if self.event_time is None:
@@ -181,13 +204,17 @@ class UndeclaredTable:
         try:
             as_kind(self._head(self.event_time), FeatureKind.TIMESTAMP)
         except NotOfKind as error:
+            if self.event_time in self._source.unclear:
+                why = self._source.unclear[self.event_time]
+                raise UnusableFile(f"{self.name}: {self.event_time}: {why}") from error
             stored = self._schema.field(self.event_time).type
             raise UnusableFile(f"{self.name}: {self.event_time} must hold dates or times, not {stored}") from error
 
     @cached_property
-    def _source(self) -> TableSource:
+    def _source(self) -> ReadColumns:
+        like = self.written_like
         with self._translate_read_errors():
-            return self.open_source()
+            return ReadColumns(self.open_source(), None if like is None else lambda: like.spelling)
 
     @cached_property
     def _schema(self) -> pa.Schema:
@@ -198,42 +225,42 @@ class UndeclaredTable:
     def _translate_read_errors(self) -> Iterator[None]:
         try:
             yield
+        except UncertainText as error:
+            raise UnusableFile(f"{self.name}: {error}; say which by --{error.key}") from error
         except (pa.ArrowException, OSError, EOFError) as error:
-            raise UnusableFile(f"{self.name} cannot be read: {_describe(error)}") from error
+            raise UnusableFile(f"{self.name} cannot be read: {describe_read_error(error)}") from error
 
 
 def tabular_file(
-    path: Path, event_time: str | None = None, declared: Mapping[str, FeatureKind] | None = None
+    where: str | PathLike[str],
+    event_time: str | None = None,
+    declared: Mapping[str, FeatureKind] | None = None,
+    *,
+    file_format: FileFormat = UNDECLARED,
+    written_like: UndeclaredTable | None = None,
 ) -> UndeclaredTable:
-    """As of `UndeclaredTable`."""
-    return UndeclaredTable(str(path), lambda: open_source(path), event_time, declared or {})
+    """As of `UndeclaredTable`. `where`: a file, a folder or a pattern, here or in S3. `file_format`: what of it is
+    declared."""
+    return UndeclaredTable(
+        str(where), lambda: open_source(where, file_format), event_time, declared or {}, written_like
+    )
 
 
 def table_in_memory(
-    name: str, table: pa.Table, event_time: str | None = None, declared: Mapping[str, FeatureKind] | None = None
+    name: str,
+    table: pa.Table,
+    event_time: str | None = None,
+    declared: Mapping[str, FeatureKind] | None = None,
+    *,
+    file_format: FileFormat = UNDECLARED,
+    written_like: UndeclaredTable | None = None,
 ) -> UndeclaredTable:
     """As of `UndeclaredTable`."""
-    return UndeclaredTable(name, lambda: MemorySource(table), event_time, declared or {})
-
-
-_WIDTH = re.compile(r"(?:Row #(\d+): )?Expected (\d+) columns, got (\d+)")
-
-
-NOT_UTF_8 = "its text is not UTF-8; save it as UTF-8, which spreadsheets call CSV UTF-8"
+    return UndeclaredTable(name, lambda: MemorySource(table, file_format), event_time, declared or {}, written_like)
 
 
 def _why_of_no_kind(stored: pa.DataType) -> str:
     return NOT_UTF_8 if pa.types.is_binary(stored) else f"its values are of type {stored}"
-
-
-def _describe(error: Exception) -> str:
-    """Without the row that a library quotes."""
-    if found := _WIDTH.search(str(error)):
-        row = f"row {found[1]}" if found[1] else "a row"
-        return f"{row} has {found[3]} cells where the header has {found[2]}; is the separator the same in all rows?"
-    if "invalid UTF8" in str(error):
-        return NOT_UTF_8
-    return " ".join(str(error).split())[:200]
 
 
 def _plain(name: str) -> str:

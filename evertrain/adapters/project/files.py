@@ -130,6 +130,8 @@ def _group_faults(file: GroupFile) -> Iterator[str]:
             yield f"{key}: {column!r} is declared in [columns] too; a key or a time is not a feature"
     if file.batch.maximum_rows is not None and file.batch.maximum_rows < file.batch.minimum_rows:
         yield f"batch.minimum_rows: {file.batch.minimum_rows} is above maximum_rows {file.batch.maximum_rows}"
+    if file.format.decimal is not None and file.format.decimal == file.format.thousands:
+        yield f"format.thousands: {file.format.thousands!r} begins the fraction already (decimal)"
     if file.entity_key == file.event_time:
         yield f"entity_key: {file.entity_key!r} is the event_time too; they are two columns"
     for name, column in file.columns.items():

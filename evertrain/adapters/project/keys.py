@@ -33,6 +33,23 @@ GROUP_KEYS: Mapping[str, Key] = {
     "batch.every": Key("How often a batch comes: what windows and triggers are counted in.", 'every = "7d"', "1d"),
     "batch.minimum_rows": Key("A batch with fewer rows is set aside.", "minimum_rows = 100"),
     "batch.maximum_rows": Key("A batch with more rows is set aside.", "maximum_rows = 50000", "no limit"),
+    "format.separator": Key("What stands between the cells of a CSV file.", 'separator = ";"', "found in each file"),
+    "format.decimal": Key(
+        "What begins a number's fraction, where it is written as text.", 'decimal = ","', "found where it is certain"
+    ),
+    "format.thousands": Key(
+        "What stands between a number's thousands, or none.", 'thousands = "."', "found where it is certain"
+    ),
+    "format.encoding": Key(
+        "Of text files, by the name that Python has for it.",
+        'encoding = "cp1252"',
+        "UTF-8, UTF-16 with its mark, else Windows-1252",
+    ),
+    "format.dates": Key(
+        "day_first, month_first, or a pattern of strptime; ISO 8601 is always read.",
+        'dates = "day_first"',
+        "found where it is certain",
+    ),
     "columns": Key("By its name, what a column holds.", 'distance = { kind = "numeric", minimum = 0 }'),
     "columns.*.kind": Key("numeric, categorical, boolean or timestamp.", 'kind = "categorical"'),
     "columns.*.nullable": Key("Whether values may be missing.", "nullable = true"),

@@ -22,6 +22,7 @@ from evertrain.domain.project.calendar import QuietDays, parse_quiet_days
 from evertrain.domain.project.defaults import USUAL_BATCH, default_metric, default_training, default_triggers
 from evertrain.domain.project.duration import parse_duration
 from evertrain.domain.project.feature_group import BatchSize, Column, FeatureGroup, FeatureKind, JoinedGroup, KnownBy
+from evertrain.domain.project.file_format import DECIMALS, THOUSANDS, DateOrder, FileFormat, file_format_fault
 from evertrain.domain.project.metric import (
     PINBALL_LOSS,
     Guard,
@@ -127,6 +128,30 @@ class _BatchTable(TomlTable):
     every: Duration | None = None
 
 
+def _of_format(key: str) -> AfterValidator:
+    def check(value: str) -> str:
+        if fault := file_format_fault(key, value):
+            raise ValueError(fault)
+        return value
+
+    return AfterValidator(check)
+
+
+_Dates = Annotated[
+    str,
+    _of_format("dates"),
+    WithJsonSchema({"type": "string", "pattern": f"^({'|'.join(DateOrder)}|.*%.*)$"}),
+]
+
+
+class _FormatTable(TomlTable):
+    separator: Annotated[str, _of_format("separator"), Field(min_length=1, max_length=1)] | None = None
+    decimal: Annotated[str, _of_format("decimal"), WithJsonSchema({"enum": DECIMALS})] | None = None
+    thousands: Annotated[str, _of_format("thousands"), WithJsonSchema({"enum": THOUSANDS})] | None = None
+    encoding: Annotated[str, _of_format("encoding")] | None = None
+    dates: _Dates | None = None
+
+
 class GroupFile(TomlTable):
     entity_key: Annotated[str, Field(examples=['entity_key = "trip_id"'])]
     event_time: Annotated[str, Field(examples=['event_time = "departed_at"'])]
@@ -138,6 +163,7 @@ class GroupFile(TomlTable):
     freshness: Duration | None = None
     time_zone: UtcOffset | None = None
     batch: _BatchTable = _BatchTable()
+    format: _FormatTable = _FormatTable()
 
     def to_group(self, name: str) -> FeatureGroup:
         return FeatureGroup(
@@ -150,6 +176,7 @@ class GroupFile(TomlTable):
             freshness=self.freshness,
             utc_offset=self.time_zone,
             batch=BatchSize(**dict(self.batch)),
+            format=FileFormat(**dict(self.format)),
         )
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from evertrain.domain.landing.batches import Fault, Feed, FeedKind
 from evertrain.domain.landing.predictions import EXPLORE_SHARE, EXPLORED, MODEL_VERSION, PREDICTION, PREDICTION_ID
 from evertrain.domain.project.feature_group import BatchSize, Column, FeatureKind
+from evertrain.domain.project.file_format import UNDECLARED, FileFormat
 from evertrain.domain.project.metric import Task
 from evertrain.domain.project.model import ModelSpec, Project
 
@@ -96,6 +97,8 @@ class FeedSchema:
     ourselves."""
     utc_offset: timedelta | None = None
     """As the group declares it."""
+    format: FileFormat = UNDECLARED
+    """As the group declares it: of its labels, too."""
     may_be_left_out: tuple[str, ...] = ()
     """Columns that a landed file need not have, and that then have no value."""
 
@@ -112,6 +115,7 @@ def feed_schema(feed: Feed, project: Project) -> FeedSchema:
             is_binary=False,
             group=group.name,
             utc_offset=group.utc_offset,
+            format=group.format,
         )
     spec = project.models[feed.name]
     if feed.kind is FeedKind.PREDICTIONS:
@@ -127,6 +131,7 @@ def feed_schema(feed: Feed, project: Project) -> FeedSchema:
         classes=spec.label.classes,
         group=spec.group.name,
         utc_offset=spec.group.utc_offset,
+        format=spec.group.format,
     )
 
 

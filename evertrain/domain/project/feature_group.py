@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
+from evertrain.domain.project.file_format import UNDECLARED, FileFormat
+
 
 class FeatureKind(StrEnum):
     """How a column is compared, stored and encoded.
@@ -51,7 +53,7 @@ class FeatureGroup:
 
     `freshness`: how old its newest row may be before a human is told. `batch`: how many rows a good batch has.
     `utc_offset`: how far ahead of UTC the clock is that times without a zone were read from; None where such times
-    are refused.
+    are refused. `format`: how its text files are written, as far as that is declared.
     """
 
     name: str
@@ -63,6 +65,7 @@ class FeatureGroup:
     freshness: timedelta | None = None
     batch: BatchSize = BatchSize()
     utc_offset: timedelta | None = None
+    format: FileFormat = UNDECLARED
 
     def has_column(self, name: str) -> bool:
         return any(column.name == name for column in self.columns)

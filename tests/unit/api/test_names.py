@@ -14,8 +14,8 @@ def run(program: str) -> "subprocess.CompletedProcess[str]":
 
 def test_the_public_names_are_these_and_each_is_there() -> None:
     assert evertrain.__all__ == [
-        "Backtest", "Drift", "DriftFound", "EvertrainError", "Reference", "Sketch", "assert_no_drift", "backtest",
-        "drift",
+        "Backtest", "Drift", "DriftFound", "EvertrainError", "FileFormat", "Reference", "Sketch", "assert_no_drift",
+        "backtest", "drift",
     ]  # fmt: skip
     assert all(hasattr(evertrain, name) for name in evertrain.__all__)
     with pytest.raises(AttributeError, match="module 'evertrain' has no attribute 'forecast'"):

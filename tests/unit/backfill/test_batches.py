@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow.parquet as pq
@@ -13,6 +14,7 @@ from evertrain.adapters.landing.rows import LandedRowsReader
 from evertrain.backfill.batches import PastBatch, past_batches
 from evertrain.domain.landing.batches import FeedKind
 from evertrain.domain.project.feature_group import BatchSize
+from evertrain.domain.project.file_format import FileFormat
 from evertrain.domain.project.model import Project
 from evertrain.replay.history import InvalidHistory
 from evertrain.replay.raw_rows import RawRows, read_raw_rows
@@ -118,3 +120,39 @@ def test_the_same_file_gives_the_same_bytes_again(tmp_path: Path) -> None:
 def test_what_cannot_be_landed_is_one_sentence(tmp_path: Path, frame: pd.DataFrame, told: str) -> None:
     with pytest.raises(InvalidHistory, match=told):
         cut(as_file(tmp_path / "rows.csv", frame))
+
+
+def test_a_spreadsheets_history_lands_as_what_it_means(tmp_path: Path) -> None:
+    """A day's batch, by itself, would not tell which part of its dates is the day."""
+    frame = trips()
+    usual = cut(as_file(tmp_path / "rows.parquet", frame))
+    path = tmp_path / "export.csv"
+    written = frame.assign(
+        departed_at=pd.to_datetime(frame["departed_at"]).dt.strftime("%d.%m.%Y %H:%M:%S%z"),
+        distance=[f"{each + 1000:,.1f}".translate(str.maketrans(",.", ".,")) for each in frame["distance"]],
+    )
+    pd.concat([written, written[:1].assign(departed_at="31.01.2013 00:00:00+0000", trip_id="late")]).to_csv(
+        path, index=False, sep=";", decimal=",", encoding="cp1252"
+    )
+    found = cut(read_raw_rows(path, infer_kinds=False), now=START + days(300))
+    for ours, theirs in zip(found[:3], usual[:3], strict=True):
+        rows, expected = (landed_rows(each) for each in (ours, theirs))
+        assert [each["event_time"] for each in rows] == [each["event_time"] for each in expected]
+        assert [each["distance"] - 1000 for each in rows] == pytest.approx([each["distance"] for each in expected])
+
+
+def landed_rows(batch: PastBatch) -> list[dict[str, Any]]:
+    with READER.read(BytesIO(batch.body), name=batch.name, feed=batch.feed, now=batch.known_at) as landed:
+        found: list[dict[str, Any]] = landed.first.to_pylist()
+        return found
+
+
+def test_a_history_that_can_be_read_in_two_ways_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    frame = trips().assign(distance="1,234", wind=1)
+    frame.assign(late=frame["late"].astype("Int64")).to_csv(path, index=False)
+    told = r"rows.csv: distance: 1,234 is 1234 if the comma separates thousands, .*; say which by --decimal"
+    with pytest.raises(InvalidHistory, match=told):
+        cut(read_raw_rows(path, infer_kinds=False))
+    declared = cut(read_raw_rows(path, infer_kinds=False, file_format=FileFormat(decimal=".")))
+    assert {each["distance"] for each in landed_rows(declared[0])} == {1234.0}

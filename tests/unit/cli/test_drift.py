@@ -235,12 +235,13 @@ def test_a_file_of_times_alone_has_nothing_to_compare(tmp_path: Path) -> None:
     assert "no column that can be compared" in refused(drift(tmp_path, times, times))
 
 
-def test_text_that_is_no_utf_8_is_refused_with_the_remedy(tmp_path: Path) -> None:
-    broken = tmp_path / "broken.csv"
-    broken.write_bytes(b"carrier\n" + b"\xff\xfe\n" * 300)
-    assert "its text is not UTF-8; save it as UTF-8" in refused(
-        CliRunner().invoke(app, ["drift", str(broken), str(broken)])
-    )
+def test_text_in_an_encoding_that_is_not_certain_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    foreign = tmp_path / "foreign.csv"
+    foreign.write_bytes(b"carrier\n" + "Победа\n".encode("cp1251") * 300)
+    command = ["drift", str(foreign), str(foreign)]
+    told = refused(CliRunner().invoke(app, command))
+    assert told.endswith("its text is neither UTF-8 nor Windows-1252; say which by --encoding\n")
+    assert CliRunner().invoke(app, [*command, "--encoding", "cp1251"]).exit_code == 0
 
 
 @pytest.mark.parametrize("arguments", [[], ["--model", "flights", __file__], [__file__]])

@@ -161,13 +161,16 @@ def test_identifiers_are_not_called_stable_or_drifted(tmp_path: Path, rows: int)
     assert "ticket is not compared: " in refused(before, after, "--column", "ticket")
 
 
-def test_dates_and_numbers_in_other_spellings_are_not_judged_as_levels(tmp_path: Path) -> None:
-    days = pd.date_range("2025-01-01", periods=ROWS, freq="7h").strftime("%d/%m/%Y %H:%M")
-    prices = [f"{1 + 7 * i // 1000}'{(7 * i) % 1000:03}.50" for i in range(ROWS)]
-    path = csv_of(tmp_path / "spelled.csv", signed_up=days, price=prices, x=normal(1))
+def test_dates_and_numbers_in_spellings_that_nobody_can_read_are_not_judged_as_levels(tmp_path: Path) -> None:
+    days = pd.date_range("2025-01-01", periods=ROWS, freq="1D").strftime("%d %b %Y")
+    path = csv_of(tmp_path / "spelled.csv", signed_up=days, price=[f"{i}.5 €" for i in range(ROWS)], x=normal(1))
     left_out = compared(path, path)["left_out"]
-    assert "look like dates; write them as 2026-01-31" in left_out["signed_up"]
-    assert "look like numbers with separators" in left_out["price"]
+    remedy = "say by --dates how they are written, such as --dates %d-%b-%Y"
+    assert left_out["signed_up"] == f"400 different values in 400 rows look like dates; {remedy}"
+    assert left_out["price"] == (
+        "400 different values in 400 rows look like numbers with a unit; write them without it"
+    )
+    assert "are compared by their age" in compared(path, path, "--dates", "%d %b %Y")["left_out"]["signed_up"]
 
 
 def test_a_column_of_almost_that_name_is_named(tmp_path: Path) -> None:

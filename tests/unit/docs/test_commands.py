@@ -45,10 +45,10 @@ def what_is_wrong(line: str) -> str:
     """Empty where it may be typed so; square brackets are around what may be left out."""
     _, *words = shlex.split(line.replace("[", " ").replace("]", " ").replace("\\|", "|"), comments=False)
     name, words = words[0], words[1:]
-    if name in ("COMMAND", "…") or name.startswith("-"):
-        return ""
-    if name in GROUPS:
+    if name in GROUPS and words:
         name, words = f"{name} {words[0]}", words[1:]
+    if name in ("COMMAND", "…", *GROUPS) or name.startswith("-"):
+        return ""
     if name not in COMMANDS:
         return f"there is no command {name}"
     known: dict[str, Any] = {option: each for each in COMMANDS[name].params for option in each.opts}

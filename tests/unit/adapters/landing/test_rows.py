@@ -98,8 +98,10 @@ def test_a_time_without_a_zone_is_refused_in_json_lines_too() -> None:
 
 
 def test_nested_values_in_json_lines_are_named() -> None:
-    body = b'{"trip_id": "a", "departed_at": {"at": 1}}\n'
-    assert fault(body, name="features/trips/1.jsonl")[0] == "unparsable"
+    frame = features_frame(carrier=[{"code": 1}] * 20)
+    body = frame.to_json(orient="records", lines=True, date_format="iso").encode()
+    told = ("wrong_type", "carrier: must be text, not struct<code: int64>")
+    assert fault(body, name="features/trips/1.jsonl") == told
 
 
 @pytest.mark.parametrize(("name", "separator"), [("1.csv", ";"), ("1.tsv", "\t"), ("1.csv", "|")])
@@ -176,12 +178,12 @@ def test_a_uuid_is_a_key_as_it_is_written() -> None:
         assert read(arrow_parquet(changed)).first["trip_id"].to_pylist() == [str(key) for key in keys]
 
 
-def test_a_decimal_comma_is_read_where_it_is_certain_and_a_point_is_no_number_then() -> None:
+def test_a_decimal_comma_is_read_where_it_is_certain_and_a_point_separates_thousands_then() -> None:
     frame = features_frame(distance=np.arange(20) + 0.5)
     body = frame.to_csv(index=False, sep=";", decimal=",", date_format="%Y-%m-%dT%H:%M:%S%z").encode()
     assert read(body, name="1.csv").first["distance"].to_pylist() == (np.arange(20) + 0.5).tolist()
-    thousands = body.replace(b"19,5", b"1.019,5")
-    assert fault(thousands, name="1.csv") == (
+    assert max(read(body.replace(b"19,5", b"1.019,5"), name="1.csv").first["distance"].to_pylist()) == 1019.5
+    assert fault(body.replace(b"19,5", b"10.19,5"), name="1.csv") == (
         "wrong_type",
         "distance: must be a number; row 20 is the first that is not",
     )
@@ -493,7 +495,7 @@ def test_what_a_row_holds_is_in_no_message(body: bytes, name: str) -> None:
 def test_a_csv_row_that_is_too_long_is_told_by_its_number() -> None:
     body = csv(features_frame(rows=2)) + b"1,2,3,4,5,6,7,8,9,10,11,12\n"
     _, message = fault(body, name="1.csv")
-    assert re.fullmatch(r"1\.csv cannot be read: CSV parse error: (Row #4: )?Expected \d+ columns, got 12", message)
+    assert re.match(r"1\.csv cannot be read: (row 4|a row) has 12 cells where the header has \d+; is the", message)
 
 
 def test_a_file_without_a_header_is_told_as_such() -> None:

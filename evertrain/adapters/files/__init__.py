@@ -1,0 +1,1 @@
+"""Files of rows, wherever they are and however their text is written."""
