@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated, Any
@@ -13,11 +14,14 @@ import typer
 from evertrain.adapters.documents import dump
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.training.estimators import InvalidEstimator, estimator_path, load_estimator
+from evertrain.adapters.training.own_metrics import InvalidMetric, load_own_metric
 from evertrain.conversion import ParityError, UnsupportedEstimator
 from evertrain.conversion.fitting import weight_parameter
-from evertrain.conversion.rehearsal import CannotRehearse, Rehearsal, rehearse
+from evertrain.conversion.rehearsal import ROWS, CannotRehearse, Rehearsal, made_up_truth, rehearse
+from evertrain.domain.project.metric import METRIC_FILE
 from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.domain.training.candidates import parameter_grid
+from evertrain.statistics.metrics import metric_value
 from evertrain.terminal import show
 from evertrain.toolchain.own_libraries import REQUIREMENTS, missing_libraries
 from evertrain.toolchain.workspace import Workspace
@@ -75,6 +79,7 @@ def _proof(project: Path, spec: ModelSpec, *, fits: bool) -> Proof:
             f"models/{spec.name}/ imports {', '.join(missing)}, which the training image has not; write {lines} into "
             f"{REQUIREMENTS}"
         )
+    _try_own_metric(project, spec)
     for estimator in _different_estimators(project, spec):
         try:
             if spec.endpoint.explore and spec.training.label_weights:
@@ -88,6 +93,17 @@ def _proof(project: Path, spec: ModelSpec, *, fits: bool) -> Proof:
         except (UnsupportedEstimator, ParityError) as error:
             raise InvalidEstimator(f"{path}: {error}") from error
     return largest
+
+
+def _try_own_metric(project: Path, spec: ModelSpec) -> None:
+    """Raises InvalidMetric where it gives no number of made-up rows."""
+    if (own := load_own_metric(project, spec)) is None:
+        return
+    rng = np.random.default_rng(0)
+    truth = made_up_truth(spec, rng=rng, rows=ROWS)
+    value = metric_value(own, truth, rng.permutation(truth) if truth.max() > 1 else rng.random(ROWS))
+    if not isfinite(value):
+        raise InvalidMetric(f"models/{spec.name}/{METRIC_FILE}: {spec.metric} of {ROWS} made-up rows is {value}")
 
 
 def _different_estimators(project: Path, spec: ModelSpec) -> Iterator[Any]:

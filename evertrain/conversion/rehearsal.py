@@ -47,7 +47,7 @@ def rehearse(
     `timer`: counts seconds. Raises UnsupportedEstimator, ParityError, CannotRehearse.
     """
     frame = to_frame(made_up_table(spec, rng=rng, rows=rows), spec.features)
-    truth = _made_up_truth(spec, rng=rng, rows=rows)
+    truth = made_up_truth(spec, rng=rng, rows=rows)
     try:
         fit(estimator, frame, truth, None)
     except Exception as error:
@@ -87,7 +87,8 @@ def _numbers(column: Column, rng: np.random.Generator, rows: int) -> npt.NDArray
     return numbers
 
 
-def _made_up_truth(spec: ModelSpec, *, rng: np.random.Generator, rows: int) -> npt.NDArray[np.float64]:
+def made_up_truth(spec: ModelSpec, *, rng: np.random.Generator, rows: int) -> npt.NDArray[np.float64]:
+    """Shape (rows,): 0 and 1, or positive numbers."""
     if spec.task is Task.CLASSIFICATION:
         return (rng.random(rows) < 0.3).astype(np.float64)
     return rng.gamma(2.0, 10.0, rows)

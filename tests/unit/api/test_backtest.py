@@ -89,7 +89,7 @@ def test_what_the_command_writes_is_what_the_function_answers(
     for policy in written["policies"].values():
         del policy["seconds"], policy["fit_seconds"]
     assert json.loads(json.dumps(without_seconds(found))) == written
-    assert sorted(path.name for path in Path().iterdir()) == [".build", "found.json", "page.html", "trips.csv"]
+    assert sorted(path.name for path in Path().iterdir()) == [".evertrain", "found.json", "page.html", "trips.csv"]
 
 
 def test_an_own_estimator_is_replayed_as_an_object_or_by_the_function_that_makes_it() -> None:

@@ -131,3 +131,23 @@ def test_candidates_of_another_make_are_all_tried(tmp_path: Path) -> None:
     answer = CliRunner().invoke(app, ["check", "--project", str(project)])
     assert answer.exit_code == 1
     assert "KNeighborsClassifier has no flat form, and cannot be served" in str(answer.exception)
+
+
+@pytest.mark.parametrize(
+    ("body", "told"),
+    [
+        ("return float(abs(y_true - y_pred).mean())", ""),
+        ("return y_true", "models/trips/metric.py: cost_error answers a ndarray, and not a number"),
+        ("return 1 / 0", "models/trips/metric.py: cost_error raised ZeroDivisionError"),
+        ("return float('nan')", "models/trips/metric.py: cost_error of 500 made-up rows is nan"),
+    ],
+)
+def test_a_metric_of_the_model_s_own_is_tried(tmp_path: Path, body: str, told: str) -> None:
+    project = a_project(tmp_path, FOREST, columns=COLUMNS)
+    folder = project / "models" / "trips"
+    text = (folder / "model.toml").read_text(encoding="utf-8").replace("roc_auc_score", "cost_error")
+    (folder / "model.toml").write_text(text.replace("floor = 0.55\n", ""), encoding="utf-8")
+    code = f"def cost_error(y_true, y_pred, sample_weight=None):\n    {body}\n"
+    (folder / "metric.py").write_text(code, encoding="utf-8")
+    answer = CliRunner().invoke(app, ["check", "--project", str(project)])
+    assert (answer.exit_code, told in str(answer.exception)) == (1 if told else 0, True)
