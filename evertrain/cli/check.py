@@ -18,7 +18,7 @@ from evertrain.adapters.training.own_metrics import InvalidMetric, load_own_metr
 from evertrain.conversion import ParityError, UnsupportedEstimator
 from evertrain.conversion.fitting import weight_parameter
 from evertrain.conversion.rehearsal import ROWS, CannotRehearse, Rehearsal, made_up_truth, rehearse
-from evertrain.domain.project.metric import METRIC_FILE
+from evertrain.domain.project.metric import METRIC_FILE, Task
 from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.domain.training.candidates import parameter_grid
 from evertrain.statistics.metrics import metric_value
@@ -80,6 +80,7 @@ def _proof(project: Path, spec: ModelSpec, *, fits: bool) -> Proof:
             f"{REQUIREMENTS}"
         )
     _try_own_metric(project, spec)
+    untried = ""
     for estimator in _different_estimators(project, spec):
         try:
             if spec.endpoint.explore and spec.training.label_weights:
@@ -89,19 +90,19 @@ def _proof(project: Path, spec: ModelSpec, *, fits: bool) -> Proof:
                 if largest.rehearsed is None or rehearsed.size > largest.rehearsed.size:
                     largest = Proof(rehearsed)
         except CannotRehearse as error:
-            return Proof(None, f"{path}: {error}")
+            untried = f"{path}: {error}"
         except (UnsupportedEstimator, ParityError) as error:
             raise InvalidEstimator(f"{path}: {error}") from error
-    return largest
+    return Proof(None, untried) if untried else largest
 
 
 def _try_own_metric(project: Path, spec: ModelSpec) -> None:
     """Raises InvalidMetric where it gives no number of made-up rows."""
     if (own := load_own_metric(project, spec)) is None:
         return
-    rng = np.random.default_rng(0)
+    rng, is_classification = np.random.default_rng(0), spec.task is Task.CLASSIFICATION
     truth = made_up_truth(spec, rng=rng, rows=ROWS)
-    value = metric_value(own, truth, rng.permutation(truth) if truth.max() > 1 else rng.random(ROWS))
+    value = metric_value(own, truth, rng.random(ROWS) if is_classification else rng.permutation(truth))
     if not isfinite(value):
         raise InvalidMetric(f"models/{spec.name}/{METRIC_FILE}: {spec.metric} of {ROWS} made-up rows is {value}")
 
@@ -112,10 +113,15 @@ def _different_estimators(project: Path, spec: ModelSpec) -> Iterator[Any]:
     for parameters in parameter_grid(spec.training.search):
         estimator = load_estimator(project, spec.name, seed=0, parameters=parameters)
         parts = estimator.get_params(deep=True) if hasattr(estimator, "get_params") else {}
-        make = (type(estimator), *sorted((name, str(type(part))) for name, part in parts.items()))
+        make = (type(estimator), *sorted((name, _make_of(part)) for name, part in parts.items()))
         if make not in known:
             known.add(make)
             yield estimator
+
+
+def _make_of(part: object) -> str:
+    """The same for all numbers; words and switches change what is converted."""
+    return repr(part) if part is None or isinstance(part, str | bool) else str(type(part))
 
 
 def _as_document(served: Mapping[str, Proof]) -> dict[str, Any]:

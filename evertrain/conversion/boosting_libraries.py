@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from evertrain.conversion.linear import logistic_or_softmax
+from evertrain.conversion.linear import logistic_or_softmax, positive_or_all
 from evertrain.conversion.program import Column, Program, UnsupportedEstimator, require_numbers
 from evertrain.conversion.trees import Nodes
 from evertrain.scoring.steps import Kind
@@ -50,6 +50,8 @@ def xgboost_answer(model: Any, columns: Columns, program: Program) -> list[Colum
             f"{type(model).__name__}(booster={booster['name']!r}, objective={objective!r}) has no flat form; "
             f"gbtree has, for {', '.join(sorted(_XGBOOST_LINKS))}"
         )
+    if not math.isnan(model.get_params()["missing"]):
+        raise UnsupportedEstimator(f"{type(model).__name__}(missing={model.missing!r}): what is missing is NaN here")
     document = booster["model"]
     columns = _xgboost_codes(document.get("cats"), columns, program)
     require_numbers(model, columns, missing=True)
@@ -76,7 +78,7 @@ def _used_trees(model: Any, document: Mapping[str, Any]) -> Sequence[Any]:
 
 
 def _xgboost_codes(categories: Any, columns: Columns, program: Program) -> list[Column]:
-    """Text by the categories of training. An unseen one, on which XGBoost raises, is missing."""
+    """Text by the categories of training. An unseen one is missing: XGBoost raises, or takes it for a known one."""
     given = []
     for index, column in enumerate(columns):
         if column.kind is not Kind.TEXT:
@@ -87,6 +89,12 @@ def _xgboost_codes(categories: Any, columns: Columns, program: Program) -> list[
                 f"XGBoost: {column.name} is text; put an encoder such as OrdinalEncoder before it"
             )
         listed = categories["enc"][index]
+        if not all(0 <= value < 128 for value in listed["values"]):
+            # It counts characters and keeps as many bytes: of such names it knows the beginning alone.
+            raise UnsupportedEstimator(
+                f"XGBoost: a category of {column.name} has letters beyond ASCII, which it cuts off; put an "
+                "OrdinalEncoder before it"
+            )
         letters, offsets = bytes(listed["values"]), listed["offsets"]
         levels = [letters[start:end].decode() for start, end in pairwise(offsets)]
         codes = [float(code) for code in range(len(levels))]
@@ -158,7 +166,7 @@ def lightgbm_answer(model: Any, columns: Columns, program: Program) -> list[Colu
     outputs = document["num_tree_per_iteration"]
     nodes = Nodes()
     for index, tree in enumerate(document["tree_info"]):
-        _add_lightgbm_tree(nodes, tree["tree_structure"], index % outputs, model)
+        _add_lightgbm_tree(nodes, tree["tree_structure"], index % outputs, columns)
     divisor = len(document["tree_info"]) / outputs if document["average_output"] else 1.0
     found = nodes.write(program, columns, starts=[0.0] * outputs, divisor=divisor)
     steepness = next((float(each.split(":")[1]) for each in options if each.startswith("sigmoid:")), 1.0)
@@ -167,7 +175,7 @@ def lightgbm_answer(model: Any, columns: Columns, program: Program) -> list[Colu
     if objective == "multiclassova":
         return program.add("share", program.add("function", found, name="logistic"))
     if link in ("softmax", "logistic"):
-        return logistic_or_softmax(found, program)
+        return positive_or_all(logistic_or_softmax(found, program))
     return found if link == "identity" else program.add("function", found, name=link)
 
 
@@ -180,20 +188,21 @@ def _lightgbm_codes(document: Mapping[str, Any], columns: Columns, program: Prog
         if levels is None:
             given.append(column)
             continue
-        like = replace(column, kind=Kind.NUMBER, may_be_missing=True)
+        codes = [float(code) for code in range(len(levels))]
+        like = replace(column, kind=Kind.NUMBER, may_be_missing=True, values=frozenset(codes))
         given += program.add(
             "code",
             [column],
             outputs=[like],
             levels=levels,
-            values=list(range(len(levels))),
+            values=codes,
             unknown=math.nan,
             missing=math.nan,
         )
     return given
 
 
-def _add_lightgbm_tree(nodes: Nodes, root: Mapping[str, Any], output: int, model: Any) -> None:
+def _add_lightgbm_tree(nodes: Nodes, root: Mapping[str, Any], output: int, columns: Columns) -> None:
     rows: list[dict[str, Any]] = []
     waiting: list[tuple[Mapping[str, Any], int, str]] = [(root, -1, "")]
     while waiting:
@@ -203,8 +212,8 @@ def _add_lightgbm_tree(nodes: Nodes, root: Mapping[str, Any], output: int, model
         if "leaf_value" not in node:
             waiting += [(node["right_child"], len(rows), "right"), (node["left_child"], len(rows), "left")]
         elif "leaf_const" in node:
-            raise UnsupportedEstimator(f"{type(model).__name__}(linear_tree=True) has no flat form")
-        rows.append(_lightgbm_node(node, model))
+            raise UnsupportedEstimator("LightGBM with linear_tree=True has no flat form")
+        rows.append(_lightgbm_node(node, columns))
     nodes.add_tree(
         feature=np.array([row["feature"] for row in rows]),
         threshold=np.array([row["threshold"] for row in rows]),
@@ -217,7 +226,7 @@ def _add_lightgbm_tree(nodes: Nodes, root: Mapping[str, Any], output: int, model
     )
 
 
-def _lightgbm_node(node: Mapping[str, Any], model: Any) -> dict[str, Any]:
+def _lightgbm_node(node: Mapping[str, Any], columns: Columns) -> dict[str, Any]:
     row = dict.fromkeys(("threshold", "left", "right", "value"), 0) | {
         "feature": -1,
         "missing_left": False,
@@ -227,9 +236,15 @@ def _lightgbm_node(node: Mapping[str, Any], model: Any) -> dict[str, Any]:
         return row | {"value": float(node["leaf_value"])}
     row["feature"] = node["split_feature"]
     if node["decision_type"] == "==":
+        column = columns[node["split_feature"]]
+        if column.values is None:
+            raise UnsupportedEstimator(
+                f"LightGBM: {column.name} is a number that it takes for a category, cutting what follows the point; "
+                'declare kind = "categorical", or put an OrdinalEncoder before it'
+            )
         return row | {"categories": [int(code) for code in str(node["threshold"]).split("||")]}
     if node["missing_type"] == "Zero":
-        raise UnsupportedEstimator(f"{type(model).__name__}(zero_as_missing=True) has no flat form")
+        raise UnsupportedEstimator("LightGBM with zero_as_missing=True has no flat form")
     threshold = float(node["threshold"])
     # Where training saw nothing missing, LightGBM reads it as 0.
     to_left = node["default_left"] if node["missing_type"] == "NaN" else threshold >= 0.0

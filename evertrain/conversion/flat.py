@@ -8,7 +8,7 @@ from sklearn.pipeline import Pipeline
 
 from evertrain.conversion.boosting_libraries import library_name
 from evertrain.conversion.models import answer
-from evertrain.conversion.program import Program, UnsupportedEstimator
+from evertrain.conversion.program import Column, Program, UnsupportedEstimator
 from evertrain.domain.project.metric import Task
 from evertrain.domain.project.model import ModelSpec
 from evertrain.scoring.container import MAX_BYTES, pack, size_of
@@ -20,9 +20,9 @@ __all__ = ["UnsupportedEstimator", "to_flat"]
 
 def to_flat(estimator: Any, spec: ModelSpec) -> bytes:
     """The artifact; equal estimators give equal bytes. Raises UnsupportedEstimator."""
-    _require_task(estimator, spec)
     program = Program(spec.features)
-    (found,) = _one_answer(answer(estimator, program.columns, program), estimator)
+    found = _one_answer(answer(estimator, program.columns, program), estimator)
+    _require_task(estimator, spec)
     header = {
         "format": FORMAT,
         "version": VERSION,
@@ -38,7 +38,7 @@ def to_flat(estimator: Any, spec: ModelSpec) -> bytes:
             for slot, column in enumerate(spec.features)
         ],
         "steps": program.steps,
-        "answers": [found.slot],
+        "answer": found.slot,
         "classes": list(spec.label.classes),
         "tolerance": _tolerance(estimator),
     }
@@ -60,10 +60,11 @@ def _example(program: Program, slot: int) -> str | None:
     return None
 
 
-def _one_answer(found: Any, estimator: Any) -> Any:
+def _one_answer(found: list[Column], estimator: Any) -> Column:
     if len(found) != 1:
-        raise UnsupportedEstimator(f"{_name(estimator)} with more than two classes cannot be served")
-    return found
+        what = "classes, and a model of two" if is_classifier(estimator) else "numbers, and a model of one"
+        raise UnsupportedEstimator(f"{_name(estimator)} answers {len(found)} {what} can be served")
+    return found[0]
 
 
 def _require_size(estimator: Any, program: Program) -> None:

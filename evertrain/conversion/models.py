@@ -57,7 +57,12 @@ def _pipeline(convert: Convert) -> Convert:
 
 
 def _searched(convert: Convert) -> Convert:
-    return lambda model, columns, program: convert(model.best_estimator_, columns, program)
+    def of_search(model: Any, columns: Columns, program: Program) -> list[Column]:
+        if not model.refit:
+            raise UnsupportedEstimator(f"{type(model).__name__}(refit=False) leaves no model; set refit=True")
+        return convert(model.best_estimator_, columns, program)
+
+    return of_search
 
 
 def _frozen(convert: Convert) -> Convert:
@@ -172,8 +177,8 @@ def _unscaled(back: Any, found: list[Column], program: Program) -> list[Column] 
         shifted = program.add("subtract", found, values=list(back.min_))
         return program.add("divide", shifted, values=list(back.scale_))
     shifts = {
-        preprocessing.StandardScaler: getattr(back, "mean_", None),
-        preprocessing.RobustScaler: getattr(back, "center_", None),
+        preprocessing.StandardScaler: back.mean_ if getattr(back, "with_mean", False) else None,
+        preprocessing.RobustScaler: back.center_ if getattr(back, "with_centering", False) else None,
         preprocessing.MaxAbsScaler: None,
     }
     if type(back) not in shifts:

@@ -66,7 +66,8 @@ def _column_transformer(step: ColumnTransformer, columns: Columns, program: Prog
     chosen = step._transformer_to_input_indices
     for name, inner, _ in step.transformers_:
         if not _is(inner, "drop"):
-            given += transformed(inner, [columns[index] for index in chosen[name]], program)
+            part = transformed(inner, [columns[index] for index in chosen[name]], program)
+            given += _weighted(step, name, part, program)
     return given
 
 
@@ -75,12 +76,16 @@ def _feature_union(step: FeatureUnion, columns: Columns, program: Program) -> li
     for name, inner in step.transformer_list:
         if _is(inner, "drop"):
             continue
-        part = transformed(inner, columns, program)
-        if (weight := (step.transformer_weights or {}).get(name)) is not None:
-            require_numbers(step, part, missing=True)
-            part = program.add("multiply", part, values=[float(weight)] * len(part))
-        given += part
+        given += _weighted(step, name, transformed(inner, columns, program), program)
     return given
+
+
+def _weighted(step: Any, name: str, part: list[Column], program: Program) -> list[Column]:
+    weight = (step.transformer_weights or {}).get(name)
+    if weight is None:
+        return part
+    require_numbers(step, part, missing=True)
+    return program.add("multiply", part, values=[float(weight)] * len(part))
 
 
 # --- missing values -----------------------------------------------------------------------------------

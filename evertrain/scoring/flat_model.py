@@ -1,12 +1,11 @@
 """The flat model format: steps from a row's features to its prediction. Data only, nothing to execute.
 
 `container` says how an artifact is laid out, `operations` what a step may do; docs/adr/0004-model-format.md describes
-the format. Numbers follow scikit-learn to the last digits: the same order of additions, the same way for missing and
-for unseen values.
+the format. Numbers follow the estimator's to the last digits, with the same way for missing and for unseen values.
 """
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,8 +31,8 @@ class InvalidArtifact(EvertrainError):
 class FlatModel:
     """A model as it is served. `steps` make slots of a row's features.
 
-    `answers`: the slots with the prediction: one number, which of two `classes` is the last one's probability; or a
-    probability for each of more.
+    `answer`: the slot with the prediction: a number, or the probability of the positive class, which is the last of
+    `classes` where they have names.
     `tolerance`: by how much of its largest answer the estimator may answer otherwise.
     """
 
@@ -41,7 +40,7 @@ class FlatModel:
     task: Task
     features: tuple[Feature, ...]
     steps: tuple[Step, ...] = field(repr=False)
-    answers: tuple[int, ...] = field(repr=False)
+    answer: int = field(repr=False)
     classes: tuple[str, ...] = ()
     tolerance: float = 1e-9
 
@@ -69,20 +68,14 @@ class FlatModel:
 
     def predict(self, rows: Sequence[Row]) -> list[float]:
         """For each row the probability of the positive class, or the number. Rows are valid: see `validate_rows`."""
-        (answer,) = self.answers
-        return [slots[answer] for slots in self._run(rows)]
-
-    def probabilities(self, rows: Sequence[Row]) -> list[list[float]]:
-        """For each row one probability for each of `classes`."""
-        return [[slots[answer] for answer in self.answers] for slots in self._run(rows)]
-
-    def _run(self, rows: Sequence[Row]) -> Iterator[Slots]:
-        names, runs = self.feature_names, [step.run for step in self.steps]
+        names, runs, answer = self.feature_names, [step.run for step in self.steps], self.answer
+        predictions = []
         for row in rows:
             slots: Slots = [row[name] for name in names]
             for run in runs:
                 run(slots)
-            yield slots
+            predictions.append(slots[answer])
+        return predictions
 
 
 def _read(header: Header, arrays: Sequence[Any]) -> FlatModel:
@@ -90,14 +83,15 @@ def _read(header: Header, arrays: Sequence[Any]) -> FlatModel:
     if not isinstance(header["model"], str):
         raise ValueError("model is no text")
     steps, kinds = read_steps(header["steps"], [kind_of(feature.kind) for feature in features], arrays, OPERATIONS)
-    answers, classes = header["answers"], header["classes"]
-    for answer in answers:
-        if type(answer) is not int or not 0 <= answer < len(kinds) or kinds[answer] is not Kind.NUMBER:
-            raise ValueError("answers: no step gives one of them")
-    if not all(isinstance(each, str) for each in classes) or len(answers) != (
-        len(classes) if len(classes) > 2 else 1
+    answer, classes = header["answer"], header["classes"]
+    if type(answer) is not int or not 0 <= answer < len(kinds) or kinds[answer] is not Kind.NUMBER:
+        raise ValueError("answer: no step gives it")
+    if (
+        not isinstance(classes, list)
+        or len(classes) not in (0, 2)
+        or not all(isinstance(each, str) for each in classes)
     ):
-        raise ValueError("classes: not one for each answer, or no texts")
+        raise ValueError("classes: neither two names nor none")
     if type(header["tolerance"]) is not float or not 0 < header["tolerance"] <= MAX_TOLERANCE:
         raise ValueError("tolerance: out of bounds")
     return FlatModel(
@@ -105,7 +99,7 @@ def _read(header: Header, arrays: Sequence[Any]) -> FlatModel:
         task=Task(header["task"]),
         features=features,
         steps=steps,
-        answers=tuple(answers),
+        answer=answer,
         classes=tuple(classes),
         tolerance=header["tolerance"],
     )
@@ -122,9 +116,11 @@ def _read_features(entries: Sequence[Mapping[str, Any]]) -> tuple[Feature, ...]:
         name, nullable, kind = entry["name"], entry["nullable"], FeatureKind(entry["kind"])
         if not isinstance(name, str) or not isinstance(nullable, bool):
             raise ValueError("a feature without a name, or nullable is neither true nor false")
-        example = entry.get("example") or _EXAMPLES[kind]
-        if kind is FeatureKind.CATEGORICAL and not isinstance(example, str):
-            raise ValueError(f"{name}: its example is no text")
+        example = entry.get("example")
+        if example is not None and not (kind is FeatureKind.CATEGORICAL and isinstance(example, str)):
+            raise ValueError(f"{name}: an example that is no level")
+        if example is None:
+            example = _EXAMPLES[kind]
         features.append(Feature(name=name, kind=kind, nullable=nullable, example=example))
     if len({feature.name for feature in features}) != len(features):
         raise ValueError("two features of one name")

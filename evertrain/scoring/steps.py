@@ -41,7 +41,9 @@ class Step:
 class Entry:
     """A step's entry in the header, read with checks. Everything raises ValueError, KeyError or TypeError."""
 
-    def __init__(self, entry: Mapping[str, Any], kinds: Sequence[Kind], arrays: Sequence[Array], number: int) -> None:
+    def __init__(
+        self, entry: Mapping[str, Any], kinds: Sequence[Kind], arrays: dict[int, Array], number: int
+    ) -> None:
         self._entry, self._kinds, self._arrays = entry, kinds, arrays
         self.operation: str = entry["operation"]
         self._where = f"step {number} ({self.operation})"
@@ -125,9 +127,11 @@ class Entry:
         return lists
 
     def array(self, name: str, typecode: str, count: int | None = None) -> Array:
-        """A packed array, by its number in the artifact; finite numbers only."""
-        number = self.integer(name, highest=len(self._arrays) - 1)
-        values = self._arrays[number]
+        """A packed array, by its number in the artifact; finite numbers only. Each is some step's alone: were they
+        shared, a small artifact could become a large model."""
+        number = self._entry[name]
+        self.require(type(number) is int and number in self._arrays, f"{name}: no such array, or another step's")
+        values = self._arrays.pop(number)
         self.require(values.typecode == typecode, f"{name}: an array of another type")
         self.require(count is None or len(values) == count, f"{name}: {len(values)} values")
         self.require(typecode != "d" or all(map(math.isfinite, values)), f"{name}: no finite number")
@@ -174,9 +178,9 @@ def read_steps(
 ) -> tuple[tuple[Step, ...], tuple[Kind, ...]]:
     """The steps, and the kind of every slot after the last one. Raises ValueError, KeyError, TypeError."""
     steps: list[Step] = []
-    kinds = list(features)
+    kinds, unclaimed = list(features), dict(enumerate(arrays))
     for number, entry in enumerate(entries):
-        step = operations[entry["operation"]](Entry(entry, kinds, arrays, number))
+        step = operations[entry["operation"]](Entry(entry, kinds, unclaimed, number))
         steps.append(step)
         kinds += step.outputs
         if len(kinds) > MAX_SLOTS:

@@ -40,7 +40,7 @@ def as_version_2(document: Header) -> tuple[Header, Sequence[Array]]:
         "task": document["task"],
         "features": features,
         "steps": builder.steps,
-        "answers": [answer],
+        "answer": answer,
         "classes": [],
         "tolerance": 1e-9,
     }

@@ -36,14 +36,13 @@ Column = Numbers | Texts
 
 
 def predict_columns(model: FlatModel, table: pa.Table) -> Numbers:
-    """Shape (rows,), or (rows, classes) of more than two: what the model predicts for its features' columns."""
+    """Shape (rows,): what the model predicts for each row of the table, which has its features."""
     columns: list[Column] = [_read(table[name]) for name in model.feature_names]
     # Floating-point exceptions are answers here, as they are in the steps themselves.
     with np.errstate(all="ignore"):
         for step in model.steps:
             columns += _apply(step, columns, table.num_rows)
-    answers = [_numbers(columns[slot]) for slot in model.answers]
-    return np.stack(answers, axis=1) if len(answers) > 1 else answers[0]
+    return _numbers(columns[model.answer])
 
 
 def _read(values: pa.ChunkedArray) -> Column:

@@ -33,9 +33,12 @@ def own_libraries(project: Path) -> list[str]:
 
 
 def _named_in(path: Path) -> Iterator[str]:
+    """Lines that name no distribution, such as paths and addresses, are passed over; `-r` is followed."""
     for line in path.read_text(encoding="utf-8").splitlines():
-        if found := re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", line):
-            yield found.group()
+        if other := re.match(r"\s*(?:-r|--requirement)[ =]\s*(\S+)", line):
+            yield from _named_in(path.parent / other[1])
+        elif found := re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:$|[\s;<>=!~\[@#])", line):
+            yield found[1]
 
 
 def _normal(distribution: str) -> str:
@@ -46,11 +49,19 @@ def _normal(distribution: str) -> str:
     return re.sub(r"[-_.]+", "-", distribution).lower()
 
 
+def _parsed(path: Path) -> ast.AST:
+    """Nothing of what cannot be parsed: loading it says what is wrong."""
+    try:
+        return ast.parse(path.read_bytes())
+    except SyntaxError:
+        return ast.Module(body=[], type_ignores=[])
+
+
 def _imported(folder: Path) -> set[str]:
     """The packages that a model's files import, without the standard library's."""
     found = set()
-    for path in folder.glob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for path in folder.rglob("*.py"):
+        for node in ast.walk(_parsed(path)):
             if isinstance(node, ast.Import):
                 found |= {alias.name.partition(".")[0] for alias in node.names}
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:

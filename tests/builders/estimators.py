@@ -145,6 +145,17 @@ REGRESSORS: Mapping[str, Any] = {
         make_pipeline(plain(), linear_model.Ridge()), func=np.log1p, inverse_func=np.expm1
     ),
     **{
+        f"TransformedTargetRegressor of {type(scaler).__name__}": compose.TransformedTargetRegressor(
+            make_pipeline(plain(), linear_model.Ridge()), transformer=scaler
+        )
+        for scaler in (
+            pre.StandardScaler(with_mean=False),
+            pre.MinMaxScaler(),
+            pre.RobustScaler(with_centering=False),
+            pre.MaxAbsScaler(),
+        )
+    },
+    **{
         cls.__name__: make_pipeline(plain(), cls())
         for cls in (
             linear_model.ARDRegression,
@@ -287,6 +298,9 @@ TRANSFORMERS: Mapping[str, Any] = {
     "VarianceThreshold": linear(make_pipeline(plain(), feature_selection.VarianceThreshold(0.01))),
     "RFE": linear(
         make_pipeline(plain(), feature_selection.RFE(linear_model.LogisticRegression(), n_features_to_select=3))
+    ),
+    "ColumnTransformer(transformer_weights=…)": linear(
+        ColumnTransformer([("n", filled(pre.StandardScaler()), NUMBERS)], transformer_weights={"n": 2.0})
     ),
     "FeatureUnion": linear(
         make_pipeline(plain(), FeatureUnion([("all", "passthrough"), ("pca", decomposition.PCA(2))]))

@@ -33,7 +33,8 @@ registered.
 
 ## Classifiers
 
-Of two classes: labels are 0 and 1, or the two words that `classes` in `[label]` names. More classes are not served yet.
+Of two classes: labels are 0 and 1, or the two words that `classes` in `[label]` names. More classes are not
+served yet.
 
 {_table("estimator", CLASSIFIERS)}
 

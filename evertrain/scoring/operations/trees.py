@@ -128,16 +128,19 @@ def _read_nodes(entry: Entry, width: int, roots: Array) -> dict[str, Array]:
     threshold, flags = entry.array("threshold", "d", size), entry.array("flags", "B", size)
     left, right = entry.array("left", "i", size), entry.array("right", "i", size)
     entry.require(max(flags, default=0) <= (MISSING_LEFT | BY_CATEGORY), "flags: one is unknown")
-    entry.require(all(0 <= root < size for root in roots), "roots: one is not there")
     entry.require(min(feature, default=LEAF) >= LEAF, "a feature below that of a leaf")
     entry.require(max(feature, default=LEAF) < width, "a node compares an input that is not there")
-    # A child after its parent can't lead back to it: every way ends in a leaf.
+    # Trees share no node, and a child after its parent can't lead back to it: a row passes each node once at most.
+    ends = [*roots[1:], size]
+    entry.require(not size or (len(roots) > 0 and roots[0] == 0), "roots: nodes before the first tree")
+    entry.require(all(a < b for a, b in zip(roots, ends, strict=True)), "roots: not in order")
     entry.require(
         all(
-            index == LEAF or (node < to_left < size and node < to_right < size)
-            for node, (index, to_left, to_right) in enumerate(zip(feature, left, right, strict=True))
+            feature[node] == LEAF or (node < left[node] < end and node < right[node] < end)
+            for root, end in zip(roots, ends, strict=True)
+            for node in range(root, end)
         ),
-        "a node has a child before it, or one that is not there",
+        "a node has a child before it, or one that is not in its tree",
     )
     return {"feature": feature, "threshold": threshold, "left": left, "right": right, "flags": flags}
 

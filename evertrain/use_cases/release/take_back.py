@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.release.registry import Champion, VersionStatus
+from evertrain.domain.release.registry import Champion, RegistryConflict, VersionStatus
 from evertrain.ports.clock import Clock
 from evertrain.ports.endpoint import Endpoint
 from evertrain.ports.registry import ModelRegistry
@@ -49,12 +49,16 @@ class TakeBack:
             return TakenBack(champion=champion, instead_of=None)
         earlier = self._earlier(model, champion, version)
         self.roll_out.smoke_test(model, earlier.version, function_version=earlier.function_version)
-        if version is not None:
-            # Asked for by name, it may be one that was taken back before.
+        status = self.registry.version(model, earlier.version).status
+        if status is VersionStatus.ROLLED_BACK:  # asked for by name, and taken back itself before
             self.registry.set_status(model, earlier.version, VersionStatus.RETIRED)
         restored = replace(earlier, since=self.clock.now(), because=because)
-        # The champion first: if this ends here, reconciling points the alias at it, and so does a repeat.
-        self.registry.promote(restored, expected_champion=champion.version, leaves_as=VersionStatus.ROLLED_BACK)
+        try:
+            # The champion first: if this ends here, reconciling points the alias at it, and so does a repeat.
+            self.registry.promote(restored, expected_champion=champion.version, leaves_as=VersionStatus.ROLLED_BACK)
+        except RegistryConflict:
+            self.registry.set_status(model, earlier.version, status)
+            raise
         self.endpoint.point_alias(model, function_version=restored.function_version)
         return TakenBack(champion=restored, instead_of=champion.version)
 

@@ -118,6 +118,22 @@ def test_an_estimator_that_raises_on_made_up_rows_is_told_and_no_fault(tmp_path:
     assert "chanel" in told
 
 
+def test_candidates_that_differ_in_a_word_are_all_tried_and_one_that_raises_hides_none(tmp_path: Path) -> None:
+    code = (
+        "from sklearn.linear_model import LogisticRegression, SGDClassifier\n"
+        "def make_estimator(*, seed, loss):\n"
+        "    return SGDClassifier(loss=loss) if loss != 'none' else LogisticRegression(C=-1.0)\n"
+    )
+    project = a_project(tmp_path, code)
+    path = project / "models" / "trips" / "model.toml"
+    text = path.read_text(encoding="utf-8").replace("[endpoint]\nexplore = 0.05\n", "")
+    search = '[training.search]\nparameters = { loss = ["none", "log_loss", "hinge"] }\n'
+    path.write_text(text + search, encoding="utf-8")
+    answer = CliRunner().invoke(app, ["check", "--project", str(project)])
+    assert answer.exit_code == 1
+    assert 'set loss="log_loss"' in str(answer.exception)
+
+
 def test_candidates_of_another_make_are_all_tried(tmp_path: Path) -> None:
     code = (
         "from sklearn.linear_model import LogisticRegression\nfrom sklearn.neighbors import KNeighborsClassifier\n"

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lightgbm import LGBMClassifier
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
@@ -20,10 +21,12 @@ from sklearn.ensemble import (
 )
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, SGDClassifier
+from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
+from xgboost import XGBClassifier
 
 from evertrain.conversion import ParityError, UnsupportedEstimator, check_parity, to_flat
 from evertrain.domain.project.metric import Metric, Task
@@ -154,6 +157,37 @@ def test_the_same_estimator_gives_the_same_bytes() -> None:
     assert first == second
 
 
+def xgboost_of(carriers: list[str]) -> tuple[XGBClassifier, pd.DataFrame]:
+    frame = training_frame()
+    frame["carrier"] = pd.Categorical.from_codes(frame["carrier"].cat.codes % 2, categories=carriers)
+    estimator = XGBClassifier(n_estimators=5, enable_categorical=True, max_cat_to_onehot=1)
+    return estimator.fit(frame, late(frame)), frame
+
+
+def test_xgboost_s_own_categories_are_refused_where_it_cuts_their_names() -> None:
+    with pytest.raises(
+        UnsupportedEstimator, match="a category of carrier has letters beyond ASCII, which it cuts off"
+    ):
+        to_flat(xgboost_of(["nah", "fern über Bord"])[0], a_model())
+
+
+@pytest.mark.parametrize("carriers", [["weekday", "weekend"], ["A", "unseen"], ["", "z"]])
+def test_xgboost_s_own_categories_may_have_any_other_name(carriers: list[str]) -> None:
+    estimator, frame = xgboost_of(carriers)
+    flat = FlatModel.from_bytes(to_flat(estimator, a_model()))
+    assert check_parity(estimator, frame, flat) < 1e-6
+
+
+def test_what_differs_is_told_with_the_rows_on_which_it_does() -> None:
+    frame = training_frame()
+    estimator = boosting(categorical_features="from_dtype").fit(frame, late(frame))
+    container = unpack(to_flat(estimator, a_model()))
+    (step,) = (step for step in container.header["steps"] if step["operation"] == "code")
+    step["unknown"] = 1.0
+    with pytest.raises(ParityError, match=r"differ by 0\.\d+ on rows of an unseen carrier, allowed are 1e-09"):
+        check_parity(estimator, frame, FlatModel.from_bytes(pack(container.header, container.arrays)))
+
+
 def test_an_artifact_that_predicts_otherwise_is_found() -> None:
     frame = training_frame()
     one, other = (
@@ -237,6 +271,24 @@ class Custom(StandardScaler):
             'gives no probabilities; set voting="soft"',
         ),
         (
+            XGBClassifier(n_estimators=2, missing=-1.0, enable_categorical=True),
+            r"XGBClassifier\(missing=-1.0\): what is missing is NaN here",
+        ),
+        (
+            make_pipeline(
+                ColumnTransformer([("n", "passthrough", ["holiday"])]),
+                LGBMClassifier(n_estimators=2, categorical_feature=[0], min_data_per_group=1, verbose=-1),
+            ),
+            "LightGBM: holiday is a number that it takes for a category, cutting what follows the point",
+        ),
+        (
+            make_pipeline(
+                encoded(OneHotEncoder(handle_unknown="ignore")),
+                GridSearchCV(LogisticRegression(), {"C": [1.0]}, cv=2, refit=False),
+            ),
+            r"GridSearchCV\(refit=False\) leaves no model; set refit=True",
+        ),
+        (
             make_pipeline(
                 encoded(OneHotEncoder(handle_unknown="ignore")),
                 AdaBoostClassifier(LogisticRegression(), n_estimators=2),
@@ -252,7 +304,9 @@ class Custom(StandardScaler):
         ),
     ],
 )
-@pytest.mark.filterwarnings("ignore:lbfgs failed")
+@pytest.mark.filterwarnings(
+    "ignore:lbfgs failed", "ignore:categorical_feature keyword", "ignore:Please use categorical"
+)
 def test_what_has_no_flat_form_is_refused_by_name(estimator: Any, expected_message: str) -> None:
     frame = training_frame()
     with pytest.raises(UnsupportedEstimator, match=expected_message):
@@ -345,7 +399,7 @@ def test_parity_is_asked_at_the_thresholds_where_trees_split() -> None:
 def test_three_classes_are_refused() -> None:
     frame = training_frame()
     estimator = boosting(categorical_features="from_dtype").fit(frame, np.arange(len(frame)) % 3)
-    with pytest.raises(UnsupportedEstimator, match="does not predict the classes 0 and 1"):
+    with pytest.raises(UnsupportedEstimator, match="answers 3 classes, and a model of two can be served"):
         to_flat(estimator, a_model())
 
 

@@ -218,7 +218,7 @@ def test_values_too_large_for_a_finite_prediction_are_refused(
     assert served_model is not None
     model = served_model.model
     overflow = replace(model.steps[-1], run=lambda slots: slots.append(math.inf))
-    infinite = replace(served_model, model=replace(model, steps=(overflow,), answers=(len(model.features),)))
+    infinite = replace(served_model, model=replace(model, steps=(overflow,), answer=len(model.features)))
     monkeypatch.setattr(wiring, "served_model", cache(lambda: infinite))
     status, sentence = endpoint.refusal({"rows": [ROW] * rows})
     assert (status, sentence) == (400, f"{expected_message} not a finite number; the features' values are too large")
