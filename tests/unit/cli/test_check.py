@@ -95,6 +95,24 @@ def test_a_forest_behind_what_usually_stands_before_it_can_be_served(tmp_path: P
     assert served["microseconds_a_row"] > 0
 
 
+def test_xgboost_with_categories_of_its_own_can_be_served_once_its_library_is_named(tmp_path: Path) -> None:
+    code = (
+        "import xgboost\ndef make_estimator(*, seed):\n"
+        "    return xgboost.XGBClassifier(n_estimators=5, enable_categorical=True, random_state=seed)\n"
+    )
+    project = a_project(tmp_path, code, columns=COLUMNS)
+    answer = CliRunner().invoke(app, ["check", "--project", str(project)])
+    told = str(answer.exception)
+    assert told.startswith("models/trips/ imports xgboost, which the training image has not; write xgboost")
+    assert told.endswith(" into models/requirements.txt")
+    (project / "models" / "requirements.txt").write_text(
+        told.split(" write ")[1].split(" into ", maxsplit=1)[0] + "\n"
+    )
+    answer = CliRunner().invoke(app, ["check", "--json", "--project", str(project)])
+    assert answer.exit_code == 0, answer.exception
+    assert json.loads(answer.output)["models"]["trips"]["parity"] < 1e-6
+
+
 def test_what_cannot_be_served_is_said_with_its_file_and_a_remedy(tmp_path: Path) -> None:
     code = "from sklearn.svm import LinearSVC\ndef make_estimator(*, seed):\n    return LinearSVC()\n"
     project = a_project(tmp_path, code)
