@@ -12,6 +12,7 @@ from evertrain.api.pages import page_in_notebook
 from evertrain.api.tables import Table, path_or_table
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.duration import parse_duration
+from evertrain.domain.project.file_format import UNDECLARED, FileFormat
 from evertrain.domain.project.metric import Metric
 from evertrain.replay.defaults import Columns
 from evertrain.replay.document import backtest_document
@@ -111,6 +112,7 @@ def backtest(
     start: str | datetime | None = None,
     seed: int = 0,
     workers: int | None = None,
+    file_format: FileFormat = UNDECLARED,
 ) -> Backtest:
     """Replays a history: when would which policy have retrained, and how good would predictions have been?
 
@@ -131,6 +133,7 @@ def backtest(
     policies: what is compared: the loop's own `declared`, `never`, `periodic`, `periodic:N`, `every_batch`, `adwin`.
     start: no decision before this time. seed: another one trains other models.
     workers: policies at once, each in a process; by default one a processor. 1: all in this process.
+    file_format: how a file of text is written, where that cannot be found out.
 
     Raises EvertrainError: the rows cannot be replayed, or an argument cannot be used.
     """
@@ -149,6 +152,7 @@ def backtest(
         offset=_length("offset", offset),
         start=None if start is None else _time("start", start),
         seed=seed,
+        file_format=file_format,
     )
     prepared = prepare(request)
     found = run_by_value(prepared, chosen, seed=seed, workers=workers or os.cpu_count() or 1)

@@ -248,3 +248,10 @@ def test_a_label_of_two_words_is_replayed_as_0_and_1_are() -> None:
     assert other.to_frame()["metric"].to_numpy() == pytest.approx(as_numbers.to_frame()["metric"].to_numpy())
     with pytest.raises(EvertrainError, match="positive early: late of the table is late or on time"):
         replayed(words, positive="early")
+
+
+def test_how_a_file_is_written_can_be_declared(tmp_path: Path) -> None:
+    path = tmp_path / "trips.csv"
+    FRAME.to_csv(path, index=False, date_format="%m/%d/%Y %H:%M:%S")
+    declared = replayed(path, file_format=evertrain.FileFormat(dates="month_first"))
+    assert declared.to_frame()["metric"].equals(replayed(FRAME).to_frame()["metric"])
