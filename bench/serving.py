@@ -79,7 +79,7 @@ def main() -> None:
             print(
                 name,
                 side.name,
-                {k: v for k, v in measured[name][side.name].items() if k != "predictions"},
+                _without_predictions(measured[name][side.name]),
                 flush=True,
             )
     document = {

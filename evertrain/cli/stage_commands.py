@@ -7,11 +7,11 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from evertrain.adapters.documents import dump
 from evertrain.adapters.files.places import DataFile, find_files
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.stage import LandingResult, Stage
 from evertrain.cli.models import find_decision, find_group, find_model
+from evertrain.cli.of_stages import HERE, AsJson, ModelName, ProjectFolder, StageName, print_json, to_json
 from evertrain.cli.operations import redrive
 from evertrain.cli.performance import performance
 from evertrain.cli.store import features, labels, training_set
@@ -32,12 +32,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="a folder below models/")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-StageName = Annotated[str, typer.Option("--stage", envvar="EVERTRAIN_STAGE", help="Which deployment.")]
-ProjectFolder = Annotated[Path, typer.Option("--project", help="The folder with models/ and features/.")]
 Limit = Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")]
-HERE = Path()
 
 
 @app.command()
@@ -64,7 +59,7 @@ def land(
     found = [file for place in files for file in find_files(place)]
     told = [_land(deployed, feed, file, wait=wait, as_json=as_json) for file in found]
     if as_json:
-        _print_json(told[0] if len(told) == 1 else told)
+        print_json(told[0] if len(told) == 1 else told)
     if any("quarantine" in each for each in told):
         raise typer.Exit(2)
 
@@ -84,11 +79,11 @@ def _land(deployed: Stage, feed: Feed, file: DataFile, *, wait: int, as_json: bo
     if isinstance(found, Quarantine):
         if not as_json:
             show.quarantined(found)
-        return {"quarantine": _to_json(found)}
+        return {"quarantine": to_json(found)}
     verdicts = deployed.batches.batch_verdicts(feed, found.batch_id)
     if not as_json:
         show.accepted(found, verdicts)
-    return {"batch": _to_json(found), "verdicts": [_to_json(verdict) for verdict in verdicts]}
+    return {"batch": to_json(found), "verdicts": [to_json(verdict) for verdict in verdicts]}
 
 
 app.command()(performance)
@@ -115,7 +110,7 @@ def status(
     specs = [find_model(loaded, model)] if model else [loaded.models[name] for name in sorted(loaded.models)]
     deployed = Stage.find(stage)
     statuses = [deployed.model_status.run(spec) for spec in specs]
-    _print_json(statuses) if as_json else show.statuses(statuses)
+    print_json(statuses) if as_json else show.statuses(statuses)
 
 
 @app.command()
@@ -131,7 +126,7 @@ def decisions(
     find_model(load_project(project), model)
     deployed = Stage.find(stage)
     found = deployed.decisions.decisions(model, limit=limit, include_quiet=all_)
-    _print_json(found) if as_json else show.decisions(found)
+    print_json(found) if as_json else show.decisions(found)
 
 
 @app.command()
@@ -150,7 +145,7 @@ def explain(
     recorded = find_decision(deployed.decisions.decisions(model, limit=1000, include_quiet=True), model, decision)
     outcome = deployed.outcome_of(recorded)
     if as_json:
-        _print_json({"decision": _to_json(recorded), "outcome": _to_json(outcome)})
+        print_json({"decision": to_json(recorded), "outcome": to_json(outcome)})
     else:
         show.decision(recorded, outcome)
 
@@ -159,7 +154,7 @@ def explain(
 def quarantine(limit: Limit = 20, stage: StageName = "dev", as_json: AsJson = False) -> None:
     """List what was set aside, and why; the newest first."""
     found = Stage.find(stage).batches.quarantines(limit=limit)
-    _print_json(found) if as_json else show.quarantines(found)
+    print_json(found) if as_json else show.quarantines(found)
 
 
 @app.command()
@@ -171,7 +166,7 @@ def release(
     """Take a batch out of quarantine that you found nothing wrong with: it is landed again, and accepted."""
     deployed = Stage.find(stage)
     found = ReleaseBatch(batches=deployed.batches, land_again=deployed.land_again).run(batch)
-    _print_json(found) if as_json else show.released(found)
+    print_json(found) if as_json else show.released(found)
 
 
 @app.command()
@@ -180,7 +175,7 @@ def doubts(
 ) -> None:
     """List batches that were accepted although they may be faulty, and what was decided on them; the newest first."""
     found = DoubtedBatches(project=load_project(project), batches=Stage.find(stage).batches).run(limit=limit)
-    _print_json(found) if as_json else show_doubts(found)
+    print_json(found) if as_json else show_doubts(found)
 
 
 @app.command()
@@ -199,7 +194,7 @@ def accept(
         clock=deployed,
     )
     found = accepting.run(batch)
-    _print_json(found) if as_json else show_accepted(found)
+    print_json(found) if as_json else show_accepted(found)
 
 
 @app.command()
@@ -217,7 +212,7 @@ def report(
     written = out or Path(f"{model}-{page.version.version}.html")
     written.parent.mkdir(parents=True, exist_ok=True)
     written.write_text(page.render(), encoding="utf-8")
-    _print_json(page.evaluation) if as_json else show.retraining(page, out=written)
+    print_json(page.evaluation) if as_json else show.retraining(page, out=written)
 
 
 @app.command()
@@ -234,10 +229,10 @@ def retrain(
     deployed = Stage.find(stage)
     cause = deployed.ask_for_retraining(model, reason=reason)
     if wait == 0:
-        _print_json({"asked": cause.name}) if as_json else show.asked(model)
+        print_json({"asked": cause.name}) if as_json else show.asked(model)
         return
     recorded = wait_until(lambda: deployed.decision_for(cause), seconds=wait, awaited="the decision")
-    _print_json(recorded) if as_json else show.decisions([recorded])
+    print_json(recorded) if as_json else show.decisions([recorded])
 
 
 @app.command()
@@ -251,7 +246,7 @@ def predict(
         body = json.loads(row)
     except ValueError as error:
         raise EvertrainError(f"--json: not JSON: {error}") from error
-    _print_json(Stage.find(stage).api.predict(model, body))
+    print_json(Stage.find(stage).api.predict(model, body))
 
 
 @app.command()
@@ -266,13 +261,3 @@ def demo(
     from evertrain.demo.run import run_demo  # noqa: PLC0415  # brings pandas and plotly, which nothing else here needs
 
     run_demo(Stage.find(stage), load_project(project), days=days, report=report, as_json=as_json)
-
-
-def _print_json(value: Any) -> None:
-    several = isinstance(value, list | tuple)
-    print(json.dumps([_to_json(entry) for entry in value] if several else _to_json(value), indent=2))
-
-
-def _to_json(value: Any) -> Any:
-    # By way of the stored documents, so that scripts see the names in the docs.
-    return value if isinstance(value, dict) else json.loads(dump(value))

@@ -1,24 +1,16 @@
 """A model's versions: which there are, how two of them differ, who answered when, and back to an earlier one."""
 
-import json
-from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
-from evertrain.adapters.documents import dump
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.stage import Stage
 from evertrain.cli.models import find_model
+from evertrain.cli.of_stages import HERE, AsJson, ModelName, ProjectFolder, StageName, print_json
 from evertrain.cli.store import parse_time
 from evertrain.domain.release.differences import differences
 from evertrain.terminal.versions_table import show_answered, show_differences, show_taken_back, show_versions
-
-ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="a folder below models/")]
-StageName = Annotated[str, typer.Option("--stage", envvar="EVERTRAIN_STAGE", help="Which deployment.")]
-ProjectFolder = Annotated[Path, typer.Option("--project", help="The folder with models/ and features/.")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-HERE = Path()
 
 
 def versions(
@@ -33,10 +25,10 @@ def versions(
     registry = Stage.find(stage).registry
     if moment := parse_time("--at", at):
         answered = registry.champion_at(model, moment)
-        _print_json(answered) if as_json else show_answered(model, moment, answered)
+        print_json(answered) if as_json else show_answered(model, moment, answered)
         return
     found = registry.versions(model)
-    _print_json(found) if as_json else show_versions(found)
+    print_json(found) if as_json else show_versions(found)
 
 
 def diff(
@@ -53,7 +45,7 @@ def diff(
     champion = registry.champion(model)
     other = second or (champion.version if champion else "")
     found = differences(registry.version(model, first), registry.version(model, other))
-    _print_json(found) if as_json else show_differences(first, other, found)
+    print_json(found) if as_json else show_differences(first, other, found)
 
 
 def rollback(
@@ -72,10 +64,4 @@ def rollback(
     """Let an earlier champion answer again, at once: nothing is trained. The next contender is judged against it."""
     find_model(load_project(project), model)
     taken_back = Stage.find(stage).take_back.run(model, version or None, because=because)
-    _print_json(taken_back) if as_json else show_taken_back(model, taken_back)
-
-
-def _print_json(value: Any) -> None:
-    several = isinstance(value, list | tuple)
-    documents = [json.loads(dump(each)) for each in (value if several else [value]) if each is not None]
-    print(json.dumps(documents if several else next(iter(documents), None), indent=2))
+    print_json(taken_back) if as_json else show_taken_back(model, taken_back)

@@ -35,7 +35,8 @@ def check_parity(estimator: Any, frame: pd.DataFrame, flat: FlatModel) -> float:
     answer to compare with.
     """
     asked = [("as in training", frame), *_with_missing(frame, flat), *_at_thresholds(frame, flat)]
-    differences = {what: _difference(_predicted(estimator, rows, flat), rows, flat) for what, rows in asked}
+    answers = [_predicted(estimator, rows, flat) for _, rows in asked]
+    differences = {what: _difference(each, rows, flat) for (what, rows), each in zip(asked, answers, strict=True)}
     for what, rows in _with_unseen(frame, flat):
         try:
             expected = _predicted(estimator, rows, flat)
@@ -44,7 +45,7 @@ def check_parity(estimator: Any, frame: pd.DataFrame, flat: FlatModel) -> float:
         else:
             differences[what] = _difference(expected, rows, flat)
     worst = max(differences, key=lambda what: _or_infinite(differences[what]))
-    tolerance = tolerance_for(flat, _predicted(estimator, frame, flat))
+    tolerance = tolerance_for(flat, answers[0])
     if not differences[worst] <= tolerance:  # also refuses a NaN
         raise ParityError(
             f"{flat.model}: artifact and estimator differ by {differences[worst]:.3g} on rows {worst}, allowed are "

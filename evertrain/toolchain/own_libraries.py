@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
+from evertrain.domain.project.requirements import named_distributions
 from evertrain.toolchain.workspace import Workspace
 
 REQUIREMENTS = Path("models") / "requirements.txt"
@@ -33,12 +34,11 @@ def own_libraries(project: Path) -> list[str]:
 
 
 def _named_in(path: Path) -> Iterator[str]:
-    """Lines that name no distribution, such as paths and addresses, are passed over; `-r` is followed."""
-    for line in path.read_text(encoding="utf-8").splitlines():
-        if other := re.match(r"\s*(?:-r|--requirement)[ =]\s*(\S+)", line):
-            yield from _named_in(path.parent / other[1])
-        elif found := re.match(r"\s*([A-Za-z0-9][A-Za-z0-9._-]*)\s*(?:$|[\s;<>=!~\[@#])", line):
-            yield found[1]
+    """`-r` is followed."""
+    text = path.read_text(encoding="utf-8")
+    yield from named_distributions(text)
+    for other in re.findall(r"(?m)^\s*(?:-r|--requirement)[ =]\s*(\S+)", text):
+        yield from _named_in(path.parent / other)
 
 
 def _normal(distribution: str) -> str:

@@ -1,7 +1,6 @@
 """What trains a contender. Apart from `evaluation`, which must not wait for scikit-learn to be imported."""
 
 import os
-import re
 from functools import cache
 from importlib.metadata import version
 from platform import python_version
@@ -13,6 +12,7 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from evertrain.adapters.training.code_provenance import code_provenance
 from evertrain.adapters.training.estimators import load_estimator
 from evertrain.adapters.training.own_metrics import load_metric
+from evertrain.domain.project.requirements import named_distributions
 from evertrain.domain.training.candidates import Candidate
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.use_cases.training.train_contender import TrainContender
@@ -39,7 +39,7 @@ def train_contender() -> TrainContender:
 def _versions() -> dict[str, str]:
     """With those of the libraries that the project's own estimators bring."""
     own = wiring.root() / "requirements" / "models.txt"
-    named = re.findall(r"(?m)^[A-Za-z0-9][A-Za-z0-9._-]*", own.read_text()) if own.is_file() else []
+    named = named_distributions(own.read_text(encoding="utf-8")) if own.is_file() else []
     return {name: version(name) for name in (*_LIBRARIES, *named)}
 
 
