@@ -5,11 +5,14 @@
 
 from typing import Literal
 
-from aws_cdk import Acknowledgment, Validations
+from aws_cdk import Acknowledgment, Stack, Validations
 from aws_cdk import aws_dynamodb as dynamodb
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_s3 as s3
 from constructs import IConstruct
+
+from evertrain.domain.deployment.stacks import serving_function_prefix
 
 ItemOperation = Literal["GetItem", "Query", "PutItem", "UpdateItem", "DeleteItem"]
 
@@ -40,6 +43,19 @@ def grant_items(grantee: iam.IGrantable, table: dynamodb.ITable, *operations: It
 
 def grant(grantee: iam.IGrantable, *actions: str, on: list[str]) -> None:
     _allow(grantee, list(actions), on)
+
+
+def grant_on_serving(function: lambda_.Function, stage: str, *actions: str) -> None:
+    """By name: the endpoint is a stack of its own, and a model may be added later."""
+    stack, functions = Stack.of(function), f"{serving_function_prefix(stage)}*"
+    grant(
+        function, *actions, on=[f"arn:{stack.partition}:lambda:{stack.region}:{stack.account}:function:{functions}"]
+    )
+    acknowledge_wildcard(
+        function.role or function,
+        f"arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:{functions}",
+        reason="The serving functions of this stage, those of models to come, and their versions and aliases.",
+    )
 
 
 def _objects(bucket: s3.IBucket, prefixes: tuple[str, ...]) -> list[str]:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from evertrain.domain.deployment.stacks import stage_prefix
+from evertrain.domain.deployment.variables import Variable
 from evertrain.domain.errors import EvertrainError
 
 
@@ -39,6 +40,8 @@ class Options:
     """A larger object is checked in parts, by many functions at once."""
     batching_window: int
     """Seconds for which answered requests and reported labels are collected before they land as a file."""
+    bake: int | None
+    """Seconds that each step of a rollout lasts, in place of what models declare."""
     cli_credentials: bool
     """Deploy as the caller instead of the roles of `cdk bootstrap`."""
 
@@ -66,12 +69,25 @@ class Options:
             bundles=text("bundles", "local" if environment.get("AWS_ENDPOINT_URL") else "aws"),
             large_object_bytes=_count("large_object_bytes", text("large_object_bytes", str(1 << 30))),
             batching_window=_seconds("batching_window", text("batching_window", "60"), at_most=300),
+            bake=_bake(context("bake"), clock=text("clock", "system")),
             cli_credentials=_choice("cli_credentials", text("cli_credentials", "0"), ("0", "1")) == "1",
         )
 
     @property
+    def of_rollout(self) -> dict[str, str]:
+        """Variables."""
+        return {} if self.bake is None else {Variable.BAKE_SECONDS: str(self.bake)}
+
+    @property
     def prefix(self) -> str:
         return stage_prefix(self.stage)
+
+
+def _bake(value: object, *, clock: str) -> int | None:
+    """Where history is replayed nobody asks, and hours would be waited for in vain."""
+    if value is None:
+        return 0 if clock == "replay" else None
+    return _seconds("bake", str(value), at_most=9_999)
 
 
 def _matching(key: str, value: str, pattern: str, *, allowed: str) -> str:

@@ -2,10 +2,12 @@
 
 Every step may be repeated. Once the lease is taken, every path ends in exactly one Finish state, which records the
 outcome and frees the model. The machine has no timeout, which would end it without that state. Instead each state has
-one, and their sum stays below the lease, which Plan extends where containers run in several waves.
+one, and their sum stays below the lease, which Plan extends where containers run in several waves, and by what the
+steps of a rollout take.
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 
 from aws_cdk import Duration
 from aws_cdk import aws_ecs as ecs
@@ -19,6 +21,13 @@ from evertrain.domain.deployment.steps import LifecycleStep, RolloutStep, Traini
 from evertrain.domain.deployment.variables import Variable
 from evertrain.domain.events import EventName
 from evertrain.domain.release.registry import AlreadyPromoted, RegistryConflict
+from evertrain.domain.release.rollout import (
+    LOOK_AGAIN,
+    NEXT_STEP,
+    ContenderUnwell,
+    RolloutInterrupted,
+    StepUnderWay,
+)
 from evertrain.domain.training.rounds import TRAINING_TIMEOUT, NothingToChoose
 from evertrain.domain.training.windows import NotEnoughHistory
 from evertrain.ports.decisions import LeaseHeld, UnknownDecision
@@ -34,6 +43,8 @@ NON_RETRYABLE_ERRORS = tuple(
         NothingToChoose,
         RegistryConflict,
         AlreadyPromoted,
+        ContenderUnwell,
+        RolloutInterrupted,
     )
 )
 """Answers, not accidents: asking again would not change them."""
@@ -84,8 +95,20 @@ class RetrainingStateMachine(Construct):
         passed = sfn.Choice(self, "Passed?")
         publish = self._rollout_step(RolloutStep.PUBLISH, _VERSION, result="$.published")
         smoke_test = self._rollout_step(RolloutStep.SMOKE_TEST, _VERSION | _FUNCTION_VERSION)
-        shift_alias = self._rollout_step(RolloutStep.SHIFT_ALIAS, _FUNCTION_VERSION)
-        health_check = self._rollout_step(RolloutStep.HEALTH_CHECK, _VERSION)
+        begin_rollout = sfn.Pass(
+            self,
+            "BeginRollout",
+            result=sfn.Result.from_object(asdict(StepUnderWay(number=0, share=0, look=1, wait_seconds=0))),
+            result_path="$.rollout",
+        )
+        shift_alias = self._rollout_step(
+            RolloutStep.SHIFT_ALIAS,
+            {**_VERSION, **_FUNCTION_VERSION, **_PREVIOUS_FUNCTION_VERSION, **_ROLLOUT},
+            result="$.rollout",
+        )
+        bake = sfn.Wait(self, "Bake", time=sfn.WaitTime.seconds_path("$.rollout.wait_seconds"))
+        health_check = self._rollout_step(RolloutStep.HEALTH_CHECK, {**_VERSION, **_ROLLOUT}, result="$.rollout")
+        well = sfn.Choice(self, "Well?", comment="Who is unwell raises, and is rolled back")
         promote = self._rollout_step(RolloutStep.PROMOTE, _VERSION | _FUNCTION_VERSION | _EXPECTED_CHAMPION)
         rollback = self._rollout_step(RolloutStep.ROLLBACK, _VERSION | _PREVIOUS_FUNCTION_VERSION)
 
@@ -118,8 +141,10 @@ class RetrainingStateMachine(Construct):
         rollback.add_catch(failed, result_path="$.failure")
         rollback.next(rolled_back)
 
-        roll_out = publish.next(smoke_test).next(shift_alias).next(health_check).next(promote).next(promoted)
-        passed.when(sfn.Condition.boolean_equals("$.gate.passed", True), roll_out).otherwise(rejected)
+        well.when(_next_is(LOOK_AGAIN), bake).when(_next_is(NEXT_STEP), shift_alias).otherwise(promote)
+        promote.next(promoted)
+        publish.next(smoke_test).next(begin_rollout).next(shift_alias).next(bake).next(health_check).next(well)
+        passed.when(sfn.Condition.boolean_equals("$.gate.passed", True), publish).otherwise(rejected)
         judge = evaluate.next(gate).next(register).next(passed)
         last_round.when(sfn.Condition.boolean_equals("$.plan.round.is_last", True), judge)
         last_round.otherwise(narrow.next(train))
@@ -133,7 +158,7 @@ class RetrainingStateMachine(Construct):
         return self._step(self._lifecycle, step, fields, result=result)
 
     def _rollout_step(
-        self, step: RolloutStep, fields: Mapping[str, str], *, result: str | None = None
+        self, step: RolloutStep, fields: Mapping[str, object], *, result: str | None = None
     ) -> tasks.LambdaInvoke:
         return self._step(self._rollout, step, {**_MODEL, **fields}, result=result)
 
@@ -150,7 +175,7 @@ class RetrainingStateMachine(Construct):
         self,
         function: lambda_.IFunction,
         step: LifecycleStep | RolloutStep,
-        fields: Mapping[str, str],
+        fields: Mapping[str, object],
         *,
         result: str | None,
         name: str = "",
@@ -256,6 +281,10 @@ def _json_paths(**fields: str) -> dict[str, str]:
     return {name: sfn.JsonPath.string_at(path) for name, path in fields.items()}
 
 
+def _next_is(name: str) -> sfn.Condition:
+    return sfn.Condition.string_equals("$.rollout.next", name)
+
+
 _SPOT = tasks.CapacityProviderOptions.custom(
     [ecs.CapacityProviderStrategy(capacity_provider="FARGATE_SPOT", weight=1)]
 )
@@ -267,5 +296,6 @@ _VERSION = _json_paths(version="$.registered.version")
 _EXPECTED_CHAMPION = _json_paths(expected_champion="$.registered.expected_champion")
 _FUNCTION_VERSION = _json_paths(function_version="$.published.function_version")
 _PREVIOUS_FUNCTION_VERSION = _json_paths(previous_function_version="$.published.previous_function_version")
+_ROLLOUT = {"rollout": sfn.JsonPath.object_at("$.rollout")}
 _VERDICT = _json_paths(sentence="$.gate.sentence")
 _FAILURE = _json_paths(error="$.failure.Error", cause="$.failure.Cause")

@@ -25,7 +25,7 @@ from evertrain.domain.project.model import ModelSpec, Project
 from infra.alarms import PERIOD, call_a_person, model_metric
 from infra.bundles import BuiltBundle, Bundle
 from infra.data_stack import DataStack
-from infra.grants import grant, grant_items, grant_read_objects, grant_write_objects
+from infra.grants import grant, grant_items, grant_on_serving, grant_read_objects, grant_write_objects
 from infra.live_alias import LiveAliasIntegration
 from infra.options import Options
 from infra.python_function import python_function
@@ -150,6 +150,10 @@ class ServingStack(StageStack):
             max_concurrency=5,
             kinds=(FeedKind.PREDICTIONS,),
         )
+        # While a rollout is under way, what both versions answer is counted, and a shadow is asked here.
+        grant_items(collect, self._data.registry, "GetItem")
+        grant_items(collect, self._data.batches, "UpdateItem")
+        grant_on_serving(collect, self._options.stage, "lambda:InvokeFunction")
         if self._options.clock == "replay":
             grant_items(collect, self._data.decisions, "GetItem")  # the replayed present is kept there
         return queue

@@ -16,7 +16,7 @@ from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from evertrain.domain.deployment.prefixes import TABLES_PREFIX, ArtifactPrefix
-from evertrain.domain.deployment.stacks import Output, StackName, serving_function_prefix
+from evertrain.domain.deployment.stacks import Output, StackName
 from evertrain.domain.events import EXECUTION_ENDED, SOURCE, STATES_SOURCE, EventName, Tick
 from evertrain.domain.project.policies import TaskSize
 from infra.alarms import call_when_executions_end
@@ -27,6 +27,7 @@ from infra.grants import (
     grant,
     grant_find_objects,
     grant_items,
+    grant_on_serving,
     grant_read_objects,
     grant_write_objects,
 )
@@ -76,7 +77,7 @@ class TrainingStack(StageStack):
             description="Publishes a model version, tests it, and points the endpoint at it or back",
             memory_mib=512,
             timeout=Duration.minutes(3),  # a published version takes its time to become active
-            environment=data.settings(),
+            environment=data.settings() | options.of_rollout,
         )
         cluster = ecs.Cluster(self, "Cluster", vpc=self._network())
         assert isinstance(cluster.node.default_child, ecs.CfnCluster)  # noqa: S101  # of the library's making
@@ -280,18 +281,20 @@ class TrainingStack(StageStack):
 
     def _grant_rollout(self, function: lambda_.Function, options: Options) -> None:
         data = self._data
-        grant_read_objects(function, data.artifacts, ArtifactPrefix.SMOKE_TESTS)
-        grant_items(function, data.registry, "GetItem", "PutItem", "UpdateItem")
+        grant_read_objects(function, data.artifacts, ArtifactPrefix.SMOKE_TESTS, ArtifactPrefix.RUNS)
+        grant_items(function, data.registry, "GetItem", "PutItem", "UpdateItem", "DeleteItem")
+        grant_items(function, data.batches, "Query")
         if options.clock == "replay":
             grant_items(function, data.decisions, "GetItem")  # the replayed present is kept there
-        self._grant_on_serving(
+        grant_on_serving(
             function,
-            options,
+            options.stage,
             "lambda:GetFunction",
             "lambda:GetFunctionConfiguration",
             "lambda:UpdateFunctionConfiguration",
             "lambda:PublishVersion",
             "lambda:ListVersionsByFunction",
+            "lambda:GetAlias",
             "lambda:UpdateAlias",
             "lambda:InvokeFunction",
         )
@@ -299,7 +302,7 @@ class TrainingStack(StageStack):
     def _grant_reconcile(self, function: lambda_.Function, machine: sfn.StateMachine, options: Options) -> None:
         data = self._data
         grant_items(function, data.decisions, "GetItem", "Query", "PutItem", "DeleteItem")
-        grant_items(function, data.registry, "GetItem", "Query", "UpdateItem")
+        grant_items(function, data.registry, "GetItem", "Query", "UpdateItem", "DeleteItem")
         grant(function, "events:PutEvents", on=[data.bus.event_bus_arn])
         grant(function, "sns:Publish", on=[data.escalations.topic_arn])
         grant(function, "states:DescribeExecution", on=[f"{execution_arn(machine)}:*"])
@@ -310,7 +313,7 @@ class TrainingStack(StageStack):
             f"arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:<{name}.Name>:*",
             reason="Executions are named by AWS.",
         )
-        self._grant_on_serving(function, options, "lambda:GetAlias", "lambda:UpdateAlias")
+        grant_on_serving(function, options.stage, "lambda:GetAlias", "lambda:UpdateAlias")
 
     def _grant_performance(self, function: lambda_.Function, options: Options) -> None:
         data = self._data
@@ -321,17 +324,6 @@ class TrainingStack(StageStack):
         if options.clock == "replay":
             grant_items(function, data.decisions, "GetItem")  # the replayed present is kept there
         grant(function, "events:PutEvents", on=[data.bus.event_bus_arn])
-
-    def _grant_on_serving(self, function: lambda_.Function, options: Options, *actions: str) -> None:
-        # By name: the endpoint is a stack of its own, and a model may be added later.
-        functions = f"{serving_function_prefix(options.stage)}*"
-        serving = f"arn:{self.partition}:lambda:{self.region}:{self.account}:function:{functions}"
-        grant(function, *actions, on=[serving])
-        acknowledge_wildcard(
-            function.role or function,
-            f"arn:<AWS::Partition>:lambda:<AWS::Region>:<AWS::AccountId>:function:{functions}",
-            reason="The serving functions of this stage, those of models to come, and their versions and aliases.",
-        )
 
     def _grant_job(self, definition: ecs.FargateTaskDefinition) -> None:
         data, role = self._data, definition.task_role

@@ -14,6 +14,7 @@ import logging
 import math
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -21,7 +22,7 @@ from evertrain.adapters.aws.logs import configure_logging
 from evertrain.adapters.monitoring.metrics import PREDICTIONS_NOT_KEPT, count_metric_line
 from evertrain.domain.deployment.routes import ROUTES
 from evertrain.domain.errors import list_names, shorten
-from evertrain.domain.landing.predictions import AnsweredRequest, is_sampled
+from evertrain.domain.landing.predictions import FAILED, REFUSED, AnsweredRequest, is_sampled
 from evertrain.domain.project.metric import Task
 from evertrain.scoring import FlatModel, InvalidRow, validate_rows
 from serving import wiring
@@ -67,22 +68,40 @@ def _respond(event: dict[str, Any]) -> dict[str, Any]:
     body = _body(event)
     # One row may be sent as it is, many as {"rows": [...]}.
     are_many = isinstance(body, dict) and set(body) == {"rows"}
+    rows = body["rows"] if are_many else [body]
     prediction_id = event["requestContext"]["requestId"]
     asked_at = datetime.fromtimestamp(event["requestContext"]["timeEpoch"] / 1000, tz=UTC)
-    predicted = _predict(body["rows"] if are_many else [body], asked_at=asked_at)
-    answered = AnsweredRequest(
+    asked = AnsweredRequest(
         model=wiring.model_name(),
-        model_version=predicted["model_version"],
+        model_version=wiring.model_version(),
         prediction_id=prediction_id,
         answered_at=asked_at,
         first_row=0 if are_many else None,
-        rows=tuple(body["rows"] if are_many else [body]),
-        predictions=tuple(predicted["predictions"]),
+        rows=(),
+        predictions=(),
         explore_share=wiring.explore_share(),
+        function_version=wiring.function_version(),
+    )
+    try:
+        predicted = _predict(rows, asked_at=asked_at)
+    except Exception as error:
+        _log_trouble(asked, error)
+        raise
+    answered = replace(
+        asked,
+        rows=tuple(rows),
+        predictions=tuple(predicted["predictions"]),
+        milliseconds=predicted.pop("milliseconds"),
     )
     _log_prediction(answered)
     explored = {"explore": answered.explored} if answered.explore_share else {}
     return {"model": wiring.model_name(), "prediction_id": prediction_id} | predicted | explored
+
+
+def _log_trouble(asked: AnsweredRequest, error: Exception) -> None:
+    """So that a version that fails where another answers is found. Nobody's, before the first model."""
+    if asked.model_version:
+        _log_prediction(replace(asked, trouble=REFUSED if isinstance(error, Refusal) else FAILED))
 
 
 def _log_prediction(answered: AnsweredRequest) -> None:
@@ -97,8 +116,8 @@ def _log_prediction(answered: AnsweredRequest) -> None:
 
 
 def _predict(rows: object, *, asked_at: datetime | None = None) -> dict[str, Any]:
-    began = time.perf_counter()
     served = _require_model()
+    began = time.perf_counter()
     if isinstance(rows, list) and len(rows) > MAX_ROWS:
         raise Refusal(413, f"rows: {len(rows)} are too many for one request, {MAX_ROWS} are allowed")
     try:
@@ -106,14 +125,15 @@ def _predict(rows: object, *, asked_at: datetime | None = None) -> dict[str, Any
     except InvalidRow as invalid:
         raise Refusal(400, str(invalid)) from invalid
     _require_finite(predictions)
+    took = round((time.perf_counter() - began) * 1000, 3)
     logger.info(
         "predicted model=%s version=%s rows=%d ms=%.1f",
         served.model.model,
         served.version,
         len(predictions),
-        (time.perf_counter() - began) * 1000,
+        took,
     )
-    return {"model_version": served.version, "predictions": predictions}
+    return {"model_version": served.version, "predictions": predictions, "milliseconds": took}
 
 
 def _require_finite(predictions: list[float]) -> None:

@@ -49,5 +49,15 @@ def model_name() -> str:
     return Settings.from_environment().model_name
 
 
+def model_version() -> str:
+    """Empty of `$LATEST`."""
+    settings = Settings.from_environment()
+    return settings.model_version if settings.model_uri else ""
+
+
+def function_version() -> str:
+    return Settings.from_environment().function_version
+
+
 def known_models() -> list[str]:
     return Settings.from_environment().known_models

@@ -13,8 +13,32 @@ class EndpointError(EvertrainError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PredictionResponse:
+    """`milliseconds`: what predicting took, without loading the model and without the way."""
+
     model_version: str
     predictions: tuple[float, ...]
+    milliseconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Live:
+    """Who answers callers: `function_version`, but for a `share` of their requests, drawn at random, that another
+    one answers, the `canary`."""
+
+    function_version: str
+    canary: str | None = None
+    share: float = 0.0
+
+    def __str__(self) -> str:
+        """
+        >>> print(Live(function_version="3", canary="4", share=0.05))
+        3, and 4 for 5%
+        """
+        return (
+            f"{self.function_version}, and {self.canary} for {self.share:.0%}"
+            if self.canary
+            else self.function_version
+        )
 
 
 class Endpoint(Protocol):
@@ -24,10 +48,11 @@ class Endpoint(Protocol):
         Publishing the same model version again returns the number that it has.
         """
 
-    def live_version(self, model: str) -> str:
-        """The function version that the alias points at; `$LATEST` before the first promotion."""
+    def live(self, model: str) -> Live:
+        """Where the alias points: at `$LATEST` before the first promotion."""
 
-    def point_alias(self, model: str, *, function_version: str) -> None: ...
+    def point_alias(self, model: str, live: Live) -> None:
+        """A canary needs a published version beside it: `$LATEST` answers nobody in part."""
 
     def predict(self, model: str, *, qualifier: str, rows: Sequence[Mapping[str, object]]) -> PredictionResponse:
         """Asks one function version, or the alias `live`. Raises EndpointError."""

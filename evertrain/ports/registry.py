@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from evertrain.domain.release.registry import Champion, ModelVersion, VersionStatus
+from evertrain.domain.release.rollout import Rollout
 
 
 class ModelRegistry(Protocol):
@@ -40,6 +41,15 @@ class ModelRegistry(Protocol):
         A repeat succeeds. Raises RegistryConflict when the champion is not the expected one, or the version
         was rolled back meanwhile.
         """
+
+    def begin_step(self, rollout: Rollout) -> None:
+        """The rollout that is under way, as it goes on. A repeat is harmless. Raises RegistryConflict where the
+        version may not be rolled out any more, and UnknownVersion."""
+
+    def rollout(self, model: str) -> Rollout | None: ...
+
+    def end_rollout(self, model: str, version: str) -> None:
+        """Of this version; another's stays."""
 
     def history(self, model: str) -> Sequence[Champion]:
         """Every champion there was, the newest first."""

@@ -3,9 +3,11 @@ other, in this process."""
 
 from dataclasses import dataclass
 
+from evertrain.domain.deployment.steps import LIVE_ALIAS
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.events import EventName
 from evertrain.domain.training.outcomes import Outcome, classify_failure
+from evertrain.ports.endpoint import Live
 from evertrain.use_cases.release.register_version import RegisterVersion
 from evertrain.use_cases.release.roll_out import RollOut
 from evertrain.use_cases.training.evaluate_contenders import EvaluateContenders
@@ -56,8 +58,9 @@ class RunRetraining:
             return EventName.CONTENDER_REJECTED, version, verdict.sentence
         published = self.roll_out.publish(model, version)
         self.roll_out.smoke_test(model, version, function_version=published.function_version)
-        self.roll_out.shift_alias(model, function_version=published.function_version)
-        self.roll_out.health_check(model, version)
+        # No caller asks here: there are no steps to take.
+        self.roll_out.endpoint.point_alias(model, Live(function_version=published.function_version))
+        self.roll_out.smoke_test(model, version, function_version=LIVE_ALIAS)
         self.roll_out.promote(
             model,
             version,

@@ -19,6 +19,7 @@ from evertrain.domain.project.feature_group import FeatureGroup
 from evertrain.domain.project.metric import ModelMetric, OwnMetric
 from evertrain.domain.project.model import Project
 from evertrain.domain.release.registry import ModelVersion, VersionStatus
+from evertrain.domain.release.rollout import Rollout
 from evertrain.domain.training.outcomes import Outcome
 from evertrain.reports.retraining_page import RetrainingPage
 from evertrain.terminal.console import console
@@ -180,12 +181,25 @@ def statuses(found: Sequence[ModelStatus]) -> None:
 
 
 def _endpoint(status: ModelStatus) -> str:
-    if status.live_function_version is None:
+    if status.live is None:
         return "not deployed"
+    if status.rollout is not None:
+        return _rollout(status.rollout)
     if status.champion_answers:
         return "the champion answers" if status.champion else "nothing answers yet"
     reason = "a rollout is under way" if status.retraining_running else "[red]not the champion[/]; it is mended soon"
-    return f"function version {status.live_function_version} answers: {reason}"
+    return f"function version {status.live} answers: {reason}"
+
+
+def _rollout(rollout: Rollout) -> str:
+    does = f"answers {rollout.share:.0%} of the requests"
+    if rollout.is_shadow:
+        does = "is asked what callers ask, without answering"
+    return f"{rollout.version} {does}, since {_of_clock(rollout.step_began_at)}"
+
+
+def _of_clock(moment: datetime) -> str:
+    return f"{moment:%H:%M:%S} UTC"
 
 
 def decisions(found: Sequence[RecordedDecision]) -> None:

@@ -8,7 +8,7 @@ from evertrain.adapters.aws.logs import configure_logging
 from evertrain.adapters.aws.sqs_events import handle_together
 from evertrain.adapters.landing.prediction_log import decode_message
 from evertrain.domain.landing.predictions import AnsweredRequest
-from lambdas.collect.wiring import land_predictions
+from lambdas.collect.wiring import count_answers, land_predictions
 
 logger = logging.getLogger(__name__)
 configure_logging()
@@ -20,5 +20,7 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 
 def _land(answered: Sequence[AnsweredRequest]) -> None:
+    # As they were answered by the wall clock: a rollout lives by it, also where history is replayed.
+    count_answers().run(answered)
     for landed in land_predictions().run(answered):
         logger.info("predictions_landed model=%s rows=%d key=%s", landed.model, landed.rows, landed.key)

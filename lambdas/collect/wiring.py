@@ -11,7 +11,11 @@ from evertrain.adapters.landing.objects import S3LandingWriter
 from evertrain.adapters.landing.prediction_files import prediction_file
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.project.settings import Settings
+from evertrain.adapters.release.answer_log import DynamoDBAnswerLog
+from evertrain.adapters.release.endpoint import LambdaEndpoint
+from evertrain.adapters.release.registry import DynamoDBModelRegistry
 from evertrain.domain.landing.feeds import feed_schema
+from evertrain.use_cases.landing.count_answers import CountAnswers
 from evertrain.use_cases.landing.land_predictions import LandPredictions
 from evertrain.use_cases.landing.report_labels import LandLabels, ReportLabels
 
@@ -26,6 +30,17 @@ def land_predictions() -> LandPredictions:
         encode_file=prediction_file,
         landing=S3LandingWriter(client=client("s3"), bucket=settings.landing_bucket),
         replay_clock=replayed,
+    )
+
+
+@cache
+def count_answers() -> CountAnswers:
+    settings = Settings.from_environment()
+    return CountAnswers(
+        project=load_project(Path(__file__).parents[2]),
+        registry=DynamoDBModelRegistry(table=Table(client=client("dynamodb"), name=settings.registry_table)),
+        endpoint=LambdaEndpoint(client=client("lambda"), function_prefix=settings.serving_function_prefix),
+        log=DynamoDBAnswerLog(table=Table(client=client("dynamodb"), name=settings.batches_table)),
     )
 
 

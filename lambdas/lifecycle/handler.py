@@ -10,6 +10,7 @@ from evertrain.adapters.aws.steps import Payload, Step, run_step
 from evertrain.domain.deciding.decisions import LEASE_DURATION
 from evertrain.domain.deployment.steps import LifecycleStep
 from evertrain.domain.events import EventName
+from evertrain.domain.release.rollout import RolloutPlan
 from evertrain.domain.training.candidates import Round
 from evertrain.domain.training.outcomes import classify_failure
 from evertrain.domain.training.rounds import TRAINING_TIMEOUT, count_waves
@@ -43,6 +44,7 @@ def make_plan(payload: Payload) -> dict[str, Any]:
     # The lease was taken for one wave of containers. What spot capacity lost may take as long again.
     spot = plan.spec.training.spot
     longer = LEASE_DURATION + (count_waves(plan) * (2 if spot else 1) - 1) * TRAINING_TIMEOUT
+    longer += RolloutPlan.of(plan.spec.rollout, has_champion=plan.champion_version is not None).duration
     wiring.leases().acquire(
         model, decision_id=decision_id, execution=required_text(payload, "execution"), duration=longer
     )

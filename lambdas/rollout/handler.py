@@ -1,14 +1,18 @@
 """One step of a rollout, as the state machine asks. Payloads: docs/interfaces.md, state by state."""
 
+import json
 import logging
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from evertrain.adapters.aws.logs import configure_logging
 from evertrain.adapters.aws.sqs_events import required_text
 from evertrain.adapters.aws.steps import Payload, Step, run_step
+from evertrain.adapters.documents import load
 from evertrain.domain.deployment.steps import RolloutStep
-from lambdas.rollout.wiring import roll_out
+from evertrain.domain.release.rollout import StepUnderWay
+from lambdas.rollout.wiring import roll_out, take_steps
 
 logger = logging.getLogger(__name__)
 configure_logging()
@@ -37,17 +41,30 @@ def smoke_test(payload: Payload) -> dict[str, Any]:
 
 
 def shift_alias(payload: Payload) -> dict[str, Any]:
-    model, function_version = required_text(payload, "model"), required_text(payload, "function_version")
-    roll_out().shift_alias(model, function_version=function_version)
-    logger.info("alias_shifted model=%s function=%s", model, function_version)
-    return {}
+    model, version = required_text(payload, "model"), required_text(payload, "version")
+    function_version = required_text(payload, "function_version")
+    step = take_steps().shift(
+        model,
+        version,
+        function_version=function_version,
+        previous_function_version=required_text(payload, "previous_function_version"),
+        step=_step(payload).number,
+    )
+    logger.info("alias_shifted model=%s function=%s share=%g", model, function_version, step.share)
+    return asdict(step)
 
 
 def health_check(payload: Payload) -> dict[str, Any]:
     model, version = required_text(payload, "model"), required_text(payload, "version")
-    roll_out().health_check(model, version)
-    logger.info("health_check_passed model=%s version=%s", model, version)
-    return {}
+    step = _step(payload)
+    after = take_steps().look(model, version, step)
+    logger.info("health_check_passed model=%s version=%s share=%g look=%d", model, version, step.share, step.look)
+    return asdict(after)
+
+
+def _step(payload: Payload) -> StepUnderWay:
+    """Raises InvalidDocument."""
+    return load(StepUnderWay, json.dumps(payload.get("rollout")))
 
 
 def promote(payload: Payload) -> dict[str, Any]:

@@ -4,13 +4,15 @@ from functools import cache
 
 from evertrain.adapters.aws.artifacts import S3ArtifactStore
 from evertrain.adapters.aws.clients import client
-from evertrain.adapters.aws.clocks import make_clock
+from evertrain.adapters.aws.clocks import SystemClock, make_clock
 from evertrain.adapters.aws.dynamodb import Table
 from evertrain.adapters.project.settings import Settings
+from evertrain.adapters.release.answer_log import DynamoDBAnswerLog
 from evertrain.adapters.release.endpoint import LambdaEndpoint
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
 from evertrain.adapters.training.runs import RunDocuments
 from evertrain.use_cases.release.roll_out import RollOut
+from evertrain.use_cases.release.take_steps import TakeSteps
 
 
 @cache
@@ -24,4 +26,18 @@ def roll_out() -> RollOut:
         clock=make_clock(
             settings.clock, decisions=lambda: Table(client=client("dynamodb"), name=settings.decisions_table)
         ),
+    )
+
+
+@cache
+def take_steps() -> TakeSteps:
+    settings, parts = Settings.from_environment(), roll_out()
+    return TakeSteps(
+        registry=parts.registry,
+        endpoint=parts.endpoint,
+        runs=parts.runs,
+        answers=DynamoDBAnswerLog(table=Table(client=client("dynamodb"), name=settings.batches_table)),
+        roll_out=parts,
+        wall_clock=SystemClock().now,
+        bake=settings.bake,
     )

@@ -16,6 +16,7 @@ def apply_all() -> None:
             flush=True,
         )
     from localcloud.patches import (
+        aliases,
         chaos,
         containers,
         dynamodb,
@@ -44,6 +45,7 @@ def apply_all() -> None:
     functions.share_environments()
     functions.limit_concurrency()
     functions.wait_for_logs_without_polling()
+    aliases.honour_weights()
     images.run_image_functions_as_processes()
     function_code.keep_code_on_disk()
     function_code.unpack_code_once()

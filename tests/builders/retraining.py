@@ -9,6 +9,7 @@ import pyarrow as pa
 from sklearn.ensemble import HistGradientBoostingClassifier
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from evertrain.adapters.memory.answers import InMemoryAnswerLog
 from evertrain.adapters.memory.artifacts import InMemoryArtifactStore
 from evertrain.adapters.memory.batches import InMemoryBatchLog, InMemoryLabelProgress, InMemoryTableStates
 from evertrain.adapters.memory.decisions import InMemoryDecisionLog, InMemoryLeases
@@ -21,6 +22,8 @@ from evertrain.domain.events import EventName
 from evertrain.domain.landing.batches import Feed, FeedKind, TableState
 from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.domain.project.policies import GatePolicy, SliceSpec
+from evertrain.domain.release.registry import UNPUBLISHED_VERSION
+from evertrain.domain.release.rollout import RolloutPlan, StepUnderWay
 from evertrain.domain.training.candidates import Candidate, Round
 from evertrain.domain.training.evaluation import Contender, Evaluation, Trial
 from evertrain.domain.training.gate import GateVerdict
@@ -28,6 +31,7 @@ from evertrain.domain.training.plan import TrainingPlan
 from evertrain.statistics.metrics import LoadedMetric, declared_metric
 from evertrain.use_cases.release.register_version import RegisteredVersion, RegisterVersion
 from evertrain.use_cases.release.roll_out import PublishedVersion, RollOut
+from evertrain.use_cases.release.take_steps import TakeSteps
 from evertrain.use_cases.training.evaluate_contenders import EvaluateContenders
 from evertrain.use_cases.training.finish_retraining import FinishRetraining
 from evertrain.use_cases.training.gate_contender import GateContender
@@ -77,6 +81,8 @@ class Retraining:
         self.batches = InMemoryBatchLog()
         self.label_progress = InMemoryLabelProgress()
         self.clock = InMemoryClock(NOW)
+        self.wall_clock = InMemoryClock(NOW)
+        self.answers = InMemoryAnswerLog()
         self.endpoint = InMemoryEndpoint(artifacts=self.artifacts, models=[MODEL])
         self.runs = RunDocuments(artifacts=self.artifacts, root="s3://artifacts")
         self._rows = InMemoryTrainingRows(labelled_trips(day_count=67))
@@ -124,6 +130,14 @@ class Retraining:
             decisions=self.decisions, leases=self.leases, bus=self.bus, clock=self.clock
         )
         self.roll_out = RollOut(registry=self.registry, endpoint=self.endpoint, runs=self.runs, clock=self.clock)
+        self.take_steps = TakeSteps(
+            registry=self.registry,
+            endpoint=self.endpoint,
+            runs=self.runs,
+            answers=self.answers,
+            roll_out=self.roll_out,
+            wall_clock=self.wall_clock.now,
+        )
 
     # --- the states, as the state machine runs them -------------------------------------------------
 
@@ -156,6 +170,25 @@ class Retraining:
             model=MODEL, decision_id=decision_id, name=name, version=version, sentence=sentence
         )
 
+    def shares(self, version: str, published: PublishedVersion) -> tuple[float, ...]:
+        has_champion = published.previous_function_version != UNPUBLISHED_VERSION
+        plan = self.runs.plan(self.registry.version(MODEL, version).plan_uri)
+        return RolloutPlan.of(plan.spec.rollout, has_champion=has_champion).shares
+
+    def shift(self, version: str, published: PublishedVersion, *, step: int = 0) -> StepUnderWay:
+        return self.take_steps.shift(
+            MODEL,
+            version,
+            function_version=published.function_version,
+            previous_function_version=published.previous_function_version,
+            step=step,
+        )
+
+    def look(self, version: str, step: StepUnderWay) -> StepUnderWay:
+        """After the wait before it."""
+        self.wall_clock.moment += timedelta(seconds=step.wait_seconds)
+        return self.take_steps.look(MODEL, version, step)
+
     # --- several states at once, for tests that begin later -----------------------------------------
 
     def evaluated(self, decision_id: str) -> str:
@@ -172,7 +205,7 @@ class Retraining:
     def promoted(self, decision_id: str) -> str:
         champion = self.registry.champion(MODEL)
         version, published = self.published(decision_id)
-        self.roll_out.shift_alias(MODEL, function_version=published.function_version)
+        self.shift(version, published, step=len(self.shares(version, published)) - 1)
         self.roll_out.promote(
             MODEL,
             version,

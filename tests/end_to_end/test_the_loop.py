@@ -31,6 +31,7 @@ from evertrain.domain.project.policies import EndpointPolicy
 from evertrain.domain.release.registry import VersionStatus
 from evertrain.domain.training.candidates import Candidate
 from evertrain.domain.training.windows import Window
+from evertrain.ports.endpoint import Live
 from evertrain.statistics.reference import Reference
 from evertrain.statistics.sketch import Sketch
 from evertrain.use_cases.training.training_rows import StoredTrainingRows
@@ -295,7 +296,7 @@ def test_wherever_an_execution_is_stopped_one_of_the_right_ends_holds(loop: Loop
 
     after = stage.registry.champion("air_time")
     assert after is not None
-    assert stage.endpoint.live_version("air_time") == after.function_version
+    assert stage.endpoint.live("air_time").function_version == after.function_version
     assert not stage.leases.is_held("air_time")
     mine = [each.status for each in stage.registry.versions("air_time") if each.decision_id == decision_id]
     if after == before:
@@ -327,11 +328,11 @@ def stop_in_state(loop: Loop, decision_id: str, state: str) -> None:
 def test_an_alias_that_was_moved_by_hand_goes_back_to_the_champion(loop: Loop) -> None:
     champion = loop.stage.registry.champion("flights")
     assert champion is not None
-    loop.stage.endpoint.point_alias("flights", function_version="$LATEST")
+    loop.stage.endpoint.point_alias("flights", Live(function_version="$LATEST"))
     ran = evertrain("status", "flights")
     assert "function version $LATEST answers: not the champion" in ran.stdout
     look_again(loop)
-    assert loop.stage.endpoint.live_version("flights") == champion.function_version
+    assert loop.stage.endpoint.live("flights").function_version == champion.function_version
     assert "the champion answers" in evertrain("status", "flights").stdout
 
 
@@ -387,10 +388,10 @@ def test_a_rollout_that_fails_goes_back_to_the_champion(loop: Loop) -> None:
     published, error = loop.invoke(rollout, {"step": "publish", **named})
     assert not error, published
     assert published["previous_function_version"] == champion.function_version
-    function_version = published["function_version"]
     _, error = loop.invoke(rollout, {"step": "smoke_test", **named, "function_version": champion.function_version})
     assert error == "EndpointError"
-    loop.invoke(rollout, {"step": "shift_alias", **named, "function_version": function_version})
+    last = {"rollout": {"number": 2, "share": 0, "look": 1, "wait_seconds": 0}}
+    loop.invoke(rollout, {"step": "shift_alias", **named, **published, **last})
     assert loop.stage.api.predict("air_time", a_row(loop, "air_time"))["model_version"] == fresh.version
     _, error = loop.invoke(rollout, {"step": "rollback", **named, **published})
     assert not error
@@ -833,7 +834,7 @@ def test_a_champion_is_taken_back_from_the_command_line(loop: Loop) -> None:
     function = endpoint.publish("flights", version=bad.version, **artifact)
     promoted = replace(good, version=bad.version, since=loop.now, function_version=function, **artifact)
     registry.promote(promoted, expected_champion=good.version)
-    endpoint.point_alias("flights", function_version=function)
+    endpoint.point_alias("flights", Live(function_version=function))
     assert loop.stage.api.predict("flights", {"rows": [a_row(loop)]})["model_version"] == bad.version
 
     told = evertrain("rollback", "flights", "--because", "nonsense at night").stdout

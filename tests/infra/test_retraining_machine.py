@@ -114,6 +114,18 @@ def test_the_main_line_is_the_one_that_is_documented(states: dict[str, State]) -
     assert tasks == [*documented.split(), "FinishModelPromoted"]
 
 
+def test_a_rollout_is_looked_at_again_and_again_and_promoted_after_its_last_step(states: dict[str, State]) -> None:
+    assert states["SmokeTest"]["Next"] == "BeginRollout"
+    begun = states["BeginRollout"]
+    assert (begun["ResultPath"], begun["Result"]["number"], begun["Next"]) == ("$.rollout", 0, "ShiftAlias")
+    assert (states["ShiftAlias"]["ResultPath"], states["ShiftAlias"]["Next"]) == ("$.rollout", "Bake")
+    assert (states["Bake"]["SecondsPath"], states["Bake"]["Next"]) == ("$.rollout.wait_seconds", "HealthCheck")
+    assert (states["HealthCheck"]["ResultPath"], states["HealthCheck"]["Next"]) == ("$.rollout", "Well?")
+    choices = {each["StringEquals"]: each["Next"] for each in states["Well?"]["Choices"]}
+    assert choices == {"look_again": "Bake", "next_step": "ShiftAlias"}
+    assert states["Well?"]["Default"] == "Promote"
+
+
 def test_rounds_go_on_until_the_last_one(states: dict[str, State]) -> None:
     assert states["Train"]["Next"] == "LastRound?"
     assert states["Train"]["ItemsPath"] == "$.plan.round.candidates"
@@ -134,8 +146,11 @@ def test_rounds_go_on_until_the_last_one(states: dict[str, State]) -> None:
         ("Register", {"step", "plan_uri"}),
         ("Publish", {"step", "model", "version"}),
         ("SmokeTest", {"step", "model", "version", "function_version"}),
-        ("ShiftAlias", {"step", "model", "function_version"}),
-        ("HealthCheck", {"step", "model", "version"}),
+        (
+            "ShiftAlias",
+            {"step", "model", "version", "function_version", "previous_function_version", "rollout"},
+        ),
+        ("HealthCheck", {"step", "model", "version", "rollout"}),
         ("Promote", {"step", "model", "version", "function_version", "expected_champion"}),
         ("Rollback", {"step", "model", "version", "previous_function_version"}),
         ("FinishModelPromoted", {"step", "model", "decision_id", "outcome", "version", "sentence"}),
@@ -157,13 +172,13 @@ def caught(state: State) -> list[str]:
 
 
 def main_line(states: dict[str, State]) -> list[str]:
-    """Begin to end when nothing fails and the contender passes."""
+    """Begin to end when nothing fails, the contender passes, and the rollout has one step and one look."""
     line, name = [], "Begin"
     while True:
         line.append(name)
         state = states[name]
         if state["Type"] == "Choice":
-            name = state["Choices"][0]["Next"]
+            name = "Promote" if name == "Well?" else state["Choices"][0]["Next"]
         elif "Next" in state:
             name = state["Next"]
         else:
@@ -171,8 +186,8 @@ def main_line(states: dict[str, State]) -> list[str]:
 
 
 def ways_out(states: dict[str, State], name: str, before: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
-    if before and before[-1] == "Narrow":
-        return  # another round has the ways out of the one before
+    if before and (before[-1] == "Narrow" or (before[-1] == "Well?" and name != "Promote")):
+        return  # another round, look or step has the ways out of the one before
     assert name not in before, "a loop"
     state, way = states[name], (*before, name)
     following = {state["Next"]} if "Next" in state else set()

@@ -16,6 +16,7 @@ PROMISED, REALISED, PREDICTED = "promised#", "realised#", "predicted#"
 DECISION, HELD_DECISION, QUIET_DECISION, DECISION_BY_ID = "decision#", "held#", "quiet#", "id#"
 OUTCOME, OUTCOME_OF_DECISION, LEASE = "outcome#", "outcome-of#", "lease"
 VERSION, CHAMPION, HISTORY, MODEL = "version#", "champion", "history#", "model#"
+ROLLOUT, ANSWERS = "rollout", "answers#"
 
 # Partition keys of what belongs to no feed and no model.
 QUARANTINE, MODELS = "quarantine", "models"

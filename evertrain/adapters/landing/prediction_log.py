@@ -65,7 +65,11 @@ def decode_message(message: str) -> AnsweredRequest:
             first_row=document["first_row"],
             rows=tuple(document["rows"]),
             predictions=tuple(document["predictions"]),
-            explore_share=document.get("explore_share", 0.0),  # which earlier releases did not send
+            # What earlier releases did not send.
+            explore_share=document.get("explore_share", 0.0),
+            function_version=document.get("function_version", ""),
+            milliseconds=document.get("milliseconds"),
+            trouble=document.get("trouble", ""),
         )
     except (binascii.Error, zlib.error, ValueError, KeyError, TypeError) as error:
         raise UnreadableMessage(f"not a message of answered requests: {type(error).__name__}") from error
@@ -82,6 +86,9 @@ def _document(answered: AnsweredRequest) -> bytes:
             "rows": answered.rows,
             "predictions": answered.predictions,
             "explore_share": answered.explore_share,
+            "function_version": answered.function_version,
+            "milliseconds": answered.milliseconds,
+            "trouble": answered.trouble,
         },
         separators=(",", ":"),
     ).encode()

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from evertrain.ports.artifacts import ArtifactStore
-from evertrain.ports.endpoint import EndpointError, PredictionResponse
+from evertrain.ports.endpoint import EndpointError, Live, PredictionResponse
 from evertrain.scoring import FlatModel
 
 
@@ -16,12 +16,12 @@ class _Pinned:
 
 
 class InMemoryEndpoint:
-    """`broken`: qualifiers that fail when asked."""
+    """`broken`: qualifiers that fail when asked. Nobody draws: the alias is answered by the version it points at."""
 
     def __init__(self, *, artifacts: ArtifactStore, models: Sequence[str]) -> None:
         self._artifacts = artifacts
         self._published: dict[str, list[_Pinned]] = {model: [] for model in models}
-        self._alias = dict.fromkeys(models, "$LATEST")
+        self._alias = dict.fromkeys(models, Live(function_version="$LATEST"))
         self.broken: set[str] = set()
 
     def publish(self, model: str, *, version: str, artifact_uri: str, artifact_sha256: str) -> str:
@@ -32,20 +32,21 @@ class InMemoryEndpoint:
         published.append(_Pinned(version, artifact_uri, artifact_sha256))
         return str(len(published))
 
-    def live_version(self, model: str) -> str:
+    def live(self, model: str) -> Live:
         self._of(model)
         return self._alias[model]
 
-    def point_alias(self, model: str, *, function_version: str) -> None:
-        if function_version != "$LATEST":
-            self._pinned(model, function_version)
+    def point_alias(self, model: str, live: Live) -> None:
         self._of(model)
-        self._alias[model] = function_version
+        for function_version in filter(None, (live.function_version, live.canary)):
+            if function_version != "$LATEST" or live.canary:
+                self._pinned(model, function_version)
+        self._alias[model] = live
 
     def predict(self, model: str, *, qualifier: str, rows: Sequence[Mapping[str, object]]) -> PredictionResponse:
         if qualifier in self.broken:
             raise EndpointError(f"{model}:{qualifier} is broken")
-        pinned = self._pinned(model, self.live_version(model) if qualifier == "live" else qualifier)
+        pinned = self._pinned(model, self.live(model).function_version if qualifier == "live" else qualifier)
         flat = FlatModel.from_bytes(self._artifacts.get(pinned.artifact_uri, expected_sha256=pinned.artifact_sha256))
         return PredictionResponse(model_version=pinned.version, predictions=tuple(flat.predict(rows)))
 

@@ -5,12 +5,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from evertrain.domain.release.registry import Champion, ModelVersion, RegistryConflict, UnknownVersion, VersionStatus
+from evertrain.domain.release.rollout import Rollout
 
 
 @dataclass
 class InMemoryModelRegistry:
     _versions: dict[tuple[str, str], ModelVersion] = field(default_factory=dict)
     _history: list[Champion] = field(default_factory=list)
+    _rollouts: dict[str, Rollout] = field(default_factory=dict)
 
     def register(self, version: ModelVersion) -> None:
         earlier = self._versions.setdefault((version.model, version.version), version)
@@ -60,6 +62,19 @@ class InMemoryModelRegistry:
         if expected_champion and expected_champion != champion.version:
             self.set_status(champion.model, expected_champion, leaves_as)
         self._history.append(champion)
+
+    def begin_step(self, rollout: Rollout) -> None:
+        status = self.version(rollout.model, rollout.version).status
+        if status not in (VersionStatus.REGISTERED, VersionStatus.CHAMPION):
+            raise RegistryConflict(f"{rollout.version} of {rollout.model} is {status}: it can't be rolled out")
+        self._rollouts[rollout.model] = rollout
+
+    def rollout(self, model: str) -> Rollout | None:
+        return self._rollouts.get(model)
+
+    def end_rollout(self, model: str, version: str) -> None:
+        if model in self._rollouts and self._rollouts[model].version == version:
+            del self._rollouts[model]
 
     def history(self, model: str) -> Sequence[Champion]:
         return [champion for champion in reversed(self._history) if champion.model == model]

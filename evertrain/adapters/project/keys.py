@@ -183,6 +183,14 @@ MODEL_KEYS: Mapping[str, Key] = {
     "endpoint.explore": Key(
         "The share of predictions that the caller is asked not to act on, 0 to 1.", "explore = 0.05"
     ),
+    "rollout.steps": Key(
+        "The share of requests that a contender answers, step by step; a first step of 0 asks it without answering.",
+        "steps = [0.0, 0.1, 1.0]",
+    ),
+    "rollout.bake": Key("How long each step lasts at least.", 'bake = "6h"'),
+    "rollout.slow_after_ms": Key(
+        "An answer that takes longer counts as slow, in milliseconds; cold starts aside.", "slow_after_ms = 200"
+    ),
     "task_size.cpu": Key("Of a training container, 1024 for a processor.", "cpu = 2048", "from rows and columns"),
     "task_size.memory_mib": Key("Of a training container, MiB.", "memory_mib = 8192", "from rows and columns"),
 }

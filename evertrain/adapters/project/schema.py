@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from math import inf
 from typing import Annotated, Any
 
@@ -42,6 +43,7 @@ from evertrain.domain.project.policies import (
     GatePolicy,
     MovingWindow,
     ParameterValue,
+    RolloutPolicy,
     SearchMethod,
     SearchSpace,
     SliceSpec,
@@ -348,6 +350,26 @@ class _EndpointTable(TomlTable):
     explore: Annotated[float, Field(ge=0, le=1)] = EndpointPolicy().explore
 
 
+def _growing(steps: list[float]) -> list[float]:
+    if any(later <= earlier for earlier, later in pairwise(steps)) or steps[-1] != 1:
+        raise ValueError("shares of the requests that grow, and end with 1.0, such as [0.05, 0.25, 1.0]")
+    return steps
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class _RolloutTable(TomlTable):
+    steps: Annotated[list[Share], Field(min_length=1, max_length=10), AfterValidator(_growing)] = list(
+        RolloutPolicy().steps
+    )
+    bake: Duration = RolloutPolicy().bake
+    slow_after_ms: Annotated[float, Field(gt=0, allow_inf_nan=False)] = RolloutPolicy().slow_after_ms
+
+    def to_policy(self) -> RolloutPolicy:
+        return RolloutPolicy(steps=tuple(self.steps), bake=self.bake, slow_after_ms=self.slow_after_ms)
+
+
 MEDIAN = 0.5
 
 OWN_METRIC = r"^[a-z][a-z0-9_]*_(score|error|loss)$"
@@ -378,6 +400,7 @@ class ModelFile(TomlTable):
     cost: CostTable = CostTable()
     task_size: _TaskTable | None = None
     endpoint: _EndpointTable = _EndpointTable()
+    rollout: _RolloutTable = _RolloutTable()
 
     @property
     def task_or_default(self) -> Task:
@@ -417,4 +440,5 @@ class ModelFile(TomlTable):
             cost=CostPolicy(**dict(self.cost)),
             task_size=None if self.task_size is None else TaskSize(**dict(self.task_size)),
             endpoint=EndpointPolicy(**dict(self.endpoint)),
+            rollout=self.rollout.to_policy(),
         )

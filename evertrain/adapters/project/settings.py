@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from evertrain.domain.deployment.variables import Variable
 from evertrain.domain.errors import EvertrainError
@@ -131,3 +132,14 @@ class Settings:
     @property
     def model_version(self) -> str:
         return self._get(Variable.MODEL_VERSION)
+
+    @property
+    def function_version(self) -> str:
+        """Of the function that runs, as Lambda tells it."""
+        return self.environment.get(Variable.FUNCTION_VERSION, "")
+
+    @property
+    def bake(self) -> timedelta | None:
+        """Of each step of a rollout, in this stage; None where models declare it."""
+        seconds = self.environment.get(Variable.BAKE_SECONDS)
+        return timedelta(seconds=int(seconds)) if seconds else None

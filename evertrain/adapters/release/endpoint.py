@@ -9,7 +9,7 @@ from botocore.exceptions import ClientError, WaiterError
 
 from evertrain.domain.deployment.steps import LIVE_ALIAS
 from evertrain.domain.deployment.variables import PINNED_VARIABLES, Variable
-from evertrain.ports.endpoint import EndpointError, PredictionResponse
+from evertrain.ports.endpoint import EndpointError, Live, PredictionResponse
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -47,15 +47,24 @@ class LambdaEndpoint:
             self._configure(function, {})
         return number
 
-    def live_version(self, model: str) -> str:
+    def live(self, model: str) -> Live:
         function = self._function(model)
         with _translate_errors(function):
-            return self._client.get_alias(FunctionName=function, Name=LIVE_ALIAS)["FunctionVersion"]
+            alias = self._client.get_alias(FunctionName=function, Name=LIVE_ALIAS)
+        weights = alias.get("RoutingConfig", {}).get("AdditionalVersionWeights", {})
+        for canary, share in weights.items():
+            return Live(function_version=alias["FunctionVersion"], canary=canary, share=share)
+        return Live(function_version=alias["FunctionVersion"])
 
-    def point_alias(self, model: str, *, function_version: str) -> None:
+    def point_alias(self, model: str, live: Live) -> None:
         function = self._function(model)
         with _translate_errors(function):
-            self._client.update_alias(FunctionName=function, Name=LIVE_ALIAS, FunctionVersion=function_version)
+            self._client.update_alias(
+                FunctionName=function,
+                Name=LIVE_ALIAS,
+                FunctionVersion=live.function_version,
+                RoutingConfig={"AdditionalVersionWeights": {live.canary: live.share} if live.canary else {}},
+            )
 
     def predict(self, model: str, *, qualifier: str, rows: Sequence[Mapping[str, object]]) -> PredictionResponse:
         function = self._function(model)
@@ -116,7 +125,12 @@ def _answer(target: str, body: bytes) -> PredictionResponse:
         case {"model_version": str(version), "predictions": [*predictions]} if all(
             isinstance(value, int | float) for value in predictions
         ):
-            return PredictionResponse(model_version=version, predictions=tuple(float(value) for value in predictions))
+            took = answered.get("milliseconds")
+            return PredictionResponse(
+                model_version=version,
+                predictions=tuple(float(value) for value in predictions),
+                milliseconds=float(took) if isinstance(took, int | float) else None,
+            )
         case {"errorMessage": message}:  # how Lambda answers for a function that raised or timed out
             raise EndpointError(f"{target} failed: {str(message)[:200]}")
         case {"statusCode": status}:

@@ -11,6 +11,7 @@ from evertrain.adapters.aws.item_keys import (
     HISTORY,
     MODEL,
     MODELS,
+    ROLLOUT,
     SORT_KEY,
     VERSION,
     model_partition,
@@ -19,6 +20,7 @@ from evertrain.adapters.aws.item_keys import (
 )
 from evertrain.adapters.documents import dump, load, load_readable
 from evertrain.domain.release.registry import Champion, ModelVersion, RegistryConflict, UnknownVersion, VersionStatus
+from evertrain.domain.release.rollout import Rollout
 
 _IS_EXPECTED_CHAMPION = "version = :expected AND NOT (version = :version AND function_version = :function_version)"
 """By the second half a repeat leaves no second entry in the history."""
@@ -131,6 +133,33 @@ class DynamoDBModelRegistry:
             )
         registered = self.version(champion.model, champion.version)
         raise RegistryConflict(f"{champion.version} of {champion.model} is {registered.status}: it can't be promoted")
+
+    def begin_step(self, rollout: Rollout) -> None:
+        refused = self._table.transact(
+            self._table.put_request(
+                key(model_partition(rollout.model), ROLLOUT)
+                | {"document": text(dump(rollout)), "version": text(rollout.version)}
+            ),
+            # Nothing changes here: the other is written only if this may be.
+            self._table.update_request(
+                model_partition(rollout.model),
+                f"{VERSION}{rollout.version}",
+                "SET version_status = version_status",
+                "version_status IN (:registered, :champion)",
+                registered=text(VersionStatus.REGISTERED.value),
+                champion=text(VersionStatus.CHAMPION.value),
+            ),
+        )
+        if refused is not None:
+            status = self.version(rollout.model, rollout.version).status
+            raise RegistryConflict(f"{rollout.version} of {rollout.model} is {status}: it can't be rolled out")
+
+    def rollout(self, model: str) -> Rollout | None:
+        item = self._table.get(model_partition(model), ROLLOUT)
+        return load(Rollout, item["document"]["S"]) if item else None
+
+    def end_rollout(self, model: str, version: str) -> None:
+        self._table.delete(model_partition(model), ROLLOUT, "version = :version", version=text(version))
 
     def history(self, model: str) -> Sequence[Champion]:
         items = self._table.query(model_partition(model), HISTORY)

@@ -34,6 +34,12 @@ class Variable(StrEnum):
     MODEL_URI = "MODEL_URI"
     MODEL_SHA256 = "MODEL_SHA256"
 
+    # ... and, of every function, from Lambda.
+    FUNCTION_VERSION = "AWS_LAMBDA_FUNCTION_VERSION"
+
+    # Of the rollout.
+    BAKE_SECONDS = "BAKE_SECONDS"
+
     # Of the training container, from the state machine.
     JOB = "EVERTRAIN_JOB"
     PLAN_URI = "PLAN_URI"

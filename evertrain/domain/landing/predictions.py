@@ -16,6 +16,9 @@ EXPLORED, EXPLORE_SHARE = "explored", "explore_share"
 LABEL_WEIGHT = "label_weight"
 """Of training rows, where the model explores: how many rows a labelled one stands for."""
 
+REFUSED, FAILED = "refused", "failed"
+"""Why a request has no predictions: what was asked is said to be wrong, or the function failed."""
+
 Row = Mapping[str, object]
 
 
@@ -25,6 +28,8 @@ class AnsweredRequest:
 
     `prediction_id`: the request's. `first_row`: the place of the first of these rows in the request; None where the
     request was a single row. `explore_share`: the share of rows that were to be explored when it was answered.
+    `function_version`: by which it was answered; empty where that was not told. `milliseconds`: how long its
+    predictions took. `trouble`: `REFUSED` or `FAILED`, and then there are no predictions; else empty.
     """
 
     model: str
@@ -35,6 +40,9 @@ class AnsweredRequest:
     predictions: tuple[float, ...]
     first_row: int | None = None
     explore_share: float = 0.0
+    function_version: str = ""
+    milliseconds: float | None = None
+    trouble: str = ""
 
     @property
     def explored(self) -> tuple[bool, ...]:

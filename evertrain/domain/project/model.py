@@ -10,6 +10,7 @@ from evertrain.domain.project.policies import (
     CostPolicy,
     EndpointPolicy,
     GatePolicy,
+    RolloutPolicy,
     TaskSize,
     TrainingPolicy,
     TriggerPolicy,
@@ -60,6 +61,7 @@ class ModelSpec:
     task_size: TaskSize | None = None
     """None where it is to be estimated from rows and columns."""
     endpoint: EndpointPolicy = field(default_factory=EndpointPolicy)
+    rollout: RolloutPolicy = field(default_factory=RolloutPolicy)
     joined: tuple[JoinedGroup, ...] = ()
 
     @property

@@ -179,3 +179,15 @@ class EndpointPolicy:
 
     log_share: float = 1.0
     explore: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RolloutPolicy:
+    """How a contender that passed the gate comes to answer. `steps`: the share of requests that it answers, growing,
+    the last 1; a first step of 0 lets it be asked what callers ask, without answering. `bake`: how long each step
+    lasts at least. `slow_after_ms`: an answer that takes longer counts as slow, cold starts aside.
+    """
+
+    steps: tuple[float, ...] = (0.05, 0.25, 1.0)
+    bake: timedelta = timedelta(minutes=30)
+    slow_after_ms: float = 1000.0

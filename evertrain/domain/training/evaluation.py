@@ -176,6 +176,7 @@ class Evaluation:
     `champion_trained_until`: where the training rows end of what was judged.
     `constant_score`: of one and the same prediction for every row of the gate, the best there is.
     `promised`: of the contender on the gate's rows, by day, for what it turns out to be worth to be compared with.
+    `apart`: how far the predictions of the two lie apart on these rows, 0 to 1, "" for all of them and by group.
     """
 
     decision_id: str
@@ -196,6 +197,7 @@ class Evaluation:
     promised: tuple[DayPerformance, ...] = ()
     slices: tuple[SliceComparison, ...] = ()
     guards: tuple[GuardComparison, ...] = ()
+    apart: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def final(self) -> Contender:

@@ -52,7 +52,7 @@ def _about_dead_letters(queue: str, count: int) -> str:
 
 def _about_model(status: ModelStatus) -> list[str]:
     problems = []
-    if status.live_function_version is None:
+    if status.live is None:
         problems.append(f"{status.model}: it has no endpoint; deploy the project as it is now")
     elif not status.champion_answers and not status.retraining_running:
         problems.append(f"{status.model}: the endpoint does not answer with the champion; it is mended in minutes")

@@ -10,25 +10,27 @@ from evertrain.domain.landing.feeds import label_feed, label_feeds, own_group_fe
 from evertrain.domain.monitoring.drift import DriftVerdict
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.release.registry import Champion, champion_function_version
+from evertrain.domain.release.rollout import Rollout
 from evertrain.domain.store.labels import LabelProgress, LabelTables, label_watermark
 from evertrain.domain.training.outcomes import Outcome
 from evertrain.ports.batches import BatchLog
 from evertrain.ports.decisions import DecisionLog, Leases
-from evertrain.ports.endpoint import Endpoint, EndpointError
+from evertrain.ports.endpoint import Endpoint, EndpointError, Live
 from evertrain.ports.feature_store import TableStates
 from evertrain.ports.registry import ModelRegistry
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelStatus:
-    """`live_function_version`: what answers, None where no endpoint is deployed. `verdicts`: those that the trigger
-    looks at, the newest first. `last_decision`: that had something to decide.
+    """`live`: what answers, None where no endpoint is deployed. `rollout`: that is under way.
+    `verdicts`: those that the trigger looks at, the newest first. `last_decision`: that had something to decide.
     """
 
     model: str
     title: str
     champion: Champion | None
-    live_function_version: str | None
+    live: Live | None
+    rollout: Rollout | None
     features: TableState | None
     labels: TableState | None
     verdicts: Sequence[DriftVerdict]
@@ -40,7 +42,7 @@ class ModelStatus:
     @property
     def champion_answers(self) -> bool:
         """Whether the alias is where it belongs. During a rollout it may be ahead."""
-        return self.live_function_version in (None, champion_function_version(self.champion))
+        return self.live in (None, Live(function_version=champion_function_version(self.champion)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,7 +60,8 @@ class ReadModelStatus:
             model=spec.name,
             title=spec.title,
             champion=self.registry.champion(spec.name),
-            live_function_version=self._live_function_version(spec.name),
+            live=self._live(spec.name),
+            rollout=self.registry.rollout(spec.name),
             features=self.tables.get(features),
             labels=self.tables.get(labels),
             verdicts=self.batches.verdicts(spec.name, spec.group.name, limit=spec.triggers.drift.of_last),
@@ -70,9 +73,9 @@ class ReadModelStatus:
             ),
         )
 
-    def _live_function_version(self, model: str) -> str | None:
+    def _live(self, model: str) -> Live | None:
         try:
-            return self.endpoint.live_version(model)
+            return self.endpoint.live(model)
         except EndpointError:
             return None
 

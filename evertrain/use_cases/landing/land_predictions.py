@@ -32,8 +32,9 @@ class LandPredictions:
     replay_clock: Clock | None = None
 
     def run(self, answered: Sequence[AnsweredRequest]) -> Iterator[LandedPredictions]:
-        """The same requests land as the same object."""
-        ordered = sorted(answered, key=lambda each: (each.model, each.prediction_id, each.first_row or 0))
+        """The same requests land as the same object; those without an answer do not land."""
+        with_answer = (each for each in answered if not each.trouble)
+        ordered = sorted(with_answer, key=lambda each: (each.model, each.prediction_id, each.first_row or 0))
         for model, of_model in groupby(ordered, key=lambda each: each.model):
             spec = self.project.models.get(model)
             if spec is None:

@@ -1,14 +1,14 @@
-"""Brings a registered version in front of the callers, step by step, and takes it back when a step fails.
+"""Brings a registered version in front of the callers, and takes it back when a step fails.
 
-The order of the steps, and what leads to a rollback, is the state machine's. Every step may be repeated.
+The order of the steps, and what leads to a rollback, is the state machine's. Every step may be repeated. How it comes
+to answer more and more of the requests is in `take_steps`.
 """
 
 from dataclasses import dataclass
 
-from evertrain.domain.deployment.steps import LIVE_ALIAS
 from evertrain.domain.release.registry import AlreadyPromoted, Champion, VersionStatus, champion_function_version
 from evertrain.ports.clock import Clock
-from evertrain.ports.endpoint import Endpoint, EndpointError
+from evertrain.ports.endpoint import Endpoint, EndpointError, Live
 from evertrain.ports.registry import ModelRegistry
 from evertrain.ports.runs import RunStore
 
@@ -45,15 +45,22 @@ class RollOut:
         )
 
     def smoke_test(self, model: str, version: str, *, function_version: str) -> None:
-        """The published function against the predictions from training. Raises EndpointError."""
-        self._check(model, version, qualifier=function_version)
-
-    def shift_alias(self, model: str, *, function_version: str) -> None:
-        self.endpoint.point_alias(model, function_version=function_version)
-
-    def health_check(self, model: str, version: str) -> None:
-        """The same question by the way that callers take. Raises EndpointError."""
-        self._check(model, version, qualifier=LIVE_ALIAS)
+        """The published function, or the alias, against the predictions from training. Raises EndpointError."""
+        expected = self.runs.smoke_test(self.registry.version(model, version).smoke_test_uri)
+        answer = self.endpoint.predict(model, qualifier=function_version, rows=expected.rows)
+        target = f"{model}:{function_version}"
+        if answer.model_version != version:
+            raise EndpointError(f"{target} answers with version {answer.model_version}, not with {version}")
+        if len(answer.predictions) != len(expected.predictions):
+            raise EndpointError(
+                f"{target} answers {len(answer.predictions)} predictions to {len(expected.predictions)} rows"
+            )
+        differences = (abs(got - want) for got, want in zip(answer.predictions, expected.predictions, strict=True))
+        max_difference = max(differences, default=0.0)
+        if not max_difference <= TOLERANCE:  # also refuses a NaN
+            raise EndpointError(
+                f"{target} predicts {max_difference:.3g} away from what the artifact predicted in training"
+            )
 
     def promote(self, model: str, version: str, *, function_version: str, expected_champion: str | None) -> Champion:
         """Raises RegistryConflict where another version became champion since this one was judged."""
@@ -70,6 +77,7 @@ class RollOut:
             judged_until=registered.judged.trained_until if registered.judged else None,
         )
         self.registry.promote(champion, expected_champion=expected_champion)
+        self.registry.end_rollout(model, version)
         return champion
 
     def rollback(self, model: str, version: str, *, previous_function_version: str) -> str:
@@ -79,23 +87,7 @@ class RollOut:
             raise AlreadyPromoted(f"{version} is champion of {model} already and stays it")
         # After a lost race the alias belongs to the winner, not to whom this rollout found at its start.
         restored = champion.function_version if champion else previous_function_version
-        self.endpoint.point_alias(model, function_version=restored)
+        self.endpoint.point_alias(model, Live(function_version=restored))
         self.registry.set_status(model, version, VersionStatus.ROLLED_BACK)
+        self.registry.end_rollout(model, version)
         return restored
-
-    def _check(self, model: str, version: str, *, qualifier: str) -> None:
-        expected = self.runs.smoke_test(self.registry.version(model, version).smoke_test_uri)
-        answer = self.endpoint.predict(model, qualifier=qualifier, rows=expected.rows)
-        target = f"{model}:{qualifier}"
-        if answer.model_version != version:
-            raise EndpointError(f"{target} answers with version {answer.model_version}, not with {version}")
-        if len(answer.predictions) != len(expected.predictions):
-            raise EndpointError(
-                f"{target} answers {len(answer.predictions)} predictions to {len(expected.predictions)} rows"
-            )
-        differences = (abs(got - want) for got, want in zip(answer.predictions, expected.predictions, strict=True))
-        max_difference = max(differences, default=0.0)
-        if not max_difference <= TOLERANCE:  # also refuses a NaN
-            raise EndpointError(
-                f"{target} predicts {max_difference:.3g} away from what the artifact predicted in training"
-            )

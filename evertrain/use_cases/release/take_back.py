@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.release.registry import Champion, RegistryConflict, VersionStatus
 from evertrain.ports.clock import Clock
-from evertrain.ports.endpoint import Endpoint
+from evertrain.ports.endpoint import Endpoint, Live
 from evertrain.ports.registry import ModelRegistry
 from evertrain.use_cases.release.roll_out import RollOut
 
@@ -35,17 +35,21 @@ class TakeBack:
     def run(self, model: str, version: str | None = None, *, because: str = "") -> TakenBack:
         """Without a version the newest champion before this one that was not taken back itself.
 
-        Where something else than the champion answers, because a rollout is under way or an earlier call was cut off,
-        the champion answers again, and that is all. A retraining that is under way was judged against the champion
-        that goes: it is rolled back when it comes to its end. Raises NothingToTakeBack, EndpointError where the
+        Where something else answers too, because a rollout is under way or an earlier call was cut off, the champion
+        alone answers again, and that is all. A retraining that is under way was judged against the champion that
+        goes: it is rolled back when it comes to its end. Raises NothingToTakeBack, EndpointError where the
         earlier version no longer answers as it did in training, RegistryConflict.
         """
         champion = self.registry.champion(model)
         if champion is None:
             raise NothingToTakeBack(f"{model} has no champion yet: there is nothing to take back")
-        answers = self.endpoint.live_version(model) == champion.function_version
-        if version == champion.version or (version is None and not answers):
-            self.endpoint.point_alias(model, function_version=champion.function_version)
+        alone = Live(function_version=champion.function_version)
+        rollout = self.registry.rollout(model)
+        under_way = rollout is not None or self.endpoint.live(model) != alone
+        if rollout is not None:
+            self.registry.withdraw(model, rollout.version)  # from now on it can't go a step further
+        if version == champion.version or (version is None and under_way):
+            self.endpoint.point_alias(model, alone)
             return TakenBack(champion=champion, instead_of=None)
         earlier = self._earlier(model, champion, version)
         self.roll_out.smoke_test(model, earlier.version, function_version=earlier.function_version)
@@ -59,7 +63,7 @@ class TakeBack:
         except RegistryConflict:
             self.registry.set_status(model, earlier.version, status)
             raise
-        self.endpoint.point_alias(model, function_version=restored.function_version)
+        self.endpoint.point_alias(model, Live(function_version=restored.function_version))
         return TakenBack(champion=restored, instead_of=champion.version)
 
     def _earlier(self, model: str, champion: Champion, version: str | None) -> Champion:

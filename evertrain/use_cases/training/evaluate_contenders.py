@@ -18,6 +18,7 @@ from evertrain.ports.artifacts import ArtifactStore
 from evertrain.ports.registry import ModelRegistry
 from evertrain.ports.runs import RunStore
 from evertrain.scoring import FlatModel
+from evertrain.statistics.answers import predictions_apart
 from evertrain.statistics.comparison import Levels, compare, compare_by_guards, compare_slices, score
 from evertrain.statistics.metrics import Judging, constant_score, metric_value
 from evertrain.tables.labelled_rows import LabelledRows, TrainingRows, performance_of
@@ -200,6 +201,9 @@ def _evaluate(
         champion_score=score_of(old),
         difference=paired.difference(spec.gate.confidence),
         slices=_slices(metric, spec, rows, old, new),
+        apart=predictions_apart(
+            spec.task, old, new, {each.column: list(rows.levels(each.column)) for each in spec.gate.slices}
+        ),
         guards=compare_by_guards(
             spec.gate.guards,
             rows.truth,

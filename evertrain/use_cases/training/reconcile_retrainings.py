@@ -13,7 +13,7 @@ from evertrain.domain.deciding.decisions import LEASE_DURATION, Action, Recorded
 from evertrain.domain.events import EventName
 from evertrain.domain.release.registry import ModelVersion, VersionStatus, champion_function_version
 from evertrain.ports.decisions import DecisionLog, Leases
-from evertrain.ports.endpoint import Endpoint, EndpointError
+from evertrain.ports.endpoint import Endpoint, EndpointError, Live
 from evertrain.ports.executions import Executions
 from evertrain.ports.messages import EscalationChannel, EventBus
 from evertrain.ports.registry import ModelRegistry
@@ -49,6 +49,8 @@ class ReconcileRetrainings:
                 self._finish(decision, end)
         self._withdraw_unpromoted(model)
         mended.extend(self._mend_alias(model))
+        if (rollout := self.registry.rollout(model)) is not None:
+            self.registry.end_rollout(model, rollout.version)
         return tuple(mended)
 
     def _tell(self, model: str, sentence: str) -> None:
@@ -109,13 +111,13 @@ class ReconcileRetrainings:
     def _mend_alias(self, model: str) -> Iterator[str]:
         expected = champion_function_version(self.registry.champion(model))
         try:
-            live = self.endpoint.live_version(model)
+            live = self.endpoint.live(model)
         except EndpointError:
             return  # it is not deployed: there is nothing to point anywhere
-        if live != expected:
-            sentence = f"the endpoint answers by function version {live}, and not by the champion's, {expected}"
+        if live != Live(function_version=expected):
+            sentence = f"the endpoint answers by function version {live}, and not by the champion's alone, {expected}"
             self._tell(model, sentence)
-            self.endpoint.point_alias(model, function_version=expected)
+            self.endpoint.point_alias(model, Live(function_version=expected))
             yield sentence
 
 

@@ -92,6 +92,20 @@ def test_a_published_version_keeps_its_environment_also_behind_the_alias(client:
     assert ask(client, name, Qualifier="live")["version"] == "v1"
 
 
+def test_a_canary_answers_its_share_of_an_alias_s_calls(client: Client) -> None:
+    code = "import os\ndef handler(event, context):\n    return {'by': os.environ['AWS_LAMBDA_FUNCTION_VERSION']}"
+    name, functions = a_function(client, code), client("lambda")
+    first = functions.publish_version(FunctionName=name)["Version"]
+    functions.update_function_configuration(FunctionName=name, Environment={"Variables": {"NEW": "1"}})
+    second = functions.publish_version(FunctionName=name)["Version"]
+    weights = {"AdditionalVersionWeights": {second: 0.25}}
+    functions.create_alias(FunctionName=name, Name="live", FunctionVersion=first, RoutingConfig=weights)
+    answered = [ask(client, name, Qualifier="live")["by"] for _ in range(400)]
+    assert set(answered) == {first, second}
+    # Within five standard deviations of a binomial count: one run in a million would lie outside.
+    assert abs(answered.count(second) - 100) < 5 * (400 * 0.25 * 0.75) ** 0.5
+
+
 def test_a_function_from_an_image_runs_in_its_context_with_the_containers_libraries(
     client: Client, task_directory: Path
 ) -> None:

@@ -15,7 +15,7 @@ import pytest
 from evertrain.adapters.memory.artifacts import InMemoryArtifactStore
 from evertrain.adapters.memory.endpoint import InMemoryEndpoint
 from evertrain.adapters.release.endpoint import LambdaEndpoint
-from evertrain.ports.endpoint import Endpoint, EndpointError
+from evertrain.ports.endpoint import Endpoint, EndpointError, Live
 
 
 def _on_lambda() -> Iterator[Endpoint]:
@@ -54,7 +54,7 @@ def publish(endpoint: Endpoint, version: str) -> str:
 
 
 def test_before_the_first_promotion_nothing_answers(endpoint: Endpoint) -> None:
-    assert endpoint.live_version("trips") == "$LATEST"
+    assert endpoint.live("trips") == Live(function_version="$LATEST")
     with pytest.raises(EndpointError):
         endpoint.predict("trips", qualifier="live", rows=[{"wind": None}])
 
@@ -67,7 +67,7 @@ def test_each_model_version_has_one_function_version(endpoint: Endpoint) -> None
 
 def test_publishing_leaves_the_alias_and_what_it_answers_alone(endpoint: Endpoint) -> None:
     publish(endpoint, "v1")
-    assert endpoint.live_version("trips") == "$LATEST"
+    assert endpoint.live("trips") == Live(function_version="$LATEST")
     with pytest.raises(EndpointError):
         endpoint.predict("trips", qualifier="live", rows=[{"wind": None}])
 
@@ -75,15 +75,26 @@ def test_publishing_leaves_the_alias_and_what_it_answers_alone(endpoint: Endpoin
 def test_the_alias_goes_forth_and_back(endpoint: Endpoint) -> None:
     first, second = publish(endpoint, "v1"), publish(endpoint, "v2")
     for number in (first, second, first, "$LATEST"):
-        endpoint.point_alias("trips", function_version=number)
-        assert endpoint.live_version("trips") == number
+        endpoint.point_alias("trips", Live(function_version=number))
+        assert endpoint.live("trips") == Live(function_version=number)
+
+
+def test_a_canary_answers_beside_the_other_until_the_alias_is_pointed_anew(endpoint: Endpoint) -> None:
+    first, second = publish(endpoint, "v1"), publish(endpoint, "v2")
+    for share in (0.05, 0.25):
+        beside = Live(function_version=first, canary=second, share=share)
+        endpoint.point_alias("trips", beside)
+        assert endpoint.live("trips") == beside
+    for number in (second, first):
+        endpoint.point_alias("trips", Live(function_version=number))
+        assert endpoint.live("trips") == Live(function_version=number)
 
 
 def test_a_model_without_a_function_is_an_endpoint_error(endpoint: Endpoint) -> None:
     with pytest.raises(EndpointError):
-        endpoint.live_version("boats")
+        endpoint.live("boats")
     with pytest.raises(EndpointError):
-        endpoint.point_alias("boats", function_version="$LATEST")
+        endpoint.point_alias("boats", Live(function_version="$LATEST"))
     with pytest.raises(EndpointError):
         endpoint.publish("boats", version="v1", artifact_uri="s3://a/1", artifact_sha256="1")
     with pytest.raises(EndpointError):

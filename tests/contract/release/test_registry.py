@@ -7,6 +7,7 @@ import pytest
 from evertrain.adapters.memory.registry import InMemoryModelRegistry
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
 from evertrain.domain.release.registry import RegistryConflict, UnknownVersion, VersionStatus
+from evertrain.domain.release.rollout import Rollout
 from evertrain.ports.registry import ModelRegistry
 from tests.builders.models import NOW, days
 from tests.builders.registry import a_version, champion_of
@@ -170,3 +171,40 @@ def promote_in_turn(registry: ModelRegistry, *names: str) -> None:
         registry.register(a_version(name))
         registry.promote(champion_of(name, since=NOW + days(day)), expected_champion=before)
         before = name
+
+
+def a_rollout(version: str = "v1", *, share: float = 0.05) -> Rollout:
+    return Rollout(
+        model="trips",
+        version=version,
+        function_version="2",
+        champion="1",
+        share=share,
+        began_at=NOW,
+        step_began_at=NOW,
+    )
+
+
+def test_a_rollout_is_known_while_it_is_under_way(registry: ModelRegistry) -> None:
+    registry.register(a_version("v1"))
+    assert registry.rollout("trips") is None
+    for share in (0.05, 0.05, 1.0):
+        registry.begin_step(a_rollout(share=share))
+        assert registry.rollout("trips") == a_rollout(share=share)
+    registry.end_rollout("trips", "v0")
+    assert registry.rollout("trips") is not None, "it is another's"
+    for _ in range(2):
+        registry.end_rollout("trips", "v1")
+        assert registry.rollout("trips") is None
+
+
+@pytest.mark.parametrize("status", [VersionStatus.ROLLED_BACK, VersionStatus.REJECTED, VersionStatus.RETIRED])
+def test_what_was_taken_back_goes_no_step_further(registry: ModelRegistry, status: VersionStatus) -> None:
+    registry.register(a_version("v1"))
+    registry.begin_step(a_rollout())
+    registry.set_status("trips", "v1", status)
+    with pytest.raises(RegistryConflict, match=f"v1 of trips is {status}: it can't be rolled out"):
+        registry.begin_step(a_rollout(share=1.0))
+    assert registry.rollout("trips") == a_rollout()
+    with pytest.raises(UnknownVersion):
+        registry.begin_step(a_rollout("v9"))

@@ -8,8 +8,13 @@ import pytest
 
 from evertrain.adapters.landing.prediction_files import prediction_file
 from evertrain.adapters.landing.prediction_log import encode_messages
+from evertrain.adapters.memory.answers import InMemoryAnswerLog
+from evertrain.adapters.memory.artifacts import InMemoryArtifactStore
+from evertrain.adapters.memory.endpoint import InMemoryEndpoint
 from evertrain.adapters.memory.messages import InMemoryClock
+from evertrain.adapters.memory.registry import InMemoryModelRegistry
 from evertrain.domain.project.model import Project
+from evertrain.use_cases.landing.count_answers import CountAnswers
 from evertrain.use_cases.landing.land_predictions import LandPredictions
 from lambdas.collect import handler
 from tests.builders.events import delivery
@@ -40,6 +45,13 @@ def install(monkeypatch: pytest.MonkeyPatch, *, replay_clock: InMemoryClock | No
         replay_clock=replay_clock,
     )
     monkeypatch.setattr(handler, "land_predictions", lambda: use_case)
+    counted = CountAnswers(
+        project=use_case.project,
+        registry=InMemoryModelRegistry(),
+        endpoint=InMemoryEndpoint(artifacts=InMemoryArtifactStore(), models=list(models)),
+        log=InMemoryAnswerLog(),
+    )
+    monkeypatch.setattr(handler, "count_answers", lambda: counted)
     return landing
 
 
@@ -81,6 +93,12 @@ def test_in_a_replay_requests_are_of_the_replayed_present(monkeypatch: pytest.Mo
     handler.lambda_handler(delivery(**messages(answered(20))), None)
     (key,) = landing.objects
     assert key.startswith("predictions/trips/2013/07/10/")
+
+
+def test_what_got_no_answer_does_not_land(landing: FakeLanding) -> None:
+    refused = replace(answered(20), rows=(), predictions=(), trouble="refused")
+    assert handler.lambda_handler(delivery(**messages(refused)), None) == {"batchItemFailures": []}
+    assert not landing.objects
 
 
 def test_each_file_is_a_line_in_the_log(landing: FakeLanding, caplog: pytest.LogCaptureFixture) -> None:

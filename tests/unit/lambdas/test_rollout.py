@@ -14,6 +14,7 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> Retraining:
     loop = Retraining()
     loop.register(loop.evaluated("d-1"))
     monkeypatch.setattr(handler, "roll_out", lambda: loop.roll_out)
+    monkeypatch.setattr(handler, "take_steps", lambda: loop.take_steps)
     return loop
 
 
@@ -25,8 +26,11 @@ def test_a_version_is_rolled_out_step_by_step(loop: Retraining) -> None:
     assert published == {"function_version": "1", "previous_function_version": "$LATEST"}
     function = {"function_version": published["function_version"]}
     assert handler.lambda_handler({"step": "smoke_test", **named, **function}, None) == {}
-    assert handler.lambda_handler({"step": "shift_alias", "model": MODEL, **function}, None) == {}
-    assert handler.lambda_handler({"step": "health_check", **named}, None) == {}
+    begun = {"rollout": {"number": 0, "share": 0, "look": 1, "wait_seconds": 0, "next": ""}}
+    shifted = handler.lambda_handler({"step": "shift_alias", **named, **published, **begun}, None)
+    assert shifted == {"number": 0, "share": 1.0, "look": 1, "wait_seconds": 0, "next": ""}
+    looked = handler.lambda_handler({"step": "health_check", **named, "rollout": shifted}, None)
+    assert looked == {"number": 1, "share": 1.0, "look": 1, "wait_seconds": 0, "next": "promote"}
     with pytest.raises(RegistryConflict):
         handler.lambda_handler({"step": "promote", **named, **function, "expected_champion": "another"}, None)
     assert handler.lambda_handler({"step": "promote", **named, **function, "expected_champion": None}, None) == {}
@@ -39,10 +43,11 @@ def test_a_version_that_was_rolled_back_is_not_promoted_any_more(loop: Retrainin
     (registered,) = loop.registry.versions(MODEL)
     named = {"model": MODEL, "version": registered.version}
     function = {"function_version": handler.lambda_handler({"step": "publish", **named}, None)["function_version"]}
-    handler.lambda_handler({"step": "shift_alias", "model": MODEL, **function}, None)
     restored = {"previous_function_version": "$LATEST"}
+    begun = {"rollout": {"number": 0, "share": 0, "look": 1, "wait_seconds": 0}}
+    handler.lambda_handler({"step": "shift_alias", **named, **function, **restored, **begun}, None)
     assert handler.lambda_handler({"step": "rollback", **named, **restored}, None) == {}
-    assert loop.endpoint.live_version(MODEL) == "$LATEST"
+    assert loop.endpoint.live(MODEL).function_version == "$LATEST"
     with pytest.raises(RegistryConflict):
         handler.lambda_handler({"step": "promote", **named, **function, "expected_champion": None}, None)
     assert loop.registry.champion(MODEL) is None

@@ -276,9 +276,32 @@ def test_many_rows_are_kept_by_their_place(endpoint: Endpoint) -> None:
     assert [list(each.row_ids) for each in kept()] == [["r-1:0", "r-1:1", "r-1:2"]]
 
 
-def test_what_was_refused_and_what_the_rollout_asks_is_not_kept(endpoint: Endpoint) -> None:
-    endpoint.refusal(ROW | {"distance": "far"})
+def test_what_the_rollout_asks_is_not_kept(endpoint: Endpoint) -> None:
     handler.lambda_handler({"rows": [ROW]}, None)
+    assert not kept()
+
+
+def test_of_a_request_without_an_answer_only_that_is_kept(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_FUNCTION_VERSION", "7")
+    endpoint.refusal(ROW | {"distance": "far"})
+    monkeypatch.setenv("MODEL_SHA256", "0" * 64)
+    wiring.served_model.cache_clear()
+    assert endpoint.post(ROW)[0] == 500
+    troubles = kept()
+    assert [(each.trouble, each.model_version, each.function_version) for each in troubles] == [
+        ("refused", "v1", "7"),
+        ("failed", "v1", "7"),
+    ]
+    assert not any(each.rows or each.predictions for each in troubles)
+
+
+def test_before_the_first_champion_nothing_is_kept_of_what_nobody_answers(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("MODEL_URI")
+    endpoint.refusal(ROW)
     assert not kept()
 
 

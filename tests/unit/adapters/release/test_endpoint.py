@@ -14,7 +14,7 @@ from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
 from evertrain.adapters.release.endpoint import LambdaEndpoint
-from evertrain.ports.endpoint import EndpointError, PredictionResponse
+from evertrain.ports.endpoint import EndpointError, Live, PredictionResponse
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -136,13 +136,13 @@ def test_another_publication_s_environment_is_never_published(called: Called) ->
 def test_known_refusals_are_endpoint_errors(called: Called, code: str, expected_message: str) -> None:
     called.refusal("update_alias", code)
     with pytest.raises(EndpointError, match=expected_message):
-        called.endpoint.point_alias("trips", function_version="2")
+        called.endpoint.point_alias("trips", Live(function_version="2"))
 
 
 def test_any_other_error_propagates(called: Called) -> None:
     called.refusal("get_alias", "AccessDeniedException")
     with pytest.raises(Exception, match="AccessDeniedException") as raised:
-        called.endpoint.live_version("trips")
+        called.endpoint.live("trips")
     assert not isinstance(raised.value, EndpointError)
 
 
@@ -171,6 +171,8 @@ def test_aliases_are_read_and_moved(called: Called) -> None:
     aliased: dict[str, Any] = {"FunctionVersion": "$LATEST"}
     named = {"FunctionName": FUNCTION, "Name": "live"}
     called.stub.add_response("get_alias", aliased, named)
-    called.stub.add_response("update_alias", {}, {**named, "FunctionVersion": "2"})
-    assert called.endpoint.live_version("trips") == "$LATEST"
-    called.endpoint.point_alias("trips", function_version="2")
+    called.stub.add_response(
+        "update_alias", {}, {**named, "FunctionVersion": "2", "RoutingConfig": {"AdditionalVersionWeights": {}}}
+    )
+    assert called.endpoint.live("trips").function_version == "$LATEST"
+    called.endpoint.point_alias("trips", Live(function_version="2"))

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from evertrain.domain.monitoring.drift import DriftStatus
+from evertrain.ports.endpoint import Live
 from evertrain.ports.messages import Subscribers
 from evertrain.use_cases.deciding.check_stage import check_stage
 from evertrain.use_cases.deciding.model_status import ModelStatus
@@ -16,7 +17,8 @@ GOOD = ModelStatus(
     model="trips",
     title="whether a trip is late",
     champion=CHAMPION,
-    live_function_version=CHAMPION.function_version,
+    live=Live(function_version=CHAMPION.function_version),
+    rollout=None,
     features=None,
     labels=None,
     verdicts=[a_verdict(days_ago=1)],
@@ -59,8 +61,8 @@ def test_what_waits_is_told_with_the_command_that_hands_it_out_again() -> None:
 @pytest.mark.parametrize(
     ("status", "told"),
     [
-        (replace(GOOD, live_function_version=None), "it has no endpoint"),
-        (replace(GOOD, live_function_version="7"), "does not answer with the champion"),
+        (replace(GOOD, live=None), "it has no endpoint"),
+        (replace(GOOD, live=Live(function_version="7")), "does not answer with the champion"),
         (replace(GOOD, verdicts=[BLIND]), "not watched for drift, the reference of v1 can't be used"),
     ],
 )
@@ -71,5 +73,5 @@ def test_a_model_that_is_not_as_it_should_be(status: ModelStatus, told: str) -> 
 
 
 def test_a_rollout_may_be_ahead_of_the_champion() -> None:
-    ahead = replace(GOOD, live_function_version="7", retraining_running=True)
+    ahead = replace(GOOD, live=Live(function_version="7"), retraining_running=True)
     assert check_stage("dev", subscribers=TOLD, dead_letters={}, statuses=[ahead]).problems == ()

@@ -9,12 +9,14 @@ from evertrain.adapters.memory.artifacts import InMemoryArtifactStore
 from evertrain.adapters.memory.endpoint import InMemoryEndpoint
 from evertrain.adapters.memory.registry import InMemoryModelRegistry
 from evertrain.conversion import to_flat
-from evertrain.domain.release.registry import Champion, RegistryConflict
+from evertrain.domain.release.registry import Champion, RegistryConflict, VersionStatus
+from evertrain.domain.release.rollout import Rollout
 from evertrain.domain.training.evaluation import SmokeTest
-from evertrain.ports.endpoint import EndpointError
+from evertrain.ports.endpoint import EndpointError, Live
 from evertrain.scoring import FlatModel
 from evertrain.use_cases.release.roll_out import RollOut
 from evertrain.use_cases.release.take_back import NothingToTakeBack, TakeBack
+from evertrain.use_cases.release.take_steps import live_of
 from tests.builders.crash_injection import Crash, CrashInjector
 from tests.builders.models import NOW, a_model, days
 from tests.builders.registry import a_version
@@ -96,7 +98,7 @@ def release() -> Release:
             trained_until=NOW,
         )
         registry.promote(champion, expected_champion=before)
-        endpoint.point_alias("trips", function_version=function)
+        endpoint.point_alias("trips", Live(function_version=function))
         before = version.version
     return Release(registry, endpoint, SmokeTests(predictions))
 
@@ -132,9 +134,29 @@ def test_the_champion_itself_stays(release: Release) -> None:
 
 
 def test_where_a_rollout_has_moved_the_alias_the_champion_answers_again(release: Release) -> None:
-    release.endpoint.point_alias("trips", function_version="1")
+    release.endpoint.point_alias("trips", Live(function_version="1"))
     assert release.take_back().run("trips").instead_of is None
     assert (release.answering, release.statuses()) == ("v3", ["retired", "retired", "champion"])
+
+
+def test_a_canary_is_taken_back_and_can_t_go_a_step_further(release: Release) -> None:
+    release.registry.register(a_version("v4"))
+    canary = Rollout(
+        model="trips",
+        version="v4",
+        function_version="1",
+        champion="3",
+        share=0.05,
+        began_at=NOW,
+        step_began_at=NOW,
+    )
+    release.registry.begin_step(canary)
+    release.endpoint.point_alias("trips", live_of(canary))
+    assert release.take_back().run("trips").instead_of is None
+    assert release.endpoint.live("trips") == Live(function_version="3")
+    assert release.registry.version("trips", "v4").status is VersionStatus.ROLLED_BACK
+    with pytest.raises(RegistryConflict, match="v4 of trips is rolled_back: it can't be rolled out"):
+        release.registry.begin_step(canary)
 
 
 def test_what_never_answered_is_refused_with_what_did(release: Release) -> None:
@@ -165,7 +187,7 @@ def test_a_retraining_that_was_judged_against_the_one_that_went_is_refused(relea
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
-@pytest.mark.parametrize("at", range(1, 11))
+@pytest.mark.parametrize("at", range(1, 12))
 def test_a_crash_at_any_call_is_mended_by_a_repeat_which_goes_no_further(
     release: Release, at: int, after: bool
 ) -> None:
@@ -178,5 +200,5 @@ def test_a_crash_at_any_call_is_mended_by_a_repeat_which_goes_no_further(
         if champion.version == "v3" or release.answering != champion.version:
             release.take_back().run("trips")
     assert (release.answering, release.statuses()) == ("v2", ["retired", "champion", "rolled_back"])
-    if at == 10:
+    if at == 11:
         assert crashes.calls < at  # every call was tried

@@ -11,7 +11,9 @@ from evertrain.domain.deciding.decisions import LEASE_DURATION
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.events import EventName
 from evertrain.domain.release.registry import VersionStatus
+from evertrain.domain.release.rollout import LOOK_AGAIN, StepUnderWay
 from evertrain.ports.decisions import LeaseHeld
+from evertrain.ports.endpoint import Live
 from evertrain.ports.executions import ExecutionState
 from evertrain.use_cases.release.roll_out import PublishedVersion
 from evertrain.use_cases.training.finish_retraining import FinishRetraining
@@ -52,6 +54,7 @@ class CutOff:
         self._plan_uri = ""
         self._version = ""
         self._published: PublishedVersion | None = None
+        self._step: StepUnderWay | None = None
 
     @property
     def states(self) -> list[Callable[[], object]]:
@@ -65,6 +68,7 @@ class CutOff:
             self.smoke_test,
             self.shift_alias,
             self.health_check,
+            *self.later_steps,
             self.promote,
             self.finish,
         ]
@@ -91,11 +95,22 @@ class CutOff:
     def smoke_test(self) -> None:
         self.loop.roll_out.smoke_test(MODEL, self._version, function_version=self._function_version)
 
+    @property
+    def later_steps(self) -> list[Callable[[], object]]:
+        """Of a rollout beside a champion."""
+        return [self.shift_alias, self.health_check] * 2 if self.before else []
+
     def shift_alias(self) -> None:
-        self.loop.roll_out.shift_alias(MODEL, function_version=self._function_version)
+        assert self._published is not None
+        number = 0 if self._step is None else self._step.number
+        self._step = self.loop.shift(self._version, self._published, step=number)
 
     def health_check(self) -> None:
-        self.loop.roll_out.health_check(MODEL, self._version)
+        """All looks of a step."""
+        assert self._step is not None
+        self._step = self.loop.look(self._version, self._step)
+        while self._step.next == LOOK_AGAIN:
+            self._step = self.loop.look(self._version, self._step)
 
     def promote(self) -> None:
         self.loop.roll_out.promote(
@@ -137,7 +152,7 @@ class CutOff:
         assert outcome is not None
         assert self.loop.leases.holder(MODEL) is None
         expected = champion.function_version if champion else "$LATEST"
-        assert self.loop.endpoint.live_version(MODEL) == expected
+        assert self.loop.endpoint.live(MODEL).function_version == expected
         mine = [each for each in self.loop.registry.versions(MODEL) if each.decision_id == "d-1"]
         if champion != self.before:
             assert [each.status for each in mine] == [VersionStatus.CHAMPION]
@@ -148,24 +163,33 @@ class CutOff:
             assert outcome.name in (EventName.RETRAIN_FAILED, EventName.ROLLED_BACK)
 
 
-STATES = range(len(CutOff().states))
+STATES_OF_A_FIRST_MODEL, STATES_BESIDE_A_CHAMPION = 11, 15
+STATES = [
+    *((False, number) for number in range(STATES_OF_A_FIRST_MODEL)),
+    *((True, number) for number in range(STATES_BESIDE_A_CHAMPION)),
+]
 
 
-@pytest.mark.parametrize("with_champion", [False, True])
-@pytest.mark.parametrize("done", STATES)
+def test_all_states_are_tried() -> None:
+    assert len(CutOff().states) == STATES_OF_A_FIRST_MODEL
+    assert len(CutOff(with_champion=True).states) == STATES_BESIDE_A_CHAMPION
+
+
+@pytest.mark.parametrize(("with_champion", "done"), STATES)
 def test_stopped_after_any_state_one_of_the_right_ends_holds(done: int, *, with_champion: bool) -> None:
     run = CutOff(with_champion=with_champion)
+    last = len(run.states) - 1
     for state in run.states[: done + 1]:
         state()
     run.stop()
     mended = run.reconcile()
     run.assert_right_end()
-    finished = done == STATES[-1]
+    finished = done == last
     assert bool(mended) is not finished
     assert len(run.escalations.called) == len(mended)
     outcome = run.loop.decisions.outcome_of(MODEL, "d-1")
     assert outcome is not None
-    promoted = done >= STATES[-2]
+    promoted = done >= last - 1
     assert (outcome.name is EventName.MODEL_PROMOTED) is promoted
     # A repeat, by the tick or by a second event, changes nothing and calls nobody.
     assert run.reconcile() == ()
@@ -174,8 +198,7 @@ def test_stopped_after_any_state_one_of_the_right_ends_holds(done: int, *, with_
     run.loop.decisions.record(a_decision_to_retrain("d-2", decided_at=run.loop.clock.now()), lease=LEASE_DURATION)
 
 
-@pytest.mark.parametrize("with_champion", [False, True])
-@pytest.mark.parametrize("late", STATES)
+@pytest.mark.parametrize(("with_champion", "late"), STATES)
 def test_a_step_that_was_under_way_when_the_execution_was_stopped_comes_too_late(
     late: int, *, with_champion: bool
 ) -> None:
@@ -188,16 +211,16 @@ def test_a_step_that_was_under_way_when_the_execution_was_stopped_comes_too_late
         run.states[late]()
     run.reconcile()
     run.assert_right_end()
-    assert (run.loop.registry.champion(MODEL) != run.before) is (late == STATES[-1])
+    assert (run.loop.registry.champion(MODEL) != run.before) is (late == len(run.states) - 1)
 
 
 def test_while_the_execution_runs_nothing_is_touched() -> None:
     run = CutOff(with_champion=True)
     for state in run.states[:8]:
         state()  # the alias is shifted already, and nobody is promoted yet
-    live = run.loop.endpoint.live_version(MODEL)
+    live = run.loop.endpoint.live(MODEL).function_version
     assert run.reconcile() == ()
-    assert run.loop.endpoint.live_version(MODEL) == live
+    assert run.loop.endpoint.live(MODEL).function_version == live
     assert run.loop.decisions.outcome_of(MODEL, "d-1") is None
     with pytest.raises(LeaseHeld):
         run.loop.decisions.record(a_decision_to_retrain("d-2"), lease=LEASE_DURATION)
@@ -238,9 +261,9 @@ def test_a_retraining_whose_lease_another_took_has_ended() -> None:
 def test_an_alias_that_was_moved_by_hand_goes_back_to_the_champion() -> None:
     run = CutOff(with_champion=True)
     run.loop.finish("d-1", EventName.RETRAIN_FAILED, version="", sentence="as it went")
-    run.loop.endpoint.point_alias(MODEL, function_version="$LATEST")
+    run.loop.endpoint.point_alias(MODEL, Live(function_version="$LATEST"))
     (sentence,) = run.reconcile()
-    assert sentence == "the endpoint answers by function version $LATEST, and not by the champion's, 1"
+    assert sentence == "the endpoint answers by function version $LATEST, and not by the champion's alone, 1"
     ((subject, message),) = run.escalations.called
     assert subject == "Evertrain: a retraining of trips was cut off"
     assert sentence in message

@@ -75,8 +75,9 @@ def test_a_first_model_goes_from_decision_to_champion() -> None:
     published = loop.roll_out.publish(MODEL, version)
     assert published.previous_function_version == "$LATEST"
     loop.roll_out.smoke_test(MODEL, version, function_version=published.function_version)
-    loop.roll_out.shift_alias(MODEL, function_version=published.function_version)
-    loop.roll_out.health_check(MODEL, version)
+    step = loop.shift(version, published)
+    assert (step.share, step.wait_seconds) == (1.0, 0), "nobody else answers whom it could be compared with"
+    assert loop.look(version, step).next == "promote"
     loop.roll_out.promote(
         MODEL, version, function_version=published.function_version, expected_champion=registered.expected_champion
     )
@@ -88,7 +89,7 @@ def test_a_first_model_goes_from_decision_to_champion() -> None:
     assert champion.trained_until == planned.plan.watermark
     assert champion.comparable_from == evaluation.chosen.window.rows.end
     assert loop.registry.version(MODEL, version).status is VersionStatus.CHAMPION
-    assert loop.endpoint.live_version(MODEL) == published.function_version
+    assert loop.endpoint.live(MODEL).function_version == published.function_version
     assert loop.told() == [(EventName.MODEL_PROMOTED, version)]
     assert not loop.leases.is_held(MODEL)
 
@@ -271,7 +272,7 @@ def test_every_step_may_be_repeated() -> None:
 
     version = registered.version.version
     published = loop.roll_out.publish(MODEL, version)
-    loop.roll_out.shift_alias(MODEL, function_version=published.function_version)
+    assert loop.shift(version, published) == loop.shift(version, published)
     assert loop.roll_out.publish(MODEL, version) == published
     for _ in range(2):
         loop.roll_out.promote(MODEL, version, function_version=published.function_version, expected_champion=None)
@@ -571,7 +572,7 @@ def test_a_function_that_answers_for_another_version_fails_its_smoke_test() -> N
     loop.advance(days(7))
     second, _ = loop.published("d-2")
     with pytest.raises(EndpointError, match=f"answers with version {first}, not with {second}"):
-        loop.roll_out.health_check(MODEL, second)
+        loop.roll_out.smoke_test(MODEL, second, function_version="live")
 
 
 def test_after_a_failed_health_check_the_champion_answers_again() -> None:
@@ -579,15 +580,16 @@ def test_after_a_failed_health_check_the_champion_answers_again() -> None:
     first = loop.promoted("d-1")
     loop.advance(days(7))
     second, published = loop.published("d-2")
-    loop.roll_out.shift_alias(MODEL, function_version=published.function_version)
-    loop.endpoint.broken.add("live")
+    step = loop.shift(second, published)
+    loop.endpoint.broken.add(published.function_version)
     with pytest.raises(EndpointError):
-        loop.roll_out.health_check(MODEL, second)
+        loop.look(second, step)
     loop.endpoint.broken.clear()
 
     loop.roll_out.rollback(MODEL, second, previous_function_version=published.previous_function_version)
 
-    loop.roll_out.health_check(MODEL, first)
+    loop.roll_out.smoke_test(MODEL, first, function_version="live")
+    assert loop.registry.rollout(MODEL) is None
     assert loop.registry.version(MODEL, second).status is VersionStatus.ROLLED_BACK
     champion = loop.registry.champion(MODEL)
     assert champion is not None
@@ -597,9 +599,9 @@ def test_after_a_failed_health_check_the_champion_answers_again() -> None:
 def test_a_first_model_that_fails_leaves_no_model_answering() -> None:
     loop = Retraining()
     version, published = loop.published("d-1")
-    loop.roll_out.shift_alias(MODEL, function_version=published.function_version)
+    loop.shift(version, published)
     loop.roll_out.rollback(MODEL, version, previous_function_version=published.previous_function_version)
-    assert loop.endpoint.live_version(MODEL) == "$LATEST"
+    assert loop.endpoint.live(MODEL).function_version == "$LATEST"
 
 
 def test_a_lost_race_is_not_promoted_and_the_alias_goes_to_the_winner() -> None:
@@ -607,20 +609,20 @@ def test_a_lost_race_is_not_promoted_and_the_alias_goes_to_the_winner() -> None:
     loser, loser_published = loop.published("d-1")
     loop.advance(days(1))
     winner = loop.promoted("d-2")
-    loop.roll_out.shift_alias(MODEL, function_version=loser_published.function_version)
+    loop.shift(loser, loser_published)
     with pytest.raises(RegistryConflict):
         loop.roll_out.promote(MODEL, loser, function_version=loser_published.function_version, expected_champion=None)
     loop.roll_out.rollback(MODEL, loser, previous_function_version=loser_published.previous_function_version)
-    loop.roll_out.health_check(MODEL, winner)
+    loop.roll_out.smoke_test(MODEL, winner, function_version="live")
 
 
 def test_a_champion_is_not_rolled_back() -> None:
     loop = Retraining()
     version = loop.promoted("d-1")
-    live = loop.endpoint.live_version(MODEL)
+    live = loop.endpoint.live(MODEL).function_version
     with pytest.raises(AlreadyPromoted):
         loop.roll_out.rollback(MODEL, version, previous_function_version="$LATEST")
-    assert loop.endpoint.live_version(MODEL) == live
+    assert loop.endpoint.live(MODEL).function_version == live
 
 
 def test_a_champion_is_judged_on_its_own_features_when_the_model_has_dropped_one() -> None:

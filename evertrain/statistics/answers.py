@@ -1,0 +1,74 @@
+"""What was answered to callers, or predicted for rows, as counts that add: `domain.release.answers`."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
+
+import numpy as np
+import numpy.typing as npt
+
+from evertrain.domain.landing.predictions import FAILED, REFUSED, AnsweredRequest
+from evertrain.domain.monitoring.performance import Sums
+from evertrain.domain.project.metric import Task
+from evertrain.domain.release.answers import AnswerCounts, GroupAnswers, duration_cell
+from evertrain.domain.release.health import kolmogorov_smirnov
+from evertrain.statistics.performance import MAX_LEVELS, prediction_cells
+
+MIN_ROWS_APART = 50
+"""Of the gate's: how far two models lie apart in a group of fewer is chance."""
+
+Numbers = npt.NDArray[np.float64]
+Places = npt.NDArray[np.int64]
+Levels = Mapping[str, Sequence[str]]
+"""By column, the level of each row."""
+
+
+def count_answers(task: Task, answered: Sequence[AnsweredRequest], *, columns: Sequence[str]) -> AnswerCounts:
+    """`columns`: by whose levels rows are told apart. A request that came in parts counts once."""
+    whole, good = [each for each in answered if not each.first_row], [each for each in answered if not each.trouble]
+    rows = [row for each in good for row in each.rows]
+    predictions = np.array([value for each in good for value in each.predictions], dtype=np.float64)
+    requests = np.repeat(np.arange(len(good)), [len(each.rows) for each in good])
+    durations = (each.milliseconds for each in whole if not each.trouble and each.milliseconds is not None)
+    levels = {column: [str(row.get(column)) for row in rows] for column in columns}
+    return AnswerCounts(
+        requests=len(whole),
+        refused=sum(each.trouble == REFUSED for each in whole),
+        failed=sum(each.trouble == FAILED for each in whole),
+        durations=Counter(duration_cell(each) for each in durations if isfinite(each)),
+        whole=_group(task, predictions, requests),
+        groups=dict(_groups(task, predictions, requests, levels)),
+    )
+
+
+def predictions_apart(task: Task, first: Numbers, second: Numbers, levels: Levels) -> dict[str, float]:
+    """How far the predictions of two models for the same rows lie apart, 0 to 1: of all rows under "", and of each
+    frequent level. `first`, `second`: shape (rows,)."""
+    alone = np.arange(len(first))
+    of_first, of_second = (dict(_groups(task, each, alone, levels)) for each in (first, second))
+    apart = {"": kolmogorov_smirnov(_group(task, first, alone).cells, _group(task, second, alone).cells)}
+    return apart | {
+        name: kolmogorov_smirnov(group.cells, of_second[name].cells)
+        for name, group in of_first.items()
+        if group.rows >= MIN_ROWS_APART
+    }
+
+
+def _groups(task: Task, predictions: Numbers, requests: Places, levels: Levels) -> Iterator[tuple[str, GroupAnswers]]:
+    for column, of_rows in levels.items():
+        values = np.array(of_rows, dtype=object)
+        for level, _ in Counter(of_rows).most_common(MAX_LEVELS):
+            rows = values == level
+            yield f"{column}={level}", _group(task, predictions[rows], requests[rows])
+
+
+def _group(task: Task, predictions: Numbers, requests: Places) -> GroupAnswers:
+    if not len(predictions):
+        return GroupAnswers()
+    mean = float(predictions.mean())
+    cells, counts = np.unique(prediction_cells(task, predictions), return_counts=True)
+    return GroupAnswers(
+        requests=len(np.unique(requests)),
+        predictions=Sums(count=len(predictions), mean=mean, spread=float(((predictions - mean) ** 2).sum())),
+        cells={int(cell): int(count) for cell, count in zip(cells, counts, strict=True)},
+    )

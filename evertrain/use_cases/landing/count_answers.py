@@ -1,0 +1,74 @@
+"""While a rollout is under way, what both versions answer is counted, for it to be judged by.
+
+At a shadow step the contender is asked here what callers asked: it answers none of them, and none waits for it.
+"""
+
+import logging
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from itertools import groupby
+
+from evertrain.domain.landing.predictions import FAILED, AnsweredRequest
+from evertrain.domain.project.model import ModelSpec, Project
+from evertrain.domain.release.answers import Answers
+from evertrain.domain.release.rollout import Rollout
+from evertrain.ports.answers import AnswerLog
+from evertrain.ports.endpoint import Endpoint, EndpointError
+from evertrain.ports.registry import ModelRegistry
+from evertrain.statistics.answers import count_answers
+
+logger = logging.getLogger(__name__)
+
+MAX_SHADOWED = 200
+"""Requests of a delivery that a shadow is asked: some seconds of a minute."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CountAnswers:
+    project: Project
+    registry: ModelRegistry
+    endpoint: Endpoint
+    log: AnswerLog
+
+    def run(self, answered: Sequence[AnsweredRequest]) -> None:
+        """The same requests are counted as the same item."""
+        ordered = sorted(answered, key=lambda each: (each.model, each.prediction_id, each.first_row or 0))
+        for model, of_model in groupby(ordered, key=lambda each: each.model):
+            spec, rollout = self.project.models.get(model), self.registry.rollout(model)
+            if spec is not None and rollout is not None:
+                self._count(spec, rollout, list(of_model))
+
+    def _count(self, spec: ModelSpec, rollout: Rollout, answered: list[AnsweredRequest]) -> None:
+        if rollout.is_shadow:
+            answered += self._shadowed(rollout, answered)
+        for version in (rollout.function_version, rollout.champion):
+            of_version = [each for each in answered if each.function_version == version]
+            of_version = [each for each in of_version if each.answered_at >= rollout.began_at]
+            if of_version:
+                self.log.put(spec.name, _answers(spec, version, of_version))
+
+    def _shadowed(self, rollout: Rollout, answered: Sequence[AnsweredRequest]) -> list[AnsweredRequest]:
+        by_champion = [each for each in answered if each.function_version == rollout.champion and not each.trouble]
+        return list(self._ask(rollout, by_champion[:MAX_SHADOWED]))
+
+    def _ask(self, rollout: Rollout, answered: Sequence[AnsweredRequest]) -> Iterator[AnsweredRequest]:
+        for each in answered:
+            asked = replace(each, model_version=rollout.version, function_version=rollout.function_version)
+            try:
+                answer = self.endpoint.predict(each.model, qualifier=rollout.function_version, rows=each.rows)
+            except EndpointError as error:
+                logger.info("shadow_failed model=%s version=%s error=%s", each.model, rollout.version, error)
+                yield replace(asked, predictions=(), trouble=FAILED)
+            else:
+                yield replace(asked, predictions=answer.predictions, milliseconds=answer.milliseconds)
+
+
+def _answers(spec: ModelSpec, function_version: str, answered: Sequence[AnsweredRequest]) -> Answers:
+    names = "\n".join(f"{each.prediction_id}:{each.first_row}" for each in answered)
+    return Answers(
+        function_version=function_version,
+        first_at=min(each.answered_at for each in answered),
+        name=sha256(names.encode()).hexdigest()[:16],
+        counts=count_answers(spec.task, answered, columns=[each.column for each in spec.gate.slices]),
+    )

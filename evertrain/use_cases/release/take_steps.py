@@ -1,0 +1,117 @@
+"""A published version answers a growing share of the callers, and is looked at in between.
+
+Its own answers are compared with the champion's to the same stream of requests; who is unwell goes back. Each call
+may be repeated.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from evertrain.domain.deployment.steps import LIVE_ALIAS
+from evertrain.domain.project.policies import RolloutPolicy
+from evertrain.domain.release.answers import counts_of
+from evertrain.domain.release.health import HealthEvidence, what_is_wrong
+from evertrain.domain.release.registry import UNPUBLISHED_VERSION
+from evertrain.domain.release.rollout import (
+    LOOK_AGAIN,
+    NEXT_STEP,
+    PROMOTE,
+    ContenderUnwell,
+    Rollout,
+    RolloutInterrupted,
+    RolloutPlan,
+    StepUnderWay,
+)
+from evertrain.ports.answers import AnswerLog
+from evertrain.ports.endpoint import Endpoint, Live
+from evertrain.ports.registry import ModelRegistry
+from evertrain.ports.runs import RunStore
+from evertrain.use_cases.release.roll_out import RollOut
+
+
+@dataclass(frozen=True, kw_only=True)
+class TakeSteps:
+    """`wall_clock`: callers live by it, also where history is replayed. `bake`: instead of what models declare."""
+
+    registry: ModelRegistry
+    endpoint: Endpoint
+    runs: RunStore
+    answers: AnswerLog
+    roll_out: RollOut
+    wall_clock: Callable[[], datetime]
+    bake: timedelta | None = None
+
+    def shift(
+        self, model: str, version: str, *, function_version: str, previous_function_version: str, step: int
+    ) -> StepUnderWay:
+        """To the step of this number, from 0. Raises EndpointError, and RegistryConflict where it may not go on."""
+        plan, now = self._plan(model, version, previous_function_version), self.wall_clock()
+        under_way = self.registry.rollout(model)
+        is_ours = under_way is not None and under_way.function_version == function_version and step > 0
+        rollout = Rollout(
+            model=model,
+            version=version,
+            function_version=function_version,
+            champion=previous_function_version,
+            share=plan.shares[step],
+            began_at=under_way.began_at if under_way is not None and is_ours else now,
+            step_began_at=now,
+        )
+        self.registry.begin_step(rollout)
+        self.endpoint.point_alias(model, live_of(rollout))
+        return StepUnderWay(number=step, share=rollout.share, look=1, wait_seconds=plan.wait_seconds)
+
+    def look(self, model: str, version: str, step: StepUnderWay) -> StepUnderWay:
+        """Where to go from here. Raises ContenderUnwell, RolloutInterrupted, EndpointError."""
+        rollout = self.registry.rollout(model)
+        if rollout is None or rollout.version != version or self.endpoint.live(model) != live_of(rollout):
+            raise RolloutInterrupted(
+                f"{version} of {model}: something else answers than this rollout has put there; "
+                "a person took it back, or another rollout began"
+            )
+        # By the way that callers take, where all of them take it.
+        target = LIVE_ALIAS if rollout.share == 1 else rollout.function_version
+        self.roll_out.smoke_test(model, version, function_version=target)
+        plan = self._plan(model, version, rollout.champion)
+        look = step.number * plan.looks + step.look
+        if wrong := what_is_wrong(self._evidence(rollout, look)):
+            place = "as a shadow" if rollout.is_shadow else f"at {step.share:.0%} of the requests"
+            raise ContenderUnwell(f"{version} of {model} is unwell {place}: {'; '.join(wrong)}")
+        if step.look < plan.looks:
+            return replace(step, look=step.look + 1, next=LOOK_AGAIN)
+        is_last = step.number == len(plan.shares) - 1
+        return replace(step, number=step.number + 1, look=1, next=PROMOTE if is_last else NEXT_STEP)
+
+    def _plan(self, model: str, version: str, champion: str) -> RolloutPlan:
+        has_champion = champion != UNPUBLISHED_VERSION
+        return RolloutPlan.of(self._policy(model, version), has_champion=has_champion, bake=self.bake)
+
+    def _policy(self, model: str, version: str) -> RolloutPolicy:
+        """As it was declared when the retraining was planned."""
+        return self.runs.plan(self.registry.version(model, version).plan_uri).spec.rollout
+
+    def _evidence(self, rollout: Rollout, look: int) -> HealthEvidence:
+        plan = self.runs.plan(self.registry.version(rollout.model, rollout.version).plan_uri)
+        answers = self.answers.answers(rollout.model, since=rollout.began_at)
+        of_step = [each for each in answers if each.first_at >= rollout.step_began_at]
+        new, old = (counts_of(of_step, each).requests for each in (rollout.function_version, rollout.champion))
+        return HealthEvidence(
+            contender=counts_of(answers, rollout.function_version),
+            champion=counts_of(answers, rollout.champion),
+            share=rollout.share,
+            contender_requests=new,
+            requests=new + old,
+            slow_after=plan.spec.rollout.slow_after_ms,
+            apart=self.runs.evaluation(plan).apart,
+            look=look,
+        )
+
+
+def live_of(rollout: Rollout) -> Live:
+    """Where the alias points at this step."""
+    if rollout.share == 1:
+        return Live(function_version=rollout.function_version)
+    if rollout.is_shadow:
+        return Live(function_version=rollout.champion)
+    return Live(function_version=rollout.champion, canary=rollout.function_version, share=rollout.share)

@@ -1,0 +1,170 @@
+"""A contender comes to answer step by step, and goes back when it is unwell; real models, everything in memory."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from evertrain.domain.landing.predictions import AnsweredRequest
+from evertrain.domain.project.model import Project
+from evertrain.domain.project.policies import RolloutPolicy
+from evertrain.domain.release.registry import RegistryConflict, VersionStatus
+from evertrain.domain.release.rollout import ContenderUnwell, RolloutInterrupted, RolloutPlan, StepUnderWay
+from evertrain.ports.endpoint import Live
+from evertrain.use_cases.landing.count_answers import CountAnswers
+from tests.builders.models import days
+from tests.builders.retraining import MODEL, Retraining, a_trainable_model
+
+ROW = {"distance": 500.0, "wind": None, "carrier": "AA", "holiday": True}
+
+
+class Canary:
+    """A contender that was published beside a champion."""
+
+    def __init__(self, policy: RolloutPolicy) -> None:
+        spec = replace(a_trainable_model(), rollout=policy)
+        self.loop = Retraining(spec)
+        self.first = self.loop.promoted("d-1")
+        self.loop.advance(days(7))
+        self.version, self.published = self.loop.published("d-2")
+        self.count = CountAnswers(
+            project=Project(groups={spec.group.name: spec.group}, models={MODEL: spec}),
+            registry=self.loop.registry,
+            endpoint=self.loop.endpoint,
+            log=self.loop.answers,
+        )
+        self.asked = 0
+
+    def shift(self, number: int) -> StepUnderWay:
+        return self.loop.shift(self.version, self.published, step=number)
+
+    def look(self, step: StepUnderWay) -> StepUnderWay:
+        return self.loop.look(self.version, step)
+
+    def ask(self, requests: int, *, trouble: str = "", by: str = "") -> None:
+        """As the collector counts them. `by`: the function version; the champion's, where it is not told."""
+        loop, number = self.loop, self.asked
+        self.asked += requests
+        version = by or self.published.previous_function_version
+        answered = [
+            AnsweredRequest(
+                model=MODEL,
+                model_version="v",
+                prediction_id=f"r{each}",
+                answered_at=loop.wall_clock.now(),
+                rows=() if trouble else (ROW,),
+                predictions=() if trouble else (0.2 + each % 50 / 100,),
+                function_version=version,
+                milliseconds=None if trouble else 2.0,
+                trouble=trouble,
+            )
+            for each in range(number, self.asked)
+        ]
+        self.count.run(answered)
+
+
+STEPS = RolloutPolicy(steps=(0.1, 1.0), bake=timedelta(minutes=3))
+
+
+def test_it_answers_more_and_more_and_the_last_step_is_promotion() -> None:
+    canary = Canary(STEPS)
+    old, new = canary.published.previous_function_version, canary.published.function_version
+    step = canary.shift(0)
+    assert (step.share, step.wait_seconds) == (0.1, 60)
+    assert canary.loop.endpoint.live(MODEL) == Live(function_version=old, canary=new, share=0.1)
+    for expected in ("look_again", "look_again", "next_step"):
+        step = canary.look(step)
+        assert step.next == expected
+    step = canary.shift(step.number)
+    assert canary.loop.endpoint.live(MODEL) == Live(function_version=new)
+    for expected in ("look_again", "look_again", "promote"):
+        step = canary.look(step)
+        assert step.next == expected
+    canary.loop.roll_out.promote(MODEL, canary.version, function_version=new, expected_champion=canary.first)
+    assert canary.loop.registry.rollout(MODEL) is None
+
+
+def test_who_fails_is_unwell_and_says_why() -> None:
+    canary = Canary(STEPS)
+    step = canary.shift(0)
+    canary.ask(40)
+    canary.ask(4, trouble="failed", by=canary.published.function_version)
+    with pytest.raises(ContenderUnwell, match="is unwell at 10% of the requests: it failed in 4 of 4 requests"):
+        canary.look(step)
+    published = canary.published
+    canary.loop.roll_out.rollback(
+        MODEL, canary.version, previous_function_version=published.previous_function_version
+    )
+    assert canary.loop.endpoint.live(MODEL) == Live(function_version=published.previous_function_version)
+    assert canary.loop.registry.rollout(MODEL) is None
+
+
+def test_what_was_answered_before_the_rollout_is_not_counted() -> None:
+    canary = Canary(STEPS)
+    canary.ask(4, trouble="failed", by=canary.published.function_version)
+    step = canary.shift(0)
+    canary.ask(40)
+    assert canary.look(step).next == "look_again"
+
+
+def test_a_delivery_that_is_counted_twice_counts_once() -> None:
+    canary = Canary(STEPS)
+    canary.shift(0)
+    for _ in range(2):
+        canary.asked = 0
+        canary.ask(40)
+    rollout = canary.loop.registry.rollout(MODEL)
+    assert rollout is not None
+    (one,) = canary.loop.answers.answers(MODEL, since=rollout.began_at)
+    assert one.counts.requests == 40
+
+
+def test_a_shadow_is_asked_what_callers_asked_and_answers_none() -> None:
+    canary = Canary(replace(STEPS, steps=(0.0, 1.0)))
+    old, new = canary.published.previous_function_version, canary.published.function_version
+    step = canary.shift(0)
+    assert canary.loop.endpoint.live(MODEL) == Live(function_version=old)
+    canary.ask(20)
+    assert canary.look(step).next == "look_again"
+    canary.loop.endpoint.broken.add(new)
+    canary.ask(40)
+    canary.loop.endpoint.broken.clear()
+    with pytest.raises(
+        ContenderUnwell, match="is unwell as a shadow: it failed in 40 of 60 requests, the champion 0"
+    ):
+        canary.look(step)
+
+
+def test_who_was_taken_back_by_a_person_goes_no_further() -> None:
+    canary = Canary(STEPS)
+    step = canary.shift(0)
+    canary.loop.endpoint.point_alias(MODEL, Live(function_version=canary.published.previous_function_version))
+    with pytest.raises(RolloutInterrupted, match="something else answers than this rollout has put there"):
+        canary.look(step)
+    canary.loop.registry.withdraw(MODEL, canary.version)
+    with pytest.raises(RegistryConflict, match="is rolled_back: it can't be rolled out"):
+        canary.shift(1)
+    assert canary.loop.registry.version(MODEL, canary.version).status is VersionStatus.ROLLED_BACK
+
+
+def test_a_stage_may_have_a_bake_of_its_own() -> None:
+    canary = Canary(STEPS)
+    canary.loop.take_steps = replace(canary.loop.take_steps, bake=timedelta())
+    step = canary.shift(0)
+    assert step.wait_seconds == 0
+    assert canary.look(step).next == "next_step"
+
+
+@pytest.mark.parametrize(
+    ("bake", "looks", "wait_seconds"),
+    [
+        (timedelta(seconds=0), 1, 0),
+        (timedelta(seconds=20), 1, 20),
+        (timedelta(minutes=30), 20, 90),
+        (timedelta(days=7), 20, 30_240),
+    ],
+)
+def test_a_step_is_looked_at_each_minute_or_twenty_times(bake: timedelta, looks: int, wait_seconds: int) -> None:
+    plan = RolloutPlan(shares=(1.0,), bake=bake)
+    assert (plan.looks, plan.wait_seconds) == (looks, wait_seconds)
+    assert plan.duration >= bake
