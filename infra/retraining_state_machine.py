@@ -84,7 +84,14 @@ class RetrainingStateMachine(Construct):
             result_path="$.registered",
         )
         execution = {"execution": sfn.JsonPath.execution_id}
-        acquire_lease = self._lifecycle_step(LifecycleStep.ACQUIRE_LEASE, _DECISION | execution)
+        acquire_lease = self._lifecycle_step(
+            LifecycleStep.ACQUIRE_LEASE, _DECISION | execution, result="$.registered"
+        )
+        # A person may let a version come to answer as it is: then there is nothing to train and to judge.
+        trains = sfn.Choice(self, "Trains?")
+        as_it_is = sfn.Pass(
+            self, "AsItIs", parameters=_json_paths(sentence="$.registered.sentence"), result_path="$.gate"
+        )
         plan = self._lifecycle_step(LifecycleStep.PLAN, _DECISION | execution, result="$.plan")
         train = self._train()
         last_round = sfn.Choice(self, "LastRound?")
@@ -148,7 +155,10 @@ class RetrainingStateMachine(Construct):
         judge = evaluate.next(gate).next(register).next(passed)
         last_round.when(sfn.Condition.boolean_equals("$.plan.round.is_last", True), judge)
         last_round.otherwise(narrow.next(train))
-        return begin.next(acquire_lease).next(plan).next(train).next(last_round)
+        trains.when(sfn.Condition.string_equals("$.registered.version", ""), plan).otherwise(as_it_is)
+        as_it_is.next(publish)
+        plan.next(train).next(last_round)
+        return begin.next(acquire_lease).next(trains)
 
     # --- functions --------------------------------------------------------------------------------
 

@@ -53,6 +53,7 @@ from evertrain.reports.retraining_page import RetrainingPage
 from evertrain.use_cases.deciding.decide_retraining import Cause, decision_id_of
 from evertrain.use_cases.deciding.model_status import ReadModelStatus
 from evertrain.use_cases.landing.check_batch import compute_batch_id
+from evertrain.use_cases.release.ask_rollout import AskRollout
 from evertrain.use_cases.release.roll_out import RollOut
 from evertrain.use_cases.release.take_back import TakeBack
 from evertrain.use_cases.store.measure_label_progress import measure_label_progress
@@ -198,6 +199,16 @@ class Stage:
     def take_back(self) -> TakeBack:
         roll_out = RollOut(registry=self.registry, endpoint=self.endpoint, runs=self._runs, clock=self)
         return TakeBack(registry=self.registry, endpoint=self.endpoint, roll_out=roll_out, clock=self)
+
+    @property
+    def ask_rollout(self) -> AskRollout:
+        return AskRollout(
+            registry=self.registry,
+            decisions=self.decisions,
+            bus=self._bus,
+            clock=self,
+            new_id=lambda: uuid4().hex[:16],
+        )
 
     def example_row(self, model: str, version: str) -> Mapping[str, object]:
         """One of those that the version was asked before it was promoted, as a caller would send it."""

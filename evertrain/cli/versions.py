@@ -10,7 +10,13 @@ from evertrain.cli.models import find_model
 from evertrain.cli.of_stages import HERE, AsJson, ModelName, ProjectFolder, StageName, print_json
 from evertrain.cli.store import parse_time
 from evertrain.domain.release.differences import differences
-from evertrain.terminal.versions_table import show_answered, show_differences, show_taken_back, show_versions
+from evertrain.terminal.versions_table import (
+    show_answered,
+    show_differences,
+    show_rollout,
+    show_taken_back,
+    show_versions,
+)
 
 
 def versions(
@@ -65,3 +71,21 @@ def rollback(
     find_model(load_project(project), model)
     taken_back = Stage.find(stage).take_back.run(model, version or None, because=because)
     print_json(taken_back) if as_json else show_taken_back(model, taken_back)
+
+
+def rollout(
+    model: ModelName,
+    version: Annotated[
+        str,
+        typer.Argument(metavar="[VERSION]", help="the champion, with new code, when left out"),
+    ] = "",
+    because: Annotated[str, typer.Option(help="Why, for whoever reads the decisions later.")] = "",
+    stage: StageName = "dev",
+    project: ProjectFolder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Let a version come to answer by the steps of a rollout, without training: the champion with new serving code,
+    or one that the gate refused."""
+    find_model(load_project(project), model)
+    asked = Stage.find(stage).ask_rollout.run(model, version or None, because=because)
+    print_json(asked) if as_json else show_rollout(asked)

@@ -45,7 +45,7 @@ class Endpoint(Protocol):
     def publish(self, model: str, *, version: str, artifact_uri: str, artifact_sha256: str) -> str:
         """A function version whose environment is pinned to the artifact; returns its number.
 
-        Publishing the same model version again returns the number that it has.
+        Publishing the same model version again returns the number that it has, unless other code has been deployed.
         """
 
     def live(self, model: str) -> Live:

@@ -36,6 +36,7 @@ _COLOURS = {
     Action.RETRAIN: "green",
     Action.HOLD: "yellow",
     Action.ESCALATE: "bold red",
+    Action.ROLL_OUT: "green",
     VersionStatus.CHAMPION: "bold green",
     VersionStatus.REJECTED: "red",
     VersionStatus.ROLLED_BACK: "red",

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from rich.markup import escape
 
+from evertrain.domain.deciding.decisions import ROLLS_OUT, RecordedDecision
 from evertrain.domain.release.differences import Difference
 from evertrain.domain.release.registry import Champion, ModelVersion
 from evertrain.terminal.console import console
@@ -57,4 +58,12 @@ def show_taken_back(model: str, taken_back: TakenBack) -> None:
     console.print(
         f"[bold]{champion.version}[/] answers for {model} again. {taken_back.instead_of} is rolled back; "
         f"`evertrain diff {model} {taken_back.instead_of}` tells them apart."
+    )
+
+
+def show_rollout(asked: RecordedDecision) -> None:
+    model = asked.model
+    console.print(
+        f"{asked.decision.evidence[ROLLS_OUT]} begins to answer for {model}. `evertrain status` shows at which step "
+        f"it is, `evertrain explain {model} {asked.decision_id}` how it ended; `evertrain rollback {model}` ends it."
     )

@@ -7,7 +7,7 @@ from typing import Any
 from evertrain.adapters.aws.logs import configure_logging
 from evertrain.adapters.aws.sqs_events import required_text
 from evertrain.adapters.aws.steps import Payload, Step, run_step
-from evertrain.domain.deciding.decisions import LEASE_DURATION
+from evertrain.domain.deciding.decisions import BESIDE, LEASE_DURATION, ROLLS_OUT, Decision
 from evertrain.domain.deployment.steps import LifecycleStep
 from evertrain.domain.events import EventName
 from evertrain.domain.release.rollout import RolloutPlan
@@ -28,12 +28,17 @@ def lambda_handler(event: dict[str, Any], context: object) -> dict[str, Any]:
 
 def acquire_lease(payload: Payload) -> dict[str, Any]:
     model, decision_id = required_text(payload, "model"), required_text(payload, "decision_id")
-    _require_open(model, decision_id)
+    decision = _require_open(model, decision_id)
     wiring.leases().acquire(
         model, decision_id=decision_id, execution=required_text(payload, "execution"), duration=LEASE_DURATION
     )
     logger.info("lease_acquired model=%s decision=%s", model, decision_id)
-    return {}
+    # A version that is only to be rolled out is registered already; it may replace whoever was champion then.
+    return {
+        "version": str(decision.evidence.get(ROLLS_OUT, "")),
+        "expected_champion": str(decision.evidence.get(BESIDE, "")) or None,
+        "sentence": decision.sentence,
+    }
 
 
 def make_plan(payload: Payload) -> dict[str, Any]:
@@ -135,11 +140,12 @@ STEPS: Mapping[str, Step] = {
 }
 
 
-def _require_open(model: str, decision_id: str) -> None:
+def _require_open(model: str, decision_id: str) -> Decision:
     """The event may be made up, or come once more after the retraining has ended and its lease is free again.
 
     Raises UnknownDecision, LeaseHeld.
     """
-    require_decision_to_retrain(wiring.decisions(), model, decision_id)
+    decision = require_decision_to_retrain(wiring.decisions(), model, decision_id)
     if wiring.decisions().outcome_of(model, decision_id) is not None:
         raise LeaseHeld(f"the retraining of {model} by decision {decision_id} has ended already")
+    return decision

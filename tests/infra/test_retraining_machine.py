@@ -126,6 +126,15 @@ def test_a_rollout_is_looked_at_again_and_again_and_promoted_after_its_last_step
     assert states["Well?"]["Default"] == "Promote"
 
 
+def test_a_version_may_be_rolled_out_as_it_is(states: dict[str, State]) -> None:
+    assert (states["AcquireLease"]["ResultPath"], states["AcquireLease"]["Next"]) == ("$.registered", "Trains?")
+    (trains,) = states["Trains?"]["Choices"]
+    assert (trains["Variable"], trains["StringEquals"], trains["Next"]) == ("$.registered.version", "", "Plan")
+    as_it_is = states[states["Trains?"]["Default"]]
+    assert (as_it_is["Parameters"], as_it_is["ResultPath"]) == ({"sentence.$": "$.registered.sentence"}, "$.gate")
+    assert as_it_is["Next"] == "Publish"
+
+
 def test_rounds_go_on_until_the_last_one(states: dict[str, State]) -> None:
     assert states["Train"]["Next"] == "LastRound?"
     assert states["Train"]["ItemsPath"] == "$.plan.round.candidates"

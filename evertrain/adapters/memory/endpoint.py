@@ -13,23 +13,28 @@ class _Pinned:
     version: str
     artifact_uri: str
     artifact_sha256: str
+    code: str
 
 
 class InMemoryEndpoint:
-    """`broken`: qualifiers that fail when asked. Nobody draws: the alias is answered by the version it points at."""
+    """`broken`: qualifiers that fail when asked. `code`: what is deployed. Nobody draws: the alias is answered by the
+    version it points at.
+    """
 
     def __init__(self, *, artifacts: ArtifactStore, models: Sequence[str]) -> None:
         self._artifacts = artifacts
         self._published: dict[str, list[_Pinned]] = {model: [] for model in models}
         self._alias = dict.fromkeys(models, Live(function_version="$LATEST"))
         self.broken: set[str] = set()
+        self.code = "1"
 
     def publish(self, model: str, *, version: str, artifact_uri: str, artifact_sha256: str) -> str:
         published = self._of(model)
-        numbers = [number for number, pinned in enumerate(published, 1) if pinned.version == version]
+        wanted = _Pinned(version, artifact_uri, artifact_sha256, self.code)
+        numbers = [number for number, pinned in enumerate(published, 1) if pinned == wanted]
         if numbers:
             return str(numbers[0])
-        published.append(_Pinned(version, artifact_uri, artifact_sha256))
+        published.append(wanted)
         return str(len(published))
 
     def live(self, model: str) -> Live:

@@ -13,6 +13,7 @@ from evertrain.ports.endpoint import EndpointError, Live, PredictionResponse
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
+    from mypy_boto3_lambda.type_defs import FunctionConfigurationTypeDef
 
 _REFUSALS = {
     "ResourceNotFoundException": "there is no such function, version or alias",
@@ -77,11 +78,14 @@ class LambdaEndpoint:
         return f"{self._prefix}{model}"
 
     def _find_published(self, function: str, version: str) -> str | None:
-        for page in self._client.get_paginator("list_versions_by_function").paginate(FunctionName=function):
-            for published in page["Versions"]:
-                environment = published.get("Environment", {}).get("Variables", {})
-                if published["Version"] != "$LATEST" and environment.get(Variable.MODEL_VERSION) == version:
-                    return published["Version"]
+        """The newest one of this model version with the code and the variables that `$LATEST` has."""
+        pages = self._client.get_paginator("list_versions_by_function").paginate(FunctionName=function)
+        listed = [each for page in pages for each in page["Versions"]]
+        latest = next((each for each in listed if each["Version"] == "$LATEST"), None)
+        for published in reversed(listed):
+            environment = published.get("Environment", {}).get("Variables", {})
+            if published is not latest and environment.get(Variable.MODEL_VERSION) == version:
+                return published["Version"] if latest is None or _runs(published) == _runs(latest) else None
         return None
 
     def _configure(self, function: str, pinned: Mapping[str, str]) -> str:
@@ -100,6 +104,13 @@ class LambdaEndpoint:
         if settled.get("Environment", {}).get("Variables", {}) != wanted:
             raise EndpointError(f"{function}: {_REFUSALS['PreconditionFailedException']}")
         return settled["RevisionId"]
+
+
+def _runs(configuration: "FunctionConfigurationTypeDef") -> tuple[object, ...]:
+    """What it runs, whichever model it is pinned to."""
+    variables = configuration.get("Environment", {}).get("Variables", {})
+    own = {name: value for name, value in variables.items() if name not in PINNED_VARIABLES}
+    return configuration.get("CodeSha256"), configuration.get("MemorySize"), own
 
 
 @contextmanager

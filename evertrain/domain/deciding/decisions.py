@@ -21,6 +21,7 @@ class Action(StrEnum):
     RETRAIN = "retrain"
     HOLD = "hold"
     ESCALATE = "escalate"
+    ROLL_OUT = "roll_out"
 
 
 class Trigger(StrEnum):
@@ -134,8 +135,17 @@ GROUP_BEFORE, GROUP_AFTER = "mean loss before where ", "mean loss since where "
 """The same of a group: beginnings of names that end with the group's, such as `origin=JFK`."""
 
 
+ROLLS_OUT, BESIDE = "rolls_out", "beside"
+"""Evidence of a decision to roll out: which version, and who is champion then; empty where nobody is."""
+
+
+STARTS_EXECUTION = (Action.RETRAIN, Action.ROLL_OUT)
+"""What the state machine does: all of it, or only its last part."""
+
+
 _EVENT_OF_ACTION = {
     Action.RETRAIN: EventName.RETRAIN_REQUESTED,
+    Action.ROLL_OUT: EventName.RETRAIN_REQUESTED,
     Action.HOLD: EventName.RETRAIN_HELD,
     Action.ESCALATE: EventName.HUMAN_CALLED,
 }

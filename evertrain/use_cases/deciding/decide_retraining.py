@@ -136,7 +136,14 @@ class DecideRetraining:
         requests = self.batches.request_verdicts(spec.name, limit=_MAX_VERDICTS)
         quarantines = {feed: self.batches.consecutive_quarantines(feed) for feed in tables}
         acts = self.decisions.acts(spec.name, limit=_MAX_ACTS)
-        outcomes = self.decisions.outcomes(spec.name, limit=_MAX_OUTCOMES)
+        # What a person let come to answer as it was has learnt nothing, and cost no training.
+        rolled_out = {each.decision_id for each in acts if each.decision.action is Action.ROLL_OUT}
+        acts = [each for each in acts if each.decision_id not in rolled_out]
+        outcomes = [
+            each
+            for each in self.decisions.outcomes(spec.name, limit=_MAX_OUTCOMES)
+            if each.decision_id not in rolled_out
+        ]
         verdicts = [
             verdict
             for group in spec.groups

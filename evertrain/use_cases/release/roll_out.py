@@ -6,7 +6,7 @@ to answer more and more of the requests is in `take_steps`.
 
 from dataclasses import dataclass
 
-from evertrain.domain.release.registry import AlreadyPromoted, Champion, VersionStatus, champion_function_version
+from evertrain.domain.release.registry import AlreadyPromoted, Champion, champion_function_version
 from evertrain.ports.clock import Clock
 from evertrain.ports.endpoint import Endpoint, EndpointError, Live
 from evertrain.ports.registry import ModelRegistry
@@ -64,11 +64,12 @@ class RollOut:
 
     def promote(self, model: str, version: str, *, function_version: str, expected_champion: str | None) -> Champion:
         """Raises RegistryConflict where another version became champion since this one was judged."""
-        registered = self.registry.version(model, version)
+        registered, present = self.registry.version(model, version), self.registry.champion(model)
         champion = Champion(
             model=model,
             version=version,
-            since=self.clock.now(),
+            # New code does not make the model younger.
+            since=present.since if present and present.version == version else self.clock.now(),
             artifact_uri=registered.artifact_uri,
             artifact_sha256=registered.artifact_sha256,
             reference_uri=registered.reference_uri,
@@ -83,11 +84,12 @@ class RollOut:
     def rollback(self, model: str, version: str, *, previous_function_version: str) -> str:
         """Returns the function version that the alias points at afterwards. Raises AlreadyPromoted."""
         champion = self.registry.champion(model)
-        if champion is not None and champion.version == version:
+        is_new = champion is None or champion.function_version != previous_function_version
+        if champion is not None and champion.version == version and is_new:
             raise AlreadyPromoted(f"{version} is champion of {model} already and stays it")
         # After a lost race the alias belongs to the winner, not to whom this rollout found at its start.
         restored = champion.function_version if champion else previous_function_version
         self.endpoint.point_alias(model, Live(function_version=restored))
-        self.registry.set_status(model, version, VersionStatus.ROLLED_BACK)
+        self.registry.withdraw(model, version)
         self.registry.end_rollout(model, version)
         return restored

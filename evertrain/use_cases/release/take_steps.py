@@ -4,7 +4,7 @@ Its own answers are compared with the champion's to the same stream of requests;
 may be repeated.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -23,6 +23,7 @@ from evertrain.domain.release.rollout import (
     RolloutPlan,
     StepUnderWay,
 )
+from evertrain.domain.training.plan import TrainingPlan
 from evertrain.ports.answers import AnswerLog
 from evertrain.ports.endpoint import Endpoint, Live
 from evertrain.ports.registry import ModelRegistry
@@ -103,9 +104,16 @@ class TakeSteps:
             contender_requests=new,
             requests=new + old,
             slow_after=plan.spec.rollout.slow_after_ms,
-            apart=self.runs.evaluation(plan).apart,
+            apart=self._apart(rollout, plan),
             look=look,
         )
+
+    def _apart(self, rollout: Rollout, plan: TrainingPlan) -> Mapping[str, float]:
+        """The same model with new code predicts the same."""
+        champion = self.registry.champion(rollout.model)
+        if champion is not None and champion.version == rollout.version:
+            return {"": 0.0}
+        return self.runs.evaluation(plan).apart
 
 
 def live_of(rollout: Rollout) -> Live:

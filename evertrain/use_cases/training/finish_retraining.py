@@ -3,7 +3,7 @@
 import json
 from dataclasses import dataclass
 
-from evertrain.domain.deciding.decisions import Action
+from evertrain.domain.deciding.decisions import STARTS_EXECUTION, Decision
 from evertrain.domain.errors import EvertrainError, shorten
 from evertrain.domain.event_details import RetrainingEnded
 from evertrain.domain.events import OUTCOME_EVENTS, Event, EventName
@@ -57,11 +57,12 @@ class FinishRetraining:
         return outcome
 
 
-def require_decision_to_retrain(decisions: DecisionLog, model: str, decision_id: str) -> None:
-    """Raises UnknownDecision."""
+def require_decision_to_retrain(decisions: DecisionLog, model: str, decision_id: str) -> Decision:
+    """To retrain, or to roll out a version as it is. Raises UnknownDecision."""
     recorded = decisions.find(model, decision_id)
-    if recorded is None or recorded.decision.action is not Action.RETRAIN:
+    if recorded is None or recorded.decision.action not in STARTS_EXECUTION:
         raise UnknownDecision(f"nobody decided to retrain {shorten(model)} by {shorten(decision_id)}")
+    return recorded.decision
 
 
 def describe_failure(error: str, cause: str) -> str:

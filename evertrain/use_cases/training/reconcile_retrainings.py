@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from evertrain.domain.deciding.decisions import LEASE_DURATION, Action, RecordedDecision, decision_event
+from evertrain.domain.deciding.decisions import LEASE_DURATION, STARTS_EXECUTION, RecordedDecision, decision_event
 from evertrain.domain.events import EventName
 from evertrain.domain.release.registry import ModelVersion, VersionStatus, champion_function_version
 from evertrain.ports.decisions import DecisionLog, Leases
@@ -64,9 +64,9 @@ class ReconcileRetrainings:
         return self.decisions.outcome_of(decision.model, decision.decision_id) is None
 
     def _open_decisions(self, model: str) -> list[RecordedDecision]:
-        """Decisions to retrain without an outcome, the oldest first."""
+        """Decisions to retrain or to roll out without an outcome, the oldest first."""
         recent = self.decisions.acts(model, limit=_MAX_ACTS)
-        return [each for each in reversed(recent) if each.decision.action is Action.RETRAIN and self._is_open(each)]
+        return [each for each in reversed(recent) if each.decision.action in STARTS_EXECUTION and self._is_open(each)]
 
     def _end_of(self, decision: RecordedDecision) -> str | None:
         """How the retraining ended; None while it may go on."""

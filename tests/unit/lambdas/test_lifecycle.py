@@ -6,12 +6,13 @@ from dataclasses import replace
 import pytest
 
 from evertrain.adapters.aws.sqs_events import InvalidEvent
+from evertrain.domain.deciding.decisions import Action, Decision, Reason
 from evertrain.domain.events import EventName
 from evertrain.domain.project.policies import SearchMethod, SearchSpace
 from evertrain.ports.decisions import LeaseHeld
 from evertrain.use_cases.training.finish_retraining import UnknownOutcome
 from lambdas.lifecycle import handler, wiring
-from tests.builders.retraining import MODEL, Retraining, a_trainable_model
+from tests.builders.retraining import MODEL, Retraining, a_decision_to_retrain, a_trainable_model
 
 
 @pytest.fixture
@@ -31,7 +32,8 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> Retraining:
 
 def test_a_retraining_is_led_step_by_step(loop: Retraining) -> None:
     named = {"model": MODEL, "decision_id": "d-1"}
-    assert handler.lambda_handler({"step": "acquire_lease", **named, "execution": "e-1"}, None) == {}
+    begun = handler.lambda_handler({"step": "acquire_lease", **named, "execution": "e-1"}, None)
+    assert (begun["version"], begun["expected_champion"]) == ("", None), "all of it is still to be done"
     assert loop.leases.is_held(MODEL)
 
     plan = handler.lambda_handler({"step": "plan", **named, "execution": "e-1"}, None)
@@ -148,3 +150,22 @@ def test_an_outcome_that_is_none_is_refused(loop: Retraining) -> None:
     payload = {"step": "finish", "model": MODEL, "decision_id": "d-1", "outcome": "RetrainRequested"}
     with pytest.raises(UnknownOutcome, match="'RetrainRequested' is none of ModelPromoted"):
         handler.lambda_handler(payload, None)
+
+
+def test_a_version_that_is_only_rolled_out_is_named_with_whom_it_may_replace(loop: Retraining) -> None:
+    decision = replace(
+        a_decision_to_retrain("d-2"),
+        decision=Decision(
+            action=Action.ROLL_OUT,
+            reason=Reason.ASKED_BY_A_PERSON,
+            sentence="a person lets version v2 come to answer",
+            evidence={"rolls_out": "v2", "beside": "v1"},
+        ),
+    )
+    loop.decisions.record(decision)
+    payload = {"step": "acquire_lease", "model": MODEL, "decision_id": "d-2", "execution": "e-1"}
+    assert handler.lambda_handler(payload, None) == {
+        "version": "v2",
+        "expected_champion": "v1",
+        "sentence": "a person lets version v2 come to answer",
+    }

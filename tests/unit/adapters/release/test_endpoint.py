@@ -101,6 +101,29 @@ def test_publishing_again_answers_the_version_that_is_there(called: Called) -> N
     assert publish(called.endpoint) == "2"
 
 
+@pytest.mark.parametrize("changed", [{"CodeSha256": "new"}, {"MemorySize": 2048}, {"LOG_SHARE": "0.1"}])
+def test_after_a_deployment_the_same_model_is_published_with_the_new_code(
+    called: Called, changed: dict[str, Any]
+) -> None:
+    """Whatever the function runs by: code, memory, or a variable."""
+    variables = {"LOG_SHARE": "1"} | {name: value for name, value in changed.items() if name == "LOG_SHARE"}
+    before: dict[str, Any] = {"CodeSha256": "old", "MemorySize": 1024}
+    latest = before | {name: value for name, value in changed.items() if name != "LOG_SHARE"}
+    listed = [
+        {"Version": "$LATEST", **latest, "Environment": {"Variables": variables}},
+        {"Version": "2", **before, "Environment": {"Variables": {"LOG_SHARE": "1"} | PINNED_VARIABLES}},
+    ]
+    called.stub.add_response("list_versions_by_function", {"Versions": listed}, {"FunctionName": FUNCTION})
+    called.configuration({}, revision="r1")
+    called.update(PINNED_VARIABLES, revision="r1")
+    called.configuration(PINNED_VARIABLES, revision="r2")
+    called.publication("3", revision="r2")
+    called.configuration(PINNED_VARIABLES, revision="r2")
+    called.update({}, revision="r2")
+    called.configuration({}, revision="r3")
+    assert publish(called.endpoint) == "3"
+
+
 def test_a_repeat_tidies_up_after_a_publication_that_died(called: Called) -> None:
     called.versions(v2=PINNED_VARIABLES)
     called.configuration(PINNED_VARIABLES, revision="r2")

@@ -168,3 +168,37 @@ def test_a_step_is_looked_at_each_minute_or_twenty_times(bake: timedelta, looks:
     plan = RolloutPlan(shares=(1.0,), bake=bake)
     assert (plan.looks, plan.wait_seconds) == (looks, wait_seconds)
     assert plan.duration >= bake
+
+
+def test_new_code_comes_to_the_callers_by_the_same_steps_with_the_same_model() -> None:
+    loop = Retraining(replace(a_trainable_model(), rollout=STEPS))
+    version = loop.promoted("d-1")
+    before = loop.registry.champion(MODEL)
+    assert before is not None
+    assert loop.roll_out.publish(MODEL, version).function_version == before.function_version, "nothing is new"
+    loop.endpoint.code = "2"
+    loop.advance(days(1))
+    published = loop.roll_out.publish(MODEL, version)
+    assert (published.function_version, published.previous_function_version) == ("2", "1")
+    step = loop.shift(version, published)
+    assert loop.endpoint.live(MODEL) == Live(function_version="1", canary="2", share=0.1)
+    while step.next != "promote":
+        step = loop.look(version, step)
+        if step.next == "next_step":
+            step = loop.shift(version, published, step=step.number)
+    loop.roll_out.promote(MODEL, version, function_version="2", expected_champion=version)
+    champion = loop.registry.champion(MODEL)
+    assert champion == replace(before, function_version="2"), "the model is no younger"
+
+
+def test_new_code_that_is_unwell_leaves_the_champion_champion() -> None:
+    loop = Retraining(replace(a_trainable_model(), rollout=STEPS))
+    version = loop.promoted("d-1")
+    before = loop.registry.champion(MODEL)
+    loop.endpoint.code = "2"
+    published = loop.roll_out.publish(MODEL, version)
+    loop.shift(version, published)
+    loop.roll_out.rollback(MODEL, version, previous_function_version=published.previous_function_version)
+    assert loop.endpoint.live(MODEL) == Live(function_version="1")
+    assert loop.registry.champion(MODEL) == before
+    assert loop.registry.version(MODEL, version).status is VersionStatus.CHAMPION
