@@ -35,7 +35,7 @@ lock: .venv/.installed ## resolve requirements/*.in anew
 	    --no-header --no-annotate --no-emit-index-url -o $$(basename $$name .in).txt); done
 
 demo: setup ## the whole loop on real flights, on this machine
-	@$(BIN)/evertrain local up --stage dev --concurrency 1 -c clock=replay
+	@$(BIN)/evertrain local up --stage dev --concurrency 1 -c clock=replay -c batching_window=5
 	@eval "$$($(BIN)/evertrain local env --stage dev)" && $(BIN)/evertrain demo
 
 local: setup ## the embedded cloud with your own models, as the stage `local` and by the real clock

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
@@ -27,6 +27,7 @@ from evertrain.adapters.landing.batch_log import DynamoDBBatchLog
 from evertrain.adapters.landing.objects import LANDED_AT
 from evertrain.adapters.monitoring.drift_records import S3DriftRecords
 from evertrain.adapters.monitoring.performance_log import DynamoDBPerformanceLog
+from evertrain.adapters.release.answer_log import DynamoDBAnswerLog
 from evertrain.adapters.release.endpoint import LambdaEndpoint
 from evertrain.adapters.release.prediction_client import PredictionClient
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
@@ -56,6 +57,7 @@ from evertrain.use_cases.landing.check_batch import compute_batch_id
 from evertrain.use_cases.release.ask_rollout import AskRollout
 from evertrain.use_cases.release.roll_out import RollOut
 from evertrain.use_cases.release.take_back import TakeBack
+from evertrain.use_cases.release.take_steps import TakeSteps
 from evertrain.use_cases.store.measure_label_progress import measure_label_progress
 from evertrain.use_cases.training.read_retraining import ReadRetraining
 
@@ -182,23 +184,39 @@ class Stage:
         if not version and champion is None:
             raise UnknownVersion(f"{model} has no champion yet; name a version")
         registered = self.registry.version(model, version or (champion.version if champion else ""))
-        plan = self._runs.plan(registered.plan_uri)
+        plan = self.runs.plan(registered.plan_uri)
         stored = StoredTrainingRows(tables=self._reader())
         return registered, stored.read_labelled(plan.spec, plan, registered.window)
 
     def retraining_page(self, model: str, version: str = "") -> RetrainingPage:
         """Of a version, by default the newest one. Raises UnknownVersion."""
-        read = ReadRetraining(registry=self.registry, decisions=self.decisions, runs=self._runs)
+        read = ReadRetraining(registry=self.registry, decisions=self.decisions, runs=self.runs)
         return read.run(model, version)
 
     @cached_property
-    def _runs(self) -> RunDocuments:
+    def runs(self) -> RunDocuments:
         return RunDocuments(artifacts=self.artifacts, root=f"s3://{self.output(Output.ARTIFACT_BUCKET)}")
 
     @property
+    def roll_out(self) -> RollOut:
+        return RollOut(registry=self.registry, endpoint=self.endpoint, runs=self.runs, clock=self)
+
+    @property
+    def take_steps(self) -> TakeSteps:
+        """By hand: whoever takes them says how long each lasts."""
+        return TakeSteps(
+            registry=self.registry,
+            endpoint=self.endpoint,
+            runs=self.runs,
+            answers=DynamoDBAnswerLog(table=self._table(Output.BATCHES_TABLE)),
+            roll_out=self.roll_out,
+            wall_clock=SystemClock().now,
+            bake=timedelta(),
+        )
+
+    @property
     def take_back(self) -> TakeBack:
-        roll_out = RollOut(registry=self.registry, endpoint=self.endpoint, runs=self._runs, clock=self)
-        return TakeBack(registry=self.registry, endpoint=self.endpoint, roll_out=roll_out, clock=self)
+        return TakeBack(registry=self.registry, endpoint=self.endpoint, roll_out=self.roll_out, clock=self)
 
     @property
     def ask_rollout(self) -> AskRollout:
@@ -213,10 +231,10 @@ class Stage:
     def example_row(self, model: str, version: str) -> Mapping[str, object]:
         """One of those that the version was asked before it was promoted, as a caller would send it."""
         registered = self.registry.version(model, version)
-        row = self._runs.smoke_test(registered.smoke_test_uri).rows[-1]
+        row = self.runs.smoke_test(registered.smoke_test_uri).rows[-1]
         ages = {
             each.name
-            for each in self._runs.plan(registered.plan_uri).spec.features
+            for each in self.runs.plan(registered.plan_uri).spec.features
             if each.kind is FeatureKind.TIMESTAMP
         }
         return {name: self.now().isoformat() if name in ages else value for name, value in row.items()}
@@ -271,7 +289,7 @@ class Stage:
 
     def run_of(self, decision: RecordedDecision) -> Run:
         """A retraining under way, read from the documents that its steps leave."""
-        runs = self._runs
+        runs = self.runs
         plan = runs.find_plan(decision.model, decision.decision_id)
         if plan is None:
             return Run(contenders=(), evaluation=None, version=None)

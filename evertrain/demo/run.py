@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import date, timedelta
 from pathlib import Path
 from time import monotonic
@@ -13,7 +14,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from evertrain.adapters.stage import Stage
-from evertrain.demo.flights import Flights, load_flights, reported_at
+from evertrain.demo.canary import CanaryStory, let_a_spoilt_model_in
+from evertrain.demo.flights import load_flights, reported_at
 from evertrain.demo.replay import Replay
 from evertrain.demo.report import ModelStory, describe_gain, render
 from evertrain.demo.story import tell_story, to_json_rows
@@ -67,11 +69,14 @@ def run_demo(stage: Stage, project: Project, *, days: int, report: Path, as_json
     report.write_text(
         render(stories, quarantines, title="Evertrain on the flights of 2013", facts=facts), encoding="utf-8"
     )
-    answer, curl = _predict_once(stage, flights, models[0], replayed[-1])
+    rows = to_json_rows(flights.table[flights.table["day"] == replayed[-1]], models[0])
+    canary = let_a_spoilt_model_in(stage, models[0], rows)
+    answer, curl = _predict_once(stage, models[0], rows[0])
     if as_json:
-        print(json.dumps({"facts": facts, "prediction": answer, "curl": curl, "report": str(report)}, indent=2))
+        found = {"facts": facts, "prediction": answer, "curl": curl, "report": str(report)}
+        print(json.dumps(found | {"canary": canary and asdict(canary)}, indent=2))
         return
-    _print_end(console, stories, answer=answer, curl=curl, report=report)
+    _print_end(console, stories, canary, answer=answer, curl=curl, report=report)
 
 
 def _print_step(console: Console, step: Step) -> None:
@@ -91,8 +96,7 @@ def _facts(stories: Sequence[ModelStory], days: Sequence[date], *, seconds: floa
     }
 
 
-def _predict_once(stage: Stage, flights: Flights, spec: ModelSpec, day: date) -> tuple[dict[str, object], str]:
-    row = to_json_rows(flights.table[flights.table["day"] == day].head(1), spec)[0]
+def _predict_once(stage: Stage, spec: ModelSpec, row: dict[str, object]) -> tuple[dict[str, object], str]:
     return stage.api.predict(spec.name, row), curl_line(stage.url_for_shells, spec.name, row)
 
 
@@ -110,7 +114,13 @@ def curl_line(url: str, model: str, row: dict[str, object]) -> str:
 
 
 def _print_end(
-    console: Console, stories: Sequence[ModelStory], *, answer: dict[str, object], curl: str, report: Path
+    console: Console,
+    stories: Sequence[ModelStory],
+    canary: CanaryStory | None,
+    *,
+    answer: dict[str, object],
+    curl: str,
+    report: Path,
 ) -> None:
     table = Table(title="\nWhat the loop did", title_justify="left", title_style="bold", header_style="dim")
     for column in (
@@ -132,11 +142,23 @@ def _print_end(
         console.print(describe_gain(story))
         show.decisions([entry for entry in story.decisions if entry.decision.action.value != "hold"])
         show_versions(story.versions)
+    if canary is not None:
+        _print_canary(console, canary)
     console.print(f"\n[bold]A prediction[/] over HTTP: {json.dumps(answer)}", soft_wrap=True)
     credentials = "source .localcloud/environment && " if os.environ.get("AWS_ENDPOINT_URL") else ""
     console.print(f"Repeat it:  {credentials}{curl}", soft_wrap=True, markup=False)
     console.print(f"\nThe report with its plots:  [bold]{report}[/]", soft_wrap=True)
     console.print("The embedded cloud stays up; `make down` stops it, `evertrain status` looks at it.")
+
+
+def _print_canary(console: Console, canary: CanaryStory) -> None:
+    said = (
+        "\n[bold]A model that went wrong[/] was let in to a quarter of the callers: it answered "
+        f"{canary.answered} of {canary.requests} requests and was taken back after {canary.seconds:.0f} s; "
+        "the champion answers alone again."
+    )
+    console.print(said, soft_wrap=True)
+    console.print(f"Why: {escape(canary.unwell)}", soft_wrap=True)
 
 
 def _summary_row(story: ModelStory) -> list[str]:

@@ -49,7 +49,7 @@ def make_plan(payload: Payload) -> dict[str, Any]:
     # The lease was taken for one wave of containers. What spot capacity lost may take as long again.
     spot = plan.spec.training.spot
     longer = LEASE_DURATION + (count_waves(plan) * (2 if spot else 1) - 1) * TRAINING_TIMEOUT
-    longer += RolloutPlan.of(plan.spec.rollout, has_champion=plan.champion_version is not None).duration
+    longer += RolloutPlan.of(plan.spec.rollout, is_alone=plan.champion_version is None).duration
     wiring.leases().acquire(
         model, decision_id=decision_id, execution=required_text(payload, "execution"), duration=longer
     )

@@ -171,9 +171,9 @@ class Retraining:
         )
 
     def shares(self, version: str, published: PublishedVersion) -> tuple[float, ...]:
-        has_champion = published.previous_function_version != UNPUBLISHED_VERSION
+        is_alone = published.previous_function_version == UNPUBLISHED_VERSION
         plan = self.runs.plan(self.registry.version(MODEL, version).plan_uri)
-        return RolloutPlan.of(plan.spec.rollout, has_champion=has_champion).shares
+        return RolloutPlan.of(plan.spec.rollout, is_alone=is_alone).shares
 
     def shift(self, version: str, published: PublishedVersion, *, step: int = 0) -> StepUnderWay:
         return self.take_steps.shift(

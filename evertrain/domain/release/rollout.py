@@ -6,6 +6,7 @@ from math import ceil
 
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.policies import RolloutPolicy
+from evertrain.domain.release.registry import UNPUBLISHED_VERSION
 
 
 class ContenderUnwell(EvertrainError):
@@ -31,13 +32,14 @@ class RolloutPlan:
     bake: timedelta
 
     @classmethod
-    def of(cls, policy: RolloutPolicy, *, has_champion: bool, bake: timedelta | None = None) -> "RolloutPlan":
-        """`bake`: instead of the declared one. A first model has nobody to be compared with, and callers wait for it.
+    def of(cls, policy: RolloutPolicy, *, is_alone: bool, bake: timedelta | None = None) -> "RolloutPlan":
+        """`bake`: instead of the declared one. `is_alone`: a first model has nobody to be compared with, and callers
+        wait for it; what answers already has only itself.
 
-        >>> RolloutPlan.of(RolloutPolicy(), has_champion=False).shares
+        >>> RolloutPlan.of(RolloutPolicy(), is_alone=True).shares
         (1.0,)
         """
-        if not has_champion:
+        if is_alone:
             return cls(shares=(1.0,), bake=timedelta())
         return cls(shares=policy.steps, bake=policy.bake if bake is None else bake)
 
@@ -73,6 +75,11 @@ class Rollout:
     @property
     def is_shadow(self) -> bool:
         return self.share == 0
+
+    @property
+    def is_alone(self) -> bool:
+        """Nobody else answers beside it."""
+        return self.champion in (UNPUBLISHED_VERSION, self.function_version)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,7 +47,8 @@ class TakeSteps:
         self, model: str, version: str, *, function_version: str, previous_function_version: str, step: int
     ) -> StepUnderWay:
         """To the step of this number, from 0. Raises EndpointError, and RegistryConflict where it may not go on."""
-        plan, now = self._plan(model, version, previous_function_version), self.wall_clock()
+        is_alone = previous_function_version in (UNPUBLISHED_VERSION, function_version)
+        plan, now = self._plan(model, version, is_alone=is_alone), self.wall_clock()
         under_way = self.registry.rollout(model)
         is_ours = under_way is not None and under_way.function_version == function_version and step > 0
         rollout = Rollout(
@@ -74,7 +75,7 @@ class TakeSteps:
         # By the way that callers take, where all of them take it.
         target = LIVE_ALIAS if rollout.share == 1 else rollout.function_version
         self.roll_out.smoke_test(model, version, function_version=target)
-        plan = self._plan(model, version, rollout.champion)
+        plan = self._plan(model, version, is_alone=rollout.is_alone)
         look = step.number * plan.looks + step.look
         if wrong := what_is_wrong(self._evidence(rollout, look)):
             place = "as a shadow" if rollout.is_shadow else f"at {step.share:.0%} of the requests"
@@ -84,9 +85,8 @@ class TakeSteps:
         is_last = step.number == len(plan.shares) - 1
         return replace(step, number=step.number + 1, look=1, next=PROMOTE if is_last else NEXT_STEP)
 
-    def _plan(self, model: str, version: str, champion: str) -> RolloutPlan:
-        has_champion = champion != UNPUBLISHED_VERSION
-        return RolloutPlan.of(self._policy(model, version), has_champion=has_champion, bake=self.bake)
+    def _plan(self, model: str, version: str, *, is_alone: bool) -> RolloutPlan:
+        return RolloutPlan.of(self._policy(model, version), is_alone=is_alone, bake=self.bake)
 
     def _policy(self, model: str, version: str) -> RolloutPolicy:
         """As it was declared when the retraining was planned."""

@@ -202,3 +202,17 @@ def test_new_code_that_is_unwell_leaves_the_champion_champion() -> None:
     assert loop.endpoint.live(MODEL) == Live(function_version="1")
     assert loop.registry.champion(MODEL) == before
     assert loop.registry.version(MODEL, version).status is VersionStatus.CHAMPION
+
+
+def test_what_answers_already_takes_one_step_beside_nobody() -> None:
+    """No new code: an alias can't be shared between a version and itself."""
+    loop = Retraining(replace(a_trainable_model(), rollout=STEPS))
+    version = loop.promoted("d-1")
+    before = loop.registry.champion(MODEL)
+    published = loop.roll_out.publish(MODEL, version)
+    step = loop.shift(version, published)
+    assert loop.endpoint.live(MODEL) == Live(function_version="1")
+    assert loop.look(version, step).next == "promote"
+    loop.roll_out.promote(MODEL, version, function_version="1", expected_champion=version)
+    assert loop.registry.champion(MODEL) == before
+    assert loop.registry.rollout(MODEL) is None
