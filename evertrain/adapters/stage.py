@@ -209,6 +209,7 @@ class Stage:
             endpoint=self.endpoint,
             runs=self.runs,
             answers=DynamoDBAnswerLog(table=self._table(Output.BATCHES_TABLE)),
+            performance=self.performance,
             roll_out=self.roll_out,
             wall_clock=SystemClock().now,
             bake=timedelta(),

@@ -6,6 +6,7 @@ from evertrain.adapters.aws.artifacts import S3ArtifactStore
 from evertrain.adapters.aws.clients import client
 from evertrain.adapters.aws.clocks import SystemClock, make_clock
 from evertrain.adapters.aws.dynamodb import Table
+from evertrain.adapters.monitoring.performance_log import DynamoDBPerformanceLog
 from evertrain.adapters.project.settings import Settings
 from evertrain.adapters.release.answer_log import DynamoDBAnswerLog
 from evertrain.adapters.release.endpoint import LambdaEndpoint
@@ -32,11 +33,13 @@ def roll_out() -> RollOut:
 @cache
 def take_steps() -> TakeSteps:
     settings, parts = Settings.from_environment(), roll_out()
+    batches = Table(client=client("dynamodb"), name=settings.batches_table)
     return TakeSteps(
         registry=parts.registry,
         endpoint=parts.endpoint,
         runs=parts.runs,
-        answers=DynamoDBAnswerLog(table=Table(client=client("dynamodb"), name=settings.batches_table)),
+        answers=DynamoDBAnswerLog(table=batches),
+        performance=DynamoDBPerformanceLog(table=batches),
         roll_out=parts,
         wall_clock=SystemClock().now,
         bake=settings.bake,

@@ -15,6 +15,7 @@ from evertrain.adapters.memory.batches import InMemoryBatchLog, InMemoryLabelPro
 from evertrain.adapters.memory.decisions import InMemoryDecisionLog, InMemoryLeases
 from evertrain.adapters.memory.endpoint import InMemoryEndpoint
 from evertrain.adapters.memory.messages import InMemoryClock, InMemoryEventBus
+from evertrain.adapters.memory.performance import InMemoryPerformanceLog
 from evertrain.adapters.memory.registry import InMemoryModelRegistry
 from evertrain.adapters.training.runs import RunDocuments
 from evertrain.domain.deciding.decisions import Action, Decision, Reason, RecordedDecision
@@ -83,6 +84,7 @@ class Retraining:
         self.clock = InMemoryClock(NOW)
         self.wall_clock = InMemoryClock(NOW)
         self.answers = InMemoryAnswerLog()
+        self.performance = InMemoryPerformanceLog()
         self.endpoint = InMemoryEndpoint(artifacts=self.artifacts, models=[MODEL])
         self.runs = RunDocuments(artifacts=self.artifacts, root="s3://artifacts")
         self._rows = InMemoryTrainingRows(labelled_trips(day_count=67))
@@ -135,6 +137,7 @@ class Retraining:
             endpoint=self.endpoint,
             runs=self.runs,
             answers=self.answers,
+            performance=self.performance,
             roll_out=self.roll_out,
             wall_clock=self.wall_clock.now,
         )

@@ -7,8 +7,9 @@ often as one likes: of rollouts that are well, at most `ERROR_RATE` are taken ba
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from math import exp, lgamma, log, sqrt
+from math import erfc, exp, lgamma, log, sqrt
 
+from evertrain.domain.monitoring.performance import Sums
 from evertrain.domain.release.answers import AnswerCounts, GroupAnswers
 
 ERROR_RATE = 0.01
@@ -22,6 +23,10 @@ DISTANCE_MARGIN = 0.2
 MIN_REQUESTS = 100
 """With fewer, predictions that are all the same are no news: a small tree has few leaves."""
 
+MIN_LABELLED = 50
+LOSS_MARGIN = 1.05
+"""So many times the champion's loss is no reason: the gate has judged on more rows."""
+
 BAD_ALONE = 0.1
 """The share of requests in which a contender may fail where no champion answers beside it."""
 
@@ -31,7 +36,8 @@ class HealthEvidence:
     """`contender`, `champion`: since the rollout began. `contender_requests`, `requests`: since the step began, of
     the contender and of both, where the contender is to answer `share` of them. `slow_after`: milliseconds.
     `apart`: how far the two models' predictions lie apart on the gate's rows, by group, "" for all rows.
-    `look`: which one this is, from 1.
+    `look`: which one this is, from 1. `realised`: the losses of both, contender first, on the same rows whose labels
+    have come in meanwhile; None where there are none.
     """
 
     contender: AnswerCounts
@@ -42,15 +48,17 @@ class HealthEvidence:
     slow_after: float
     look: int
     apart: Mapping[str, float] = field(default_factory=dict)
+    realised: tuple[Sums, Sums] | None = None
 
 
 def what_is_wrong(evidence: HealthEvidence) -> tuple[str, ...]:
     """Sentences, each of which is a reason to take the contender back; none where it is well, or little was asked."""
     groups = _groups(evidence)
-    level = ERROR_RATE / (evidence.look * (evidence.look + 1)) / (4 + len(groups))
+    level = ERROR_RATE / (evidence.look * (evidence.look + 1)) / (5 + len(groups))
     return (
         *_worse_rates(evidence, level),
         *_missing(evidence, level),
+        *_realised(evidence, level),
         *(sentence for each in groups for sentence in _predictions(*each, level=level)),
     )
 
@@ -91,6 +99,21 @@ def _missing(evidence: HealthEvidence, level: float) -> Iterator[str]:
         yield (
             f"it answered {came:,} of {evidence.requests:,} requests, where its share calls for {expected:,.0f}: "
             "calls of it end without an answer"
+        )
+
+
+def _realised(evidence: HealthEvidence, level: float) -> Iterator[str]:
+    """By the normal approximation, as if the two were of different rows, which asks for more than pairs would."""
+    if evidence.realised is None:
+        return
+    new, old = evidence.realised
+    if min(new.count, old.count) < MIN_LABELLED or new.mean <= old.mean * LOSS_MARGIN:
+        return
+    error = sqrt(new.variance / new.count + old.variance / old.count)
+    if error and erfc((new.mean - old.mean) / error / sqrt(2)) / 2 < level:
+        yield (
+            f"on {new.count:,} rows whose labels came in its mean loss is {new.mean:.4g}, "
+            f"the champion's {old.mean:.4g}"
         )
 
 

@@ -17,7 +17,7 @@ from evertrain.domain.landing.feeds import label_feeds, request_feeds, required_
 from evertrain.domain.monitoring.performance import Performance
 from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.model import ModelSpec, Project
-from evertrain.domain.release.registry import Champion
+from evertrain.domain.release.registry import ModelVersion
 from evertrain.domain.store.labels import label_tables, label_watermark
 from evertrain.domain.store.snapshot import StoreSnapshot
 from evertrain.ports.artifacts import ArtifactStore
@@ -57,25 +57,30 @@ class MeasurePerformance:
         watermark = self._watermark(spec)
         if champion is None or watermark is None:
             return None
-        known = self._promised(champion)
-        start = _measured_to(known, champion)
-        if start < watermark:
-            self._measure(spec, champion, Interval(start=start, end=watermark))
+        self._measure_version(spec, self.registry.version(model, champion.version), watermark)
+        rollout = self.registry.rollout(model)
+        if rollout is not None and rollout.version != champion.version:
+            # Beside the champion on the same rows: what the labels of a long bake say is a reason to take it back.
+            self._measure_version(spec, self.registry.version(model, rollout.version), watermark)
         return self.log.performance(model, champion.version)
 
-    def _promised(self, champion: Champion) -> Performance:
-        known = self.log.performance(champion.model, champion.version)
+    def _measure_version(self, spec: ModelSpec, version: ModelVersion, watermark: datetime) -> None:
+        start = _measured_to(self._promised(version), version)
+        if start < watermark:
+            self._measure(spec, version, Interval(start=start, end=watermark))
+
+    def _promised(self, version: ModelVersion) -> Performance:
+        known = self.log.performance(version.model, version.version)
         if known.promised:
             return known
-        version = self.registry.version(champion.model, champion.version)
         promised = self.runs.evaluation(self.runs.plan(version.plan_uri)).promised
-        self.log.put_promised(champion.model, champion.version, promised)
-        return self.log.performance(champion.model, champion.version)
+        self.log.put_promised(version.model, version.version, promised)
+        return self.log.performance(version.model, version.version)
 
-    def _measure(self, spec: ModelSpec, champion: Champion, rows: Interval) -> None:
-        artifact = read_model(self.artifacts.get(champion.artifact_uri, expected_sha256=champion.artifact_sha256))
+    def _measure(self, spec: ModelSpec, version: ModelVersion, rows: Interval) -> None:
+        artifact = read_model(self.artifacts.get(version.artifact_uri, expected_sha256=version.artifact_sha256))
         if gone := spec.missing_features(artifact.feature_names):
-            logger.error("not_measured model=%s version=%s gone=%s", spec.name, champion.version, ",".join(gone))
+            logger.error("not_measured model=%s version=%s gone=%s", spec.name, version.version, ",".join(gone))
             return
         asked, snapshot = spec.with_features(artifact.feature_names), self._snapshot(spec)
         for part in weekly_parts(rows):
@@ -84,13 +89,13 @@ class MeasurePerformance:
             if len(matured):
                 predictions = matured.predict_with(artifact)
                 if unusable := int((~np.isfinite(predictions)).sum()):
-                    logger.warning("not_a_number model=%s version=%s rows=%d", spec.name, champion.version, unusable)
+                    logger.warning("not_a_number model=%s version=%s rows=%d", spec.name, version.version, unusable)
                 days = performance_of(matured, predictions, until=part.end, with_worst=True)
-                self.log.put_realised(spec.name, champion.version, days)
+                self.log.put_realised(spec.name, version.version, days)
         logger.info(
             "performance_measured model=%s version=%s from=%s to=%s",
             spec.name,
-            champion.version,
+            version.version,
             rows.start.isoformat(),
             rows.end.isoformat(),
         )
@@ -111,13 +116,13 @@ class MeasurePerformance:
         )
 
 
-def _measured_to(known: Performance, champion: Champion) -> datetime:
+def _measured_to(known: Performance, version: ModelVersion) -> datetime:
     """A day that was not over is measured again, as a whole. What was promised on is not realised as well: without a
     refit, the gate's rows are later than what was learnt from."""
     if not known.realised:
-        return max([champion.trained_until, *(day.until for day in known.promised[-1:])])
+        return max([version.window.end, *(day.until for day in known.promised[-1:])])
     last = known.realised[-1]
-    return last.until if last.is_complete else max(last.day, champion.trained_until)
+    return last.until if last.is_complete else max(last.day, version.window.end)
 
 
 def weekly_parts(rows: Interval) -> Iterator[Interval]:

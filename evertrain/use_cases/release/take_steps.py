@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from evertrain.domain.deployment.steps import LIVE_ALIAS
+from evertrain.domain.monitoring.performance import Sums
 from evertrain.domain.project.policies import RolloutPolicy
 from evertrain.domain.release.answers import counts_of
 from evertrain.domain.release.health import HealthEvidence, what_is_wrong
@@ -26,6 +27,7 @@ from evertrain.domain.release.rollout import (
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.ports.answers import AnswerLog
 from evertrain.ports.endpoint import Endpoint, Live
+from evertrain.ports.performance import PerformanceLog
 from evertrain.ports.registry import ModelRegistry
 from evertrain.ports.runs import RunStore
 from evertrain.use_cases.release.roll_out import RollOut
@@ -39,6 +41,7 @@ class TakeSteps:
     endpoint: Endpoint
     runs: RunStore
     answers: AnswerLog
+    performance: PerformanceLog
     roll_out: RollOut
     wall_clock: Callable[[], datetime]
     bake: timedelta | None = None
@@ -106,7 +109,22 @@ class TakeSteps:
             slow_after=plan.spec.rollout.slow_after_ms,
             apart=self._apart(rollout, plan),
             look=look,
+            realised=self._realised(rollout),
         )
+
+    def _realised(self, rollout: Rollout) -> tuple[Sums, Sums] | None:
+        """On the days that both were measured on equally many rows of."""
+        champion = self.registry.champion(rollout.model)
+        if champion is None or champion.version == rollout.version:
+            return None
+        new, old = (
+            {day.day: day.losses for day in self.performance.performance(rollout.model, version).realised}
+            for version in (rollout.version, champion.version)
+        )
+        days = [day for day, losses in new.items() if day in old and old[day].count == losses.count]
+        if not days:
+            return None
+        return sum((new[day] for day in days), start=Sums()), sum((old[day] for day in days), start=Sums())
 
     def _apart(self, rollout: Rollout, plan: TrainingPlan) -> Mapping[str, float]:
         """The same model with new code predicts the same."""

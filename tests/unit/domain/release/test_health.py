@@ -7,6 +7,7 @@ import pytest
 from scipy import stats
 
 from evertrain.domain.landing.predictions import AnsweredRequest
+from evertrain.domain.monitoring.performance import Sums
 from evertrain.domain.project.metric import Task
 from evertrain.domain.release.answers import AnswerCounts, Answers, counts_of
 from evertrain.domain.release.health import (
@@ -120,6 +121,18 @@ def test_who_predicts_one_and_the_same_is_found_also_where_only_one_group_has_it
     other = answers(spread(400, seed=5), carrier="BB")
     sentences = what_is_wrong(evidence(answers([0.7] * 120) + other, CHAMPION + other, apart={}))
     assert sentences == ("where carrier=AA it predicts 0.7 for all of 120 rows, the champion does not",)
+
+
+def test_who_turns_out_worse_as_labels_come_in_is_found() -> None:
+    worse, same = Sums(count=400, mean=0.52, spread=40.0), Sums(count=400, mean=0.40, spread=40.0)
+    well = evidence(answers(spread(100)), CHAMPION)
+    (sentence,) = what_is_wrong(replace(well, realised=(worse, same)))
+    assert sentence == "on 400 rows whose labels came in its mean loss is 0.52, the champion's 0.4"
+    assert what_is_wrong(replace(well, realised=(same, same))) == ()
+    few = replace(worse, count=40, spread=4.0), replace(same, count=40, spread=4.0)
+    assert what_is_wrong(replace(well, realised=few)) == ()
+    slightly = replace(worse, mean=0.41, count=10**6, spread=10.0**5), replace(same, count=10**6, spread=10.0**5)
+    assert what_is_wrong(replace(well, realised=slightly)) == (), "the gate has judged on more than that"
 
 
 def test_a_coarse_tree_is_not_taken_for_a_constant() -> None:

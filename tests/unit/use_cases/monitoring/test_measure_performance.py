@@ -103,6 +103,23 @@ def test_without_a_refit_what_was_judged_on_is_not_realised_as_well() -> None:
     assert not {day.day for day in found.promised} & {day.day for day in found.realised}
 
 
+def test_while_a_rollout_is_under_way_its_contender_is_measured_too(measured: Measured) -> None:
+    """On the rows that neither has learnt from, so that the two can be compared."""
+    loop = measured.loop
+    loop.advance(days(7))
+    version, published = loop.published("d-2")
+    loop.shift(version, published)
+    loop.advance(days(2))
+    of_champion = {day.day: day.rows for day in measured.run().realised}
+    of_contender = {day.day: day.rows for day in measured.log.performance(MODEL, version).realised}
+    assert of_contender == {NOW + days(4): 60, NOW + days(5): 60}
+    assert of_contender.items() <= of_champion.items()
+    loop.roll_out.rollback(MODEL, version, previous_function_version=published.previous_function_version)
+    loop.advance(days(1))
+    measured.run()
+    assert len(measured.log.performance(MODEL, version).realised) == 2, "it is no longer under way"
+
+
 def test_the_next_time_only_what_is_new_is_read(measured: Measured) -> None:
     measured.loop.advance(days(2))
     before = measured.run()
