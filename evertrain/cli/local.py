@@ -18,6 +18,8 @@ from evertrain.toolchain.environments import install_environments
 from evertrain.toolchain.workspace import Workspace
 
 STAGE = "local"
+BAKE_SECONDS = 20
+"""Of each step of a rollout, unless `-c bake=` says otherwise."""
 
 app = typer.Typer(help="The loop on this machine: an embedded cloud with this folder's models.", no_args_is_help=True)
 
@@ -58,10 +60,16 @@ def up(
     install_environments(workspace)
     cloud = EmbeddedCloud(workspace=workspace)
     console.print(cloud.start(port=port, concurrency=concurrency), soft_wrap=True, markup=False)
-    _deploy(cloud, [f"stage={stage}", *choices])
+    _deploy(cloud, [f"stage={stage}", *_usual(choices), *choices])
     console.print(f"stage {stage} is deployed, with {', '.join(models)}", soft_wrap=True)
     if "clock=replay" not in choices:
         _tell_next(project, stage, models)
+
+
+def _usual(choices: list[str]) -> list[str]:
+    """Who tries a rollout on a laptop does not want to wait for an hour and a half."""
+    is_chosen = any(each.startswith("bake=") or each == "clock=replay" for each in choices)
+    return [] if is_chosen else [f"bake={BAKE_SECONDS}"]
 
 
 def _deploy(cloud: EmbeddedCloud, choices: list[str]) -> None:
