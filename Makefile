@@ -8,7 +8,7 @@ PACKAGES := evertrain lambdas jobs serving infra localcloud localstack_host benc
 # Bytecode beside the sources would get into what is deployed; without any, each process compiles its libraries anew.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.build/bytecode
 
-.PHONY: help setup lock demo local down forget deploy test format lint types imports unit contract infra e2e chaos test-localstack bench bench-store bench-cloud bench-jobs bench-serving calibrate decisions decline intervals windows security reference screenshots
+.PHONY: help setup lock demo local down forget deploy test format lint types imports unit contract infra e2e chaos test-localstack bench bench-store bench-cloud bench-jobs bench-serving calibrate decisions decline intervals rollouts windows security reference screenshots
 
 help: ## this list
 	@grep -hE '^[a-z-][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -112,6 +112,9 @@ decline: setup ## false alarms and delay of the test of realised performance, si
 
 intervals: setup ## how often the gate's intervals hold, with few days, simulated
 	$(BIN)/python -m bench.intervals
+
+rollouts: setup ## false alarms and delay of what takes a contender back, simulated
+	$(BIN)/python -m bench.rollouts
 
 security: setup ## docs/security.md, who may do what, from the templates
 	PATH=$(BIN):$$PATH $(BIN)/python -m infra.permissions

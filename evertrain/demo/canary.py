@@ -117,7 +117,9 @@ def spoilt_artifact(spec: ModelSpec) -> bytes:
     """A model that passes for one, and says the same of every row."""
     number = next(each.name for each in spec.features if each.kind is FeatureKind.NUMERIC)
     estimator = make_pipeline(make_column_transformer((SimpleImputer(), [number])), LogisticRegression())
-    estimator.fit(pd.DataFrame({number: [0.0, 1.0]}), np.array([0, 1]))
+    # Of the other features nothing is learnt.
+    rows = pd.DataFrame({name: [0.0, 1.0] for name in spec.feature_names})
+    estimator.fit(rows, np.array([0, 1]))
     last = estimator[-1]
     last.coef_, last.intercept_ = np.zeros_like(last.coef_), np.array([-1.4])
     return to_flat(estimator, spec)

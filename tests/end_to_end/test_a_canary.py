@@ -154,9 +154,14 @@ def ask(loop: Loop, rows: Sequence[Any], requests: int) -> list[str]:
         return list(pool.map(one, range(requests)))
 
 
+def of_distances(spec: ModelSpec, distances: np.ndarray[Any, np.dtype[np.float64]]) -> pd.DataFrame:
+    """Rows of whose other features nothing is learnt."""
+    return pd.DataFrame(dict.fromkeys(spec.feature_names, 0.0) | {"distance": distances})[list(spec.feature_names)]
+
+
 def a_line(spec: ModelSpec, slope: float, intercept: float) -> bytes:
     estimator = make_pipeline(make_column_transformer((SimpleImputer(), ["distance"])), LinearRegression())
-    estimator.fit(pd.DataFrame({"distance": [0.0, 1.0]}), np.array([0.0, 1.0]))
+    estimator.fit(of_distances(spec, np.array([0.0, 1.0])), np.array([0.0, 1.0]))
     estimator[-1].coef_, estimator[-1].intercept_ = np.array([slope]), intercept
     return to_flat(estimator, spec)
 
@@ -186,7 +191,8 @@ def test_who_is_slow_is_taken_back(loop: Loop, champion: Champion, spec: ModelSp
     forest = RandomForestRegressor(400, max_depth=9, random_state=0)
     estimator = make_pipeline(make_column_transformer((SimpleImputer(), ["distance"])), forest)
     distances = np.linspace(80, 5000, 3000)
-    estimator.fit(pd.DataFrame({"distance": distances}), distances / 8 + np.random.default_rng(0).normal(0, 9, 3000))
+    minutes = distances / 8 + np.random.default_rng(0).normal(0, 9, 3000)
+    estimator.fit(of_distances(spec, distances), minutes)
     many = {"rows": [dict(row) for row in rows] * 10}
     with contender(loop, champion, "slow", to_flat(estimator, spec), rows[0]) as made:
         shifted = made.shift()

@@ -36,7 +36,7 @@ class HealthEvidence:
     """`contender`, `champion`: since the rollout began. `contender_requests`, `requests`: since the step began, of
     the contender and of both, where the contender is to answer `share` of them. `slow_after`: milliseconds.
     `apart`: how far the two models' predictions lie apart on the gate's rows, by group, "" for all rows.
-    `look`: which one this is, from 1. `realised`: the losses of both, contender first, on the same rows whose labels
+    `look`: which one this is, from 1, of `looks`. `realised`: the losses of both, contender first, on the same rows whose labels
     have come in meanwhile; None where there are none.
     """
 
@@ -47,6 +47,7 @@ class HealthEvidence:
     requests: int
     slow_after: float
     look: int
+    looks: int
     apart: Mapping[str, float] = field(default_factory=dict)
     realised: tuple[Sums, Sums] | None = None
 
@@ -54,7 +55,9 @@ class HealthEvidence:
 def what_is_wrong(evidence: HealthEvidence) -> tuple[str, ...]:
     """Sentences, each of which is a reason to take the contender back; none where it is well, or little was asked."""
     groups = _groups(evidence)
-    level = ERROR_RATE / (evidence.look * (evidence.look + 1)) / (5 + len(groups))
+    # Half of it falls to each look alike, the other half mostly to the first ones.
+    share = (1 / evidence.looks + 1 / (evidence.look * (evidence.look + 1))) / 2
+    level = ERROR_RATE * share / (5 + len(groups))
     return (
         *_worse_rates(evidence, level),
         *_missing(evidence, level),

@@ -79,8 +79,12 @@ class TakeSteps:
         target = LIVE_ALIAS if rollout.share == 1 else rollout.function_version
         self.roll_out.smoke_test(model, version, function_version=target)
         plan = self._plan(model, version, is_alone=rollout.is_alone)
-        look = step.number * plan.looks + step.look
-        if wrong := what_is_wrong(self._evidence(rollout, look)):
+        evidence = replace(
+            self._evidence(rollout),
+            look=step.number * plan.looks + step.look,
+            looks=len(plan.shares) * plan.looks,
+        )
+        if wrong := what_is_wrong(evidence):
             place = "as a shadow" if rollout.is_shadow else f"at {step.share:.0%} of the requests"
             raise ContenderUnwell(f"{version} of {model} is unwell {place}: {'; '.join(wrong)}")
         if step.look < plan.looks:
@@ -95,7 +99,8 @@ class TakeSteps:
         """As it was declared when the retraining was planned."""
         return self.runs.plan(self.registry.version(model, version).plan_uri).spec.rollout
 
-    def _evidence(self, rollout: Rollout, look: int) -> HealthEvidence:
+    def _evidence(self, rollout: Rollout) -> HealthEvidence:
+        """As of a first and only look."""
         plan = self.runs.plan(self.registry.version(rollout.model, rollout.version).plan_uri)
         answers = self.answers.answers(rollout.model, since=rollout.began_at)
         of_step = [each for each in answers if each.first_at >= rollout.step_began_at]
@@ -108,7 +113,8 @@ class TakeSteps:
             requests=new + old,
             slow_after=plan.spec.rollout.slow_after_ms,
             apart=self._apart(rollout, plan),
-            look=look,
+            look=1,
+            looks=1,
             realised=self._realised(rollout),
         )
 

@@ -71,6 +71,7 @@ def evidence(contender: AnswerCounts, champion: AnswerCounts, **changes: object)
         requests=contender.requests + champion.requests,
         slow_after=1000.0,
         look=1,
+        looks=60,
         apart={"": 0.05, "carrier=AA": 0.05},
     )
     return replace(well, **changes)  # type: ignore[arg-type]
@@ -184,7 +185,7 @@ def test_of_rollouts_that_are_well_few_are_taken_back_however_often_one_looks() 
                 durations = list(chance.exponential(900, len(predictions)))
                 both.append(answers(predictions, refused=int(troubles), milliseconds=durations))
             new, old = new + both[0], old + both[1]
-            if what_is_wrong(evidence(new, old, look=look, share=0.2)):
+            if what_is_wrong(evidence(new, old, look=look, looks=40, share=0.2)):
                 taken_back += 1
                 break
     assert taken_back <= 8
