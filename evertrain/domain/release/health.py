@@ -36,8 +36,8 @@ class HealthEvidence:
     """`contender`, `champion`: since the rollout began. `contender_requests`, `requests`: since the step began, of
     the contender and of both, where the contender is to answer `share` of them. `slow_after`: milliseconds.
     `apart`: how far the two models' predictions lie apart on the gate's rows, by group, "" for all rows.
-    `look`: which one this is, from 1, of `looks`. `realised`: the losses of both, contender first, on the same rows whose labels
-    have come in meanwhile; None where there are none.
+    `look`: which one this is, from 1, of `looks`. `realised`: the losses of both, contender first, on the same rows
+    whose labels have come in meanwhile; None where there are none.
     """
 
     contender: AnswerCounts
