@@ -78,7 +78,8 @@ def build_function(bundle: Bundle, *, workspace: Workspace, target: Target) -> B
                 )
                 shutil.copytree(libraries, place, copy_function=os.link)
             _copy(sources, place)
-            compile_bytecode(target, place)
+            # The libraries' own has been linked with them.
+            compile_bytecode(target, place, sorted({name.partition("/")[0] for name in sources}))
             if bundle.runs_models and _size(place) > LAMBDA_MAX_BYTES:
                 _drop_bytecode(bundle, place)
             _require_size_within_limit(bundle, place)

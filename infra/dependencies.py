@@ -113,12 +113,15 @@ def _install(folder: Path, target: Target, *options: str, shown: str) -> None:
         raise BundleFailed(f"{shown} could not be installed for {target.name}:\n{installed.stderr}")
 
 
-def compile_bytecode(target: Target, folder: Path) -> None:
-    """Bytecode that carries no time, so that equal sources give equal bundles. It halves a function's cold start."""
+def compile_bytecode(target: Target, folder: Path, only: Sequence[str] = ("",)) -> None:
+    """Bytecode that carries no time, so that equal sources give equal bundles. It halves a function's cold start.
+
+    `only`: these of its files and folders.
+    """
     if target.compiler is None:
         return
     command = [target.compiler, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
-    command += ["-s", str(folder), "-p", "/var/task", str(folder)]
+    command += ["-s", str(folder), "-p", "/var/task", *(str(folder / name) for name in only)]
     # It has to lie in the bundle, wherever this process keeps its own.
     beside = {name: value for name, value in os.environ.items() if name != "PYTHONPYCACHEPREFIX"}
     subprocess.run(command, check=False, capture_output=True, env=beside)  # a package may carry templates, no Python
