@@ -14,7 +14,7 @@ FILES = (
     "cdk.json",
     "package.json",
     "package-lock.json",
-    *(f"requirements/{name}.txt" for name in ("monitor", "ingest", "control", "train")),
+    *(f"requirements/{name}.txt" for name in ("monitor", "ingest", "control", "train", "serving-sklearn")),
     *(f"requirements/{name}.txt" for name in ("embedded-cloud", "lambda-runtime")),
 )
 

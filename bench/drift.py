@@ -21,7 +21,8 @@ from typing import Any
 
 from bench.tables import LARGE, SMALL, Size, pair
 from evertrain.toolchain.workspace import Workspace
-from infra.bundles import Target, build_function
+from infra.bundles import build_function
+from infra.dependencies import Target
 from infra.monitoring_stack import MONITOR
 
 ROOT = Path(__file__).parents[1]

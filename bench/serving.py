@@ -35,7 +35,8 @@ from evertrain.domain.project.metric import Metric, Task
 from evertrain.domain.project.model import LabelSpec, ModelSpec
 from evertrain.domain.project.policies import GatePolicy
 from evertrain.toolchain.workspace import Workspace
-from infra.bundles import Target, build_function
+from infra.bundles import build_function
+from infra.dependencies import Target
 from infra.serving_stack import SERVING
 
 ROOT = Path(__file__).parents[1]

@@ -14,9 +14,10 @@ from evertrain.adapters.project.files import load_project
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.model import Project
 from evertrain.toolchain.workspace import Workspace
-from infra.bundles import BuiltBundle, Bundle, Target, build_function, stage_training_image
+from infra.bundles import BuiltBundle, Bundle, build_function, stage_training_image
 from infra.dashboard_stack import DashboardStack
 from infra.data_stack import DataStack
+from infra.dependencies import Target
 from infra.monitoring_stack import MonitoringStack
 from infra.options import Options
 from infra.serving_stack import ServingStack

@@ -1,67 +1,49 @@
 """Folders to be deployed: each function's dependencies and source, and the training image's context.
 
-Plain Python, run during synthesis. Dependencies are installed once for each lock and target, and kept in
-`.build/dependencies`. A bundle's digest is made from what goes in, so an unchanged one is never deployed again.
+Plain Python, run during synthesis. A bundle's digest is made from what goes in, so an unchanged one is never deployed
+again.
 """
 
 import fcntl
 import hashlib
 import os
 import shutil
-import subprocess
 import sys
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import uv
-
-from evertrain.domain.errors import EvertrainError
 from evertrain.toolchain.own_libraries import REQUIREMENTS
 from evertrain.toolchain.workspace import Workspace
+from infra.dependencies import (
+    UNUSED_PATTERNS,
+    UNUSED_WITHOUT_SCIPY,
+    BundleFailed,
+    Target,
+    compile_bytecode,
+    dependencies,
+)
 
-LAMBDA_PYTHON = "3.13"
-LAMBDA_PLATFORM = "x86_64-manylinux_2_28"
 LAMBDA_MAX_BYTES = 250 * 1024 * 1024
 """Of a function, unzipped: AWS's limit."""
-
-UNUSED_PATTERNS = (
-    "**/tests",
-    "**/*.pyi",
-    "**/*.pyx",
-    "**/*.pxd",
-    "**/*.pxi",
-    "bin",
-    "numpy/f2py",
-    "pyarrow/include",
-    "pyarrow/includes",
-    "pyarrow/src",
-    # The unversioned copies are for linking; nothing loads them.
-    "pyarrow/*.so.*.*.*",
-    "pyarrow/libarrow_python.so",
-    # Functions reach S3 by boto3 and read Parquet and CSV. (libarrow_substrait stays: others are linked to it.)
-    *(f"pyarrow/libarrow_{name}*" for name in ("flight", "python_flight", "s3")),
-    *(f"pyarrow/_{name}.*" for name in ("flight", "s3fs", "gcsfs", "azurefs", "hdfs", "orc", "substrait")),
-)
-"""What no function imports. Licences stay: they have to travel with the code."""
-
-
-class BundleFailed(EvertrainError):
-    """A bundle could not be made."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bundle:
-    """A function's code: one of our folders, and the lock of what it needs besides the runtime's own boto3."""
+    """A function's code: one of our folders, and the lock of what it needs besides the runtime's own boto3.
+
+    `runs_models`: also the models' own code, and what models/requirements.txt names for it.
+    """
 
     folder: str
     lock: str | None = None
+    runs_models: bool = False
 
     @property
     def name(self) -> str:
-        return Path(self.folder).name
+        name = Path(self.folder).name
+        return f"{name}-with-models" if self.runs_models else name
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,38 +52,13 @@ class BuiltBundle:
     digest: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """Which Python will run the functions, how uv picks wheels for it, and who compiles their bytecode."""
-
-    name: str
-    wheels: tuple[str, ...]
-    compiler: str | None
-
-    @classmethod
-    def from_option(cls, bundles: str) -> "Target":
-        """`aws`, `local` for this interpreter, or the path of another one."""
-        if bundles == "aws":
-            return cls(
-                name=f"aws-{LAMBDA_PYTHON}-{LAMBDA_PLATFORM}",
-                wheels=("--python-version", LAMBDA_PYTHON, "--python-platform", LAMBDA_PLATFORM),
-                compiler=_compiler_for_lambda(),
-            )
-        python = sys.executable if bundles == "local" else bundles
-        tag = _run_python(
-            python, "import sys, sysconfig; print(sys.implementation.cache_tag, sysconfig.get_platform())"
-        )
-        if tag is None:
-            raise BundleFailed(f"bundles: aws, local or the path of a Python interpreter; not {bundles!r}")
-        return cls(name=tag.replace(" ", "-"), wheels=("--python", python), compiler=python)
-
-
 def build_function(bundle: Bundle, *, workspace: Workspace, target: Target) -> BuiltBundle:
     """Dependencies, `evertrain/` less its command line, the function's own folder, and the project's TOML files."""
     sources = {
         **_package_files(workspace.package),
         **_python_files(workspace.deployables, bundle.folder),
         **_project_files(workspace.project),
+        **(_model_code(workspace.project) if bundle.runs_models else {}),
     }
     compiled = target.compiler or "without bytecode"
     digest = _digest(sources, extra=[target.name, compiled, *_lock_text(workspace, bundle)])
@@ -116,9 +73,15 @@ def build_function(bundle: Bundle, *, workspace: Workspace, target: Target) -> B
                 place.mkdir()
             else:
                 # Linked, not copied: they are large, and nobody changes them.
-                shutil.copytree(_dependencies(workspace, bundle.lock, target), place, copy_function=os.link)
+                libraries = dependencies(
+                    workspace.build, workspace.lock(bundle.lock), _own(workspace, bundle), target
+                )
+                shutil.copytree(libraries, place, copy_function=os.link)
             _copy(sources, place)
-            _compile(target, place)
+            # The libraries' own has been linked with them.
+            compile_bytecode(target, place, sorted({name.partition("/")[0] for name in sources}))
+            if bundle.runs_models and _size(place) > LAMBDA_MAX_BYTES:
+                _drop_bytecode(bundle, place)
             _require_size_within_limit(bundle, place)
             marker.write_text(digest)
     return BuiltBundle(path=place, digest=digest)
@@ -132,7 +95,7 @@ def stage_training_image(*, workspace: Workspace) -> Path:
         **_package_files(workspace.package),
         **_python_files(deployables, "jobs"),
         **_python_files(deployables, "lambdas/performance"),
-        **_below(workspace.project, sorted((workspace.project / "models").glob("*/*.py"))),
+        **_model_code(workspace.project),
         **_project_files(workspace.project),
         "requirements/train.txt": workspace.lock("train.txt"),
         **_own_requirements(workspace),
@@ -176,6 +139,10 @@ def _project_files(root: Path) -> Sources:
     return _below(root, [*sorted((root / "features").glob("*.toml")), *sorted(of_models)])
 
 
+def _model_code(root: Path) -> Sources:
+    return _below(root, sorted((root / "models").glob("*/*.py")))
+
+
 def _own_requirements(workspace: Workspace) -> Sources:
     path = workspace.project / REQUIREMENTS
     return {"requirements/models.txt": path} if path.is_file() else {}
@@ -186,9 +153,15 @@ def _below(root: Path, paths: Iterable[Path]) -> Sources:
 
 
 def _lock_text(workspace: Workspace, bundle: Bundle) -> Iterator[str]:
-    yield Path(__file__).read_text()  # what is left out is decided above
+    yield Path(__file__).read_text()
+    yield "\n".join((*UNUSED_PATTERNS, *UNUSED_WITHOUT_SCIPY))
     if bundle.lock is not None:
         yield workspace.lock(bundle.lock).read_text()
+    yield from (path.read_text() for path in _own(workspace, bundle))
+
+
+def _own(workspace: Workspace, bundle: Bundle) -> list[Path]:
+    return list(_own_requirements(workspace).values()) if bundle.runs_models else []
 
 
 def _digest(sources: Sources, *, extra: Iterable[str]) -> str:
@@ -208,71 +181,23 @@ def _copy(sources: Sources, place: Path) -> None:
         shutil.copyfile(source, copy)
 
 
-# --- dependencies ---------------------------------------------------------------------------------
-
-
-def _dependencies(workspace: Workspace, lock: str, target: Target) -> Path:
-    text = workspace.lock(lock).read_text()
-    key = "\n".join((text, target.name, target.compiler or "", *UNUSED_PATTERNS))
-    place = workspace.build / "dependencies" / hashlib.sha256(key.encode()).hexdigest()[:16]
-    if place.is_dir():
-        return place
-    place.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=place.parent) as scratch:
-        folder = Path(scratch) / "packages"
-        _install(workspace.lock(lock), folder, target)
-        for pattern in UNUSED_PATTERNS:
-            for path in folder.glob(pattern):
-                if path.is_dir():
-                    shutil.rmtree(path)
-                else:
-                    path.unlink()
-        _compile(target, folder)
-        folder.rename(place)
-    return place
-
-
-def _install(lock: Path, folder: Path, target: Target) -> None:
-    command = [uv.find_uv_bin(), "pip", "install", "--quiet", "--target", str(folder), *target.wheels]
-    command += ["--require-hashes", "--only-binary", ":all:", "-r", str(lock)]
-    installed = subprocess.run(command, check=False, capture_output=True, text=True)
-    if installed.returncode != 0:
-        raise BundleFailed(f"requirements/{lock.name} could not be installed for {target.name}:\n{installed.stderr}")
-
-
-def _compile(target: Target, folder: Path) -> None:
-    """Bytecode that carries no time, so that equal sources give equal bundles. It halves a function's cold start."""
-    if target.compiler is None:
-        return
-    command = [target.compiler, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash"]
-    command += ["-s", str(folder), "-p", "/var/task", str(folder)]
-    # It has to lie in the bundle, wherever this process keeps its own.
-    beside = {name: value for name, value in os.environ.items() if name != "PYTHONPYCACHEPREFIX"}
-    subprocess.run(command, check=False, capture_output=True, env=beside)  # a package may carry templates, no Python
-
-
-def _compiler_for_lambda() -> str | None:
-    """A Python of Lambda's own version, where there is one: only that can compile for it."""
-    wanted = "import sys; print('%d.%d' % sys.version_info[:2])"
-    for python in (sys.executable, shutil.which(f"python{LAMBDA_PYTHON}")):
-        if python is not None and _run_python(python, wanted) == LAMBDA_PYTHON:
-            return python
-    print(f"no Python {LAMBDA_PYTHON} here: functions go out without bytecode and start slower", file=sys.stderr)
-    return None
-
-
-def _run_python(python: str, program: str) -> str | None:
-    try:
-        answer = subprocess.run([python, "-c", program], check=False, capture_output=True, text=True)
-    except OSError:
-        return None
-    return answer.stdout.strip() if answer.returncode == 0 else None
+def _drop_bytecode(bundle: Bundle, place: Path) -> None:
+    """A slower start is better than none."""
+    print(f"{bundle.name}: too large with bytecode, so it goes out without, and starts slower", file=sys.stderr)
+    for path in sorted(place.rglob("__pycache__")):
+        shutil.rmtree(path)
 
 
 def _require_size_within_limit(bundle: Bundle, place: Path) -> None:
-    size = sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
-    if size > LAMBDA_MAX_BYTES:
-        raise BundleFailed(f"{bundle.name}: {size / 2**20:.0f} MiB unzipped; AWS allows {LAMBDA_MAX_BYTES >> 20}")
+    if (size := _size(place)) > LAMBDA_MAX_BYTES:
+        remedy = f"; {REQUIREMENTS} names what is too large" if bundle.runs_models else ""
+        raise BundleFailed(
+            f"{bundle.name}: {size / 2**20:.0f} MiB unzipped; AWS allows {LAMBDA_MAX_BYTES >> 20}{remedy}"
+        )
+
+
+def _size(place: Path) -> int:
+    return sum(path.stat().st_size for path in place.rglob("*") if path.is_file())
 
 
 @contextmanager

@@ -22,6 +22,8 @@ from evertrain.domain.deployment.stacks import Output, StackName, serving_functi
 from evertrain.domain.deployment.variables import Variable
 from evertrain.domain.landing.batches import LABEL_KINDS, FeedKind
 from evertrain.domain.project.model import ModelSpec, Project
+from evertrain.domain.project.policies import Tier
+from evertrain.toolchain.own_libraries import SKLEARN_LOCK
 from infra.alarms import PERIOD, call_a_person, model_metric
 from infra.bundles import BuiltBundle, Bundle
 from infra.data_stack import DataStack
@@ -33,9 +35,12 @@ from infra.sqs_to_lambda import SqsToLambda
 from infra.stage_stack import StageStack
 
 SERVING = Bundle(folder="serving")
+SERVING_BY_SKLEARN = Bundle(folder="serving", lock=SKLEARN_LOCK, runs_models=True)
 COLLECT = Bundle(folder="lambdas/collect", lock="monitor.txt")
 SLOW_ANSWER = Duration.seconds(3)
 """Longer than a cold start with the largest artifact takes."""
+SLOW_ANSWER_BY_SKLEARN = Duration.seconds(10)
+"""The same where scikit-learn has to be imported."""
 
 ACCESS_LOG_FORMAT = {
     "request": "$context.requestId",
@@ -63,7 +68,9 @@ class ServingStack(StageStack):
         super().__init__(scope, StackName.SERVING, options=options, synthesizer=synthesizer, about="serving")
         self._data = data
         self._options = options
-        self._bundle = build(SERVING)
+        tiers = {spec.endpoint.tier for spec in project.models.values()}
+        # Made only where it is needed: it is two hundred times as large.
+        self._bundles = {tier: build(_BUNDLES[tier]) for tier in sorted({Tier.FLAT, *tiers})}
         models = sorted(project.models)
         collect_bundle = build(COLLECT)
         self._predictions = self._prediction_queue(collect_bundle)
@@ -71,7 +78,7 @@ class ServingStack(StageStack):
         unknown = python_function(
             self,
             "UnknownModel",
-            bundle=self._bundle,
+            bundle=self._bundles[Tier.FLAT],
             handler="serving.handler.unknown_model_handler",
             description="Answers whoever asks for a model that is not there",
             memory_mib=128,
@@ -79,7 +86,7 @@ class ServingStack(StageStack):
             environment={Variable.STAGE: options.stage, Variable.KNOWN_MODELS: ",".join(models)},
         )
         api = self._api(unknown)
-        self._alarm_on_answers(api)
+        self._alarm_on_answers(api, SLOW_ANSWER_BY_SKLEARN if Tier.SKLEARN in tiers else SLOW_ANSWER)
         for model in models:
             function = self._function(project.models[model])
             self._alarm_on_function(function, model)
@@ -195,17 +202,19 @@ class ServingStack(StageStack):
         return reported
 
     def _function(self, spec: ModelSpec) -> lambda_.Function:
-        model = spec.name
+        model, tier = spec.name, spec.endpoint.tier
         return python_function(
             self,
             _pascal_case(model),
-            bundle=self._bundle,
+            bundle=self._bundles[tier],
             # The rollout finds it by this name.
             function_name=f"{serving_function_prefix(self._options.stage)}{model}",
             handler="serving.handler.lambda_handler",
             description=f"Predictions of {model}",
-            memory_mib=1024,  # more processor rather than more memory: a cold start is the slowest answer
-            timeout=Duration.seconds(15),  # the HTTP API gives up after 30
+            # More processor rather than more memory: a cold start is the slowest answer. 1769 MiB are one of them.
+            memory_mib=1024 if tier is Tier.FLAT else 1769,
+            # The HTTP API gives up after 30.
+            timeout=Duration.seconds(15 if tier is Tier.FLAT else 29),
             environment={
                 Variable.STAGE: self._options.stage,
                 Variable.MODEL_NAME: model,
@@ -216,7 +225,7 @@ class ServingStack(StageStack):
             },
         )
 
-    def _alarm_on_answers(self, api: apigateway.HttpApi) -> None:
+    def _alarm_on_answers(self, api: apigateway.HttpApi, slow: Duration) -> None:
         call_a_person(
             self,
             "ServerErrorsAlarm",
@@ -229,9 +238,9 @@ class ServingStack(StageStack):
             self,
             "SlowAnswersAlarm",
             metric=api.metric_latency(period=PERIOD, statistic=cloudwatch.Stats.percentile(95)),
-            threshold=SLOW_ANSWER.to_milliseconds(),
+            threshold=slow.to_milliseconds(),
             periods=3,
-            description=f"For 15 minutes, one answer in twenty took {SLOW_ANSWER.to_seconds()} seconds or longer.",
+            description=f"For 15 minutes, one answer in twenty took {slow.to_seconds()} seconds or longer.",
             topic=self._data.escalations,
         )
 
@@ -279,6 +288,9 @@ class ServingStack(StageStack):
             destination_arn=access_logs.log_group_arn, format=json.dumps(ACCESS_LOG_FORMAT)
         )
         return api
+
+
+_BUNDLES = {Tier.FLAT: SERVING, Tier.SKLEARN: SERVING_BY_SKLEARN}
 
 
 def _method(route: Route) -> apigateway.HttpMethod:

@@ -8,6 +8,7 @@ from typing import Any
 import aws_cdk as cdk
 
 from evertrain.adapters.project.files import load_project
+from evertrain.domain.project.model import Project
 from evertrain.toolchain.workspace import Workspace
 from infra.app import add_stacks, default_context
 from infra.bundles import BuiltBundle, Bundle
@@ -24,10 +25,12 @@ def synthesise_templates(
     context: Mapping[str, str],
     environment: Mapping[str, str],
     checks: Callable[[cdk.App], None] | None = None,
+    project: Project | None = None,
 ) -> dict[str, Template]:
     """By the last word of the stack's name: data, monitoring, training, serving, dashboard.
 
     `folder`: new, gets the assembly. `context`: over that of cdk.json. `checks` gets the app before synthesis.
+    `project`: by default the repository's.
     """
     code, image, out = (folder / name for name in ("code", "image", "assembly"))
     code.mkdir()
@@ -41,7 +44,7 @@ def synthesise_templates(
     workspace = Workspace.of(REPOSITORY)
     app = cdk.App(outdir=str(out), context=default_context(workspace))
     options = Options.read(context.get, environment)
-    add_stacks(app, options=options, project=load_project(workspace.project), build=build, image=image)
+    add_stacks(app, options=options, project=project or load_project(workspace.project), build=build, image=image)
     if checks is not None:
         checks(app)
     app.synth()

@@ -24,7 +24,7 @@ from evertrain.domain.deployment.routes import ROUTES
 from evertrain.domain.errors import list_names, shorten
 from evertrain.domain.landing.predictions import FAILED, REFUSED, AnsweredRequest, is_sampled
 from evertrain.domain.project.metric import Task
-from evertrain.scoring import FlatModel, InvalidRow, validate_rows
+from evertrain.scoring import InvalidRow, ServableModel, validate_rows
 from serving import wiring
 from serving.responses import Refusal, answer, error_response
 
@@ -144,7 +144,7 @@ def _require_finite(predictions: list[float]) -> None:
             raise Refusal(400, f"{where}the prediction is not a finite number; the features' values are too large")
 
 
-def _predicted(model: FlatModel) -> str:
+def _predicted(model: ServableModel) -> str:
     if model.task is not Task.CLASSIFICATION:
         return "number"
     return f"probability of {model.classes[-1]!r}" if model.classes else "probability of the positive class"

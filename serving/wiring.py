@@ -2,17 +2,19 @@
 
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 
 from evertrain.adapters.aws.artifacts import S3ArtifactStore
 from evertrain.adapters.aws.clients import client, short_timeout_client
 from evertrain.adapters.landing.prediction_log import SqsPredictionLog
 from evertrain.adapters.project.settings import Settings
-from evertrain.scoring import FlatModel
+from evertrain.scoring import ServableModel
+from evertrain.sklearn_tier.reading import read_model
 
 
 @dataclass(frozen=True)
 class ServedModel:
-    model: FlatModel
+    model: ServableModel
     version: str
 
 
@@ -24,7 +26,7 @@ def served_model() -> ServedModel | None:
         return None
     artifacts = S3ArtifactStore(client=client("s3"), bucket=settings.artifact_bucket)
     data = artifacts.get(settings.model_uri, expected_sha256=settings.model_sha256)
-    return ServedModel(model=FlatModel.from_bytes(data), version=settings.model_version)
+    return ServedModel(model=read_model(data, root=Path(__file__).parents[1]), version=settings.model_version)
 
 
 @cache

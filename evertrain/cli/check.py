@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import isfinite
 from pathlib import Path
 from time import perf_counter
@@ -17,13 +17,16 @@ from evertrain.adapters.training.estimators import InvalidEstimator, estimator_p
 from evertrain.adapters.training.own_metrics import InvalidMetric, load_own_metric
 from evertrain.conversion import ParityError, UnsupportedEstimator
 from evertrain.conversion.fitting import weight_parameter
-from evertrain.conversion.rehearsal import ROWS, CannotRehearse, Rehearsal, made_up_truth, rehearse
+from evertrain.conversion.rehearsal import ROWS, CannotRehearse, Form, Rehearsal, made_up_truth, rehearse
 from evertrain.domain.project.metric import METRIC_FILE, Task
 from evertrain.domain.project.model import ModelSpec, Project
+from evertrain.domain.project.policies import Tier
 from evertrain.domain.training.candidates import parameter_grid
+from evertrain.sklearn_tier.reading import read_model
+from evertrain.sklearn_tier.writing import to_artifact
 from evertrain.statistics.metrics import metric_value
 from evertrain.terminal import show
-from evertrain.toolchain.own_libraries import REQUIREMENTS, missing_libraries
+from evertrain.toolchain.own_libraries import BUNDLE_MIB, REQUIREMENTS, SKLEARN_LOCK, missing_libraries
 from evertrain.toolchain.workspace import Workspace
 
 
@@ -73,12 +76,7 @@ def proven_project(folder: Path, *, fits: bool) -> tuple[Project, dict[str, Proo
 def _proof(project: Path, spec: ModelSpec, *, fits: bool) -> Proof:
     """Raises InvalidEstimator where the model cannot be trained, or cannot be served."""
     path, largest = estimator_path(Path(), spec.name), Proof(None, "not tried: --no-fit")
-    if missing := missing_libraries(Workspace.of(project), spec.name):
-        lines = " and ".join(missing.values())
-        raise InvalidEstimator(
-            f"models/{spec.name}/ imports {', '.join(missing)}, which the training image has not; write {lines} into "
-            f"{REQUIREMENTS}"
-        )
+    _require_libraries(project, spec)
     _try_own_metric(project, spec)
     untried = ""
     for estimator in _different_estimators(project, spec):
@@ -86,7 +84,7 @@ def _proof(project: Path, spec: ModelSpec, *, fits: bool) -> Proof:
             if spec.endpoint.explore and spec.training.label_weights:
                 weight_parameter(estimator)
             if fits:
-                rehearsed = rehearse(estimator, spec, rng=np.random.default_rng(0), timer=perf_counter)
+                rehearsed = _rehearsed(estimator, spec, project)
                 if largest.rehearsed is None or rehearsed.size > largest.rehearsed.size:
                     largest = Proof(rehearsed)
         except CannotRehearse as error:
@@ -94,6 +92,44 @@ def _proof(project: Path, spec: ModelSpec, *, fits: bool) -> Proof:
         except (UnsupportedEstimator, ParityError) as error:
             raise InvalidEstimator(f"{path}: {error}") from error
     return Proof(None, untried) if untried else largest
+
+
+def _require_libraries(project: Path, spec: ModelSpec) -> None:
+    """Raises InvalidEstimator."""
+    needed = {"train.txt": "the training image"}
+    if spec.endpoint.tier is Tier.SKLEARN:
+        needed[SKLEARN_LOCK] = f'the function of tier "{Tier.SKLEARN}"'
+    for lock, what in needed.items():
+        if missing := missing_libraries(Workspace.of(project), spec.name, lock=lock):
+            lines = " and ".join(missing.values())
+            raise InvalidEstimator(
+                f"models/{spec.name}/ imports {', '.join(missing)}, which {what} has not; write {lines} into "
+                f"{REQUIREMENTS}"
+            )
+
+
+def _rehearsed(estimator: Any, spec: ModelSpec, project: Path) -> Rehearsal:
+    """By the declared tier. Where that is flat and refused, the other one is tried before it is proposed."""
+    form = Form(write=to_artifact, read=lambda data: read_model(data, root=project))
+
+    def by(tier: Tier) -> Rehearsal:
+        declared = replace(spec, endpoint=replace(spec.endpoint, tier=tier))
+        return rehearse(estimator, declared, rng=np.random.default_rng(0), timer=perf_counter, form=form)
+
+    try:
+        return by(spec.endpoint.tier)
+    except UnsupportedEstimator as refused:
+        if spec.endpoint.tier is Tier.SKLEARN:
+            raise
+        try:
+            other = by(Tier.SKLEARN)
+        except (UnsupportedEstimator, ParityError, CannotRehearse):
+            raise refused from None
+        raise UnsupportedEstimator(
+            f'{refused}. Or declare tier = "{Tier.SKLEARN}" in [endpoint] of models/{spec.name}/model.toml: '
+            f"scikit-learn itself then answers, in {show.cost_of(other.seconds_a_row)} a row, from a function of "
+            f"{BUNDLE_MIB[Tier.SKLEARN]:.0f} MiB"
+        ) from refused
 
 
 def _try_own_metric(project: Path, spec: ModelSpec) -> None:
@@ -129,6 +165,9 @@ def _as_document(served: Mapping[str, Proof]) -> dict[str, Any]:
         name: {"not_proven": proof.told}
         if proof.rehearsed is None
         else {
+            "tier": proof.rehearsed.tier,
+            "bundle_mib": BUNDLE_MIB[proof.rehearsed.tier],
+            "not_flat": proof.rehearsed.not_flat or None,
             "artifact_bytes": proof.rehearsed.size,
             "microseconds_a_row": round(proof.rehearsed.seconds_a_row * 1e6, 1),
             "parity": proof.rehearsed.parity,

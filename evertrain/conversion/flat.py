@@ -22,7 +22,7 @@ def to_flat(estimator: Any, spec: ModelSpec) -> bytes:
     """The artifact; equal estimators give equal bytes. Raises UnsupportedEstimator."""
     program = Program(spec.features)
     found = _one_answer(answer(estimator, program.columns, program), estimator)
-    _require_task(estimator, spec)
+    require_task(estimator, spec)
     header = {
         "format": FORMAT,
         "version": VERSION,
@@ -46,7 +46,7 @@ def to_flat(estimator: Any, spec: ModelSpec) -> bytes:
     artifact = pack(header, program.arrays)
     if size_of(artifact) > MAX_BYTES:
         raise UnsupportedEstimator(
-            f"{_name(estimator)}: {size_of(artifact):,} bytes are too much for an endpoint, which takes "
+            f"{model_name_of(estimator)}: {size_of(artifact):,} bytes are too much for an endpoint, which takes "
             f"{MAX_BYTES:,}: use a smaller model"
         )
     return artifact
@@ -63,7 +63,7 @@ def _example(program: Program, slot: int) -> str | None:
 def _one_answer(found: list[Column], estimator: Any) -> Column:
     if len(found) != 1:
         what = "classes, and a model of two" if is_classifier(estimator) else "numbers, and a model of one"
-        raise UnsupportedEstimator(f"{_name(estimator)} answers {len(found)} {what} can be served")
+        raise UnsupportedEstimator(f"{model_name_of(estimator)} answers {len(found)} {what} can be served")
     return found[0]
 
 
@@ -72,27 +72,29 @@ def _require_size(estimator: Any, program: Program) -> None:
     trees = sum(len(program.arrays[step["roots"]]) for step in program.steps if step["operation"] == "trees")
     if nodes > MAX_NODES or trees > MAX_TREES:
         raise UnsupportedEstimator(
-            f"{_name(estimator)}: {trees:,} trees with {nodes:,} nodes are too much for an endpoint, which "
+            f"{model_name_of(estimator)}: {trees:,} trees with {nodes:,} nodes are too much for an endpoint, which "
             f"takes {MAX_TREES:,} and {MAX_NODES:,}: use fewer trees, or smaller ones (max_depth, max_leaf_nodes, "
             "min_samples_leaf)"
         )
 
 
-def _require_task(estimator: Any, spec: ModelSpec) -> None:
+def require_task(estimator: Any, spec: ModelSpec) -> None:
     if spec.task is not Task.CLASSIFICATION:
         if is_classifier(estimator):
-            raise UnsupportedEstimator(f"{_name(estimator)} is a classifier, and the model's task is {spec.task}")
+            raise UnsupportedEstimator(
+                f"{model_name_of(estimator)} is a classifier, and the model's task is {spec.task}"
+            )
         return
     classes = np.ravel(getattr(estimator, "classes_", ())).tolist()
     if classes != [0, 1]:
         raise UnsupportedEstimator(
-            f"{_name(estimator)} does not predict the classes 0 and 1; a classification's label is 0 or 1"
+            f"{model_name_of(estimator)} does not predict the classes 0 and 1; a classification's label is 0 or 1"
         )
 
 
-def _name(estimator: Any) -> str:
+def model_name_of(estimator: Any) -> str:
     """Of a pipeline, that of its model."""
-    return _name(estimator.steps[-1][1]) if isinstance(estimator, Pipeline) else type(estimator).__name__
+    return model_name_of(estimator.steps[-1][1]) if isinstance(estimator, Pipeline) else type(estimator).__name__
 
 
 def _tolerance(estimator: Any) -> float:

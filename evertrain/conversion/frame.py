@@ -9,10 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from evertrain.domain.project.feature_group import Column, FeatureKind
+from evertrain.scoring.rows import Feature
 
 
 def to_frame(
-    table: pa.Table, features: Sequence[Column], *, categories: Mapping[str, Sequence[str]] | None = None
+    table: pa.Table, features: Sequence[Column | Feature], *, categories: Mapping[str, Sequence[str]] | None = None
 ) -> pd.DataFrame:
     """Numeric and boolean columns as float64 with NaN for missing, categorical ones as pandas `category` of text.
 

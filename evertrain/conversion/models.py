@@ -29,8 +29,8 @@ def answer(model: Any, columns: Columns, program: Program) -> list[Column]:
                 f"{type(model).__name__} gives no probabilities; put it into a CalibratedClassifierCV"
             )
         raise UnsupportedEstimator(
-            f"{type(model).__name__} has no flat form, and cannot be served. Linear models, trees, "
-            "forests, boosting, XGBoost, LightGBM, naive Bayes, and votes, stacks and calibrations of these can: "
+            f"{type(model).__name__} has no flat form. Linear models, trees, "
+            "forests, boosting, XGBoost, LightGBM, naive Bayes, and votes, stacks and calibrations of these have: "
             "docs/models.md"
         )
     return convert(model, columns, program)

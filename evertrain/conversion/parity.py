@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from evertrain.conversion.program import UnsupportedEstimator
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.domain.project.metric import Task
-from evertrain.scoring import FlatModel
+from evertrain.scoring import FlatModel, ServableModel
 from evertrain.scoring.operations.trees import BY_CATEGORY
 
 logger = logging.getLogger(__name__)
@@ -27,52 +28,67 @@ class ParityError(EvertrainError):
     """The artifact does not predict what its estimator predicts."""
 
 
-def check_parity(estimator: Any, frame: pd.DataFrame, flat: FlatModel) -> float:
+def check_parity(estimator: Any, frame: pd.DataFrame, model: ServableModel) -> float:
     """The largest absolute difference of the two predictions. Raises ParityError above what is tolerated.
 
     Over the frame's rows, and over some of them as a caller may send them: each nullable feature missing, each number
     at a threshold where trees split, each category unseen. Some estimators raise on what is unseen: then there is no
-    answer to compare with.
+    answer to compare with; where the estimator itself is what answers, that is refused as UnsupportedEstimator.
     """
-    asked = [("as in training", frame), *_with_missing(frame, flat), *_at_thresholds(frame, flat)]
-    answers = [_predicted(estimator, rows, flat) for _, rows in asked]
-    differences = {what: _difference(each, rows, flat) for (what, rows), each in zip(asked, answers, strict=True)}
-    for what, rows in _with_unseen(frame, flat):
+    asked = [("as in training", frame), *_with_missing(frame, model), *_at_thresholds(frame, model)]
+    answers = [_answer_to(what, rows, estimator, model) for what, rows in asked]
+    differences = {what: _difference(each, rows, model) for (what, rows), each in zip(asked, answers, strict=True)}
+    for what, rows in _with_unseen(frame, model):
         try:
-            expected = _predicted(estimator, rows, flat)
+            expected = _answer_to(what, rows, estimator, model)
+        except UnsupportedEstimator:
+            raise
         except Exception:
-            logger.info("no_answer_to_unseen model=%s rows=%r", flat.model, what, exc_info=True)
+            logger.info("no_answer_to_unseen model=%s rows=%r", model.model, what, exc_info=True)
         else:
-            differences[what] = _difference(expected, rows, flat)
+            differences[what] = _difference(expected, rows, model)
     worst = max(differences, key=lambda what: _or_infinite(differences[what]))
-    tolerance = tolerance_for(flat, answers[0])
+    tolerance = tolerance_for(model, answers[0])
     if not differences[worst] <= tolerance:  # also refuses a NaN
         raise ParityError(
-            f"{flat.model}: artifact and estimator differ by {differences[worst]:.3g} on rows {worst}, allowed are "
+            f"{model.model}: artifact and estimator differ by {differences[worst]:.3g} on rows {worst}, allowed are "
             f"{tolerance:.3g}"
         )
     return differences[worst]
 
 
-def _difference(expected: npt.NDArray[np.float64], rows: pd.DataFrame, flat: FlatModel) -> float:
-    return float(np.max(np.abs(expected - np.asarray(flat.predict(rows_of(rows, flat)))), initial=0.0))
+def _answer_to(what: str, rows: pd.DataFrame, estimator: Any, model: ServableModel) -> npt.NDArray[np.float64]:
+    """A flat artifact may answer where its estimator raises; of the other tier they are one."""
+    try:
+        return _predicted(estimator, rows, model)
+    except Exception as error:
+        if isinstance(model, FlatModel):
+            raise
+        raise UnsupportedEstimator(
+            f"{model.model}: the estimator raises {type(error).__name__} on rows {what}, which a caller may send; "
+            "give it an imputer, an encoder that takes unknown categories, or declare the feature otherwise"
+        ) from error
+
+
+def _difference(expected: npt.NDArray[np.float64], rows: pd.DataFrame, model: ServableModel) -> float:
+    return float(np.max(np.abs(expected - np.asarray(model.predict(rows_of(rows, model)))), initial=0.0))
 
 
 def _or_infinite(difference: float) -> float:
     return np.inf if np.isnan(difference) else difference
 
 
-def tolerance_for(flat: FlatModel, predictions: npt.NDArray[np.float64]) -> float:
+def tolerance_for(model: ServableModel, predictions: npt.NDArray[np.float64]) -> float:
     """How much the artifact may differ from these predictions of its estimator: large numbers have fewer decimals."""
     largest = max(1.0, float(np.max(np.abs(predictions), initial=0.0)))
-    return largest * flat.tolerance
+    return largest * model.tolerance
 
 
-def _predicted(estimator: Any, frame: pd.DataFrame, flat: FlatModel) -> npt.NDArray[np.float64]:
+def _predicted(estimator: Any, frame: pd.DataFrame, model: ServableModel) -> npt.NDArray[np.float64]:
     with warnings.catch_warnings():
         # Unseen categories are asked for on purpose.
         warnings.filterwarnings("ignore", message="Found unknown categories", category=UserWarning)
-        is_classifier = flat.task is Task.CLASSIFICATION
+        is_classifier = model.task is Task.CLASSIFICATION
         answers = estimator.predict_proba(frame)[:, 1] if is_classifier else estimator.predict(frame)
     return np.asarray(answers, dtype=np.float64).ravel()
 
@@ -81,19 +97,21 @@ Altered = list[tuple[str, pd.DataFrame]]
 """Rows, and what they are, for people."""
 
 
-def _with_missing(frame: pd.DataFrame, flat: FlatModel) -> Altered:
+def _with_missing(frame: pd.DataFrame, model: ServableModel) -> Altered:
     """Some rows, once for each nullable feature. A sample's rows may not have all that the schema allows."""
     return [
         (f"without {feature.name}", _with_value(frame, feature.name, None))
-        for feature in flat.features
+        for feature in model.features
         if feature.nullable
     ]
 
 
-def _at_thresholds(frame: pd.DataFrame, flat: FlatModel) -> Altered:
+def _at_thresholds(frame: pd.DataFrame, model: ServableModel) -> Altered:
     """A row for some thresholds of each feature that trees compare as it is, and for the next number above each."""
+    if not isinstance(model, FlatModel):
+        return []  # the trees themselves answer
     altered = []
-    for name, thresholds in _thresholds(flat).items():
+    for name, thresholds in _thresholds(model).items():
         if not len(thresholds):
             continue
         chosen = thresholds[:: max(1, len(thresholds) // THRESHOLDS)]
@@ -103,16 +121,16 @@ def _at_thresholds(frame: pd.DataFrame, flat: FlatModel) -> Altered:
     return altered
 
 
-def _thresholds(flat: FlatModel) -> dict[str, npt.NDArray[np.float64]]:
+def _thresholds(model: FlatModel) -> dict[str, npt.NDArray[np.float64]]:
     """Of each numeric feature that reaches trees as it is, filled or rounded to 32 bits, where they split."""
     names = {
         slot: each.name
-        for slot, each in enumerate(flat.features)
+        for slot, each in enumerate(model.features)
         if each.kind in (FeatureKind.NUMERIC, FeatureKind.TIMESTAMP)
     }
     found: dict[str, list[npt.NDArray[np.float64]]] = {}
-    slots = len(flat.features)
-    for step in flat.steps:
+    slots = len(model.features)
+    for step in model.steps:
         if step.operation in ("number", "fill", "float32"):
             names |= {slots + index: names[slot] for index, slot in enumerate(step.inputs) if slot in names}
         elif step.operation == "trees":
@@ -127,10 +145,10 @@ def _thresholds(flat: FlatModel) -> dict[str, npt.NDArray[np.float64]]:
     return {name: np.unique(np.concatenate(some)) for name, some in found.items()}
 
 
-def _with_unseen(frame: pd.DataFrame, flat: FlatModel) -> Altered:
+def _with_unseen(frame: pd.DataFrame, model: ServableModel) -> Altered:
     """Some rows, once for each category."""
     altered = []
-    for feature in flat.features:
+    for feature in model.features:
         if feature.kind is FeatureKind.CATEGORICAL:
             level = _unseen(frame[feature.name])
             wide = frame.assign(**{feature.name: frame[feature.name].cat.add_categories([level])})
@@ -148,10 +166,10 @@ def _unseen(values: "pd.Series[str]") -> str:
     return max(values.cat.categories, default="") + "?"
 
 
-def rows_of(frame: pd.DataFrame, flat: FlatModel) -> list[dict[str, object]]:
+def rows_of(frame: pd.DataFrame, model: ServableModel) -> list[dict[str, object]]:
     """As a caller of the endpoint would send them."""
     columns: dict[str, list[object]] = {}
-    for feature in flat.features:
+    for feature in model.features:
         values = frame[feature.name].astype(object)
         plain = [None if pd.isna(value) else value for value in values]
         boolean = feature.kind is FeatureKind.BOOLEAN

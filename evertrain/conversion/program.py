@@ -10,6 +10,7 @@ import numpy as np
 
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.feature_group import Column as Feature
+from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.scoring.flat_model import kind_of
 from evertrain.scoring.steps import Kind
 
@@ -33,6 +34,10 @@ class Column:
     values: frozenset[float] | None = None
 
 
+_BOTH = frozenset({0.0, 1.0})
+"""What a boolean can be, where it may not be null as well."""
+
+
 class Program:
     """Steps and their arrays, as they are written. `columns`: the model's features, text or numbers."""
 
@@ -41,11 +46,18 @@ class Program:
         self.arrays: list[array[Any]] = []
         self._slots = 0
         raw = [
-            Column(name=each.name, slot=slot, kind=kind_of(each.kind), may_be_missing=each.nullable)
+            Column(
+                name=each.name,
+                slot=slot,
+                kind=kind_of(each.kind),
+                may_be_missing=each.nullable,
+                values=_BOTH if each.kind is FeatureKind.BOOLEAN and not each.nullable else None,
+            )
             for slot, each in enumerate(features)
         ]
         self._slots = len(raw)
-        numbers = iter(self.add("number", [each for each in raw if each.kind is Kind.RAW]))
+        from_raw = [each for each in raw if each.kind is Kind.RAW]
+        numbers = iter(self.add("number", from_raw, outputs=list(from_raw)))
         self.columns = [next(numbers) if each.kind is Kind.RAW else each for each in raw]
 
     def add(

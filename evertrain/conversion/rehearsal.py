@@ -7,17 +7,19 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 import pyarrow as pa
 
 from evertrain.conversion.fitting import fit
-from evertrain.conversion.flat import to_flat
+from evertrain.conversion.flat import UnsupportedEstimator, to_flat
 from evertrain.conversion.frame import to_frame
 from evertrain.conversion.parity import check_parity, rows_of
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.domain.project.metric import Task
 from evertrain.domain.project.model import ModelSpec
-from evertrain.scoring import FlatModel
+from evertrain.domain.project.policies import Tier
+from evertrain.scoring import FlatModel, ServableModel
 
 ROWS = 500
 _LEVELS = 8
@@ -32,19 +34,39 @@ class CannotRehearse(EvertrainError):
 @dataclass(frozen=True, kw_only=True)
 class Rehearsal:
     """What came of it. `size`: of the artifact, in bytes. `seconds_a_row`: to predict one, its median. `parity`: by
-    how much artifact and estimator differ at most."""
+    how much artifact and estimator differ at most. `not_flat`: why the estimator has no flat form, where it has none.
+    """
 
+    tier: Tier
     size: int
     seconds_a_row: float
     parity: float
+    not_flat: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Form:
+    """How a fitted estimator becomes an artifact, of itself and its frame; and how that is read."""
+
+    write: Callable[[Any, ModelSpec, pd.DataFrame], bytes]
+    read: Callable[[bytes], ServableModel]
+
+
+FLAT = Form(write=lambda estimator, spec, _: to_flat(estimator, spec), read=FlatModel.from_bytes)
 
 
 def rehearse(
-    estimator: Any, spec: ModelSpec, *, rng: np.random.Generator, timer: Callable[[], float], rows: int = ROWS
+    estimator: Any,
+    spec: ModelSpec,
+    *,
+    rng: np.random.Generator,
+    timer: Callable[[], float],
+    rows: int = ROWS,
+    form: Form = FLAT,
 ) -> Rehearsal:
     """Fits, converts and compares on rows that fit the schema, with missing values, extremes and unseen categories.
 
-    `timer`: counts seconds. Raises UnsupportedEstimator, ParityError, CannotRehearse.
+    `timer`: counts seconds. `form`: of the model's tier. Raises UnsupportedEstimator, ParityError, CannotRehearse.
     """
     frame = to_frame(made_up_table(spec, rng=rng, rows=rows), spec.features)
     truth = made_up_truth(spec, rng=rng, rows=rows)
@@ -54,10 +76,24 @@ def rehearse(
         raise CannotRehearse(
             f"fit raised {type(error).__name__} on {rows} made-up rows: {' '.join(str(error).split())[:300]}"
         ) from error
-    artifact = to_flat(estimator, spec)
-    flat = FlatModel.from_bytes(artifact)
-    parity = check_parity(estimator, frame, flat)
-    return Rehearsal(size=len(artifact), seconds_a_row=_seconds_a_row(flat, frame.head(_TIMED), timer), parity=parity)
+    artifact = form.write(estimator, spec, frame)
+    model = form.read(artifact)
+    parity = check_parity(estimator, frame, model)
+    return Rehearsal(
+        tier=spec.endpoint.tier,
+        size=len(artifact),
+        seconds_a_row=_seconds_a_row(model, frame.head(_TIMED), timer),
+        parity=parity,
+        not_flat="" if spec.endpoint.tier is Tier.FLAT else _why_not_flat(estimator, spec),
+    )
+
+
+def _why_not_flat(estimator: Any, spec: ModelSpec) -> str:
+    try:
+        to_flat(estimator, spec)
+    except UnsupportedEstimator as error:
+        return str(error)
+    return ""
 
 
 def made_up_table(spec: ModelSpec, *, rng: np.random.Generator, rows: int) -> pa.Table:
@@ -94,11 +130,11 @@ def made_up_truth(spec: ModelSpec, *, rng: np.random.Generator, rows: int) -> np
     return rng.gamma(2.0, 10.0, rows)
 
 
-def _seconds_a_row(flat: FlatModel, frame: Any, timer: Callable[[], float]) -> float:
-    return median(_timed(flat, [row], timer) for row in rows_of(frame, flat))
+def _seconds_a_row(model: ServableModel, frame: Any, timer: Callable[[], float]) -> float:
+    return median(_timed(model, [row], timer) for row in rows_of(frame, model))
 
 
-def _timed(flat: FlatModel, rows: list[dict[str, object]], timer: Callable[[], float]) -> float:
+def _timed(model: ServableModel, rows: list[dict[str, object]], timer: Callable[[], float]) -> float:
     started = timer()
-    flat.predict(rows)
+    model.predict(rows)
     return timer() - started

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,7 +14,8 @@ from evertrain.demo.report import MetricPoint, ModelStory, PromotionGain
 from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.release.registry import Champion
-from evertrain.scoring import FlatModel
+from evertrain.scoring import ServableModel
+from evertrain.sklearn_tier.reading import read_model
 from evertrain.statistics.metrics import declared_metric, metric_value
 
 _WEEK = timedelta(days=7)
@@ -89,8 +91,9 @@ def _gains(
         )
 
 
-def _load_model(stage: Stage, champion: Champion) -> FlatModel:
-    return FlatModel.from_bytes(stage.artifacts.get(champion.artifact_uri, expected_sha256=champion.artifact_sha256))
+def _load_model(stage: Stage, champion: Champion) -> ServableModel:
+    data = stage.artifacts.get(champion.artifact_uri, expected_sha256=champion.artifact_sha256)
+    return read_model(data, root=Path())
 
 
 def _sample(flights: Flights, spec: ModelSpec, begin: date, end: date) -> pd.DataFrame:
@@ -99,7 +102,7 @@ def _sample(flights: Flights, spec: ModelSpec, begin: date, end: date) -> pd.Dat
     return rows.sample(min(len(rows), _ROWS_PER_WEEK), random_state=0)
 
 
-def _score(model: FlatModel, rows: pd.DataFrame, spec: ModelSpec) -> float:
+def _score(model: ServableModel, rows: pd.DataFrame, spec: ModelSpec) -> float:
     predictions = model.predict(to_json_rows(rows, spec))
     truth = rows[spec.label.name].to_numpy(dtype=float)
     return metric_value(declared_metric(spec.metric), truth, np.asarray(predictions))

@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from functools import cached_property
 from importlib.metadata import version
+from pathlib import Path
 from time import perf_counter
 from typing import Any
 
@@ -35,7 +36,8 @@ from evertrain.replay.history import History, Step
 from evertrain.replay.result import BatchDecision, Recorder
 from evertrain.replay.retraining import RunRetraining
 from evertrain.replay.rows import HistoryReader, KnownRows, as_utc, landed_object
-from evertrain.scoring import FlatModel
+from evertrain.scoring import ServableModel
+from evertrain.sklearn_tier.reading import read_model
 from evertrain.statistics.reference import Reference
 from evertrain.tables.labelled_rows import LabelledRows
 from evertrain.use_cases.deciding.decide_retraining import Cause, DecideRetraining
@@ -59,13 +61,15 @@ class ReplayedLoop:
     """A stage in memory. `step` is what happens when a batch's time has come, as `evertrain.demo.replay` does it with
     a real stage: labels land first, then the batch, and each is followed until nothing is left to do.
 
-    `start`: the step until which rows and labels land, and nothing is decided.
+    `root`: of the project, which has the model's own code. `start`: the step until which rows and labels
+    land, and nothing is decided.
     """
 
     history: History
     make_estimator: MakeEstimator
     recorder: Recorder
     seed: int
+    root: Path = Path()
     start: int = 0
     clock: InMemoryClock = field(init=False)
     registry: InMemoryModelRegistry = field(default_factory=InMemoryModelRegistry)
@@ -80,7 +84,7 @@ class ReplayedLoop:
     leases: dict[str, Lease] = field(default_factory=dict)
     _labelled: int = 0
     _references: dict[str, Reference] = field(default_factory=dict)
-    _model: tuple[str, FlatModel] | None = None
+    _model: tuple[str, ServableModel] | None = None
 
     def __post_init__(self) -> None:
         self.clock = InMemoryClock(self.history.steps[0].start)
@@ -160,10 +164,10 @@ class ReplayedLoop:
         )
         self.tables.put(feed, state)
 
-    def _artifact(self, champion: Champion) -> FlatModel:
+    def _artifact(self, champion: Champion) -> ServableModel:
         if self._model is None or self._model[0] != champion.version:
             data = self.artifacts.get(champion.artifact_uri, expected_sha256=champion.artifact_sha256)
-            self._model = (champion.version, FlatModel.from_bytes(data))
+            self._model = (champion.version, self.read_model(data))
         return self._model[1]
 
     # --- the parts ----------------------------------------------------------------------------------
@@ -247,6 +251,7 @@ class ReplayedLoop:
             rows=self.rows,
             log=self.performance,
             clock=self.clock,
+            read_model=self.read_model,
         )
 
     @cached_property
@@ -260,6 +265,7 @@ class ReplayedLoop:
             code=lambda _: {},
             timer=perf_counter,
             load_metric=lambda _: self.history.metric,
+            read_model=self.read_model,
         )
 
     @cached_property
@@ -285,12 +291,15 @@ class ReplayedLoop:
                 refit=self.train.refit,
                 with_reference=self.train.with_reference,
                 load_metric=lambda _: self.history.metric,
+                read_model=self.read_model,
             ),
             gate=GateContender(runs=self.runs),
             register=RegisterVersion(runs=self.runs, registry=self.registry, clock=self.clock),
             roll_out=RollOut(
                 registry=self.registry,
-                endpoint=InMemoryEndpoint(artifacts=self.artifacts, models=[self.spec.name]),
+                endpoint=InMemoryEndpoint(
+                    artifacts=self.artifacts, models=[self.spec.name], read_model=self.read_model
+                ),
                 runs=self.runs,
                 clock=self.clock,
             ),
@@ -304,6 +313,9 @@ class ReplayedLoop:
 
     def _make_estimator(self, plan: TrainingPlan, candidate: Candidate) -> Any:
         return self.make_estimator(plan.seed ^ self.seed, candidate.parameters)
+
+    def read_model(self, data: bytes) -> ServableModel:
+        return read_model(data, root=self.root)
 
     def _reference(self, uri: str) -> Reference:
         if uri not in self._references:

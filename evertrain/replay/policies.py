@@ -1,6 +1,7 @@
 """The policies that a history is replayed with, by name."""
 
 from collections.abc import Callable
+from pathlib import Path
 from time import perf_counter
 
 from evertrain.domain.errors import EvertrainError
@@ -47,13 +48,17 @@ def replay(
     seed: int,
     start: int,
     on_step: Callable[[Step], None],
+    root: Path = Path(),
 ) -> PolicyResult:
-    """`start`: the number of the first step in which anything is decided. Raises UnknownPolicy."""
+    """`root`: of the project, which has the model's own code. `start`: the number of the first step in which
+    anything is decided. Raises UnknownPolicy."""
     recorder = Recorder(history=history)
     began = perf_counter()
     one: ReplayedLoop | PlainReplay
     if policy == DECLARED:
-        one = ReplayedLoop(history=history, make_estimator=make_estimator, recorder=recorder, start=start, seed=seed)
+        one = ReplayedLoop(
+            history=history, make_estimator=make_estimator, recorder=recorder, root=root, start=start, seed=seed
+        )
     else:
         one = PlainReplay(
             history=history,

@@ -63,13 +63,14 @@ class Request:
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
     """`start`: the number of the first step in which anything is decided. `digest`: of all that results depend on,
-    where the rows are a file and the estimator has a name."""
+    where the rows are a file and the estimator has a name. `root`: of the project."""
 
     history: History
     make_estimator: MakeEstimator
     left_out: Mapping[str, str]
     start: int
     digest: str
+    root: Path
 
 
 def prepare(request: Request) -> Prepared:
@@ -104,6 +105,7 @@ def prepare(request: Request) -> Prepared:
         left_out=left_out,
         start=_first_step(history, request.start, raw.name),
         digest=_digest(raw, history, request),
+        root=request.project,
     )
 
 
@@ -179,6 +181,7 @@ def _replay(prepared: Prepared, policy: str, seed: int, *, on_step: Callable[[St
             seed=seed,
             start=prepared.start,
             on_step=on_step,
+            root=prepared.root,
         )
 
 

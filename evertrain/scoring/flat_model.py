@@ -79,7 +79,7 @@ class FlatModel:
 
 
 def _read(header: Header, arrays: Sequence[Any]) -> FlatModel:
-    features = _read_features(header["features"])
+    features = read_features(header["features"])
     if not isinstance(header["model"], str):
         raise ValueError("model is no text")
     steps, kinds = read_steps(header["steps"], [kind_of(feature.kind) for feature in features], arrays, OPERATIONS)
@@ -110,7 +110,8 @@ def kind_of(kind: FeatureKind) -> Kind:
     return Kind.TEXT if kind is FeatureKind.CATEGORICAL else Kind.RAW
 
 
-def _read_features(entries: Sequence[Mapping[str, Any]]) -> tuple[Feature, ...]:
+def read_features(entries: Sequence[Mapping[str, Any]]) -> tuple[Feature, ...]:
+    """Of an artifact's header. Raises ValueError, KeyError, TypeError."""
     features = []
     for entry in entries:
         name, nullable, kind = entry["name"], entry["nullable"], FeatureKind(entry["kind"])

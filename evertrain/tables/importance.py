@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from evertrain.scoring import FlatModel
+from evertrain.scoring import ServableModel
 from evertrain.statistics.metrics import Judging, metric_value
 from evertrain.tables.labelled_rows import LabelledRows
 
@@ -13,7 +13,7 @@ MAX_ROWS = 2_000
 
 
 def permutation_importance(
-    rows: LabelledRows, model: FlatModel, *, metric: Judging, rng: np.random.Generator
+    rows: LabelledRows, model: ServableModel, *, metric: Judging, rng: np.random.Generator
 ) -> dict[str, float]:
     """By feature of the model, what shuffling it costs, as a share of what the most costly one does: 0 to 1.
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +21,7 @@ from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.store.snapshot import Snapshot
 from evertrain.domain.training.evaluation import DatasetSnapshot, UnusableRows, Weighting
 from evertrain.domain.training.plan import TrainingPlan
-from evertrain.scoring import FlatModel
+from evertrain.scoring import FlatModel, ServableModel
 from evertrain.statistics.label_weights import effective_count
 from evertrain.statistics.layouts import Column
 from evertrain.statistics.performance import performance_by_day
@@ -96,7 +96,7 @@ class LabelledRows:
         columns = [_without_nan(self.table[name]).to_pylist() for name in names]
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
-    def predict_with(self, model: FlatModel) -> npt.NDArray[np.float64]:
+    def predict_with(self, model: ServableModel) -> npt.NDArray[np.float64]:
         """Shape (rows,): the artifact's predictions."""
         return predict_table(model, self.table)
 
@@ -130,11 +130,27 @@ class LabelledRows:
             )
 
 
-def predict_table(model: FlatModel, table: pa.Table) -> npt.NDArray[np.float64]:
+@runtime_checkable
+class TableModel(Protocol):
+    """A model that knows how to answer many rows at once."""
+
+    def predict_table(self, table: pa.Table) -> npt.NDArray[np.float64]:
+        """Shape (rows,): what `predict` answers to each row."""
+
+
+def predict_table(model: ServableModel, table: pa.Table) -> npt.NDArray[np.float64]:
     """Shape (rows,). Works in parts, so that little is in memory beside the rows."""
     starts = range(0, table.num_rows, ROWS_PER_PREDICT_CALL)
     parts = (table.slice(start, ROWS_PER_PREDICT_CALL) for start in starts)
-    return np.concatenate([predict_columns(model, part) for part in parts] or [np.empty(0)])
+    return np.concatenate([_predict_part(model, part) for part in parts] or [np.empty(0)])
+
+
+def _predict_part(model: ServableModel, part: pa.Table) -> npt.NDArray[np.float64]:
+    if isinstance(model, FlatModel):
+        return predict_columns(model, part)
+    if isinstance(model, TableModel):
+        return model.predict_table(part)
+    raise TypeError(f"{type(model).__name__} answers no tables")
 
 
 def performance_of(

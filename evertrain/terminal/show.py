@@ -18,11 +18,13 @@ from evertrain.domain.project.duration import format_duration
 from evertrain.domain.project.feature_group import FeatureGroup
 from evertrain.domain.project.metric import ModelMetric, OwnMetric
 from evertrain.domain.project.model import Project
+from evertrain.domain.project.policies import Tier
 from evertrain.domain.release.registry import ModelVersion, VersionStatus
 from evertrain.domain.release.rollout import Rollout
 from evertrain.domain.training.outcomes import Outcome
 from evertrain.reports.retraining_page import RetrainingPage
 from evertrain.terminal.console import console
+from evertrain.toolchain.own_libraries import BUNDLE_MIB
 from evertrain.use_cases.deciding.check_stage import StageCheck
 from evertrain.use_cases.deciding.model_status import LabelStatus, ModelStatus
 from evertrain.use_cases.monitoring.performance_status import MeasuredDays, PerformanceStatus
@@ -69,12 +71,31 @@ def project(project: Project, served: Mapping[str, tuple["Rehearsal | None", str
         if rehearsed is None:
             console.print(f"[yellow]{name} is not proven to be servable.[/] {escape(told)}")
         else:
-            console.print(
-                f"{name} can be served: of made-up rows, an artifact of {rehearsed.size / 1000:,.0f} kB answers in "
-                f"{rehearsed.seconds_a_row * 1e6:,.0f} µs a row, as the estimator does"
-                f"{f' to {rehearsed.parity:.0e}' if rehearsed.parity else ''}."
-            )
+            console.print(escape(_served(name, rehearsed)))
     console.print("Every file is valid, and every estimator can be made.")
+
+
+def _served(name: str, rehearsed: "Rehearsal") -> str:
+    told = (
+        f"{name} can be served, by tier {rehearsed.tier} with a function of {BUNDLE_MIB[rehearsed.tier]:g} MiB: of "
+        f"made-up rows, an artifact of {rehearsed.size / 1000:,.0f} kB answers in "
+        f"{cost_of(rehearsed.seconds_a_row)} a row, as the estimator does"
+        f"{f' to {rehearsed.parity:.0e}' if rehearsed.parity else ''}."
+    )
+    if rehearsed.tier is Tier.FLAT:
+        return told
+    return f"{told} {f'Not flat: {rehearsed.not_flat}' if rehearsed.not_flat else _COULD_BE_FLAT}"
+
+
+def cost_of(seconds: float) -> str:
+    """
+    >>> cost_of(0.00006), cost_of(0.0123)
+    ('60 µs', '12 ms')
+    """
+    return f"{seconds * 1e6:.0f} µs" if seconds < 1e-3 else f"{seconds * 1e3:.0f} ms"
+
+
+_COULD_BE_FLAT = 'It has a flat form too: without tier = "sklearn" it answers faster, from a smaller function.'
 
 
 def stage_check(checked: StageCheck) -> None:

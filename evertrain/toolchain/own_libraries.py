@@ -1,4 +1,4 @@
-"""Libraries that a project's estimators need and training does not bring: `models/requirements.txt` names them."""
+"""Libraries that a project's estimators need and ours do not bring: `models/requirements.txt` names them."""
 
 import ast
 import re
@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
+from evertrain.domain.project.policies import Tier
 from evertrain.domain.project.requirements import named_distributions
 from evertrain.toolchain.workspace import Workspace
 
@@ -14,10 +15,17 @@ REQUIREMENTS = Path("models") / "requirements.txt"
 """As pip reads it. The training image installs it beside what training itself needs, whose versions stay."""
 
 
-def missing_libraries(workspace: Workspace, model: str) -> dict[str, str]:
-    """By name to import, the requirements that are wanting: what a model's files import here, and the training image
-    will not have."""
-    there = {_normal(name) for name in (*_named_in(workspace.lock("train.txt")), *own_libraries(workspace.project))}
+SKLEARN_LOCK = "serving-sklearn.txt"
+"""What the functions of models that scikit-learn answers have, beside the project's own libraries."""
+
+BUNDLE_MIB = {Tier.FLAT: 1.2, Tier.SKLEARN: 190.0}
+"""Of a function, unzipped, without bytecode and the project's own libraries; tests/infra/test_bundles.py weighs."""
+
+
+def missing_libraries(workspace: Workspace, model: str, *, lock: str = "train.txt") -> dict[str, str]:
+    """By name to import, the requirements that are wanting: what a model's files import here, and what is made from
+    the lock will not have."""
+    there = {_normal(name) for name in (*_named_in(workspace.lock(lock)), *own_libraries(workspace.project))}
     distributions = packages_distributions()
     missing = {}
     for name in sorted(_imported(workspace.project / "models" / model)):

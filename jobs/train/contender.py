@@ -33,6 +33,7 @@ def train_contender() -> TrainContender:
         code=lambda model: code_provenance(wiring.root(), model),
         timer=perf_counter,
         load_metric=lambda spec: load_metric(wiring.root(), spec),
+        read_model=wiring.read_model,
     )
 
 

@@ -23,6 +23,7 @@ def evaluate_contenders() -> EvaluateContenders:
         refit=_refit,
         with_reference=_with_reference,
         load_metric=lambda spec: load_metric(wiring.root(), spec),
+        read_model=wiring.read_model,
     )
 
 

@@ -9,6 +9,8 @@ from evertrain.adapters.project.settings import Settings
 from evertrain.adapters.store.table_format import table_reader
 from evertrain.adapters.training.runs import RunDocuments
 from evertrain.domain.deployment.prefixes import tables_root
+from evertrain.scoring import ServableModel
+from evertrain.sklearn_tier.reading import read_model as read_artifact
 from evertrain.use_cases.training.training_rows import StoredTrainingRows
 
 
@@ -37,3 +39,7 @@ def artifacts() -> S3ArtifactStore:
 @cache
 def runs() -> RunDocuments:
     return RunDocuments(artifacts=artifacts(), root=f"s3://{settings().artifact_bucket}")
+
+
+def read_model(data: bytes) -> ServableModel:
+    return read_artifact(data, root=root())

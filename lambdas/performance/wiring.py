@@ -1,6 +1,6 @@
 """The use cases that measure performance and count predictions, with their adapters, made on first use."""
 
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from evertrain.adapters.aws.artifacts import S3ArtifactStore
@@ -20,6 +20,8 @@ from evertrain.domain.deployment.prefixes import tables_root
 from evertrain.domain.event_details import PerformanceMeasured
 from evertrain.domain.events import Event, EventName
 from evertrain.domain.project.model import Project
+from evertrain.scoring import ServableModel
+from evertrain.sklearn_tier.reading import read_model as read_artifact
 from evertrain.use_cases.monitoring.count_predictions import CountPredictions
 from evertrain.use_cases.monitoring.measure_performance import MeasurePerformance
 from evertrain.use_cases.training.training_rows import StoredTrainingRows
@@ -38,6 +40,7 @@ def measure_performance() -> MeasurePerformance:
         rows=counting.rows,
         log=counting.log,
         clock=counting.clock,
+        read_model=read_model,
     )
 
 
@@ -52,6 +55,7 @@ def count_predictions() -> CountPredictions:
         rows=StoredTrainingRows(tables=table_reader(tables_root(settings.feature_store_bucket))),
         log=DynamoDBPerformanceLog(table=_batches()),
         clock=make_clock(settings.clock, decisions=_decisions),
+        read_model=read_model,
     )
 
 
@@ -64,7 +68,17 @@ def announce(model: str, *, batch_id: str) -> None:
 
 @cache
 def project() -> Project:
-    return load_project(Path(__file__).parents[2])
+    return load_project(_root())
+
+
+@lru_cache(maxsize=2)
+def read_model(data: bytes) -> ServableModel:
+    """Labels come more often than champions do."""
+    return read_artifact(data, root=_root())
+
+
+def _root() -> Path:
+    return Path(__file__).parents[2]
 
 
 def stage() -> str:

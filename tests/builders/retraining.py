@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
@@ -29,6 +31,7 @@ from evertrain.domain.training.candidates import Candidate, Round
 from evertrain.domain.training.evaluation import Contender, Evaluation, Trial
 from evertrain.domain.training.gate import GateVerdict
 from evertrain.domain.training.plan import TrainingPlan
+from evertrain.sklearn_tier.reading import read_model
 from evertrain.statistics.metrics import LoadedMetric, declared_metric
 from evertrain.use_cases.release.register_version import RegisteredVersion, RegisterVersion
 from evertrain.use_cases.release.roll_out import PublishedVersion, RollOut
@@ -43,6 +46,7 @@ from tests.builders.labelled_rows import InMemoryTrainingRows, labelled_trips
 from tests.builders.models import NOW, a_model, days
 
 MODEL = "trips"
+READ = partial(read_model, root=Path())
 
 
 def a_trainable_model(*, gate: GatePolicy | None = None, minimum_rows: int = 500) -> ModelSpec:
@@ -85,7 +89,7 @@ class Retraining:
         self.wall_clock = InMemoryClock(NOW)
         self.answers = InMemoryAnswerLog()
         self.performance = InMemoryPerformanceLog()
-        self.endpoint = InMemoryEndpoint(artifacts=self.artifacts, models=[MODEL])
+        self.endpoint = InMemoryEndpoint(artifacts=self.artifacts, models=[MODEL], read_model=READ)
         self.runs = RunDocuments(artifacts=self.artifacts, root="s3://artifacts")
         self._rows = InMemoryTrainingRows(labelled_trips(day_count=67))
         self._commit(FeedKind.FEATURES, version=4)
@@ -115,6 +119,7 @@ class Retraining:
             code=lambda model: {"estimator_sha256": "4" * 64},
             timer=count().__next__,
             load_metric=self._load_metric,
+            read_model=READ,
         )
         self.evaluate_contenders = EvaluateContenders(
             rows=self._rows,
@@ -124,6 +129,7 @@ class Retraining:
             refit=self.train_contender.refit,
             with_reference=self.train_contender.with_reference,
             load_metric=self._load_metric,
+            read_model=READ,
         )
         self.gate_contender = GateContender(runs=self.runs)
         self.register_version = RegisterVersion(runs=self.runs, registry=self.registry, clock=self.clock)

@@ -5,6 +5,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from evertrain.conversion.flat import tolerance_of
+from evertrain.domain.project.policies import Tier
+from evertrain.toolchain.own_libraries import BUNDLE_MIB
+from tests.builders import second_tier
 from tests.builders.estimators import CLASSIFIERS, REGRESSORS, TRANSFORMERS, VARIANTS
 
 EXACT = 1e-12
@@ -21,55 +24,73 @@ def page() -> str:
     """The documentation's page, in Markdown."""
     return f"""# What can be served
 
-Made by `make reference` from `tests/builders/estimators.py`. `tests/unit/conversion/test_every_estimator.py` fits
-each of these, converts it to the [flat format](adr/0004-model-format.md), and compares 400 other rows, with values
-missing, categories unseen, and numbers at and just above the thresholds of trees. *Parity* is the largest
-difference that it allows, relative to the largest answer. `test_random_pipelines.py` puts pipelines together by
-chance.
+Made by `make reference` from `tests/builders/estimators.py` and `second_tier.py`. There are two tiers.
 
-`evertrain check` does the same with your own estimator on made-up rows, before anything is deployed, and says the
-size of the artifact and what a row costs. Training does it once more with your rows, before a version is
-registered.
+**flat**: the estimator becomes data in the [flat format](adr/0004-model-format.md), which the endpoint reads with the
+standard library alone. A function of {BUNDLE_MIB[Tier.FLAT]:g} MiB, and some 10 to 300 µs a row. This is the default.
+
+**sklearn**: the estimator stays what it is, and scikit-learn answers. It takes whatever gives `predict_proba` or
+`predict`, also transformers, estimators and functions of your own, for `tier = "sklearn"` in `[endpoint]` of
+`model.toml`. A function of {BUNDLE_MIB[Tier.SKLEARN]:g} MiB, milliseconds a row, and a cold start of seconds
+([ADR 35](adr/0035-second-tier.md)).
+
+`tests/unit/conversion/test_every_estimator.py` fits each of the first, converts it, and compares 400 other rows, with
+values missing, categories unseen, and numbers at and just above the thresholds of trees. *Parity* is the largest
+difference that it allows, relative to the largest answer. `test_random_pipelines.py` puts pipelines together by
+chance. `tests/unit/sklearn_tier/test_writing.py` does the same with each of the second, and shows that it has no flat
+form.
+
+`evertrain check` does it with your own estimator on made-up rows, before anything is deployed, and says the tier, the
+size of function and artifact, what a row costs, and why it is not flat. Training does it once more with your rows,
+before a version is registered.
 
 ## Classifiers
 
 Of two classes: labels are 0 and 1, or the two words that `classes` in `[label]` names. More classes are not
 served yet.
 
-{_table("estimator", CLASSIFIERS)}
+{_table("estimator", CLASSIFIERS, second_tier.CLASSIFIERS)}
 
 {_table("also tried", VARIANTS)}
 
 ## Regressors
 
-{_table("estimator", REGRESSORS)}
+{_table("estimator", REGRESSORS, second_tier.REGRESSORS)}
 
 ## Before them
 
 `Pipeline`, `ColumnTransformer` and `FeatureUnion`, nested in any way, with columns by name, number, mask, slice or
 function; and of scikit-learn's feature selection whatever has `get_support`.
 
-{_table("transformer", TRANSFORMERS)}
+{_table("transformer", TRANSFORMERS, second_tier.TRANSFORMERS)}
+
+## Code of your own
+
+A transformer, an estimator or a function of your own, also a subclass of one above, takes the second tier: see
+[bring your own estimator](how-to/estimator.md).
 
 ## What is not
 
-A transformer or an estimator of your own, also a subclass of one above: the endpoint runs no code. Nearest
-neighbours, kernels (`SVC`, `GaussianProcess…`), `IterativeImputer`, `KNNImputer`, `SplineTransformer`. An encoder
-that raises on an unseen category (`handle_unknown="error"`): a caller can send one. A classifier without
-probabilities (`LinearSVC`): put it into a `CalibratedClassifierCV`. A linear model of a feature that may be null:
-put a `SimpleImputer` before it.
+An encoder that raises on an unseen category (`handle_unknown="error"`): a caller can send one. A classifier without
+probabilities (`LinearSVC`, `SVC`): put it into a `CalibratedClassifierCV`. A linear model of a feature that may be
+null: put a `SimpleImputer` before it. Of the second tier also a function without a name (`lambda`), and whatever
+skops cannot keep.
 
 What is missing goes the way that each learner learnt. An unseen category does what its encoder does with it; where
-LightGBM or XGBoost encode categories themselves, it is taken as missing.
+LightGBM or XGBoost encode categories themselves, the flat format takes it as missing.
 """
 
 
-def _table(title: str, names: Iterable[str]) -> str:
-    rows = [
-        f"| `{name.split(' ')[0]}`{name[len(name.split(' ')[0]) :]} | {tolerance(name):.0e} |"
-        for name in sorted(names)
-    ]
-    return "\n".join([f"| {title} | parity |", "|---|---|", *rows])
+def _table(title: str, flat: Iterable[str], second: Iterable[str] = ()) -> str:
+    rows = [(name, Tier.FLAT, tolerance(name)) for name in flat]
+    rows += [(name, Tier.SKLEARN, EXACT) for name in second]
+    lines = [f"| {_code(name)} | {tier} | {allowed:.0e} |" for name, tier, allowed in sorted(rows)]
+    return "\n".join([f"| {title} | tier | parity |", "|---|---|---|", *lines])
+
+
+def _code(name: str) -> str:
+    first, space, rest = name.partition(" ")
+    return f"`{first}`{space}{rest}"
 
 
 if __name__ == "__main__":

@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from evertrain.terminal.waiting import wait_until
 from localcloud.launcher import REPOSITORY
 from tests.end_to_end.deployment import free_port
 
@@ -147,3 +148,66 @@ def test_to_land_it_again_changes_nothing(own: Own) -> None:
     before = own.answer("status loans")
     assert "loans has its champion already" in own.run("evertrain backfill loans --rows loans.csv")
     assert own.answer("status loans") == before
+
+
+SECOND_TIER = {
+    "transformers.py": '''
+def with_ratio(frame):
+    """How many times a year's income the debt is."""
+    return frame.assign(ratio=frame["debt"] / (12 * frame["income"] + 1))
+''',
+    "estimator.py": """
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from .transformers import with_ratio
+
+
+def make_estimator(*, seed):
+    model = HistGradientBoostingClassifier(
+        max_iter=80, max_leaf_nodes=15, categorical_features="from_dtype", early_stopping=False, random_state=seed
+    )
+    return make_pipeline(FunctionTransformer(with_ratio), model)
+""",
+}
+
+
+REPAIRED = """python -c "
+import pandas as pd
+today = pd.read_csv('today.csv')
+today.assign(income=today['income'] / 100).to_csv('repaired.csv', index=False)
+\""""
+
+
+def test_a_deployed_model_may_change_to_the_second_tier_with_code_of_its_own(own: Own) -> None:
+    folder = own.root / "models/loans"
+    for name, code in SECOND_TIER.items():
+        (folder / name).write_text(code)
+    before = predicted(own)
+    with pytest.raises(AssertionError, match='declare tier = "sklearn" in'):
+        own.run("evertrain check")
+    declared = (folder / "model.toml").read_text().replace("# [endpoint]", '[endpoint]\ntier = "sklearn"')
+    declared = re.sub(r"(?m)^margin = .*", "margin = 0.5", declared)  # whichever window it is, it may go out
+    (folder / "model.toml").write_text(f"{declared}\n[rollout]\nsteps = [1.0]\n")
+    (served,) = own.answer("check")["models"].values()
+    assert (served["tier"], served["parity"]) == ("sklearn", 0.0)
+    own.run(OTHERWISE["evertrain local up"])
+    assert predicted(own)["predictions"] == before["predictions"], "who answered still does"
+    own.run(f"{REPAIRED}\nevertrain land loans repaired.csv")  # what was set aside holds every retraining
+    own.run("evertrain retrain loans --reason 'the ratio of debt to income'")
+    after = wait_until(lambda: answered_by_another(own, before), seconds=600, awaited="a contender that answers")
+    (newest,) = (each for each in own.answer("versions loans") if each["version"] == after["model_version"])
+    assert newest["artifact_uri"].endswith(".sklearn")
+    assert after["predictions"] == pytest.approx(before["predictions"], abs=0.3)
+
+
+def predicted(own: Own) -> Any:
+    """For a region that training has not seen."""
+    row = json.dumps({"income": 3000, "debt": 1800.5, "region": "west"})
+    return json.JSONDecoder().raw_decode(own.run(f"evertrain predict loans --json '{row}'"))[0]
+
+
+def answered_by_another(own: Own, before: Any) -> Any:
+    answer = predicted(own)
+    return answer if answer["model_version"] != before["model_version"] else None

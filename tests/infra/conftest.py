@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import infra  # noqa: F401  # names the Node to run on, before the construct library starts one
+from evertrain.domain.project.model import Project
 from infra.synthesis import Template, synthesise_templates
 
 if TYPE_CHECKING:
@@ -46,10 +47,13 @@ def synthesise(tmp_path_factory: pytest.TempPathFactory) -> Synthesise:
         *,
         environment: Mapping[str, str] | None = None,
         checks: "Callable[[cdk.App], None] | None" = None,
+        project: Project | None = None,
         **context: str,
     ) -> Assembly:
         folder = tmp_path_factory.mktemp("synthesis")
-        templates = synthesise_templates(folder, context=context, environment=environment or {}, checks=checks)
+        templates = synthesise_templates(
+            folder, context=context, environment=environment or {}, checks=checks, project=project
+        )
         return Assembly(folder=folder / "assembly", templates=templates)
 
     return synthesise

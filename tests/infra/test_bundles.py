@@ -1,15 +1,29 @@
 """What goes into a bundle, what stays out, and that equal sources make equal bundles."""
 
+import json
+import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from evertrain.adapters.training.estimators import load_estimator
+from evertrain.conversion.parity import rows_of
+from evertrain.domain.project.policies import EndpointPolicy, Tier
+from evertrain.sklearn_tier.reading import read_model
+from evertrain.sklearn_tier.writing import to_artifact
+from evertrain.toolchain.own_libraries import BUNDLE_MIB
 from evertrain.toolchain.workspace import Workspace
 from infra import bundles
-from infra.bundles import BuiltBundle, Bundle, BundleFailed, Target, build_function, stage_training_image
+from infra.bundles import BuiltBundle, Bundle, build_function, stage_training_image
+from infra.dependencies import BundleFailed, Target
+from infra.serving_stack import SERVING_BY_SKLEARN
+from tests.builders.models import a_model
+from tests.builders.own_code import write_own_code
+from tests.builders.training_frames import late, training_frame
 
 ROOT = Path(__file__).parents[2]
 SERVING = Bundle(folder="serving")
@@ -171,6 +185,95 @@ def test_a_lock_without_hashes_is_refused(root: Path) -> None:
 def test_an_interpreter_that_is_none_is_refused() -> None:
     with pytest.raises(BundleFailed, match="aws, local or the path of a Python interpreter"):
         Target.from_option("/nowhere/python")
+
+
+def test_a_function_that_runs_models_carries_their_code_and_is_another_bundle(root: Path) -> None:
+    (root / "models/trips/transformers.py").write_text("A = 1\n")
+    runs_models = Bundle(folder="serving", runs_models=True)
+    with_code = build_function(runs_models, workspace=by_itself(root), target=HERE)
+    plain = built(root)
+    own = {"models/trips/estimator.py", "models/trips/transformers.py"}
+    assert sources(with_code.path) - sources(plain.path) == own
+    (root / "models/trips/transformers.py").write_text("A = 2\n")
+    assert build_function(runs_models, workspace=by_itself(root), target=HERE).digest != with_code.digest
+    assert built(root).digest == plain.digest
+
+
+def test_libraries_of_the_project_s_own_come_beside_those_of_the_lock_which_keep_their_versions(root: Path) -> None:
+    locked = (ROOT / "requirements/serving-sklearn.txt").read_text()
+    (root / "requirements/one.txt").write_text(re.findall(r"(?m)^threadpoolctl==.*\n(?:    .*\n)+", locked)[0])
+    bundle = Bundle(folder="serving", lock="one.txt", runs_models=True)
+    (root / "models/requirements.txt").write_text("six\nthreadpoolctl<3\n")
+    with pytest.raises(BundleFailed, match=r"models/requirements\.txt could not be installed"):
+        build_function(bundle, workspace=by_itself(root), target=HERE)
+    (root / "models/requirements.txt").write_text("six\nthreadpoolctl\n")
+    found = sources(build_function(bundle, workspace=by_itself(root), target=HERE).path)
+    assert {"threadpoolctl.py", "six.py"} <= found
+
+
+def test_without_bytecode_a_bundle_that_is_too_large_with_it_still_fits(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = Bundle(folder="serving", runs_models=True)
+    (root / "serving/handler.py").write_text("import evertrain\n" + "A = [1, 2, 3]\n" * 1000)
+    whole = build_function(bundle, workspace=by_itself(root), target=HERE)
+    monkeypatch.setattr(bundles, "LAMBDA_MAX_BYTES", sum(map(len, contents(whole.path).values())) - 1)
+    whole.path.with_suffix(".digest").unlink()
+    found = build_function(bundle, workspace=by_itself(root), target=HERE)
+    assert not any(path.endswith(".pyc") for path in contents(found.path))
+    assert sources(found.path) == sources(whole.path)
+
+
+def test_the_second_tier_s_bundle_fits_and_answers_by_code_of_the_model_s_own(tmp_path: Path) -> None:
+    """With the bundle's own packages only, as above."""
+    write_own_code(tmp_path)
+    frame, spec = training_frame(), replace(a_model(), endpoint=EndpointPolicy(tier=Tier.SKLEARN))
+    estimator = load_estimator(tmp_path, "trips", seed=0).fit(frame, late(frame))
+    (tmp_path / "artifact").write_bytes(to_artifact(estimator, spec, frame))
+    (tmp_path / "features").mkdir()
+    apart = replace(by_itself(ROOT), project=tmp_path)
+    bundle = build_function(SERVING_BY_SKLEARN, workspace=apart, target=HERE)
+    assert size_of(bundle.path) < bundles.LAMBDA_MAX_BYTES
+    assert size_of(bundle.path, bytecode=False) / 2**20 == pytest.approx(BUNDLE_MIB[Tier.SKLEARN], rel=0.1)
+    flat = build_function(SERVING, workspace=apart, target=HERE)
+    assert size_of(flat.path, bytecode=False) / 2**20 == pytest.approx(BUNDLE_MIB[Tier.FLAT], rel=0.2)
+    program = f"""
+import json, sys
+from pathlib import Path
+sys.path.insert(0, {str(bundle.path)!r})
+from evertrain.scoring import validate_rows
+from evertrain.sklearn_tier.reading import read_model
+model = read_model(Path({str(tmp_path / "artifact")!r}).read_bytes(), root=Path({str(bundle.path)!r}))
+print(json.dumps(model.predict(validate_rows(json.load(sys.stdin), model.features))))
+"""
+    rows = rows_of(frame.head(5), read_model((tmp_path / "artifact").read_bytes(), root=tmp_path))
+    ran = subprocess.run(
+        [sys.executable, "-I", "-S", "-c", program],
+        input=json.dumps(rows),
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout) == estimator.predict_proba(frame.head(5))[:, 1].tolist()
+
+
+def test_what_answers_is_of_the_versions_that_trained_it() -> None:
+    trained, serving = (versions_in(ROOT / "requirements" / name) for name in ("train.txt", "serving-sklearn.txt"))
+    assert serving.keys() - trained.keys() == set()
+    assert all(trained[name] == found for name, found in serving.items())
+
+
+def versions_in(lock: Path) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for name, version in re.findall(r"(?m)^([\w.-]+)==([^\\\n]+)", lock.read_text()):
+        found.setdefault(name, []).append(version)
+    return found
+
+
+def size_of(folder: Path, *, bytecode: bool = True) -> int:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return sum(path.stat().st_size for path in files if bytecode or path.suffix != ".pyc")
 
 
 def test_the_trimmed_monitor_reads_parquet_and_csv_judges_and_reports(tmp_path: Path) -> None:

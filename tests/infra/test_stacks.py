@@ -17,13 +17,15 @@ from evertrain.adapters.monitoring.metrics import (
     label_metric_line,
     performance_metric_line,
 )
+from evertrain.adapters.project.files import load_project
 from evertrain.domain.landing.batches import FeedKind
 from evertrain.domain.monitoring.performance import Estimate
 from evertrain.domain.project.metric import Metric
+from evertrain.domain.project.policies import EndpointPolicy, Tier
 from evertrain.domain.store.labels import LabelledDay, LabelProgress
 from tests.builders.models import NOW, a_feature_drift, a_model, a_verdict, days
 from tests.builders.performance import a_performance
-from tests.infra.conftest import Assembly, Synthesise
+from tests.infra.conftest import ROOT, Assembly, Synthesise
 
 STACKS = ("data", "monitoring", "training", "serving", "dashboard")
 ONLY_IN_LATER_STACKS = ("AWS::ECS::", "AWS::EC2::", "AWS::ApiGatewayV2::")
@@ -48,6 +50,33 @@ def test_nothing_runs_at_deployment(assembly: Assembly) -> None:
         assert not [kind for kind in kinds if kind.startswith(("Custom::", "AWS::CloudFormation::CustomResource"))]
     functions = [properties for _, properties in assembly.resources("AWS::Lambda::Function")]
     assert {function["Runtime"] for function in functions if "Runtime" in function} == {"python3.13"}
+
+
+def test_a_model_that_scikit_learn_answers_has_a_function_with_it_and_the_others_stay_as_they_are(
+    synthesise: Synthesise, assembly: Assembly
+) -> None:
+    project = load_project(ROOT)
+    slower = replace(project.models["air_time"], endpoint=EndpointPolicy(tier=Tier.SKLEARN))
+    mixed = synthesise(project=replace(project, models={**project.models, "air_time": slower}))
+
+    def functions(found: Assembly) -> dict[str, tuple[str, int, int]]:
+        return {
+            properties["FunctionName"].rpartition("-")[2]: (
+                properties["Code"]["S3Key"],
+                properties["MemorySize"],
+                properties["Timeout"],
+            )
+            for _, properties in found.resources("AWS::Lambda::Function", "serving")
+            if "FunctionName" in properties
+        }
+
+    before, after = functions(assembly), functions(mixed)
+    assert after["flights"] == before["flights"]
+    assert before["air_time"] == before["flights"]
+    assert after["air_time"][0] != before["air_time"][0]
+    assert after["air_time"][1:] == (1769, 29)
+    kinds = [properties.get("PackageType") for _, properties in mixed.resources("AWS::Lambda::Function", "serving")]
+    assert set(kinds) == {None}, "CloudFormation replaces a function whose kind changes, and its versions are gone"
 
 
 def test_the_function_that_is_too_large_for_a_zip_is_the_training_image(assembly: Assembly) -> None:

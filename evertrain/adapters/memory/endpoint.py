@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from evertrain.ports.artifacts import ArtifactStore
 from evertrain.ports.endpoint import EndpointError, Live, PredictionResponse
+from evertrain.ports.models import ReadModel
 from evertrain.scoring import FlatModel
 
 
@@ -21,8 +22,10 @@ class InMemoryEndpoint:
     version it points at.
     """
 
-    def __init__(self, *, artifacts: ArtifactStore, models: Sequence[str]) -> None:
-        self._artifacts = artifacts
+    def __init__(
+        self, *, artifacts: ArtifactStore, models: Sequence[str], read_model: ReadModel = FlatModel.from_bytes
+    ) -> None:
+        self._artifacts, self._read_model = artifacts, read_model
         self._published: dict[str, list[_Pinned]] = {model: [] for model in models}
         self._alias = dict.fromkeys(models, Live(function_version="$LATEST"))
         self.broken: set[str] = set()
@@ -52,8 +55,8 @@ class InMemoryEndpoint:
         if qualifier in self.broken:
             raise EndpointError(f"{model}:{qualifier} is broken")
         pinned = self._pinned(model, self.live(model).function_version if qualifier == "live" else qualifier)
-        flat = FlatModel.from_bytes(self._artifacts.get(pinned.artifact_uri, expected_sha256=pinned.artifact_sha256))
-        return PredictionResponse(model_version=pinned.version, predictions=tuple(flat.predict(rows)))
+        found = self._read_model(self._artifacts.get(pinned.artifact_uri, expected_sha256=pinned.artifact_sha256))
+        return PredictionResponse(model_version=pinned.version, predictions=tuple(found.predict(rows)))
 
     def _of(self, model: str) -> list[_Pinned]:
         if model not in self._published:

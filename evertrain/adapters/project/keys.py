@@ -183,6 +183,11 @@ MODEL_KEYS: Mapping[str, Key] = {
     "endpoint.explore": Key(
         "The share of predictions that the caller is asked not to act on, 0 to 1.", "explore = 0.05"
     ),
+    "endpoint.tier": Key(
+        "flat: served as data, by the standard library. sklearn: by scikit-learn itself, which takes any estimator "
+        "and is slower and larger; `evertrain check` says what it costs.",
+        'tier = "sklearn"',
+    ),
     "rollout.steps": Key(
         "The share of requests that a contender answers, step by step; a first step of 0 asks it without answering.",
         "steps = [0.0, 0.1, 1.0]",

@@ -48,6 +48,7 @@ from evertrain.domain.project.policies import (
     SearchSpace,
     SliceSpec,
     TaskSize,
+    Tier,
     TrainingPolicy,
     TriggerPolicy,
 )
@@ -348,6 +349,7 @@ class _TaskTable(TomlTable):
 class _EndpointTable(TomlTable):
     log_share: Annotated[float, Field(ge=0, le=1)] = EndpointPolicy().log_share
     explore: Annotated[float, Field(ge=0, le=1)] = EndpointPolicy().explore
+    tier: Tier = EndpointPolicy().tier
 
 
 def _growing(steps: list[float]) -> list[float]:

@@ -7,7 +7,8 @@ from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from evertrain.adapters.training.estimators import estimator_path, model_file
+from evertrain.adapters.training.estimators import model_file
+from evertrain.adapters.training.own_metrics import model_code
 from evertrain.domain.project.metric import METRIC_FILE
 
 _PROGRAM_FOLDERS = ("evertrain", "jobs")
@@ -19,7 +20,7 @@ def code_provenance(root: Path, model: str) -> dict[str, str]:
         "program_sha256": _digest(
             sorted(path for name in _PROGRAM_FOLDERS for path in (root / name).rglob("*.py")), root
         ),
-        "estimator_sha256": _digest([estimator_path(root, model)], root),
+        "estimator_sha256": _digest([path for path in model_code(root, model) if path.name != METRIC_FILE], root),
     }
     if (own := model_file(root, model, METRIC_FILE)).is_file():
         found["metric_sha256"] = _digest([own], root)

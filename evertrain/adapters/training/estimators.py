@@ -1,5 +1,5 @@
 """A user's own estimators: of a model's `models/<name>/estimator.py` with one function, `make_estimator(*, seed, …)`,
-or of such a function that is at hand."""
+or of such a function that is at hand. It may import what stands beside it: `from .transformers import Clipped`."""
 
 import importlib.util
 import sys
@@ -9,6 +9,7 @@ from typing import Any
 
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.policies import ParameterValue
+from evertrain.sklearn_tier.own_code import PREFIX, use_own_code
 
 
 class InvalidEstimator(EvertrainError):
@@ -32,8 +33,8 @@ def load_estimator(
     """
     path = estimator_path(root, model)
     display_path = path.relative_to(root)
-    # A name of its own: two models' files never shadow each other, nor anything that is installed.
-    module = load_code(path, display_path, name=f"_evertrain_estimator_{model}", error=InvalidEstimator)
+    package = use_own_code(root, model, anew=True)
+    module = load_code(path, display_path, name=f"{package}.estimator", error=InvalidEstimator)
     make = getattr(module, "make_estimator", None)
     if not callable(make):
         raise InvalidEstimator(f"{display_path}: no function make_estimator(*, seed: int) in it")
@@ -68,6 +69,10 @@ def load_code(path: Path, display_path: Path, *, name: str, error: type[Evertrai
     try:
         spec.loader.exec_module(module)
     except ModuleNotFoundError as raised:
+        if (raised.name or "").startswith(PREFIX):
+            raise error(
+                f"{display_path}: there is no {(raised.name or '').rpartition('.')[2]}.py beside it"
+            ) from raised
         raise error(
             f"{display_path}: {raised.name} is not installed here; write it into models/requirements.txt, which the "
             "training image installs, and `pip install -r models/requirements.txt`"

@@ -10,6 +10,7 @@ from evertrain.adapters.training.estimators import load_code, model_file
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.metric import METRIC_FILE, OwnMetric
 from evertrain.domain.project.model import ModelSpec
+from evertrain.sklearn_tier.own_code import use_own_code
 from evertrain.statistics.metrics import Array, Judging, LoadedMetric, declared_metric
 
 
@@ -33,7 +34,7 @@ def load_own_metric(root: Path, spec: ModelSpec) -> LoadedMetric | None:
         return None
     path = model_file(root, spec.name, METRIC_FILE)
     shown, name = path.relative_to(root), spec.metric.name
-    module = load_code(path, shown, name=f"_evertrain_metric_{spec.name}", error=InvalidMetric)
+    module = load_code(path, shown, name=f"{use_own_code(root, spec.name)}.metric", error=InvalidMetric)
     function = getattr(module, name, None)
     if not callable(function):
         raise InvalidMetric(f"{shown}: no function {name}(y_true, y_pred, sample_weight=None) in it")

@@ -171,14 +171,23 @@ class TaskSize:
     memory_mib: int = 4096
 
 
+class Tier(StrEnum):
+    """How a model is served. `flat`: as data, by the standard library. `sklearn`: by scikit-learn itself, which takes
+    any estimator, and is slower and larger."""
+
+    FLAT = "flat"
+    SKLEARN = "sklearn"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointPolicy:
     """`log_share`: the share of requests that is kept with their answers, to be watched and labelled. `explore`: the
     share of predictions that the caller is asked not to act on, since the label depends on what is done: a loan that
-    is refused is never paid back."""
+    is refused is never paid back. `tier`: which artifacts are trained, and which function answers."""
 
     log_share: float = 1.0
     explore: float = 0.0
+    tier: Tier = Tier.FLAT
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,11 +18,13 @@ from evertrain.domain.store.snapshot import StoreSnapshot
 from evertrain.ports.artifacts import ArtifactStore
 from evertrain.ports.clock import Clock
 from evertrain.ports.feature_store import TableStates
+from evertrain.ports.models import ReadModel
 from evertrain.ports.performance import PerformanceLog
 from evertrain.ports.registry import ModelRegistry
+from evertrain.scoring import FlatModel
 from evertrain.statistics.performance import count_predictions
 from evertrain.tables.labelled_rows import TrainingRows, predict_table, utc_days
-from evertrain.use_cases.monitoring.measure_performance import read_model, weekly_parts
+from evertrain.use_cases.monitoring.measure_performance import weekly_parts
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +40,7 @@ class CountPredictions:
     rows: TrainingRows
     log: PerformanceLog
     clock: Clock
+    read_model: ReadModel = FlatModel.from_bytes
 
     def run(self, model: str) -> Performance | None:
         """Up to the newest row of the model's own group. What was counted before is not read again, but for a day
@@ -48,7 +51,9 @@ class CountPredictions:
         own = tables.get(own_group_feed(spec))
         if champion is None or own is None:
             return None
-        artifact = read_model(self.artifacts.get(champion.artifact_uri, expected_sha256=champion.artifact_sha256))
+        artifact = self.read_model(
+            self.artifacts.get(champion.artifact_uri, expected_sha256=champion.artifact_sha256)
+        )
         if gone := spec.missing_features(artifact.feature_names):
             logger.error("not_counted model=%s version=%s gone=%s", spec.name, champion.version, ",".join(gone))
             return None

@@ -9,7 +9,6 @@ import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import lru_cache
 
 import numpy as np
 
@@ -23,6 +22,7 @@ from evertrain.domain.store.snapshot import StoreSnapshot
 from evertrain.ports.artifacts import ArtifactStore
 from evertrain.ports.clock import Clock
 from evertrain.ports.feature_store import LabelProgressLog, TableStates
+from evertrain.ports.models import ReadModel
 from evertrain.ports.performance import PerformanceLog
 from evertrain.ports.registry import ModelRegistry
 from evertrain.ports.runs import RunStore
@@ -31,15 +31,14 @@ from evertrain.tables.labelled_rows import LabelledRows, TrainingRows, performan
 
 logger = logging.getLogger(__name__)
 
-read_model = lru_cache(maxsize=2)(FlatModel.from_bytes)
-"""Labels come more often than champions do."""
-
 PART = timedelta(days=7)
 """So much is read at a time."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MeasurePerformance:
+    """`read_model`: of whichever tier, better with a cache: labels come more often than champions do."""
+
     project: Project
     tables: TableStates
     label_progress: LabelProgressLog
@@ -49,6 +48,7 @@ class MeasurePerformance:
     rows: TrainingRows
     log: PerformanceLog
     clock: Clock
+    read_model: ReadModel = FlatModel.from_bytes
 
     def run(self, model: str) -> Performance | None:
         """Up to the label watermark, measured and kept; None before there is a champion, or labels. What was measured
@@ -78,7 +78,7 @@ class MeasurePerformance:
         return self.log.performance(version.model, version.version)
 
     def _measure(self, spec: ModelSpec, version: ModelVersion, rows: Interval) -> None:
-        artifact = read_model(self.artifacts.get(version.artifact_uri, expected_sha256=version.artifact_sha256))
+        artifact = self.read_model(self.artifacts.get(version.artifact_uri, expected_sha256=version.artifact_sha256))
         if gone := spec.missing_features(artifact.feature_names):
             logger.error("not_measured model=%s version=%s gone=%s", spec.name, version.version, ",".join(gone))
             return

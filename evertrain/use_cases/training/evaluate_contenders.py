@@ -15,9 +15,10 @@ from evertrain.domain.training.gate import judge_contender, margin_of
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.domain.training.rounds import best_contender, best_of_longest_window, is_clearly_better
 from evertrain.ports.artifacts import ArtifactStore
+from evertrain.ports.models import ReadModel
 from evertrain.ports.registry import ModelRegistry
 from evertrain.ports.runs import RunStore
-from evertrain.scoring import FlatModel
+from evertrain.scoring import FlatModel, ServableModel
 from evertrain.statistics.answers import predictions_apart
 from evertrain.statistics.comparison import Levels, compare, compare_by_guards, compare_slices, score
 from evertrain.statistics.metrics import Judging, constant_score, metric_value
@@ -36,7 +37,7 @@ class ChampionNotComparable(EvertrainError):
 class EvaluateContenders:
     """`refit` answers the contender's recipe, fitted on all rows up to the plan's watermark. `with_reference` answers
     the judged contender itself, with the reference of its training rows. `load_metric` answers what a model is judged
-    by, where it is a function of its own, too."""
+    by, where it is a function of its own, too. `read_model`: of whichever tier; by default of the flat one alone."""
 
     rows: TrainingRows
     runs: RunStore
@@ -45,6 +46,7 @@ class EvaluateContenders:
     refit: Callable[[TrainingPlan, Contender], Contender]
     with_reference: Callable[[TrainingPlan, Contender], Contender]
     load_metric: Callable[[ModelSpec], Judging]
+    read_model: ReadModel = FlatModel.from_bytes
 
     def run(self, plan_uri: str, round_number: int) -> Evaluation:
         """`round_number`: of the last round.
@@ -125,7 +127,7 @@ class EvaluateContenders:
         )
         return replace(evaluation, refit=refit)
 
-    def _champion(self, plan: TrainingPlan) -> tuple[FlatModel | None, datetime | None, str]:
+    def _champion(self, plan: TrainingPlan) -> tuple[ServableModel | None, datetime | None, str]:
         """The one of the plan, also if another has been promoted since: promotion will refuse that. Where it has
         learnt from rows of the gate, what was judged when it was promoted, and a sentence that says so."""
         if plan.champion_version is None:
@@ -141,10 +143,10 @@ class EvaluateContenders:
         judged = self._load(version.judged.artifact_uri, version.judged.artifact_sha256)
         return judged, version.judged.trained_until, sentence
 
-    def _load(self, uri: str, sha256: str) -> FlatModel:
-        return FlatModel.from_bytes(self.artifacts.get(uri, expected_sha256=sha256))
+    def _load(self, uri: str, sha256: str) -> ServableModel:
+        return self.read_model(self.artifacts.get(uri, expected_sha256=sha256))
 
-    def _gate_rows(self, plan: TrainingPlan, spec: ModelSpec, champion: FlatModel | None) -> LabelledRows:
+    def _gate_rows(self, plan: TrainingPlan, spec: ModelSpec, champion: ServableModel | None) -> LabelledRows:
         """With the champion's features too: a model may have got or lost some since it was trained."""
         champion_features = () if champion is None else champion.feature_names
         if gone := spec.missing_features(champion_features):
@@ -165,8 +167,8 @@ def _evaluate(
     chosen: Contender,
     contenders: tuple[Contender, ...],
     *,
-    contender: FlatModel,
-    champion: FlatModel | None,
+    contender: ServableModel,
+    champion: ServableModel | None,
 ) -> Evaluation:
     spec, new = plan.spec, rows.predict_with(contender)
 

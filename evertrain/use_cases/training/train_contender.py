@@ -14,12 +14,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evertrain.conversion import check_parity, to_flat
+from evertrain.conversion import check_parity
 from evertrain.conversion.fitting import fit
 from evertrain.conversion.frame import to_frame
 from evertrain.domain.deployment.prefixes import ArtifactPrefix
 from evertrain.domain.landing.feeds import EVENT_TIME
 from evertrain.domain.project.model import ModelSpec
+from evertrain.domain.project.policies import Tier
 from evertrain.domain.training.candidates import Candidate, Round
 from evertrain.domain.training.evaluation import (
     Contender,
@@ -32,8 +33,10 @@ from evertrain.domain.training.evaluation import (
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.domain.training.windows import refit_window
 from evertrain.ports.artifacts import ArtifactStore
+from evertrain.ports.models import ReadModel
 from evertrain.ports.runs import RunStore
-from evertrain.scoring import FlatModel
+from evertrain.scoring import FlatModel, ServableModel
+from evertrain.sklearn_tier.writing import to_artifact
 from evertrain.statistics.blocks import batch_blocks
 from evertrain.statistics.comparison import score
 from evertrain.statistics.metrics import Judging
@@ -50,13 +53,17 @@ fewer are enough where what goes out will be fitted and compared once more."""
 
 SMOKE_TEST_ROWS = 8
 
+_SUFFIXES = {Tier.FLAT: ".flat.gz", Tier.SKLEARN: ".sklearn"}
+"""Of an artifact's name."""
+
 _ON_ALL_ROWS = Round(number=0, stride=1, candidates=())
 
 
 @dataclass(frozen=True, kw_only=True)
 class TrainContender:
     """`timer` counts seconds; `make_estimator` answers a new, unfitted estimator for a plan and a candidate. `code`:
-    what runs here for a model. `load_metric`: by what a model is judged, also where it is a function of its own."""
+    what runs here for a model. `load_metric`: by what a model is judged, also where it is a function of its own.
+    `read_model`: of whichever tier; by default of the flat one alone."""
 
     rows: TrainingRows
     runs: RunStore
@@ -66,6 +73,7 @@ class TrainContender:
     code: Callable[[str], Mapping[str, str]]
     timer: Callable[[], float]
     load_metric: Callable[[ModelSpec], Judging]
+    read_model: ReadModel = FlatModel.from_bytes
 
     def run(self, plan_uri: str, candidate_name: str, round_number: int) -> Trial:
         """What came of it. Too few rows, or all of one class, are an answer, not a failure: others may be better off.
@@ -89,13 +97,13 @@ class TrainContender:
         window = refit_window(judged.window, watermark=plan.watermark)
         candidate = replace(judged.candidate, window=window)
         fitted = self._fit(plan, _ON_ALL_ROWS, candidate, goes_out=True)
-        artifact = to_flat(fitted.estimator, plan.spec)
+        artifact = to_artifact(fitted.estimator, plan.spec, fitted.sample)
         return self._contender(
             plan,
             candidate,
             fitted,
             artifact=artifact,
-            flat=FlatModel.from_bytes(artifact),
+            model=self.read_model(artifact),
             validation=judged.validation,
             judged=judged,
         )
@@ -123,7 +131,7 @@ class TrainContender:
         training rows they would be surer than any to come. So does what its features are worth.
         """
         spec = plan.spec
-        model = FlatModel.from_bytes(self.artifacts.get(judged.artifact_uri, expected_sha256=judged.artifact_sha256))
+        model = self.read_model(self.artifacts.get(judged.artifact_uri, expected_sha256=judged.artifact_sha256))
         of_groups = {
             group.name: _reference_of(
                 self.rows.read_group(spec, group.name, plan, released.window.rows),
@@ -202,10 +210,10 @@ class TrainContender:
         self, plan: TrainingPlan, current_round: Round, candidate: Candidate, fitted: "FittedCandidate"
     ) -> Trial:
         spec, validation = plan.spec, fitted.validation
-        artifact = to_flat(fitted.estimator, spec)
-        flat = FlatModel.from_bytes(artifact)
+        artifact = to_artifact(fitted.estimator, spec, fitted.sample)
+        model = self.read_model(artifact)
         # The artifact is what will answer, so the artifact is what is scored.
-        predictions = validation.predict_with(flat)
+        predictions = validation.predict_with(model)
         validation_score = score(
             self.load_metric(spec),
             validation.truth,
@@ -220,7 +228,7 @@ class TrainContender:
                 candidate,
                 fitted,
                 artifact=artifact,
-                flat=flat,
+                model=model,
                 validation=validation_score,
             )
             self.runs.put_contender(plan, contender)
@@ -233,7 +241,7 @@ class TrainContender:
         fitted: "FittedCandidate",
         *,
         artifact: bytes,
-        flat: FlatModel,
+        model: ServableModel,
         validation: Score,
         judged: Contender | None = None,
     ) -> Contender:
@@ -241,7 +249,9 @@ class TrainContender:
         if fitted.training_set is None:
             raise ValueError("a candidate that was fitted on some of its rows is no contender")
         spec = plan.spec
-        stored = self.artifacts.put(artifact, prefix=f"{ArtifactPrefix.MODELS}/{spec.name}", suffix=".flat.gz")
+        stored = self.artifacts.put(
+            artifact, prefix=f"{ArtifactPrefix.MODELS}/{spec.name}", suffix=_SUFFIXES[spec.endpoint.tier]
+        )
         contender = Contender(
             candidate=candidate,
             training_set=fitted.training_set,
@@ -249,8 +259,8 @@ class TrainContender:
             validation=validation,
             artifact_uri=stored.uri,
             artifact_sha256=stored.sha256,
-            smoke_test_uri=self.runs.put_smoke_test(plan, _smoke_test(spec, fitted.validation, flat)),
-            parity=check_parity(fitted.estimator, fitted.sample, flat),
+            smoke_test_uri=self.runs.put_smoke_test(plan, _smoke_test(spec, fitted.validation, model)),
+            parity=check_parity(fitted.estimator, fitted.sample, model),
             training_seconds=fitted.seconds,
             library_versions=self.library_versions,
             code=self.code(spec.name),
@@ -293,11 +303,11 @@ def _reference_of(rows: pa.Table, plan: TrainingPlan, group: str, names: Sequenc
     return build_reference(columns, features, blocks=blocks, slices=slices)
 
 
-def _smoke_test(spec: ModelSpec, validation: LabelledRows, flat: FlatModel) -> SmokeTest:
+def _smoke_test(spec: ModelSpec, validation: LabelledRows, model: ServableModel) -> SmokeTest:
     """Rows with missing values come first: they are what a broken encoder gets wrong."""
     columns = (validation.table[name] for name in spec.feature_names)
     missing = sum(pc.cast(pc.is_null(column, nan_is_null=True), pa.int8()).to_numpy() for column in columns)
     rows, half = np.argsort(-missing, kind="stable"), SMOKE_TEST_ROWS // 2
     table = validation.table.take(np.append(rows[:half], rows[half:][-half:]))
     chosen = replace(validation, table=table).to_records(spec.feature_names)
-    return SmokeTest(rows=tuple(chosen), predictions=tuple(flat.predict(chosen)))
+    return SmokeTest(rows=tuple(chosen), predictions=tuple(model.predict(chosen)))

@@ -7,6 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from evertrain.cli.main import app
+from tests.builders.own_code import write_own_code
 
 GROUP = """
 entity_key = "trip_id"
@@ -164,7 +165,63 @@ def test_candidates_of_another_make_are_all_tried(tmp_path: Path) -> None:
     path.write_text(text + '[training.search]\nparameters = { kind = ["linear", "neighbours"] }\n', encoding="utf-8")
     answer = CliRunner().invoke(app, ["check", "--project", str(project)])
     assert answer.exit_code == 1
-    assert "KNeighborsClassifier has no flat form, and cannot be served" in str(answer.exception)
+    told = str(answer.exception)
+    assert told.startswith("models/trips/estimator.py: KNeighborsClassifier has no flat form. Linear models, trees")
+    assert 'Or declare tier = "sklearn" in [endpoint] of models/trips/model.toml: scikit-learn itself then' in told
+    assert told.endswith(" ms a row, from a function of 190 MiB")
+
+
+def declare_second_tier(project: Path) -> None:
+    path = project / "models" / "trips" / "model.toml"
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("[endpoint]\nexplore = 0.05", '[endpoint]\ntier = "sklearn"'), encoding="utf-8")
+
+
+def test_by_the_second_tier_code_of_the_model_s_own_is_served_and_its_price_told(tmp_path: Path) -> None:
+    project = a_project(tmp_path, "", columns=COLUMNS)
+    write_own_code(project, numbers=("distance",), texts=("channel",))
+    declare_second_tier(project)
+    answer = CliRunner().invoke(app, ["check", "--json", "--project", str(project)])
+    assert answer.exit_code == 0, answer.exception
+    served = json.loads(answer.output)["models"]["trips"]
+    assert (served["tier"], served["bundle_mib"], served["parity"]) == ("sklearn", 190, 0.0)
+    assert served["not_flat"].startswith("Clipped before the model has no flat form")
+    told = " ".join(CliRunner().invoke(app, ["check", "--project", str(project)]).output.split())
+    assert "trips can be served, by tier sklearn with a function of 190 MiB: of made-up rows, an artifact of" in told
+    assert "Not flat: Clipped before the model has no flat form" in told
+
+
+def test_what_has_a_flat_form_all_the_same_is_told_to_be_faster_there(tmp_path: Path) -> None:
+    project = a_project(tmp_path, FOREST, columns=COLUMNS)
+    declare_second_tier(project)
+    told = " ".join(CliRunner().invoke(app, ["check", "--project", str(project)]).output.split())
+    assert 'It has a flat form too: without tier = "sklearn" it answers faster, from a smaller function.' in told
+
+
+def test_what_the_second_tier_s_function_lacks_has_to_be_named_for_it(tmp_path: Path) -> None:
+    project = a_project(tmp_path, f"import pyarrow\n{FOREST}", columns=COLUMNS)
+    assert CliRunner().invoke(app, ["check", "--project", str(project)]).exit_code == 0, "training brings it"
+    declare_second_tier(project)
+    told = str(CliRunner().invoke(app, ["check", "--project", str(project)]).exception)
+    assert told.startswith(
+        'models/trips/ imports pyarrow, which the function of tier "sklearn" has not; write pyarrow'
+    )
+    assert told.endswith(" into models/requirements.txt")
+
+
+def test_one_that_raises_on_what_the_schema_allows_is_refused_by_the_second_tier_too(tmp_path: Path) -> None:
+    code = FOREST.replace('handle_unknown="ignore"', "").replace(
+        "RandomForestClassifier(20, random_state=seed)", "KNeighborsClassifier()"
+    )
+    code = code.replace(
+        "from sklearn.ensemble import RandomForestClassifier", "from sklearn.neighbors import KNeighborsClassifier"
+    )
+    project = a_project(tmp_path, code, columns=COLUMNS)
+    declare_second_tier(project)
+    told = str(CliRunner().invoke(app, ["check", "--project", str(project)]).exception)
+    assert told.startswith(
+        "models/trips/estimator.py: trips: the estimator raises ValueError on rows of an unseen channel"
+    )
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,29 @@ def test_a_category_that_only_the_frame_knows_is_taken_as_missing_like_in_scikit
     assert check_parity(estimator, rows, flat) < 1e-12
 
 
+def test_a_boolean_has_no_unseen_category_so_that_its_encoder_need_not_ignore_any() -> None:
+    frame = training_frame()
+    columns = ColumnTransformer([("flag", OneHotEncoder(), ["holiday"])])
+    estimator = make_pipeline(columns, LogisticRegression()).fit(frame, late(frame))
+    flat = FlatModel.from_bytes(to_flat(estimator, a_model()))
+    assert check_parity(estimator, frame, flat) < 1e-12
+    never = frame.assign(holiday=0.0)
+    with pytest.raises(UnsupportedEstimator, match='OneHotEncoder: set handle_unknown="ignore"'):
+        to_flat(make_pipeline(columns, LogisticRegression()).fit(never, late(frame)), a_model())
+
+
+@pytest.mark.filterwarnings("ignore:categorical_feature keyword")
+def test_lightgbm_may_take_a_boolean_for_a_category() -> None:
+    frame = training_frame()
+    columns = ColumnTransformer([("n", "passthrough", ["holiday", "distance"])])
+    model = LGBMClassifier(n_estimators=4, categorical_feature=[0], min_data_per_group=1, verbose=-1)
+    estimator = make_pipeline(columns, model).fit(frame, late(frame))
+    data = to_flat(estimator, a_model())
+    container, flat = unpack(data), FlatModel.from_bytes(data)
+    assert any(container.arrays[step["categories"]] for step in container.header["steps"] if "categories" in step)
+    assert check_parity(estimator, frame, flat) < 1e-12
+
+
 def test_the_same_estimator_gives_the_same_bytes() -> None:
     frame = training_frame()
     first, second = (
@@ -223,7 +246,7 @@ class Custom(StandardScaler):
     [
         (
             make_pipeline(encoded(OneHotEncoder(handle_unknown="ignore")), KNeighborsClassifier()),
-            "KNeighborsClassifier has no flat form, and cannot be served",
+            "KNeighborsClassifier has no flat form",
         ),
         (
             make_pipeline(encoded(OneHotEncoder()), LogisticRegression()),
@@ -276,7 +299,7 @@ class Custom(StandardScaler):
         ),
         (
             make_pipeline(
-                ColumnTransformer([("n", "passthrough", ["holiday"])]),
+                ColumnTransformer([("n", SimpleImputer(strategy="most_frequent"), ["holiday"])]),
                 LGBMClassifier(n_estimators=2, categorical_feature=[0], min_data_per_group=1, verbose=-1),
             ),
             "LightGBM: holiday is a number that it takes for a category, cutting what follows the point",

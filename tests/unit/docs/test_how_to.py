@@ -70,7 +70,7 @@ def test_a_reason_to_call_says_what_it_would_take() -> None:
 
 
 def test_the_estimator_that_is_shown_is_trained_converted_and_served() -> None:
-    (code,) = blocks("estimator.md", "python")
+    code, transformers = blocks("estimator.md", "python")
     names: dict[str, Any] = {}
     exec(code, names)  # noqa: S102  # what the page says
     make = names["make_estimator"]
@@ -79,3 +79,5 @@ def test_the_estimator_that_is_shown_is_trained_converted_and_served() -> None:
         loans(), label="defaulted", key="loan_id", latency="7d", estimator=make, policies=["declared"], workers=1
     )
     assert found.policies["declared"].metric is not None, found.answer
+    exec(transformers, names)  # noqa: S102  # as above
+    assert names["Clipped"]().fit_transform([[0.0], [1.0], [2.0]]).ravel().tolist() == [0.02, 1.0, 1.98]

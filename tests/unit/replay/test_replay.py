@@ -10,23 +10,39 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from evertrain.adapters.training.estimators import load_estimator
 from evertrain.domain.project.metric import Task
-from evertrain.domain.project.policies import CostPolicy
+from evertrain.domain.project.policies import CostPolicy, EndpointPolicy, Tier
 from evertrain.replay.estimators import built_in_estimator
 from evertrain.replay.history import History
 from evertrain.replay.plain import MakeEstimator
 from evertrain.replay.policies import DECLARED, UnknownPolicy, replay, require_known
 from evertrain.replay.result import PolicyResult, compare_policies
 from tests.builders.history import a_history, history_frame
+from tests.builders.own_code import write_own_code
 
 LATENCY = timedelta(days=2, minutes=1)
 LINEAR = built_in_estimator("linear", Task.CLASSIFICATION)
 
 
 def replayed(
-    history: History, policy: str, *, make_estimator: MakeEstimator = LINEAR, seed: int = 0, start: int = 0
+    history: History,
+    policy: str,
+    *,
+    make_estimator: MakeEstimator = LINEAR,
+    seed: int = 0,
+    start: int = 0,
+    root: Path = Path(),
 ) -> PolicyResult:
-    return replay(history, policy, make_estimator=make_estimator, seed=seed, start=start, on_step=lambda step: None)
+    return replay(
+        history,
+        policy,
+        make_estimator=make_estimator,
+        seed=seed,
+        start=start,
+        on_step=lambda step: None,
+        root=root,
+    )
 
 
 def retrained_at(result: PolicyResult) -> list[int]:
@@ -56,6 +72,28 @@ def test_the_loop_trains_on_accepted_rows_whose_labels_were_known(tmp_path: Path
     assert first.outcome == "ModelPromoted"
     assert result.metric_by_batch[: first.batch + 1] == (None,) * (first.batch + 1), "predicted before it was there"
     assert all(value is not None for value in result.metric_by_batch[first.batch + 1 :])
+
+
+def test_a_model_of_the_second_tier_is_replayed_with_code_of_its_own(tmp_path: Path) -> None:
+    history = a_history(tmp_path, history_frame(batches=45))
+    second = replace(history, spec=replace(history.spec, endpoint=EndpointPolicy(tier=Tier.SKLEARN)))
+    write_own_code(tmp_path, numbers=("wind", "load"))
+
+    def make(seed: int, parameters: Mapping[str, Any]) -> Any:
+        return load_estimator(tmp_path, "trips", seed=seed, parameters=parameters)
+
+    result = replayed(second, DECLARED, make_estimator=make, root=tmp_path)
+    first = next(decision for decision in result.decisions if decision.action == "retrain")
+    assert first.outcome == "ModelPromoted", first.outcome_sentence
+    assert min(value or 0 for value in result.metric_by_batch[first.batch + 1 :]) > 0.6
+    refused = next(each for each in replayed(history, DECLARED, make_estimator=make).decisions if each.outcome)
+    assert "Clipped before the model has no flat form" in refused.outcome_sentence
+
+
+def test_both_tiers_have_one_story_of_one_recipe(tmp_path: Path) -> None:
+    history = a_history(tmp_path, history_frame(batches=45))
+    second = replace(history, spec=replace(history.spec, endpoint=EndpointPolicy(tier=Tier.SKLEARN)))
+    assert replayed(second, DECLARED).metric_by_batch == replayed(history, DECLARED).metric_by_batch
 
 
 @pytest.mark.parametrize("policy", [DECLARED, "every_batch", "adwin"])

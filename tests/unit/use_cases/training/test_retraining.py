@@ -22,6 +22,7 @@ from evertrain.domain.project.policies import (
     SearchSpace,
     SliceSpec,
     TaskSize,
+    Tier,
 )
 from evertrain.domain.release.registry import AlreadyPromoted, JudgedArtifact, RegistryConflict, VersionStatus
 from evertrain.domain.training.candidates import UnknownCandidate
@@ -116,6 +117,29 @@ def test_the_next_model_is_judged_against_the_champion_on_the_same_rows() -> Non
     assert (version.gain.value, version.gain.newer_by) == (evaluation.difference.value, days(7))
     assert loop.registry.version(MODEL, first).gain is None, "there was nobody to gain on"
     assert version.container_seconds > 120, "two candidates, and the refit where it passed"
+
+
+def test_a_contender_of_the_second_tier_is_judged_against_a_flat_champion_and_takes_over() -> None:
+    loop = Retraining()
+    first = loop.promoted("d-1")
+    spec = a_trainable_model()
+    loop.declare(replace(spec, endpoint=EndpointPolicy(tier=Tier.SKLEARN)))
+    version, published = loop.published("d-2")
+    evaluation = loop.runs.evaluation(loop.runs.plan(loop.registry.version(MODEL, version).plan_uri))
+
+    assert evaluation.champion_version == first
+    assert evaluation.difference is not None
+    assert evaluation.difference.value == pytest.approx(0, abs=1e-9), "the same recipe, of the same rows"
+    assert evaluation.final.artifact_uri.endswith(".sklearn")
+    assert evaluation.final.parity == 0.0
+    loop.roll_out.smoke_test(MODEL, version, function_version=published.function_version)
+    loop.shift(version, published, step=len(loop.shares(version, published)) - 1)
+    loop.roll_out.promote(MODEL, version, function_version=published.function_version, expected_champion=first)
+    loop.advance(days(7))
+    loop.declare(spec)
+    back = loop.runs.evaluation(loop.runs.plan(loop.evaluated("d-3")))
+    assert back.champion_version == version
+    assert back.final.artifact_uri.endswith(".flat.gz")
 
 
 def test_rows_that_stand_for_several_do_so_in_training_in_every_score_and_in_what_is_said() -> None:

@@ -1,0 +1,33 @@
+"""What every tier of models answers to: the flat format's, and scikit-learn's own."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from evertrain.domain.project.metric import Task
+from evertrain.scoring.rows import Feature, Row
+
+
+class ServableModel(Protocol):
+    """An artifact that was read. `tolerance`: how far from its estimator's answers, relative to the largest."""
+
+    @property
+    def model(self) -> str: ...
+
+    @property
+    def task(self) -> Task: ...
+
+    @property
+    def features(self) -> tuple[Feature, ...]: ...
+
+    @property
+    def feature_names(self) -> tuple[str, ...]: ...
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names, the last one that whose probability is predicted; none where labels are 0 and 1."""
+
+    @property
+    def tolerance(self) -> float: ...
+
+    def predict(self, rows: Sequence[Row]) -> list[float]:
+        """For each row the probability of the positive class, or the number. Rows are valid: see `validate_rows`."""
