@@ -17,8 +17,13 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from evertrain.adapters.memory.messages import InMemoryClock
 from evertrain.conversion import to_flat
 from evertrain.domain.deployment.routes import (
+    API_DOCUMENT,
     BURST_LIMIT,
     DESCRIBE,
+    MAX_BODY_BYTES,
+    MAX_LABELS,
+    MAX_ROWS,
+    MODEL_DOCUMENT,
     PREDICT,
     RATE_LIMIT,
     REPORT_LABELS,
@@ -33,10 +38,9 @@ from evertrain.domain.project.metric import Metric, Task
 from evertrain.domain.project.model import LabelSpec, ModelSpec, Project
 from evertrain.domain.project.policies import GatePolicy, TrainingPolicy, TriggerPolicy
 from evertrain.scoring import FlatModel
-from evertrain.use_cases.landing.report_labels import MAX_LABELS, ReportLabels
+from evertrain.use_cases.landing.report_labels import ReportLabels
 from lambdas.collect import labels
 from serving import handler, wiring
-from serving.handler import MAX_BODY_BYTES, MAX_ROWS
 
 NOW = datetime(2025, 3, 12, 9, 30, tzinfo=UTC)
 MODEL, VERSION, REQUEST_ID = "late", "20250301-0600-3fa29b1c", "HlX2hgDHoAMEQJg="
@@ -216,6 +220,10 @@ def _description(doors: Doors) -> Iterator[str]:
     yield f"## `{DESCRIBE.method} {DESCRIBE.path}`"
     yield "What the model that answers now wants to be asked."
     yield _example(DESCRIBE, None, doors.ask(DESCRIBE))
+    yield (
+        f"The same for programs is `{MODEL_DOCUMENT.method} {MODEL_DOCUMENT.path}`, an OpenAPI 3.1 document of this version. `{API_DOCUMENT.method} {API_DOCUMENT.path}` is one of the whole "
+        "API, with all models and their labels, as the project declares them: that of this repository's own models is [schema/openapi.json](schema/openapi.json)."
+    )
 
 
 def _refusals(doors: Doors) -> Iterator[str]:

@@ -6,6 +6,7 @@ API's request id, one for each request, so the access log has it too; of many ro
 Where the model explores, "explore" says of each row whether the caller is to act as if there were no prediction.
 What was asked and answered is kept by these ids.
 GET /models/{model}: the version, the task, and each feature with its kind, whether it may be null, and an example.
+GET /models/{model}/openapi.json: the same for programs.
 """
 
 import base64
@@ -20,18 +21,13 @@ from typing import Any
 
 from evertrain.adapters.aws.logs import configure_logging
 from evertrain.adapters.monitoring.metrics import PREDICTIONS_NOT_KEPT, count_metric_line
-from evertrain.domain.deployment.routes import ROUTES
+from evertrain.domain.deployment.routes import MAX_BODY_BYTES, MAX_ROWS, MODEL_DOCUMENT, ROUTES
 from evertrain.domain.errors import list_names, shorten
 from evertrain.domain.landing.predictions import FAILED, REFUSED, AnsweredRequest, is_sampled
-from evertrain.domain.project.metric import Task
-from evertrain.scoring import InvalidRow, ServableModel, validate_rows
+from evertrain.scoring import InvalidRow, validate_rows
 from serving import wiring
+from serving.descriptions import describe, document
 from serving.responses import Refusal, answer, error_response
-
-MAX_BODY_BYTES = 5 * 1024 * 1024
-"""Bytes. Lambda itself takes 6 MB with everything around it; this way the refusal is ours, and a sentence."""
-
-MAX_ROWS = 10_000
 
 logger = logging.getLogger(__name__)
 configure_logging()
@@ -55,7 +51,7 @@ def _handle_http(event: dict[str, Any], respond: Callable[[dict[str, Any]], dict
         return answer(200, respond(event))
     except Refusal as refusal:
         logger.info("request_refused request=%s status=%d error=%r", request_id, refusal.status, refusal.sentence)
-        return error_response(refusal.status, refusal.sentence)
+        return error_response(refusal.status, refusal.sentence, headers=refusal.headers)
     except Exception:
         # The caller gets a name to ask for, the log has the trace.
         logger.exception("request_failed request=%s", request_id)
@@ -64,7 +60,7 @@ def _handle_http(event: dict[str, Any], respond: Callable[[dict[str, Any]], dict
 
 def _respond(event: dict[str, Any]) -> dict[str, Any]:
     if event["requestContext"]["http"]["method"] == "GET":
-        return _describe()
+        return _describe(event.get("rawPath", ""))
     body = _body(event)
     # One row may be sent as it is, many as {"rows": [...]}.
     are_many = isinstance(body, dict) and set(body) == {"rows"}
@@ -144,30 +140,10 @@ def _require_finite(predictions: list[float]) -> None:
             raise Refusal(400, f"{where}the prediction is not a finite number; the features' values are too large")
 
 
-def _predicted(model: ServableModel) -> str:
-    if model.task is not Task.CLASSIFICATION:
-        return "number"
-    return f"probability of {model.classes[-1]!r}" if model.classes else "probability of the positive class"
-
-
-def _describe() -> dict[str, Any]:
+def _describe(path: str) -> dict[str, Any]:
     served = _require_model()
     logger.info("described model=%s version=%s", served.model.model, served.version)
-    return {
-        "model": served.model.model,
-        "model_version": served.version,
-        "task": served.model.task.value,
-        "predicts": _predicted(served.model),
-        "features": [
-            {
-                "name": feature.name,
-                "kind": feature.kind.value,
-                "nullable": feature.nullable,
-                "example": feature.example,
-            }
-            for feature in served.model.features
-        ],
-    }
+    return document(served) if MODEL_DOCUMENT.takes(path) else describe(served)
 
 
 def _require_model() -> wiring.ServedModel:
@@ -198,12 +174,11 @@ def _body(event: dict[str, Any]) -> Any:
 def _respond_unknown(event: dict[str, Any]) -> dict[str, Any]:
     method, path = event["requestContext"]["http"]["method"], event.get("rawPath", "")
     known = wiring.known_models()
-    parts = path.strip("/").split("/")
-    if parts[0] != "models" or len(parts) > 3 or (len(parts) == 3 and parts[2] not in ("predict", "labels")):
+    allowed = [route.method for route in ROUTES if route.takes(path)]
+    if not allowed:
         *others, last = (f"{route.method} {route.path}" for route in ROUTES)
         raise Refusal(404, f"no such path; ask {', '.join(others)} or {last}")
-    model = parts[1] if len(parts) > 1 else ""
-    if model not in known:
+    model = path.strip("/").split("/")[1] if path.startswith("/models/") else None
+    if model is not None and model not in known:
         raise Refusal(404, f"there is no model {shorten(model)!r}; known models: {list_names(known)}")
-    allowed = "POST" if len(parts) == 3 else "GET"
-    raise Refusal(405, f"{method} is not allowed here, {allowed} is")
+    raise Refusal(405, f"{method} is not allowed here, {allowed[0]} is", headers={"allow": ", ".join(allowed)})

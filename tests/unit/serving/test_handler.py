@@ -16,6 +16,7 @@ from typing import Any
 import boto3
 import pytest
 from moto import mock_aws
+from openapi_spec_validator import OpenAPIV31SpecValidator
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from evertrain.adapters.aws import clients
@@ -41,13 +42,18 @@ class Endpoint:
     """The function behind the HTTP API."""
 
     def post(
-        self, body: object, *, method: str = "POST", raw: str | bytes | None = None
+        self,
+        body: object,
+        *,
+        method: str = "POST",
+        raw: str | bytes | None = None,
+        path: str = "/models/trips/predict",
     ) -> tuple[int, dict[str, Any]]:
         text = json.dumps(body) if raw is None else raw
         encoded = isinstance(text, bytes)
         event = {
             "requestContext": {"requestId": "r-1", "timeEpoch": 1_364_774_400_000, "http": {"method": method}},
-            "rawPath": "/models/trips/predict",
+            "rawPath": path,
             "body": base64.b64encode(text).decode() if isinstance(text, bytes) else text,
             "isBase64Encoded": encoded,
         }
@@ -145,6 +151,16 @@ def test_the_schema_is_told(endpoint: Endpoint) -> None:
     assert answer["features"][1] == {"name": "wind", "kind": "numeric", "nullable": True, "example": 1.0}
     assert endpoint.post({feature["name"]: feature["example"] for feature in answer["features"]})[0] == 200
     assert answer["features"][2]["example"] in CARRIERS
+
+
+def test_a_document_for_programs_tells_the_version_that_answers(endpoint: Endpoint) -> None:
+    status, document = endpoint.post(None, method="GET", path="/models/trips/openapi.json")
+    assert status == 200
+    OpenAPIV31SpecValidator(document).validate()
+    assert document["info"]["version"] == "v1"
+    asked = document["paths"]["/models/trips/predict"]["post"]["requestBody"]["content"]["application/json"]
+    assert endpoint.post(asked["example"])[0] == 200
+    assert asked["example"]["carrier"] in CARRIERS
 
 
 @pytest.mark.parametrize(
@@ -340,7 +356,9 @@ def test_an_answer_that_cannot_be_kept_is_given_all_the_same_and_counted(
         ("GET", "/models/planes", 404, "there is no model 'planes'; known models: boats, trips"),
         ("GET", "/models/trips/predict", 405, "GET is not allowed here, POST is"),
         ("DELETE", "/models/trips", 405, "DELETE is not allowed here, GET is"),
-        ("GET", "/", 404, "no such path; ask POST /models/{model}/predict, POST /models/{model}/labels or GET"),
+        ("POST", "/models/trips/openapi.json", 405, "POST is not allowed here, GET is"),
+        ("POST", "/openapi.json", 405, "POST is not allowed here, GET is"),
+        ("GET", "/", 404, "no such path; ask POST /models/{model}/predict, POST /models/{model}/labels, GET"),
         ("GET", "/models/trips/predict/more", 404, "no such path; ask POST /models/{model}/predict"),
     ],
 )
@@ -351,6 +369,7 @@ def test_what_no_model_answers_is_told(
     answer = handler.unknown_model_handler(event, None)
     assert answer["statusCode"] == status
     assert json.loads(answer["body"])["error"].startswith(expected_message)
+    assert ("allow" in answer["headers"]) == (status == 405)
 
 
 def test_the_endpoint_s_code_brings_no_heavy_library() -> None:
