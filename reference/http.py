@@ -1,21 +1,12 @@
 """docs/http.md: what the HTTP API answers. Every answer on the page is one: the functions are asked, without AWS."""
 
 import json
-import logging
+import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
-from unittest.mock import patch
 
-import numpy as np
-import pandas as pd
-from sklearn.ensemble import HistGradientBoostingClassifier
-
-from evertrain.adapters.memory.messages import InMemoryClock
-from evertrain.conversion import to_flat
 from evertrain.domain.deployment.routes import (
     API_DOCUMENT,
     BURST_LIMIT,
@@ -31,132 +22,16 @@ from evertrain.domain.deployment.routes import (
     Route,
 )
 from evertrain.domain.deployment.stacks import Output, StackName, stack_name
-from evertrain.domain.landing.label_reports import LabelReport
-from evertrain.domain.landing.predictions import AnsweredRequest
-from evertrain.domain.project.feature_group import Column, FeatureGroup, FeatureKind
-from evertrain.domain.project.metric import Metric, Task
-from evertrain.domain.project.model import LabelSpec, ModelSpec, Project
-from evertrain.domain.project.policies import GatePolicy, TrainingPolicy, TriggerPolicy
-from evertrain.scoring import FlatModel
-from evertrain.use_cases.landing.report_labels import ReportLabels
 from lambdas.collect import labels
-from serving import handler, wiring
+from reference.doors import MODEL, REQUEST_ID, Answer, Broken, Doors, make_doors
+from serving.bodies import MISSING_CELLS
 
-NOW = datetime(2025, 3, 12, 9, 30, tzinfo=UTC)
-MODEL, VERSION, REQUEST_ID = "late", "20250301-0600-3fa29b1c", "HlX2hgDHoAMEQJg="
 ROW = {"distance": 740, "wind": None, "carrier": "UA", "holiday": False}
 LABEL = {"trip_id": "t-81", "departed_at": "2025-03-09T10:00:00Z", "late": 1}
 OF_PREDICTION = {"prediction_id": f"{REQUEST_ID}:1", "late": 0}
 
-Answer = tuple[int, dict[str, Any]]
-
-
-@dataclass
-class Doors:
-    """The functions behind the HTTP API, with a model for people's trips; and what they keep."""
-
-    spec: ModelSpec
-    model: "FlatModel | Broken | None"
-    explore: float = 0.0
-    kept: list[AnsweredRequest] = field(default_factory=list)
-    reported: list[LabelReport] = field(default_factory=list)
-
-    def ask(self, route: Route, body: object = None, *, model: str = MODEL, raw: str | None = None) -> Answer:
-        door = labels.report_handler if route is REPORT_LABELS else handler.lambda_handler
-        return self._answer(door, route.method, route.of(model), json.dumps(body) if raw is None else raw)
-
-    def ask_elsewhere(self, method: str, path: str) -> Answer:
-        """What no route of a model takes."""
-        return self._answer(handler.unknown_model_handler, method, path, "")
-
-    def _answer(self, door: Any, method: str, path: str, body: str) -> Answer:
-        context = {
-            "requestId": REQUEST_ID,
-            "timeEpoch": int(NOW.timestamp() * 1000),
-            "http": {"method": method},
-        }
-        with self._wired():
-            answer = door({"requestContext": context, "rawPath": path, "body": body}, None)
-        return answer["statusCode"], json.loads(answer["body"])
-
-    @contextmanager
-    def _wired(self) -> Iterator[None]:
-        """Without a cloud: the model and what keeps requests and labels are in this process."""
-        model: Any = self.model
-        served = model and wiring.ServedModel(model=model, version=VERSION)
-        project = Project(groups={self.spec.group.name: self.spec.group}, models={MODEL: self.spec})
-        report = ReportLabels(project=project, reports=_Kept(self.reported), clock=InMemoryClock(NOW))
-        answers: dict[str, object] = {
-            "served_model": served,
-            "prediction_log": _Kept(self.kept),
-            "log_share": 1.0,
-            "explore_share": self.explore,
-            "stage": "dev",
-            "model_name": MODEL,
-            "known_models": [MODEL],
-        }
-        with ExitStack() as stack:
-            logging.disable()
-            stack.callback(logging.disable, logging.NOTSET)
-            for name, value in answers.items():
-                stack.enter_context(patch.object(wiring, name, lambda value=value: value))
-            stack.enter_context(patch.object(labels, "report_labels", lambda: report))
-            yield
-
-
-@dataclass
-class _Kept:
-    """Stands for a queue."""
-
-    messages: list[Any]
-
-    def put(self, message: Any) -> None:
-        self.messages.append(message)
-
-
-def make_doors() -> Doors:
-    group = FeatureGroup(
-        name="trips",
-        entity_key="trip_id",
-        event_time="departed_at",
-        columns=(
-            Column(name="distance", kind=FeatureKind.NUMERIC, nullable=False),
-            Column(name="wind", kind=FeatureKind.NUMERIC, nullable=True),
-            Column(name="carrier", kind=FeatureKind.CATEGORICAL, nullable=False),
-            Column(name="holiday", kind=FeatureKind.BOOLEAN, nullable=False),
-        ),
-        utc_offset=timedelta(0),
-    )
-    spec = ModelSpec(
-        name=MODEL,
-        title="Will a trip be late?",
-        task=Task.CLASSIFICATION,
-        metric=Metric.ROC_AUC_SCORE,
-        group=group,
-        feature_names=tuple(column.name for column in group.columns),
-        label=LabelSpec(name="late", latency=timedelta(days=3), of_predictions=True),
-        triggers=TriggerPolicy(every=timedelta(days=28), cooldown=timedelta(days=7)),
-        training=TrainingPolicy(
-            windows=(timedelta(days=28),),
-            validation=timedelta(days=5),
-            gate=timedelta(days=7),
-            embargo=timedelta(days=3),
-            minimum_rows=100,
-        ),
-        gate=GatePolicy(),
-    )
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame(
-        {
-            "distance": rng.integers(100, 3_000, 400).astype(float),
-            "wind": np.where(rng.random(400) < 0.1, np.nan, rng.integers(0, 40, 400)),
-            "carrier": pd.Categorical(rng.choice(["B6", "DL", "UA"], 400)),
-            "holiday": rng.random(400) < 0.1,
-        }
-    )
-    estimator = HistGradientBoostingClassifier(max_iter=3, categorical_features="from_dtype", random_state=0)
-    fitted = estimator.fit(frame, (frame["distance"] + 40 * frame["wind"].fillna(0) > 2_200).astype(int))
-    return Doors(spec=spec, model=FlatModel.from_bytes(to_flat(fitted, spec)))
+CSV, JSON_LINES = {"content-type": "text/csv"}, {"content-type": "application/jsonlines"}
+WRONG_CSV = "distance,carrier,holiday\n740,UA,false\nfar,UA,true"
 
 
 def http_page() -> str:
@@ -170,11 +45,12 @@ def http_page() -> str:
             [
                 "# The HTTP API",
                 "Made by `make reference`: the functions in `serving` and `lambdas/collect` are asked, and what they answer stands here; predictions are cut to four digits. "
-                f"The address is the output `{Output.API_URL}` of the stack `{stack_name('<stage>', StackName.SERVING)}`. Bodies are JSON.",
+                f"The address is the output `{Output.API_URL}` of the stack `{stack_name('<stage>', StackName.SERVING)}`. Bodies are JSON where nothing else is said.",
                 f"| route | answers | signed |\n|---|---|---|\n{routes}",
                 "Signed is by AWS Signature 4 for the service `execute-api`, as `evertrain predict` and `curl --aws-sigv4` do; `none` is a deployment with `-c endpoint_auth=none`. "
                 f"All callers together may send {RATE_LIMIT} requests a second, and {BURST_LIMIT} at once.",
                 *_predictions(doors),
+                *_in_other_forms(doors),
                 *_labels(doors),
                 *_description(doors),
                 *_refusals(doors),
@@ -199,6 +75,26 @@ def _predictions(doors: Doors) -> Iterator[str]:
         "that would not have got one."
     )
     yield _example(PREDICT, many, replace(doors, explore=0.3).ask(PREDICT, many))
+
+
+def _in_other_forms(doors: Doors) -> Iterator[str]:
+    yield "### Other forms"
+    yield (
+        "Rows may also come as `text/csv`, with a line of names or, as `text/csv; header=absent`, in the order of the features; or as `application/jsonlines` (also `application/x-ndjson`), "
+        "an object on each line. `accept` asks for the answer in any of these; who asked and which version answered is then in the headers `x-prediction-id` and `x-model-version`, "
+        f"which every answer has. An empty cell is null, and so are {', '.join(f'`{cell}`' for cell in MISSING_CELLS if cell)}. Rows are counted from 0, without the line of names."
+    )
+    rows = "distance,wind,carrier,holiday\n740,,UA,false\n2900,12,DL,false"
+    yield _example_of_text(doors, rows, sent="text/csv", wanted="text/csv")
+    lines = "\n".join(json.dumps(row) for row in (ROW, ROW | {"distance": 2900, "carrier": "DL"}))
+    yield _example_of_text(doors, lines, sent="application/jsonlines", wanted="application/jsonlines")
+
+
+def _example_of_text(doors: Doors, rows: str, *, sent: str, wanted: str) -> str:
+    status, answered = doors.ask_for_text(PREDICT, rows, headers={"content-type": sent, "accept": wanted})
+    cut = re.sub(r"0\.\d+", lambda found: f"{float(found[0]):.4f}", answered)
+    asked = f"{PREDICT.method} {PREDICT.of(MODEL)}\ncontent-type: {sent}\naccept: {wanted}\n\n{rows}"
+    return f"```http\n{asked}\n```\n\n```http\nHTTP/1.1 {status} OK\n\n{cut.rstrip()}\n```"
 
 
 def _labels(doors: Doors) -> Iterator[str]:
@@ -251,6 +147,11 @@ def refusals(doors: Doors) -> Iterator[tuple[int, str, str]]:
         (f"{predict}, a value of another kind", doors.ask(PREDICT, ROW | {"distance": "far"})),
         (f"{predict}, a feature too many", doors.ask(PREDICT, ROW | {"colour": "red"})),
         (f"{predict}, the second row is wrong", doors.ask(PREDICT, {"rows": [ROW, ROW | {"holiday": None}]})),
+        (f"{predict}, of a form that is not taken", doors.ask(PREDICT, ROW, headers={"content-type": "image/png"})),
+        (f"{predict}, an answer of another form", doors.ask(PREDICT, ROW, headers={"accept": "text/html"})),
+        (f"{predict}, CSV with a value too many", doors.ask(PREDICT, raw="distance,carrier\n740,UA,1", headers=CSV)),
+        (f"{predict}, CSV with a value of another kind", doors.ask(PREDICT, raw=WRONG_CSV, headers=CSV)),
+        (f"{predict}, a line that is no JSON", doors.ask(PREDICT, raw="{}\n{", headers=JSON_LINES)),
         (f"{predict}, no rows", doors.ask(PREDICT, {"rows": []})),
         (f"{predict}, {MAX_ROWS + 1:,} rows", doors.ask(PREDICT, {"rows": [ROW] * (MAX_ROWS + 1)})),
         (f"{predict}, a large body", doors.ask(PREDICT, raw=" " * (MAX_BODY_BYTES + 1))),
@@ -270,14 +171,6 @@ def refusals(doors: Doors) -> Iterator[tuple[int, str, str]]:
     ]
     for what, (status, answer) in asked:
         yield status, what, answer["error"]
-
-
-class Broken:
-    """A model that fails, as none should."""
-
-    @property
-    def features(self) -> Any:
-        raise RuntimeError("out of order")
 
 
 def _example(route: Route, body: object, answer: Answer) -> str:

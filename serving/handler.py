@@ -1,32 +1,35 @@
 """Answers predictions: requests of the HTTP API, and the rollout's direct questions. A refusal is one sentence.
 
-POST /models/{model}/predict: one row as an object of features, or many as {"rows": [{...}, ...]}. Answered with
-{"model", "model_version", "prediction_id", "predictions"}, in the order of the rows. `prediction_id` is the HTTP
-API's request id, one for each request, so the access log has it too; of many rows, row 3 is "<prediction_id>:3".
-Where the model explores, "explore" says of each row whether the caller is to act as if there were no prediction.
-What was asked and answered is kept by these ids.
+POST /models/{model}/predict: one row as an object of features, or many as {"rows": [{...}, ...]}, as CSV or as JSON
+Lines. Answered with {"model", "model_version", "prediction_id", "predictions"}, in the order of the rows, or in the
+form that is asked for. `prediction_id` is the HTTP API's request id, one for each request, so the access log has it
+too; of many rows, row 3 is "<prediction_id>:3". Where the model explores, "explore" says of each row whether the
+caller is to act as if there were no prediction. What was asked and answered is kept by these ids.
 GET /models/{model}: the version, the task, and each feature with its kind, whether it may be null, and an example.
 GET /models/{model}/openapi.json: the same for programs.
 """
 
-import base64
-import json
 import logging
 import math
 import time
-from collections.abc import Callable
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from evertrain.adapters.aws.logs import configure_logging
 from evertrain.adapters.monitoring.metrics import PREDICTIONS_NOT_KEPT, count_metric_line
-from evertrain.domain.deployment.routes import MAX_BODY_BYTES, MAX_ROWS, MODEL_DOCUMENT, ROUTES
+from evertrain.domain.deployment.routes import MAX_ROWS, MODEL_DOCUMENT, ROUTES
 from evertrain.domain.errors import list_names, shorten
 from evertrain.domain.landing.predictions import FAILED, REFUSED, AnsweredRequest, is_sampled
 from evertrain.scoring import InvalidRow, validate_rows
+from evertrain.scoring.rows import Row
 from serving import wiring
+from serving.bodies import body_of, read_rows
 from serving.descriptions import describe, document
+from serving.media_types import headers_of, sent_type, wanted_type
+from serving.predictions import prediction_response
 from serving.responses import Refusal, answer, error_response
 
 logger = logging.getLogger(__name__)
@@ -36,8 +39,17 @@ configure_logging()
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """One model's function. Without `requestContext` the question is the rollout's: its errors are raised."""
     if "requestContext" not in event:
-        return _predict(event.get("rows"))
+        return _answer_rollout(event.get("rows"))
     return _handle_http(event, _respond)
+
+
+def _answer_rollout(rows: object) -> dict[str, Any]:
+    predicted = _predict(rows)
+    return {
+        "model_version": _require_model().version,
+        "predictions": predicted.predictions,
+        "milliseconds": predicted.milliseconds,
+    }
 
 
 def unknown_model_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
@@ -48,7 +60,7 @@ def unknown_model_handler(event: dict[str, Any], context: Any) -> dict[str, Any]
 def _handle_http(event: dict[str, Any], respond: Callable[[dict[str, Any]], dict[str, Any]]) -> dict[str, Any]:
     request_id = event["requestContext"]["requestId"]
     try:
-        return answer(200, respond(event))
+        return respond(event)
     except Refusal as refusal:
         logger.info("request_refused request=%s status=%d error=%r", request_id, refusal.status, refusal.sentence)
         return error_response(refusal.status, refusal.sentence, headers=refusal.headers)
@@ -59,45 +71,47 @@ def _handle_http(event: dict[str, Any], respond: Callable[[dict[str, Any]], dict
 
 
 def _respond(event: dict[str, Any]) -> dict[str, Any]:
-    if event["requestContext"]["http"]["method"] == "GET":
-        return _describe(event.get("rawPath", ""))
-    body = _body(event)
-    # One row may be sent as it is, many as {"rows": [...]}.
-    are_many = isinstance(body, dict) and set(body) == {"rows"}
-    rows = body["rows"] if are_many else [body]
-    prediction_id = event["requestContext"]["requestId"]
-    asked_at = datetime.fromtimestamp(event["requestContext"]["timeEpoch"] / 1000, tz=UTC)
+    context = event["requestContext"]
+    if context["http"]["method"] == "GET":
+        return answer(200, _describe(event.get("rawPath", "")))
+    wanted, sent, body = wanted_type(headers_of(event)), sent_type(headers_of(event)), body_of(event)
+    asked_at = datetime.fromtimestamp(context["timeEpoch"] / 1000, tz=UTC)
     asked = AnsweredRequest(
         model=wiring.model_name(),
         model_version=wiring.model_version(),
-        prediction_id=prediction_id,
+        prediction_id=context["requestId"],
         answered_at=asked_at,
-        first_row=0 if are_many else None,
         rows=(),
         predictions=(),
         explore_share=wiring.explore_share(),
         function_version=wiring.function_version(),
     )
-    try:
-        predicted = _predict(rows, asked_at=asked_at)
-    except Exception as error:
-        _log_trouble(asked, error)
-        raise
+    with _trouble_kept(asked):
+        served = _require_model()
+    given = read_rows(body, sent, served.model.features)
+    with _trouble_kept(asked):
+        predicted = _predict(given.rows, asked_at=asked_at)
     answered = replace(
         asked,
-        rows=tuple(rows),
-        predictions=tuple(predicted["predictions"]),
-        milliseconds=predicted.pop("milliseconds"),
+        model_version=served.version,
+        first_row=0 if given.are_many else None,
+        rows=tuple(given.rows),
+        predictions=tuple(predicted.predictions),
+        milliseconds=predicted.milliseconds,
     )
     _log_prediction(answered)
-    explored = {"explore": answered.explored} if answered.explore_share else {}
-    return {"model": wiring.model_name(), "prediction_id": prediction_id} | predicted | explored
+    return prediction_response(answered, wanted)
 
 
-def _log_trouble(asked: AnsweredRequest, error: Exception) -> None:
+@contextmanager
+def _trouble_kept(asked: AnsweredRequest) -> Iterator[None]:
     """So that a version that fails where another answers is found. Nobody's, before the first model."""
-    if asked.model_version:
-        _log_prediction(replace(asked, trouble=REFUSED if isinstance(error, Refusal) else FAILED))
+    try:
+        yield
+    except Exception as error:
+        if asked.model_version:
+            _log_prediction(replace(asked, trouble=REFUSED if isinstance(error, Refusal) else FAILED))
+        raise
 
 
 def _log_prediction(answered: AnsweredRequest) -> None:
@@ -111,15 +125,25 @@ def _log_prediction(answered: AnsweredRequest) -> None:
         print(count_metric_line(PREDICTIONS_NOT_KEPT, len(answered.rows), model=answered.model, stage=wiring.stage()))
 
 
-def _predict(rows: object, *, asked_at: datetime | None = None) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class _Predicted:
+    """`rows`: as the model takes them."""
+
+    rows: Sequence[Row]
+    predictions: list[float]
+    milliseconds: float
+
+
+def _predict(rows: object, *, asked_at: datetime | None = None) -> _Predicted:
     served = _require_model()
     began = time.perf_counter()
     if isinstance(rows, list) and len(rows) > MAX_ROWS:
         raise Refusal(413, f"rows: {len(rows)} are too many for one request, {MAX_ROWS} are allowed")
     try:
-        predictions = served.model.predict(validate_rows(rows, served.model.features, asked_at=asked_at))
+        valid = validate_rows(rows, served.model.features, asked_at=asked_at)
     except InvalidRow as invalid:
         raise Refusal(400, str(invalid)) from invalid
+    predictions = served.model.predict(valid)
     _require_finite(predictions)
     took = round((time.perf_counter() - began) * 1000, 3)
     logger.info(
@@ -129,7 +153,7 @@ def _predict(rows: object, *, asked_at: datetime | None = None) -> dict[str, Any
         len(predictions),
         took,
     )
-    return {"model_version": served.version, "predictions": predictions, "milliseconds": took}
+    return _Predicted(valid, predictions, took)
 
 
 def _require_finite(predictions: list[float]) -> None:
@@ -151,24 +175,6 @@ def _require_model() -> wiring.ServedModel:
     if served is None:
         raise Refusal(503, f"{wiring.model_name()} has no champion yet: its first model is still to be trained")
     return served
-
-
-def _body(event: dict[str, Any]) -> Any:
-    raw = event.get("body") or ""
-    try:
-        body = base64.b64decode(raw) if event.get("isBase64Encoded") else raw.encode()
-    except ValueError as error:
-        raise Refusal(400, f"the body cannot be decoded: {error}") from error
-    if len(body) > MAX_BODY_BYTES:
-        raise Refusal(
-            413, f"the body has {len(body):,} bytes, {MAX_BODY_BYTES:,} are allowed; send fewer rows at once"
-        )
-    if not body:
-        raise Refusal(400, 'the body is empty; send one row as an object of features, or {"rows": [...]}')
-    try:
-        return json.loads(body)
-    except (ValueError, RecursionError) as error:
-        raise Refusal(400, f"the body is not JSON: {error}") from error
 
 
 def _respond_unknown(event: dict[str, Any]) -> dict[str, Any]:

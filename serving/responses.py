@@ -16,10 +16,16 @@ class Refusal(Exception):
 
 
 def answer(status: int, body: Mapping[str, Any], *, headers: Mapping[str, str] | None = None) -> dict[str, Any]:
+    return text_answer(json.dumps(body, allow_nan=False), "application/json", status=status, headers=headers)
+
+
+def text_answer(
+    body: str, content_type: str, *, status: int = 200, headers: Mapping[str, str] | None = None
+) -> dict[str, Any]:
     return {
         "statusCode": status,
-        "headers": {"content-type": "application/json"} | dict(headers or {}),
-        "body": json.dumps(body, allow_nan=False),
+        "headers": {"content-type": content_type} | dict(headers or {}),
+        "body": body,
     }
 
 

@@ -44,5 +44,8 @@ RATE_LIMIT, BURST_LIMIT = 100, 200
 MAX_BODY_BYTES = 5 * 1024 * 1024
 """Bytes. Lambda itself takes 6 MB with everything around it; this way the refusal is ours, and a sentence."""
 
+PREDICTION_ID_HEADER, MODEL_VERSION_HEADER = "x-prediction-id", "x-model-version"
+"""Of an answer with predictions, whatever its form."""
+
 MAX_ROWS, MAX_LABELS = 10_000, 1_000
 """In one request."""

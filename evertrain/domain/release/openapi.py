@@ -9,7 +9,9 @@ from evertrain.domain.deployment.routes import (
     MAX_BODY_BYTES,
     MAX_ROWS,
     MODEL_DOCUMENT,
+    MODEL_VERSION_HEADER,
     PREDICT,
+    PREDICTION_ID_HEADER,
     REPORT_LABELS,
     Route,
 )
@@ -37,7 +39,9 @@ Document = dict[str, Any]
 
 _REFUSALS = {
     400: "the request does not fit; the sentence names the row and the feature",
+    406: "accept asks for a form that is not there",
     413: f"more than {MAX_ROWS:,} rows, or than {MAX_BODY_BYTES:,} bytes",
+    415: "content-type names a form that is not taken",
     500: "something failed; request_id names it",
     503: "there is no champion yet",
 }
@@ -132,9 +136,8 @@ def _paths(model: DocumentedModel) -> dict[str, Any]:
             PREDICT,
             name=f"predict_{name}",
             summary=model.title,
-            body=_body(_ref(f"{name}.row"), _ref(f"{name}.rows"), example_row(model)),
-            responses={"200": _answer("predictions in the order of the rows", _ref(f"{name}.answer"))}
-            | _refused(*_REFUSALS, *_OF_GATEWAY),
+            body=_body(_ref(f"{name}.row"), _ref(f"{name}.rows"), example_row(model), also=_ROWS_AS_TEXT),
+            responses={"200": _predictions(name)} | _refused(*_REFUSALS, *_OF_GATEWAY),
         ),
         DESCRIBE.of(name): _operation(
             DESCRIBE,
@@ -173,11 +176,43 @@ def _operation(
     return {route.method.lower(): operation}
 
 
-def _body(one: Schema, many: Schema, example: Mapping[str, Any] | None = None) -> dict[str, Any]:
+def _body(
+    one: Schema,
+    many: Schema,
+    example: Mapping[str, Any] | None = None,
+    *,
+    also: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
     content: dict[str, Any] = {"schema": {"anyOf": [one, many]}}
     if example is not None:
         content["example"] = dict(example)
-    return {"required": True, "content": {"application/json": content}}
+    return {"required": True, "content": {"application/json": content} | dict(also or {})}
+
+
+def _text(description: str) -> dict[str, Any]:
+    return {"schema": {"type": "string", "description": description}}
+
+
+_ROWS_AS_TEXT = {
+    "text/csv": _text(
+        "A line of features' names, then a line for each row; with `; header=absent` rows alone, in the order of the "
+        "features. An empty cell is null."
+    ),
+    "application/jsonlines": _text("A line for each row, an object of features."),
+    "application/x-ndjson": _text("The same under its other name."),
+}
+_ANSWERS_AS_TEXT = {
+    "text/csv": _text("A line of names, then a line for each row; with `; header=absent` rows alone."),
+    "application/jsonlines": _text("A line for each row, an object with its prediction."),
+    "application/x-ndjson": _text("The same under its other name."),
+}
+
+
+def _predictions(name: str) -> dict[str, Any]:
+    found = _answer("predictions in the order of the rows", _ref(f"{name}.answer"))
+    found["content"] |= _ANSWERS_AS_TEXT
+    text = {"required": True, "schema": {"type": "string"}}
+    return found | {"headers": {PREDICTION_ID_HEADER: text, MODEL_VERSION_HEADER: text}}
 
 
 def _answer(description: str, schema: Schema) -> dict[str, Any]:

@@ -1,107 +1,23 @@
 """The endpoint's answers and refusals: 4xx with one sentence that names the field, never a trace."""
 
-import base64
 import json
 import math
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
-from hashlib import sha256
-from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 from openapi_spec_validator import OpenAPIV31SpecValidator
-from sklearn.ensemble import HistGradientBoostingClassifier
 
-from evertrain.adapters.aws import clients
 from evertrain.adapters.landing.prediction_log import decode_message
-from evertrain.conversion import to_flat
 from evertrain.domain.landing.predictions import AnsweredRequest
 from serving import handler, wiring
-from tests.builders.models import a_model
-from tests.builders.training_frames import CARRIERS, late, training_frame
-
-ROW = {"distance": 740.0, "wind": None, "carrier": "AA", "holiday": False}
-
-
-@pytest.fixture(scope="module")
-def artifact() -> bytes:
-    frame = training_frame()
-    estimator = HistGradientBoostingClassifier(max_iter=5, categorical_features="from_dtype", random_state=0)
-    return to_flat(estimator.fit(frame, late(frame)), a_model())
-
-
-@dataclass
-class Endpoint:
-    """The function behind the HTTP API."""
-
-    def post(
-        self,
-        body: object,
-        *,
-        method: str = "POST",
-        raw: str | bytes | None = None,
-        path: str = "/models/trips/predict",
-    ) -> tuple[int, dict[str, Any]]:
-        text = json.dumps(body) if raw is None else raw
-        encoded = isinstance(text, bytes)
-        event = {
-            "requestContext": {"requestId": "r-1", "timeEpoch": 1_364_774_400_000, "http": {"method": method}},
-            "rawPath": path,
-            "body": base64.b64encode(text).decode() if isinstance(text, bytes) else text,
-            "isBase64Encoded": encoded,
-        }
-        answer = handler.lambda_handler(event, None)
-        assert answer["headers"] == {"content-type": "application/json"}
-        return answer["statusCode"], json.loads(answer["body"])
-
-    def refusal(self, body: object, **options: Any) -> tuple[int, str]:
-        status, answer = self.post(body, **options)
-        assert list(answer) == ["error"]
-        assert "Traceback" not in answer["error"]
-        return status, answer["error"]
-
-
-@pytest.fixture
-def endpoint(artifact: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "MODEL_NAME": "trips",
-        "MODEL_VERSION": "v1",
-        "MODEL_URI": "s3://artifacts/models/trips/1.json.gz",
-        "MODEL_SHA256": sha256(artifact).hexdigest(),
-        "ARTIFACT_BUCKET": "artifacts",
-        "KNOWN_MODELS": "boats,trips",
-        "LOG_SHARE": "1",
-        "EXPLORE_SHARE": "0",
-        "EVERTRAIN_STAGE": "dev",
-    }.items():
-        monkeypatch.setenv(name, value)
-    forget()
-    with mock_aws():
-        monkeypatch.setenv("PREDICTIONS_QUEUE_URL", boto3.client("sqs").create_queue(QueueName="p")["QueueUrl"])
-        s3 = boto3.client("s3")
-        s3.create_bucket(Bucket="artifacts")
-        s3.put_object(Bucket="artifacts", Key="models/trips/1.json.gz", Body=artifact)
-        yield Endpoint()
-    forget()
-
-
-def forget() -> None:
-    """What a new process would not know."""
-    wiring.served_model.cache_clear()
-    wiring.prediction_log.cache_clear()
-    clients.client.cache_clear()
-    clients.short_timeout_client.cache_clear()
+from tests.builders.training_frames import CARRIERS
+from tests.unit.serving.conftest import ROW, Endpoint
 
 
 def test_one_row_is_answered(endpoint: Endpoint) -> None:

@@ -1,0 +1,173 @@
+"""The functions behind the HTTP API without AWS, for pages that show what they answer."""
+
+import json
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from unittest.mock import patch
+
+import numpy as np
+import pandas as pd
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from evertrain.adapters.memory.messages import InMemoryClock
+from evertrain.conversion import to_flat
+from evertrain.domain.deployment.routes import (
+    REPORT_LABELS,
+    Route,
+)
+from evertrain.domain.landing.label_reports import LabelReport
+from evertrain.domain.landing.predictions import AnsweredRequest
+from evertrain.domain.project.feature_group import Column, FeatureGroup, FeatureKind
+from evertrain.domain.project.metric import Metric, Task
+from evertrain.domain.project.model import LabelSpec, ModelSpec, Project
+from evertrain.domain.project.policies import GatePolicy, TrainingPolicy, TriggerPolicy
+from evertrain.scoring import FlatModel
+from evertrain.use_cases.landing.report_labels import ReportLabels
+from lambdas.collect import labels
+from serving import handler, wiring
+
+NOW = datetime(2025, 3, 12, 9, 30, tzinfo=UTC)
+MODEL, VERSION, REQUEST_ID = "late", "20250301-0600-3fa29b1c", "HlX2hgDHoAMEQJg="
+
+Answer = tuple[int, dict[str, Any]]
+
+
+@dataclass
+class Doors:
+    """The functions behind the HTTP API, with a model for people's trips; and what they keep."""
+
+    spec: ModelSpec
+    model: "FlatModel | Broken | None"
+    explore: float = 0.0
+    kept: list[AnsweredRequest] = field(default_factory=list)
+    reported: list[LabelReport] = field(default_factory=list)
+
+    def ask(
+        self,
+        route: Route,
+        body: object = None,
+        *,
+        model: str = MODEL,
+        raw: str | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Answer:
+        status, text = self.ask_for_text(
+            route, json.dumps(body) if raw is None else raw, model=model, headers=headers
+        )
+        return status, json.loads(text)
+
+    def ask_for_text(
+        self, route: Route, body: str, *, model: str = MODEL, headers: Mapping[str, str] | None = None
+    ) -> tuple[int, str]:
+        door = labels.report_handler if route is REPORT_LABELS else handler.lambda_handler
+        return self._answer(door, route.method, route.of(model), body, headers)
+
+    def ask_elsewhere(self, method: str, path: str) -> Answer:
+        """What no route of a model takes."""
+        status, text = self._answer(handler.unknown_model_handler, method, path, "", None)
+        return status, json.loads(text)
+
+    def _answer(
+        self, door: Any, method: str, path: str, body: str, headers: Mapping[str, str] | None
+    ) -> tuple[int, str]:
+        context = {
+            "requestId": REQUEST_ID,
+            "timeEpoch": int(NOW.timestamp() * 1000),
+            "http": {"method": method},
+        }
+        with self._wired():
+            answer = door(
+                {"requestContext": context, "rawPath": path, "body": body, "headers": dict(headers or {})}, None
+            )
+        return answer["statusCode"], answer["body"]
+
+    @contextmanager
+    def _wired(self) -> Iterator[None]:
+        """Without a cloud: the model and what keeps requests and labels are in this process."""
+        model: Any = self.model
+        served = model and wiring.ServedModel(model=model, version=VERSION)
+        project = Project(groups={self.spec.group.name: self.spec.group}, models={MODEL: self.spec})
+        report = ReportLabels(project=project, reports=_Kept(self.reported), clock=InMemoryClock(NOW))
+        answers: dict[str, object] = {
+            "served_model": served,
+            "prediction_log": _Kept(self.kept),
+            "log_share": 1.0,
+            "explore_share": self.explore,
+            "stage": "dev",
+            "model_name": MODEL,
+            "known_models": [MODEL],
+        }
+        with ExitStack() as stack:
+            logging.disable()
+            stack.callback(logging.disable, logging.NOTSET)
+            for name, value in answers.items():
+                stack.enter_context(patch.object(wiring, name, lambda value=value: value))
+            stack.enter_context(patch.object(labels, "report_labels", lambda: report))
+            yield
+
+
+@dataclass
+class _Kept:
+    """Stands for a queue."""
+
+    messages: list[Any]
+
+    def put(self, message: Any) -> None:
+        self.messages.append(message)
+
+
+def make_doors() -> Doors:
+    group = FeatureGroup(
+        name="trips",
+        entity_key="trip_id",
+        event_time="departed_at",
+        columns=(
+            Column(name="distance", kind=FeatureKind.NUMERIC, nullable=False),
+            Column(name="wind", kind=FeatureKind.NUMERIC, nullable=True),
+            Column(name="carrier", kind=FeatureKind.CATEGORICAL, nullable=False),
+            Column(name="holiday", kind=FeatureKind.BOOLEAN, nullable=False),
+        ),
+        utc_offset=timedelta(0),
+    )
+    spec = ModelSpec(
+        name=MODEL,
+        title="Will a trip be late?",
+        task=Task.CLASSIFICATION,
+        metric=Metric.ROC_AUC_SCORE,
+        group=group,
+        feature_names=tuple(column.name for column in group.columns),
+        label=LabelSpec(name="late", latency=timedelta(days=3), of_predictions=True),
+        triggers=TriggerPolicy(every=timedelta(days=28), cooldown=timedelta(days=7)),
+        training=TrainingPolicy(
+            windows=(timedelta(days=28),),
+            validation=timedelta(days=5),
+            gate=timedelta(days=7),
+            embargo=timedelta(days=3),
+            minimum_rows=100,
+        ),
+        gate=GatePolicy(),
+    )
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {
+            "distance": rng.integers(100, 3_000, 400).astype(float),
+            "wind": np.where(rng.random(400) < 0.1, np.nan, rng.integers(0, 40, 400)),
+            "carrier": pd.Categorical(rng.choice(["B6", "DL", "UA"], 400)),
+            "holiday": rng.random(400) < 0.1,
+        }
+    )
+    estimator = HistGradientBoostingClassifier(max_iter=3, categorical_features="from_dtype", random_state=0)
+    fitted = estimator.fit(frame, (frame["distance"] + 40 * frame["wind"].fillna(0) > 2_200).astype(int))
+    return Doors(spec=spec, model=FlatModel.from_bytes(to_flat(fitted, spec)))
+
+
+class Broken:
+    """A model that fails, as none should."""
+
+    @property
+    def features(self) -> Any:
+        raise RuntimeError("out of order")
