@@ -4,7 +4,7 @@ import json
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from unittest.mock import patch
@@ -54,35 +54,44 @@ class Doors:
         model: str = MODEL,
         raw: str | None = None,
         headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
     ) -> Answer:
-        status, text = self.ask_for_text(
-            route, json.dumps(body) if raw is None else raw, model=model, headers=headers
-        )
-        return status, json.loads(text)
+        text = json.dumps(body) if raw is None else raw
+        status, answer = self.ask_for_text(route, text, model=model, headers=headers, query=query)
+        return status, json.loads(answer)
 
     def ask_for_text(
-        self, route: Route, body: str, *, model: str = MODEL, headers: Mapping[str, str] | None = None
+        self,
+        route: Route,
+        body: str,
+        *,
+        model: str = MODEL,
+        headers: Mapping[str, str] | None = None,
+        query: Mapping[str, str] | None = None,
     ) -> tuple[int, str]:
         door = labels.report_handler if route is REPORT_LABELS else handler.lambda_handler
-        return self._answer(door, route.method, route.of(model), body, headers)
+        more = {"headers": dict(headers or {}), "queryStringParameters": dict(query or {})}
+        return self._answer(door, route.method, route.of(model), body, more)
+
+    def model_before(self) -> FlatModel:
+        """The model as it was trained before predictions could be explained."""
+        assert isinstance(self.model, FlatModel)  # noqa: S101  # of make_doors
+        without = [replace(step, parameters={**step.parameters, "leaf_covers": None}) for step in self.model.steps]
+        return replace(self.model, steps=tuple(without))
 
     def ask_elsewhere(self, method: str, path: str) -> Answer:
         """What no route of a model takes."""
-        status, text = self._answer(handler.unknown_model_handler, method, path, "", None)
+        status, text = self._answer(handler.unknown_model_handler, method, path, "", {})
         return status, json.loads(text)
 
-    def _answer(
-        self, door: Any, method: str, path: str, body: str, headers: Mapping[str, str] | None
-    ) -> tuple[int, str]:
+    def _answer(self, door: Any, method: str, path: str, body: str, more: Mapping[str, Any]) -> tuple[int, str]:
         context = {
             "requestId": REQUEST_ID,
             "timeEpoch": int(NOW.timestamp() * 1000),
             "http": {"method": method},
         }
         with self._wired():
-            answer = door(
-                {"requestContext": context, "rawPath": path, "body": body, "headers": dict(headers or {})}, None
-            )
+            answer = door({"requestContext": context, "rawPath": path, "body": body, **more}, None)
         return answer["statusCode"], answer["body"]
 
     @contextmanager

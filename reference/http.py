@@ -22,6 +22,7 @@ from evertrain.domain.deployment.routes import (
     Route,
 )
 from evertrain.domain.deployment.stacks import Output, StackName, stack_name
+from evertrain.scoring.explanations.explainer import MAX_ROWS as MAX_EXPLAINED
 from lambdas.collect import labels
 from reference.doors import MODEL, REQUEST_ID, Answer, Broken, Doors, make_doors
 from serving.bodies import MISSING_CELLS
@@ -31,6 +32,7 @@ LABEL = {"trip_id": "t-81", "departed_at": "2025-03-09T10:00:00Z", "late": 1}
 OF_PREDICTION = {"prediction_id": f"{REQUEST_ID}:1", "late": 0}
 
 CSV, JSON_LINES = {"content-type": "text/csv"}, {"content-type": "application/jsonlines"}
+EXPLAIN = {"explain": "true"}
 WRONG_CSV = "distance,carrier,holiday\n740,UA,false\nfar,UA,true"
 
 
@@ -50,6 +52,7 @@ def http_page() -> str:
                 "Signed is by AWS Signature 4 for the service `execute-api`, as `evertrain predict` and `curl --aws-sigv4` do; `none` is a deployment with `-c endpoint_auth=none`. "
                 f"All callers together may send {RATE_LIMIT} requests a second, and {BURST_LIMIT} at once.",
                 *_predictions(doors),
+                *_explained(doors),
                 *_in_other_forms(doors),
                 *_labels(doors),
                 *_description(doors),
@@ -75,6 +78,16 @@ def _predictions(doors: Doors) -> Iterator[str]:
         "that would not have got one."
     )
     yield _example(PREDICT, many, replace(doors, explore=0.3).ask(PREDICT, many))
+
+
+def _explained(doors: Doors) -> Iterator[str]:
+    yield "### Why"
+    yield (
+        f"With `?explain=true`, `explanations` tell what each feature added, row by row: `base` and `contributions` add up to the prediction on `scale`. That is `log-odds` (their logistic is the "
+        "probability), `log` and `log1p` (their exponential, less 1, is the number), `probability` and `number` as predicted. `base` is what is predicted where nothing is known of a row. "
+        f"Up to {MAX_EXPLAINED} rows, fewer where trees are many; which models can be explained, and how, is told in [models.md](models.md#explanations). In JSON Lines, each has its `explanation`."
+    )
+    yield _example(PREDICT, ROW, doors.ask(PREDICT, ROW, query={"explain": "true"}), query="?explain=true")
 
 
 def _in_other_forms(doors: Doors) -> Iterator[str]:
@@ -152,6 +165,13 @@ def refusals(doors: Doors) -> Iterator[tuple[int, str, str]]:
         (f"{predict}, CSV with a value too many", doors.ask(PREDICT, raw="distance,carrier\n740,UA,1", headers=CSV)),
         (f"{predict}, CSV with a value of another kind", doors.ask(PREDICT, raw=WRONG_CSV, headers=CSV)),
         (f"{predict}, a line that is no JSON", doors.ask(PREDICT, raw="{}\n{", headers=JSON_LINES)),
+        (f"{predict}?explain=true, CSV", doors.ask(PREDICT, ROW, headers={"accept": "text/csv"}, query=EXPLAIN)),
+        (f"{predict}?explain=true, 101 rows", doors.ask(PREDICT, {"rows": [ROW] * 101}, query=EXPLAIN)),
+        (
+            f"{predict}?explain=true, an old version",
+            replace(doors, model=doors.model_before()).ask(PREDICT, ROW, query=EXPLAIN),
+        ),
+        (f"{predict}?explain=maybe", doors.ask(PREDICT, ROW, query={"explain": "maybe"})),
         (f"{predict}, no rows", doors.ask(PREDICT, {"rows": []})),
         (f"{predict}, {MAX_ROWS + 1:,} rows", doors.ask(PREDICT, {"rows": [ROW] * (MAX_ROWS + 1)})),
         (f"{predict}, a large body", doors.ask(PREDICT, raw=" " * (MAX_BODY_BYTES + 1))),
@@ -173,21 +193,28 @@ def refusals(doors: Doors) -> Iterator[tuple[int, str, str]]:
         yield status, what, answer["error"]
 
 
-def _example(route: Route, body: object, answer: Answer) -> str:
+def _example(route: Route, body: object, answer: Answer, *, query: str = "") -> str:
     status, answered = answer
     request = "" if body is None else f"\n\n{json.dumps(body)}"
     head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"
-    return f"```http\n{route.method} {route.of(MODEL)}{request}\n```\n\n```http\n{head}\n\n{_shown(answered)}\n```"
+    return f"```http\n{route.method} {route.of(MODEL)}{query}{request}\n```\n\n```http\n{head}\n\n{_shown(answered)}\n```"
 
 
 def _shown(answer: dict[str, Any]) -> str:
     if "predictions" in answer:
         answer = answer | {"predictions": [round(each, 4) for each in answer["predictions"]]}
+    if "explanations" in answer:
+        answer = answer | {"explanations": [_rounded(each) for each in answer["explanations"]]}
     if "features" in answer:
         lines = ",\n".join(f"    {json.dumps(each)}" for each in answer["features"])
         rest = json.dumps({name: value for name, value in answer.items() if name != "features"})
         return f'{rest[:-1]}, "features": [\n{lines}\n]}}'
     return json.dumps(answer)
+
+
+def _rounded(explanation: dict[str, Any]) -> dict[str, Any]:
+    added = {name: round(value, 4) for name, value in explanation["contributions"].items()}
+    return explanation | {"base": round(explanation["base"], 4), "contributions": added}
 
 
 def _escaped(text: str) -> str:

@@ -4,7 +4,8 @@ POST /models/{model}/predict: one row as an object of features, or many as {"row
 Lines. Answered with {"model", "model_version", "prediction_id", "predictions"}, in the order of the rows, or in the
 form that is asked for. `prediction_id` is the HTTP API's request id, one for each request, so the access log has it
 too; of many rows, row 3 is "<prediction_id>:3". Where the model explores, "explore" says of each row whether the
-caller is to act as if there were no prediction. What was asked and answered is kept by these ids.
+caller is to act as if there were no prediction. With ?explain=true, "explanations" say what each feature added. What
+was asked and answered is kept by these ids.
 GET /models/{model}: the version, the task, and each feature with its kind, whether it may be null, and an example.
 GET /models/{model}/openapi.json: the same for programs.
 """
@@ -28,6 +29,7 @@ from evertrain.scoring.rows import Row
 from serving import wiring
 from serving.bodies import body_of, read_rows
 from serving.descriptions import describe, document
+from serving.explanations import explanations_of, is_explanation_wanted
 from serving.media_types import headers_of, sent_type, wanted_type
 from serving.predictions import prediction_response
 from serving.responses import Refusal, answer, error_response
@@ -75,6 +77,7 @@ def _respond(event: dict[str, Any]) -> dict[str, Any]:
     if context["http"]["method"] == "GET":
         return answer(200, _describe(event.get("rawPath", "")))
     wanted, sent, body = wanted_type(headers_of(event)), sent_type(headers_of(event)), body_of(event)
+    is_explained = is_explanation_wanted(event, wanted)
     asked_at = datetime.fromtimestamp(context["timeEpoch"] / 1000, tz=UTC)
     asked = AnsweredRequest(
         model=wiring.model_name(),
@@ -91,6 +94,7 @@ def _respond(event: dict[str, Any]) -> dict[str, Any]:
     given = read_rows(body, sent, served.model.features)
     with _trouble_kept(asked):
         predicted = _predict(given.rows, asked_at=asked_at)
+        explanations = explanations_of(predicted.rows, served) if is_explained else ()
     answered = replace(
         asked,
         model_version=served.version,
@@ -100,7 +104,7 @@ def _respond(event: dict[str, Any]) -> dict[str, Any]:
         milliseconds=predicted.milliseconds,
     )
     _log_prediction(answered)
-    return prediction_response(answered, wanted)
+    return prediction_response(answered, wanted, explanations)
 
 
 @contextmanager

@@ -8,36 +8,46 @@ from typing import Any
 
 from evertrain.domain.deployment.routes import MODEL_VERSION_HEADER, PREDICTION_ID_HEADER
 from evertrain.domain.landing.predictions import PREDICTION, PREDICTION_ID, AnsweredRequest
+from serving.explanations import Explanations
 from serving.media_types import Form, MediaType
 from serving.responses import answer, text_answer
 
 
-def prediction_response(answered: AnsweredRequest, wanted: MediaType) -> dict[str, Any]:
+def prediction_response(
+    answered: AnsweredRequest, wanted: MediaType, explanations: Explanations = ()
+) -> dict[str, Any]:
+    """`explanations`: one for each row, or none; never beside CSV."""
     headers = {PREDICTION_ID_HEADER: answered.prediction_id, MODEL_VERSION_HEADER: answered.model_version}
     if wanted.form is Form.JSON:
-        return answer(200, _document(answered), headers=headers)
+        return answer(200, _document(answered, explanations), headers=headers)
     if wanted.form is Form.CSV:
         content_type = f"{wanted.name}; charset=utf-8; header={'present' if wanted.has_header else 'absent'}"
         return text_answer(_csv(answered, has_header=wanted.has_header), content_type, headers=headers)
-    lines = (json.dumps(line, allow_nan=False) for line in _lines(answered))
+    lines = (json.dumps(line, allow_nan=False) for line in _lines(answered, explanations))
     return text_answer("".join(f"{line}\n" for line in lines), wanted.name, headers=headers)
 
 
-def _document(answered: AnsweredRequest) -> dict[str, Any]:
+def _document(answered: AnsweredRequest, explanations: Explanations) -> dict[str, Any]:
     explored = {"explore": answered.explored} if answered.explore_share else {}
-    return {
-        "model": answered.model,
-        PREDICTION_ID: answered.prediction_id,
-        "model_version": answered.model_version,
-        "predictions": answered.predictions,
-    } | explored
+    return (
+        {
+            "model": answered.model,
+            PREDICTION_ID: answered.prediction_id,
+            "model_version": answered.model_version,
+            "predictions": answered.predictions,
+        }
+        | explored
+        | ({"explanations": explanations} if explanations else {})
+    )
 
 
-def _lines(answered: AnsweredRequest) -> Iterator[dict[str, Any]]:
+def _lines(answered: AnsweredRequest, explanations: Explanations = ()) -> Iterator[dict[str, Any]]:
     """An object for each row."""
     explored = answered.explored if answered.explore_share else ()
     for index, prediction in enumerate(answered.predictions):
-        yield {PREDICTION: prediction} | ({"explore": explored[index]} if explored else {})
+        flag = {"explore": explored[index]} if explored else {}
+        explanation = {"explanation": explanations[index]} if explanations else {}
+        yield {PREDICTION: prediction} | flag | explanation
 
 
 def _csv(answered: AnsweredRequest, *, has_header: bool) -> str:

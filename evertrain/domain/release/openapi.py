@@ -136,6 +136,7 @@ def _paths(model: DocumentedModel) -> dict[str, Any]:
             PREDICT,
             name=f"predict_{name}",
             summary=model.title,
+            parameters=[_EXPLAIN],
             body=_body(_ref(f"{name}.row"), _ref(f"{name}.rows"), example_row(model), also=_ROWS_AS_TEXT),
             responses={"200": _predictions(name)} | _refused(*_REFUSALS, *_OF_GATEWAY),
         ),
@@ -163,7 +164,13 @@ def _paths(model: DocumentedModel) -> dict[str, Any]:
 
 
 def _operation(
-    route: Route, *, name: str, responses: Mapping[str, Any], summary: str = "", body: Mapping[str, Any] | None = None
+    route: Route,
+    *,
+    name: str,
+    responses: Mapping[str, Any],
+    summary: str = "",
+    parameters: Sequence[Mapping[str, Any]] = (),
+    body: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": name,
@@ -171,6 +178,8 @@ def _operation(
         "security": [{_SIGNED: []}] if route.always_signed else [{_SIGNED: []}, {}],
         "responses": dict(responses),
     }
+    if parameters:
+        operation["parameters"] = [dict(each) for each in parameters]
     if body is not None:
         operation["requestBody"] = dict(body)
     return {route.method.lower(): operation}
@@ -193,6 +202,12 @@ def _text(description: str) -> dict[str, Any]:
     return {"schema": {"type": "string", "description": description}}
 
 
+_EXPLAIN = {
+    "name": "explain",
+    "in": "query",
+    "description": "Whether to tell what each feature added to each prediction; for fewer rows, and not in CSV.",
+    "schema": {"type": "boolean", "default": False},
+}
 _ROWS_AS_TEXT = {
     "text/csv": _text(
         "A line of features' names, then a line for each row; with `; header=absent` rows alone, in the order of the "

@@ -122,8 +122,21 @@ def answer_schema(model: DocumentedModel, prediction: Schema) -> Schema:
             "predictions": list_of(prediction),
             "explore": list_of({"type": "boolean"})
             | {"description": "of each row, whether to act as if there were no prediction; where that is declared"},
+            "explanations": list_of(explanation_schema(model)) | {"description": "of each row, where asked for"},
         },
-        optional=["explore"],
+        optional=["explore", "explanations"],
+    )
+
+
+def explanation_schema(model: DocumentedModel) -> Schema:
+    number: Schema = {"type": "number"}
+    return object_of(
+        {
+            "scale": {"enum": ["number", "probability", "log-odds", "log", "log1p"]},
+            "base": number | {"description": "what is predicted, on this scale, where nothing is known of a row"},
+            "contributions": object_of({feature.name: number for feature in model.features})
+            | {"description": "what each feature adds; with the base they add up to the prediction on this scale"},
+        }
     )
 
 

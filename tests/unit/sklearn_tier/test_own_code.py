@@ -13,7 +13,7 @@ import pytest
 
 from evertrain.adapters.training.estimators import InvalidEstimator, load_estimator
 from evertrain.conversion import check_parity
-from evertrain.conversion.parity import rows_of
+from evertrain.conversion.rows import rows_of
 from evertrain.domain.project.metric import Metric, Task
 from evertrain.domain.project.policies import EndpointPolicy, Tier
 from evertrain.scoring import InvalidArtifact
