@@ -3,8 +3,6 @@
 from typing import Any
 
 from evertrain.domain.project.metric import Task
-from evertrain.domain.release.openapi import Document, api_document
-from evertrain.domain.release.openapi_schemas import DocumentedFeature, DocumentedModel
 from evertrain.scoring import ServableModel
 from serving.wiring import ServedModel
 
@@ -28,8 +26,12 @@ def describe(served: ServedModel) -> dict[str, Any]:
     }
 
 
-def document(served: ServedModel) -> Document:
+def document(served: ServedModel) -> dict[str, Any]:
     """Of this version: a champion may want other features than the project declares by now."""
+    # A cold start is shorter without these, and few ask.
+    from evertrain.domain.release.openapi import api_document  # noqa: PLC0415
+    from evertrain.domain.release.openapi_schemas import DocumentedFeature, DocumentedModel  # noqa: PLC0415
+
     model = served.model
     documented = DocumentedModel(
         name=model.model,
