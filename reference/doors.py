@@ -16,6 +16,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from evertrain.adapters.memory.messages import InMemoryClock
 from evertrain.conversion import to_flat
 from evertrain.domain.deployment.routes import (
+    API_DOCUMENT,
     REPORT_LABELS,
     Route,
 )
@@ -25,9 +26,10 @@ from evertrain.domain.project.feature_group import Column, FeatureGroup, Feature
 from evertrain.domain.project.metric import Metric, Task
 from evertrain.domain.project.model import LabelSpec, ModelSpec, Project
 from evertrain.domain.project.policies import GatePolicy, TrainingPolicy, TriggerPolicy
+from evertrain.domain.release.openapi import project_document
 from evertrain.scoring import FlatModel
 from evertrain.use_cases.landing.report_labels import ReportLabels
-from lambdas.collect import labels
+from lambdas.collect import labels, openapi
 from serving import handler, wiring
 
 NOW = datetime(2025, 3, 12, 9, 30, tzinfo=UTC)
@@ -69,9 +71,9 @@ class Doors:
         headers: Mapping[str, str] | None = None,
         query: Mapping[str, str] | None = None,
     ) -> tuple[int, str]:
-        door = labels.report_handler if route is REPORT_LABELS else handler.lambda_handler
         more = {"headers": dict(headers or {}), "queryStringParameters": dict(query or {})}
-        return self._answer(door, route.method, route.of(model), body, more)
+        answer = self.answer(route.method, route.of(model), {"body": body, **more}, route=route)
+        return answer["statusCode"], answer["body"]
 
     def model_before(self) -> FlatModel:
         """The model as it was trained before predictions could be explained."""
@@ -81,18 +83,21 @@ class Doors:
 
     def ask_elsewhere(self, method: str, path: str) -> Answer:
         """What no route of a model takes."""
-        status, text = self._answer(handler.unknown_model_handler, method, path, "", {})
-        return status, json.loads(text)
+        answer = self.answer(method, path, {"body": ""}, route=None)
+        return answer["statusCode"], json.loads(answer["body"])
 
-    def _answer(self, door: Any, method: str, path: str, body: str, more: Mapping[str, Any]) -> tuple[int, str]:
+    def answer(self, method: str, path: str, request: Mapping[str, Any], *, route: Route | None) -> dict[str, Any]:
+        """As the HTTP API gets it from the function that the route leads to; None where none takes it."""
         context = {
             "requestId": REQUEST_ID,
             "timeEpoch": int(NOW.timestamp() * 1000),
             "http": {"method": method},
         }
+        doors: Mapping[Route, Any] = {REPORT_LABELS: labels.report_handler, API_DOCUMENT: openapi.document_handler}
+        door = doors.get(route, handler.lambda_handler) if route else handler.unknown_model_handler
         with self._wired():
-            answer = door({"requestContext": context, "rawPath": path, "body": body, **more}, None)
-        return answer["statusCode"], answer["body"]
+            answer: dict[str, Any] = door({"requestContext": context, "rawPath": path, **request}, None)
+        return answer
 
     @contextmanager
     def _wired(self) -> Iterator[None]:
@@ -116,6 +121,7 @@ class Doors:
             for name, value in answers.items():
                 stack.enter_context(patch.object(wiring, name, lambda value=value: value))
             stack.enter_context(patch.object(labels, "report_labels", lambda: report))
+            stack.enter_context(patch.object(openapi, "described_api", lambda: project_document(project)))
             yield
 
 

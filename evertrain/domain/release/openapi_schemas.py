@@ -1,6 +1,5 @@
 """JSON Schemas of what callers send and get, as far as a model's features and classes say it. Pure."""
 
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,9 +46,8 @@ class DocumentedModel:
     label: DocumentedLabel | None = None
 
 
-LARGEST = sys.float_info.max
 _KINDS: Mapping[FeatureKind, Schema] = {
-    FeatureKind.NUMERIC: {"type": "number", "minimum": -LARGEST, "maximum": LARGEST},
+    FeatureKind.NUMERIC: {"type": "number", "format": "double"},
     FeatureKind.CATEGORICAL: {"type": "string"},
     FeatureKind.BOOLEAN: {"type": "boolean"},
     FeatureKind.TIMESTAMP: {"type": "string", "format": "date-time"},
