@@ -237,7 +237,7 @@ class ServingStack(StageStack):
             bundle=self._bundles[tier],
             # The rollout finds it by this name.
             function_name=f"{serving_function_prefix(self._options.stage)}{model}",
-            handler="serving.handler.lambda_handler",
+            handler=f"serving.{'primed' if self._options.snap_start else 'handler'}.lambda_handler",
             description=f"Predictions of {model}",
             # More processor rather than more memory: a cold start is the slowest answer. 1769 MiB are one of them.
             memory_mib=1024 if tier is Tier.FLAT else 1769,
@@ -251,6 +251,7 @@ class ServingStack(StageStack):
                 Variable.LOG_SHARE: f"{spec.endpoint.log_share:g}",
                 Variable.EXPLORE_SHARE: f"{spec.endpoint.explore:g}",
             },
+            snap_start=self._options.snap_start,
         )
 
     def _alarm_on_answers(self, api: apigateway.HttpApi, slow: Duration) -> None:

@@ -367,6 +367,22 @@ def test_a_deployment_never_moves_the_alias(assembly: Assembly) -> None:
     assert assembly.resources("AWS::Lambda::Version") == []
 
 
+def test_published_versions_start_from_a_snapshot_where_that_is_chosen(
+    synthesise: Synthesise, assembly: Assembly
+) -> None:
+    def of_models(found: Assembly) -> list[tuple[str, object]]:
+        functions = (properties for _, properties in found.resources("AWS::Lambda::Function", "serving"))
+        return [
+            (each["Handler"], each.get("SnapStart")) for each in functions if each["Handler"].startswith("serving.")
+        ]
+
+    unknown = ("serving.handler.unknown_model_handler", None)
+    chosen, by_default = of_models(synthesise(snap_start="1")), of_models(assembly)
+    assert sorted(by_default) == [("serving.handler.lambda_handler", None)] * 2 + [unknown]
+    snapshot = {"ApplyOn": "PublishedVersions"}
+    assert sorted(chosen, key=str) == [unknown] + [("serving.primed.lambda_handler", snapshot)] * 2
+
+
 def test_callers_reach_models_through_the_alias_only(assembly: Assembly) -> None:
     integrations = assembly.resources("AWS::ApiGatewayV2::Integration")
     uris = [json.dumps(properties["IntegrationUri"]) for _, properties in integrations]

@@ -1,5 +1,6 @@
 """The endpoint's answers and refusals: 4xx with one sentence that names the field, never a trace."""
 
+import importlib
 import json
 import math
 import os
@@ -17,7 +18,7 @@ from evertrain.adapters.landing.prediction_log import decode_message
 from evertrain.domain.landing.predictions import AnsweredRequest
 from serving import handler, wiring
 from tests.builders.training_frames import CARRIERS
-from tests.unit.serving.conftest import ROW, Endpoint
+from tests.unit.serving.conftest import ROW, Endpoint, forget
 
 
 def test_one_row_is_answered(endpoint: Endpoint) -> None:
@@ -286,6 +287,20 @@ def test_what_no_model_answers_is_told(
     assert answer["statusCode"] == status
     assert json.loads(answer["body"])["error"].startswith(expected_message)
     assert ("allow" in answer["headers"]) == (status == 405)
+
+
+def test_a_function_that_is_primed_has_its_model_before_it_is_asked(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "serving.primed", raising=False)
+    primed = importlib.import_module("serving.primed")
+    assert primed.lambda_handler is handler.lambda_handler
+    monkeypatch.setenv("MODEL_URI", "s3://artifacts/models/trips/gone.json.gz")
+    assert endpoint.post(ROW)[0] == 200, "it is in memory"
+    forget()
+    monkeypatch.delitem(sys.modules, "serving.primed")
+    with pytest.raises(Exception, match="gone"):
+        importlib.import_module("serving.primed")
 
 
 def test_the_endpoint_s_code_brings_no_heavy_library() -> None:
