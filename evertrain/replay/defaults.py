@@ -85,7 +85,8 @@ def with_default_policies(history: History) -> History:
     """Windows, slices and thresholds from how long a batch is and how many rows it has, and from the label."""
     spec, batch = history.spec, history.batch
     rows = max(1.0, history.table.num_rows / len(history.steps))
-    constant = constant_score(history.metric, history.truth[~np.isnan(history.truth)])
+    known = history.truth[~np.isnan(history.truth)]
+    constant = constant_score(history.metric, known, classes=spec.prediction_columns)
     return replace(
         history,
         spec=replace(

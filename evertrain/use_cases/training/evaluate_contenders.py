@@ -191,7 +191,7 @@ def _evaluate(
         champion_version=plan.champion_version,
         champion_score=None,
         difference=None,
-        constant_score=constant_score(metric, rows.truth, rows.weights),
+        constant_score=constant_score(metric, rows.truth, rows.weights, classes=spec.prediction_columns),
         promised=performance_of(rows, new, until=plan.gate.end),
     )
     if champion is None:
