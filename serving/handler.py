@@ -2,9 +2,10 @@
 
 POST /models/{model}/predict: one row as an object of features, or many as {"rows": [{...}, ...]}. Answered with
 {"model", "model_version", "prediction_id", "predictions"}, in the order of the rows: numbers, or of more than two
-classes an object with the probability of each. `prediction_id` is the HTTP API's request id, one for each request, so
+classes objects with the probability of each. `prediction_id` is the HTTP API's request id, one for each request, so
 the access log has it too; of many rows, row 3 is "<prediction_id>:3". Where the model explores, "explore" says of
-each row whether the caller is to act as if there were no prediction. What was asked and answered is kept by these ids.
+each row whether the caller is to act as if there were no prediction. What was asked and answered is kept by these
+ids.
 GET /models/{model}: the version, the task, how classes are named, and each feature with its kind, whether it may be
 null, and an example.
 """

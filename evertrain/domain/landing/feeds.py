@@ -134,7 +134,7 @@ def feed_schema(feed: Feed, project: Project) -> FeedSchema:
         event_time_column=EVENT_TIME if names_prediction else spec.group.event_time,
         columns=(Column(name=spec.label.name, kind=FeatureKind.NUMERIC),),
         batch=BatchSize(),
-        is_binary=spec.task is Task.CLASSIFICATION,
+        is_binary=spec.task is Task.CLASSIFICATION and not spec.is_multiclass,
         label=spec.label.name,
         classes=spec.label.classes,
         group=spec.group.name,

@@ -11,6 +11,8 @@ PREDICTION, PREDICTED_CLASS = "prediction", "predicted_class"
 """The columns under which predictions are compared, like features. Of more than two classes: the most probable one,
 and its probability."""
 
+OF_PREDICTIONS = frozenset({PREDICTION, PREDICTED_CLASS})
+
 PREDICTION_ID, MODEL_VERSION = "prediction_id", "model_version"
 
 EXPLORED, EXPLORE_SHARE = "explored", "explore_share"

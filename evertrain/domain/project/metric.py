@@ -50,7 +50,7 @@ _OF_NUMBERS = (
 
 
 _OF_TWO_CLASSES = (Metric.ROC_AUC_SCORE, Metric.AVERAGE_PRECISION_SCORE, Metric.F1_SCORE)
-_OF_MORE_CLASSES = (
+OF_MORE_CLASSES = (
     Metric.F1_MACRO_SCORE,
     Metric.F1_WEIGHTED_SCORE,
     Metric.ROC_AUC_OVR_SCORE,
@@ -64,7 +64,7 @@ def known_metrics(task: Task, *, is_multiclass: bool) -> tuple[Metric, ...]:
     >>> [each.value for each in known_metrics(Task.CLASSIFICATION, is_multiclass=False)][-2:]
     ['log_loss', 'brier_score_loss']
     """
-    others = _OF_TWO_CLASSES if is_multiclass else _OF_MORE_CLASSES
+    others = _OF_TWO_CLASSES if is_multiclass else OF_MORE_CLASSES
     return tuple(each for each in Metric if each.task is task and each not in others)
 
 
