@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from math import inf, isnan, nan
 
+from evertrain.domain.errors import list_names
+
 Prediction = float | tuple[float, ...]
 """The probability of the last of two classes, or a number; of more classes the probability of each, in the order in
 which `label.classes` names them."""
@@ -13,6 +15,15 @@ Answer = float | Mapping[str, float]
 
 MAX_CLASSES = 50
 """Each has a column of probabilities."""
+
+
+def describe_classes(classes: Sequence[str]) -> str:
+    """What a label may be.
+
+    >>> describe_classes(["no", "yes"]), describe_classes(["low", "middle", "high"])
+    ('no or yes', 'one of high, low, middle')
+    """
+    return " or ".join(classes) if len(classes) <= 2 else f"one of {list_names(classes)}"
 
 
 def by_class(prediction: Prediction, classes: Sequence[str]) -> Answer:
