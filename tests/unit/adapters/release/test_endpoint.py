@@ -175,12 +175,21 @@ def test_a_prediction_is_an_answer(called: Called) -> None:
     assert answer == PredictionResponse(model_version="v2", predictions=(0.25, 1.0))
 
 
+def test_of_several_classes_probabilities_come_in_the_order_of_the_answer(called: Called) -> None:
+    named = {"late": 0.25, "lost": 0.75, "early": 0}
+    called.invocation(json.dumps({"model_version": "v2", "predictions": [named]}).encode(), qualifier="2")
+    answer = called.endpoint.predict("trips", qualifier="2", rows=[{"wind": None}])
+    assert answer.predictions == ((0.25, 0.75, 0.0),)
+
+
 @pytest.mark.parametrize(
     ("answered", "expected_message"),
     [
         (b'{"errorMessage": "Task timed out after 3.00 seconds"}', "failed: Task timed out after 3.00 seconds"),
         (b'{"statusCode": 503, "body": "no model yet"}', "answered other than a prediction: .*503"),
         (b'{"model_version": "v2", "predictions": ["0.5"]}', "answered other than a prediction"),
+        (b'{"model_version": "v2", "predictions": [{"late": "0.5"}]}', "answered other than a prediction"),
+        (b'{"model_version": "v2", "predictions": [{}]}', "answered other than a prediction"),
         (b"", "answered no JSON"),
     ],
 )
