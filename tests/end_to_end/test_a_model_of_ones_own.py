@@ -117,8 +117,9 @@ def test_its_rows_become_a_folder_and_an_answer(own: Own) -> None:
 def test_it_is_deployed_and_what_comes_next_is_told(own: Own) -> None:
     told = told_by(own, "evertrain local up")
     assert "stage local is deployed, with loans, plants\n" in told
-    assert "\n  evertrain backfill loans --rows FILE\n" in told
-    assert own.run("evertrain local status").endswith('next: eval "$(evertrain local env)" && evertrain status\n')
+    assert "\n  evertrain backfill MODEL --rows FILE\n" in told
+    status = own.run("evertrain local status")
+    assert status.endswith('next: eval "$(evertrain local env)" && evertrain backfill plants --rows FILE\n')
 
 
 def test_history_becomes_a_champion_that_answers(own: Own) -> None:
@@ -249,6 +250,8 @@ def test_three_classes_become_a_champion_that_names_each(with_plants: Own) -> No
     assert named["setosa"] > 0.8, "as its width says"
     described = asked(with_plants, "describe('plants')")
     assert (described["classes"], described["predicts"]) == (list(SPECIES), "probability of each class")
+    status = with_plants.run("evertrain local status")
+    assert status.endswith('next: eval "$(evertrain local env)" && evertrain status\n')
 
 
 def test_its_answers_are_kept_by_class(with_plants: Own) -> None:
