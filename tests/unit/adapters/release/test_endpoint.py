@@ -175,11 +175,12 @@ def test_a_prediction_is_an_answer(called: Called) -> None:
     assert answer == PredictionResponse(model_version="v2", predictions=(0.25, 1.0))
 
 
-def test_of_several_classes_probabilities_come_in_the_order_of_the_answer(called: Called) -> None:
+def test_of_several_classes_each_one_s_probability_is_told_by_its_name(called: Called) -> None:
     named = {"late": 0.25, "lost": 0.75, "early": 0}
     called.invocation(json.dumps({"model_version": "v2", "predictions": [named]}).encode(), qualifier="2")
     answer = called.endpoint.predict("trips", qualifier="2", rows=[{"wind": None}])
-    assert answer.predictions == ((0.25, 0.75, 0.0),)
+    assert answer.predictions == (named,)
+    assert [list(each) for each in answer.predictions if isinstance(each, dict)] == [list(named)]
 
 
 @pytest.mark.parametrize(
