@@ -108,7 +108,8 @@ def require_task(estimator: Any, spec: ModelSpec) -> None:
     if classes != [0, 1] or spec.is_multiclass:
         to = f"to {len(spec.label.classes) - 1}" if spec.is_multiclass else "and 1"
         raise UnsupportedEstimator(
-            f"{model_name_of(estimator)} does not predict the classes 0 {to}; it gets a classification's label as 0 {to}"
+            f"{model_name_of(estimator)} does not predict the classes 0 {to}; it gets a classification's label as "
+            f"0 {to}"
         )
 
 

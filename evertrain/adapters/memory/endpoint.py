@@ -7,7 +7,7 @@ from evertrain.domain.project.prediction import Answer, by_class
 from evertrain.ports.artifacts import ArtifactStore
 from evertrain.ports.endpoint import EndpointError, Live, PredictionResponse
 from evertrain.ports.models import ReadModel
-from evertrain.scoring import FlatModel
+from evertrain.scoring import FlatModel, ServableModel
 
 
 @dataclass(frozen=True)
