@@ -28,8 +28,9 @@ from evertrain.domain.deployment.routes import (
 from evertrain.domain.deployment.stacks import Output, StackName, stack_name
 from evertrain.domain.landing.label_reports import LabelReport
 from evertrain.domain.landing.predictions import AnsweredRequest
+from evertrain.domain.project.defaults import default_metric
 from evertrain.domain.project.feature_group import Column, FeatureGroup, FeatureKind
-from evertrain.domain.project.metric import Metric, Task
+from evertrain.domain.project.metric import Task
 from evertrain.domain.project.model import LabelSpec, ModelSpec, Project
 from evertrain.domain.project.policies import GatePolicy, TrainingPolicy, TriggerPolicy
 from evertrain.scoring import FlatModel
@@ -110,7 +111,11 @@ class _Kept:
         self.messages.append(message)
 
 
-def make_doors() -> Doors:
+CLASSES = ("on time", "late", "very late")
+
+
+def make_doors(classes: tuple[str, ...] = ()) -> Doors:
+    """`classes`: three, or none for two that have no names."""
     group = FeatureGroup(
         name="trips",
         entity_key="trip_id",
@@ -127,10 +132,10 @@ def make_doors() -> Doors:
         name=MODEL,
         title="Will a trip be late?",
         task=Task.CLASSIFICATION,
-        metric=Metric.ROC_AUC_SCORE,
+        metric=default_metric(Task.CLASSIFICATION, is_multiclass=bool(classes)),
         group=group,
         feature_names=tuple(column.name for column in group.columns),
-        label=LabelSpec(name="late", latency=timedelta(days=3), of_predictions=True),
+        label=LabelSpec(name="late", latency=timedelta(days=3), of_predictions=True, classes=classes),
         triggers=TriggerPolicy(every=timedelta(days=28), cooldown=timedelta(days=7)),
         training=TrainingPolicy(
             windows=(timedelta(days=28),),
@@ -151,7 +156,8 @@ def make_doors() -> Doors:
         }
     )
     estimator = HistGradientBoostingClassifier(max_iter=3, categorical_features="from_dtype", random_state=0)
-    fitted = estimator.fit(frame, (frame["distance"] + 40 * frame["wind"].fillna(0) > 2_200).astype(int))
+    lateness = np.digitize(frame["distance"] + 40 * frame["wind"].fillna(0), [2_200, 3_000] if classes else [2_200])
+    fitted = estimator.fit(frame, lateness)
     return Doors(spec=spec, model=FlatModel.from_bytes(to_flat(fitted, spec)))
 
 
@@ -171,6 +177,7 @@ def http_page() -> str:
                 "Signed is by AWS Signature 4 for the service `execute-api`, as `evertrain predict` and `curl --aws-sigv4` do; `none` is a deployment with `-c endpoint_auth=none`. "
                 f"All callers together may send {RATE_LIMIT} requests a second, and {BURST_LIMIT} at once.",
                 *_predictions(doors),
+                *_predictions_of_classes(make_doors(CLASSES)),
                 *_labels(doors),
                 *_description(doors),
                 *_refusals(doors),
@@ -195,6 +202,15 @@ def _predictions(doors: Doors) -> Iterator[str]:
         "that would not have got one."
     )
     yield _example(PREDICT, many, replace(doors, explore=0.3).ask(PREDICT, many))
+
+
+def _predictions_of_classes(doors: Doors) -> Iterator[str]:
+    names = ", ".join(doors.spec.label.classes)
+    yield (
+        f"Where `label.classes` names more than two, such as {names}, a prediction is an object with the probability of each. A class that no training row had has the "
+        "probability 0."
+    )
+    yield _example(PREDICT, ROW, doors.ask(PREDICT, ROW))
 
 
 def _labels(doors: Doors) -> Iterator[str]:
@@ -281,12 +297,18 @@ def _example(route: Route, body: object, answer: Answer) -> str:
 
 def _shown(answer: dict[str, Any]) -> str:
     if "predictions" in answer:
-        answer = answer | {"predictions": [round(each, 4) for each in answer["predictions"]]}
+        answer = answer | {"predictions": [_rounded(each) for each in answer["predictions"]]}
     if "features" in answer:
         lines = ",\n".join(f"    {json.dumps(each)}" for each in answer["features"])
         rest = json.dumps({name: value for name, value in answer.items() if name != "features"})
         return f'{rest[:-1]}, "features": [\n{lines}\n]}}'
     return json.dumps(answer)
+
+
+def _rounded(prediction: float | dict[str, float]) -> object:
+    if isinstance(prediction, dict):
+        return {name: round(each, 4) for name, each in prediction.items()}
+    return round(prediction, 4)
 
 
 def _escaped(text: str) -> str:

@@ -1,11 +1,13 @@
 """Answers predictions: requests of the HTTP API, and the rollout's direct questions. A refusal is one sentence.
 
 POST /models/{model}/predict: one row as an object of features, or many as {"rows": [{...}, ...]}. Answered with
-{"model", "model_version", "prediction_id", "predictions"}, in the order of the rows. `prediction_id` is the HTTP
-API's request id, one for each request, so the access log has it too; of many rows, row 3 is "<prediction_id>:3".
-Where the model explores, "explore" says of each row whether the caller is to act as if there were no prediction.
-What was asked and answered is kept by these ids.
-GET /models/{model}: the version, the task, and each feature with its kind, whether it may be null, and an example.
+{"model", "model_version", "prediction_id", "predictions"}, in the order of the rows: numbers, or of more than two
+classes objects with the probability of each. `prediction_id` is the HTTP API's request id, one for each request, so
+the access log has it too; of many rows, row 3 is "<prediction_id>:3". Where the model explores, "explore" says of
+each row whether the caller is to act as if there were no prediction. What was asked and answered is kept by these
+ids.
+GET /models/{model}: the version, the task, how classes are named, and each feature with its kind, whether it may be
+null, and an example.
 """
 
 import base64
@@ -24,6 +26,7 @@ from evertrain.domain.deployment.routes import ROUTES
 from evertrain.domain.errors import list_names, shorten
 from evertrain.domain.landing.predictions import FAILED, REFUSED, AnsweredRequest, is_sampled
 from evertrain.domain.project.metric import Task
+from evertrain.domain.project.prediction import Prediction, by_class
 from evertrain.scoring import InvalidRow, ServableModel, validate_rows
 from serving import wiring
 from serving.responses import Refusal, answer, error_response
@@ -133,13 +136,14 @@ def _predict(rows: object, *, asked_at: datetime | None = None) -> dict[str, Any
         len(predictions),
         took,
     )
-    return {"model_version": served.version, "predictions": predictions, "milliseconds": took}
+    answers = [by_class(prediction, served.model.classes) for prediction in predictions]
+    return {"model_version": served.version, "predictions": answers, "milliseconds": took}
 
 
-def _require_finite(predictions: list[float]) -> None:
+def _require_finite(predictions: list[Prediction]) -> None:
     """Numbers that are valid one by one may have no finite sum, and JSON has no word for the rest."""
     for index, prediction in enumerate(predictions):
-        if not math.isfinite(prediction):
+        if not all(map(math.isfinite, prediction if isinstance(prediction, tuple) else [prediction])):
             where = f"row {index}: " if len(predictions) > 1 else ""
             raise Refusal(400, f"{where}the prediction is not a finite number; the features' values are too large")
 
@@ -147,6 +151,8 @@ def _require_finite(predictions: list[float]) -> None:
 def _predicted(model: ServableModel) -> str:
     if model.task is not Task.CLASSIFICATION:
         return "number"
+    if len(model.classes) > 2:
+        return "probability of each class"
     return f"probability of {model.classes[-1]!r}" if model.classes else "probability of the positive class"
 
 
@@ -167,7 +173,7 @@ def _describe() -> dict[str, Any]:
             }
             for feature in served.model.features
         ],
-    }
+    } | ({"classes": list(served.model.classes)} if served.model.classes else {})
 
 
 def _require_model() -> wiring.ServedModel:

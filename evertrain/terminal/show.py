@@ -346,7 +346,7 @@ def performance(status: PerformanceStatus, *, days: int) -> None:
         found = "nothing is known yet" if measured is None else _format_measured(measured, status.metric)
         console.print(f"{name}: {found}")
     if status.awaited is not None:
-        console.print(f"without labels yet, estimated: {_format_measured(status.awaited, status.metric)}")
+        console.print(f"without labels yet, {_format_awaited(status.awaited, status)}")
         console.print(
             "  [dim]by how sure it is of rows like these; blind to features that mean something else now[/]"
         )
@@ -366,6 +366,16 @@ def performance(status: PerformanceStatus, *, days: int) -> None:
             when, interval, loss = f"{day.start:%Y-%m-%d}", _format_interval(day), f"{day.loss:.4g}"
             table.add_row(when, f"{day.rows:,}", value, interval, before, loss)
         console.print(table)
+
+
+def _format_awaited(awaited: MeasuredDays, status: PerformanceStatus) -> str:
+    if status.is_estimated:
+        return f"estimated: {_format_measured(awaited, status.metric)}"
+    when = f"{awaited.start:%Y-%m-%d} to {awaited.end:%Y-%m-%d}"
+    return (
+        f"estimated: {status.loss} {awaited.loss:.4g} on {awaited.rows:,} rows of {when}; not {status.metric}, since "
+        "of more than two classes only accuracy_score, log_loss and brier_score_loss are"
+    )
 
 
 def _format_measured(measured: MeasuredDays, metric: ModelMetric) -> str:

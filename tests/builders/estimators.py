@@ -233,6 +233,9 @@ VARIANTS: Mapping[str, Any] = {
 }
 """Classifiers with options that change how they answer."""
 
+OF_TWO_CLASSES = frozenset({"GradientBoostingClassifier(loss='exponential')"})
+"""They refuse more."""
+
 TRANSFORMERS: Mapping[str, Any] = {
     "SimpleImputer": linear(plain(make_pipeline(impute.SimpleImputer(strategy="most_frequent", add_indicator=True)))),
     "SimpleImputer of text": linear(

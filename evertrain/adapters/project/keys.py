@@ -67,7 +67,7 @@ MODEL_KEYS: Mapping[str, Key] = {
     "metric": Key(
         "What models are judged by: its scikit-learn name, or a function in models/NAME/metric.py.",
         'metric = "log_loss"',
-        "roc_auc_score, or mean_absolute_error",
+        "roc_auc_score, of more than two classes brier_score_loss, of numbers mean_absolute_error",
     ),
     "quantile": Key("Of mean_pinball_loss: which is predicted.", "quantile = 0.9", "0.5"),
     "features": Key(
@@ -87,7 +87,8 @@ MODEL_KEYS: Mapping[str, Key] = {
     "label.name": Key("The column of labels.", 'name = "late"'),
     "label.latency": Key("How long after its row a label is known, for nearly every row.", 'latency = "7d"'),
     "label.classes": Key(
-        "How labels name the two classes of a classification, the one last whose probability is predicted.",
+        "How labels name the classes of a classification: two, the one last whose probability is predicted; or up to "
+        "50, the probability of each is predicted.",
         'classes = ["no", "yes"]',
         "0 and 1",
     ),
