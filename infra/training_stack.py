@@ -274,10 +274,11 @@ class TrainingStack(StageStack):
         data = self._data
         grant_items(function, data.batches, "GetItem", "Query")
         grant_items(function, data.decisions, "GetItem", "PutItem", "UpdateItem", "DeleteItem")
-        grant_items(function, data.registry, "GetItem", "PutItem")
+        grant_items(function, data.registry, "GetItem", "PutItem", "UpdateItem")
         grant_find_objects(function, data.artifacts, ArtifactPrefix.RUNS)
         grant_write_objects(function, data.artifacts, ArtifactPrefix.RUNS)
         grant(function, "events:PutEvents", on=[data.bus.event_bus_arn])
+        grant(function, "sns:Publish", on=[data.escalations.topic_arn])
 
     def _grant_rollout(self, function: lambda_.Function, options: Options) -> None:
         data = self._data

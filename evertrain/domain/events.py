@@ -39,6 +39,7 @@ class EventName(StrEnum):
     HUMAN_CALLED = "HumanCalled"
     MODEL_PROMOTED = "ModelPromoted"
     CONTENDER_REJECTED = "ContenderRejected"
+    CONTENDER_HELD = "ContenderHeld"
     RETRAIN_POSTPONED = "RetrainPostponed"
     RETRAIN_FAILED = "RetrainFailed"
     ROLLED_BACK = "RolledBack"
@@ -74,6 +75,7 @@ COMMITTED_EVENTS = {
 OUTCOME_EVENTS = (
     EventName.MODEL_PROMOTED,
     EventName.CONTENDER_REJECTED,
+    EventName.CONTENDER_HELD,
     EventName.RETRAIN_POSTPONED,
     EventName.RETRAIN_FAILED,
     EventName.ROLLED_BACK,

@@ -14,6 +14,7 @@ from evertrain.terminal.waiting import wait_until
 OUTCOME_NAMES = {
     EventName.MODEL_PROMOTED: "promoted",
     EventName.CONTENDER_REJECTED: "rejected",
+    EventName.CONTENDER_HELD: "held",
     EventName.RETRAIN_POSTPONED: "postponed",
     EventName.RETRAIN_FAILED: "failed",
     EventName.ROLLED_BACK: "rolled back",

@@ -37,7 +37,8 @@ def tasks(definition: State) -> Iterator[tuple[str, State]]:
 def payloads(assembly: Assembly, stack: str) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, state in tasks(machine(assembly, stack)):
         if "step" in str(state["Parameters"]):
-            yield name, state["Parameters"]
+            # What waits for a token gets its payload by way of an integration.
+            yield name, state["Parameters"].get("Payload", state["Parameters"])
 
 
 def fields_asked(step: Callable[..., object]) -> set[str]:

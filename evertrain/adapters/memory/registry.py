@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from evertrain.domain.release.registry import Champion, ModelVersion, RegistryConflict, UnknownVersion, VersionStatus
+from evertrain.domain.release.registry import (
+    WITHDRAWN,
+    Champion,
+    ModelVersion,
+    RegistryConflict,
+    UnknownVersion,
+    VersionStatus,
+)
 from evertrain.domain.release.rollout import Rollout
 
 
@@ -34,9 +41,9 @@ class InMemoryModelRegistry:
     def set_status(self, model: str, version: str, status: VersionStatus) -> None:
         self._versions[model, version] = replace(self.version(model, version), status=status)
 
-    def withdraw(self, model: str, version: str) -> None:
+    def withdraw(self, model: str, version: str, *, leaves_as: VersionStatus = VersionStatus.ROLLED_BACK) -> None:
         if self.version(model, version).status is VersionStatus.REGISTERED:
-            self.set_status(model, version, VersionStatus.ROLLED_BACK)
+            self.set_status(model, version, leaves_as)
 
     def champion(self, model: str) -> Champion | None:
         return next((champion for champion in reversed(self._history) if champion.model == model), None)
@@ -56,8 +63,9 @@ class InMemoryModelRegistry:
             return
         if (present.version if present else None) != expected_champion:
             raise RegistryConflict(f"the champion of {champion.model} is not {expected_champion}")
-        if self.version(champion.model, champion.version).status is VersionStatus.ROLLED_BACK:
-            raise RegistryConflict(f"{champion.version} of {champion.model} is {VersionStatus.ROLLED_BACK}")
+        status = self.version(champion.model, champion.version).status
+        if status in WITHDRAWN:
+            raise RegistryConflict(f"{champion.version} of {champion.model} is {status}: it can't be promoted")
         self.set_status(champion.model, champion.version, VersionStatus.CHAMPION)
         if expected_champion and expected_champion != champion.version:
             self.set_status(champion.model, expected_champion, leaves_as)

@@ -19,13 +19,20 @@ from evertrain.adapters.aws.item_keys import (
     time_ordered_key,
 )
 from evertrain.adapters.documents import dump, load, load_readable
-from evertrain.domain.release.registry import Champion, ModelVersion, RegistryConflict, UnknownVersion, VersionStatus
+from evertrain.domain.release.registry import (
+    WITHDRAWN,
+    Champion,
+    ModelVersion,
+    RegistryConflict,
+    UnknownVersion,
+    VersionStatus,
+)
 from evertrain.domain.release.rollout import Rollout
 
 _IS_EXPECTED_CHAMPION = "version = :expected AND NOT (version = :version AND function_version = :function_version)"
 """By the second half a repeat leaves no second entry in the history."""
 
-_CAN_BE_CHAMPION = f"{ITEM_PRESENT} AND version_status <> :rolled_back"
+_CAN_BE_CHAMPION = f"{ITEM_PRESENT} AND NOT version_status IN ({', '.join(f':{each}' for each in WITHDRAWN)})"
 
 
 class DynamoDBModelRegistry:
@@ -71,13 +78,13 @@ class DynamoDBModelRegistry:
         ):
             raise UnknownVersion(f"{model} has no version {version}")
 
-    def withdraw(self, model: str, version: str) -> None:
+    def withdraw(self, model: str, version: str, *, leaves_as: VersionStatus = VersionStatus.ROLLED_BACK) -> None:
         self._table.update(
             model_partition(model),
             f"{VERSION}{version}",
-            "SET version_status = :rolled_back",
+            "SET version_status = :status",
             "version_status = :registered",
-            rolled_back=text(VersionStatus.ROLLED_BACK.value),
+            status=text(leaves_as.value),
             registered=text(VersionStatus.REGISTERED.value),
         )
 
@@ -111,7 +118,7 @@ class DynamoDBModelRegistry:
                 champion.version,
                 VersionStatus.CHAMPION,
                 condition=_CAN_BE_CHAMPION,
-                rolled_back=text(VersionStatus.ROLLED_BACK.value),
+                **{each.value: text(each.value) for each in WITHDRAWN},
             ),
         ]
         if expected_champion and expected_champion != champion.version:

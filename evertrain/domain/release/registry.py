@@ -25,11 +25,18 @@ class UnknownVersion(EvertrainError):
 
 
 class VersionStatus(StrEnum):
+    """`held`: it passed the gate, and nobody approved it in time."""
+
     REGISTERED = "registered"
     REJECTED = "rejected"
+    HELD = "held"
     CHAMPION = "champion"
     RETIRED = "retired"
     ROLLED_BACK = "rolled_back"
+
+
+WITHDRAWN = (VersionStatus.REJECTED, VersionStatus.HELD, VersionStatus.ROLLED_BACK)
+"""Of a version that will not be promoted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

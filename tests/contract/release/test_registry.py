@@ -112,6 +112,15 @@ def test_a_registered_version_that_is_withdrawn_can_t_be_promoted_any_more(regis
     assert registry.history("trips") == []
 
 
+@pytest.mark.parametrize("status", [VersionStatus.REJECTED, VersionStatus.HELD])
+def test_what_a_person_did_not_want_can_t_be_promoted(registry: ModelRegistry, status: VersionStatus) -> None:
+    registry.register(a_version("v1"))
+    registry.withdraw("trips", "v1", leaves_as=status)
+    assert registry.version("trips", "v1").status is status
+    with pytest.raises(RegistryConflict, match=f"v1 of trips is {status}"):
+        registry.promote(champion_of("v1"), expected_champion=None)
+
+
 @pytest.mark.parametrize("status", [VersionStatus.REJECTED, VersionStatus.CHAMPION, VersionStatus.RETIRED])
 def test_only_a_registered_version_can_be_withdrawn(registry: ModelRegistry, status: VersionStatus) -> None:
     registry.register(a_version("v1"))
