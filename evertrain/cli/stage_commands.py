@@ -16,7 +16,7 @@ from evertrain.cli.of_stages import HERE, AsJson, ModelName, ProjectFolder, Stag
 from evertrain.cli.operations import redrive
 from evertrain.cli.performance import performance
 from evertrain.cli.store import features, labels, training_set
-from evertrain.cli.versions import diff, rollback, rollout, versions
+from evertrain.cli.versions import diff, rollback, rollout, tag, versions
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import Feed, FeedKind, Quarantine
 from evertrain.terminal import show
@@ -94,6 +94,7 @@ app.command()(labels)
 app.command("training-set")(training_set)
 app.command()(versions)
 app.command()(diff)
+app.command()(tag)
 app.command()(rollback)
 app.command()(rollout)
 app.command()(approve)

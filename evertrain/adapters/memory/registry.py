@@ -1,6 +1,6 @@
 """Model registry in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -11,8 +11,10 @@ from evertrain.domain.release.registry import (
     RegistryConflict,
     UnknownVersion,
     VersionStatus,
+    is_same_content,
 )
 from evertrain.domain.release.rollout import Rollout
+from evertrain.domain.release.tags import changed_tags
 
 
 @dataclass
@@ -23,7 +25,7 @@ class InMemoryModelRegistry:
 
     def register(self, version: ModelVersion) -> None:
         earlier = self._versions.setdefault((version.model, version.version), version)
-        if replace(earlier, status=version.status, registered_at=version.registered_at) != version:
+        if not is_same_content(earlier, version):
             raise RegistryConflict(f"{version.model} {version.version} is registered already, with other content")
 
     def version(self, model: str, version: str) -> ModelVersion:
@@ -44,6 +46,12 @@ class InMemoryModelRegistry:
     def withdraw(self, model: str, version: str, *, leaves_as: VersionStatus = VersionStatus.ROLLED_BACK) -> None:
         if self.version(model, version).status is VersionStatus.REGISTERED:
             self.set_status(model, version, leaves_as)
+
+    def tag(self, model: str, version: str, *, put: Mapping[str, str], remove: Collection[str]) -> ModelVersion:
+        earlier = self.version(model, version)
+        tagged = replace(earlier, tags=changed_tags(earlier.tags, put=put, remove=remove))
+        self._versions[model, version] = tagged
+        return tagged
 
     def champion(self, model: str) -> Champion | None:
         return next((champion for champion in reversed(self._history) if champion.model == model), None)
