@@ -59,6 +59,7 @@ format: setup ## rewrite the code as ruff likes it
 lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/zizmor --offline --quiet .github/workflows
 
 types: setup
 	$(BIN)/mypy $(PACKAGES)
