@@ -31,6 +31,7 @@ from infra.grants import (
     grant_read_objects,
     grant_write_objects,
 )
+from infra.mlflow_mirror import MlflowMirror
 from infra.options import Options
 from infra.python_function import image_function, python_function
 from infra.retraining_state_machine import RetrainingStateMachine
@@ -169,6 +170,14 @@ class TrainingStack(StageStack):
         self._grant_performance(performance, options)
         self._acknowledge_cdk_wildcards(machine, task_definition, (lifecycle, rollout))
 
+        if options.mlflow:
+            mirrored = MlflowMirror(self, "Mlflow", options=options, data=data, build=build).ended
+            self.add_outputs(
+                {
+                    Output.MIRRORED_QUEUE_URL: mirrored.queue.queue_url,
+                    Output.MIRRORED_DEAD_QUEUE_URL: mirrored.dead_letter_queue.queue_url,
+                }
+            )
         self.add_outputs(
             {
                 Output.STATE_MACHINE_ARN: machine.state_machine_arn,

@@ -37,7 +37,7 @@ from evertrain.adapters.store.table_states import DynamoDBTableStates
 from evertrain.adapters.training.runs import RunDocuments
 from evertrain.domain.deciding.decisions import RecordedDecision
 from evertrain.domain.deployment.prefixes import tables_root
-from evertrain.domain.deployment.stacks import DEAD_LETTERS, Output, serving_function_prefix
+from evertrain.domain.deployment.stacks import DEAD_LETTERS, OPTIONAL_DEAD_LETTERS, Output, serving_function_prefix
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.event_details import RetrainAsked
 from evertrain.domain.events import Event, EventName
@@ -161,9 +161,13 @@ class Stage:
             wall_clock=SystemClock(),
         )
 
+    @property
+    def dead_letter_names(self) -> list[str]:
+        return [*DEAD_LETTERS, *(name for name, (dead, _) in OPTIONAL_DEAD_LETTERS.items() if dead in self.outputs)]
+
     def dead_letters(self, name: str) -> SqsDeadLetters:
-        """`name`: one of DEAD_LETTERS."""
-        dead, origin = DEAD_LETTERS[name]
+        """`name`: one of `dead_letter_names`."""
+        dead, origin = {**DEAD_LETTERS, **OPTIONAL_DEAD_LETTERS}[name]
         sqs = self._client("sqs")
         hand_on = self._ask_again if origin is None else sender(sqs, self.output(origin))
         return SqsDeadLetters(client=sqs, queue_url=self.output(dead), hand_on=hand_on)

@@ -51,6 +51,7 @@ class Tick(StrEnum):
     DECIDE = "ScheduledTick"
     MAINTAIN = "MaintenanceTick"
     RECONCILE = "ReconcileTick"
+    MIRROR = "MirrorTick"
 
 
 ACCEPTED_EVENTS = {

@@ -12,7 +12,7 @@ MAX_VALUE_LENGTH = 256
 RESERVED_PREFIX = "evertrain."
 """Of what Evertrain itself says of a version, where other registries show it."""
 
-_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/@+-]{0,127}")
+_KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,127}")
 
 
 class InvalidTag(EvertrainError):
@@ -34,7 +34,7 @@ def parse_tags(words: Sequence[str]) -> dict[str, str]:
             raise InvalidTag(f"{shorten(word)}: a tag is key=value; --remove {shorten(word)} takes one away")
         if not _KEY.fullmatch(key):
             raise InvalidTag(
-                f"{shorten(key) or word}: a key has 1 to 128 of A-Z a-z 0-9 _ . : / @ + -, first a letter or digit"
+                f"{shorten(key) or word}: a key has 1 to 128 of A-Z a-z 0-9 _ . : / -, first a letter or digit"
             )
         if key.startswith(RESERVED_PREFIX):
             raise InvalidTag(f"{shorten(key)}: keys that begin with {RESERVED_PREFIX} are Evertrain's own")

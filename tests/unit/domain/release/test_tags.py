@@ -20,7 +20,7 @@ from evertrain.domain.release.tags import InvalidTag, changed_tags, parse_tags
     ],
 )
 def test_what_cannot_be_kept_is_refused_in_a_sentence(words: list[str], told: str) -> None:
-    with pytest.raises(InvalidTag, match=told.replace("+", r"\+")) as refused:
+    with pytest.raises(InvalidTag, match=told) as refused:
         parse_tags(words)
     assert len(str(refused.value)) < 200
 
