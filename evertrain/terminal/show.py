@@ -345,9 +345,8 @@ def decision(recorded: RecordedDecision, outcome: Outcome | None, approval: Appr
         if value != "":
             table.add_row(name.replace("_", " "), escape(_format_cell(value)))
     if approval is not None:
-        answer = approval.answered or f"waits for approval until {_format_time(approval.expires_at)} UTC"
-        is_open = approval.answered is not None or outcome is None
-        table.add_row("approval", escape(f"{approval.version}: {answer if is_open else 'nobody answered'}"))
+        waits = f"waits until {_format_time(approval.expires_at)} UTC" if outcome is None else "nobody answered"
+        table.add_row("approval", escape(f"{approval.version}: {approval.answered or waits}"))
     if outcome is not None:
         table.add_row("outcome", f"{outcome.name} {outcome.version}".strip())
         table.add_row("", escape(outcome.sentence))
