@@ -8,8 +8,7 @@ PACKAGES := evertrain lambdas jobs serving infra localcloud localstack_host benc
 # Bytecode beside the sources would get into what is deployed; without any, each process compiles its libraries anew.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.build/bytecode
 
-.PHONY: help setup lock demo local down forget deploy test format lint types imports unit contract infra e2e chaos test-localstack bench bench-store bench-cloud bench-jobs bench-serving calibrate decisions decline intervals rollouts windows security reference screenshots
-.PHONY: help setup lock demo local down forget deploy test format lint types imports unit contract infra e2e chaos test-localstack test-mlflow bench bench-store bench-cloud bench-jobs bench-serving calibrate decisions decline intervals windows security reference screenshots
+.PHONY: help setup lock demo local down forget deploy test format lint types imports unit contract infra e2e chaos test-localstack test-mlflow bench bench-store bench-cloud bench-jobs bench-serving calibrate decisions decline intervals rollouts windows security reference screenshots
 
 help: ## this list
 	@grep -hE '^[a-z-][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
