@@ -47,6 +47,7 @@ from evertrain.domain.project.metric import (
     known_metrics,
 )
 from evertrain.domain.project.model import ModelSpec, Project
+from evertrain.domain.project.policies import MAX_APPROVAL_TIMEOUT
 from evertrain.domain.project.prediction import MAX_CLASSES, probability_columns
 from evertrain.domain.training.task_sizes import FARGATE_MEMORY_MIB
 
@@ -270,6 +271,9 @@ def _gate_faults(file: ModelFile, groups: Mapping[str, FeatureGroup]) -> Iterato
     if file.gate.minimum_days * timedelta(days=1) > gate and file.gate.minimum_days > 1:
         description = f"{file.gate.minimum_days} days are never in a gate of {format_duration(gate)}"
         yield f"gate.minimum_days: {description}; declare a longer training.gate"
+    if file.gate.approval_timeout > MAX_APPROVAL_TIMEOUT:
+        longest = format_duration(MAX_APPROVAL_TIMEOUT)
+        yield f"gate.approval_timeout: at most {longest}; nothing else is trained while a contender waits"
 
 
 def _cost_faults(cost: CostTable) -> Iterator[str]:

@@ -136,6 +136,15 @@ MODEL_KEYS: Mapping[str, Key] = {
     ),
     "gate.minimum_rows": Key("With fewer to judge on, a retraining is postponed.", "minimum_rows = 500"),
     "gate.minimum_days": Key("With rows of fewer days, too.", "minimum_days = 3"),
+    "gate.approval": Key(
+        "Whether what passes waits for a person: `evertrain approve MODEL`, or `evertrain reject MODEL`.",
+        "approval = true",
+    ),
+    "gate.approval_timeout": Key(
+        "Without an answer for so long, in real time, it is held: the champion stays, and the loop goes on.",
+        'approval_timeout = "36h"',
+        "7d",
+    ),
     "gate.slices": Key("Groups on which a contender must not be shown to be worse.", "[[gate.slices]]"),
     "gate.slices.column": Key("The column whose levels are the groups.", 'column = "origin"'),
     "gate.slices.margin": Key("How much worse a group may become, in units of the metric.", "margin = 0.05"),

@@ -329,6 +329,8 @@ class _GateTable(TomlTable):
     guards: dict[_Guard, NonNegative] = {}
     minimum_rows: Annotated[int, Field(ge=2)] = GatePolicy().minimum_rows
     minimum_days: Count = GatePolicy().minimum_days
+    approval: bool = GatePolicy().approval
+    approval_timeout: Duration = GatePolicy().approval_timeout
 
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]

@@ -215,9 +215,10 @@ class Situation:
 
     @cached_property
     def fruitless(self) -> int:
-        """Retrainings in a row that trained and left the champion as it was: the contender was rejected, or its
-        rollout taken back. One that failed tells nothing of the rows; a person is told of it by an alarm."""
-        return self._in_a_row(EventName.CONTENDER_REJECTED, EventName.ROLLED_BACK)
+        """Retrainings in a row that trained and left the champion as it was: the contender was rejected, nobody
+        approved it, or its rollout was taken back. One that failed tells nothing of the rows; a person is told of it
+        by an alarm."""
+        return self._in_a_row(EventName.CONTENDER_REJECTED, EventName.CONTENDER_HELD, EventName.ROLLED_BACK)
 
     def _in_a_row(self, *names: EventName) -> int:
         count, changed_at = 0, self.newest_change

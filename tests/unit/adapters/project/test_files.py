@@ -277,6 +277,11 @@ def test_a_pinball_loss_has_its_quantile(tmp_path: Path) -> None:
         ),
         (
             "floor = 0.55",
+            'floor = 0.55\napproval = true\napproval_timeout = "100d"',
+            "gate.approval_timeout: at most 90d; nothing else is trained while a contender waits",
+        ),
+        (
+            "floor = 0.55",
             'floor = 0.55\n[[gate.slices]]\ncolumn = "distance"\nmargin = 0.1',
             "gate.slices.0.column: 'distance' cannot be sliced by; allowed: carrier",
         ),
