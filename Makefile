@@ -8,7 +8,7 @@ PACKAGES := evertrain lambdas jobs serving infra localcloud localstack_host benc
 # Bytecode beside the sources would get into what is deployed; without any, each process compiles its libraries anew.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.build/bytecode
 
-.PHONY: help setup lock demo local down forget deploy test format lint types imports unit contract infra e2e chaos test-localstack bench bench-store bench-cloud bench-jobs bench-serving bench-explanations calibrate decisions decline intervals rollouts windows security reference screenshots
+.PHONY: help setup lock demo local down forget deploy test format lint types imports unit contract infra e2e chaos test-localstack test-mlflow bench bench-store bench-cloud bench-jobs bench-serving bench-explanations calibrate decisions decline intervals rollouts windows security reference screenshots
 
 help: ## this list
 	@grep -hE '^[a-z-][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -59,6 +59,7 @@ format: setup ## rewrite the code as ruff likes it
 lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/zizmor --offline --quiet .github/workflows
 
 types: setup
 	$(BIN)/mypy $(PACKAGES)
@@ -70,7 +71,7 @@ unit: setup
 	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 tests/unit evertrain infra reference
 
 contract: setup
-	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile -m "not localstack" tests/contract
+	OMP_NUM_THREADS=1 $(BIN)/pytest -q -n 2 --dist loadfile -m "not localstack and not mlflow" tests/contract
 
 infra: setup
 	$(BIN)/pytest -q tests/infra
@@ -84,6 +85,14 @@ chaos: setup ## each call to AWS fails once, over weeks of the loop
 test-localstack: setup ## data and monitoring stacks on LocalStack
 	@$(BIN)/python -m localstack_host setup
 	$(BIN)/pytest -q -m localstack tests/contract/localstack
+
+test-mlflow: setup .venv-mlflow/.installed ## the mirror of the registry, against a real MLflow server
+	$(BIN)/pytest -q -m mlflow tests/contract/release
+
+.venv-mlflow/.installed: requirements/mlflow-server.txt | .venv/.installed
+	@$(UV) venv --quiet --clear --python $(BIN)/python .venv-mlflow
+	@$(UV) pip sync --quiet --python .venv-mlflow/bin/python --require-hashes $<
+	@touch $@
 
 bench: setup $(patsubst %,.venv-bench/%/.installed,evidently nannyml scouter alibi) ## speed, as ratios against peers in the same run
 	$(BIN)/python -m bench.drift $(BENCH_OPTIONS)

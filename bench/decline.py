@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 
 from evertrain.domain.monitoring.decline import find_decline
-from evertrain.domain.monitoring.performance import DayPerformance, Estimate, Performance, metric_over_days
+from evertrain.domain.monitoring.estimates import Estimate
+from evertrain.domain.monitoring.performance import DayPerformance, Performance, metric_over_days
 from evertrain.domain.project.metric import Metric
 from evertrain.statistics.layouts import Categories
 from evertrain.statistics.performance import performance_by_day

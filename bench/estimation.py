@@ -91,7 +91,7 @@ def _days(stream: Stream) -> tuple[list[DayPerformance], list[DayPredictions]]:
     known = performance_by_day(
         stream.metric, truth=truth[later], predictions=predictions, days=days, columns={}, until=UNTIL
     )
-    return list(known), list(count_predictions(task, predictions, days, until=UNTIL))
+    return list(known), list(count_predictions(stream.metric, predictions, days, until=UNTIL))
 
 
 def write_table(found: list[Found], path: Path) -> None:

@@ -44,6 +44,10 @@ class Options:
     """Seconds that each step of a rollout lasts, in place of what models declare."""
     snap_start: bool
     """Published versions of the endpoint start from a snapshot that has their model in memory."""
+    mlflow: str
+    """The URL of an MLflow server that shows the registry, or empty."""
+    mlflow_secret: str
+    """The ARN of the secret with its credentials, or empty."""
     cli_credentials: bool
     """Deploy as the caller instead of the roles of `cdk bootstrap`."""
 
@@ -73,6 +77,8 @@ class Options:
             batching_window=_seconds("batching_window", text("batching_window", "60"), at_most=300),
             bake=_bake(context("bake"), clock=text("clock", "system")),
             snap_start=_choice("snap_start", text("snap_start", "0"), ("0", "1")) == "1",
+            mlflow=_url("mlflow", text("mlflow", "")),
+            mlflow_secret=_secret("mlflow_secret", text("mlflow_secret", "")),
             cli_credentials=_choice("cli_credentials", text("cli_credentials", "0"), ("0", "1")) == "1",
         )
 
@@ -114,6 +120,17 @@ def _addresses(key: str, value: str) -> tuple[str, ...]:
     pattern = r"https://\S+|[^@\s]+@[^@\s]+\.[^@\s]+"
     allowed = "mail addresses and https:// endpoints, with commas between"
     return tuple(_matching(key, each, pattern, allowed=allowed) for each in re.split(r"[,\s]+", value) if each)
+
+
+def _url(key: str, value: str) -> str:
+    # Credentials go there: in the clear on this machine only.
+    allowed = "an https:// URL without credentials in it, or an http:// one on this machine"
+    return _matching(key, value, r"(https://[^\s@?#]+|http://(127\.0\.0\.1|localhost)(:\d+)?/?)?", allowed=allowed)
+
+
+def _secret(key: str, value: str) -> str:
+    allowed = "the whole ARN of a secret in Secrets Manager, arn:aws:secretsmanager:…:secret:…"
+    return _matching(key, value, r"(arn:aws[\w-]*:secretsmanager:[\w-]+:\d{12}:secret:[\w/+=.@-]+)?", allowed=allowed)
 
 
 def _image(key: str, value: str) -> str:

@@ -2,8 +2,8 @@
 
 Every step may be repeated. Once the lease is taken, every path ends in exactly one Finish state, which records the
 outcome and frees the model. The machine has no timeout, which would end it without that state. Instead each state has
-one, and their sum stays below the lease, which Plan extends where containers run in several waves, and by what the
-steps of a rollout take.
+one, and their sum stays below the lease, which Plan extends where containers run in several waves, by what the steps
+of a rollout take, and by how long a person is waited for.
 """
 
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from aws_cdk import aws_stepfunctions_tasks as tasks
 from constructs import Construct
 
 from evertrain.adapters.aws.sqs_events import InvalidEvent
-from evertrain.domain.deployment.steps import LifecycleStep, RolloutStep, TrainingJob
+from evertrain.domain.deployment.steps import ApprovalAnswer, LifecycleStep, RolloutStep, TrainingJob
 from evertrain.domain.deployment.variables import Variable
 from evertrain.domain.events import EventName
 from evertrain.domain.release.registry import AlreadyPromoted, RegistryConflict
@@ -151,7 +151,8 @@ class RetrainingStateMachine(Construct):
         well.when(_next_is(LOOK_AGAIN), bake).when(_next_is(NEXT_STEP), shift_alias).otherwise(promote)
         promote.next(promoted)
         publish.next(smoke_test).next(begin_rollout).next(shift_alias).next(bake).next(health_check).next(well)
-        passed.when(sfn.Condition.boolean_equals("$.gate.passed", True), publish).otherwise(rejected)
+        approved = self._ask_for_approval(then=publish, failed=failed)
+        passed.when(sfn.Condition.boolean_equals("$.gate.passed", True), approved).otherwise(rejected)
         judge = evaluate.next(gate).next(register).next(passed)
         last_round.when(sfn.Condition.boolean_equals("$.plan.round.is_last", True), judge)
         last_round.otherwise(narrow.next(train))
@@ -160,12 +161,45 @@ class RetrainingStateMachine(Construct):
         plan.next(train).next(last_round)
         return begin.next(acquire_lease).next(trains)
 
+    def _ask_for_approval(self, *, then: sfn.IChainable, failed: sfn.IChainable) -> sfn.IChainable:
+        """Where the model wants it, a person's word comes before `then`: whatever callers notice.
+
+        No answer in time, and the contender is held; the next retraining may begin. Only the function that calls the
+        person is tried again: to wait again after a timeout would be to wait for ever.
+        """
+        ask = self._lifecycle_step(
+            LifecycleStep.ASK_FOR_APPROVAL,
+            _PLAN_URI | _VERSION | {"task_token": sfn.JsonPath.task_token},
+            result="$.approval",
+            wait_seconds_at="$.plan.approval.timeout_seconds",
+        )
+        turned_down = self._finish(
+            EventName.CONTENDER_REJECTED, _json_paths(sentence="$.approval.sentence"), name="FinishTurnedDown"
+        )
+        held_because = sfn.JsonPath.format(
+            "nobody approved it within {}; the gate: {}",
+            sfn.JsonPath.string_at("$.plan.approval.timeout"),
+            sfn.JsonPath.string_at("$.gate.sentence"),
+        )
+        held = self._finish(EventName.CONTENDER_HELD, {"sentence": held_because})
+        ask.add_catch(
+            held.next(sfn.Succeed(self, "Held")), errors=["States.Timeout"], result_path=sfn.JsonPath.DISCARD
+        )
+        ask.add_catch(failed, result_path="$.failure")
+        answered = sfn.Choice(self, "Approved?")
+        answered.when(sfn.Condition.string_equals("$.approval.answer", str(ApprovalAnswer.APPROVED)), then)
+        answered.otherwise(turned_down.next(sfn.Succeed(self, "TurnedDown")))
+        is_needed = sfn.Choice(self, "ApprovalNeeded?")
+        is_needed.when(sfn.Condition.boolean_equals("$.plan.approval.is_needed", False), then)
+        is_needed.otherwise(ask.next(answered))
+        return is_needed
+
     # --- functions --------------------------------------------------------------------------------
 
     def _lifecycle_step(
-        self, step: LifecycleStep, fields: Mapping[str, str], *, result: str | None = None
+        self, step: LifecycleStep, fields: Mapping[str, str], *, result: str | None = None, wait_seconds_at: str = ""
     ) -> tasks.LambdaInvoke:
-        return self._step(self._lifecycle, step, fields, result=result)
+        return self._step(self._lifecycle, step, fields, result=result, wait_seconds_at=wait_seconds_at)
 
     def _rollout_step(
         self, step: RolloutStep, fields: Mapping[str, object], *, result: str | None = None
@@ -173,12 +207,13 @@ class RetrainingStateMachine(Construct):
         return self._step(self._rollout, step, {**_MODEL, **fields}, result=result)
 
     def _finish(
-        self, outcome: EventName, fields: Mapping[str, str], *, result: str | None = None
+        self, outcome: EventName, fields: Mapping[str, str], *, result: str | None = None, name: str = ""
     ) -> tasks.LambdaInvoke:
+        name = name or f"Finish{outcome}"
         payload = {**_DECISION, **_VERSION, **fields, "outcome": str(outcome)}
-        state = self._step(self._lifecycle, LifecycleStep.FINISH, payload, result=result, name=f"Finish{outcome}")
+        state = self._step(self._lifecycle, LifecycleStep.FINISH, payload, result=result, name=name)
         # Nobody was told: the execution fails, which is an alarm, and is reconciled.
-        state.add_catch(self._fail(f"{outcome}Untold"), result_path="$.failure")
+        state.add_catch(self._fail(f"{name.removeprefix('Finish')}Untold"), result_path="$.failure")
         return state
 
     def _step(
@@ -189,6 +224,7 @@ class RetrainingStateMachine(Construct):
         *,
         result: str | None,
         name: str = "",
+        wait_seconds_at: str = "",
     ) -> tasks.LambdaInvoke:
         return function_step(
             self,
@@ -199,6 +235,7 @@ class RetrainingStateMachine(Construct):
             non_retryable_errors=NON_RETRYABLE_ERRORS,
             max_attempts=3,
             name=name,
+            wait_seconds_at=wait_seconds_at,
         )
 
     def _fail(self, name: str) -> sfn.Fail:

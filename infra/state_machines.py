@@ -51,21 +51,29 @@ def function_step(
     non_retryable_errors: Sequence[str],
     max_attempts: int,
     name: str = "",
+    wait_seconds_at: str = "",
 ) -> tasks.LambdaInvoke:
     """A task that asks `function` for a step. `name`: of the state, by default the step's in PascalCase.
 
     `result_path`: where the answer goes; None discards it. `non_retryable_errors`: answers, not accidents: asking
-    again would not change them. `max_attempts`: after any other error.
+    again would not change them. `max_attempts`: after any other error. `wait_seconds_at`: the path of how long, in
+    seconds, the state waits for whoever has its task token; the answer is theirs, and that the time is up is one too.
     """
+    # A little more than the function's own, which gives the better message.
+    timeout = sfn.Timeout.duration(function_timeout(function).plus(Duration.seconds(15)))
+    if wait_seconds_at:
+        timeout = sfn.Timeout.at(wait_seconds_at)
+        non_retryable_errors = (*non_retryable_errors, "States.Timeout")
     state = tasks.LambdaInvoke(
         scope,
         name or state_name(step),
         lambda_function=function,
         payload=sfn.TaskInput.from_object({"step": str(step), **payload}),
-        payload_response_only=True,
+        # Whoever has the token answers by themselves: there is no response to take apart.
+        payload_response_only=None if wait_seconds_at else True,
+        integration_pattern=sfn.IntegrationPattern.WAIT_FOR_TASK_TOKEN if wait_seconds_at else None,
         result_path=result_path or sfn.JsonPath.DISCARD,
-        # A little more than the function's own, which gives the better message.
-        task_timeout=sfn.Timeout.duration(function_timeout(function).plus(Duration.seconds(15))),
+        task_timeout=timeout,
         retry_on_service_exceptions=False,  # the retries below are for those too
     )
     state.add_retry(errors=list(non_retryable_errors), max_attempts=0)

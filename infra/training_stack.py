@@ -31,6 +31,7 @@ from infra.grants import (
     grant_read_objects,
     grant_write_objects,
 )
+from infra.mlflow_mirror import MlflowMirror
 from infra.options import Options
 from infra.python_function import image_function, python_function
 from infra.retraining_state_machine import RetrainingStateMachine
@@ -169,6 +170,14 @@ class TrainingStack(StageStack):
         self._grant_performance(performance, options)
         self._acknowledge_cdk_wildcards(machine, task_definition, (lifecycle, rollout))
 
+        if options.mlflow:
+            mirrored = MlflowMirror(self, "Mlflow", options=options, data=data, build=build).ended
+            self.add_outputs(
+                {
+                    Output.MIRRORED_QUEUE_URL: mirrored.queue.queue_url,
+                    Output.MIRRORED_DEAD_QUEUE_URL: mirrored.dead_letter_queue.queue_url,
+                }
+            )
         self.add_outputs(
             {
                 Output.STATE_MACHINE_ARN: machine.state_machine_arn,
@@ -274,10 +283,11 @@ class TrainingStack(StageStack):
         data = self._data
         grant_items(function, data.batches, "GetItem", "Query")
         grant_items(function, data.decisions, "GetItem", "PutItem", "UpdateItem", "DeleteItem")
-        grant_items(function, data.registry, "GetItem", "PutItem")
+        grant_items(function, data.registry, "GetItem", "PutItem", "UpdateItem")
         grant_find_objects(function, data.artifacts, ArtifactPrefix.RUNS)
         grant_write_objects(function, data.artifacts, ArtifactPrefix.RUNS)
         grant(function, "events:PutEvents", on=[data.bus.event_bus_arn])
+        grant(function, "sns:Publish", on=[data.escalations.topic_arn])
 
     def _grant_rollout(self, function: lambda_.Function, options: Options) -> None:
         data = self._data

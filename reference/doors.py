@@ -22,8 +22,9 @@ from evertrain.domain.deployment.routes import (
 )
 from evertrain.domain.landing.label_reports import LabelReport
 from evertrain.domain.landing.predictions import AnsweredRequest
+from evertrain.domain.project.defaults import default_metric
 from evertrain.domain.project.feature_group import Column, FeatureGroup, FeatureKind
-from evertrain.domain.project.metric import Metric, Task
+from evertrain.domain.project.metric import Task
 from evertrain.domain.project.model import LabelSpec, ModelSpec, Project
 from evertrain.domain.project.policies import GatePolicy, TrainingPolicy, TriggerPolicy
 from evertrain.domain.release.openapi import project_document
@@ -135,7 +136,11 @@ class _Kept:
         self.messages.append(message)
 
 
-def make_doors() -> Doors:
+CLASSES = ("on time", "late", "very late")
+
+
+def make_doors(classes: tuple[str, ...] = ()) -> Doors:
+    """`classes`: three, or none for two that have no names."""
     group = FeatureGroup(
         name="trips",
         entity_key="trip_id",
@@ -152,10 +157,10 @@ def make_doors() -> Doors:
         name=MODEL,
         title="Will a trip be late?",
         task=Task.CLASSIFICATION,
-        metric=Metric.ROC_AUC_SCORE,
+        metric=default_metric(Task.CLASSIFICATION, is_multiclass=bool(classes)),
         group=group,
         feature_names=tuple(column.name for column in group.columns),
-        label=LabelSpec(name="late", latency=timedelta(days=3), of_predictions=True),
+        label=LabelSpec(name="late", latency=timedelta(days=3), of_predictions=True, classes=classes),
         triggers=TriggerPolicy(every=timedelta(days=28), cooldown=timedelta(days=7)),
         training=TrainingPolicy(
             windows=(timedelta(days=28),),
@@ -176,7 +181,8 @@ def make_doors() -> Doors:
         }
     )
     estimator = HistGradientBoostingClassifier(max_iter=3, categorical_features="from_dtype", random_state=0)
-    fitted = estimator.fit(frame, (frame["distance"] + 40 * frame["wind"].fillna(0) > 2_200).astype(int))
+    lateness = np.digitize(frame["distance"] + 40 * frame["wind"].fillna(0), [2_200, 3_000] if classes else [2_200])
+    fitted = estimator.fit(frame, lateness)
     return Doors(spec=spec, model=FlatModel.from_bytes(to_flat(fitted, spec)))
 
 

@@ -24,7 +24,7 @@ from evertrain.domain.deployment.routes import (
 from evertrain.domain.deployment.stacks import Output, StackName, stack_name
 from evertrain.scoring.explanations.explainer import MAX_ROWS as MAX_EXPLAINED
 from lambdas.collect import labels
-from reference.doors import MODEL, REQUEST_ID, Answer, Broken, Doors, make_doors
+from reference.doors import CLASSES, MODEL, REQUEST_ID, Answer, Broken, Doors, make_doors
 from serving.bodies import MISSING_CELLS
 
 ROW = {"distance": 740, "wind": None, "carrier": "UA", "holiday": False}
@@ -52,6 +52,7 @@ def http_page() -> str:
                 "Signed is by AWS Signature 4 for the service `execute-api`, as `evertrain predict` and `curl --aws-sigv4` do; `none` is a deployment with `-c endpoint_auth=none`. "
                 f"All callers together may send {RATE_LIMIT} requests a second, and {BURST_LIMIT} at once.",
                 *_predictions(doors),
+                *_predictions_of_classes(make_doors(CLASSES)),
                 *_explained(doors),
                 *_in_other_forms(doors),
                 *_labels(doors),
@@ -78,6 +79,15 @@ def _predictions(doors: Doors) -> Iterator[str]:
         "that would not have got one."
     )
     yield _example(PREDICT, many, replace(doors, explore=0.3).ask(PREDICT, many))
+
+
+def _predictions_of_classes(doors: Doors) -> Iterator[str]:
+    names = ", ".join(doors.spec.label.classes)
+    yield (
+        f"Where `label.classes` names more than two, such as {names}, a prediction is an object with the probability of each. A class that no training row had has the "
+        "probability 0."
+    )
+    yield _example(PREDICT, ROW, doors.ask(PREDICT, ROW))
 
 
 def _explained(doors: Doors) -> Iterator[str]:
@@ -202,9 +212,9 @@ def _example(route: Route, body: object, answer: Answer, *, query: str = "") -> 
 
 def _shown(answer: dict[str, Any]) -> str:
     if "predictions" in answer:
-        answer = answer | {"predictions": [round(each, 4) for each in answer["predictions"]]}
+        answer = answer | {"predictions": [_rounded(each) for each in answer["predictions"]]}
     if "explanations" in answer:
-        answer = answer | {"explanations": [_rounded(each) for each in answer["explanations"]]}
+        answer = answer | {"explanations": [_rounded_explanation(each) for each in answer["explanations"]]}
     if "features" in answer:
         lines = ",\n".join(f"    {json.dumps(each)}" for each in answer["features"])
         rest = json.dumps({name: value for name, value in answer.items() if name != "features"})
@@ -212,7 +222,13 @@ def _shown(answer: dict[str, Any]) -> str:
     return json.dumps(answer)
 
 
-def _rounded(explanation: dict[str, Any]) -> dict[str, Any]:
+def _rounded(prediction: float | dict[str, float]) -> object:
+    if isinstance(prediction, dict):
+        return {name: round(each, 4) for name, each in prediction.items()}
+    return round(prediction, 4)
+
+
+def _rounded_explanation(explanation: dict[str, Any]) -> dict[str, Any]:
     added = {name: round(value, 4) for name, value in explanation["contributions"].items()}
     return explanation | {"base": round(explanation["base"], 4), "contributions": added}
 

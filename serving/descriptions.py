@@ -23,7 +23,7 @@ def describe(served: ServedModel) -> dict[str, Any]:
             }
             for feature in model.features
         ],
-    }
+    } | ({"classes": list(model.classes)} if model.classes else {})
 
 
 def document(served: ServedModel) -> dict[str, Any]:
@@ -50,4 +50,6 @@ def document(served: ServedModel) -> dict[str, Any]:
 def _predicted(model: ServableModel) -> str:
     if model.task is not Task.CLASSIFICATION:
         return "number"
+    if len(model.classes) > 2:
+        return "probability of each class"
     return f"probability of {model.classes[-1]!r}" if model.classes else "probability of the positive class"

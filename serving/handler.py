@@ -2,11 +2,13 @@
 
 POST /models/{model}/predict: one row as an object of features, or many as {"rows": [{...}, ...]}, as CSV or as JSON
 Lines. Answered with {"model", "model_version", "prediction_id", "predictions"}, in the order of the rows, or in the
-form that is asked for. `prediction_id` is the HTTP API's request id, one for each request, so the access log has it
-too; of many rows, row 3 is "<prediction_id>:3". Where the model explores, "explore" says of each row whether the
-caller is to act as if there were no prediction. With ?explain=true, "explanations" say what each feature added. What
-was asked and answered is kept by these ids.
-GET /models/{model}: the version, the task, and each feature with its kind, whether it may be null, and an example.
+form that is asked for: numbers, or of more than two classes objects with the probability of each. `prediction_id` is
+the HTTP API's request id, one for each request, so the access log has it too; of many rows, row 3 is
+"<prediction_id>:3". Where the model explores, "explore" says of each row whether the caller is to act as if there
+were no prediction. With ?explain=true, "explanations" say what each feature added. What was asked and answered is
+kept by these ids.
+GET /models/{model}: the version, the task, how classes are named, and each feature with its kind, whether it may be
+null, and an example.
 GET /models/{model}/openapi.json: the same for programs.
 """
 
@@ -24,6 +26,7 @@ from evertrain.adapters.monitoring.metrics import PREDICTIONS_NOT_KEPT, count_me
 from evertrain.domain.deployment.routes import MAX_ROWS, MODEL_DOCUMENT, ROUTES
 from evertrain.domain.errors import list_names, shorten
 from evertrain.domain.landing.predictions import FAILED, REFUSED, AnsweredRequest, is_sampled
+from evertrain.domain.project.prediction import Answer, Prediction, by_class
 from evertrain.scoring import InvalidRow, validate_rows
 from evertrain.scoring.rows import Row
 from serving import wiring
@@ -134,7 +137,7 @@ class _Predicted:
     """`rows`: as the model takes them."""
 
     rows: Sequence[Row]
-    predictions: list[float]
+    predictions: list[Answer]
     milliseconds: float
 
 
@@ -157,13 +160,14 @@ def _predict(rows: object, *, asked_at: datetime | None = None) -> _Predicted:
         len(predictions),
         took,
     )
-    return _Predicted(valid, predictions, took)
+    answers = [by_class(prediction, served.model.classes) for prediction in predictions]
+    return _Predicted(valid, answers, took)
 
 
-def _require_finite(predictions: list[float]) -> None:
+def _require_finite(predictions: list[Prediction]) -> None:
     """Numbers that are valid one by one may have no finite sum, and JSON has no word for the rest."""
     for index, prediction in enumerate(predictions):
-        if not math.isfinite(prediction):
+        if not all(map(math.isfinite, prediction if isinstance(prediction, tuple) else [prediction])):
             where = f"row {index}: " if len(predictions) > 1 else ""
             raise Refusal(400, f"{where}the prediction is not a finite number; the features' values are too large")
 

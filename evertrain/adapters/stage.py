@@ -28,6 +28,7 @@ from evertrain.adapters.landing.objects import LANDED_AT
 from evertrain.adapters.monitoring.drift_records import S3DriftRecords
 from evertrain.adapters.monitoring.performance_log import DynamoDBPerformanceLog
 from evertrain.adapters.release.answer_log import DynamoDBAnswerLog
+from evertrain.adapters.release.approvals import DynamoDBApprovals, StepFunctionsWaiting
 from evertrain.adapters.release.endpoint import LambdaEndpoint
 from evertrain.adapters.release.prediction_client import PredictionClient
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
@@ -36,7 +37,7 @@ from evertrain.adapters.store.table_states import DynamoDBTableStates
 from evertrain.adapters.training.runs import RunDocuments
 from evertrain.domain.deciding.decisions import RecordedDecision
 from evertrain.domain.deployment.prefixes import tables_root
-from evertrain.domain.deployment.stacks import DEAD_LETTERS, Output, serving_function_prefix
+from evertrain.domain.deployment.stacks import DEAD_LETTERS, OPTIONAL_DEAD_LETTERS, Output, serving_function_prefix
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.event_details import RetrainAsked
 from evertrain.domain.events import Event, EventName
@@ -54,6 +55,7 @@ from evertrain.reports.retraining_page import RetrainingPage
 from evertrain.use_cases.deciding.decide_retraining import Cause, decision_id_of
 from evertrain.use_cases.deciding.model_status import ReadModelStatus
 from evertrain.use_cases.landing.check_batch import compute_batch_id
+from evertrain.use_cases.release.answer_approval import AnswerApproval
 from evertrain.use_cases.release.ask_rollout import AskRollout
 from evertrain.use_cases.release.roll_out import RollOut
 from evertrain.use_cases.release.take_back import TakeBack
@@ -134,6 +136,19 @@ class Stage:
         return SnsEscalationChannel(client=self._client("sns"), topic_arn=self.output(Output.ESCALATION_TOPIC_ARN))
 
     @cached_property
+    def approvals(self) -> DynamoDBApprovals:
+        return DynamoDBApprovals(table=self._table(Output.DECISIONS_TABLE))
+
+    @property
+    def answer_approval(self) -> AnswerApproval:
+        return AnswerApproval(
+            approvals=self.approvals,
+            waiting=StepFunctionsWaiting(client=self._client("stepfunctions")),
+            decisions=self.decisions,
+            wall_clock=SystemClock(),
+        )
+
+    @cached_property
     def model_status(self) -> ReadModelStatus:
         return ReadModelStatus(
             batches=self.batches,
@@ -142,11 +157,17 @@ class Stage:
             decisions=self.decisions,
             leases=self.leases,
             endpoint=self.endpoint,
+            approvals=self.approvals,
+            wall_clock=SystemClock(),
         )
 
+    @property
+    def dead_letter_names(self) -> list[str]:
+        return [*DEAD_LETTERS, *(name for name, (dead, _) in OPTIONAL_DEAD_LETTERS.items() if dead in self.outputs)]
+
     def dead_letters(self, name: str) -> SqsDeadLetters:
-        """`name`: one of DEAD_LETTERS."""
-        dead, origin = DEAD_LETTERS[name]
+        """`name`: one of `dead_letter_names`."""
+        dead, origin = {**DEAD_LETTERS, **OPTIONAL_DEAD_LETTERS}[name]
         sqs = self._client("sqs")
         hand_on = self._ask_again if origin is None else sender(sqs, self.output(origin))
         return SqsDeadLetters(client=sqs, queue_url=self.output(dead), hand_on=hand_on)

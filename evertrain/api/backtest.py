@@ -117,8 +117,9 @@ def backtest(
     """Replays a history: when would which policy have retrained, and how good would predictions have been?
 
     rows: your history; paths or a table as of `drift`.
-    label: the column that is predicted: 0 and 1, two words, or a number. positive: of two words the one whose
-        probability is predicted; by default what looks like it, such as yes, or the rarer one.
+    label: the column that is predicted: 0 and 1, two words or more, or a number; a few whole numbers without a gap
+        are classes, unless estimator or metric are of numbers. positive: of two words the one whose probability is
+        predicted; by default what looks like it, such as yes, or the rarer one.
     latency: how long after its row a label is known.
     estimator: an unfitted scikit-learn estimator, a function `make_estimator(*, seed)` that makes one, or
         `hist_gradient_boosting` or `linear`. It gets a frame of all other columns, texts as categories.

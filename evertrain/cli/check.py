@@ -17,8 +17,16 @@ from evertrain.adapters.training.estimators import InvalidEstimator, estimator_p
 from evertrain.adapters.training.own_metrics import InvalidMetric, load_own_metric
 from evertrain.conversion import ParityError, UnsupportedEstimator
 from evertrain.conversion.fitting import weight_parameter
-from evertrain.conversion.rehearsal import ROWS, CannotRehearse, Form, Rehearsal, made_up_truth, rehearse
-from evertrain.domain.project.metric import METRIC_FILE, Task
+from evertrain.conversion.rehearsal import (
+    ROWS,
+    CannotRehearse,
+    Form,
+    Rehearsal,
+    made_up_predictions,
+    made_up_truth,
+    rehearse,
+)
+from evertrain.domain.project.metric import METRIC_FILE
 from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.domain.project.policies import Tier
 from evertrain.domain.training.candidates import parameter_grid
@@ -136,9 +144,9 @@ def _try_own_metric(project: Path, spec: ModelSpec) -> None:
     """Raises InvalidMetric where it gives no number of made-up rows."""
     if (own := load_own_metric(project, spec)) is None:
         return
-    rng, is_classification = np.random.default_rng(0), spec.task is Task.CLASSIFICATION
+    rng = np.random.default_rng(0)
     truth = made_up_truth(spec, rng=rng, rows=ROWS)
-    value = metric_value(own, truth, rng.random(ROWS) if is_classification else rng.permutation(truth))
+    value = metric_value(own, truth, made_up_predictions(spec, truth, rng=rng))
     if not isfinite(value):
         raise InvalidMetric(f"models/{spec.name}/{METRIC_FILE}: {spec.metric} of {ROWS} made-up rows is {value}")
 

@@ -10,12 +10,13 @@ import typer
 from evertrain.adapters.files.places import DataFile, find_files
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.stage import LandingResult, Stage
+from evertrain.cli.approvals import approve, reject
 from evertrain.cli.models import find_decision, find_group, find_model
 from evertrain.cli.of_stages import HERE, AsJson, ModelName, ProjectFolder, StageName, print_json, to_json
 from evertrain.cli.operations import redrive
 from evertrain.cli.performance import performance
 from evertrain.cli.store import features, labels, training_set
-from evertrain.cli.versions import diff, rollback, rollout, versions
+from evertrain.cli.versions import diff, rollback, rollout, tag, versions
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import Feed, FeedKind, Quarantine
 from evertrain.terminal import show
@@ -93,8 +94,11 @@ app.command()(labels)
 app.command("training-set")(training_set)
 app.command()(versions)
 app.command()(diff)
+app.command()(tag)
 app.command()(rollback)
 app.command()(rollout)
+app.command()(approve)
+app.command()(reject)
 
 
 @app.command()
@@ -144,11 +148,11 @@ def explain(
     find_model(load_project(project), model)
     deployed = Stage.find(stage)
     recorded = find_decision(deployed.decisions.decisions(model, limit=1000, include_quiet=True), model, decision)
-    outcome = deployed.outcome_of(recorded)
+    outcome, approval = deployed.outcome_of(recorded), deployed.approvals.find(model, recorded.decision_id)
     if as_json:
-        print_json({"decision": to_json(recorded), "outcome": to_json(outcome)})
+        print_json({"decision": to_json(recorded), "outcome": to_json(outcome), "approval": to_json(approval)})
     else:
-        show.decision(recorded, outcome)
+        show.decision(recorded, outcome, approval)
 
 
 @app.command()

@@ -1,4 +1,5 @@
-"""A model's versions: which there are, how two of them differ, who answered when, and back to an earlier one."""
+"""A model's versions: which there are, how two differ, what was noted of one, who answered when, and back to an
+earlier one."""
 
 from typing import Annotated
 
@@ -10,10 +11,12 @@ from evertrain.cli.models import find_model
 from evertrain.cli.of_stages import HERE, AsJson, ModelName, ProjectFolder, StageName, print_json
 from evertrain.cli.store import parse_time
 from evertrain.domain.release.differences import differences
+from evertrain.domain.release.tags import InvalidTag, parse_tags
 from evertrain.terminal.versions_table import (
     show_answered,
     show_differences,
     show_rollout,
+    show_tags,
     show_taken_back,
     show_versions,
 )
@@ -52,6 +55,24 @@ def diff(
     other = second or (champion.version if champion else "")
     found = differences(registry.version(model, first), registry.version(model, other))
     print_json(found) if as_json else show_differences(first, other, found)
+
+
+def tag(
+    model: ModelName,
+    version: Annotated[str, typer.Argument(metavar="VERSION", help="as `evertrain versions` names it")],
+    tags: Annotated[list[str] | None, typer.Argument(metavar="KEY=VALUE…", help="set these")] = None,
+    remove: Annotated[list[str] | None, typer.Option(metavar="KEY", help="Take one away; may be repeated.")] = None,
+    stage: StageName = "dev",
+    project: ProjectFolder = HERE,
+    as_json: AsJson = False,
+) -> None:
+    """Note something of a version, for people and programs: who reviewed it, a ticket, an experiment."""
+    find_model(load_project(project), model)
+    put = parse_tags(tags or [])
+    if not put and not remove:
+        raise InvalidTag("nothing to change: name KEY=VALUE, or --remove KEY")
+    found = Stage.find(stage).registry.tag(model, version, put=put, remove=remove or [])
+    print_json(found) if as_json else show_tags(found)
 
 
 def rollback(

@@ -8,19 +8,51 @@ import pandas as pd
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
+from evertrain.conversion.boosting_libraries import library_name
 from evertrain.conversion.program import UnsupportedEstimator
+from evertrain.domain.project.metric import Task
 
-__all__ = ["UnsupportedEstimator", "fit", "weight_parameter"]
+__all__ = ["UnsupportedEstimator", "fit", "predicted", "seen_classes", "weight_parameter"]
 
 
 def fit(
     estimator: Any, frame: pd.DataFrame, truth: npt.NDArray[np.float64], weights: npt.NDArray[np.float64] | None
 ) -> None:
     """`truth`, `weights`: shape (rows,). Raises UnsupportedEstimator where it cannot be told that rows weigh more."""
-    if weights is None:
-        estimator.fit(frame, truth)
-    else:
-        estimator.fit(frame, truth, **{weight_parameter(estimator): weights})
+    weighted = {} if weights is None else {weight_parameter(estimator): weights}
+    if library_name(_last_step(estimator)) not in _COUNT_CLASSES:
+        estimator.fit(frame, truth, **weighted)
+        return
+    classes, codes = np.unique(truth, return_inverse=True)
+    estimator.fit(frame, codes.astype(np.float64), **weighted)
+    estimator.fitted_on_classes_ = classes
+
+
+_COUNT_CLASSES = ("xgboost.XGBClassifier", "xgboost.XGBRFClassifier")
+"""They refuse classes that are not numbered without a gap."""
+
+
+def _last_step(estimator: Any) -> Any:
+    return _last_step(estimator.steps[-1][1]) if isinstance(estimator, Pipeline) else estimator
+
+
+def seen_classes(estimator: Any) -> list[Any]:
+    """The classes that a fitted classifier knows, in the order of its probabilities: numbers, if they are ours."""
+    classes: Any = getattr(estimator, "fitted_on_classes_", getattr(estimator, "classes_", ()))
+    return list(np.ravel(classes).tolist())
+
+
+def predicted(estimator: Any, frame: pd.DataFrame, task: Task, *, classes: int) -> npt.NDArray[np.float64]:
+    """What a fitted estimator answers. Shape (rows,): the probability of class 1, or the number; (rows, classes) of
+    more than two `classes`, 0 of one that no row had when it was fitted."""
+    if task is not Task.CLASSIFICATION:
+        return np.asarray(estimator.predict(frame), dtype=np.float64).ravel()
+    found = np.asarray(estimator.predict_proba(frame), dtype=np.float64)
+    if classes <= 2:
+        return np.asarray(found[:, 1])
+    spread = np.zeros((len(found), classes))
+    spread[:, [int(each) for each in seen_classes(estimator)]] = found
+    return spread
 
 
 def weight_parameter(estimator: Any) -> str:

@@ -9,6 +9,7 @@ from sklearn.pipeline import Pipeline
 
 from evertrain.conversion.boosting_libraries import library_name
 from evertrain.conversion.explanations import measured_means
+from evertrain.conversion.fitting import seen_classes
 from evertrain.conversion.models import answer
 from evertrain.conversion.program import Column, Program, UnsupportedEstimator
 from evertrain.domain.project.metric import Task
@@ -26,8 +27,8 @@ def to_flat(estimator: Any, spec: ModelSpec, *, rows: pd.DataFrame | None = None
     `rows`: of training, from which a sum of columns gets the means that its predictions are explained by.
     """
     program = Program(spec.features)
-    found = _one_answer(answer(estimator, program.columns, program), estimator)
-    require_task(estimator, spec)
+    found = answer(estimator, program.columns, program)
+    answered = _of_classes(found, estimator, spec, program) if spec.is_multiclass else _one(found, estimator, spec)
     header = {
         "format": FORMAT,
         "version": VERSION,
@@ -43,7 +44,7 @@ def to_flat(estimator: Any, spec: ModelSpec, *, rows: pd.DataFrame | None = None
             for slot, column in enumerate(spec.features)
         ],
         "steps": program.steps,
-        "answer": found.slot,
+        "answer": answered,
         "classes": list(spec.label.classes),
         "tolerance": _tolerance(estimator),
     }
@@ -68,11 +69,27 @@ def _example(program: Program, slot: int) -> str | None:
     return None
 
 
-def _one_answer(found: list[Column], estimator: Any) -> Column:
+def _one(found: list[Column], estimator: Any, spec: ModelSpec) -> int:
     if len(found) != 1:
-        what = "classes, and a model of two" if is_classifier(estimator) else "numbers, and a model of one"
-        raise UnsupportedEstimator(f"{model_name_of(estimator)} answers {len(found)} {what} can be served")
-    return found[0]
+        what = f"numbers, and one of {spec.label.name}"
+        if is_classifier(estimator):
+            what = f"classes, and {spec.label.name} has two; name all of them in label.classes"
+        raise UnsupportedEstimator(f"{model_name_of(estimator)} answers {len(found)} {what}")
+    require_task(estimator, spec)
+    return found[0].slot
+
+
+def _of_classes(found: list[Column], estimator: Any, spec: ModelSpec, program: Program) -> list[int]:
+    """The slot of each declared class. One that no row had when the estimator was fitted has the probability 0."""
+    require_task(estimator, spec)
+    if len(found) == 1:
+        found = program.add("linear", found, outputs=2, weights=np.array([[-1.0], [1.0]]), intercepts=[1.0, 0.0])
+    slots = {number: column.slot for number, column in zip(seen_classes(estimator), found, strict=True)}
+    classes = range(len(spec.label.classes))
+    if len(slots) < len(classes):
+        (never,) = program.add("linear", [], outputs=1, weights=np.zeros((1, 0)), intercepts=[0.0])
+        slots |= {number: never.slot for number in classes if number not in slots}
+    return [slots[number] for number in classes]
 
 
 def _require_size(estimator: Any, program: Program) -> None:
@@ -93,10 +110,14 @@ def require_task(estimator: Any, spec: ModelSpec) -> None:
                 f"{model_name_of(estimator)} is a classifier, and the model's task is {spec.task}"
             )
         return
-    classes = np.ravel(getattr(estimator, "classes_", ())).tolist()
-    if classes != [0, 1]:
+    classes = seen_classes(estimator)
+    if spec.is_multiclass and classes and set(classes) <= set(range(len(spec.label.classes))):
+        return
+    if classes != [0, 1] or spec.is_multiclass:
+        to = f"to {len(spec.label.classes) - 1}" if spec.is_multiclass else "and 1"
         raise UnsupportedEstimator(
-            f"{model_name_of(estimator)} does not predict the classes 0 and 1; a classification's label is 0 or 1"
+            f"{model_name_of(estimator)} does not predict the classes 0 {to}; it gets a classification's label as "
+            f"0 {to}"
         )
 
 

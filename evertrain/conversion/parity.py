@@ -8,11 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from evertrain.conversion.fitting import predicted
 from evertrain.conversion.program import UnsupportedEstimator
 from evertrain.conversion.rows import rows_of
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.feature_group import FeatureKind
-from evertrain.domain.project.metric import Task
 from evertrain.scoring import FlatModel, ServableModel
 from evertrain.scoring.operations.trees import BY_CATEGORY
 
@@ -89,9 +89,7 @@ def _predicted(estimator: Any, frame: pd.DataFrame, model: ServableModel) -> npt
     with warnings.catch_warnings():
         # Unseen categories are asked for on purpose.
         warnings.filterwarnings("ignore", message="Found unknown categories", category=UserWarning)
-        is_classifier = model.task is Task.CLASSIFICATION
-        answers = estimator.predict_proba(frame)[:, 1] if is_classifier else estimator.predict(frame)
-    return np.asarray(answers, dtype=np.float64).ravel()
+        return predicted(estimator, frame, model.task, classes=len(model.classes))
 
 
 Altered = list[tuple[str, pd.DataFrame]]

@@ -142,10 +142,21 @@ def _numbers(column: Column, rng: np.random.Generator, rows: int) -> npt.NDArray
 
 
 def made_up_truth(spec: ModelSpec, *, rng: np.random.Generator, rows: int) -> npt.NDArray[np.float64]:
-    """Shape (rows,): 0 and 1, or positive numbers."""
+    """Shape (rows,): 0 and 1, the numbers of more classes, or positive numbers."""
+    if spec.is_multiclass:
+        return rng.permutation(np.arange(rows) % len(spec.label.classes)).astype(np.float64)
     if spec.task is Task.CLASSIFICATION:
         return (rng.random(rows) < 0.3).astype(np.float64)
     return rng.gamma(2.0, 10.0, rows)
+
+
+def made_up_predictions(
+    spec: ModelSpec, truth: npt.NDArray[np.float64], *, rng: np.random.Generator
+) -> npt.NDArray[np.float64]:
+    """Shape (rows,), or (rows, classes) of more than two; none the better for the truth."""
+    if spec.prediction_columns is not None:
+        return rng.dirichlet(np.ones(spec.prediction_columns), len(truth))
+    return rng.random(len(truth)) if spec.task is Task.CLASSIFICATION else rng.permutation(truth)
 
 
 def _seconds(answer: Callable[[list[Any]], Any], row: Any, timer: Callable[[], float]) -> float:

@@ -162,6 +162,7 @@ DETAILS: Mapping[EventName, type] = {
     EventName.HUMAN_CALLED: Decided,
     EventName.MODEL_PROMOTED: RetrainingEnded,
     EventName.CONTENDER_REJECTED: RetrainingEnded,
+    EventName.CONTENDER_HELD: RetrainingEnded,
     EventName.RETRAIN_POSTPONED: RetrainingEnded,
     EventName.RETRAIN_FAILED: RetrainingEnded,
     EventName.ROLLED_BACK: RetrainingEnded,

@@ -39,6 +39,7 @@ class EventName(StrEnum):
     HUMAN_CALLED = "HumanCalled"
     MODEL_PROMOTED = "ModelPromoted"
     CONTENDER_REJECTED = "ContenderRejected"
+    CONTENDER_HELD = "ContenderHeld"
     RETRAIN_POSTPONED = "RetrainPostponed"
     RETRAIN_FAILED = "RetrainFailed"
     ROLLED_BACK = "RolledBack"
@@ -50,6 +51,7 @@ class Tick(StrEnum):
     DECIDE = "ScheduledTick"
     MAINTAIN = "MaintenanceTick"
     RECONCILE = "ReconcileTick"
+    MIRROR = "MirrorTick"
 
 
 ACCEPTED_EVENTS = {
@@ -74,6 +76,7 @@ COMMITTED_EVENTS = {
 OUTCOME_EVENTS = (
     EventName.MODEL_PROMOTED,
     EventName.CONTENDER_REJECTED,
+    EventName.CONTENDER_HELD,
     EventName.RETRAIN_POSTPONED,
     EventName.RETRAIN_FAILED,
     EventName.ROLLED_BACK,

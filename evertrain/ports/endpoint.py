@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from evertrain.domain.errors import EvertrainError
+from evertrain.domain.project.prediction import Answer
 
 
 class EndpointError(EvertrainError):
@@ -16,7 +17,7 @@ class PredictionResponse:
     """`milliseconds`: what predicting took, without loading the model and without the way."""
 
     model_version: str
-    predictions: tuple[float, ...]
+    predictions: tuple[Answer, ...]
     milliseconds: float | None = None
 
 

@@ -1,6 +1,6 @@
 """Model versions, the champion and its history."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -23,8 +23,13 @@ class ModelRegistry(Protocol):
 
     def set_status(self, model: str, version: str, status: VersionStatus) -> None: ...
 
-    def withdraw(self, model: str, version: str) -> None:
-        """A registered version becomes rolled back, and can't be promoted any more. Any other stays as it is."""
+    def withdraw(self, model: str, version: str, *, leaves_as: VersionStatus = VersionStatus.ROLLED_BACK) -> None:
+        """A registered version becomes rolled back, rejected or held, and can't be promoted any more. Any other stays
+        as it is."""
+
+    def tag(self, model: str, version: str, *, put: Mapping[str, str], remove: Collection[str]) -> ModelVersion:
+        """The version with its tags as they are then, whoever else tags it meanwhile. Raises UnknownVersion,
+        InvalidTag."""
 
     def champion(self, model: str) -> Champion | None: ...
 
@@ -39,7 +44,7 @@ class ModelRegistry(Protocol):
         goes is from now on.
 
         A repeat succeeds. Raises RegistryConflict when the champion is not the expected one, or the version
-        was rolled back meanwhile.
+        was withdrawn meanwhile.
         """
 
     def begin_step(self, rollout: Rollout) -> None:

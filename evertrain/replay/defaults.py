@@ -1,6 +1,6 @@
 """A model without a folder: what its columns are, and how it is trained and judged, from the rows alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -12,11 +12,12 @@ import pyarrow.compute as pc
 from evertrain.adapters.monitoring.column_kinds import is_index, look_like_identifiers
 from evertrain.domain.project.defaults import USUAL_BATCH, default_metric, default_training, default_triggers
 from evertrain.domain.project.feature_group import Column, FeatureGroup, FeatureKind
-from evertrain.domain.project.metric import Metric, Task
+from evertrain.domain.project.metric import OF_MORE_CLASSES, Metric, Task, known_metrics
 from evertrain.domain.project.model import LabelSpec, ModelSpec
 from evertrain.domain.project.policies import GatePolicy
 from evertrain.domain.training.gate import default_margin
 from evertrain.replay.history import History, InvalidHistory, require_columns
+from evertrain.replay.label_classes import label_classes
 from evertrain.replay.raw_rows import RawRows
 from evertrain.statistics.metrics import constant_score
 
@@ -49,9 +50,18 @@ class Inferred:
     left_out: dict[str, str]
 
 
-def infer_model(raw: RawRows, columns: Columns, *, name: str, latency: timedelta, metric: Metric | None) -> Inferred:
+def infer_model(
+    raw: RawRows,
+    columns: Columns,
+    *,
+    name: str,
+    latency: timedelta,
+    metric: Metric | None,
+    task: Task | None = None,
+) -> Inferred:
     """What is to be predicted from what. How it is trained and judged is for `with_default_policies`, once the rows
-    have become batches. Raises InvalidHistory."""
+    have become batches. `task`: what the estimator does, where that is known: whole numbers may be classes, or count
+    something. Raises InvalidHistory."""
     event_time = columns.event_time or _only_time(raw)
     require_columns(raw, [columns.label, event_time, columns.key, columns.label_time])
     if columns.key is None:
@@ -63,14 +73,18 @@ def infer_model(raw: RawRows, columns: Columns, *, name: str, latency: timedelta
         why = "; ".join(f"{column}: {reason}" for column, reason in left_out.items())
         raise InvalidHistory(f"{raw.name} has no column to learn from" + (f" ({why})" if why else ""))
     group = FeatureGroup(name=name, entity_key=key, event_time=event_time, columns=features, utc_offset=timedelta(0))
-    classes = label_classes(raw, columns.label, positive=columns.positive)
+    counts_something = Task.REGRESSION in (task, None if metric is None else metric.task)
+    classes = label_classes(raw, columns.label, positive=columns.positive, may_be_numbers=not counts_something)
     label = np.array([0.0, 1.0]) if classes else _numbers(raw, columns.label)
     task = Task.CLASSIFICATION if set(np.unique(label)) <= {0.0, 1.0} else Task.REGRESSION
+    is_multiclass = len(classes) > 2
+    if metric is not None and (is_multiclass or metric in OF_MORE_CLASSES):
+        _require_metric(metric, columns.label, task, classes)
     spec = ModelSpec(
         name=name,
         title=f"{columns.label} of {raw.name}",
         task=task if metric is None else metric.task,
-        metric=metric or default_metric(task),
+        metric=metric or default_metric(task, is_multiclass=is_multiclass),
         group=group,
         feature_names=tuple(feature.name for feature in features),
         label=LabelSpec(name=columns.label, latency=latency, classes=classes),
@@ -85,7 +99,8 @@ def with_default_policies(history: History) -> History:
     """Windows, slices and thresholds from how long a batch is and how many rows it has, and from the label."""
     spec, batch = history.spec, history.batch
     rows = max(1.0, history.table.num_rows / len(history.steps))
-    constant = constant_score(history.metric, history.truth[~np.isnan(history.truth)])
+    known = history.truth[~np.isnan(history.truth)]
+    constant = constant_score(history.metric, known, classes=spec.prediction_columns)
     return replace(
         history,
         spec=replace(
@@ -154,53 +169,11 @@ def _why_no_category(values: pa.ChunkedArray) -> str:
     return f"{levels:,} different texts, more than {MAX_LEVELS}" if levels > MAX_LEVELS else ""
 
 
-def label_classes(raw: RawRows, name: str, *, positive: str | None = None) -> tuple[str, ...]:
-    """How a label of text names its two classes, the one last whose probability is to be predicted: `positive`, or
-    what looks like it. Empty where the label is no text. Raises InvalidHistory."""
-    values = raw.table[name]
-    if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
-        return ()
-    counted = pc.value_counts(values.drop_null()).to_pylist()
-    counts = {each["values"]: each["counts"] for each in counted if each["values"].strip()}
-    if len(counts) != 2:
+def _require_metric(metric: Metric, label: str, task: Task, classes: Sequence[str]) -> None:
+    if metric not in (known := known_metrics(task, is_multiclass=len(classes) > 2)):
         raise InvalidHistory(
-            f"{raw.name}: {name} is text of {len(counts):,} classes, and a model tells two apart: write one to be "
-            "told from the others as 1, and those as 0"
+            f"metric {metric}: {label} has {max(2, len(classes))} classes; allowed: {', '.join(known)}"
         )
-    if positive is not None and positive not in counts:
-        raise InvalidHistory(f"positive {positive}: {name} of {raw.name} is {' or '.join(sorted(counts))}")
-    chosen = positive or min(counts, key=lambda level: (_looks_negative(level), counts[level], level))
-    (other,) = counts.keys() - {chosen}
-    return (other, chosen)
-
-
-def _looks_negative(level: str) -> int:
-    """-1 for what is said where something is so, 1 for what is said where it is not."""
-    word = level.strip().casefold()
-    return (word in _NEGATIVE) - (word in _POSITIVE)
-
-
-_POSITIVE = frozenset(
-    {
-        "1",
-        "yes",
-        "y",
-        "true",
-        "t",
-        "positive",
-        "bad",
-        "fraud",
-        "churned",
-        "late",
-        "failed",
-        "default",
-        "defaulted",
-        "cancelled",
-        "lost",
-        "spam",
-    }
-)
-_NEGATIVE = frozenset({"0", "no", "n", "false", "f", "negative", "good", "ok", "none", "normal", "on time", "-1"})
 
 
 def _numbers(raw: RawRows, name: str) -> Numbers:
@@ -210,7 +183,7 @@ def _numbers(raw: RawRows, name: str) -> Numbers:
         values = pc.cast(values, pa.int8())
     if not (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)):
         raise InvalidHistory(
-            f"{raw.name}: {name} is of type {values.type}; a class is one of two words, or 0 or 1, and what else is "
+            f"{raw.name}: {name} is of type {values.type}; a class is a word, or 0 or 1, and what else is "
             "predicted is a number"
         )
     numbers = np.asarray(pc.cast(values, pa.float64()).drop_null().to_numpy(), dtype=np.float64)

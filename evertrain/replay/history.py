@@ -195,7 +195,7 @@ def _labels(raw: RawRows, spec: ModelSpec, project: Project) -> pa.ChunkedArray:
     name = spec.label.name
     kind = raw.table[name].type
     if not spec.label.classes and raw.kinds_inferred and is_text(kind):
-        raise InvalidHistory(f"{raw.name}: {name} is text; name its two classes in label.classes, or write numbers")
+        raise InvalidHistory(f"{raw.name}: {name} is text; name its classes in label.classes, or write numbers")
     schema = feed_schema(label_feed(spec), project)
     return _values(raw, schema, replace(schema.columns[0], nullable=True))
 

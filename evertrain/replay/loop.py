@@ -306,6 +306,7 @@ class ReplayedLoop:
             finish=FinishRetraining(
                 decisions=self.decisions,
                 leases=InMemoryLeases(wall_clock=self._seconds, leases=self.leases),
+                registry=self.registry,
                 bus=self.bus,
                 clock=self.clock,
             ),

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
+from evertrain.conversion.fitting import fit, predicted
 from evertrain.conversion.frame import to_frame
 from evertrain.domain.deciding.decisions import Action, Reason
 from evertrain.domain.events import EventName
@@ -20,6 +21,7 @@ from evertrain.domain.training.candidates import parameter_grid
 from evertrain.replay.estimators import MakeEstimator
 from evertrain.replay.history import History, Step, as_datetime64
 from evertrain.replay.result import BatchDecision, Recorder
+from evertrain.statistics.metrics import absolute_errors
 
 
 class Rule(Protocol):
@@ -98,7 +100,7 @@ class PlainReplay:
 
     def losses(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
         """Absolute errors of the predictions that were made of these rows; none of rows without one."""
-        errors = np.abs(self.history.truth[rows] - self.recorder.predictions[rows])
+        errors = absolute_errors(self.history.truth[rows], self.recorder.predictions[rows])
         return errors[~np.isnan(errors)]
 
     def _predict(self, step: Step) -> None:
@@ -107,7 +109,8 @@ class PlainReplay:
         estimator, categories = self._model
         table = self.history.table.slice(step.first, step.end - step.first)
         frame = to_frame(table, self._spec.features, categories=categories)
-        self.recorder.predicted(step, _predict(estimator, frame, self._spec))
+        answers = predicted(estimator, frame, self._spec.task, classes=len(self._spec.label.classes))
+        self.recorder.predicted(step, answers)
 
     def _learn_labels(self, step: Step) -> None:
         landed = np.arange(len(self._known)) < step.end
@@ -133,7 +136,7 @@ class PlainReplay:
         parameters = parameter_grid(self._spec.training.search)[0]
         estimator = self.make_estimator(self.seed, parameters)
         started = self.timer()
-        estimator.fit(frame, self.history.truth[rows])
+        fit(estimator, frame, self.history.truth[rows], None)
         self.recorder.fitted(self.timer() - started)
         self._model = (estimator, _categories(frame))
         self.trained_at = step.number
@@ -166,10 +169,3 @@ def _categories(frame: pd.DataFrame) -> Mapping[str, list[str]]:
         for name in frame.columns
         if isinstance(frame[name].dtype, pd.CategoricalDtype)
     }
-
-
-def _predict(estimator: Any, frame: pd.DataFrame, spec: ModelSpec) -> npt.NDArray[np.float64]:
-    """Shape (rows,): the probability of class 1, or the number."""
-    if spec.task is Task.CLASSIFICATION:
-        return np.asarray(estimator.predict_proba(frame)[:, 1], dtype=np.float64)
-    return np.asarray(estimator.predict(frame), dtype=np.float64)

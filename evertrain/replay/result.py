@@ -117,8 +117,8 @@ class PolicyResult:
 
 @dataclass(kw_only=True)
 class Recorder:
-    """Takes down what happens while a history is replayed. `predictions`: shape (rows,), NaN where no model was
-    there."""
+    """Takes down what happens while a history is replayed. `predictions`: shape (rows,), or (rows, classes) of more
+    than two; NaN where no model was there."""
 
     history: History
     predictions: npt.NDArray[np.float64] = field(init=False)
@@ -129,7 +129,8 @@ class Recorder:
     _fits: list[float] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.predictions = np.full(self.history.table.num_rows, np.nan)
+        rows, columns = self.history.table.num_rows, self.history.spec.prediction_columns
+        self.predictions = np.full(rows if columns is None else (rows, columns), np.nan)
 
     def predicted(self, step: Step, predictions: npt.NDArray[np.float64]) -> None:
         self.predictions[step.rows] = predictions

@@ -11,6 +11,7 @@ from queue import Empty
 from typing import Any
 
 from joblib import Parallel, delayed
+from sklearn.base import is_regressor
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from evertrain.adapters.documents import InvalidDocument, dump, load
@@ -20,7 +21,7 @@ from evertrain.adapters.training.own_metrics import load_own_metric, model_code
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.feature_group import FeatureGroup
 from evertrain.domain.project.file_format import UNDECLARED, FileFormat
-from evertrain.domain.project.metric import Metric
+from evertrain.domain.project.metric import Metric, Task
 from evertrain.domain.project.model import ModelSpec
 from evertrain.replay.defaults import Columns, infer_model, with_default_policies
 from evertrain.replay.estimators import MakeEstimator, built_in_estimator
@@ -92,6 +93,7 @@ def prepare(request: Request) -> Prepared:
             name=request.model,
             latency=request.latency or timedelta(0),
             metric=request.metric,
+            task=_task_of(request),
         )
         left_out = inferred.left_out
         history = with_default_policies(read_history(inferred.rows, inferred.spec, rhythm, label_time=label_time))
@@ -140,6 +142,14 @@ def run_by_value(prepared: Prepared, policies: Sequence[str], *, seed: int, work
     replays = (delayed(_replay)(prepared, policy, seed, on_step=_tell_nobody) for policy in policies)
     results = Parallel(n_jobs=min(workers, len(policies)))(replays)
     return compare_policies(prepared.history, results, start=prepared.start)
+
+
+def _task_of(request: Request) -> Task | None:
+    """Of an estimator that is there; one by name takes what the label is."""
+    given = request.estimator
+    if given is None or isinstance(given, str):
+        return None
+    return Task.REGRESSION if is_regressor(given(request.seed, {})) else None
 
 
 def _tell_nobody(step: Step) -> None:

@@ -12,7 +12,7 @@ import tomlkit
 from evertrain.adapters.project.keys import schema_files
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.duration import format_duration
-from evertrain.domain.project.metric import GuardMetric, Metric, ModelMetric, Task
+from evertrain.domain.project.metric import GuardMetric, Metric, ModelMetric, Task, known_metrics
 from evertrain.scaffold.proposal import Proposal
 
 SCHEMAS = Path(".evertrain")
@@ -36,7 +36,7 @@ def project_files(proposal: Proposal) -> dict[Path, str]:
             *map(format_duration, spec.training.windows),
             *(each.value for each in spec.training.moving_windows),
         ],
-        "metrics": [each.value for each in Metric if each.task is spec.task],
+        "metrics": [each.value for each in known_metrics(spec.task, is_multiclass=spec.is_multiclass)],
         "guard": _a_guard(spec.metric),
         "is_classification": spec.task is Task.CLASSIFICATION,
         "text_feature": next((each.name for each in spec.features if not each.kind.is_quantitative), None),

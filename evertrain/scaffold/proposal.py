@@ -9,10 +9,13 @@ import pyarrow.compute as pc
 
 from evertrain.adapters.files.places import place_name
 from evertrain.adapters.landing.checks import find_repeated
+from evertrain.adapters.monitoring.column_kinds import look_like_identifiers
 from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.domain.project.file_format import FileFormat
-from evertrain.replay.defaults import Columns, count_missing, infer_model, label_classes, with_default_policies
+from evertrain.domain.project.prediction import MAX_CLASSES
+from evertrain.replay.defaults import Columns, count_missing, infer_model, with_default_policies
 from evertrain.replay.history import History, InvalidHistory, Rhythm, read_history, require_columns
+from evertrain.replay.label_classes import label_classes
 from evertrain.replay.raw_rows import RawRows
 
 LIKELY_LABELS = ("label", "target", "y", "outcome", "class", "response")
@@ -82,7 +85,7 @@ def propose(
     key = columns["--key"] or _key(raw, {event_time, columns["--label"]}, event_time, ask)
     label = columns["--label"] or _label(raw, {event_time, key}, ask)
     classes = label_classes(raw, label, positive=positive)
-    if classes and positive is None:
+    if len(classes) == 2 and positive is None:
         positive = ask("--positive", f"the class of {label} whose probability is predicted", classes, classes[-1])
     chosen = Columns(label=label, positive=positive, event_time=event_time, key=key)
     inferred = infer_model(raw, chosen, name=name, latency=latency, metric=None)
@@ -145,12 +148,17 @@ def _label(raw: RawRows, others: set[str], ask: Ask) -> str:
     names = [name for name in raw.names if name not in others]
     numbers = [name for name in names if _is_number(raw.table[name].type)]
     flags = [name for name in names if _is_flag(raw.table[name])]
-    possible = [name for name in names if name in numbers or name in flags]
+    texts = [name for name in names if _is_text_of_classes(raw.table[name])]
+    possible = [name for name in names if name in {*numbers, *flags, *texts}]
     if not possible:
-        raise InvalidHistory(f"{raw.name} has nothing to predict: no number, and no text of two classes")
+        raise InvalidHistory(
+            f"{raw.name} has nothing to predict: no number, and no text of 2 to {MAX_CLASSES} classes"
+        )
     likely = [name for name in possible if name.casefold() in LIKELY_LABELS]
     told_by_number = [name for name in flags if name in numbers]
-    suggested = (likely or told_by_number[-1:] or possible[-1:])[0]
+    # A text of several classes is more often a feature, unless it is where labels usually are: at the end.
+    usual = [name for name in possible if name not in texts or name == raw.names[-1]]
+    suggested = (likely or told_by_number[-1:] or usual[-1:] or possible[-1:])[0]
     return ask("--label", "the column that is to be predicted", possible, suggested)
 
 
@@ -165,6 +173,13 @@ def _is_flag(values: pa.ChunkedArray) -> bool:
     found = set(pc.unique(values.drop_null()).to_pylist())
     is_text = pa.types.is_string(values.type) or pa.types.is_large_string(values.type)
     return len(found) == 2 and (is_text or found == {0, 1})
+
+
+def _is_text_of_classes(values: pa.ChunkedArray) -> bool:
+    if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)):
+        return False
+    levels = pc.count_distinct(values).as_py()
+    return 2 < levels <= MAX_CLASSES and not look_like_identifiers(levels, len(values) - values.null_count)
 
 
 def _ends_with(name: str, endings: Sequence[str]) -> bool:

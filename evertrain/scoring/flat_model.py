@@ -8,11 +8,13 @@ import math
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any
 
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.domain.project.metric import Task
+from evertrain.domain.project.prediction import MAX_CLASSES, Prediction
 from evertrain.scoring.container import Header, unpack
 from evertrain.scoring.operations import OPERATIONS
 from evertrain.scoring.rows import Feature, Row
@@ -33,7 +35,7 @@ class FlatModel:
     """A model as it is served. `steps` make slots of a row's features.
 
     `answer`: the slot with the prediction: a number, or the probability of the positive class, which is the last of
-    `classes` where they have names.
+    `classes` where they have names. Of more than two classes the slots with the probability of each.
     `tolerance`: by how much of its largest answer the estimator may answer otherwise. `means`: of slots, over the
     training rows, as far as explanations need them.
     """
@@ -42,7 +44,7 @@ class FlatModel:
     task: Task
     features: tuple[Feature, ...]
     steps: tuple[Step, ...] = field(repr=False)
-    answer: int = field(repr=False)
+    answer: int | tuple[int, ...] = field(repr=False)
     classes: tuple[str, ...] = ()
     tolerance: float = 1e-9
     means: Mapping[int, float] = field(default_factory=dict, repr=False)
@@ -69,15 +71,17 @@ class FlatModel:
     def feature_names(self) -> tuple[str, ...]:
         return tuple(feature.name for feature in self.features)
 
-    def predict(self, rows: Sequence[Row]) -> list[float]:
-        """For each row the probability of the positive class, or the number. Rows are valid: see `validate_rows`."""
+    def predict(self, rows: Sequence[Row]) -> list[Prediction]:
+        """For each row the probability of the positive class, of each class where there are more than two, or the
+        number. Rows are valid: see `validate_rows`."""
         names, runs, answer = self.feature_names, [step.run for step in self.steps], self.answer
-        predictions = []
+        of_slots = itemgetter(*answer) if isinstance(answer, tuple) else itemgetter(answer)
+        predictions: list[Prediction] = []
         for row in rows:
             slots: Slots = [row[name] for name in names]
             for run in runs:
                 run(slots)
-            predictions.append(slots[answer])
+            predictions.append(of_slots(slots))
         return predictions
 
     def slots_of(self, row: Row) -> Slots:
@@ -93,15 +97,8 @@ def _read(header: Header, arrays: Sequence[Any]) -> FlatModel:
     if not isinstance(header["model"], str):
         raise ValueError("model is no text")
     steps, kinds = read_steps(header["steps"], [kind_of(feature.kind) for feature in features], arrays, OPERATIONS)
-    answer, classes = header["answer"], header["classes"]
-    if type(answer) is not int or not 0 <= answer < len(kinds) or kinds[answer] is not Kind.NUMBER:
-        raise ValueError("answer: no step gives it")
-    if (
-        not isinstance(classes, list)
-        or len(classes) not in (0, 2)
-        or not all(isinstance(each, str) for each in classes)
-    ):
-        raise ValueError("classes: neither two names nor none")
+    classes = _read_classes(header["classes"])
+    answer = _read_answer(header["answer"], classes, kinds)
     if type(header["tolerance"]) is not float or not 0 < header["tolerance"] <= MAX_TOLERANCE:
         raise ValueError("tolerance: out of bounds")
     return FlatModel(
@@ -110,7 +107,7 @@ def _read(header: Header, arrays: Sequence[Any]) -> FlatModel:
         features=features,
         steps=steps,
         answer=answer,
-        classes=tuple(classes),
+        classes=classes,
         tolerance=header["tolerance"],
         means=_read_means(header.get("means", {"slots": [], "values": []}), kinds),
     )
@@ -123,6 +120,24 @@ def _read_means(entry: Mapping[str, Any], kinds: Sequence[Kind]) -> Mapping[int,
     if not all(type(value) is float and math.isfinite(value) for value in values):
         raise ValueError("means: no finite number")
     return dict(zip(slots, values, strict=True))
+
+
+def _read_classes(classes: Any) -> tuple[str, ...]:
+    if not isinstance(classes, list) or not all(isinstance(each, str) for each in classes):
+        raise ValueError("classes: not names only")
+    if len(classes) == 1 or len(classes) > MAX_CLASSES or len(set(classes)) != len(classes):
+        raise ValueError("classes: neither none nor several different names")
+    return tuple(classes)
+
+
+def _read_answer(answer: Any, classes: Sequence[str], kinds: Sequence[Kind]) -> int | tuple[int, ...]:
+    several = len(classes) > 2
+    slots = answer if several else [answer]
+    if not isinstance(slots, list) or len(slots) != (len(classes) if several else 1):
+        raise ValueError("answer: not one for each class")
+    if not all(type(slot) is int and 0 <= slot < len(kinds) and kinds[slot] is Kind.NUMBER for slot in slots):
+        raise ValueError("answer: no step gives it")
+    return tuple(slots) if several else int(slots[0])
 
 
 def kind_of(kind: FeatureKind) -> Kind:

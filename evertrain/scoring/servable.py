@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from evertrain.domain.project.metric import Task
+from evertrain.domain.project.prediction import Prediction
 from evertrain.scoring.rows import Feature, Row
 
 
@@ -24,10 +25,11 @@ class ServableModel(Protocol):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names, the last one that whose probability is predicted; none where labels are 0 and 1."""
+        """Names, of two the last one that whose probability is predicted; none where labels are 0 and 1."""
 
     @property
     def tolerance(self) -> float: ...
 
-    def predict(self, rows: Sequence[Row]) -> list[float]:
-        """For each row the probability of the positive class, or the number. Rows are valid: see `validate_rows`."""
+    def predict(self, rows: Sequence[Row]) -> list[Prediction]:
+        """For each row the probability of the positive class, of each where there are more than two, or the number.
+        Rows are valid: see `validate_rows`."""

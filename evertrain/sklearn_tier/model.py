@@ -14,6 +14,7 @@ import skops.io
 
 from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.domain.project.metric import Task
+from evertrain.domain.project.prediction import Prediction
 from evertrain.scoring import InvalidArtifact
 from evertrain.scoring.flat_model import MAX_TOLERANCE, read_features
 from evertrain.scoring.rows import Feature, Row
@@ -66,25 +67,34 @@ class SklearnModel:
     def feature_names(self) -> tuple[str, ...]:
         return tuple(feature.name for feature in self.features)
 
-    def predict(self, rows: Sequence[Row]) -> list[float]:
-        """For each row the probability of the positive class, or the number. Rows are valid: see `validate_rows`."""
+    def predict(self, rows: Sequence[Row]) -> list[Prediction]:
+        """For each row the probability of the positive class, of each where there are more than two, or the number.
+        Rows are valid: see `validate_rows`."""
         if not rows:
             return []
-        return list(map(float, self.predict_frame(frame_of_rows(rows, self.features, categories=self.categories))))
+        found = self.predict_frame(frame_of_rows(rows, self.features, categories=self.categories)).tolist()
+        return [tuple(each) if isinstance(each, list) else each for each in found]
 
     def predict_table(self, table: Any) -> Numbers:
-        """Shape (rows,): the same for each row of an Arrow table."""
+        """Shape (rows,), or (rows, classes) of more than two: the same for each row of an Arrow table."""
         from evertrain.conversion.frame import to_frame  # noqa: PLC0415  # the endpoint has no pyarrow
 
         if not len(table):
-            return np.empty(0)
+            return np.empty((0, len(self.classes)) if len(self.classes) > 2 else 0)
         texts = [each.name for each in self.features if each.kind is FeatureKind.CATEGORICAL]
         levels = {name: with_unseen(self.categories[name], table[name].unique().to_pylist()) for name in texts}
         return self.predict_frame(to_frame(table, self.features, categories=levels))
 
     def predict_frame(self, frame: pd.DataFrame) -> Numbers:
-        """Shape (rows,): the last class's probability, or the number."""
-        return self.answers(frame)[:, -1]
+        """Shape (rows,): the last class's probability, or the number; of more than two (rows, classes), 0 of one that
+        no training row had."""
+        found = self.answers(frame)
+        if len(self.classes) <= 2:
+            return found[:, -1]
+        spread = np.zeros((len(found), len(self.classes)))
+        known = getattr(self.estimator, "fitted_on_classes_", self.estimator.classes_)
+        spread[:, np.asarray(known, dtype=np.int64)] = found
+        return spread
 
     def answers(self, frame: pd.DataFrame) -> Numbers:
         """Shape (rows, classes), a probability for each in the estimator's order; or of a regression (rows, 1)."""
@@ -102,7 +112,7 @@ def _without_estimator(header: Header) -> SklearnModel:
     categories, types, classes = header["categories"], header["types"], header["classes"]
     if set(categories) != {each.name for each in features if each.kind is FeatureKind.CATEGORICAL}:
         raise ValueError("categories: not those of its features")
-    if not all(_are_texts(each) for each in (*categories.values(), types, classes)) or len(classes) not in (0, 2):
+    if not all(_are_texts(each) for each in (*categories.values(), types, classes)) or len(classes) == 1:
         raise ValueError("categories, types or classes are no lists of names")
     if type(header["tolerance"]) is not float or not 0 < header["tolerance"] <= MAX_TOLERANCE:
         raise ValueError("tolerance: out of bounds")

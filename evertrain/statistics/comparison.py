@@ -17,8 +17,9 @@ import numpy.typing as npt
 
 from evertrain.domain.project.metric import Guard, GuardMetric
 from evertrain.domain.training.evaluation import Difference, GuardComparison, Score, SliceComparison, UnusableRows
-from evertrain.statistics.metrics import Array, Judging, LoadedMetric, Weighted, metric_value, weighted_metric
+from evertrain.statistics.metrics import Judging, LoadedMetric, metric_value, weighted_metric
 from evertrain.statistics.student import t_quantile
+from evertrain.statistics.weighted import Array, Weighted
 
 STEP = 0.5
 """By which a day counts more and less."""

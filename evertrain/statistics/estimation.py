@@ -2,7 +2,8 @@
 
 Of a classifier, from what it is sure of: its probabilities, calibrated on days with labels, say how many rows of each
 class lie in each cell of the scores, and so what the metric would be (confidence-based performance estimation, CBPE,
-as NannyML describes it). Of a predicted number, from the mean loss of predictions like it. Either sees that rows are
+as NannyML describes it). Of a predicted number, from the mean loss of predictions like it; so of more than two
+classes, by the loss that the model itself expects of a row. Either sees that rows are
 harder than before, and is blind to a world in which the same features mean something else.
 """
 
@@ -12,18 +13,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from evertrain.domain.monitoring.estimates import Estimate, share
 from evertrain.domain.monitoring.performance import (
     Confusion,
     DayPerformance,
     DayPredictions,
-    Estimate,
     Sums,
     loss_name,
     metric_of_sums,
     realised_metric,
 )
 from evertrain.domain.monitoring.series import between_stretches
-from evertrain.domain.project.metric import ModelMetric, Task
+from evertrain.domain.project.metric import Metric, ModelMetric, Task
 from evertrain.statistics.performance import CELLS_PER_UNIT
 
 MAX_KNOWN_DAYS = 14
@@ -42,6 +43,15 @@ otherwise."""
 
 Numbers = npt.NDArray[np.float64]
 Cells = Mapping[int, int]
+
+
+_OF_CONFIDENCE = (Metric.ACCURACY_SCORE, Metric.LOG_LOSS, Metric.BRIER_SCORE_LOSS)
+"""What follows, of more than two classes, from how sure the model is of each row."""
+
+
+def is_estimated(metric: ModelMetric, known: Sequence[DayPerformance]) -> bool:
+    """Whether the metric is one of those that can be, of more than two classes."""
+    return not known or known[-1].by_class is None or metric in _OF_CONFIDENCE
 
 
 def estimate_metric(
@@ -124,6 +134,10 @@ class _Probabilities:
         variances = positive * (1 - positive) * (if_positive - if_negative) ** 2
         return _pool(np.array(list(cells.values())), means, variances)
 
+    def expected(self, cells: Cells) -> float:
+        """How many of these rows are of class 1."""
+        return float(np.array(list(cells.values()), dtype=np.float64) @ self._positive(_log_odds(cells)))
+
     def _positive(self, odds: Numbers) -> Numbers:
         return _sigmoid(self.intercept + self.slope * odds)
 
@@ -147,7 +161,30 @@ class _LossCurve:
         return _pool(np.array(list(cells.values())), self.means[bins], self.variances[bins])
 
 
-def _calibrate(metric: ModelMetric, known: Sequence[DayPerformance]) -> _Probabilities | _LossCurve:
+@dataclass(frozen=True, kw_only=True)
+class _Confidence:
+    """Of more than two classes: how often the most probable one is right, and the loss, by how sure the model is. The
+    other metrics follow from neither."""
+
+    metric: ModelMetric
+    right: _Probabilities
+    losses: _LossCurve
+
+    def metric_of(self, cells: Cells) -> Estimate | None:
+        if self.metric is Metric.ACCURACY_SCORE:
+            counts = np.array(list(cells.values()), dtype=np.float64)
+            return share(self.right.expected(cells), float(counts.sum()))
+        return self.losses.metric_of(cells) if self.metric in _OF_CONFIDENCE else None
+
+    def losses_of(self, cells: Cells) -> Sums:
+        return self.losses.losses_of(cells)
+
+
+def _calibrate(metric: ModelMetric, known: Sequence[DayPerformance]) -> _Probabilities | _LossCurve | _Confidence:
+    if known[-1].by_class is not None:
+        return _Confidence(
+            metric=metric, right=_fit_probabilities(metric, known), losses=_fit_loss_curve(metric, known)
+        )
     if metric.task is Task.CLASSIFICATION:
         return _fit_probabilities(metric, known)
     return _fit_loss_curve(metric, known)

@@ -1,21 +1,22 @@
-"""The metrics of models over weighted rows: as scikit-learn defines them, and cheap to weigh anew for each day."""
+"""The metrics of models over weighted rows: as scikit-learn defines them, and cheap to weigh anew for each day.
+
+Those of more than two classes are `class_metrics`'.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from evertrain.domain.project.metric import GuardMetric, Metric, ModelMetric, OwnMetric, PinballLoss, Task
-
-Array = npt.NDArray[np.float64]
-Weighted = Callable[[Array], float]
-"""The metric for given row weights, shape (rows,); NaN where it is not defined, as for rows of one class."""
+from evertrain.statistics.class_metrics import CLASS_METRICS, of_truth
+from evertrain.statistics.weighted import Array, Weighted, calibration_error, mean_loss, roc_auc, ties
 
 
 @dataclass(frozen=True)
 class LoadedMetric:
-    """A model's own metric with its function of truth, prediction and row weights, each of shape (rows,)."""
+    """A model's own metric with its function of truth, prediction and row weights, each of shape (rows,); of more
+    than two classes the prediction is of shape (rows, classes)."""
 
     metric: OwnMetric
     function: Callable[[Array, Array, Array], float]
@@ -48,7 +49,8 @@ HALF = 0.5
 def metric_value(
     metric: Judging | GuardMetric, truth: Array, prediction: Array, weights: Array | None = None
 ) -> float:
-    """Truth and prediction: shape (rows,). For classification 0 or 1, and the probability of 1; else numbers.
+    """Truth and prediction: shape (rows,). For classification 0 or 1, and the probability of 1; else numbers. Of more
+    than two classes the truth is the class's number, and the prediction of shape (rows, classes).
     `weights`: shape (rows,), how many rows each stands for; None where each is one.
 
     >>> metric_value(Metric.ROC_AUC_SCORE, np.array([0.0, 1.0, 1.0]), np.array([0.1, 0.1, 0.9]))
@@ -63,7 +65,9 @@ def weighted_metric(metric: Judging | GuardMetric, truth: Array, prediction: Arr
     if isinstance(metric, LoadedMetric):
         return lambda weights: metric.function(truth, prediction, weights)
     if isinstance(metric, PinballLoss):
-        return _mean_loss(pinball_losses(truth, prediction, metric.quantile))
+        return mean_loss(pinball_losses(truth, prediction, metric.quantile))
+    if prediction.ndim > 1:
+        return CLASS_METRICS[metric](truth.astype(np.int64), prediction)
     return _WEIGHTED_METRICS[metric](truth, prediction)
 
 
@@ -74,18 +78,29 @@ def declared_metric(metric: ModelMetric) -> Judging:
     return metric
 
 
+def absolute_errors(truth: Array, prediction: Array) -> Array:
+    """Shape (rows,); of more than two classes, what is missing from the probability of each row's own."""
+    if prediction.ndim > 1:
+        return 1 - of_truth(truth.astype(np.int64), prediction)
+    return np.asarray(np.abs(truth - prediction))
+
+
 def pinball_losses(truth: Array, prediction: Array, quantile: float) -> Array:
     """Shape (rows,)."""
     below = truth - prediction
     return np.asarray(np.maximum(quantile * below, (quantile - 1) * below))
 
 
-def constant_score(metric: Judging, truth: Array, weights: Array | None = None) -> float:
-    """What the best constant prediction scores: what no model should do worse than. NaN where it is not defined."""
+def constant_score(
+    metric: Judging, truth: Array, weights: Array | None = None, *, classes: int | None = None
+) -> float:
+    """What the best constant prediction scores: what no model should do worse than. NaN where it is not defined.
+    `classes`: where there are more than two, how many."""
     counts = np.ones(len(truth)) if weights is None else weights
+    constants = _constants(metric, truth, counts) if classes is None else _shares(metric, truth, counts, classes)
     scores = [
-        metric_value(metric, truth, np.full(len(truth), constant), counts)
-        for constant in _constants(metric, truth, counts)
+        metric_value(metric, truth, np.broadcast_to(constant, (len(truth), *np.shape(constant))), counts)
+        for constant in constants
     ]
     return max(scores) if metric.higher_is_better else min(scores)
 
@@ -101,6 +116,12 @@ def _constants(metric: Judging, truth: Array, counts: Array) -> Sequence[float]:
         quantiles = shares if metric.task is Task.CLASSIFICATION else np.quantile(truth, shares)
         return [float(np.average(truth, weights=counts)), *quantiles.tolist()]
     return [_best_constant(metric, truth, counts)]
+
+
+def _shares(metric: Judging, truth: Array, counts: Array, classes: int) -> Sequence[Array]:
+    """Of the classes, among the rows; and for what nothing is known of, each class by itself and all alike."""
+    shares = np.bincount(truth.astype(np.int64), weights=counts, minlength=classes) / counts.sum()
+    return [shares, *np.eye(classes), np.full(classes, 1 / classes)] if isinstance(metric, LoadedMetric) else [shares]
 
 
 def _best_constant(metric: Metric | PinballLoss, truth: Array, counts: Array) -> float:
@@ -124,26 +145,8 @@ def _quantile(values: Array, counts: Array, share: float) -> float:
     return float(values[order][np.searchsorted(np.cumsum(counts[order]), counts.sum() * share)])
 
 
-def _roc_auc(truth: Array, prediction: Array) -> Weighted:
-    order, starts = _ties(prediction)
-    positive = truth[order]
-
-    def value(weights: Array) -> float:
-        sorted_weights = weights[order]
-        positives = np.add.reduceat(sorted_weights * positive, starts)
-        negatives = np.add.reduceat(sorted_weights * (1 - positive), starts)
-        pairs = positives.sum() * negatives.sum()
-        if pairs == 0:
-            return float("nan")
-        # A positive outranks every negative below it, and half of those that tie with it.
-        below = np.cumsum(negatives) - negatives
-        return float(np.sum(positives * (below + negatives / 2)) / pairs)
-
-    return value
-
-
 def _average_precision(truth: Array, prediction: Array) -> Weighted:
-    order, starts = _ties(-prediction)
+    order, starts = ties(-prediction)
     positive = truth[order]
 
     def value(weights: Array) -> float:
@@ -160,29 +163,18 @@ def _average_precision(truth: Array, prediction: Array) -> Weighted:
     return value
 
 
-def _ties(keys: Array) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """The ascending order, and the index in it where each run of equal keys begins."""
-    order = np.argsort(keys, kind="stable")
-    ordered = keys[order]
-    return order, np.flatnonzero(np.r_[True, ordered[1:] != ordered[:-1]])
-
-
-def _mean_loss(losses: Array) -> Weighted:
-    return lambda weights: float(np.average(losses, weights=weights)) if weights.sum() else float("nan")
-
-
 def _log_loss(truth: Array, prediction: Array) -> Weighted:
     clipped = np.clip(prediction, _TINY, 1 - _TINY)
-    return _mean_loss(-(truth * np.log(clipped) + (1 - truth) * np.log(1 - clipped)))
+    return mean_loss(-(truth * np.log(clipped) + (1 - truth) * np.log(1 - clipped)))
 
 
 def _root_mean_squared_error(truth: Array, prediction: Array) -> Weighted:
-    mean_squared = _mean_loss((truth - prediction) ** 2)
+    mean_squared = mean_loss((truth - prediction) ** 2)
     return lambda weights: float(np.sqrt(mean_squared(weights)))
 
 
 def _r2(truth: Array, prediction: Array) -> Weighted:
-    residual = _mean_loss((truth - prediction) ** 2)
+    residual = mean_loss((truth - prediction) ** 2)
 
     def value(weights: Array) -> float:
         mean = np.average(truth, weights=weights)
@@ -193,7 +185,7 @@ def _r2(truth: Array, prediction: Array) -> Weighted:
 
 
 def _accuracy(truth: Array, prediction: Array) -> Weighted:
-    return _mean_loss((truth == (prediction > HALF)).astype(np.float64))
+    return mean_loss((truth == (prediction > HALF)).astype(np.float64))
 
 
 def _balanced_accuracy(truth: Array, prediction: Array) -> Weighted:
@@ -223,36 +215,19 @@ def _confusion(truth: Array, prediction: Array) -> Callable[[Array], Array]:
     return lambda weights: np.asarray(np.bincount(cell, weights=weights, minlength=4).reshape(2, 2), np.float64)
 
 
-CALIBRATION_BINS = 10
-
-
-def _calibration_error(truth: Array, prediction: Array) -> Weighted:
-    """In bins of equally many rows, with rows that have the same prediction in the same one."""
-    order, starts = _ties(prediction)
-    bin_of_run = starts * CALIBRATION_BINS // len(order)
-    firsts = starts[np.flatnonzero(np.r_[True, bin_of_run[1:] != bin_of_run[:-1]])]
-    excess = (truth - prediction)[order]
-
-    def value(weights: Array) -> float:
-        sorted_weights = weights[order]
-        return float(np.abs(np.add.reduceat(sorted_weights * excess, firsts)).sum() / sorted_weights.sum())
-
-    return value
-
-
 _WEIGHTED_METRICS: Mapping[Metric | GuardMetric, Callable[[Array, Array], Weighted]] = {
-    Metric.ROC_AUC_SCORE: _roc_auc,
+    Metric.ROC_AUC_SCORE: roc_auc,
     Metric.AVERAGE_PRECISION_SCORE: _average_precision,
     Metric.ACCURACY_SCORE: _accuracy,
     Metric.BALANCED_ACCURACY_SCORE: _balanced_accuracy,
     Metric.F1_SCORE: _f1,
     Metric.LOG_LOSS: _log_loss,
-    Metric.BRIER_SCORE_LOSS: lambda truth, prediction: _mean_loss((truth - prediction) ** 2),
-    Metric.MEAN_ABSOLUTE_ERROR: lambda truth, prediction: _mean_loss(np.abs(truth - prediction)),
-    Metric.MEAN_ABSOLUTE_PERCENTAGE_ERROR: lambda truth, prediction: _mean_loss(
+    Metric.BRIER_SCORE_LOSS: lambda truth, prediction: mean_loss((truth - prediction) ** 2),
+    Metric.MEAN_ABSOLUTE_ERROR: lambda truth, prediction: mean_loss(np.abs(truth - prediction)),
+    Metric.MEAN_ABSOLUTE_PERCENTAGE_ERROR: lambda truth, prediction: mean_loss(
         np.abs(truth - prediction) / np.maximum(np.abs(truth), _TINY)
     ),
     Metric.ROOT_MEAN_SQUARED_ERROR: _root_mean_squared_error,
     Metric.R2_SCORE: _r2,
-    GuardMetric.EXPECTED_CALIBRATION_ERROR: _calibration_error,
+    GuardMetric.EXPECTED_CALIBRATION_ERROR: calibration_error,
 }

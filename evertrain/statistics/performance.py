@@ -4,12 +4,14 @@ ROC AUC and average precision come from counts of scores by class, in cells that
 so that they add too: a twelfth of a unit of log odds moves ROC AUC by less than a thousandth.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from evertrain.domain.monitoring.class_counts import NEEDS_SCORES, ClassCounts
 from evertrain.domain.monitoring.performance import (
     DAY,
     Confusion,
@@ -20,7 +22,8 @@ from evertrain.domain.monitoring.performance import (
     Sums,
     loss_name,
 )
-from evertrain.domain.project.metric import ModelMetric, PinballLoss, Task
+from evertrain.domain.project.metric import Metric, ModelMetric, PinballLoss, Task
+from evertrain.statistics.class_metrics import log_losses, most_probable, squared_errors
 from evertrain.statistics.layouts import Categories, Column
 from evertrain.statistics.metrics import HALF, pinball_losses
 
@@ -31,6 +34,9 @@ MAX_LOG_ODDS = 12.0
 
 MANTISSA_BITS = 3
 """Of a predicted number: eight cells from each power of two to the next."""
+
+MIN_EXPECTED_LOSS = 2.0**-10
+"""Of a row's classes, as the model has it: below, it is sure, and cells need not tell how sure."""
 
 MAX_LEVELS = 20
 """Of a column, the most frequent ones of a day: what is rarer says little of itself."""
@@ -52,12 +58,13 @@ def performance_by_day(
     columns: Mapping[str, Column],
     until: datetime,
     name_row: Callable[[int], tuple[str, datetime]] | None = None,
+    classes: Sequence[str] = (),
 ) -> Iterator[DayPerformance]:
-    """The earliest day first. `truth`, `predictions`, `days`: shape (rows,); a day is counted from 1970. `columns`:
+    """The earliest day first. `truth`, `predictions`, `days`: shape (rows,), of more than two classes `predictions`
+    (rows, classes); a day is counted from 1970. `columns`:
     by whose levels losses are told apart: text, or flags as 0 and 1. `until`: before which labels are complete.
-    `name_row`: of a row's place, its key and time; without it no row is named."""
+    `name_row`: of a row's place, its key and time; without it no row is named. `classes`: how more than two are."""
     losses = row_losses(metric, truth, predictions)
-    of_class = metric.task is Task.CLASSIFICATION
     for number in np.unique(days):
         rows = np.flatnonzero(days == number)
         day = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=int(number))
@@ -66,12 +73,38 @@ def performance_by_day(
             until=min(until, day + DAY),
             losses=_sums(losses[rows]),
             truth=_sums(truth[rows]),
-            scores=_scores(truth[rows], predictions[rows]) if of_class else {},
-            confusion=_confusion(truth[rows], predictions[rows]) if of_class else Confusion(),
-            loss_by_prediction={} if of_class else _loss_by_prediction(predictions[rows], losses[rows]),
+            **_by_prediction(metric, truth[rows], predictions[rows], losses[rows]),
             groups=tuple(_groups(columns, rows, losses[rows])),
-            worst=() if name_row is None else tuple(_worst(rows, losses, truth, predictions, name_row)),
+            worst=()
+            if name_row is None
+            else tuple(_worst(rows, losses, truth, predictions, name_row=name_row, classes=classes)),
         )
+
+
+def _by_prediction(metric: ModelMetric, truth: Numbers, predictions: Numbers, losses: Numbers) -> dict[str, Any]:
+    """The fields that tell rows apart by what was predicted of them."""
+    if predictions.ndim > 1:
+        counts = _class_counts(truth.astype(np.int64), predictions, with_scores=metric in NEEDS_SCORES)
+        right = (most_probable(predictions) == truth).astype(np.float64)
+        return {
+            "scores": _scores(right, predictions.max(axis=1)) if metric is Metric.ACCURACY_SCORE else {},
+            "by_class": counts,
+            "loss_by_prediction": _loss_by_cell(_certainty_cells(metric, predictions), losses),
+        }
+    if metric.task is Task.CLASSIFICATION:
+        return {"scores": _scores(truth, predictions), "confusion": _confusion(truth, predictions)}
+    return {"loss_by_prediction": _loss_by_cell(prediction_cells(metric.task, predictions), losses)}
+
+
+def _class_counts(truth: npt.NDArray[np.int64], probabilities: Numbers, *, with_scores: bool) -> ClassCounts:
+    classes = range(probabilities.shape[1])
+    cells = len(classes) * truth + most_probable(probabilities)
+    confusion = np.bincount(cells, minlength=len(classes) ** 2).reshape(len(classes), -1)
+    scores = (_scores((truth == each).astype(np.float64), probabilities[:, each]) for each in classes)
+    return ClassCounts(
+        confusion=tuple(map(tuple, confusion.astype(np.float64).tolist())),
+        scores=tuple(scores) if with_scores else (),
+    )
 
 
 def _worst(
@@ -79,16 +112,20 @@ def _worst(
     losses: Numbers,
     truth: Numbers,
     predictions: Numbers,
+    *,
     name_row: Callable[[int], tuple[str, datetime]],
+    classes: Sequence[str],
 ) -> Iterator[RowLoss]:
     for row in rows[np.argsort(-losses[rows], kind="stable")[:ROWS_NAMED]]:
         key, event_time = name_row(int(row))
         yield RowLoss(
             key=key,
             event_time=event_time,
-            prediction=float(predictions[row]),
+            prediction=float(np.max(predictions[row])),
             truth=float(truth[row]),
             loss=float(losses[row]),
+            taken_for=classes[int(np.argmax(predictions[row]))] if classes else "",
+            true_class=classes[int(truth[row])] if classes else "",
         )
 
 
@@ -97,6 +134,8 @@ def row_losses(metric: ModelMetric, truth: Numbers, predictions: Numbers) -> Num
     if isinstance(metric, PinballLoss):
         return pinball_losses(truth, predictions, metric.quantile)
     name = loss_name(metric)
+    if predictions.ndim > 1:
+        return (log_losses if name == "log loss" else squared_errors)(truth.astype(np.int64), predictions)
     if name == "squared error":
         return np.asarray((truth - predictions) ** 2)
     if name == "absolute error":
@@ -133,11 +172,28 @@ def prediction_cells(task: Task, predictions: Numbers) -> npt.NDArray[np.int64]:
     return np.asarray(np.where(predictions < 0, -1 - magnitude, magnitude).astype(np.int64))
 
 
+def _certainty_cells(metric: ModelMetric, probabilities: Numbers) -> npt.NDArray[np.int64]:
+    """Shape (rows,): the cell of how good a row's prediction can be expected to be, by the model itself: the
+    probability of the most probable class, or the loss to be expected. From that alone it follows how good it will
+    be, if the model is calibrated, whatever else is in the row."""
+    if metric is Metric.ACCURACY_SCORE:
+        return prediction_cells(Task.CLASSIFICATION, probabilities.max(axis=1))
+    if loss_name(metric) == "log loss":
+        expected = -(probabilities * np.log(np.maximum(probabilities, _TINY))).sum(axis=1)
+    else:
+        expected = 1 - (probabilities**2).sum(axis=1)
+    return prediction_cells(Task.REGRESSION, np.maximum(expected, MIN_EXPECTED_LOSS))
+
+
 def count_predictions(
-    task: Task, predictions: Numbers, days: npt.NDArray[np.int64], *, until: datetime
+    metric: ModelMetric, predictions: Numbers, days: npt.NDArray[np.int64], *, until: datetime
 ) -> Iterator[DayPredictions]:
-    """The earliest day first. `predictions`, `days`: shape (rows,); a day is counted from 1970."""
-    cells = prediction_cells(task, predictions)
+    """The earliest day first. `predictions`, `days`: shape (rows,); a day is counted from 1970. Of more than two
+    classes, `predictions` of shape (rows, classes), by how sure they are."""
+    if predictions.ndim > 1:
+        cells = _certainty_cells(metric, predictions)
+    else:
+        cells = prediction_cells(metric.task, predictions)
     for number in np.unique(days):
         day = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(days=int(number))
         found, counts = np.unique(cells[days == number], return_counts=True)
@@ -145,8 +201,7 @@ def count_predictions(
         yield DayPredictions(day=day, until=min(until, day + DAY), cells=by_cell)
 
 
-def _loss_by_prediction(predictions: Numbers, losses: Numbers) -> dict[int, Sums]:
-    cells = prediction_cells(Task.REGRESSION, predictions)
+def _loss_by_cell(cells: npt.NDArray[np.int64], losses: Numbers) -> dict[int, Sums]:
     return {int(cell): _sums(losses[cells == cell]) for cell in np.unique(cells)}
 
 

@@ -36,12 +36,15 @@ Column = Numbers | Texts
 
 
 def predict_columns(model: FlatModel, table: pa.Table) -> Numbers:
-    """Shape (rows,): what the model predicts for each row of the table, which has its features."""
+    """What the model predicts for each row of the table, which has its features. Shape (rows,), or (rows, classes) of
+    more than two classes."""
     columns: list[Column] = [_read(table[name]) for name in model.feature_names]
     # Floating-point exceptions are answers here, as they are in the steps themselves.
     with np.errstate(all="ignore"):
         for step in model.steps:
             columns += _apply(step, columns, table.num_rows)
+    if isinstance(model.answer, tuple):
+        return np.stack([_numbers(columns[slot]) for slot in model.answer], axis=1)
     return _numbers(columns[model.answer])
 
 

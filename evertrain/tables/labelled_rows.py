@@ -61,9 +61,15 @@ class LabelledRows:
 
     @cached_property
     def truth(self) -> npt.NDArray[np.float64]:
-        """Shape (rows,): 0 or 1 where a class is predicted, else the number."""
+        """Shape (rows,): the class's number where one is predicted, else the number."""
         labels = pc.cast(self.table[self.spec.label.name], pa.float64())
         return np.asarray(labels.to_numpy(), dtype=np.float64)
+
+    @property
+    def unseen_classes(self) -> list[str]:
+        """Of more than two, those that no row is of: an estimator fitted on these rows gives them no probability."""
+        seen = {int(number) for number in np.unique(self.truth)} if self.spec.is_multiclass else set()
+        return [name for number, name in enumerate(self.spec.label.classes) if seen and number not in seen]
 
     @cached_property
     def weights(self) -> npt.NDArray[np.float64] | None:
@@ -97,8 +103,9 @@ class LabelledRows:
         return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
 
     def predict_with(self, model: ServableModel) -> npt.NDArray[np.float64]:
-        """Shape (rows,): the artifact's predictions."""
-        return predict_table(model, self.table)
+        """The artifact's predictions: shape (rows,), or (rows, classes) of more than two, in the order in which the
+        model declares them now."""
+        return predict_table(model, self.table, classes=self.spec.label.classes)
 
     def name_of(self, row: int) -> tuple[str, datetime]:
         """The key and the event time of a row, by its place."""
@@ -135,14 +142,21 @@ class TableModel(Protocol):
     """A model that knows how to answer many rows at once."""
 
     def predict_table(self, table: pa.Table) -> npt.NDArray[np.float64]:
-        """Shape (rows,): what `predict` answers to each row."""
+        """Shape (rows,), or (rows, classes) of more than two: what `predict` answers to each row."""
 
 
-def predict_table(model: ServableModel, table: pa.Table) -> npt.NDArray[np.float64]:
-    """Shape (rows,). Works in parts, so that little is in memory beside the rows."""
+def predict_table(model: ServableModel, table: pa.Table, *, classes: Sequence[str]) -> npt.NDArray[np.float64]:
+    """Shape (rows,), or (rows, classes) of more than two; 0 for those that were declared after it was trained. The
+    model's own come first among `classes`: see `describe_other_classes`. Works in parts, so that little is in memory
+    beside the rows."""
     starts = range(0, table.num_rows, ROWS_PER_PREDICT_CALL)
     parts = (table.slice(start, ROWS_PER_PREDICT_CALL) for start in starts)
-    return np.concatenate([_predict_part(model, part) for part in parts] or [np.empty(0)])
+    empty = np.empty((0, len(model.classes)) if len(model.classes) > 2 else 0)
+    found = np.concatenate([_predict_part(model, part) for part in parts] or [empty])
+    if len(classes) <= 2:
+        return found
+    of_classes = found if found.ndim > 1 else np.stack([1 - found, found], axis=1)
+    return np.pad(of_classes, [(0, 0), (0, len(classes) - of_classes.shape[1])])
 
 
 def _predict_part(model: ServableModel, part: pa.Table) -> npt.NDArray[np.float64]:
@@ -153,12 +167,29 @@ def _predict_part(model: ServableModel, part: pa.Table) -> npt.NDArray[np.float6
     raise TypeError(f"{type(model).__name__} answers no tables")
 
 
+def describe_other_classes(model: ServableModel, spec: ModelSpec) -> str:
+    """Why its predictions cannot be compared with labels as they are declared now; empty where they can be."""
+    before, now = model.classes, spec.label.classes
+    if max(len(before), len(now)) <= 2 or before == now[: len(before)]:
+        return ""
+    return (
+        f"label.classes were {', '.join(before)} when it was trained, and are {', '.join(now) or '0, 1'}; labels are "
+        "kept by their place there, so keep that order and write new classes behind it"
+    )
+
+
+def are_finite(predictions: npt.NDArray[np.float64]) -> npt.NDArray[np.bool_]:
+    """Shape (rows,)."""
+    finite = np.isfinite(predictions)
+    return np.asarray(finite.all(axis=1) if finite.ndim > 1 else finite)
+
+
 def performance_of(
     rows: LabelledRows, predictions: npt.NDArray[np.float64], *, until: datetime, with_worst: bool = False
 ) -> tuple[DayPerformance, ...]:
     """What these predictions are worth, by day; those that are no numbers are passed over. `until`: before which
     labels are complete. `with_worst`: also which rows were predicted worst."""
-    usable = np.isfinite(predictions)
+    usable = are_finite(predictions)
     if not usable.all():
         rows, predictions = replace(rows, table=rows.table.filter(pa.array(usable))), predictions[usable]
     with_levels = (each.name for each in rows.spec.features if each.kind in _KINDS_WITH_LEVELS)
@@ -170,6 +201,7 @@ def performance_of(
         columns={name: rows.column(name) for name in with_levels},
         until=until,
         name_row=rows.name_of if with_worst else None,
+        classes=rows.spec.label.classes if rows.spec.is_multiclass else (),
     )
     return tuple(days)
 

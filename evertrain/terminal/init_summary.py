@@ -5,9 +5,17 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from evertrain.domain.errors import list_names
 from evertrain.domain.project.duration import format_duration
+from evertrain.domain.project.model import ModelSpec
 from evertrain.scaffold.proposal import Proposal
 from evertrain.terminal.console import console
+
+
+def _classes(spec: ModelSpec) -> str:
+    if not spec.is_multiclass:
+        return ""
+    return f" as one of {len(spec.label.classes)} classes ({escape(list_names(spec.label.classes))})"
 
 
 def show_proposal(proposal: Proposal, written: Sequence[Path], *, project: Path, deploys: str) -> None:
@@ -17,7 +25,7 @@ def show_proposal(proposal: Proposal, written: Sequence[Path], *, project: Path,
     first, last = history.steps[0].start, history.steps[-1].now
     console.print(
         f"[bold]{spec.name}[/]: {spec.task.value} of [bold]{escape(spec.label.name)}[/] from "
-        f"{len(spec.feature_names)} features, judged by {spec.metric.value}; a label is known "
+        f"{len(spec.feature_names)} features{_classes(spec)}, judged by {spec.metric.value}; a label is known "
         f"{format_duration(spec.label.latency)} after its row.",
         soft_wrap=True,
     )
@@ -27,6 +35,12 @@ def show_proposal(proposal: Proposal, written: Sequence[Path], *, project: Path,
         f"{escape(spec.group.entity_key)}, its time is {escape(spec.group.event_time)}.",
         soft_wrap=True,
     )
+    if spec.is_multiclass and all(each.isdigit() for each in spec.label.classes):
+        console.print(
+            f"[dim]If {escape(spec.label.name)} is an amount and no class: regression as task, mean_absolute_error "
+            "as metric and no classes in model.toml, and a regressor in estimator.py.[/]",
+            soft_wrap=True,
+        )
     for name, reason in proposal.left_out.items():
         console.print(f"[dim]left out: {escape(name)}: {escape(reason)}[/]", soft_wrap=True)
     if faulty:

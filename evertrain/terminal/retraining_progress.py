@@ -14,6 +14,7 @@ from evertrain.terminal.waiting import wait_until
 OUTCOME_NAMES = {
     EventName.MODEL_PROMOTED: "promoted",
     EventName.CONTENDER_REJECTED: "rejected",
+    EventName.CONTENDER_HELD: "held",
     EventName.RETRAIN_POSTPONED: "postponed",
     EventName.RETRAIN_FAILED: "failed",
     EventName.ROLLED_BACK: "rolled back",
@@ -66,6 +67,14 @@ class RetrainingProgress:
             tables = ", ".join(f"{feed} v{number}" for feed, number in version.table_versions.items())
             text = f"{version.version} ({tables}); gate: {version.gate.sentence}"
             self._report_once(decision.model, "registered", text)
+            self._report_approval(decision)
+
+    def _report_approval(self, decision: RecordedDecision) -> None:
+        """Whoever follows would wait in vain otherwise."""
+        asked = self.stage.approvals.find(decision.model, decision.decision_id)
+        if asked is not None:
+            text = f"{asked.version}, until {asked.expires_at:%Y-%m-%d %H:%M} UTC; `evertrain approve {asked.model}`"
+            self._report_once(decision.model, "waits for approval", text)
 
     def _report_once(self, model: str, name: str, text: str) -> None:
         if (line := f"{name}: {text}") not in self._shown:

@@ -19,6 +19,7 @@ from evertrain.domain.project.feature_group import FeatureGroup
 from evertrain.domain.project.metric import ModelMetric, OwnMetric
 from evertrain.domain.project.model import Project
 from evertrain.domain.project.policies import Tier
+from evertrain.domain.release.approvals import Approval
 from evertrain.domain.release.registry import ModelVersion, VersionStatus
 from evertrain.domain.release.rollout import Rollout
 from evertrain.domain.training.outcomes import Outcome
@@ -41,6 +42,7 @@ _COLOURS = {
     Action.ROLL_OUT: "green",
     VersionStatus.CHAMPION: "bold green",
     VersionStatus.REJECTED: "red",
+    VersionStatus.HELD: "yellow",
     VersionStatus.ROLLED_BACK: "red",
     DriftStatus.DRIFTED: "red",
     DriftStatus.STABLE: "green",
@@ -205,8 +207,18 @@ def statuses(found: Sequence[ModelStatus]) -> None:
             table.add_row("last decision", description)
         if status.last_outcome:
             table.add_row("last outcome", f"{status.last_outcome.name}: {status.last_outcome.sentence}")
-        table.add_row("retraining", "running" if status.retraining_running else "not running")
+        table.add_row("retraining", _retraining(status))
         console.print(table)
+
+
+def _retraining(status: ModelStatus) -> str:
+    waits = status.waits_for_approval
+    if waits is None:
+        return "running" if status.retraining_running else "not running"
+    return (
+        f"[bold]{waits.version} waits for approval[/] until {_format_time(waits.expires_at)} UTC: "
+        f"`evertrain approve {status.model}` or `evertrain reject {status.model}`"
+    )
 
 
 def _endpoint(status: ModelStatus) -> str:
@@ -322,7 +334,7 @@ def label_status(status: LabelStatus, *, days: int) -> None:
     console.print(table)
 
 
-def decision(recorded: RecordedDecision, outcome: Outcome | None) -> None:
+def decision(recorded: RecordedDecision, outcome: Outcome | None, approval: Approval | None = None) -> None:
     taken = recorded.decision
     console.print(
         f"[bold]{recorded.model}[/] {_format_time(recorded.decided_at)} UTC: {coloured(taken.action)}, {taken.reason}"
@@ -339,6 +351,9 @@ def decision(recorded: RecordedDecision, outcome: Outcome | None) -> None:
     for name, value in taken.evidence.items():
         if value != "":
             table.add_row(name.replace("_", " "), escape(_format_cell(value)))
+    if approval is not None:
+        waits = f"waits until {_format_time(approval.expires_at)} UTC" if outcome is None else "nobody answered"
+        table.add_row("approval", escape(f"{approval.version}: {approval.answered or waits}"))
     if outcome is not None:
         table.add_row("outcome", f"{outcome.name} {outcome.version}".strip())
         table.add_row("", escape(outcome.sentence))
@@ -353,7 +368,7 @@ def performance(status: PerformanceStatus, *, days: int) -> None:
         found = "nothing is known yet" if measured is None else _format_measured(measured, status.metric)
         console.print(f"{name}: {found}")
     if status.awaited is not None:
-        console.print(f"without labels yet, estimated: {_format_measured(status.awaited, status.metric)}")
+        console.print(f"without labels yet, {_format_awaited(status.awaited, status)}")
         console.print(
             "  [dim]by how sure it is of rows like these; blind to features that mean something else now[/]"
         )
@@ -373,6 +388,16 @@ def performance(status: PerformanceStatus, *, days: int) -> None:
             when, interval, loss = f"{day.start:%Y-%m-%d}", _format_interval(day), f"{day.loss:.4g}"
             table.add_row(when, f"{day.rows:,}", value, interval, before, loss)
         console.print(table)
+
+
+def _format_awaited(awaited: MeasuredDays, status: PerformanceStatus) -> str:
+    if status.is_estimated:
+        return f"estimated: {_format_measured(awaited, status.metric)}"
+    when = f"{awaited.start:%Y-%m-%d} to {awaited.end:%Y-%m-%d}"
+    return (
+        f"estimated: {status.loss} {awaited.loss:.4g} on {awaited.rows:,} rows of {when}; not {status.metric}, since "
+        "of more than two classes only accuracy_score, log_loss and brier_score_loss are"
+    )
 
 
 def _format_measured(measured: MeasuredDays, metric: ModelMetric) -> str:

@@ -15,7 +15,9 @@ from evertrain.use_cases.release.take_back import TakenBack
 
 def show_versions(found: Sequence[ModelVersion]) -> None:
     metric = found[0].gate_score.metric.value if found else "score"
-    table = new_table("Versions", "version", "status", "window", "rows", f"{metric} on the gate slice", "gate")
+    # Most projects have none.
+    tags = ["tags"] if any(version.tags for version in found) else []
+    table = new_table("Versions", "version", "status", "window", "rows", f"{metric} on the gate slice", "gate", *tags)
     for version in found:
         score = version.gate_score
         table.add_row(
@@ -25,8 +27,17 @@ def show_versions(found: Sequence[ModelVersion]) -> None:
             f"{version.rows:,}",
             escape(f"{score.value:.4f} [{score.low:.4f}, {score.high:.4f}]"),
             escape(version.gate.sentence),
+            *([escape(_format_tags(version))] if tags else []),
         )
     console.print(table if found else "No version has been registered yet.")
+
+
+def show_tags(version: ModelVersion) -> None:
+    console.print(f"[bold]{version.version}[/] of {version.model}: {escape(_format_tags(version)) or 'no tags'}")
+
+
+def _format_tags(version: ModelVersion) -> str:
+    return ", ".join(f"{key}={value}" for key, value in version.tags.items())
 
 
 def show_answered(model: str, moment: datetime, champion: Champion | None) -> None:

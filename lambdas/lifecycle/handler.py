@@ -10,6 +10,7 @@ from evertrain.adapters.aws.steps import Payload, Step, run_step
 from evertrain.domain.deciding.decisions import BESIDE, LEASE_DURATION, ROLLS_OUT, Decision
 from evertrain.domain.deployment.steps import LifecycleStep
 from evertrain.domain.events import EventName
+from evertrain.domain.project.duration import format_duration
 from evertrain.domain.release.rollout import RolloutPlan
 from evertrain.domain.training.candidates import Round
 from evertrain.domain.training.outcomes import classify_failure
@@ -50,6 +51,9 @@ def make_plan(payload: Payload) -> dict[str, Any]:
     spot = plan.spec.training.spot
     longer = LEASE_DURATION + (count_waves(plan) * (2 if spot else 1) - 1) * TRAINING_TIMEOUT
     longer += RolloutPlan.of(plan.spec.rollout, is_alone=plan.champion_version is None).duration
+    gate_policy = plan.spec.gate
+    if gate_policy.approval:
+        longer += gate_policy.approval_timeout
     wiring.leases().acquire(
         model, decision_id=decision_id, execution=required_text(payload, "execution"), duration=longer
     )
@@ -69,6 +73,11 @@ def make_plan(payload: Payload) -> dict[str, Any]:
         "spot": spot,
         "cpu": str(plan.task_size.cpu),
         "memory": str(plan.task_size.memory_mib),
+        "approval": {
+            "is_needed": gate_policy.approval,
+            "timeout": format_duration(gate_policy.approval_timeout),
+            "timeout_seconds": int(gate_policy.approval_timeout.total_seconds()),
+        },
     }
 
 
@@ -100,6 +109,22 @@ def register(payload: Payload) -> dict[str, Any]:
     version = registered.version
     logger.info("registered model=%s version=%s status=%s", version.model, version.version, version.status)
     return {"version": version.version, "expected_champion": registered.expected_champion}
+
+
+def ask_for_approval(payload: Payload) -> dict[str, Any]:
+    """The answer is a person's, and comes by the token."""
+    approval = wiring.ask_for_approval().run(
+        required_text(payload, "plan_uri"),
+        required_text(payload, "version"),
+        token=required_text(payload, "task_token"),
+    )
+    logger.info(
+        "approval_asked model=%s version=%s until=%s",
+        approval.model,
+        approval.version,
+        approval.expires_at.isoformat(timespec="seconds"),
+    )
+    return {}
 
 
 def finish(payload: Payload) -> dict[str, Any]:
@@ -136,6 +161,7 @@ STEPS: Mapping[str, Step] = {
     LifecycleStep.NARROW: narrow,
     LifecycleStep.GATE: gate,
     LifecycleStep.REGISTER: register,
+    LifecycleStep.ASK_FOR_APPROVAL: ask_for_approval,
     LifecycleStep.FINISH: finish,
 }
 

@@ -6,13 +6,15 @@ from pathlib import Path
 
 from evertrain.adapters.aws.artifacts import S3ArtifactStore
 from evertrain.adapters.aws.clients import client
-from evertrain.adapters.aws.clocks import make_clock
+from evertrain.adapters.aws.clocks import SystemClock, make_clock
 from evertrain.adapters.aws.dynamodb import Table
+from evertrain.adapters.aws.escalation_channel import SnsEscalationChannel
 from evertrain.adapters.aws.event_bus import EventBridgeBus
 from evertrain.adapters.deciding.decision_log import DynamoDBDecisionLog, DynamoDBLeases
 from evertrain.adapters.landing.batch_log import DynamoDBBatchLog
 from evertrain.adapters.project.files import load_project
 from evertrain.adapters.project.settings import Settings
+from evertrain.adapters.release.approvals import DynamoDBApprovals
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
 from evertrain.adapters.store.label_progress import DynamoDBLabelProgress
 from evertrain.adapters.store.table_states import DynamoDBTableStates
@@ -22,6 +24,7 @@ from evertrain.ports.clock import Clock
 from evertrain.ports.decisions import DecisionLog, Leases
 from evertrain.ports.registry import ModelRegistry
 from evertrain.ports.runs import RunStore
+from evertrain.use_cases.release.ask_for_approval import AskForApproval
 from evertrain.use_cases.release.register_version import RegisterVersion
 from evertrain.use_cases.training.finish_retraining import FinishRetraining
 from evertrain.use_cases.training.gate_contender import GateContender
@@ -70,10 +73,25 @@ def register_version() -> RegisterVersion:
 
 
 @cache
+def ask_for_approval() -> AskForApproval:
+    settings = _settings()
+    return AskForApproval(
+        runs=runs(),
+        registry=_registry(),
+        decisions=decisions(),
+        approvals=DynamoDBApprovals(table=_decisions_table()),
+        escalations=SnsEscalationChannel(client=client("sns"), topic_arn=settings.escalation_topic_arn),
+        wall_clock=SystemClock(),
+        stage=settings.stage,
+    )
+
+
+@cache
 def finish_retraining() -> FinishRetraining:
     return FinishRetraining(
         decisions=decisions(),
         leases=leases(),
+        registry=_registry(),
         bus=EventBridgeBus(client=client("events"), bus_name=_settings().event_bus_name),
         clock=_clock(),
     )

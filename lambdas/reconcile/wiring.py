@@ -31,16 +31,18 @@ def reconcile_retrainings() -> ReconcileRetrainings:
     decisions_table = Table(client=client("dynamodb"), name=settings.decisions_table)
     decisions = DynamoDBDecisionLog(table=decisions_table, wall_clock=time.time)
     leases = DynamoDBLeases(table=decisions_table, wall_clock=time.time)
+    registry = DynamoDBModelRegistry(table=Table(client=client("dynamodb"), name=settings.registry_table))
     bus = EventBridgeBus(client=client("events"), bus_name=settings.event_bus_name)
     return ReconcileRetrainings(
         decisions=decisions,
         leases=leases,
         executions=StepFunctionsExecutions(client=client("stepfunctions")),
-        registry=DynamoDBModelRegistry(table=Table(client=client("dynamodb"), name=settings.registry_table)),
+        registry=registry,
         endpoint=LambdaEndpoint(client=client("lambda"), function_prefix=settings.serving_function_prefix),
         finish_retraining=FinishRetraining(
             decisions=decisions,
             leases=leases,
+            registry=registry,
             bus=bus,
             clock=make_clock(settings.clock, decisions=lambda: decisions_table),
         ),

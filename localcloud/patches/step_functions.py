@@ -2,6 +2,7 @@
 
 import contextvars
 import json
+import threading
 import time
 from typing import Any
 
@@ -84,6 +85,54 @@ def stop_tasks_of_ended_states() -> None:
     def fail_execution(original: Any, execution: Any, error: str, cause: str) -> None:
         if execution["status"] == "RUNNING":
             original(execution, error, cause)
+
+
+def read_timeouts_from_paths() -> None:
+    """AWS takes a state's timeout from its input where TimeoutSecondsPath says so; ministack then knows none."""
+
+    @replaces(stepfunctions, "_execute_task")
+    def execute_task(original: Any, state: Any, data: Any, execution: Any, context: Any) -> Any:
+        if "TimeoutSecondsPath" in state:
+            seconds = stepfunctions._resolve_path(state["TimeoutSecondsPath"], data)
+            state = {**state, "TimeoutSeconds": seconds}
+        return original(state, data, execution, context)
+
+
+def wait_for_answers() -> None:
+    """AWS fails a task that waits for its token when the function fails that was to hand the token on, asks the
+    machine's role, and ends the wait with the execution. ministack waits on, and asks nobody."""
+
+    @replaces(stepfunctions, "_invoke_with_callback")
+    def invoke_with_callback(original: Any, resource: str, data: Any, token: str, state: Any) -> Any:
+        if "states:::lambda:invoke" not in resource:
+            return original(resource, data, token, state)
+        waiting: dict[str, Any] = {"event": threading.Event(), "result": None, "error": None, "heartbeat": None}
+        stepfunctions._task_tokens[token] = waiting
+        deadline = _deadline.set(time.monotonic() + state.get("TimeoutSeconds", float("inf")))
+        try:
+            stepfunctions._invoke_resource(resource.replace(".waitForTaskToken", ""), data)
+            while not waiting["event"].wait(_POLL_SECONDS):
+                _raise_if_ended()
+        finally:
+            stepfunctions._task_tokens.pop(token, None)
+            _deadline.reset(deadline)
+        if waiting["error"]:
+            raise stepfunctions._ExecutionError(waiting["error"]["Error"], waiting["error"]["Cause"])
+        return json.loads(waiting["result"])
+
+
+def take_the_first_answer() -> None:
+    """AWS refuses a second answer to a task's token; ministack takes the last one before the state goes on."""
+
+    def answer(original: Any, data: Any) -> Any:
+        waiting = stepfunctions._task_tokens.get(data.get("taskToken"))
+        if waiting and waiting["event"].is_set():
+            message = "Task Timed Out: 'Provided task does not exist anymore'"
+            return responses.error_response_json("TaskTimedOut", message, 400)
+        return original(data)
+
+    for name in ("_send_task_success", "_send_task_failure"):
+        replaces(stepfunctions, name)(answer)
 
 
 def announce_ends_by_restart() -> None:

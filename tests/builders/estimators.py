@@ -25,6 +25,7 @@ from sklearn import (
     tree,
 )
 from sklearn import preprocessing as pre
+from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 
@@ -233,6 +234,9 @@ VARIANTS: Mapping[str, Any] = {
 }
 """Classifiers with options that change how they answer."""
 
+OF_TWO_CLASSES = frozenset({"GradientBoostingClassifier(loss='exponential')"})
+"""They refuse more."""
+
 TRANSFORMERS: Mapping[str, Any] = {
     "SimpleImputer": linear(plain(make_pipeline(impute.SimpleImputer(strategy="most_frequent", add_indicator=True)))),
     "SimpleImputer of text": linear(
@@ -319,7 +323,8 @@ TRANSFORMERS: Mapping[str, Any] = {
 
 
 def fitted(estimator: Any, frame: pd.DataFrame, truth: np.ndarray) -> Any:
-    """Without warnings: of what does not converge in so few rounds, and of what older names are for."""
+    """A copy: XGBoost's keep the number of classes that they saw before. Without warnings: of what does not converge
+    in so few rounds, and of what older names are for."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return estimator.fit(frame, truth)
+        return clone(estimator).fit(frame, truth)

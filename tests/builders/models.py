@@ -59,6 +59,14 @@ def a_model(
     )
 
 
+LATENESS = ("on time", "late", "very late")
+
+
+def a_model_of_classes(classes: Sequence[str] = LATENESS, *, metric: Metric = Metric.LOG_LOSS) -> ModelSpec:
+    spec = a_model()
+    return replace(spec, metric=metric, label=replace(spec.label, classes=tuple(classes)))
+
+
 def a_champion(*, version: str = "v1", since: datetime = NOW - days(20)) -> Champion:
     return Champion(
         model="trips",

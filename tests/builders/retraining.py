@@ -135,7 +135,7 @@ class Retraining:
         self.register_version = RegisterVersion(runs=self.runs, registry=self.registry, clock=self.clock)
         self.next_halving_round = NextHalvingRound(runs=self.runs)
         self.finish_retraining = FinishRetraining(
-            decisions=self.decisions, leases=self.leases, bus=self.bus, clock=self.clock
+            decisions=self.decisions, leases=self.leases, registry=self.registry, bus=self.bus, clock=self.clock
         )
         self.roll_out = RollOut(registry=self.registry, endpoint=self.endpoint, runs=self.runs, clock=self.clock)
         self.take_steps = TakeSteps(

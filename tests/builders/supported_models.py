@@ -6,9 +6,10 @@ from pathlib import Path
 
 from evertrain.conversion.flat import tolerance_of
 from evertrain.domain.project.policies import Tier
+from evertrain.domain.project.prediction import MAX_CLASSES
 from evertrain.toolchain.own_libraries import BUNDLE_MIB
 from tests.builders import second_tier
-from tests.builders.estimators import CLASSIFIERS, REGRESSORS, TRANSFORMERS, VARIANTS
+from tests.builders.estimators import CLASSIFIERS, OF_TWO_CLASSES, REGRESSORS, TRANSFORMERS, VARIANTS
 
 EXACT = 1e-12
 """By so much an artifact may differ from its estimator, relative to the largest answer."""
@@ -62,8 +63,9 @@ before a version is registered.
 
 ## Classifiers
 
-Of two classes: labels are 0 and 1, or the two words that `classes` in `[label]` names. More classes are not
-served yet.
+Of two classes, whose labels are 0 and 1 or the two words that `classes` in `[label]` names, and of up to
+{MAX_CLASSES} that it names: each is also fitted on three classes, and all three probabilities are
+compared{_except_of_two()}.
 
 {_table("estimator", CLASSIFIERS, second_tier.CLASSIFIERS)}
 
@@ -96,7 +98,8 @@ where an exponential makes the number, else the number.
 
 Of the above these have no explanations as they are tried, since their answer is no sum over features, or a column of
 several features is not linear in them: {", ".join(f"`{name}`" for name in sorted(NOT_EXPLAINED))}.
-Nor has a version that was trained before there were any: it says so until it is trained again. `evertrain check` says
+Nor has a model of more than two classes, yet, nor a version that was trained before there were any: it says so
+until it is trained again. `evertrain check` says
 of each model whether its predictions can be explained, and in what time. Where trees are many, fewer rows are
 explained at once, so that a function of 1 GB answers in time.
 
@@ -112,6 +115,10 @@ skops cannot keep.
 What is missing goes the way that each learner learnt. An unseen category does what its encoder does with it; where
 LightGBM or XGBoost encode categories themselves, the flat format takes it as missing.
 """
+
+
+def _except_of_two() -> str:
+    return "".join(f"; `{name}` is of two alone" for name in sorted(OF_TWO_CLASSES))
 
 
 def _table(title: str, flat: Iterable[str], second: Iterable[str] = ()) -> str:

@@ -32,6 +32,12 @@ def late(frame: pd.DataFrame, *, seed: int = 1) -> np.ndarray:
     return (delay(frame, seed=seed) > np.median(delay(frame, seed=seed))).astype(float)
 
 
+def lateness(frame: pd.DataFrame, *, seed: int = 1) -> np.ndarray:
+    """0, 1 or 2: on time, late, very late; depending on every feature."""
+    found = delay(frame, seed=seed)
+    return np.digitize(found, np.quantile(found, [0.5, 0.8])).astype(float)
+
+
 def delay(frame: pd.DataFrame, *, seed: int = 1) -> np.ndarray:
     rng = np.random.default_rng(seed)
     by_carrier = (

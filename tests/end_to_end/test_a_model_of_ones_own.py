@@ -1,4 +1,5 @@
-"""The tutorial, as somebody follows it: from a file to a champion that answers, in a project without flights."""
+"""The tutorial, as somebody follows it: from a file to a champion that answers, in a project without flights. Beside
+its model there is one of three classes, deployed at once with it."""
 
 import json
 import os
@@ -15,6 +16,7 @@ import pytest
 
 from evertrain.terminal.waiting import wait_until
 from localcloud.launcher import REPOSITORY
+from tests.builders.plants import SPECIES, plants
 from tests.end_to_end.deployment import free_port
 
 TUTORIAL = REPOSITORY / "docs/tutorial.md"
@@ -80,6 +82,8 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Own]:
                 name = block.partition("\n")[0].removeprefix("# ")
                 (root / name).write_text(block)
             elif language == "sh":
+                if "evertrain local up" in block:
+                    make_plants(found)
                 script = block
                 for as_written, here in OTHERWISE.items():
                     script = script.replace(as_written, here)
@@ -87,6 +91,16 @@ def own(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Own]:
         yield found
     finally:
         found.run("evertrain local down")
+
+
+def make_plants(own: Own) -> None:
+    """A second folder, with one window, so that one contender is trained."""
+    plants(days=50, rows=40).to_csv(own.root / "plants.csv", index=False)
+    own.run("evertrain init plants --rows plants.csv --latency 2d --yes")
+    declared = own.root / "models/plants/model.toml"
+    declared.write_text(
+        re.sub(r"^windows = .*$", 'windows = ["expanding"]', declared.read_text(), flags=re.MULTILINE)
+    )
 
 
 def told_by(own: Own, command: str) -> str:
@@ -102,9 +116,10 @@ def test_its_rows_become_a_folder_and_an_answer(own: Own) -> None:
 
 def test_it_is_deployed_and_what_comes_next_is_told(own: Own) -> None:
     told = told_by(own, "evertrain local up")
-    assert "stage local is deployed, with loans\n" in told
-    assert "\n  evertrain backfill loans --rows FILE\n" in told
-    assert own.run("evertrain local status").endswith('next: eval "$(evertrain local env)" && evertrain status\n')
+    assert "stage local is deployed, with loans, plants\n" in told
+    assert "\n  evertrain backfill MODEL --rows FILE\n" in told
+    status = own.run("evertrain local status")
+    assert status.endswith('next: eval "$(evertrain local env)" && evertrain backfill plants --rows FILE\n')
 
 
 def test_history_becomes_a_champion_that_answers(own: Own) -> None:
@@ -211,3 +226,63 @@ def predicted(own: Own) -> Any:
 def answered_by_another(own: Own, before: Any) -> Any:
     answer = predicted(own)
     return answer if answer["model_version"] != before["model_version"] else None
+
+
+# --- three classes --------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def with_plants(own: Own) -> Own:
+    """Who has landed the plants' history too."""
+    own.told["plants"] = own.run("evertrain backfill plants --rows plants.csv")
+    return own
+
+
+def test_three_classes_become_a_champion_that_names_each(with_plants: Own) -> None:
+    (version,) = with_plants.answer("versions plants")
+    assert f"plants has its first champion, {version['version']}" in with_plants.told["plants"]
+    assert version["status"] == "champion"
+    row = json.dumps({"width": 3.0, "length": 0.0, "region": "south"})
+    answer = json.loads(with_plants.run(f"evertrain predict plants --json '{row}'"))
+    (named,) = answer["predictions"]
+    assert tuple(named) == SPECIES
+    assert sum(named.values()) == pytest.approx(1.0)
+    assert named["setosa"] > 0.8, "as its width says"
+    described = asked(with_plants, "describe('plants')")
+    assert (described["classes"], described["predicts"]) == (list(SPECIES), "probability of each class")
+    status = with_plants.run("evertrain local status")
+    assert status.endswith('next: eval "$(evertrain local env)" && evertrain status\n')
+
+
+def test_its_answers_are_kept_by_class(with_plants: Own) -> None:
+    row = {"width": -3.0, "length": 2.0, "region": "west"}
+    asked(with_plants, f"predict('plants', {{'rows': [{row}] * 3}})")
+
+    def kept() -> list[dict[str, Any]] | None:
+        try:
+            rows = with_plants.answer("features predictions/plants --head 50")
+        except AssertionError:  # there is no table yet
+            return None
+        return [each for each in rows if each["width"] == row["width"]] or None
+
+    found = wait_until(kept, seconds=180, awaited="the rows of a request")
+    assert len(found) == 3
+    for each in found:
+        shares = {name: each[f"probability_{name}"] for name in SPECIES}
+        assert each["predicted_class"] == max(shares, key=lambda name: shares[name])
+        assert each["prediction"] == max(shares.values())
+
+
+def test_labels_are_reported_by_their_names(with_plants: Own) -> None:
+    label = {"plant_id": "p1", "seen_at": "2025-01-01T00:36:00Z", "species": "virginica"}
+    assert asked(with_plants, f"report_labels('plants', {label})")["accepted"] == 1
+    with pytest.raises(AssertionError, match="species: must be one of setosa, versicolor, virginica"):
+        asked(with_plants, f"report_labels('plants', {label | {'species': 'tulip'}})")
+
+
+def asked(own: Own, call: str) -> Any:
+    """What the endpoint answers over HTTP."""
+    script = (
+        f"import json; from evertrain.adapters.stage import Stage; print(json.dumps(Stage.find('local').api.{call}))"
+    )
+    return json.loads(own.run(f'.venv/bin/python -c "{script}"'))

@@ -843,7 +843,11 @@ def test_a_champion_is_taken_back_from_the_command_line(loop: Loop) -> None:
     statuses = {each.version: each.status for each in registry.versions("flights")}
     assert (statuses[good.version], statuses[bad.version]) == (VersionStatus.CHAMPION, VersionStatus.ROLLED_BACK)
 
+    tagged = json.loads(evertrain("tag", "flights", bad.version, "bug=ML-17", "--remove", "ok", "--json").stdout)
+    assert tagged["tags"] == {"bug": "ML-17"}
+    assert "bug=ML-17" in evertrain("versions", "flights").stdout
     differing = json.loads(evertrain("diff", "flights", bad.version, "--json").stdout)
+    assert {"what": "tag bug", "first": "ML-17", "second": None} in differing
     assert {"what": "status", "first": "rolled_back", "second": "champion"} in differing
     answered = evertrain("versions", "flights", "--at", f"{loop.now + timedelta(days=1):%Y-%m-%dT%H:%M}Z").stdout
     assert f"{good.version} answered for flights" in " ".join(answered.split())

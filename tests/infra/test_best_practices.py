@@ -26,6 +26,9 @@ WHOLE_BUCKETS = {"Landing": {"MonitorRole", "MonitorPartsRole"}, "Quarantine": {
 like any other fault. Of every other bucket a role names the prefixes that it needs."""
 
 
+SECRET = "arn:aws:secretsmanager:eu-central-1:111122223333:secret:mlflow-AbCdEf"
+
+
 def test_every_aws_solutions_rule_is_kept_or_acknowledged_with_a_reason(synthesise: Synthesise) -> None:
     import aws_cdk as cdk
     from cdk_nag import AwsSolutionsChecks
@@ -37,7 +40,7 @@ def test_every_aws_solutions_rule_is_kept_or_acknowledged_with_a_reason(synthesi
         apps.append(app)
 
     with pytest.raises(RuntimeError, match="ValidationFailed"):  # the wildcards below are always found
-        synthesise(checks=checks)
+        synthesise(checks=checks, mlflow="https://mlflow.example.com", mlflow_secret=SECRET)
     report = json.loads((Path(apps[0].outdir) / "validation-report.json").read_text())
     violations = [rule for plugin in report["pluginReports"] for rule in plugin["violations"]]
     assert violations

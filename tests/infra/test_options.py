@@ -46,6 +46,11 @@ def test_the_context_names_the_stage_before_the_environment() -> None:
         ("deletion_protection", "yes"),
         ("encryption", "own"),
         ("training_base", "python 3.13"),
+        ("mlflow", "mlflow.example.com"),
+        ("mlflow", "http://mlflow.example.com"),
+        ("mlflow", "http://localhost.example.com"),
+        ("mlflow", "https://user:password@mlflow.example.com"),
+        ("mlflow_secret", "mlflow-password"),
     ],
 )
 def test_a_value_that_is_not_allowed_is_refused_by_its_key(key: str, value: str) -> None:

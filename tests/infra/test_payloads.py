@@ -37,7 +37,8 @@ def tasks(definition: State) -> Iterator[tuple[str, State]]:
 def payloads(assembly: Assembly, stack: str) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, state in tasks(machine(assembly, stack)):
         if "step" in str(state["Parameters"]):
-            yield name, state["Parameters"]
+            # What waits for a token gets its payload by way of an integration.
+            yield name, state["Parameters"].get("Payload", state["Parameters"])
 
 
 def fields_asked(step: Callable[..., object]) -> set[str]:
@@ -95,5 +96,6 @@ def test_functions_and_containers_are_told_by_variables_that_have_an_owner(assem
         for each in container["Environment"]
     }
     of_a_run = {Variable.JOB, Variable.PLAN_URI, Variable.CANDIDATE, Variable.ROUND}
-    by_lambda_itself, where_chosen = {Variable.FUNCTION_VERSION}, {Variable.BAKE_SECONDS}
+    by_lambda_itself = {Variable.FUNCTION_VERSION}
+    where_chosen = {Variable.BAKE_SECONDS, Variable.MLFLOW_TRACKING_URI, Variable.MLFLOW_SECRET_ARN}
     assert told == set(Variable) - set(PINNED_VARIABLES) - of_a_run - by_lambda_itself - where_chosen

@@ -29,9 +29,9 @@ def states(definition: dict[str, Any]) -> dict[str, State]:
 def test_every_task_has_a_timeout_a_retry_and_a_catch(states: dict[str, State]) -> None:
     inside = states["Train"]["ItemProcessor"]["States"]
     tasks = {name: state for name, state in (states | inside).items() if state["Type"] == "Task"}
-    assert len(tasks) == 18
+    assert len(tasks) == 21
     for name, task in tasks.items():
-        assert task["TimeoutSeconds"] > 0, name
+        assert task.get("TimeoutSeconds", 0) > 0 or name == "AskForApproval", name
         assert task["Retry"], name
         # A contender that fails fails the Map, which has the catch.
         assert "States.ALL" in errors(task if name in states else states["Train"]), name
@@ -133,6 +133,35 @@ def test_a_version_may_be_rolled_out_as_it_is(states: dict[str, State]) -> None:
     as_it_is = states[states["Trains?"]["Default"]]
     assert (as_it_is["Parameters"], as_it_is["ResultPath"]) == ({"sentence.$": "$.registered.sentence"}, "$.gate")
     assert as_it_is["Next"] == "Publish"
+
+
+def test_a_person_is_asked_between_the_gate_and_what_callers_notice(states: dict[str, State]) -> None:
+    (passed,) = states["Passed?"]["Choices"]
+    assert passed["Next"] == "ApprovalNeeded?"
+    (not_needed,) = states["ApprovalNeeded?"]["Choices"]
+    assert (not_needed["Variable"], not_needed["BooleanEquals"]) == ("$.plan.approval.is_needed", False)
+    assert not_needed["Next"] == "Publish"
+    assert states["ApprovalNeeded?"]["Default"] == "AskForApproval"
+    assert states["AskForApproval"]["Next"] == "Approved?"
+    (approved,) = states["Approved?"]["Choices"]
+    assert (approved["Variable"], approved["StringEquals"]) == ("$.approval.answer", "approved")
+    assert (approved["Next"], states["Approved?"]["Default"]) == ("Publish", "FinishTurnedDown")
+    assert states["FinishTurnedDown"]["Parameters"]["outcome"] == "ContenderRejected"
+
+
+def test_who_is_not_answered_in_time_is_held_and_does_not_ask_again(states: dict[str, State]) -> None:
+    ask = states["AskForApproval"]
+    assert ask["Resource"].endswith("states:::lambda:invoke.waitForTaskToken")
+    assert ask["TimeoutSecondsPath"] == "$.plan.approval.timeout_seconds"
+    assert set(ask["Parameters"]["Payload"]) == {"step", "plan_uri.$", "version.$", "task_token.$"}
+    assert ask["Parameters"]["Payload"]["task_token.$"] == "$$.Task.Token"
+    (retried,) = [each for each in ask["Retry"] if each["MaxAttempts"] == 0]
+    assert "States.Timeout" in retried["ErrorEquals"]
+    assert [(each["ErrorEquals"], each["Next"]) for each in ask["Catch"]] == [
+        (["States.Timeout"], "FinishContenderHeld"),
+        (["States.ALL"], "FinishRetrainFailed"),
+    ]
+    assert states["FinishContenderHeld"]["Next"] == "Held"
 
 
 def test_rounds_go_on_until_the_last_one(states: dict[str, State]) -> None:

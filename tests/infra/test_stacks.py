@@ -19,7 +19,7 @@ from evertrain.adapters.monitoring.metrics import (
 )
 from evertrain.adapters.project.files import load_project
 from evertrain.domain.landing.batches import FeedKind
-from evertrain.domain.monitoring.performance import Estimate
+from evertrain.domain.monitoring.estimates import Estimate
 from evertrain.domain.project.metric import Metric
 from evertrain.domain.project.policies import EndpointPolicy, Tier
 from evertrain.domain.store.labels import LabelledDay, LabelProgress

@@ -14,7 +14,7 @@ BATCH, TIME, STATE, PROGRESS = "batch#", "time#", "state", "progress"
 VERDICT, REQUESTS, FLAGGED, ACCEPTED = "verdict#", "requests#", "flagged#", "accepted#"
 PROMISED, REALISED, PREDICTED = "promised#", "realised#", "predicted#"
 DECISION, HELD_DECISION, QUIET_DECISION, DECISION_BY_ID = "decision#", "held#", "quiet#", "id#"
-OUTCOME, OUTCOME_OF_DECISION, LEASE = "outcome#", "outcome-of#", "lease"
+OUTCOME, OUTCOME_OF_DECISION, LEASE, APPROVAL = "outcome#", "outcome-of#", "lease", "approval#"
 VERSION, CHAMPION, HISTORY, MODEL = "version#", "champion", "history#", "model#"
 ROLLOUT, ANSWERS = "rollout", "answers#"
 

@@ -14,6 +14,7 @@ from evertrain.adapters.store.schema import PLAIN_TIMESTAMP
 from evertrain.domain.landing.batches import Fault
 from evertrain.domain.landing.feeds import CLOCK_SKEW, EVENT_TIME, MIN_EVENT_TIME, FeedSchema
 from evertrain.domain.project.feature_group import Column, FeatureKind
+from evertrain.domain.project.prediction import describe_classes
 from evertrain.tables.columns import ARROW_TYPES, TIMESTAMP, is_text
 from evertrain.tables.written_values import (
     UNKNOWN_SPELLING,
@@ -170,7 +171,7 @@ class ColumnChecker:
         if numbers.null_count > named.null_count:
             named = as_levels(named)  # 12.0 is the class 12
             numbers = pc.index_in(named, value_set=classes)
-        _require(pc.is_valid(numbers), " or ".join(self.schema.classes), among=named)
+        _require(pc.is_valid(numbers), describe_classes(self.schema.classes), among=named)
         return pc.cast(numbers, pa.float64())
 
     def _as_number(self, values: Values) -> Values:

@@ -1,7 +1,7 @@
 """Requests and answers as a Parquet file of the feed `predictions/<model>`."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -12,12 +12,14 @@ from evertrain.domain.landing.predictions import (
     EXPLORE_SHARE,
     EXPLORED,
     MODEL_VERSION,
+    PREDICTED_CLASS,
     PREDICTION,
     PREDICTION_ID,
     AnsweredRequest,
 )
 from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.domain.project.model import ModelSpec
+from evertrain.domain.project.prediction import Answer, probability_columns
 from evertrain.scoring.rows import read_time
 
 
@@ -29,7 +31,8 @@ def prediction_file(spec: ModelSpec, answered: Sequence[AnsweredRequest]) -> byt
         PREDICTION_ID: [name for each in answered for name in each.row_ids],
         EVENT_TIME: [each.answered_at for each in answered for _ in each.rows],
         MODEL_VERSION: [each.model_version for each in answered for _ in each.rows],
-        PREDICTION: [float(prediction) for each in answered for prediction in each.predictions],
+        PREDICTION: [_most_probable(prediction)[1] for each in answered for prediction in each.predictions],
+        **_class_columns(spec, answered),
         EXPLORED: [explored for each in answered for explored in each.explored],
         EXPLORE_SHARE: [each.explore_share for each in answered for _ in each.rows],
         **{
@@ -40,6 +43,27 @@ def prediction_file(spec: ModelSpec, answered: Sequence[AnsweredRequest]) -> byt
     file = io.BytesIO()
     pq.write_table(pa.table(columns, schema=schema), file, compression="zstd")
     return file.getvalue()
+
+
+def _class_columns(spec: ModelSpec, answered: Sequence[AnsweredRequest]) -> dict[str, list[object]]:
+    """Of more than two classes. What a version answered that knew another number of classes is missing."""
+    if not spec.is_multiclass:
+        return {}
+    predictions = [prediction for each in answered for prediction in each.predictions]
+    by_class = [each if isinstance(each, Mapping) else {} for each in predictions]
+    columns = zip(spec.label.classes, probability_columns(spec.label.classes), strict=True)
+    return {
+        PREDICTED_CLASS: [_most_probable(each)[0] for each in predictions],
+        **{column: [each.get(name) for each in by_class] for name, column in columns},
+    }
+
+
+def _most_probable(prediction: Answer) -> tuple[str | None, float]:
+    """The class, the first of several that are as probable, and its probability; or a number that has no class."""
+    if not isinstance(prediction, Mapping):
+        return None, float(prediction)
+    name = max(prediction, key=lambda each: prediction[each])
+    return name, float(prediction[name])
 
 
 def _value(value: object, kind: FeatureKind) -> object:

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from evertrain.domain.project.prediction import Answer, by_class
 from evertrain.ports.artifacts import ArtifactStore
 from evertrain.ports.endpoint import EndpointError, Live, PredictionResponse
 from evertrain.ports.models import ReadModel
-from evertrain.scoring import FlatModel
+from evertrain.scoring import FlatModel, ServableModel
 
 
 @dataclass(frozen=True)
@@ -56,7 +57,7 @@ class InMemoryEndpoint:
             raise EndpointError(f"{model}:{qualifier} is broken")
         pinned = self._pinned(model, self.live(model).function_version if qualifier == "live" else qualifier)
         found = self._read_model(self._artifacts.get(pinned.artifact_uri, expected_sha256=pinned.artifact_sha256))
-        return PredictionResponse(model_version=pinned.version, predictions=tuple(found.predict(rows)))
+        return PredictionResponse(model_version=pinned.version, predictions=_answers(found, rows))
 
     def _of(self, model: str) -> list[_Pinned]:
         if model not in self._published:
@@ -68,3 +69,7 @@ class InMemoryEndpoint:
         if not function_version.isdigit() or not 0 < int(function_version) <= len(published):
             raise EndpointError(f"{model}:{function_version} has no model")
         return published[int(function_version) - 1]
+
+
+def _answers(model: ServableModel, rows: Sequence[Mapping[str, object]]) -> tuple[Answer, ...]:
+    return tuple(by_class(each, model.classes) for each in model.predict(rows))

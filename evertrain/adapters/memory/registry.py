@@ -1,11 +1,20 @@
 """Model registry in memory."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from evertrain.domain.release.registry import Champion, ModelVersion, RegistryConflict, UnknownVersion, VersionStatus
+from evertrain.domain.release.registry import (
+    WITHDRAWN,
+    Champion,
+    ModelVersion,
+    RegistryConflict,
+    UnknownVersion,
+    VersionStatus,
+    is_same_content,
+)
 from evertrain.domain.release.rollout import Rollout
+from evertrain.domain.release.tags import changed_tags
 
 
 @dataclass
@@ -16,7 +25,7 @@ class InMemoryModelRegistry:
 
     def register(self, version: ModelVersion) -> None:
         earlier = self._versions.setdefault((version.model, version.version), version)
-        if replace(earlier, status=version.status, registered_at=version.registered_at) != version:
+        if not is_same_content(earlier, version):
             raise RegistryConflict(f"{version.model} {version.version} is registered already, with other content")
 
     def version(self, model: str, version: str) -> ModelVersion:
@@ -34,9 +43,15 @@ class InMemoryModelRegistry:
     def set_status(self, model: str, version: str, status: VersionStatus) -> None:
         self._versions[model, version] = replace(self.version(model, version), status=status)
 
-    def withdraw(self, model: str, version: str) -> None:
+    def withdraw(self, model: str, version: str, *, leaves_as: VersionStatus = VersionStatus.ROLLED_BACK) -> None:
         if self.version(model, version).status is VersionStatus.REGISTERED:
-            self.set_status(model, version, VersionStatus.ROLLED_BACK)
+            self.set_status(model, version, leaves_as)
+
+    def tag(self, model: str, version: str, *, put: Mapping[str, str], remove: Collection[str]) -> ModelVersion:
+        earlier = self.version(model, version)
+        tagged = replace(earlier, tags=changed_tags(earlier.tags, put=put, remove=remove))
+        self._versions[model, version] = tagged
+        return tagged
 
     def champion(self, model: str) -> Champion | None:
         return next((champion for champion in reversed(self._history) if champion.model == model), None)
@@ -56,8 +71,9 @@ class InMemoryModelRegistry:
             return
         if (present.version if present else None) != expected_champion:
             raise RegistryConflict(f"the champion of {champion.model} is not {expected_champion}")
-        if self.version(champion.model, champion.version).status is VersionStatus.ROLLED_BACK:
-            raise RegistryConflict(f"{champion.version} of {champion.model} is {VersionStatus.ROLLED_BACK}")
+        status = self.version(champion.model, champion.version).status
+        if status in WITHDRAWN:
+            raise RegistryConflict(f"{champion.version} of {champion.model} is {status}: it can't be promoted")
         self.set_status(champion.model, champion.version, VersionStatus.CHAMPION)
         if expected_champion and expected_champion != champion.version:
             self.set_status(champion.model, expected_champion, leaves_as)

@@ -12,7 +12,8 @@ from typing import Any
 from evertrain.domain.landing.batches import FeedKind
 from evertrain.domain.monitoring.decline import find_decline, newest_days
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict, FeatureDrift
-from evertrain.domain.monitoring.performance import Estimate, Performance, merge_days, realised_metric
+from evertrain.domain.monitoring.estimates import Estimate
+from evertrain.domain.monitoring.performance import Performance, merge_days, realised_metric
 from evertrain.domain.project.metric import ModelMetric
 from evertrain.domain.project.model import LabelSpec
 from evertrain.domain.store.labels import LabelProgress

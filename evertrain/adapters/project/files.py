@@ -29,6 +29,7 @@ from evertrain.domain.landing.predictions import (
     EXPLORED,
     LABEL_WEIGHT,
     MODEL_VERSION,
+    PREDICTED_CLASS,
     PREDICTION,
     PREDICTION_ID,
 )
@@ -43,8 +44,11 @@ from evertrain.domain.project.metric import (
     OwnMetric,
     PinballLoss,
     Task,
+    known_metrics,
 )
 from evertrain.domain.project.model import ModelSpec, Project
+from evertrain.domain.project.policies import MAX_APPROVAL_TIMEOUT
+from evertrain.domain.project.prediction import MAX_CLASSES, probability_columns
 from evertrain.domain.training.task_sizes import FARGATE_MEMORY_MIB
 
 RESERVED_COLUMNS = (
@@ -173,21 +177,28 @@ def _model_faults(file: ModelFile, groups: Mapping[str, FeatureGroup], broken: S
 def _metric_faults(file: ModelFile, own: Path, root: Path) -> Iterator[str]:
     """`own`: the file of the model's own metric, whether it is there or not."""
     metric, task, shown = file.metric_or_default, file.task_or_default, own.relative_to(root)
-    if metric.task is not task:
-        allowed = _join_names(each for each in Metric if each.task is task)
-        allowed += f", {PINBALL_LOSS}" if task is Task.REGRESSION else ""
-        yield f"metric: {metric} is not a metric of {task}; allowed: {allowed}, or a function in {shown}"
+    known = known_metrics(task, is_multiclass=file.is_multiclass)
+    if metric.task is not task or (isinstance(metric, Metric) and metric not in known):
+        allowed = _join_names(known) + (f", {PINBALL_LOSS}" if task is Task.REGRESSION else "")
+        yield f"metric: {metric} is not a metric of {_kind(file)}; allowed: {allowed}, or a function in {shown}"
     if file.quantile is not None and not isinstance(metric, PinballLoss):
         yield f"quantile: says nothing of {metric}; it is of {PINBALL_LOSS}"
     if not isinstance(metric, OwnMetric):
         return
     if not re.fullmatch(OWN_METRIC, metric.name):
-        known = ", ".join(KNOWN_METRICS)
-        yield f"metric: {metric} is none of {known}; a function in {shown} ends in _score, _error or _loss"
+        names = ", ".join(KNOWN_METRICS)
+        yield f"metric: {metric} is none of {names}; a function in {shown} ends in _score, _error or _loss"
     else:
         yield from _own_metric_faults(metric.name, own, shown)
     if file.gate.margin is None:
         yield f"gate.margin: missing; how much worse a contender may be in {metric} is not known otherwise"
+
+
+def _kind(file: ModelFile) -> str:
+    """What is predicted, for people."""
+    if file.task_or_default is Task.CLASSIFICATION and file.label.classes:
+        return f"{file.task_or_default} of {len(file.label.classes)} classes"
+    return str(file.task_or_default)
 
 
 def _own_metric_faults(name: str, own: Path, shown: Path) -> Iterator[str]:
@@ -206,11 +217,19 @@ def _label_faults(file: ModelFile) -> Iterator[str]:
     absent, classes = file.label.absent, file.label.classes
     if classes and file.task_or_default is not Task.CLASSIFICATION:
         yield "label.classes: only a classification has classes; leave it out"
-    if classes and len(set(classes)) != 2:
+    if len(set(classes)) < len(classes):
+        yield "label.classes: one is named twice"
+    elif len(classes) == 1 or len(classes) > MAX_CLASSES:
         yield (
-            f"label.classes: {len(set(classes))} different ones; name two, the one last whose probability is "
-            "predicted"
+            f"label.classes: {len(classes)} of them; name two, the one last whose probability is predicted, or up to "
+            f"{MAX_CLASSES}"
         )
+    if file.is_multiclass:
+        taken = {PREDICTED_CLASS, *probability_columns(classes)} & {
+            column for table in file.features.values() for column in table.columns
+        }
+        for name in sorted(taken):
+            yield f"features: {name} is what a column of the prediction log is called; rename the feature"
     if absent is None:
         return
     if classes and absent not in classes:
@@ -230,6 +249,8 @@ def _explore_faults(file: ModelFile) -> Iterator[str]:
         yield "endpoint.explore: nothing is learnt from answers that are not kept; log_share is 0"
     if not file.label.of_predictions:
         yield "endpoint.explore: needs label.of_predictions = true, so that labels name what was predicted"
+    if file.is_multiclass:
+        yield "endpoint.explore: weights labels by the probability of the second of two classes, and there are more"
     if file.label.absent is not None:
         yield "endpoint.explore: not with label.absent; a row whose label depends on what was done has none"
 
@@ -237,9 +258,11 @@ def _explore_faults(file: ModelFile) -> Iterator[str]:
 def _gate_faults(file: ModelFile, groups: Mapping[str, FeatureGroup]) -> Iterator[str]:
     task, metric = file.task_or_default, file.metric_or_default
     for guard in file.gate.guards:
-        if guard.task is not task:
-            allowed = _join_names(each for each in (*Metric, *GuardMetric) if each.task is task and each != metric)
-            yield f"gate.guards.{guard}: {guard} is not a metric of {task}; allowed: {allowed}"
+        known = known_metrics(task, is_multiclass=file.is_multiclass)
+        known_guards = (*known, *(each for each in GuardMetric if each.task is task))
+        if guard not in known_guards:
+            allowed = _join_names(each for each in known_guards if each != metric)
+            yield f"gate.guards.{guard}: {guard} is not a metric of {_kind(file)}; allowed: {allowed}"
         elif guard == metric:
             yield f"gate.guards.{guard}: {guard} is the metric itself; gate.margin says how much worse it may become"
     own = groups.get(next(iter(file.features)))
@@ -248,6 +271,9 @@ def _gate_faults(file: ModelFile, groups: Mapping[str, FeatureGroup]) -> Iterato
     if file.gate.minimum_days * timedelta(days=1) > gate and file.gate.minimum_days > 1:
         description = f"{file.gate.minimum_days} days are never in a gate of {format_duration(gate)}"
         yield f"gate.minimum_days: {description}; declare a longer training.gate"
+    if file.gate.approval_timeout > MAX_APPROVAL_TIMEOUT:
+        longest = format_duration(MAX_APPROVAL_TIMEOUT)
+        yield f"gate.approval_timeout: at most {longest}; nothing else is trained while a contender waits"
 
 
 def _cost_faults(cost: CostTable) -> Iterator[str]:

@@ -67,7 +67,7 @@ MODEL_KEYS: Mapping[str, Key] = {
     "metric": Key(
         "What models are judged by: its scikit-learn name, or a function in models/NAME/metric.py.",
         'metric = "log_loss"',
-        "roc_auc_score, or mean_absolute_error",
+        "roc_auc_score, of more than two classes brier_score_loss, of numbers mean_absolute_error",
     ),
     "quantile": Key("Of mean_pinball_loss: which is predicted.", "quantile = 0.9", "0.5"),
     "features": Key(
@@ -87,7 +87,8 @@ MODEL_KEYS: Mapping[str, Key] = {
     "label.name": Key("The column of labels.", 'name = "late"'),
     "label.latency": Key("How long after its row a label is known, for nearly every row.", 'latency = "7d"'),
     "label.classes": Key(
-        "How labels name the two classes of a classification, the one last whose probability is predicted.",
+        "How labels name the classes of a classification: two, the one last whose probability is predicted; or up to "
+        "50, the probability of each is predicted.",
         'classes = ["no", "yes"]',
         "0 and 1",
     ),
@@ -135,6 +136,15 @@ MODEL_KEYS: Mapping[str, Key] = {
     ),
     "gate.minimum_rows": Key("With fewer to judge on, a retraining is postponed.", "minimum_rows = 500"),
     "gate.minimum_days": Key("With rows of fewer days, too.", "minimum_days = 3"),
+    "gate.approval": Key(
+        "Whether what passes waits for a person: `evertrain approve MODEL`, or `evertrain reject MODEL`.",
+        "approval = true",
+    ),
+    "gate.approval_timeout": Key(
+        "Without an answer for so long, in real time, it is held: the champion stays, and the loop goes on.",
+        'approval_timeout = "36h"',
+        "7d",
+    ),
     "gate.slices": Key("Groups on which a contender must not be shown to be worse.", "[[gate.slices]]"),
     "gate.slices.column": Key("The column whose levels are the groups.", 'column = "origin"'),
     "gate.slices.margin": Key("How much worse a group may become, in units of the metric.", "margin = 0.05"),

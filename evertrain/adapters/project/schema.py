@@ -329,6 +329,8 @@ class _GateTable(TomlTable):
     guards: dict[_Guard, NonNegative] = {}
     minimum_rows: Annotated[int, Field(ge=2)] = GatePolicy().minimum_rows
     minimum_days: Count = GatePolicy().minimum_days
+    approval: bool = GatePolicy().approval
+    approval_timeout: Duration = GatePolicy().approval_timeout
 
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -411,10 +413,14 @@ class ModelFile(TomlTable):
         return Task.CLASSIFICATION if self._known_metric is None else self._known_metric.task
 
     @property
+    def is_multiclass(self) -> bool:
+        return len(self.label.classes) > 2
+
+    @property
     def metric_or_default(self) -> ModelMetric:
         """A function of the model's own, where nobody else knows the name."""
         if self.metric is None:
-            return default_metric(self.task_or_default)
+            return default_metric(self.task_or_default, is_multiclass=self.is_multiclass)
         return self._known_metric or OwnMetric(self.metric, self.task_or_default)
 
     @property

@@ -95,6 +95,15 @@ class Settings:
         return self._get(Variable.SERVING_FUNCTION_PREFIX)
 
     @property
+    def mlflow_url(self) -> str:
+        return self._get(Variable.MLFLOW_TRACKING_URI)
+
+    @property
+    def mlflow_secret_arn(self) -> str:
+        """Empty where the server asks for no credentials."""
+        return self.environment.get(Variable.MLFLOW_SECRET_ARN, "")
+
+    @property
     def labels_queue_url(self) -> str:
         return self._get(Variable.LABELS_QUEUE_URL)
 

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError, WaiterError
 
 from evertrain.domain.deployment.steps import LIVE_ALIAS
 from evertrain.domain.deployment.variables import PINNED_VARIABLES, Variable
+from evertrain.domain.project.prediction import Answer
 from evertrain.ports.endpoint import EndpointError, Live, PredictionResponse
 
 if TYPE_CHECKING:
@@ -135,13 +136,11 @@ def _answer(target: str, body: bytes) -> PredictionResponse:
     except ValueError:
         raise EndpointError(f"{target} answered no JSON, {len(body):,} bytes of something else") from None
     match answered:
-        case {"model_version": str(version), "predictions": [*predictions]} if all(
-            isinstance(value, int | float) for value in predictions
-        ):
+        case {"model_version": str(version), "predictions": [*predictions]} if all(map(_is_answer, predictions)):
             took = answered.get("milliseconds")
             return PredictionResponse(
                 model_version=version,
-                predictions=tuple(float(value) for value in predictions),
+                predictions=tuple(map(_as_answer, predictions)),
                 milliseconds=float(took) if isinstance(took, int | float) else None,
             )
         case {"errorMessage": message}:  # how Lambda answers for a function that raised or timed out
@@ -149,3 +148,12 @@ def _answer(target: str, body: bytes) -> PredictionResponse:
         case {"statusCode": status}:
             raise EndpointError(f"{target} answered other than a prediction: status {status}")
     raise EndpointError(f"{target} answered other than a prediction")
+
+
+def _is_answer(value: object) -> bool:
+    values = list(value.values()) if isinstance(value, dict) else [value]
+    return bool(values) and all(isinstance(each, int | float) for each in values)
+
+
+def _as_answer(value: Any) -> Answer:
+    return {name: float(each) for name, each in value.items()} if isinstance(value, dict) else float(value)

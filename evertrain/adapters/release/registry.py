@@ -1,6 +1,7 @@
 """Model versions, the champion and its history in DynamoDB."""
 
-from collections.abc import Sequence
+import json
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -19,17 +20,29 @@ from evertrain.adapters.aws.item_keys import (
     time_ordered_key,
 )
 from evertrain.adapters.documents import dump, load, load_readable
-from evertrain.domain.release.registry import Champion, ModelVersion, RegistryConflict, UnknownVersion, VersionStatus
+from evertrain.domain.release.registry import (
+    WITHDRAWN,
+    Champion,
+    ModelVersion,
+    RegistryConflict,
+    UnknownVersion,
+    VersionStatus,
+    is_same_content,
+)
 from evertrain.domain.release.rollout import Rollout
+from evertrain.domain.release.tags import changed_tags
 
 _IS_EXPECTED_CHAMPION = "version = :expected AND NOT (version = :version AND function_version = :function_version)"
 """By the second half a repeat leaves no second entry in the history."""
 
-_CAN_BE_CHAMPION = f"{ITEM_PRESENT} AND version_status <> :rolled_back"
+_CAN_BE_CHAMPION = f"{ITEM_PRESENT} AND NOT version_status IN ({', '.join(f':{each}' for each in WITHDRAWN)})"
+
+
+_TAG_ATTEMPTS = 10
 
 
 class DynamoDBModelRegistry:
-    """A version's document never changes; its status is an attribute beside it."""
+    """A version's document never changes; its status and its tags are attributes beside it."""
 
     def __init__(self, *, table: Table) -> None:
         self._table = table
@@ -44,7 +57,7 @@ class DynamoDBModelRegistry:
         if self._table.transact(self._table.put_request(item, ITEM_ABSENT), listed) is None:
             return
         earlier = self.version(version.model, version.version)
-        if replace(earlier, status=version.status, registered_at=version.registered_at) != version:
+        if not is_same_content(earlier, version):
             raise RegistryConflict(f"{version.model} {version.version} is registered already, with other content")
 
     def version(self, model: str, version: str) -> ModelVersion:
@@ -71,15 +84,31 @@ class DynamoDBModelRegistry:
         ):
             raise UnknownVersion(f"{model} has no version {version}")
 
-    def withdraw(self, model: str, version: str) -> None:
+    def withdraw(self, model: str, version: str, *, leaves_as: VersionStatus = VersionStatus.ROLLED_BACK) -> None:
         self._table.update(
             model_partition(model),
             f"{VERSION}{version}",
-            "SET version_status = :rolled_back",
+            "SET version_status = :status",
             "version_status = :registered",
-            rolled_back=text(VersionStatus.ROLLED_BACK.value),
+            status=text(leaves_as.value),
             registered=text(VersionStatus.REGISTERED.value),
         )
+
+    def tag(self, model: str, version: str, *, put: Mapping[str, str], remove: Collection[str]) -> ModelVersion:
+        """Raises UnknownVersion, InvalidTag; RegistryConflict where others never stop changing them."""
+        for _ in range(_TAG_ATTEMPTS):
+            earlier = self.version(model, version)
+            tags = changed_tags(earlier.tags, put=put, remove=remove)
+            if self._table.update(
+                model_partition(model),
+                f"{VERSION}{version}",
+                "SET tags = :tags",
+                f"{ITEM_PRESENT} AND (attribute_not_exists(tags) OR tags = :earlier)",
+                tags=text(json.dumps(tags)),
+                earlier=text(json.dumps(earlier.tags)),
+            ):
+                return replace(earlier, tags=tags)
+        raise RegistryConflict(f"the tags of {model} {version} are being changed by others all the while; try again")
 
     def champion(self, model: str) -> Champion | None:
         item = self._table.get(model_partition(model), CHAMPION)
@@ -111,7 +140,7 @@ class DynamoDBModelRegistry:
                 champion.version,
                 VersionStatus.CHAMPION,
                 condition=_CAN_BE_CHAMPION,
-                rolled_back=text(VersionStatus.ROLLED_BACK.value),
+                **{each.value: text(each.value) for each in WITHDRAWN},
             ),
         ]
         if expected_champion and expected_champion != champion.version:
@@ -182,7 +211,9 @@ class DynamoDBModelRegistry:
 
 
 def _version(item: Item) -> ModelVersion:
-    return replace(load(ModelVersion, item["document"]["S"]), status=VersionStatus(item["version_status"]["S"]))
+    tags = json.loads(item["tags"]["S"]) if "tags" in item else {}
+    status = VersionStatus(item["version_status"]["S"])
+    return replace(load(ModelVersion, item["document"]["S"]), status=status, tags=tags)
 
 
 def _champion(item: Item) -> Champion:

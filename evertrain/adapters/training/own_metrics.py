@@ -11,7 +11,8 @@ from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.metric import METRIC_FILE, OwnMetric
 from evertrain.domain.project.model import ModelSpec
 from evertrain.sklearn_tier.own_code import use_own_code
-from evertrain.statistics.metrics import Array, Judging, LoadedMetric, declared_metric
+from evertrain.statistics.metrics import Judging, LoadedMetric, declared_metric
+from evertrain.statistics.weighted import Array
 
 
 class InvalidMetric(EvertrainError):

@@ -39,7 +39,10 @@ def describe_pack(pack: EvidencePack) -> Iterator[str]:
 
 
 def _describe_row(row: RowLoss) -> str:
-    return f"{row.key} of {row.event_time:%Y-%m-%d %H:%M}: {row.prediction:.4g} predicted, {row.truth:.4g} came"
+    named = f"{row.key} of {row.event_time:%Y-%m-%d %H:%M}"
+    if row.taken_for:
+        return f"{named}: {row.taken_for} predicted with {row.prediction:.4g}, {row.true_class} came"
+    return f"{named}: {row.prediction:.4g} predicted, {row.truth:.4g} came"
 
 
 # --- since when -----------------------------------------------------------------------------------

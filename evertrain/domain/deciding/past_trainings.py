@@ -21,7 +21,12 @@ from evertrain.domain.release.registry import ModelVersion
 from evertrain.domain.training.gate import GateReason
 from evertrain.domain.training.outcomes import Outcome
 
-_TRAINED = (EventName.MODEL_PROMOTED, EventName.CONTENDER_REJECTED, EventName.ROLLED_BACK)
+_TRAINED = (
+    EventName.MODEL_PROMOTED,
+    EventName.CONTENDER_REJECTED,
+    EventName.CONTENDER_HELD,
+    EventName.ROLLED_BACK,
+)
 
 
 def last_training(acts: Sequence[RecordedDecision], outcomes: Sequence[Outcome]) -> RecordedDecision | None:

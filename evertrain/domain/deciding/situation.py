@@ -10,7 +10,7 @@ from math import ceil
 from evertrain.domain.deciding.ageing import Ageing, measure_ageing
 from evertrain.domain.deciding.loop_state import LoopState
 from evertrain.domain.events import EventName
-from evertrain.domain.landing.predictions import PREDICTION
+from evertrain.domain.landing.predictions import OF_PREDICTIONS
 from evertrain.domain.monitoring.decline import (
     THRESHOLD,
     Decline,
@@ -98,12 +98,14 @@ class Situation:
         """Of requests in which something other than the predictions alone is unlike training."""
         return self._history(
             self.state.request_verdicts,
-            lambda requests: requests.status is DriftStatus.DRIFTED and requests.drifted != (PREDICTION,),
+            lambda requests: requests.status is DriftStatus.DRIFTED and not _are_of_predictions(requests.drifted),
         )
 
     @cached_property
     def prediction_drift(self) -> DriftHistory:
-        return self._history(self.state.request_verdicts, lambda requests: requests.drifted_features == (PREDICTION,))
+        return self._history(
+            self.state.request_verdicts, lambda requests: _are_of_predictions(requests.drifted_features)
+        )
 
     @cached_property
     def drift_onset(self) -> datetime | None:
@@ -213,9 +215,10 @@ class Situation:
 
     @cached_property
     def fruitless(self) -> int:
-        """Retrainings in a row that trained and left the champion as it was: the contender was rejected, or its
-        rollout taken back. One that failed tells nothing of the rows; a person is told of it by an alarm."""
-        return self._in_a_row(EventName.CONTENDER_REJECTED, EventName.ROLLED_BACK)
+        """Retrainings in a row that trained and left the champion as it was: the contender was rejected, nobody
+        approved it, or its rollout was taken back. One that failed tells nothing of the rows; a person is told of it
+        by an alarm."""
+        return self._in_a_row(EventName.CONTENDER_REJECTED, EventName.CONTENDER_HELD, EventName.ROLLED_BACK)
 
     def _in_a_row(self, *names: EventName) -> int:
         count, changed_at = 0, self.newest_change
@@ -342,3 +345,8 @@ def _most_frequent(names: Sequence[str], *, most: int = 6) -> str:
     counted = [name for name, _ in Counter(sorted(names)).most_common()]
     more = [f"and {len(counted) - most} more"] if len(counted) > most else []
     return ", ".join([*counted[:most], *more])
+
+
+def _are_of_predictions(drifted: Sequence[str]) -> bool:
+    """Whether something drifted, and nothing but the predictions."""
+    return bool(drifted) and OF_PREDICTIONS.issuperset(drifted)

@@ -43,6 +43,9 @@ class Output(StrEnum):
     LABELLED_QUEUE_URL = "LabelledQueueUrl"
     LABELLED_DEAD_QUEUE_URL = "LabelledDeadQueueUrl"
 
+    MIRRORED_QUEUE_URL = "MirroredQueueUrl"
+    MIRRORED_DEAD_QUEUE_URL = "MirroredDeadQueueUrl"
+
     PREDICTIONS_QUEUE_URL = "PredictionsQueueUrl"
     PREDICTIONS_DEAD_QUEUE_URL = "PredictionsDeadQueueUrl"
     REPORTED_LABELS_QUEUE_URL = "ReportedLabelsQueueUrl"
@@ -64,6 +67,11 @@ DEAD_LETTERS: Mapping[str, tuple[Output, Output | None]] = {
 }
 """Where messages wait that could not be worked off, by the name that people use, and the queue that each came from.
 None where it was no queue: an event that the state machine did not take."""
+
+OPTIONAL_DEAD_LETTERS: Mapping[str, tuple[Output, Output | None]] = {
+    "mirrored": (Output.MIRRORED_DEAD_QUEUE_URL, Output.MIRRORED_QUEUE_URL),
+}
+"""The same of what only some stages have."""
 
 
 def stage_prefix(stage: str) -> str:

@@ -11,6 +11,7 @@ class LifecycleStep(StrEnum):
     NARROW = "narrow"
     GATE = "gate"
     REGISTER = "register"
+    ASK_FOR_APPROVAL = "ask_for_approval"
     FINISH = "finish"
 
 
@@ -38,6 +39,13 @@ class TrainingJob(StrEnum):
 
     CONTENDER = "contender"
     EVALUATE = "evaluate"
+
+
+class ApprovalAnswer(StrEnum):
+    """`answer` that a person gives to a retraining that waits for one."""
+
+    APPROVED = "approved"
+    REJECTED = "rejected"
 
 
 LIVE_ALIAS = "live"

@@ -40,6 +40,10 @@ class Variable(StrEnum):
     # Of the rollout.
     BAKE_SECONDS = "BAKE_SECONDS"
 
+    # Of the mirror; the first by MLflow's own name.
+    MLFLOW_TRACKING_URI = "MLFLOW_TRACKING_URI"
+    MLFLOW_SECRET_ARN = "MLFLOW_SECRET_ARN"  # noqa: S105  # where it is, not what
+
     # Of the training container, from the state machine.
     JOB = "EVERTRAIN_JOB"
     PLAN_URI = "PLAN_URI"

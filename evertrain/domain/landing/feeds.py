@@ -5,11 +5,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from evertrain.domain.landing.batches import Fault, Feed, FeedKind
-from evertrain.domain.landing.predictions import EXPLORE_SHARE, EXPLORED, MODEL_VERSION, PREDICTION, PREDICTION_ID
+from evertrain.domain.landing.predictions import (
+    EXPLORE_SHARE,
+    EXPLORED,
+    MODEL_VERSION,
+    PREDICTED_CLASS,
+    PREDICTION,
+    PREDICTION_ID,
+)
 from evertrain.domain.project.feature_group import BatchSize, Column, FeatureKind
 from evertrain.domain.project.file_format import UNDECLARED, FileFormat
 from evertrain.domain.project.metric import Task
 from evertrain.domain.project.model import ModelSpec, Project
+from evertrain.domain.project.prediction import probability_columns
 
 EVENT_TIME, INGESTED_AT = "event_time", "ingested_at"
 
@@ -126,12 +134,23 @@ def feed_schema(feed: Feed, project: Project) -> FeedSchema:
         event_time_column=EVENT_TIME if names_prediction else spec.group.event_time,
         columns=(Column(name=spec.label.name, kind=FeatureKind.NUMERIC),),
         batch=BatchSize(),
-        is_binary=spec.task is Task.CLASSIFICATION,
+        is_binary=spec.task is Task.CLASSIFICATION and not spec.is_multiclass,
         label=spec.label.name,
         classes=spec.label.classes,
         group=spec.group.name,
         utc_offset=spec.group.utc_offset,
         format=spec.group.format,
+    )
+
+
+def class_columns(spec: ModelSpec) -> tuple[Column, ...]:
+    """Of a landed prediction of more than two classes: the most probable one, and the probability of each."""
+    if not spec.is_multiclass:
+        return ()
+    probabilities = probability_columns(spec.label.classes)
+    return (
+        Column(name=PREDICTED_CLASS, kind=FeatureKind.CATEGORICAL, nullable=True),
+        *(Column(name=name, kind=FeatureKind.NUMERIC, nullable=True) for name in probabilities),
     )
 
 
@@ -144,13 +163,14 @@ def prediction_schema(spec: ModelSpec) -> FeedSchema:
         columns=(
             Column(name=MODEL_VERSION, kind=FeatureKind.CATEGORICAL),
             Column(name=PREDICTION, kind=FeatureKind.NUMERIC),
+            *class_columns(spec),
             Column(name=EXPLORED, kind=FeatureKind.BOOLEAN, nullable=True),
             Column(name=EXPLORE_SHARE, kind=FeatureKind.NUMERIC, nullable=True),
             *features,
         ),
         batch=BatchSize(),
         is_binary=False,
-        may_be_left_out=(EXPLORED, EXPLORE_SHARE),
+        may_be_left_out=(EXPLORED, EXPLORE_SHARE, *(column.name for column in class_columns(spec))),
     )
 
 

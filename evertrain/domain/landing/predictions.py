@@ -5,8 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 
-PREDICTION = "prediction"
-"""The column under which predictions are compared, like a feature."""
+from evertrain.domain.project.prediction import Answer
+
+PREDICTION, PREDICTED_CLASS = "prediction", "predicted_class"
+"""The columns under which predictions are compared, like features. Of more than two classes: the most probable one,
+and its probability."""
+
+OF_PREDICTIONS = frozenset({PREDICTION, PREDICTED_CLASS})
 
 PREDICTION_ID, MODEL_VERSION = "prediction_id", "model_version"
 
@@ -37,7 +42,7 @@ class AnsweredRequest:
     prediction_id: str
     answered_at: datetime
     rows: tuple[Row, ...]
-    predictions: tuple[float, ...]
+    predictions: tuple[Answer, ...]
     first_row: int | None = None
     explore_share: float = 0.0
     function_version: str = ""

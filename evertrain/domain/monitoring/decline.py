@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from statistics import NormalDist
 
+from evertrain.domain.monitoring.estimates import Estimate
 from evertrain.domain.monitoring.performance import (
     DAY,
     DayPerformance,
-    Estimate,
     Performance,
     Sums,
     loss_name,

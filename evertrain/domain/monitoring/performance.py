@@ -5,11 +5,14 @@ of its parts. Values only: `statistics.performance` makes them from rows.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import accumulate
+from functools import reduce
 from math import sqrt
+from operator import add
 from statistics import fmean
 
-from evertrain.domain.project.metric import Metric, ModelMetric, OwnMetric, PinballLoss, Task
+from evertrain.domain.monitoring.class_counts import ClassCounts, metric_of_counts
+from evertrain.domain.monitoring.estimates import Estimate, f1, roc_auc, share
+from evertrain.domain.project.metric import OF_MORE_CLASSES, Metric, ModelMetric, OwnMetric, PinballLoss, Task
 
 DAY = timedelta(days=1)
 
@@ -81,13 +84,16 @@ class GroupLoss:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowLoss:
-    """One row that was predicted badly, for a person to look at. `key`: of its entity."""
+    """One row that was predicted badly, for a person to look at. `key`: of its entity. Of more than two classes,
+    `prediction` is the probability of the class that the row was taken for."""
 
     key: str
     event_time: datetime
     prediction: float
     truth: float
     loss: float
+    taken_for: str = ""
+    true_class: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +104,10 @@ class DayPerformance:
     `loss_name(metric)`. `truth`: of the labels. `scores`: for a classifier, by cells of its log odds (see
     `statistics.performance.prediction_cells`), the rows of class 0 and of class 1; `confusion`: by
     class, for which class they are taken, for 1 above one half. `loss_by_prediction`: where a
-    number is predicted, by cells of it, the losses. `groups`: of frequent levels.
+    number is predicted, by cells of it, the losses. Of more than two classes, `by_class` says what `confusion` does
+    of two; `loss_by_prediction` is by cells of the loss that the model itself expects of a row; for accuracy by its
+    highest probability, and `scores` by the same are the rows that are not of that class and those that are.
+    `groups`: of frequent levels.
     `worst`: a few rows with the largest losses, the largest first; none of several days together.
     """
 
@@ -109,6 +118,7 @@ class DayPerformance:
     scores: Mapping[int, tuple[int, int]] = field(default_factory=dict)
     confusion: Confusion = field(default_factory=Confusion)
     loss_by_prediction: Mapping[int, Sums] = field(default_factory=dict)
+    by_class: ClassCounts | None = None
     groups: tuple[GroupLoss, ...] = ()
     worst: tuple[RowLoss, ...] = ()
 
@@ -126,7 +136,7 @@ class DayPredictions:
     """What one model version predicts for the rows of one UTC day, be their labels known or not.
 
     `until`: the newest row then; the day is complete if it is over by then. `cells`: how many rows by cells of the
-    prediction (see `statistics.performance.prediction_cells`).
+    prediction (see `statistics.performance.prediction_cells`), of more than two classes as `DayPerformance` has it.
     """
 
     day: datetime
@@ -165,19 +175,6 @@ class Performance:
         return tuple(day for day in self.predicted if not labelled or day.day > labelled[-1].day)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Estimate:
-    """A mean loss, or a metric, with the variance of what was estimated."""
-
-    value: float
-    variance: float
-
-    def interval(self, *, z: float = 1.645) -> tuple[float, float]:
-        """By default of 90 %."""
-        half = z * sqrt(self.variance)
-        return self.value - half, self.value + half
-
-
 def loss_name(metric: ModelMetric) -> str:
     """By which single rows are judged where the metric is one of many rows together."""
     if isinstance(metric, PinballLoss):
@@ -193,6 +190,10 @@ _LOSSES = {
     Metric.ACCURACY_SCORE: "squared error",
     Metric.BALANCED_ACCURACY_SCORE: "squared error",
     Metric.F1_SCORE: "squared error",
+    Metric.F1_MACRO_SCORE: "squared error",
+    Metric.F1_WEIGHTED_SCORE: "squared error",
+    Metric.ROC_AUC_OVR_SCORE: "squared error",
+    Metric.ROC_AUC_OVR_WEIGHTED_SCORE: "squared error",
     Metric.BRIER_SCORE_LOSS: "squared error",
     Metric.LOG_LOSS: "log loss",
     Metric.MEAN_ABSOLUTE_ERROR: "absolute error",
@@ -220,6 +221,7 @@ def merge_days(days: Sequence[DayPerformance], *, with_groups: bool = True) -> D
         truth=_add(each.truth for each in days),
         scores=scores,
         confusion=sum((each.confusion for each in days), start=Confusion()),
+        by_class=reduce(add, counts) if (counts := [each.by_class for each in days if each.by_class]) else None,
         groups=tuple(GroupLoss(column=key[0], level=key[1], losses=losses) for key, losses in groups.items()),
     )
 
@@ -256,16 +258,31 @@ def realised_metric(metric: ModelMetric, part: DayPerformance) -> Estimate | Non
     """
     if not part.rows:
         return None
-    return metric_of_sums(metric, scores=part.scores, confusion=part.confusion, losses=part.losses, truth=part.truth)
+    return metric_of_sums(
+        metric,
+        scores=part.scores,
+        confusion=part.confusion,
+        losses=part.losses,
+        truth=part.truth,
+        by_class=part.by_class,
+    )
 
 
 def metric_of_sums(
-    metric: ModelMetric, *, scores: Mapping[int, tuple[float, float]], confusion: Confusion, losses: Sums, truth: Sums
+    metric: ModelMetric,
+    *,
+    scores: Mapping[int, tuple[float, float]],
+    confusion: Confusion,
+    losses: Sums,
+    truth: Sums,
+    by_class: ClassCounts | None = None,
 ) -> Estimate | None:
-    """`scores`, `confusion`, `losses`, `truth`: as of a `DayPerformance`. None where the metric is not defined,
-    and of a model's own: its function is where models are trained, and what it answers need not add."""
+    """`scores`, `confusion`, `losses`, `truth`, `by_class`: as of a `DayPerformance`. None where the metric is not
+    defined, and of a model's own: its function is where models are trained, and what it answers need not add."""
+    if metric in OF_MORE_CLASSES or (by_class is not None and metric in _OF_CONFUSION):
+        return None if by_class is None else metric_of_counts(metric, by_class)
     if metric is Metric.ROC_AUC_SCORE:
-        return _roc_auc(scores)
+        return roc_auc(scores)
     if metric is Metric.AVERAGE_PRECISION_SCORE:
         return _average_precision(scores)
     if isinstance(metric, Metric) and metric in _OF_CONFUSION:
@@ -288,22 +305,6 @@ def _add(several: Iterable[Sums]) -> Sums:
     return sum(several, start=Sums())
 
 
-def _roc_auc(scores: Mapping[int, tuple[float, float]]) -> Estimate | None:
-    """With the variance of DeLong et al. (Biometrics 44, 1988). Rows in one cell count as ties."""
-    cells = [scores[cell] for cell in sorted(scores)]
-    negatives, positives = sum(n for n, _ in cells), sum(p for _, p in cells)
-    if not negatives or not positives:
-        return None
-    negatives_to, positives_to = (list(accumulate(each)) for each in zip(*cells, strict=True))
-    of_positive = [(to - n / 2) / negatives for (n, _), to in zip(cells, negatives_to, strict=True)]
-    of_negative = [(positives - to + p / 2) / positives for (_, p), to in zip(cells, positives_to, strict=True)]
-    area = sum(p * share for (_, p), share in zip(cells, of_positive, strict=True)) / positives
-    spread = sum(p * (share - area) ** 2 for (_, p), share in zip(cells, of_positive, strict=True))
-    other = sum(n * (share - area) ** 2 for (n, _), share in zip(cells, of_negative, strict=True))
-    variance = spread / positives / max(1, positives - 1) + other / negatives / max(1, negatives - 1)
-    return Estimate(value=area, variance=variance)
-
-
 def _average_precision(scores: Mapping[int, tuple[float, float]]) -> Estimate | None:
     """Its variance as that of a share of so many positives: a bound, near enough to compare stretches by."""
     positives = sum(p for _, p in scores.values())
@@ -320,14 +321,14 @@ def _average_precision(scores: Mapping[int, tuple[float, float]]) -> Estimate | 
 
 def _accuracy(found: Confusion) -> Estimate | None:
     rows = found.negatives + found.positives
-    return _share(found.true_negatives + found.true_positives, rows) if rows else None
+    return share(found.true_negatives + found.true_positives, rows) if rows else None
 
 
 def _balanced_accuracy(found: Confusion) -> Estimate | None:
     if not found.negatives or not found.positives:
         return None
-    of_negatives = _share(found.true_negatives, found.negatives)
-    of_positives = _share(found.true_positives, found.positives)
+    of_negatives = share(found.true_negatives, found.negatives)
+    of_positives = share(found.true_positives, found.positives)
     return Estimate(
         value=(of_negatives.value + of_positives.value) / 2,
         variance=(of_negatives.variance + of_positives.variance) / 4,
@@ -335,17 +336,9 @@ def _balanced_accuracy(found: Confusion) -> Estimate | None:
 
 
 def _f1(found: Confusion) -> Estimate | None:
-    """Of the share J of hits among rows that are of class 1 or taken for it, F1 is 2 J / (1 + J)."""
     if not found.positives:
         return None
-    hits = _share(found.true_positives, found.positives + found.false_positives)
-    slope = 2 / (1 + hits.value) ** 2
-    return Estimate(value=2 * hits.value / (1 + hits.value), variance=slope**2 * hits.variance)
-
-
-def _share(count: float, rows: float) -> Estimate:
-    share = count / rows
-    return Estimate(value=share, variance=share * (1 - share) / rows)
+    return f1(found.true_positives, found.positives + found.false_positives)
 
 
 _OF_CONFUSION: Mapping[Metric, Callable[[Confusion], Estimate | None]] = {

@@ -13,7 +13,8 @@ from itertools import pairwise
 from math import inf, sqrt
 from statistics import fmean
 
-from evertrain.domain.monitoring.performance import DayPerformance, Estimate, merge_days
+from evertrain.domain.monitoring.estimates import Estimate
+from evertrain.domain.monitoring.performance import DayPerformance, merge_days
 
 BASELINE_STRETCHES = 8
 """Of the first ones after a promotion, beside those of the gate."""

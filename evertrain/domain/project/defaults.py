@@ -20,7 +20,11 @@ ROWS_OF_A_SLICE = 500
 MINIMUM_ROWS = 150
 
 
-def default_metric(task: Task) -> Metric:
+def default_metric(task: Task, *, is_multiclass: bool = False) -> Metric:
+    """Of more than two classes one that is defined where a rare class has no row, and that a single probability of 0
+    cannot decide, as forests give it: ADR 33."""
+    if is_multiclass:
+        return Metric.BRIER_SCORE_LOSS
     return Metric.ROC_AUC_SCORE if task is Task.CLASSIFICATION else Metric.MEAN_ABSOLUTE_ERROR
 
 

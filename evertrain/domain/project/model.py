@@ -24,8 +24,9 @@ class LabelSpec:
     `absent`: what a row without a label counts as once its latency has passed, such as 0 where only the exceptions
     are reported; by default it is unknown, and not used. `minimum_coverage`: the share of a day's rows that must have
     a label for the day to count as complete. `of_predictions`: labels may also name a prediction; what the endpoint
-    was asked is then a row to train on, as it was asked. `classes`: how labels name the two classes, the one last
-    whose probability is predicted; empty where labels are 0 and 1. Within Evertrain a label is the class's number.
+    was asked is then a row to train on, as it was asked. `classes`: how labels name the classes: two, the one last
+    whose probability is predicted, or more, of which each one's is; empty where labels are 0 and 1. Within Evertrain
+    a label is the class's number.
     """
 
     name: str
@@ -63,6 +64,16 @@ class ModelSpec:
     endpoint: EndpointPolicy = field(default_factory=EndpointPolicy)
     rollout: RolloutPolicy = field(default_factory=RolloutPolicy)
     joined: tuple[JoinedGroup, ...] = ()
+
+    @property
+    def is_multiclass(self) -> bool:
+        """Whether it tells more than two classes apart, and so predicts a probability of each."""
+        return len(self.label.classes) > 2
+
+    @property
+    def prediction_columns(self) -> int | None:
+        """How many probabilities a row's prediction is; None where it is a single number."""
+        return len(self.label.classes) if self.is_multiclass else None
 
     @property
     def groups(self) -> tuple[FeatureGroup, ...]:

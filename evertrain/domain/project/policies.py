@@ -126,7 +126,8 @@ class GatePolicy:
     `floor` is what the very first model must reach: a lower bound for a score, an upper bound for a loss. Where they
     are None, they follow from what a constant prediction scores on the gate's rows. `guards`: by other metrics, how
     much worse a contender may become in them, in their units. `minimum_rows`, `minimum_days`: of the gate; with fewer
-    nothing is judged, and the retraining is postponed.
+    nothing is judged, and the retraining is postponed. `approval`: what passes waits for a person's word before
+    callers get it, `approval_timeout` at most, in real time; without an answer it is held.
     """
 
     margin: float | None = None
@@ -137,6 +138,12 @@ class GatePolicy:
     guards: Mapping[Guard, float] = field(default_factory=dict)
     minimum_rows: int = 2
     minimum_days: int = 1
+    approval: bool = False
+    approval_timeout: timedelta = timedelta(days=7)
+
+
+MAX_APPROVAL_TIMEOUT = timedelta(days=90)
+"""An execution of Step Functions lasts a year at most, and a contender is old by then."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -33,8 +33,9 @@ class GroupAnswers:
 
     @property
     def is_constant(self) -> bool:
-        """Whether one and the same is predicted for all rows, but for what rounding leaves."""
-        return self.predictions.spread <= self.rows * (1e-9 * self.predictions.mean) ** 2
+        """Whether one and the same is predicted for all rows, but for what rounding leaves. Of more than two classes
+        `predictions` are of the most probable one, whichever it is: cells tell them apart."""
+        return len(self.cells) <= 1 and self.predictions.spread <= self.rows * (1e-9 * self.predictions.mean) ** 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,6 +45,7 @@ def _told(version: ModelVersion) -> Iterator[tuple[str, str]]:
     yield f"{version.validation.metric} on validation", f"{version.validation.value:.4f}"
     yield f"{version.gate_score.metric} on the gate slice", f"{version.gate_score.value:.4f}"
     yield "the gate", version.gate.sentence
+    yield from _prefixed("tag", version.tags)
 
 
 def _prefixed(prefix: str, values: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

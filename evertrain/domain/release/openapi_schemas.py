@@ -154,7 +154,9 @@ def description_schema(model: DocumentedModel) -> Schema:
             "task": {"const": model.task.value},
             "predicts": {"type": "string"},
             "features": {"type": "array", "items": feature},
-        }
+            "classes": list_of({"type": "string"}),
+        },
+        optional=["classes"],
     )
 
 

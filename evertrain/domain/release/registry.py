@@ -1,7 +1,7 @@
-"""Model versions and who is champion. A version never changes; only its status and the champion do."""
+"""Model versions and who is champion. A version never changes; only its status, its tags and the champion do."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -25,11 +25,18 @@ class UnknownVersion(EvertrainError):
 
 
 class VersionStatus(StrEnum):
+    """`held`: it passed the gate, and nobody approved it in time."""
+
     REGISTERED = "registered"
     REJECTED = "rejected"
+    HELD = "held"
     CHAMPION = "champion"
     RETIRED = "retired"
     ROLLED_BACK = "rolled_back"
+
+
+WITHDRAWN = (VersionStatus.REJECTED, VersionStatus.HELD, VersionStatus.ROLLED_BACK)
+"""Of a version that will not be promoted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +77,8 @@ class ModelVersion:
     """Over the champion of then, whether it was promoted or not; None where there was none."""
     container_seconds: float = 0.0
     """About what its retraining took of training containers, all candidates together."""
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """What was noted of it since; status and tags alone may change."""
 
     @property
     def window(self) -> Interval:
@@ -78,6 +87,11 @@ class ModelVersion:
     @property
     def rows(self) -> int:
         return self.training_set.count
+
+
+def is_same_content(first: ModelVersion, second: ModelVersion) -> bool:
+    """Whether they are one version, apart from what may change of it and from when it was registered."""
+    return replace(first, status=second.status, registered_at=second.registered_at, tags=second.tags) == second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

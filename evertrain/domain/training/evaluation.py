@@ -8,6 +8,7 @@ from evertrain.domain.errors import EvertrainError
 from evertrain.domain.monitoring.performance import DayPerformance
 from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.metric import Guard, ModelMetric
+from evertrain.domain.project.prediction import Prediction
 from evertrain.domain.training.candidates import Candidate, Round
 from evertrain.domain.training.windows import Window
 
@@ -226,4 +227,4 @@ class SmokeTest:
     """A handful of real rows and what the artifact predicts for them, wherever it is loaded."""
 
     rows: tuple[Mapping[str, bool | float | str | None], ...]
-    predictions: tuple[float, ...]
+    predictions: tuple[Prediction, ...]

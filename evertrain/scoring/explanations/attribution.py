@@ -71,6 +71,8 @@ class Attribution:
 
 def attribution(model: FlatModel) -> Attribution:
     """Raises NotExplainable."""
+    if isinstance(model.answer, tuple):
+        raise NotExplainable(f"{model.model} predicts several classes, whose contributions are not told yet")
     producers = {
         len(model.features) + offset: (step, output)
         for offset, (step, output) in enumerate(

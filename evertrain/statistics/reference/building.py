@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evertrain.domain.landing.predictions import PREDICTION
+from evertrain.domain.landing.predictions import PREDICTED_CLASS, PREDICTION
 from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.statistics.blocks import MIN_BLOCKS, Blocks, block_masks
+from evertrain.statistics.class_metrics import most_probable
 from evertrain.statistics.control_limits import BlockDistances, family_sigmas
 from evertrain.statistics.distances import Baseline
 from evertrain.statistics.layouts import Categories, Layout, build_layout, evenly_spaced_sample
@@ -68,10 +69,18 @@ def build_reference(
     )
 
 
-def build_prediction_reference(predictions: npt.NDArray[np.float64], *, blocks: Blocks) -> Reference:
-    """The reference of predictions for rows that the model was not trained on. Shapes (rows,); blocks are days."""
-    feature = Column(name=PREDICTION, kind=FeatureKind.NUMERIC)
-    return build_reference({PREDICTION: predictions}, [feature], blocks=blocks)
+def build_prediction_reference(
+    predictions: npt.NDArray[np.float64], *, blocks: Blocks, classes: Sequence[str] = ()
+) -> Reference:
+    """The reference of predictions for rows that the model was not trained on. Shapes (rows,); blocks are days. Of
+    more than two `classes`, `predictions` of shape (rows, classes): which one is most probable, and how probable."""
+    number = Column(name=PREDICTION, kind=FeatureKind.NUMERIC)
+    if predictions.ndim == 1:
+        return build_reference({PREDICTION: predictions}, [number], blocks=blocks)
+    taken = Categories(codes=most_probable(predictions).astype(np.int32), levels=tuple(classes))
+    columns: dict[str, Values] = {PREDICTION: predictions.max(axis=1), PREDICTED_CLASS: taken}
+    class_of_row = Column(name=PREDICTED_CLASS, kind=FeatureKind.CATEGORICAL)
+    return build_reference(columns, [number, class_of_row], blocks=blocks)
 
 
 def _require_kind(values: Values, feature: Column) -> None:

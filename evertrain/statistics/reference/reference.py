@@ -45,8 +45,9 @@ class InvalidReference(EvertrainError):
 @dataclass(frozen=True, kw_only=True)
 class Reference:
     """`slices`: the reference of each declared slice, in the same cells. `prediction`: that of the predictions for
-    rows that it was not trained on, with `PREDICTION` as its only feature. `groups`: where features come from
-    several feature groups, that of each group's own rows, by the group's name: batches land by group.
+    rows that it was not trained on, with `PREDICTION` as its only feature, or with `PREDICTED_CLASS` too. `groups`:
+    where features come from several feature groups, that of each group's own rows, by the group's name: batches land
+    by group.
     """
 
     rows: int

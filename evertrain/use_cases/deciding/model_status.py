@@ -9,11 +9,14 @@ from evertrain.domain.landing.batches import TableState
 from evertrain.domain.landing.feeds import label_feed, label_feeds, own_group_feed
 from evertrain.domain.monitoring.drift import DriftVerdict
 from evertrain.domain.project.model import ModelSpec
+from evertrain.domain.release.approvals import Approval
 from evertrain.domain.release.registry import Champion, champion_function_version
 from evertrain.domain.release.rollout import Rollout
 from evertrain.domain.store.labels import LabelProgress, LabelTables, label_watermark
 from evertrain.domain.training.outcomes import Outcome
+from evertrain.ports.approvals import Approvals
 from evertrain.ports.batches import BatchLog
+from evertrain.ports.clock import Clock
 from evertrain.ports.decisions import DecisionLog, Leases
 from evertrain.ports.endpoint import Endpoint, EndpointError, Live
 from evertrain.ports.feature_store import TableStates
@@ -24,6 +27,7 @@ from evertrain.ports.registry import ModelRegistry
 class ModelStatus:
     """`live`: what answers, None where no endpoint is deployed. `rollout`: that is under way.
     `verdicts`: those that the trigger looks at, the newest first. `last_decision`: that had something to decide.
+    `waits_for_approval`: the contender of the retraining that runs, where a person has to say whether callers get it.
     """
 
     model: str
@@ -38,6 +42,7 @@ class ModelStatus:
     last_outcome: Outcome | None
     retraining_running: bool
     consecutive_quarantines: int
+    waits_for_approval: Approval | None = None
 
     @property
     def champion_answers(self) -> bool:
@@ -53,6 +58,8 @@ class ReadModelStatus:
     decisions: DecisionLog
     leases: Leases
     endpoint: Endpoint
+    approvals: Approvals
+    wall_clock: Clock
 
     def run(self, spec: ModelSpec) -> ModelStatus:
         features, labels = own_group_feed(spec), label_feed(spec)
@@ -71,7 +78,13 @@ class ReadModelStatus:
             consecutive_quarantines=max(
                 self.batches.consecutive_quarantines(feed) for feed in (features, *label_feeds(spec))
             ),
+            waits_for_approval=self._waits_for_approval(spec.name),
         )
+
+    def _waits_for_approval(self, model: str) -> Approval | None:
+        holder = self.leases.holder(model)
+        asked = None if holder is None else self.approvals.find(model, holder.decision_id)
+        return asked if asked is not None and asked.is_open(self.wall_clock.now()) else None
 
     def _live(self, model: str) -> Live | None:
         try:

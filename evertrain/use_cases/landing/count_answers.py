@@ -70,5 +70,10 @@ def _answers(spec: ModelSpec, function_version: str, answered: Sequence[Answered
         function_version=function_version,
         first_at=min(each.answered_at for each in answered),
         name=sha256(names.encode()).hexdigest()[:16],
-        counts=count_answers(spec.task, answered, columns=[each.column for each in spec.gate.slices]),
+        counts=count_answers(
+            spec.task,
+            answered,
+            columns=[each.column for each in spec.gate.slices],
+            classes=spec.label.classes if spec.is_multiclass else (),
+        ),
     )

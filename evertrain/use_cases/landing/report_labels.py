@@ -13,6 +13,7 @@ from evertrain.domain.landing.label_reports import LabelReport, ReportedLabel
 from evertrain.domain.landing.predictions import PREDICTION_ID
 from evertrain.domain.project.metric import Task
 from evertrain.domain.project.model import ModelSpec, Project
+from evertrain.domain.project.prediction import describe_classes
 from evertrain.ports.batches import LandingWriter
 from evertrain.ports.clock import Clock
 from evertrain.ports.messages import LabelReportQueue
@@ -73,9 +74,10 @@ def _read(row: object, spec: ModelSpec, now: datetime, where: str) -> ReportedLa
 def _outcome(value: object, spec: ModelSpec, where: str) -> float:
     """The number, or that of the class."""
     if classes := spec.label.classes:
-        if value not in classes:
-            raise InvalidReport(f"{where}: must be {' or '.join(classes)}")
-        return float(classes.index(str(value)))
+        name = str(int(value)) if is_number(value) and float(value).is_integer() else value  # a class may be 2
+        if name not in classes:
+            raise InvalidReport(f"{where}: must be {describe_classes(classes)}")
+        return float(classes.index(str(name)))
     is_flag = isinstance(value, bool) and spec.task is Task.CLASSIFICATION
     if not is_flag and not is_number(value):
         raise InvalidReport(f"{where}: must be a number")

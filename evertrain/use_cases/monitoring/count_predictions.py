@@ -7,8 +7,6 @@ import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-import numpy as np
-
 from evertrain.domain.landing.feeds import own_group_feed, required_feeds
 from evertrain.domain.monitoring.performance import Performance
 from evertrain.domain.project.interval import Interval
@@ -23,7 +21,7 @@ from evertrain.ports.performance import PerformanceLog
 from evertrain.ports.registry import ModelRegistry
 from evertrain.scoring import FlatModel
 from evertrain.statistics.performance import count_predictions
-from evertrain.tables.labelled_rows import TrainingRows, predict_table, utc_days
+from evertrain.tables.labelled_rows import TrainingRows, are_finite, describe_other_classes, predict_table, utc_days
 from evertrain.use_cases.monitoring.measure_performance import weekly_parts
 
 logger = logging.getLogger(__name__)
@@ -57,6 +55,9 @@ class CountPredictions:
         if gone := spec.missing_features(artifact.feature_names):
             logger.error("not_counted model=%s version=%s gone=%s", spec.name, champion.version, ",".join(gone))
             return None
+        if other := describe_other_classes(artifact, spec):
+            logger.error("not_counted model=%s version=%s error=%r", spec.name, champion.version, other)
+            return None
         start, end = self._counted_to(champion), own.event_time_max + INSTANT
         asked = spec.with_features(artifact.feature_names)
         snapshot = StoreSnapshot(
@@ -64,9 +65,9 @@ class CountPredictions:
         )
         for part in weekly_parts(Interval(start=start, end=end)) if start < end else ():
             table = self.rows.read_features(asked, snapshot, part)
-            predictions, days = predict_table(artifact, table), utc_days(table)
-            usable = np.isfinite(predictions)
-            counted = count_predictions(spec.task, predictions[usable], days[usable], until=part.end)
+            predictions = predict_table(artifact, table, classes=spec.label.classes)
+            usable, days = are_finite(predictions), utc_days(table)
+            counted = count_predictions(spec.metric, predictions[usable], days[usable], until=part.end)
             self.log.put_predicted(model, champion.version, list(counted))
         return self.log.performance(model, champion.version)
 

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import numpy as np
-
 from evertrain.domain.landing.feeds import label_feeds, request_feeds, required_feeds
 from evertrain.domain.monitoring.performance import Performance
 from evertrain.domain.project.interval import Interval
@@ -27,7 +25,13 @@ from evertrain.ports.performance import PerformanceLog
 from evertrain.ports.registry import ModelRegistry
 from evertrain.ports.runs import RunStore
 from evertrain.scoring import FlatModel
-from evertrain.tables.labelled_rows import LabelledRows, TrainingRows, performance_of
+from evertrain.tables.labelled_rows import (
+    LabelledRows,
+    TrainingRows,
+    are_finite,
+    describe_other_classes,
+    performance_of,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -82,13 +86,16 @@ class MeasurePerformance:
         if gone := spec.missing_features(artifact.feature_names):
             logger.error("not_measured model=%s version=%s gone=%s", spec.name, version.version, ",".join(gone))
             return
+        if other := describe_other_classes(artifact, spec):
+            logger.error("not_measured model=%s version=%s error=%r", spec.name, version.version, other)
+            return
         asked, snapshot = spec.with_features(artifact.feature_names), self._snapshot(spec)
         for part in weekly_parts(rows):
             table = self.rows.read_labelled(asked, snapshot, part)
             matured = LabelledRows("the matured rows", table, asked)
             if len(matured):
                 predictions = matured.predict_with(artifact)
-                if unusable := int((~np.isfinite(predictions)).sum()):
+                if unusable := int((~are_finite(predictions)).sum()):
                     logger.warning("not_a_number model=%s version=%s rows=%d", spec.name, version.version, unusable)
                 days = performance_of(matured, predictions, until=part.end, with_worst=True)
                 self.log.put_realised(spec.name, version.version, days)

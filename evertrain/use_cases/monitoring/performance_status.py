@@ -13,7 +13,7 @@ from evertrain.domain.monitoring.performance import (
     metric_over_days,
 )
 from evertrain.domain.project.metric import ModelMetric
-from evertrain.statistics.estimation import estimate_day, estimate_loss, estimate_metric
+from evertrain.statistics.estimation import estimate_day, estimate_loss, estimate_metric, is_estimated
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,7 +35,7 @@ class MeasuredDays:
 class PerformanceStatus:
     """`promised`: at the gate. `newest`: the last days with enough rows to say something. `awaited`: estimated, the
     days that no labels are known of yet; None where there are none, or too few to estimate from. `can_tell`: whether
-    there are enough days to tell a decline from chance."""
+    there are enough days to tell a decline from chance. `is_estimated`: whether such a metric can be."""
 
     model: str
     version: str
@@ -46,6 +46,7 @@ class PerformanceStatus:
     awaited: MeasuredDays | None
     can_tell: bool
     decline: Decline | None
+    is_estimated: bool
     days: tuple[MeasuredDays, ...]
 
 
@@ -61,6 +62,7 @@ def performance_status(performance: Performance, metric: ModelMetric) -> Perform
         awaited=_awaited(performance, metric),
         can_tell=has_baseline(performance),
         decline=find_decline(performance, metric),
+        is_estimated=is_estimated(metric, performance.labelled),
         days=tuple(_realised_days(performance, metric)),
     )
 

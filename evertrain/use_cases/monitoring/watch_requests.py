@@ -13,7 +13,7 @@ import numpy as np
 
 from evertrain.domain.events import Event, EventName
 from evertrain.domain.landing.batches import Batch, Feed
-from evertrain.domain.landing.predictions import MODEL_VERSION, PREDICTION
+from evertrain.domain.landing.predictions import MODEL_VERSION, PREDICTED_CLASS, PREDICTION
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict, Findings
 from evertrain.domain.project.model import ModelSpec
 from evertrain.ports.batch_reader import BatchRows
@@ -57,7 +57,8 @@ class WatchRequests:
 
     def save_sketches(self, spec: ModelSpec, batch_id: str, rows: BatchRows) -> None:
         """Of a batch of requests. Answers of versions that cannot be compared leave none."""
-        names = [MODEL_VERSION, PREDICTION, *spec.feature_names]
+        of_class = [PREDICTED_CLASS] if spec.is_multiclass else []
+        names = [MODEL_VERSION, PREDICTION, *of_class, *spec.feature_names]
         references: dict[str, Reference] = {}
         unusable: set[str] = set()
         sketches: dict[str, list[Sketch]] = {}

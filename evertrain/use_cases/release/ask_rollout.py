@@ -1,7 +1,7 @@
 """A person lets a version come to answer without training anything: by the same steps as a contender.
 
-The champion itself, so that new serving code comes to the callers a share at a time; or one that the gate refused, by
-somebody who knows better.
+The champion itself, so that new serving code comes to the callers a share at a time; or one that the gate refused or
+nobody approved, by somebody who knows better.
 """
 
 from collections.abc import Callable
@@ -69,7 +69,7 @@ class AskRollout:
             ),
         )
         self.decisions.record(recorded, lease=LEASE_DURATION)
-        if status in (VersionStatus.REJECTED, VersionStatus.RETIRED):
+        if status in (VersionStatus.REJECTED, VersionStatus.HELD, VersionStatus.RETIRED):
             self.registry.set_status(model, name, VersionStatus.REGISTERED)
         self.bus.publish([decision_event(recorded)])
         return recorded

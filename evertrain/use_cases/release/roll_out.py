@@ -6,6 +6,7 @@ to answer more and more of the requests is in `take_steps`.
 
 from dataclasses import dataclass
 
+from evertrain.domain.project.prediction import largest_difference
 from evertrain.domain.release.registry import AlreadyPromoted, Champion, champion_function_version
 from evertrain.ports.clock import Clock
 from evertrain.ports.endpoint import Endpoint, EndpointError, Live
@@ -55,8 +56,7 @@ class RollOut:
             raise EndpointError(
                 f"{target} answers {len(answer.predictions)} predictions to {len(expected.predictions)} rows"
             )
-        differences = (abs(got - want) for got, want in zip(answer.predictions, expected.predictions, strict=True))
-        max_difference = max(differences, default=0.0)
+        max_difference = max(map(largest_difference, answer.predictions, expected.predictions), default=0.0)
         if not max_difference <= TOLERANCE:  # also refuses a NaN
             raise EndpointError(
                 f"{target} predicts {max_difference:.3g} away from what the artifact predicted in training"

@@ -22,7 +22,7 @@ from evertrain.scoring import FlatModel, ServableModel
 from evertrain.statistics.answers import predictions_apart
 from evertrain.statistics.comparison import Levels, compare, compare_by_guards, compare_slices, score
 from evertrain.statistics.metrics import Judging, constant_score, metric_value
-from evertrain.tables.labelled_rows import LabelledRows, TrainingRows, performance_of
+from evertrain.tables.labelled_rows import LabelledRows, TrainingRows, describe_other_classes, performance_of
 
 logger = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ Predictions = npt.NDArray[np.float64]
 
 
 class ChampionNotComparable(EvertrainError):
-    """The champion needs a feature that the feature group no longer has."""
+    """The champion needs a feature that the feature group no longer has, or tells other classes apart."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -154,6 +154,8 @@ class EvaluateContenders:
             raise ChampionNotComparable(
                 f"{spec.name}: champion {plan.champion_version} needs {', '.join(gone)}, which {files} no longer has"
             )
+        if champion is not None and (other := describe_other_classes(champion, spec)):
+            raise ChampionNotComparable(f"{spec.name}: champion {plan.champion_version}: {other}")
         extended_spec = spec.with_features(champion_features)
         rows = LabelledRows("the gate slice", self.rows.read_labelled(extended_spec, plan, plan.gate), extended_spec)
         rows.require_usable(minimum_rows=spec.gate.minimum_rows, minimum_days=spec.gate.minimum_days)
@@ -191,7 +193,7 @@ def _evaluate(
         champion_version=plan.champion_version,
         champion_score=None,
         difference=None,
-        constant_score=constant_score(metric, rows.truth, rows.weights),
+        constant_score=constant_score(metric, rows.truth, rows.weights, classes=spec.prediction_columns),
         promised=performance_of(rows, new, until=plan.gate.end),
     )
     if champion is None:

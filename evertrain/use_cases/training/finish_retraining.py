@@ -7,10 +7,12 @@ from evertrain.domain.deciding.decisions import STARTS_EXECUTION, Decision
 from evertrain.domain.errors import EvertrainError, shorten
 from evertrain.domain.event_details import RetrainingEnded
 from evertrain.domain.events import OUTCOME_EVENTS, Event, EventName
+from evertrain.domain.release.registry import VersionStatus
 from evertrain.domain.training.outcomes import Outcome
 from evertrain.ports.clock import Clock
 from evertrain.ports.decisions import DecisionLog, Leases, UnknownDecision
 from evertrain.ports.messages import EventBus
+from evertrain.ports.registry import ModelRegistry
 
 MAX_SENTENCE_LENGTH = 500
 """Characters. A cause may be a whole stack trace; the log group has it."""
@@ -18,6 +20,13 @@ MAX_SENTENCE_LENGTH = 500
 
 SIGKILL_EXIT_CODE = 137
 """The exit code of what was ended by the kernel."""
+
+
+_LEAVES_AS = {
+    EventName.CONTENDER_REJECTED: VersionStatus.REJECTED,
+    EventName.CONTENDER_HELD: VersionStatus.HELD,
+}
+"""Of a version that passed the gate, and then a person said no or nothing."""
 
 
 class UnknownOutcome(EvertrainError):
@@ -28,6 +37,7 @@ class UnknownOutcome(EvertrainError):
 class FinishRetraining:
     decisions: DecisionLog
     leases: Leases
+    registry: ModelRegistry
     bus: EventBus
     clock: Clock
 
@@ -44,6 +54,8 @@ class FinishRetraining:
             sentence=sentence,
             version=version,
         )
+        if version and outcome.name in _LEAVES_AS:
+            self.registry.withdraw(model, version, leaves_as=_LEAVES_AS[outcome.name])
         self.decisions.record_outcome(outcome)
         # Before the event: whoever is woken by it finds the model free.
         self.leases.release(model, decision_id=decision_id)

@@ -124,6 +124,7 @@ class ReconcileRetrainings:
 _OUTCOMES = {
     VersionStatus.ROLLED_BACK: EventName.ROLLED_BACK,
     VersionStatus.REJECTED: EventName.CONTENDER_REJECTED,
+    VersionStatus.HELD: EventName.CONTENDER_HELD,
     VersionStatus.CHAMPION: EventName.MODEL_PROMOTED,
     VersionStatus.RETIRED: EventName.MODEL_PROMOTED,
 }

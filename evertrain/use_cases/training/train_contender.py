@@ -143,7 +143,9 @@ class TrainContender:
         }
         whole = replace(
             reference,
-            prediction=build_prediction_reference(validation.predict_with(model), blocks=validation.days),
+            prediction=build_prediction_reference(
+                validation.predict_with(model), blocks=validation.days, classes=spec.label.classes
+            ),
             groups=of_groups,
         ).with_importance(
             permutation_importance(
@@ -185,6 +187,9 @@ class TrainContender:
         training_set = rows.snapshot(plan, candidate.window.rows) if current_round.is_last else None
         reference = _reference_of(rows.table, plan, spec.group.name, spec.feature_names) if goes_out else None
         frame, truth = to_frame(rows.table, spec.features), rows.truth
+        if unseen := rows.unseen_classes:
+            names = ", ".join(unseen)
+            logger.warning("classes_unseen model=%s candidate=%s classes=%r", spec.name, candidate.name, names)
         weights = rows.weights if spec.training.label_weights else None
         del rows
         compared = PARITY_ROWS if goes_out else PARITY_ROWS_OF_A_CANDIDATE

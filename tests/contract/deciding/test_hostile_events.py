@@ -79,7 +79,7 @@ def log(table: Table, monkeypatch: pytest.MonkeyPatch) -> DynamoDBDecisionLog:
         escalations=InMemoryEscalationChannel(),
         clock=clock,
     )
-    finish = FinishRetraining(decisions=log, leases=leases, bus=bus, clock=clock)
+    finish = FinishRetraining(decisions=log, leases=leases, registry=InMemoryModelRegistry(), bus=bus, clock=clock)
     monkeypatch.setattr(trigger, "project", lambda: PROJECT)
     monkeypatch.setattr(trigger, "decide_retraining", lambda: decide)
     monkeypatch.setattr(lifecycle_wiring, "decisions", lambda: log)

@@ -8,6 +8,7 @@ from evertrain.adapters.memory.registry import InMemoryModelRegistry
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
 from evertrain.domain.release.registry import RegistryConflict, UnknownVersion, VersionStatus
 from evertrain.domain.release.rollout import Rollout
+from evertrain.domain.release.tags import InvalidTag
 from evertrain.ports.registry import ModelRegistry
 from tests.builders.models import NOW, days
 from tests.builders.registry import a_version, champion_of
@@ -112,6 +113,15 @@ def test_a_registered_version_that_is_withdrawn_can_t_be_promoted_any_more(regis
     assert registry.history("trips") == []
 
 
+@pytest.mark.parametrize("status", [VersionStatus.REJECTED, VersionStatus.HELD])
+def test_what_a_person_did_not_want_can_t_be_promoted(registry: ModelRegistry, status: VersionStatus) -> None:
+    registry.register(a_version("v1"))
+    registry.withdraw("trips", "v1", leaves_as=status)
+    assert registry.version("trips", "v1").status is status
+    with pytest.raises(RegistryConflict, match=f"v1 of trips is {status}"):
+        registry.promote(champion_of("v1"), expected_champion=None)
+
+
 @pytest.mark.parametrize("status", [VersionStatus.REJECTED, VersionStatus.CHAMPION, VersionStatus.RETIRED])
 def test_only_a_registered_version_can_be_withdrawn(registry: ModelRegistry, status: VersionStatus) -> None:
     registry.register(a_version("v1"))
@@ -162,6 +172,33 @@ def test_history_says_who_answered_when(registry: ModelRegistry) -> None:
 def test_the_status_of_an_unknown_version_cannot_be_set(registry: ModelRegistry) -> None:
     with pytest.raises(UnknownVersion):
         registry.set_status("trips", "v1", VersionStatus.REJECTED)
+
+
+def test_tags_are_set_changed_and_removed_and_the_rest_stays(registry: ModelRegistry) -> None:
+    registry.register(a_version("v1"))
+    assert registry.version("trips", "v1").tags == {}
+    registry.tag("trips", "v1", put={"ticket": "ML-1", "reviewed_by": "ada"}, remove=[])
+    tagged = registry.tag("trips", "v1", put={"ticket": "ML-2"}, remove=["reviewed_by", "never_there"])
+    assert tagged == registry.version("trips", "v1") == replace(a_version("v1"), tags={"ticket": "ML-2"})
+    assert registry.versions("trips")[0].tags == {"ticket": "ML-2"}
+    # A repeat changes nothing, and neither does registering or promoting it.
+    assert registry.tag("trips", "v1", put={"ticket": "ML-2"}, remove=["reviewed_by"]) == tagged
+    registry.register(a_version("v1"))
+    registry.promote(champion_of("v1"), expected_champion=None)
+    assert registry.version("trips", "v1").tags == {"ticket": "ML-2"}
+
+
+def test_a_version_has_fifty_tags_at_most(registry: ModelRegistry) -> None:
+    registry.register(a_version("v1"))
+    registry.tag("trips", "v1", put={f"k{number}": "v" for number in range(50)}, remove=[])
+    with pytest.raises(InvalidTag, match="at most 50 tags, and this would be 51"):
+        registry.tag("trips", "v1", put={"one_more": "v"}, remove=[])
+    assert len(registry.tag("trips", "v1", put={"one_more": "v"}, remove=["k0"]).tags) == 50
+
+
+def test_what_is_not_there_cannot_be_tagged(registry: ModelRegistry) -> None:
+    with pytest.raises(UnknownVersion, match="trips has no version v1"):
+        registry.tag("trips", "v1", put={"a": "b"}, remove=[])
 
 
 def promote_in_turn(registry: ModelRegistry, *names: str) -> None:

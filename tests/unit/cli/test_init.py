@@ -24,6 +24,7 @@ from evertrain.domain.project.model import ModelSpec
 from evertrain.replay.defaults import Columns
 from evertrain.replay.run import Request, prepare
 from tests.builders.loans import loans
+from tests.builders.plants import plants
 
 
 def written(path: Path, frame: pd.DataFrame) -> Path:
@@ -163,12 +164,12 @@ def test_what_cannot_be_known_is_asked_for_with_a_suggestion(tmp_path: Path, mon
         (
             lambda frame: frame,
             ("--label", "note"),
-            "rows.csv: note is text of 2,400 classes, and a model tells two apart",
+            "rows.csv: note is text of 2,400 classes, and a model tells 2 to 50 apart",
         ),
         (
             lambda frame: frame.assign(region=[f"r{n % 3}" for n in range(len(frame))]),
-            ("--label", "region"),
-            "rows.csv: region is text of 3 classes, and a model tells two apart",
+            ("--label", "region", "--positive", "r1"),
+            "positive r1: region of rows.csv has 3 classes, and the probability of each is predicted; leave it out",
         ),
         (
             lambda frame: frame,
@@ -185,6 +186,26 @@ def test_rows_that_make_no_model_are_one_sentence_and_nothing_is_written(
 ) -> None:
     rows = written(tmp_path / "rows.csv", change(loans()))  # type: ignore[operator]
     assert told in refused(tmp_path, rows, "--yes", *options)
+
+
+def test_a_label_of_several_words_makes_a_classification_that_can_be_served(tmp_path: Path) -> None:
+    told = init(tmp_path, written(tmp_path / "rows.csv", plants()), "--yes", name="plants")
+    assert "classification of species from 3 features as one of 3 classes (setosa, versicolor, virginica)" in told
+    assert "judged by brier_score_loss" in told
+    text = (tmp_path / "models/plants/model.toml").read_text()
+    assert 'classes = ["setosa", "versicolor", "virginica"]' in text
+    assert '"brier_score_loss" # or accuracy_score, balanced_accuracy_score, f1_macro_score, ' in text
+    spec = load_project(tmp_path).models["plants"]
+    assert spec.gate.floor == pytest.approx(2 / 3, abs=0.02)
+    checked = CliRunner().invoke(app, ["check", "--project", str(tmp_path)])
+    assert "plants can be served" in checked.output, checked.output
+
+
+def test_a_label_of_a_few_numbers_is_taken_as_classes_and_that_is_said(tmp_path: Path) -> None:
+    told = init(tmp_path, written(tmp_path / "rows.csv", loans()), "--yes", "--label", "children")
+    assert "as one of 4 classes (0, 1, 2, 3)" in told
+    assert "If children is an amount and no class: regression as task" in told
+    assert load_project(tmp_path).models["loans"].label.classes == ("0", "1", "2", "3")
 
 
 @pytest.mark.parametrize("name", ["rows.csv", "rows.parquet"])

@@ -10,10 +10,10 @@ from evertrain.domain.project.model import ModelSpec
 from evertrain.scoring import FlatModel
 from evertrain.tables.columnar_model import predict_columns
 from evertrain.tables.labelled_rows import LabelledRows
-from tests.builders.estimators import CLASSIFIERS, REGRESSORS, TRANSFORMERS, VARIANTS, fitted
-from tests.builders.models import a_model
+from tests.builders.estimators import CLASSIFIERS, OF_TWO_CLASSES, REGRESSORS, TRANSFORMERS, VARIANTS, fitted
+from tests.builders.models import a_model, a_model_of_classes
 from tests.builders.supported_models import tolerance
-from tests.builders.training_frames import delay, late, training_frame, training_table
+from tests.builders.training_frames import delay, late, lateness, training_frame, training_table
 from tests.unit.conversion.test_flat import regression
 
 pytestmark = pytest.mark.filterwarnings("ignore")
@@ -24,6 +24,13 @@ def test_a_classifier(name: str) -> None:
     estimator = (CLASSIFIERS | VARIANTS | TRANSFORMERS)[name]
     frame = training_frame(500)
     assert_served_as_it_predicts(fitted(estimator, frame, late(frame)), a_model(), tolerance(name))
+
+
+@pytest.mark.parametrize("name", sorted({*CLASSIFIERS, *VARIANTS, *TRANSFORMERS} - OF_TWO_CLASSES))
+def test_a_classifier_of_three_classes(name: str) -> None:
+    estimator = (CLASSIFIERS | VARIANTS | TRANSFORMERS)[name]
+    frame = training_frame(500)
+    assert_served_as_it_predicts(fitted(estimator, frame, lateness(frame)), a_model_of_classes(), tolerance(name))
 
 
 @pytest.mark.parametrize("name", REGRESSORS)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lightgbm import LGBMClassifier
+from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import (
@@ -29,13 +30,17 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEnc
 from xgboost import XGBClassifier
 
 from evertrain.conversion import ParityError, UnsupportedEstimator, check_parity, to_flat
+from evertrain.conversion.fitting import fit, predicted
+from evertrain.conversion.frame import to_frame
 from evertrain.domain.project.metric import Metric, Task
 from evertrain.domain.project.model import ModelSpec
 from evertrain.scoring import FlatModel
 from evertrain.scoring.container import pack, unpack
 from evertrain.scoring.operations.trees import BY_CATEGORY, LEAF
-from tests.builders.models import a_model
-from tests.builders.training_frames import CARRIERS, delay, late, training_frame
+from evertrain.tables.labelled_rows import LabelledRows
+from tests.builders import estimators
+from tests.builders.models import a_model, a_model_of_classes
+from tests.builders.training_frames import CARRIERS, delay, late, lateness, training_frame, training_table
 
 NUMBERS = ["distance", "wind", "holiday"]
 
@@ -369,7 +374,7 @@ def test_a_feature_without_any_value_in_training_is_left_out_by_its_imputer_as_i
 def test_labels_of_text_are_refused() -> None:
     frame = training_frame()
     estimator = boosting(categorical_features="from_dtype").fit(frame, np.where(late(frame) > 0, "late", "on time"))
-    with pytest.raises(UnsupportedEstimator, match="a classification's label is 0 or 1"):
+    with pytest.raises(UnsupportedEstimator, match="it gets a classification's label as 0 and 1"):
         to_flat(estimator, a_model())
 
 
@@ -419,11 +424,38 @@ def test_parity_is_asked_at_the_thresholds_where_trees_split() -> None:
         check_parity(estimator, frame, flat)
 
 
-def test_three_classes_are_refused() -> None:
+def test_more_classes_than_are_declared_are_refused() -> None:
     frame = training_frame()
-    estimator = boosting(categorical_features="from_dtype").fit(frame, np.arange(len(frame)) % 3)
-    with pytest.raises(UnsupportedEstimator, match="answers 3 classes, and a model of two can be served"):
+    estimator = boosting(categorical_features="from_dtype").fit(frame, np.arange(len(frame)) % 4)
+    with pytest.raises(UnsupportedEstimator, match="answers 4 classes, and late has two; name all of them in label"):
         to_flat(estimator, a_model())
+    with pytest.raises(UnsupportedEstimator, match="does not predict the classes 0 to 2"):
+        to_flat(estimator, a_model_of_classes())
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        boosting(categorical_features="from_dtype"),
+        estimators.CLASSIFIERS["XGBClassifier"],
+        estimators.CLASSIFIERS["GaussianNB"],
+    ],
+)
+@pytest.mark.parametrize("unseen", [0, 1, 2])
+def test_a_class_that_no_training_row_has_is_never_probable(estimator: Any, unseen: int) -> None:
+    frame, spec = training_frame(), a_model_of_classes()
+    truth = lateness(frame)
+    there = truth != unseen
+    estimator = clone(estimator)
+    fit(estimator, frame[there], truth[there], None)
+    flat = FlatModel.from_bytes(to_flat(estimator, spec))
+    check_parity(estimator, frame, flat)
+    table = training_table(50, seed=3)
+    answered = np.array(flat.predict(LabelledRows("rows", table, spec).to_records(flat.feature_names)))
+    assert not answered[:, unseen].any()
+    np.testing.assert_allclose(answered.sum(axis=1), 1.0)
+    expected = predicted(estimator, to_frame(table, spec.features), spec.task, classes=3)
+    np.testing.assert_allclose(answered, expected, atol=1e-5)
 
 
 def test_classes_other_than_0_and_1_are_refused() -> None:

@@ -18,8 +18,8 @@ from evertrain.scoring import FlatModel
 from evertrain.tables.columnar_model import predict_columns
 from evertrain.tables.labelled_rows import LabelledRows
 from tests.builders.estimators import NUMBERS, TEXT, codes, fitted
-from tests.builders.models import a_model
-from tests.builders.training_frames import late, training_frame, training_table
+from tests.builders.models import a_model, a_model_of_classes
+from tests.builders.training_frames import late, lateness, training_frame, training_table
 
 imputers = st.builds(
     impute.SimpleImputer,
@@ -99,12 +99,13 @@ def _numbers_only() -> Any:
 
 @pytest.mark.filterwarnings("ignore")
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(estimator=pipelines(), seed=st.integers(0, 1_000))
-def test_any_pipeline_is_served_as_it_predicts(estimator: Any, seed: int) -> None:
+@given(estimator=pipelines(), seed=st.integers(0, 1_000), is_multiclass=st.booleans())
+def test_any_pipeline_is_served_as_it_predicts(estimator: Any, seed: int, is_multiclass: bool) -> None:
     frame = training_frame(150, seed=seed)
-    fitted(estimator, frame, late(frame, seed=seed))
-    flat = FlatModel.from_bytes(to_flat(estimator, a_model()))
+    estimator = fitted(estimator, frame, (lateness if is_multiclass else late)(frame, seed=seed))
+    spec = a_model_of_classes() if is_multiclass else a_model()
+    flat = FlatModel.from_bytes(to_flat(estimator, spec))
     assert check_parity(estimator, training_frame(100, seed=seed + 1), flat) <= flat.tolerance
     table = training_table(60, seed=seed + 2, missing=0.3)
-    row_by_row = np.array(flat.predict(LabelledRows("rows", table, a_model()).to_records(flat.feature_names)))
+    row_by_row = np.array(flat.predict(LabelledRows("rows", table, spec).to_records(flat.feature_names)))
     np.testing.assert_allclose(predict_columns(flat, table), row_by_row, rtol=1e-9, atol=flat.tolerance)

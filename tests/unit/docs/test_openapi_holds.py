@@ -10,12 +10,11 @@ import pytest
 import schemathesis
 
 from evertrain.domain.deployment.routes import ROUTES
-from reference.doors import Doors, make_doors
+from reference.doors import CLASSES, Doors, make_doors
 from reference.http import ROW
 from tests.builders.fuzzing import ask_everything, text_bodies
 
 EXAMPLES = 60
-DOORS = make_doors()
 TEXT_TYPES = ("text/", "application/json", "application/xml", "application/javascript")
 """Whose bodies the HTTP API hands over as they are; any other's as base64."""
 
@@ -49,8 +48,8 @@ class HttpApi:
         return [answer["body"].encode()]
 
 
-API = HttpApi(DOORS)
-SCHEMA = schemathesis.openapi.from_wsgi("/openapi.json", API)
+SCHEMA = schemathesis.openapi.from_wsgi("/openapi.json", HttpApi(make_doors()))
+OF_CLASSES = schemathesis.openapi.from_wsgi("/openapi.json", HttpApi(make_doors(CLASSES)))
 text_bodies([ROW, ROW | {"distance": 2900, "carrier": "DL"}])
 
 
@@ -61,3 +60,9 @@ def test_every_answer_is_as_the_document_says(operation: Any) -> None:
     counts = ask_everything(operation, lambda case: case.call(), examples=EXAMPLES)
     assert set(counts) & {200, 202}
     assert not any(status >= 500 for status in counts)
+
+
+def test_predictions_of_several_classes_are_as_the_document_says() -> None:
+    predict, *_ = (each.ok() for each in OF_CLASSES.get_all_operations())
+    assert predict.path.endswith("/predict")
+    assert 200 in ask_everything(predict, lambda case: case.call(), examples=EXAMPLES // 2)

@@ -9,7 +9,7 @@ import pytest
 FORBIDDEN = ("numpy", "pandas", "pyarrow", "scipy", "sklearn", "deltalake")
 
 
-@pytest.mark.parametrize("function", ["lifecycle", "rollout", "reconcile"])
+@pytest.mark.parametrize("function", ["lifecycle", "rollout", "reconcile", "mirror"])
 def test_the_handler_imports_without_the_numeric_libraries(function: str) -> None:
     script = f"""
 import sys

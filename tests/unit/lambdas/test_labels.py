@@ -32,10 +32,18 @@ from tests.builders.models import NOW, a_group, a_model, days
 REGRESSION = replace(a_model("lengths"), task=Task.REGRESSION, metric=Metric.MEAN_ABSOLUTE_ERROR)
 ASKED = replace(a_model("asked"), label=replace(a_model().label, of_predictions=True))
 NAMED = replace(a_model("named"), label=replace(a_model().label, classes=("on time", "late")))
+GRADED = replace(a_model("graded"), label=replace(a_model().label, classes=("1", "2", "3")))
 LOCAL = replace(a_model("local"), group=replace(a_group(), name="local", utc_offset=timedelta(hours=1)))
 PROJECT = Project(
     groups={"trips": a_group(), "local": LOCAL.group},
-    models={"trips": a_model(), "lengths": REGRESSION, "asked": ASKED, "local": LOCAL, "named": NAMED},
+    models={
+        "trips": a_model(),
+        "lengths": REGRESSION,
+        "asked": ASKED,
+        "local": LOCAL,
+        "named": NAMED,
+        "graded": GRADED,
+    },
 )
 LABEL = {"trip_id": "t-1", "departed_at": "2013-03-31T10:00:00Z", "late": 1}
 
@@ -180,6 +188,15 @@ def test_true_and_false_are_classes_but_no_numbers(reports: Reports) -> None:
     assert (status, answer["error"]) == (400, "late: must be a number")
 
 
+def test_a_class_that_is_called_by_a_number_may_be_told_as_one(reports: Reports, landing: FakeLanding) -> None:
+    for value, number in ((3, 2.0), ("3", 2.0), (1.0, 0.0)):
+        assert post(LABEL | {"late": value}, model="graded")[0] == 202
+        assert reports.kept.pop().labels[0].value == number
+    for wrong in (4, 0, 1.5, True, None, "three"):
+        status, answer = post(LABEL | {"late": wrong}, model="graded")
+        assert (status, answer["error"]) == (400, "late: must be one of 1, 2, 3")
+
+
 def test_a_class_is_told_by_its_name_and_lands_as_such(reports: Reports, landing: FakeLanding) -> None:
     assert post(LABEL | {"late": "late"}, model="named")[0] == 202
     assert reports.kept[0].labels[0].value == 1.0
@@ -252,7 +269,7 @@ def test_a_body_that_cannot_be_read_is_told(reports: Reports) -> None:
 def test_a_model_that_is_not_there_is_told_with_those_that_are(reports: Reports) -> None:
     assert post(LABEL, model="boats") == (
         404,
-        {"error": "there is no model 'boats'; known models: asked, lengths, local, named, trips"},
+        {"error": "there is no model 'boats'; known models: asked, graded, lengths, local, named, trips"},
     )
 
 

@@ -2,14 +2,19 @@
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
 from evertrain.adapters.aws.sqs_events import InvalidEvent
-from evertrain.domain.deciding.decisions import Action, Decision, Reason
+from evertrain.adapters.memory.approvals import InMemoryApprovals
+from evertrain.adapters.memory.messages import InMemoryEscalationChannel
+from evertrain.domain.deciding.decisions import LEASE_DURATION, Action, Decision, Reason
 from evertrain.domain.events import EventName
 from evertrain.domain.project.policies import SearchMethod, SearchSpace
+from evertrain.domain.release.registry import VersionStatus
 from evertrain.ports.decisions import LeaseHeld
+from evertrain.use_cases.release.ask_for_approval import AskForApproval
 from evertrain.use_cases.training.finish_retraining import UnknownOutcome
 from lambdas.lifecycle import handler, wiring
 from tests.builders.retraining import MODEL, Retraining, a_decision_to_retrain, a_trainable_model
@@ -44,6 +49,7 @@ def test_a_retraining_is_led_step_by_step(loop: Retraining) -> None:
         "spot": True,
         "cpu": "1024",
         "memory": "2048",
+        "approval": {"is_needed": False, "timeout": "7d", "timeout_seconds": 604800},
     }
 
     loop.evaluated("d-1")
@@ -81,6 +87,37 @@ def test_a_retraining_that_has_ended_is_not_led_again(loop: Retraining) -> None:
     with pytest.raises(LeaseHeld, match="has ended already"):
         handler.lambda_handler({**payload, "execution": "e-2"}, None)
     assert not loop.leases.is_held(MODEL)
+
+
+def test_a_person_is_asked_and_the_lease_lasts_as_long_as_they_may_take(
+    loop: Retraining, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec, approvals, people = a_trainable_model(), InMemoryApprovals(), InMemoryEscalationChannel()
+    loop.declare(replace(spec, gate=replace(spec.gate, approval=True, approval_timeout=timedelta(hours=36))))
+    asking = AskForApproval(
+        runs=loop.runs,
+        registry=loop.registry,
+        decisions=loop.decisions,
+        approvals=approvals,
+        escalations=people,
+        wall_clock=loop.clock,
+        stage="dev",
+    )
+    monkeypatch.setattr(wiring, "ask_for_approval", lambda: asking)
+    plan = handler.lambda_handler({"step": "plan", "model": MODEL, "decision_id": "d-1", "execution": "e-1"}, None)
+    assert plan["approval"] == {"is_needed": True, "timeout": "36h", "timeout_seconds": 129_600}
+    assert loop.leases.leases[MODEL].expires_at >= 129_600 + LEASE_DURATION.total_seconds()
+
+    version = loop.register(loop.evaluated("d-1")).version.version
+    asked = {"step": "ask_for_approval", "plan_uri": plan["plan_uri"], "version": version, "task_token": "t-1"}
+    assert handler.lambda_handler(asked, None) == {}
+    assert approvals.token(MODEL, "d-1") == "t-1"
+    assert len(people.called) == 1
+
+    ended = {"outcome": "ContenderHeld", "version": version, "sentence": "nobody approved it within 36h"}
+    handler.lambda_handler({"step": "finish", "model": MODEL, "decision_id": "d-1", **ended}, None)
+    assert not loop.leases.is_held(MODEL)
+    assert loop.registry.version(MODEL, version).status is VersionStatus.HELD
 
 
 def test_candidates_are_narrowed_round_by_round_and_the_lease_lasts_for_all_of_them(
@@ -137,7 +174,10 @@ def test_a_failure_is_told_by_its_cause(loop: Retraining) -> None:
     ("payload", "expected_message"),
     [
         ({}, "step: missing"),
-        ({"step": "train"}, "step: 'train' is none of acquire_lease, plan, narrow, gate, register, finish"),
+        (
+            {"step": "train"},
+            "step: 'train' is none of acquire_lease, plan, narrow, gate, register, ask_for_approval, fin",
+        ),
         ({"step": "plan", "model": MODEL}, "decision_id: missing"),
     ],
 )

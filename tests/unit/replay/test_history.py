@@ -103,10 +103,10 @@ WRONG: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
     "repeated": (repeat, "2 rows have the trip_id and departed_at of another; leave out the repeats"),
     "one class": (lambda rows: rows.assign(late=1), "every late is the same class, so nothing can be learnt"),
     "constant": (lambda rows: rows.assign(late=7.5), "every late is the same value, so nothing can be learnt"),
-    "three classes": (
-        lambda rows: rows.assign(late=np.array(["no", "yes", "perhaps"])[np.arange(len(rows)) % 3]),
-        "rows.csv: late is text of 3 classes, and a model tells two apart: write one to be told from the others "
-        "as 1, and those as 0",
+    "a hundred classes": (
+        lambda rows: rows.assign(late=np.array([f"c{number}" for number in range(100)])[np.arange(len(rows)) % 100]),
+        "rows.csv: late is text of 100 classes, and a model tells 2 to 50 apart: write one word for those that are "
+        "alike",
     ),
     "no label column": (lambda rows: rows.drop(columns="late"), "rows.csv has no column late; it has trip_id"),
     "no label": (lambda rows: rows.assign(late=np.nan), "late is of type null"),

@@ -11,13 +11,19 @@ from datetime import UTC, datetime
 from functools import cache
 
 import boto3
+import pyarrow as pa
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
+from sklearn.ensemble import HistGradientBoostingClassifier
 
 from evertrain.adapters.landing.prediction_log import decode_message
+from evertrain.conversion import to_flat
+from evertrain.conversion.frame import to_frame
 from evertrain.domain.landing.predictions import AnsweredRequest
+from evertrain.scoring import FlatModel
 from serving import handler, wiring
-from tests.builders.training_frames import CARRIERS
+from tests.builders.models import a_model_of_classes
+from tests.builders.training_frames import CARRIERS, lateness, training_frame
 from tests.unit.serving.conftest import ROW, Endpoint, forget
 
 
@@ -54,7 +60,38 @@ def test_the_class_that_is_predicted_is_told_by_its_name(endpoint: Endpoint, mon
     assert endpoint.post(None, method="GET")[1]["predicts"] == "probability of the positive class"
     named = replace(served_model, model=replace(served_model.model, classes=("on time", "late")))
     monkeypatch.setattr(wiring, "served_model", cache(lambda: named))
-    assert endpoint.post(None, method="GET")[1]["predicts"] == "probability of 'late'"
+    described = endpoint.post(None, method="GET")[1]
+    assert (described["predicts"], described["classes"]) == ("probability of 'late'", ["on time", "late"])
+
+
+def test_of_several_classes_each_one_s_probability_is_answered_and_kept_by_its_name(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame, spec = training_frame(), a_model_of_classes()
+    estimator = HistGradientBoostingClassifier(max_iter=5, categorical_features="from_dtype", random_state=0)
+    model = FlatModel.from_bytes(to_flat(estimator.fit(frame, lateness(frame)), spec))
+    monkeypatch.setattr(wiring, "served_model", cache(lambda: wiring.ServedModel(model=model, version="v2")))
+    rows = [ROW, ROW | {"distance": 2_900.0, "wind": 60.0}]
+    _, answer = endpoint.post({"rows": rows})
+    expected = estimator.predict_proba(to_frame(pa.Table.from_pylist(rows), spec.features))
+    for found, probabilities in zip(answer["predictions"], expected, strict=True):
+        assert list(found) == ["on time", "late", "very late"]
+        assert list(found.values()) == pytest.approx(probabilities.tolist())
+    (one,) = kept()
+    assert list(one.predictions) == answer["predictions"]
+    described = endpoint.post(None, method="GET")[1]
+    assert described["classes"] == ["on time", "late", "very late"]
+    assert described["predicts"] == "probability of each class"
+    assert handler.lambda_handler({"rows": rows}, None)["predictions"] == answer["predictions"]
+    header, *lines = endpoint.ask({"rows": rows}, headers={"accept": "text/csv"})["body"].splitlines()
+    assert header == "on time,late,very late"
+    assert [list(map(float, line.split(","))) for line in lines] == [
+        list(each.values()) for each in answer["predictions"]
+    ]
+    assert endpoint.refusal(ROW, query={"explain": "true"}) == (
+        400,
+        f"explain: not of version v2: {spec.name} predicts several classes, whose contributions are not told yet",
+    )
 
 
 def test_a_category_that_training_never_saw_is_answered(endpoint: Endpoint) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from evertrain.domain.monitoring.performance import DayPerformance, DayPredictions, merge_days, realised_metric
-from evertrain.domain.project.metric import Metric, Task
+from evertrain.domain.project.metric import Metric, Task, known_metrics
 from evertrain.statistics.estimation import estimate_day, estimate_loss, estimate_metric
 from evertrain.statistics.performance import count_predictions, performance_by_day, prediction_cells
 
@@ -31,7 +31,7 @@ def made(
         predictions = 20 + 5 * x
         truth = 20 + 5 * meaning + rng.normal(size=len(days)) * (1 + 0.5 * np.abs(x))
     found = list(performance_by_day(metric, truth=truth, predictions=predictions, days=days, columns={}, until=UNTIL))
-    predicted = count_predictions(metric.task, predictions[late], days[late], until=UNTIL)
+    predicted = count_predictions(metric, predictions[late], days[late], until=UNTIL)
     return found[:KNOWN], list(predicted), found[KNOWN:]
 
 
@@ -41,7 +41,9 @@ def realised(metric: Metric, days: list[DayPerformance]) -> float:
     return found.value
 
 
-ESTIMATED = [metric for metric in Metric if metric is not Metric.R2_SCORE]
+ESTIMATED = [
+    metric for task in Task for metric in known_metrics(task, is_multiclass=False) if metric is not Metric.R2_SCORE
+]
 
 
 @pytest.mark.parametrize("narrower", [1.0, 0.4])
@@ -124,5 +126,5 @@ def test_cells_ascend_with_predictions(task: Task) -> None:
 def test_a_day_is_over_when_its_last_row_came() -> None:
     day = datetime(1970, 1, 2, tzinfo=UTC)
     noon = day + timedelta(hours=12)
-    (counted,) = count_predictions(Task.REGRESSION, np.array([1.0, 1.0, 7.0]), np.array([1, 1, 1]), until=noon)
+    (counted,) = count_predictions(Metric.R2_SCORE, np.array([1.0, 1.0, 7.0]), np.array([1, 1, 1]), until=noon)
     assert (counted.day, counted.until, counted.rows, counted.is_complete) == (day, noon, 3, False)

@@ -16,10 +16,11 @@ from evertrain.adapters.landing.prediction_log import (
     encode_messages,
 )
 from evertrain.adapters.landing.rows import LandedRowsReader
+from evertrain.domain.landing.feeds import prediction_schema, schema_faults
 from evertrain.domain.landing.predictions import is_sampled
 from evertrain.domain.project.model import Project
 from tests.builders.batches import PREDICTIONS
-from tests.builders.models import NOW, a_group, a_model
+from tests.builders.models import NOW, a_group, a_model, a_model_of_classes
 from tests.builders.predictions import answered
 
 PROJECT = Project(groups={"trips": a_group()}, models={"trips": a_model()})
@@ -72,6 +73,44 @@ def test_a_file_of_answers_is_a_batch_of_its_feed() -> None:
         assert columns["model_version"].levels == ("v1",)
         wanted = sorted(each for one in requests for each in one.predictions)
         assert sorted(columns["prediction"].tolist()) == wanted
+
+
+ODDS = {"on time": 3.0, "late": 1.0, "very late": 0.5}
+
+
+def test_of_several_classes_a_file_has_the_most_probable_one_and_each_one_s_probability() -> None:
+    spec = a_model_of_classes()
+    project = Project(groups={"trips": a_group()}, models={"trips": spec})
+    (message,) = encode_messages(answered(20, odds=ODDS))
+    request = decode_message(message)
+    assert request == answered(20, odds=ODDS)
+    body = io.BytesIO(prediction_file(spec, [request]))
+    names = ["probability_on_time", "probability_late", "probability_very_late"]
+    with LandedRowsReader(project=project).read(body, name="a.parquet", feed=PREDICTIONS, now=NOW) as rows:
+        found = rows.first.sort_by("prediction_id").to_pylist()
+    by_id = dict(zip(request.row_ids, request.predictions, strict=True))
+    assert len(found) == 20
+    for row in found:
+        expected = by_id[row["prediction_id"]]
+        assert isinstance(expected, dict)
+        assert [row[name] for name in names] == list(expected.values())
+        assert row["predicted_class"] == max(expected, key=lambda each: expected[each])
+        assert row["prediction"] == max(expected.values())
+
+
+def test_what_a_version_of_two_classes_answered_before_there_were_more_is_kept_without_them() -> None:
+    table = pq.read_table(io.BytesIO(prediction_file(a_model_of_classes(), [answered(3), answered(3, odds=ODDS)])))
+    assert table["predicted_class"].null_count == table["probability_late"].null_count == 3
+    assert table["prediction"].null_count == 0
+    of_two = pq.read_table(io.BytesIO(prediction_file(a_model(), [answered(3, odds=ODDS)])))
+    assert "predicted_class" not in of_two.column_names
+
+
+def test_a_table_of_two_classes_takes_files_of_more() -> None:
+    """New columns are no fault, and `prediction` stays a number."""
+    project = Project(groups={"trips": a_group()}, models={"trips": a_model_of_classes()})
+    stored = {column.name: column.kind for column in prediction_schema(a_model()).columns}
+    assert not schema_faults(PREDICTIONS, project, stored, key="prediction_id")
 
 
 def test_equal_answers_are_equal_files() -> None:

@@ -543,6 +543,18 @@ def test_a_class_is_the_same_however_it_is_stored(values: list[Any], classes: tu
     assert rows.first["late"].to_pylist() == [0.0, 1.0] * 10
 
 
+@pytest.mark.parametrize("values", [[1, 2, 3, 2], ["1", "2", "3", "2"], [1.0, 2.0, 3.0, 2.0]])
+def test_one_of_several_classes_becomes_its_number(values: list[Any]) -> None:
+    rows = read(landed_labels(late=values * 5), feed=LABELS, reader=named_classes("1", "2", "3"))
+    assert rows.first["late"].to_pylist() == [0.0, 1.0, 2.0, 1.0] * 5
+
+
+def test_what_is_none_of_several_classes_is_told_with_all_of_them() -> None:
+    reader = named_classes("on time", "late", "lost")
+    _, message = fault(landed_labels(late=["on time", "late", "lost", "??"] * 5), feed=LABELS, reader=reader)
+    assert message == "late: must be one of late, lost, on time; row 4 is the first that is not"
+
+
 def test_a_class_that_is_not_declared_is_named_by_its_row_and_not_by_itself() -> None:
     reader = named_classes("no", "yes")
     code, message = fault(landed_labels(late=["no", "yes"] * 9 + ["no", "maybe"]), feed=LABELS, reader=reader)

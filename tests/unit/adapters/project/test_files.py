@@ -136,6 +136,56 @@ def test_a_model_folder_becomes_a_model_spec(tmp_path: Path) -> None:
     assert model.triggers.drift.psi_threshold is None
 
 
+def of_three_classes(metric: str = "") -> str:
+    declared = MODEL.replace('name = "late"', 'name = "late"\nclasses = ["on time", "late", "lost"]')
+    return declared.replace('metric = "roc_auc_score"', f'metric = "{metric}"' if metric else "")
+
+
+def test_more_than_two_classes_are_judged_by_a_metric_that_a_rare_one_does_not_undo(tmp_path: Path) -> None:
+    spec = load_project(a_project(tmp_path, model=of_three_classes())).models["late_trips"]
+    assert spec.is_multiclass
+    assert spec.prediction_columns == 3
+    assert spec.task is Task.CLASSIFICATION
+    assert spec.metric is Metric.BRIER_SCORE_LOSS
+    assert spec.label.told(2.0) == "lost"
+
+
+@pytest.mark.parametrize(
+    ("model", "fault"),
+    [
+        (
+            of_three_classes("roc_auc_score"),
+            "metric: roc_auc_score is not a metric of classification of 3 classes; allowed: accuracy_score, "
+            "balanced_accuracy_score, f1_macro_score, f1_weighted_score, roc_auc_ovr_score, "
+            "roc_auc_ovr_weighted_score, log_loss, brier_score_loss, or a function in models/late_trips/metric.py",
+        ),
+        (
+            of_three_classes().replace("[gate]", "[gate]\nguards = { f1_score = 0.1 }"),
+            "gate.guards.f1_score: f1_score is not a metric of classification of 3 classes; allowed: accuracy_score",
+        ),
+        (
+            of_three_classes().replace("[label]", "[endpoint]\nexplore = 0.1\n[label]\nof_predictions = true"),
+            "endpoint.explore: weights labels by the probability of the second of two classes, and there are more",
+        ),
+        (
+            MODEL.replace('name = "late"', 'name = "late"\nclasses = ["a", "b", "a"]'),
+            "label.classes: one is named twice",
+        ),
+        (
+            MODEL.replace('name = "late"', f'name = "late"\nclasses = {[f"c{number}" for number in range(51)]}'),
+            "label.classes: 51 of them; name two, the one last whose probability is predicted, or up to 50",
+        ),
+        (
+            MODEL.replace("roc_auc_score", "f1_macro_score"),
+            "metric: f1_macro_score is not a metric of classification; allowed",
+        ),
+    ],
+)
+def test_what_does_not_suit_so_many_classes_is_told_with_what_does(tmp_path: Path, model: str, fault: str) -> None:
+    faults = faults_of(a_project(tmp_path, model=model))
+    assert any(without_line(found).startswith("models/late_trips/model.toml: " + fault) for found in faults), faults
+
+
 def test_a_label_s_classes_are_named_and_what_is_absent_is_one_of_them(tmp_path: Path) -> None:
     named = MODEL.replace('name = "late"', 'name = "late"\nclasses = ["no", "yes"]\nabsent = "no"')
     label = load_project(a_project(tmp_path, model=named)).models["late_trips"].label
@@ -178,7 +228,7 @@ def test_a_pinball_loss_has_its_quantile(tmp_path: Path) -> None:
     [
         ("margin = 0.01", "marign = 0.01", "gate.marign: unknown key; allowed here: margin, floor, confidence"),
         ('name = "late"\n', "", 'label.name: missing; such as name = "late"'),
-        ('name = "late"', 'name = "late"\nclasses = ["yes"]', "label.classes: 1 different ones; name two"),
+        ('name = "late"', 'name = "late"\nclasses = ["yes"]', "label.classes: 1 of them; name two"),
         (
             'name = "late"',
             'name = "late"\nclasses = ["no", ""]',
@@ -224,6 +274,11 @@ def test_a_pinball_loss_has_its_quantile(tmp_path: Path) -> None:
             "[gate]",
             "[triggers.drift]\ndrifted_batches = 6\n[gate]",
             "triggers.drift.drifted_batches: 6 of the last 5 can never be",
+        ),
+        (
+            "floor = 0.55",
+            'floor = 0.55\napproval = true\napproval_timeout = "100d"',
+            "gate.approval_timeout: at most 90d; nothing else is trained while a contender waits",
         ),
         (
             "floor = 0.55",

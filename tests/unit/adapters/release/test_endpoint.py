@@ -201,12 +201,22 @@ def test_a_prediction_is_an_answer(called: Called) -> None:
     assert answer == PredictionResponse(model_version="v2", predictions=(0.25, 1.0))
 
 
+def test_of_several_classes_each_one_s_probability_is_told_by_its_name(called: Called) -> None:
+    named = {"late": 0.25, "lost": 0.75, "early": 0}
+    called.invocation(json.dumps({"model_version": "v2", "predictions": [named]}).encode(), qualifier="2")
+    answer = called.endpoint.predict("trips", qualifier="2", rows=[{"wind": None}])
+    assert answer.predictions == (named,)
+    assert [list(each) for each in answer.predictions if isinstance(each, dict)] == [list(named)]
+
+
 @pytest.mark.parametrize(
     ("answered", "expected_message"),
     [
         (b'{"errorMessage": "Task timed out after 3.00 seconds"}', "failed: Task timed out after 3.00 seconds"),
         (b'{"statusCode": 503, "body": "no model yet"}', "answered other than a prediction: .*503"),
         (b'{"model_version": "v2", "predictions": ["0.5"]}', "answered other than a prediction"),
+        (b'{"model_version": "v2", "predictions": [{"late": "0.5"}]}', "answered other than a prediction"),
+        (b'{"model_version": "v2", "predictions": [{}]}', "answered other than a prediction"),
         (b"", "answered no JSON"),
     ],
 )

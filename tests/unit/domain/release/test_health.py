@@ -1,5 +1,6 @@
 """Is a contender well? What is wrong is found with few requests, and what is well is left alone."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -9,6 +10,7 @@ from scipy import stats
 from evertrain.domain.landing.predictions import AnsweredRequest
 from evertrain.domain.monitoring.performance import Sums
 from evertrain.domain.project.metric import Task
+from evertrain.domain.project.prediction import Answer
 from evertrain.domain.release.answers import AnswerCounts, Answers, counts_of
 from evertrain.domain.release.health import (
     HealthEvidence,
@@ -28,20 +30,10 @@ def answers(
     failed: int = 0,
     refused: int = 0,
     milliseconds: float | list[float] = 1.0,
+    named: Sequence[Answer] = (),
 ) -> AnswerCounts:
-    """Of so many requests of one row each, and of some without an answer."""
-    good = [
-        AnsweredRequest(
-            model="trips",
-            model_version="v1",
-            prediction_id=f"r{number}",
-            answered_at=NOW,
-            rows=({"carrier": carrier},),
-            predictions=(prediction,),
-            milliseconds=milliseconds[number] if isinstance(milliseconds, list) else milliseconds,
-        )
-        for number, prediction in enumerate(predictions)
-    ]
+    """Of so many requests of one row each, and of some without an answer. `named`: predictions of classes a to c."""
+    good = requests_of(named or predictions, carrier=carrier, milliseconds=milliseconds)
     bad = [
         AnsweredRequest(
             model="trips",
@@ -55,7 +47,24 @@ def answers(
         for trouble, count in (("failed", failed), ("refused", refused))
         for number in range(count)
     ]
-    return count_answers(Task.CLASSIFICATION, [*good, *bad], columns=["carrier"])
+    return count_answers(Task.CLASSIFICATION, [*good, *bad], columns=["carrier"], classes="abc" if named else "")
+
+
+def requests_of(
+    predictions: Sequence[Answer], *, carrier: str = "AA", milliseconds: float | list[float] = 1.0
+) -> list[AnsweredRequest]:
+    return [
+        AnsweredRequest(
+            model="trips",
+            model_version="v1",
+            prediction_id=f"r{number}",
+            answered_at=NOW,
+            rows=({"carrier": carrier},),
+            predictions=(prediction,),
+            milliseconds=milliseconds[number] if isinstance(milliseconds, list) else milliseconds,
+        )
+        for number, prediction in enumerate(predictions)
+    ]
 
 
 def spread(rows: int, *, seed: int = 0, lift: float = 0.0) -> list[float]:
@@ -82,6 +91,38 @@ CHAMPION = answers(spread(300, seed=1))
 
 def test_who_answers_like_the_champion_is_well() -> None:
     assert what_is_wrong(evidence(answers(spread(100)), CHAMPION)) == ()
+
+
+def of_classes(shares: list[float], *, requests: int = 300, seed: int = 0, sure: bool = False) -> AnswerCounts:
+    """Requests of a row each, for classes a, b and c with these shares; with probability 1 where `sure`."""
+    rng = np.random.default_rng(seed)
+    taken = rng.choice(3, requests, p=shares)
+    highest = np.ones(requests) if sure else rng.uniform(0.5, 0.9, requests)
+    rows = [
+        {name: top if index == place else (1 - top) / 2 for index, name in enumerate("abc")}
+        for place, top in zip(taken, highest, strict=True)
+    ]
+    return answers([], named=rows)
+
+
+def test_of_several_classes_who_answers_like_the_champion_is_well_and_who_prefers_another_class_is_not() -> None:
+    champion = of_classes([0.6, 0.3, 0.1], seed=1)
+    alike, other = of_classes([0.6, 0.3, 0.1], seed=2), of_classes([0.1, 0.3, 0.6], seed=3)
+    assert what_is_wrong(evidence(alike, champion)) == ()
+    (sentence,) = {each.replace("where carrier=AA ", "") for each in what_is_wrong(evidence(other, champion))}
+    assert "its predictions lie 0." in sentence
+
+
+def test_of_several_classes_one_for_all_rows_is_constant_and_certainty_of_each_is_not() -> None:
+    assert of_classes([1.0, 0.0, 0.0], sure=True).whole.is_constant
+    assert not of_classes([0.6, 0.3, 0.1], sure=True).whole.is_constant, "as a tree with pure leaves has it"
+
+
+def test_what_a_champion_of_two_classes_answers_is_compared_with_a_contender_of_three() -> None:
+    predicted = spread(300, seed=1)
+    numbers = count_answers(Task.CLASSIFICATION, requests_of(predicted), columns=[], classes="abc")
+    named = [{"a": 1 - each, "b": each, "c": 0.0} for each in predicted]
+    assert numbers == count_answers(Task.CLASSIFICATION, requests_of(named), columns=[], classes="abc")
 
 
 def test_before_anybody_asked_nothing_is_wrong() -> None:

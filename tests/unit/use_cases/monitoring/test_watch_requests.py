@@ -2,7 +2,7 @@
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pytest
@@ -12,11 +12,11 @@ from evertrain.adapters.landing.rows import LandedRowsReader
 from evertrain.adapters.memory.batches import InMemoryBatchLog
 from evertrain.domain.landing.batches import Batch
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
-from evertrain.domain.project.model import Project
+from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.statistics.reference import Reference, build_prediction_reference, build_reference
 from tests.builders.batches import FEATURES
 from tests.builders.landed import landed_features
-from tests.builders.models import NOW, a_group, a_model, days
+from tests.builders.models import NOW, a_group, a_model, a_model_of_classes, days
 from tests.builders.monitoring import Monitor
 from tests.builders.predictions import answered
 
@@ -37,13 +37,14 @@ def reference() -> Reference:
 
 @dataclass
 class Loop(Monitor):
+    spec: ModelSpec = field(default_factory=a_model)
     requests: int = 0
 
     def ask(self, *, day: float, rows: int = 150, **how: object) -> Sequence[DriftVerdict]:
         """A file of one request at this many days after Monday; what was told then."""
         self.requests += 1
         request = answered(rows, at=MONDAY + days(day), seed=self.requests, **how)  # type: ignore[arg-type]
-        body = prediction_file(a_model(), [request])
+        body = prediction_file(self.spec, [request])
         found = self.land(body, key=f"predictions/trips/{self.requests}.parquet")
         assert isinstance(found, Batch)
         return self.check.judge_requests(found)
@@ -100,6 +101,41 @@ def test_minutes_after_midnight_the_day_s_last_requests_may_still_come(loop: Loo
     assert not loop.ask(day=1 + 5 / 1440)
     verdict = loop.judged(day=1 + 15 / 1440)
     assert verdict.rows == 600
+
+
+CLASSES = a_model_of_classes()
+ODDS = dict(zip(CLASSES.label.classes, (3.0, 2.0, 1.0), strict=True))
+
+
+@pytest.fixture(scope="module")
+def loop_of_classes(reference: Reference) -> Loop:
+    """Of a model that tells three classes apart."""
+    answers = [
+        list(each.values()) for each in answered(5000, seed=9, odds=ODDS).predictions if isinstance(each, dict)
+    ]
+    prediction = build_prediction_reference(
+        np.array(answers), blocks=np.zeros(5000, dtype=np.int64), classes=CLASSES.label.classes
+    )
+    of_classes = replace(reference, prediction=prediction)
+    project = Project(groups={"trips": a_group()}, models={"trips": CLASSES})
+    return Loop(project=project, load_reference=lambda uri: of_classes, spec=CLASSES)
+
+
+def test_of_several_classes_the_predicted_one_and_its_probability_are_compared(loop_of_classes: Loop) -> None:
+    loop = loop_of_classes
+    loop.promote_champion()
+    loop.a_day(0, odds=ODDS)
+    verdict = loop.judged(day=1.3, odds=ODDS)
+    assert [feature.feature for feature in verdict.features][-2:] == ["prediction", "predicted_class"]
+    assert verdict.status is DriftStatus.STABLE
+    others = dict(zip(ODDS, (2.0, 3.0, 1.0), strict=True))
+    loop.a_day(2, odds=others)
+    moved = loop.judged(day=3.3, odds=ODDS)
+    assert moved.drifted_features == ("predicted_class",)
+    assert moved.sentences[0].startswith("predicted_class: PSI ")
+    unsure = {name: each / 4 for name, each in ODDS.items()}
+    loop.a_day(4, odds=unsure)
+    assert "prediction" in loop.judged(day=5.3, odds=ODDS).drifted_features
 
 
 def test_predictions_that_moved_are_found_though_no_feature_did(loop: Loop) -> None:

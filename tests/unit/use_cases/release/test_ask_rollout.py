@@ -57,6 +57,13 @@ def test_one_that_the_gate_refused_may_be_let_in() -> None:
     assert asking.registry.version("trips", "v2").status is VersionStatus.REGISTERED
 
 
+def test_one_that_nobody_approved_in_time_may_come_to_answer_after_all() -> None:
+    asking = Asking()
+    asking.registry.set_status("trips", "v2", VersionStatus.HELD)
+    asking.ask.run("trips", "v2")
+    assert asking.registry.version("trips", "v2").status is VersionStatus.REGISTERED
+
+
 def test_one_that_was_taken_back_is_refused_with_the_remedy() -> None:
     with pytest.raises(NothingToRollOut, match="v3 of trips was taken back; `evertrain rollback trips v3`"):
         Asking().ask.run("trips", "v3")

@@ -137,7 +137,11 @@ class CutOff:
             registry=loop.registry,
             endpoint=loop.endpoint,
             finish_retraining=FinishRetraining(
-                decisions=loop.decisions, leases=loop.leases, bus=loop.bus, clock=loop.clock
+                decisions=loop.decisions,
+                leases=loop.leases,
+                registry=loop.registry,
+                bus=loop.bus,
+                clock=loop.clock,
             ),
             bus=loop.bus,
             escalations=self.escalations,
@@ -212,6 +216,31 @@ def test_a_step_that_was_under_way_when_the_execution_was_stopped_comes_too_late
     run.reconcile()
     run.assert_right_end()
     assert (run.loop.registry.champion(MODEL) != run.before) is (late == len(run.states) - 1)
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome"),
+    [
+        (VersionStatus.REJECTED, EventName.CONTENDER_REJECTED),
+        (VersionStatus.HELD, EventName.CONTENDER_HELD),
+    ],
+)
+def test_what_a_person_did_not_want_stays_so_where_its_last_state_was_cut_off(
+    status: VersionStatus, outcome: EventName
+) -> None:
+    run = CutOff(with_champion=True)
+    for state in run.states[:5]:
+        state()
+    (mine,) = [each for each in run.loop.registry.versions(MODEL) if each.decision_id == "d-1"]
+    run.loop.registry.withdraw(MODEL, mine.version, leaves_as=status)
+    run.stop()
+    assert run.reconcile()
+    recorded = run.loop.decisions.outcome_of(MODEL, "d-1")
+    assert recorded is not None
+    assert recorded.name is outcome
+    assert run.loop.registry.version(MODEL, mine.version).status is status
+    assert run.loop.registry.champion(MODEL) == run.before
+    assert run.loop.leases.holder(MODEL) is None
 
 
 def test_while_the_execution_runs_nothing_is_touched() -> None:

@@ -1,0 +1,1 @@
+"""Shows in another registry what ours holds."""
