@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 import lightgbm
@@ -322,7 +323,8 @@ TRANSFORMERS: Mapping[str, Any] = {
 
 
 def fitted(estimator: Any, frame: pd.DataFrame, truth: np.ndarray) -> Any:
-    """Without warnings: of what does not converge in so few rounds, and of what older names are for."""
+    """A copy, since XGBoost's classifier changes its own objective. Without warnings: of what does not converge in so
+    few rounds, and of what older names are for."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return estimator.fit(frame, truth)
+        return deepcopy(estimator).fit(frame, truth)
