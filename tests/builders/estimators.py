@@ -2,6 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
+from copy import deepcopy
 from typing import Any
 
 import lightgbm
@@ -25,7 +26,6 @@ from sklearn import (
     tree,
 )
 from sklearn import preprocessing as pre
-from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline, make_pipeline
 
@@ -323,8 +323,8 @@ TRANSFORMERS: Mapping[str, Any] = {
 
 
 def fitted(estimator: Any, frame: pd.DataFrame, truth: np.ndarray) -> Any:
-    """A copy: XGBoost's keep the number of classes that they saw before. Without warnings: of what does not converge
-    in so few rounds, and of what older names are for."""
+    """A copy, since XGBoost's classifier changes its own objective. Without warnings: of what does not converge in so
+    few rounds, and of what older names are for."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return clone(estimator).fit(frame, truth)
+        return deepcopy(estimator).fit(frame, truth)

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from sklearn.base import is_classifier
 from sklearn.linear_model import LogisticRegression
@@ -18,10 +19,11 @@ from evertrain.domain.project.metric import Metric, Task
 from evertrain.domain.project.policies import EndpointPolicy, Tier
 from evertrain.sklearn_tier.reading import read_model
 from evertrain.sklearn_tier.writing import UnsupportedEstimator, to_artifact
+from evertrain.tables.labelled_rows import LabelledRows
 from tests.builders.estimators import plain
-from tests.builders.models import a_model
+from tests.builders.models import a_model, a_model_of_classes
 from tests.builders.second_tier import SECOND_TIER
-from tests.builders.training_frames import delay, late, training_frame
+from tests.builders.training_frames import delay, late, lateness, training_frame, training_table
 
 FRAME = training_frame(200)
 SPEC = replace(a_model(), endpoint=EndpointPolicy(tier=Tier.SKLEARN))
@@ -37,6 +39,24 @@ def test_what_has_no_flat_form_answers_as_it_does(name: str) -> None:
         to_flat(estimator, spec)
     model = read_model(to_artifact(estimator, spec, FRAME), root=Path())
     assert check_parity(estimator, training_frame(60, seed=4), model) <= 1e-12
+
+
+@pytest.mark.parametrize("unseen", [None, 1])
+def test_several_classes_are_answered_each_in_the_order_of_their_names(unseen: int | None) -> None:
+    """With the probability 0 of one that no training row had."""
+    spec = replace(a_model_of_classes(), endpoint=EndpointPolicy(tier=Tier.SKLEARN))
+    frame = training_frame(300)
+    truth = lateness(frame)
+    there = truth != unseen
+    estimator = make_pipeline(plain(), KNeighborsClassifier()).fit(frame[there], truth[there])
+    model = read_model(to_artifact(estimator, spec, frame), root=Path())
+    assert check_parity(estimator, frame, model) <= model.tolerance
+    table = training_table(40, seed=5)
+    rows = LabelledRows("rows", table, spec)
+    answered = np.array(model.predict(rows.to_records(model.feature_names)))
+    assert answered.shape == (40, 3)
+    assert unseen is None or not answered[:, unseen].any()
+    np.testing.assert_allclose(rows.predict_with(model), answered)
 
 
 def refusal(estimator: Any) -> str:
