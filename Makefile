@@ -8,7 +8,7 @@ PACKAGES := evertrain lambdas jobs serving infra localcloud localstack_host benc
 # Bytecode beside the sources would get into what is deployed; without any, each process compiles its libraries anew.
 export PYTHONPYCACHEPREFIX := $(CURDIR)/.build/bytecode
 
-.PHONY: help setup lock demo local down forget deploy test format lint types imports unit contract infra e2e chaos test-localstack test-mlflow bench bench-store bench-cloud bench-jobs bench-serving calibrate decisions decline intervals rollouts windows security reference screenshots
+.PHONY: help setup lock demo local down forget deploy test format lint types imports unit contract infra e2e chaos test-localstack test-mlflow bench bench-store bench-cloud bench-jobs bench-serving bench-explanations calibrate decisions decline intervals rollouts windows security reference screenshots
 
 help: ## this list
 	@grep -hE '^[a-z-][a-z0-9-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 18
@@ -108,6 +108,9 @@ bench-jobs: setup ## memory and time of training containers, beside what their s
 
 bench-serving: setup $(patsubst %,.venv-bench/%/.installed,onnx onnx-convert treelite mlflow) ## a prediction, beside scikit-learn, ONNX Runtime, treelite and MLflow
 	$(BIN)/python -m bench.serving
+
+bench-explanations: setup ## an explained row beside a predicted one, and what explanations add to an artifact
+	$(BIN)/python -m bench.explanations
 
 calibrate: setup ## false alarms and power of the drift verdicts, simulated and on real days
 	$(BIN)/python -m bench.calibration

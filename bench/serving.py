@@ -67,14 +67,14 @@ SIDES = (
 
 def main() -> None:
     WORK.mkdir(parents=True, exist_ok=True)
-    frame, truth = _rows(TRAINED, seed=0)
-    asked, _ = _rows(ASKED, seed=1)
+    frame, truth = make_rows(TRAINED, seed=0)
+    asked, _ = make_rows(ASKED, seed=1)
     (WORK / "rows.json").write_text(json.dumps(asked.to_dict("records")), encoding="utf-8")
     measured: dict[str, dict[str, Any]] = {}
-    for name, estimator in _estimators().items():
+    for name, estimator in make_estimators().items():
         estimator.fit(frame, truth)
         joblib.dump(estimator, WORK / f"{name}.joblib")
-        (WORK / f"{name}.flat.gz").write_bytes(to_flat(estimator, _spec()))
+        (WORK / f"{name}.flat.gz").write_bytes(to_flat(estimator, make_spec()))
         measured[name] = {side.name: _measure(side, name) for side in SIDES}
         for side in SIDES:
             print(
@@ -97,7 +97,7 @@ def main() -> None:
     print(as_markdown(document))
 
 
-def _estimators() -> dict[str, Any]:
+def make_estimators() -> dict[str, Any]:
     boosted = {"early_stopping": False, "random_state": 0}
     return {
         "logistic regression": make_pipeline(StandardScaler(), LogisticRegression()),
@@ -109,7 +109,7 @@ def _estimators() -> dict[str, Any]:
     }
 
 
-def _rows(count: int, *, seed: int) -> tuple[pd.DataFrame, Any]:
+def make_rows(count: int, *, seed: int) -> tuple[pd.DataFrame, Any]:
     rng = np.random.default_rng(seed)
     # What 32 bits hold, which is all that some of the peers read.
     values = rng.normal(size=(count, FEATURES)).astype(np.float32).astype(np.float64)
@@ -118,7 +118,7 @@ def _rows(count: int, *, seed: int) -> tuple[pd.DataFrame, Any]:
     return pd.DataFrame(values, columns=[f"f{number}" for number in range(FEATURES)]), truth
 
 
-def _spec() -> ModelSpec:
+def make_spec() -> ModelSpec:
     columns = tuple(Column(name=f"f{number}", kind=FeatureKind.NUMERIC) for number in range(FEATURES))
     latency = parse_duration("7d")
     return ModelSpec(

@@ -42,6 +42,8 @@ class Options:
     """Seconds for which answered requests and reported labels are collected before they land as a file."""
     bake: int | None
     """Seconds that each step of a rollout lasts, in place of what models declare."""
+    snap_start: bool
+    """Published versions of the endpoint start from a snapshot that has their model in memory."""
     mlflow: str
     """The URL of an MLflow server that shows the registry, or empty."""
     mlflow_secret: str
@@ -74,6 +76,7 @@ class Options:
             large_object_bytes=_count("large_object_bytes", text("large_object_bytes", str(1 << 30))),
             batching_window=_seconds("batching_window", text("batching_window", "60"), at_most=300),
             bake=_bake(context("bake"), clock=text("clock", "system")),
+            snap_start=_choice("snap_start", text("snap_start", "0"), ("0", "1")) == "1",
             mlflow=_url("mlflow", text("mlflow", "")),
             mlflow_secret=_secret("mlflow_secret", text("mlflow_secret", "")),
             cli_credentials=_choice("cli_credentials", text("cli_credentials", "0"), ("0", "1")) == "1",

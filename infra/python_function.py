@@ -26,8 +26,12 @@ def python_function(
     environment: Mapping[str, str],
     function_name: str | None = None,
     ephemeral_storage: Size | None = None,
+    snap_start: bool = False,
 ) -> lambda_.Function:
-    """No reserved concurrency: it would take from the account's other functions, and queues bound ours already."""
+    """No reserved concurrency: it would take from the account's other functions, and queues bound ours already.
+
+    `snap_start`: of published versions; what nobody publishes starts as ever.
+    """
     role, log_group = _role_with_log(scope, name)
     function = lambda_.Function(
         scope,
@@ -42,6 +46,7 @@ def python_function(
         memory_size=memory_mib,
         timeout=timeout,
         ephemeral_storage_size=ephemeral_storage,
+        snap_start=lambda_.SnapStartConf.ON_PUBLISHED_VERSIONS if snap_start else None,
         environment=dict(environment),
         log_group=log_group,
         role=role,

@@ -17,7 +17,16 @@ from constructs import Construct
 
 from evertrain.adapters.monitoring.metrics import PREDICTIONS_NOT_KEPT
 from evertrain.domain.deployment.prefixes import ArtifactPrefix
-from evertrain.domain.deployment.routes import BURST_LIMIT, DESCRIBE, PREDICT, RATE_LIMIT, REPORT_LABELS, Route
+from evertrain.domain.deployment.routes import (
+    API_DOCUMENT,
+    BURST_LIMIT,
+    DESCRIBE,
+    MODEL_DOCUMENT,
+    PREDICT,
+    RATE_LIMIT,
+    REPORT_LABELS,
+    Route,
+)
 from evertrain.domain.deployment.stacks import Output, StackName, serving_function_prefix
 from evertrain.domain.deployment.variables import Variable
 from evertrain.domain.landing.batches import LABEL_KINDS, FeedKind
@@ -91,7 +100,7 @@ class ServingStack(StageStack):
             function = self._function(project.models[model])
             self._alarm_on_function(function, model)
             live = LiveAliasIntegration(self, _pascal_case(model), function=function)
-            answered = (PREDICT, DESCRIBE)
+            answered = (PREDICT, DESCRIBE, MODEL_DOCUMENT)
             for route in answered:
                 api.add_routes(path=route.of(model), methods=[_method(route)], integration=live)
             live.grant_invoke(api, *(route.of(model) for route in answered))
@@ -99,6 +108,7 @@ class ServingStack(StageStack):
             grant(function, "sqs:SendMessage", on=[self._predictions.queue.queue_arn])
 
         reported = self._label_reports(api, models, collect_bundle)
+        self._document(api, collect_bundle)
         self.add_outputs(
             {
                 Output.PREDICTIONS_QUEUE_URL: self._predictions.queue.queue_url,
@@ -201,6 +211,24 @@ class ServingStack(StageStack):
             )
         return reported
 
+    def _document(self, api: apigateway.HttpApi, bundle: BuiltBundle) -> None:
+        """The whole API's own description is made where the project's files can be read: no model's function can."""
+        described = python_function(
+            self,
+            "Document",
+            bundle=bundle,
+            handler="lambdas.collect.openapi.document_handler",
+            description="Tells the HTTP API as an OpenAPI document",
+            memory_mib=1024,  # more processor: it is a cold start nearly always
+            timeout=Duration.seconds(15),
+            environment={Variable.STAGE: self._options.stage},
+        )
+        api.add_routes(
+            path=API_DOCUMENT.path,
+            methods=[_method(API_DOCUMENT)],
+            integration=integrations.HttpLambdaIntegration("Document", described),
+        )
+
     def _function(self, spec: ModelSpec) -> lambda_.Function:
         model, tier = spec.name, spec.endpoint.tier
         return python_function(
@@ -209,7 +237,7 @@ class ServingStack(StageStack):
             bundle=self._bundles[tier],
             # The rollout finds it by this name.
             function_name=f"{serving_function_prefix(self._options.stage)}{model}",
-            handler="serving.handler.lambda_handler",
+            handler=f"serving.{'primed' if self._options.snap_start else 'handler'}.lambda_handler",
             description=f"Predictions of {model}",
             # More processor rather than more memory: a cold start is the slowest answer. 1769 MiB are one of them.
             memory_mib=1024 if tier is Tier.FLAT else 1769,
@@ -223,6 +251,7 @@ class ServingStack(StageStack):
                 Variable.LOG_SHARE: f"{spec.endpoint.log_share:g}",
                 Variable.EXPLORE_SHARE: f"{spec.endpoint.explore:g}",
             },
+            snap_start=self._options.snap_start,
         )
 
     def _alarm_on_answers(self, api: apigateway.HttpApi, slow: Duration) -> None:

@@ -1,24 +1,20 @@
 """docs/http.md: what the HTTP API answers. Every answer on the page is one: the functions are asked, without AWS."""
 
 import json
-import logging
+import re
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
-from unittest.mock import patch
 
-import numpy as np
-import pandas as pd
-from sklearn.ensemble import HistGradientBoostingClassifier
-
-from evertrain.adapters.memory.messages import InMemoryClock
-from evertrain.conversion import to_flat
 from evertrain.domain.deployment.routes import (
+    API_DOCUMENT,
     BURST_LIMIT,
     DESCRIBE,
+    MAX_BODY_BYTES,
+    MAX_LABELS,
+    MAX_ROWS,
+    MODEL_DOCUMENT,
     PREDICT,
     RATE_LIMIT,
     REPORT_LABELS,
@@ -26,139 +22,18 @@ from evertrain.domain.deployment.routes import (
     Route,
 )
 from evertrain.domain.deployment.stacks import Output, StackName, stack_name
-from evertrain.domain.landing.label_reports import LabelReport
-from evertrain.domain.landing.predictions import AnsweredRequest
-from evertrain.domain.project.defaults import default_metric
-from evertrain.domain.project.feature_group import Column, FeatureGroup, FeatureKind
-from evertrain.domain.project.metric import Task
-from evertrain.domain.project.model import LabelSpec, ModelSpec, Project
-from evertrain.domain.project.policies import GatePolicy, TrainingPolicy, TriggerPolicy
-from evertrain.scoring import FlatModel
-from evertrain.use_cases.landing.report_labels import MAX_LABELS, ReportLabels
+from evertrain.scoring.explanations.explainer import MAX_ROWS as MAX_EXPLAINED
 from lambdas.collect import labels
-from serving import handler, wiring
-from serving.handler import MAX_BODY_BYTES, MAX_ROWS
+from reference.doors import CLASSES, MODEL, REQUEST_ID, Answer, Broken, Doors, make_doors
+from serving.bodies import MISSING_CELLS
 
-NOW = datetime(2025, 3, 12, 9, 30, tzinfo=UTC)
-MODEL, VERSION, REQUEST_ID = "late", "20250301-0600-3fa29b1c", "HlX2hgDHoAMEQJg="
 ROW = {"distance": 740, "wind": None, "carrier": "UA", "holiday": False}
 LABEL = {"trip_id": "t-81", "departed_at": "2025-03-09T10:00:00Z", "late": 1}
 OF_PREDICTION = {"prediction_id": f"{REQUEST_ID}:1", "late": 0}
 
-Answer = tuple[int, dict[str, Any]]
-
-
-@dataclass
-class Doors:
-    """The functions behind the HTTP API, with a model for people's trips; and what they keep."""
-
-    spec: ModelSpec
-    model: "FlatModel | Broken | None"
-    explore: float = 0.0
-    kept: list[AnsweredRequest] = field(default_factory=list)
-    reported: list[LabelReport] = field(default_factory=list)
-
-    def ask(self, route: Route, body: object = None, *, model: str = MODEL, raw: str | None = None) -> Answer:
-        door = labels.report_handler if route is REPORT_LABELS else handler.lambda_handler
-        return self._answer(door, route.method, route.of(model), json.dumps(body) if raw is None else raw)
-
-    def ask_elsewhere(self, method: str, path: str) -> Answer:
-        """What no route of a model takes."""
-        return self._answer(handler.unknown_model_handler, method, path, "")
-
-    def _answer(self, door: Any, method: str, path: str, body: str) -> Answer:
-        context = {
-            "requestId": REQUEST_ID,
-            "timeEpoch": int(NOW.timestamp() * 1000),
-            "http": {"method": method},
-        }
-        with self._wired():
-            answer = door({"requestContext": context, "rawPath": path, "body": body}, None)
-        return answer["statusCode"], json.loads(answer["body"])
-
-    @contextmanager
-    def _wired(self) -> Iterator[None]:
-        """Without a cloud: the model and what keeps requests and labels are in this process."""
-        model: Any = self.model
-        served = model and wiring.ServedModel(model=model, version=VERSION)
-        project = Project(groups={self.spec.group.name: self.spec.group}, models={MODEL: self.spec})
-        report = ReportLabels(project=project, reports=_Kept(self.reported), clock=InMemoryClock(NOW))
-        answers: dict[str, object] = {
-            "served_model": served,
-            "prediction_log": _Kept(self.kept),
-            "log_share": 1.0,
-            "explore_share": self.explore,
-            "stage": "dev",
-            "model_name": MODEL,
-            "known_models": [MODEL],
-        }
-        with ExitStack() as stack:
-            logging.disable()
-            stack.callback(logging.disable, logging.NOTSET)
-            for name, value in answers.items():
-                stack.enter_context(patch.object(wiring, name, lambda value=value: value))
-            stack.enter_context(patch.object(labels, "report_labels", lambda: report))
-            yield
-
-
-@dataclass
-class _Kept:
-    """Stands for a queue."""
-
-    messages: list[Any]
-
-    def put(self, message: Any) -> None:
-        self.messages.append(message)
-
-
-CLASSES = ("on time", "late", "very late")
-
-
-def make_doors(classes: tuple[str, ...] = ()) -> Doors:
-    """`classes`: three, or none for two that have no names."""
-    group = FeatureGroup(
-        name="trips",
-        entity_key="trip_id",
-        event_time="departed_at",
-        columns=(
-            Column(name="distance", kind=FeatureKind.NUMERIC, nullable=False),
-            Column(name="wind", kind=FeatureKind.NUMERIC, nullable=True),
-            Column(name="carrier", kind=FeatureKind.CATEGORICAL, nullable=False),
-            Column(name="holiday", kind=FeatureKind.BOOLEAN, nullable=False),
-        ),
-        utc_offset=timedelta(0),
-    )
-    spec = ModelSpec(
-        name=MODEL,
-        title="Will a trip be late?",
-        task=Task.CLASSIFICATION,
-        metric=default_metric(Task.CLASSIFICATION, is_multiclass=bool(classes)),
-        group=group,
-        feature_names=tuple(column.name for column in group.columns),
-        label=LabelSpec(name="late", latency=timedelta(days=3), of_predictions=True, classes=classes),
-        triggers=TriggerPolicy(every=timedelta(days=28), cooldown=timedelta(days=7)),
-        training=TrainingPolicy(
-            windows=(timedelta(days=28),),
-            validation=timedelta(days=5),
-            gate=timedelta(days=7),
-            embargo=timedelta(days=3),
-            minimum_rows=100,
-        ),
-        gate=GatePolicy(),
-    )
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame(
-        {
-            "distance": rng.integers(100, 3_000, 400).astype(float),
-            "wind": np.where(rng.random(400) < 0.1, np.nan, rng.integers(0, 40, 400)),
-            "carrier": pd.Categorical(rng.choice(["B6", "DL", "UA"], 400)),
-            "holiday": rng.random(400) < 0.1,
-        }
-    )
-    estimator = HistGradientBoostingClassifier(max_iter=3, categorical_features="from_dtype", random_state=0)
-    lateness = np.digitize(frame["distance"] + 40 * frame["wind"].fillna(0), [2_200, 3_000] if classes else [2_200])
-    fitted = estimator.fit(frame, lateness)
-    return Doors(spec=spec, model=FlatModel.from_bytes(to_flat(fitted, spec)))
+CSV, JSON_LINES = {"content-type": "text/csv"}, {"content-type": "application/jsonlines"}
+EXPLAIN = {"explain": "true"}
+WRONG_CSV = "distance,carrier,holiday\n740,UA,false\nfar,UA,true"
 
 
 def http_page() -> str:
@@ -172,12 +47,14 @@ def http_page() -> str:
             [
                 "# The HTTP API",
                 "Made by `make reference`: the functions in `serving` and `lambdas/collect` are asked, and what they answer stands here; predictions are cut to four digits. "
-                f"The address is the output `{Output.API_URL}` of the stack `{stack_name('<stage>', StackName.SERVING)}`. Bodies are JSON.",
+                f"The address is the output `{Output.API_URL}` of the stack `{stack_name('<stage>', StackName.SERVING)}`. Bodies are JSON where nothing else is said.",
                 f"| route | answers | signed |\n|---|---|---|\n{routes}",
                 "Signed is by AWS Signature 4 for the service `execute-api`, as `evertrain predict` and `curl --aws-sigv4` do; `none` is a deployment with `-c endpoint_auth=none`. "
                 f"All callers together may send {RATE_LIMIT} requests a second, and {BURST_LIMIT} at once.",
                 *_predictions(doors),
                 *_predictions_of_classes(make_doors(CLASSES)),
+                *_explained(doors),
+                *_in_other_forms(doors),
                 *_labels(doors),
                 *_description(doors),
                 *_refusals(doors),
@@ -213,6 +90,36 @@ def _predictions_of_classes(doors: Doors) -> Iterator[str]:
     yield _example(PREDICT, ROW, doors.ask(PREDICT, ROW))
 
 
+def _explained(doors: Doors) -> Iterator[str]:
+    yield "### Why"
+    yield (
+        f"With `?explain=true`, `explanations` tell what each feature added, row by row: `base` and `contributions` add up to the prediction on `scale`. That is `log-odds` (their logistic is the "
+        "probability), `log` and `log1p` (their exponential, less 1, is the number), `probability` and `number` as predicted. `base` is what is predicted where nothing is known of a row. "
+        f"Up to {MAX_EXPLAINED} rows, fewer where trees are many; which models can be explained, and how, is told in [models.md](models.md#explanations). In JSON Lines, each has its `explanation`."
+    )
+    yield _example(PREDICT, ROW, doors.ask(PREDICT, ROW, query={"explain": "true"}), query="?explain=true")
+
+
+def _in_other_forms(doors: Doors) -> Iterator[str]:
+    yield "### Other forms"
+    yield (
+        "Rows may also come as `text/csv`, with a line of names or, as `text/csv; header=absent`, in the order of the features; or as `application/jsonlines` (also `application/x-ndjson`), "
+        "an object on each line. `accept` asks for the answer in any of these; who asked and which version answered is then in the headers `x-prediction-id` and `x-model-version`, "
+        f"which every answer has. An empty cell is null, and so are {', '.join(f'`{cell}`' for cell in MISSING_CELLS if cell)}. Rows are counted from 0, without the line of names."
+    )
+    rows = "distance,wind,carrier,holiday\n740,,UA,false\n2900,12,DL,false"
+    yield _example_of_text(doors, rows, sent="text/csv", wanted="text/csv")
+    lines = "\n".join(json.dumps(row) for row in (ROW, ROW | {"distance": 2900, "carrier": "DL"}))
+    yield _example_of_text(doors, lines, sent="application/jsonlines", wanted="application/jsonlines")
+
+
+def _example_of_text(doors: Doors, rows: str, *, sent: str, wanted: str) -> str:
+    status, answered = doors.ask_for_text(PREDICT, rows, headers={"content-type": sent, "accept": wanted})
+    cut = re.sub(r"0\.\d+", lambda found: f"{float(found[0]):.4f}", answered)
+    asked = f"{PREDICT.method} {PREDICT.of(MODEL)}\ncontent-type: {sent}\naccept: {wanted}\n\n{rows}"
+    return f"```http\n{asked}\n```\n\n```http\nHTTP/1.1 {status} OK\n\n{cut.rstrip()}\n```"
+
+
 def _labels(doors: Doors) -> Iterator[str]:
     yield f"## `{REPORT_LABELS.method} {REPORT_LABELS.path}`"
     yield (
@@ -232,6 +139,10 @@ def _description(doors: Doors) -> Iterator[str]:
     yield f"## `{DESCRIBE.method} {DESCRIBE.path}`"
     yield "What the model that answers now wants to be asked."
     yield _example(DESCRIBE, None, doors.ask(DESCRIBE))
+    yield (
+        f"The same for programs is `{MODEL_DOCUMENT.method} {MODEL_DOCUMENT.path}`, an OpenAPI 3.1 document of this version. `{API_DOCUMENT.method} {API_DOCUMENT.path}` is one of the whole "
+        "API, with all models and their labels, as the project declares them: that of this repository's own models is [schema/openapi.json](schema/openapi.json)."
+    )
 
 
 def _refusals(doors: Doors) -> Iterator[str]:
@@ -259,6 +170,18 @@ def refusals(doors: Doors) -> Iterator[tuple[int, str, str]]:
         (f"{predict}, a value of another kind", doors.ask(PREDICT, ROW | {"distance": "far"})),
         (f"{predict}, a feature too many", doors.ask(PREDICT, ROW | {"colour": "red"})),
         (f"{predict}, the second row is wrong", doors.ask(PREDICT, {"rows": [ROW, ROW | {"holiday": None}]})),
+        (f"{predict}, of a form that is not taken", doors.ask(PREDICT, ROW, headers={"content-type": "image/png"})),
+        (f"{predict}, an answer of another form", doors.ask(PREDICT, ROW, headers={"accept": "text/html"})),
+        (f"{predict}, CSV with a value too many", doors.ask(PREDICT, raw="distance,carrier\n740,UA,1", headers=CSV)),
+        (f"{predict}, CSV with a value of another kind", doors.ask(PREDICT, raw=WRONG_CSV, headers=CSV)),
+        (f"{predict}, a line that is no JSON", doors.ask(PREDICT, raw="{}\n{", headers=JSON_LINES)),
+        (f"{predict}?explain=true, CSV", doors.ask(PREDICT, ROW, headers={"accept": "text/csv"}, query=EXPLAIN)),
+        (f"{predict}?explain=true, 101 rows", doors.ask(PREDICT, {"rows": [ROW] * 101}, query=EXPLAIN)),
+        (
+            f"{predict}?explain=true, an old version",
+            replace(doors, model=doors.model_before()).ask(PREDICT, ROW, query=EXPLAIN),
+        ),
+        (f"{predict}?explain=maybe", doors.ask(PREDICT, ROW, query={"explain": "maybe"})),
         (f"{predict}, no rows", doors.ask(PREDICT, {"rows": []})),
         (f"{predict}, {MAX_ROWS + 1:,} rows", doors.ask(PREDICT, {"rows": [ROW] * (MAX_ROWS + 1)})),
         (f"{predict}, a large body", doors.ask(PREDICT, raw=" " * (MAX_BODY_BYTES + 1))),
@@ -280,24 +203,18 @@ def refusals(doors: Doors) -> Iterator[tuple[int, str, str]]:
         yield status, what, answer["error"]
 
 
-class Broken:
-    """A model that fails, as none should."""
-
-    @property
-    def features(self) -> Any:
-        raise RuntimeError("out of order")
-
-
-def _example(route: Route, body: object, answer: Answer) -> str:
+def _example(route: Route, body: object, answer: Answer, *, query: str = "") -> str:
     status, answered = answer
     request = "" if body is None else f"\n\n{json.dumps(body)}"
     head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}"
-    return f"```http\n{route.method} {route.of(MODEL)}{request}\n```\n\n```http\n{head}\n\n{_shown(answered)}\n```"
+    return f"```http\n{route.method} {route.of(MODEL)}{query}{request}\n```\n\n```http\n{head}\n\n{_shown(answered)}\n```"
 
 
 def _shown(answer: dict[str, Any]) -> str:
     if "predictions" in answer:
         answer = answer | {"predictions": [_rounded(each) for each in answer["predictions"]]}
+    if "explanations" in answer:
+        answer = answer | {"explanations": [_rounded_explanation(each) for each in answer["explanations"]]}
     if "features" in answer:
         lines = ",\n".join(f"    {json.dumps(each)}" for each in answer["features"])
         rest = json.dumps({name: value for name, value in answer.items() if name != "features"})
@@ -309,6 +226,11 @@ def _rounded(prediction: float | dict[str, float]) -> object:
     if isinstance(prediction, dict):
         return {name: round(each, 4) for name, each in prediction.items()}
     return round(prediction, 4)
+
+
+def _rounded_explanation(explanation: dict[str, Any]) -> dict[str, Any]:
+    added = {name: round(value, 4) for name, value in explanation["contributions"].items()}
+    return explanation | {"base": round(explanation["base"], 4), "contributions": added}
 
 
 def _escaped(text: str) -> str:

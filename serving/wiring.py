@@ -1,8 +1,9 @@
 """The model that this function version is pinned to, loaded on first use and kept."""
 
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from evertrain.adapters.aws.artifacts import S3ArtifactStore
 from evertrain.adapters.aws.clients import client, short_timeout_client
@@ -11,11 +12,21 @@ from evertrain.adapters.project.settings import Settings
 from evertrain.scoring import ServableModel
 from evertrain.sklearn_tier.reading import read_model
 
+if TYPE_CHECKING:
+    from evertrain.scoring.explanations import Explainer
+
 
 @dataclass(frozen=True)
 class ServedModel:
     model: ServableModel
     version: str
+
+    @cached_property
+    def explainer(self) -> "Explainer":
+        """Made when somebody asks: predictions cost nothing for it. Raises NotExplainable."""
+        from evertrain.scoring.explanations import explainer_of  # noqa: PLC0415  # a cold start is shorter without
+
+        return explainer_of(self.model)
 
 
 @cache

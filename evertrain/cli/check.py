@@ -179,6 +179,8 @@ def _as_document(served: Mapping[str, Proof]) -> dict[str, Any]:
             "artifact_bytes": proof.rehearsed.size,
             "microseconds_a_row": round(proof.rehearsed.seconds_a_row * 1e6, 1),
             "parity": proof.rehearsed.parity,
+            "explained": proof.rehearsed.seconds_explained is not None,
+            "explained_as": proof.rehearsed.explained,
         }
         for name, proof in sorted(served.items())
     }

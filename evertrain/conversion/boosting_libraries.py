@@ -128,6 +128,7 @@ def _add_xgboost_tree(nodes: Nodes, tree: Mapping[str, Any], output: int, column
         right=right,
         missing_left=np.array(tree["default_left"], dtype=bool),
         value=conditions.astype(np.float64),
+        cover=np.array(tree["sum_hessian"], dtype=np.float32),
         output=output,
         categories=categories,
     )
@@ -221,19 +222,20 @@ def _add_lightgbm_tree(nodes: Nodes, root: Mapping[str, Any], output: int, colum
         right=np.array([row["right"] for row in rows]),
         missing_left=np.array([row["missing_left"] for row in rows]),
         value=np.array([row["value"] for row in rows]),
+        cover=np.array([row["cover"] for row in rows]),
         output=output,
         categories=[row["categories"] for row in rows],
     )
 
 
 def _lightgbm_node(node: Mapping[str, Any], columns: Columns) -> dict[str, Any]:
-    row = dict.fromkeys(("threshold", "left", "right", "value"), 0) | {
+    row = dict.fromkeys(("threshold", "left", "right", "value", "cover"), 0) | {
         "feature": -1,
         "missing_left": False,
         "categories": None,
     }
     if "leaf_value" in node:
-        return row | {"value": float(node["leaf_value"])}
+        return row | {"value": float(node["leaf_value"]), "cover": node.get("leaf_count", 1)}
     row["feature"] = node["split_feature"]
     if node["decision_type"] == "==":
         column = columns[node["split_feature"]]

@@ -143,6 +143,7 @@ def _add_histogram_tree(nodes: Nodes, predictor: Any, output: int) -> None:
         right=fitted["right"].astype(np.int64),
         missing_left=fitted["missing_go_to_left"].astype(bool),
         value=fitted["value"],
+        cover=fitted["count"],
         output=output,
         categories=[
             sorted(_codes(predictor.raw_left_cat_bitsets[node["bitset_idx"]])) if categorical else None

@@ -3,24 +3,29 @@
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 
 from evertrain.conversion.boosting_libraries import library_name
+from evertrain.conversion.explanations import measured_means
 from evertrain.conversion.fitting import seen_classes
 from evertrain.conversion.models import answer
 from evertrain.conversion.program import Column, Program, UnsupportedEstimator
 from evertrain.domain.project.metric import Task
 from evertrain.domain.project.model import ModelSpec
 from evertrain.scoring.container import MAX_BYTES, pack, size_of
-from evertrain.scoring.flat_model import FORMAT, VERSION
+from evertrain.scoring.flat_model import FORMAT, VERSION, FlatModel
 from evertrain.scoring.operations.trees import MAX_NODES, MAX_TREES
 
 __all__ = ["UnsupportedEstimator", "to_flat"]
 
 
-def to_flat(estimator: Any, spec: ModelSpec) -> bytes:
-    """The artifact; equal estimators give equal bytes. Raises UnsupportedEstimator."""
+def to_flat(estimator: Any, spec: ModelSpec, *, rows: pd.DataFrame | None = None) -> bytes:
+    """The artifact; equal estimators give equal bytes. Raises UnsupportedEstimator.
+
+    `rows`: of training, from which a sum of columns gets the means that its predictions are explained by.
+    """
     program = Program(spec.features)
     found = answer(estimator, program.columns, program)
     answered = _of_classes(found, estimator, spec, program) if spec.is_multiclass else _one(found, estimator, spec)
@@ -45,6 +50,9 @@ def to_flat(estimator: Any, spec: ModelSpec) -> bytes:
     }
     _require_size(estimator, program)
     artifact = pack(header, program.arrays)
+    if rows is not None:
+        means = measured_means(FlatModel.from_bytes(artifact), rows)
+        artifact = pack(header | {"means": means}, program.arrays)
     if size_of(artifact) > MAX_BYTES:
         raise UnsupportedEstimator(
             f"{model_name_of(estimator)}: {size_of(artifact):,} bytes are too much for an endpoint, which takes "

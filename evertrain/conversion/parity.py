@@ -10,6 +10,7 @@ import pandas as pd
 
 from evertrain.conversion.fitting import predicted
 from evertrain.conversion.program import UnsupportedEstimator
+from evertrain.conversion.rows import rows_of
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.scoring import FlatModel, ServableModel
@@ -162,15 +163,3 @@ def _with_value(frame: pd.DataFrame, name: str, value: str | None) -> pd.DataFra
 def _unseen(values: "pd.Series[str]") -> str:
     """Sorted behind all others: XGBoost takes one that sorts between two known ones for one of these."""
     return max(values.cat.categories, default="") + "?"
-
-
-def rows_of(frame: pd.DataFrame, model: ServableModel) -> list[dict[str, object]]:
-    """As a caller of the endpoint would send them."""
-    columns: dict[str, list[object]] = {}
-    for feature in model.features:
-        values = frame[feature.name].astype(object)
-        plain = [None if pd.isna(value) else value for value in values]
-        boolean = feature.kind is FeatureKind.BOOLEAN
-        columns[feature.name] = [None if value is None else bool(value) for value in plain] if boolean else plain
-    names = list(columns)
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]

@@ -108,7 +108,7 @@ class Program:
         return as_json(value)
 
 
-_TYPECODES = {"<f8": "d", "<i4": "i", "|u1": "B"}
+_TYPECODES = {"<f8": "d", "<f4": "f", "<i4": "i", "|u1": "B"}
 
 
 def as_json(value: Any) -> Any:

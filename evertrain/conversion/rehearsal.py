@@ -13,18 +13,20 @@ import pyarrow as pa
 from evertrain.conversion.fitting import fit
 from evertrain.conversion.flat import UnsupportedEstimator, to_flat
 from evertrain.conversion.frame import to_frame
-from evertrain.conversion.parity import check_parity, rows_of
+from evertrain.conversion.parity import check_parity
+from evertrain.conversion.rows import rows_of
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.domain.project.metric import Task
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.project.policies import Tier
 from evertrain.scoring import FlatModel, ServableModel
+from evertrain.scoring.explanations import NotExplainable, Scale, explainer_of
 
 ROWS = 500
 _LEVELS = 8
 _MISSING = 0.1
-_TIMED = 50
+_TIMED, _EXPLAINED = 50, 5
 
 
 class CannotRehearse(EvertrainError):
@@ -35,12 +37,16 @@ class CannotRehearse(EvertrainError):
 class Rehearsal:
     """What came of it. `size`: of the artifact, in bytes. `seconds_a_row`: to predict one, its median. `parity`: by
     how much artifact and estimator differ at most. `not_flat`: why the estimator has no flat form, where it has none.
+    `explained`: on which scale predictions can be explained, or why they cannot. `seconds_explained`: of a row, where
+    they can.
     """
 
     tier: Tier
     size: int
     seconds_a_row: float
     parity: float
+    explained: Scale | str
+    seconds_explained: float | None = None
     not_flat: str = ""
 
 
@@ -52,7 +58,7 @@ class Form:
     read: Callable[[bytes], ServableModel]
 
 
-FLAT = Form(write=lambda estimator, spec, _: to_flat(estimator, spec), read=FlatModel.from_bytes)
+FLAT = Form(write=lambda estimator, spec, rows: to_flat(estimator, spec, rows=rows), read=FlatModel.from_bytes)
 
 
 def rehearse(
@@ -79,13 +85,25 @@ def rehearse(
     artifact = form.write(estimator, spec, frame)
     model = form.read(artifact)
     parity = check_parity(estimator, frame, model)
+    timed = rows_of(frame.head(_TIMED), model)
+    explained, explain = _explained(model)
     return Rehearsal(
         tier=spec.endpoint.tier,
         size=len(artifact),
-        seconds_a_row=_seconds_a_row(model, frame.head(_TIMED), timer),
+        seconds_a_row=median(_seconds(model.predict, row, timer) for row in timed),
         parity=parity,
         not_flat="" if spec.endpoint.tier is Tier.FLAT else _why_not_flat(estimator, spec),
+        explained=explained,
+        seconds_explained=explain and median(_seconds(explain, row, timer) for row in timed[:_EXPLAINED]),
     )
+
+
+def _explained(model: ServableModel) -> tuple[Scale | str, Callable[[list[Any]], Any] | None]:
+    try:
+        explainer = explainer_of(model)
+    except NotExplainable as reason:
+        return str(reason), None
+    return explainer.scale, explainer.explain
 
 
 def _why_not_flat(estimator: Any, spec: ModelSpec) -> str:
@@ -141,11 +159,7 @@ def made_up_predictions(
     return rng.random(len(truth)) if spec.task is Task.CLASSIFICATION else rng.permutation(truth)
 
 
-def _seconds_a_row(model: ServableModel, frame: Any, timer: Callable[[], float]) -> float:
-    return median(_timed(model, [row], timer) for row in rows_of(frame, model))
-
-
-def _timed(model: ServableModel, rows: list[dict[str, object]], timer: Callable[[], float]) -> float:
+def _seconds(answer: Callable[[list[Any]], Any], row: Any, timer: Callable[[], float]) -> float:
     started = timer()
-    model.predict(rows)
+    answer([row])
     return timer() - started

@@ -11,6 +11,8 @@ from evertrain.scoring.operations.trees import BY_CATEGORY, LEAF, MISSING_LEFT
 
 Numbers = npt.NDArray[np.float64]
 _LARGEST = float(np.finfo(np.float64).max)
+_SMALLEST_COVER = 1e-30
+"""Where XGBoost is so sure of a leaf that its rows weigh nothing in 32 bits."""
 
 
 class Nodes:
@@ -25,6 +27,7 @@ class Nodes:
         self._codes: list[int] = []
         self._ends: list[int] = []
         self._leaf_values: list[Numbers] = []
+        self._covers: list[npt.NDArray[Any]] = []
         self._size = self._leaves = 0
 
     def add_tree(
@@ -36,11 +39,13 @@ class Nodes:
         right: npt.NDArray[Any],
         missing_left: npt.NDArray[Any],
         value: Numbers,
+        cover: npt.NDArray[Any],
         output: int = 0,
         categories: Sequence[Sequence[int] | None] | None = None,
     ) -> None:
         """All of shape (nodes,), `feature` below 0 for a leaf. `value`: a leaf's; of shape (nodes, outputs) where it
-        has one for each output. `categories`: of each node that splits by category the codes that go left."""
+        has one for each output. `cover`: how many training rows came to a node, or by what they weighed.
+        `categories`: of each node that splits by category the codes that go left."""
         leaf = feature < 0
         splits = np.where(
             leaf, 0.0, np.clip(threshold, -_LARGEST, _LARGEST)
@@ -59,6 +64,7 @@ class Nodes:
             to_left[leaf] = self._leaves + np.arange(leaf.sum())
             self._leaf_values.append(value[leaf])
             self._leaves += int(leaf.sum())
+        self._covers.append(np.maximum(cover[leaf], _SMALLEST_COVER))
         self._roots.append(self._size)
         self._outputs.append(output)
         columns = {
@@ -91,6 +97,7 @@ class Nodes:
             outputs=len(starts),
             may_be_missing=False,
             roots=np.array(self._roots, dtype=np.int32),
+            leaf_covers=np.concatenate(self._covers or [np.empty(0)]).astype(np.float32),
             categories=np.array(self._codes, dtype=np.int32),
             category_ends=np.array(self._ends, dtype=np.int32),
             starts=[float(start) for start in starts],
@@ -108,5 +115,6 @@ def add_fitted_tree(nodes: Nodes, tree: Any, value: Numbers, *, output: int = 0)
         right=tree.children_right,
         missing_left=tree.missing_go_to_left.astype(bool),
         value=value,
+        cover=tree.weighted_n_node_samples,
         output=output,
     )

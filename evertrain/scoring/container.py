@@ -2,7 +2,7 @@
 
     gzip of: "evertrain-flat2\\n" | length of the header (8 bytes, little endian) | header | arrays
 
-Header and arrays begin at multiples of 8 bytes. `arrays` in the header lists each one's type (`f8`, `i4` or `u1`,
+Header and arrays begin at multiples of 8 bytes. `arrays` in the header lists each type (`f8`, `f4`, `i4` or `u1`,
 little endian) and length, in their order. An artifact may come from anybody who can write to the bucket: reading is
 bounded.
 """
@@ -25,7 +25,7 @@ _MAX_QUOTES = 800_000
 """Lists, objects and texts are many times larger in memory than as JSON."""
 _GZIP = 16 + zlib.MAX_WBITS
 _ALIGNMENT = 8
-_TYPECODES = {"f8": "d", "i4": "i", "u1": "B"}
+_TYPECODES = {"f8": "d", "f4": "f", "i4": "i", "u1": "B"}
 _TYPES = {code: name for name, code in _TYPECODES.items()}
 
 Header = Mapping[str, Any]
@@ -42,7 +42,7 @@ class Container:
 
 
 def pack(header: Header, arrays: Sequence[Array]) -> bytes:
-    """The artifact: equal contents give equal bytes. `arrays`: of doubles, ints or unsigned chars."""
+    """The artifact: equal contents give equal bytes. `arrays`: of doubles, floats, ints or unsigned chars."""
     listed = [[_TYPES[each.typecode], len(each)] for each in arrays]
     text = json.dumps({**header, "arrays": listed}, separators=(",", ":"), allow_nan=False).encode()
     parts = [MAGIC, len(text).to_bytes(8, "little"), _padded(text, b" ")]

@@ -4,6 +4,7 @@
 the format. Numbers follow the estimator's to the last digits, with the same way for missing and for unseen values.
 """
 
+import math
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -35,7 +36,8 @@ class FlatModel:
 
     `answer`: the slot with the prediction: a number, or the probability of the positive class, which is the last of
     `classes` where they have names. Of more than two classes the slots with the probability of each.
-    `tolerance`: by how much of its largest answer the estimator may answer otherwise.
+    `tolerance`: by how much of its largest answer the estimator may answer otherwise. `means`: of slots, over the
+    training rows, as far as explanations need them.
     """
 
     model: str
@@ -45,6 +47,7 @@ class FlatModel:
     answer: int | tuple[int, ...] = field(repr=False)
     classes: tuple[str, ...] = ()
     tolerance: float = 1e-9
+    means: Mapping[int, float] = field(default_factory=dict, repr=False)
 
     @classmethod
     def from_bytes(cls, data: bytes) -> "FlatModel":
@@ -81,6 +84,13 @@ class FlatModel:
             predictions.append(of_slots(slots))
         return predictions
 
+    def slots_of(self, row: Row) -> Slots:
+        """All that the steps make of a row, its features first."""
+        slots: Slots = [row[name] for name in self.feature_names]
+        for step in self.steps:
+            step.run(slots)
+        return slots
+
 
 def _read(header: Header, arrays: Sequence[Any]) -> FlatModel:
     features = read_features(header["features"])
@@ -99,7 +109,17 @@ def _read(header: Header, arrays: Sequence[Any]) -> FlatModel:
         answer=answer,
         classes=classes,
         tolerance=header["tolerance"],
+        means=_read_means(header.get("means", {"slots": [], "values": []}), kinds),
     )
+
+
+def _read_means(entry: Mapping[str, Any], kinds: Sequence[Kind]) -> Mapping[int, float]:
+    slots, values = entry["slots"], entry["values"]
+    if not all(type(slot) is int and 0 <= slot < len(kinds) and kinds[slot] is Kind.NUMBER for slot in slots):
+        raise ValueError("means: of a slot that is not there, or no number")
+    if not all(type(value) is float and math.isfinite(value) for value in values):
+        raise ValueError("means: no finite number")
+    return dict(zip(slots, values, strict=True))
 
 
 def _read_classes(classes: Any) -> tuple[str, ...]:

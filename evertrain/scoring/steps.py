@@ -134,7 +134,7 @@ class Entry:
         values = self._arrays.pop(number)
         self.require(values.typecode == typecode, f"{name}: an array of another type")
         self.require(count is None or len(values) == count, f"{name}: {len(values)} values")
-        self.require(typecode != "d" or all(map(math.isfinite, values)), f"{name}: no finite number")
+        self.require(typecode not in "df" or all(map(math.isfinite, values)), f"{name}: no finite number")
         return values
 
     def require(self, holds: bool, message: str) -> None:

@@ -85,7 +85,7 @@ def _served(name: str, rehearsed: "Rehearsal") -> str:
         f"{f' to {rehearsed.parity:.0e}' if rehearsed.parity else ''}."
     )
     if rehearsed.tier is Tier.FLAT:
-        return told
+        return f"{told} {_explained(rehearsed)}"
     return f"{told} {f'Not flat: {rehearsed.not_flat}' if rehearsed.not_flat else _COULD_BE_FLAT}"
 
 
@@ -98,6 +98,13 @@ def cost_of(seconds: float) -> str:
 
 
 _COULD_BE_FLAT = 'It has a flat form too: without tier = "sklearn" it answers faster, from a smaller function.'
+
+
+def _explained(rehearsed: "Rehearsal") -> str:
+    if rehearsed.seconds_explained is None:
+        return f"Its predictions cannot be explained: {rehearsed.explained}."
+    seconds = rehearsed.seconds_explained
+    return f"Its predictions can be explained, as {rehearsed.explained}, in {seconds * 1e3:,.2g} ms a row."
 
 
 def stage_check(checked: StageCheck) -> None:

@@ -15,6 +15,7 @@ from evertrain.adapters.release.answer_log import DynamoDBAnswerLog
 from evertrain.adapters.release.endpoint import LambdaEndpoint
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
 from evertrain.domain.landing.feeds import feed_schema
+from evertrain.domain.release.openapi import Document, project_document
 from evertrain.use_cases.landing.count_answers import CountAnswers
 from evertrain.use_cases.landing.land_predictions import LandPredictions
 from evertrain.use_cases.landing.report_labels import LandLabels, ReportLabels
@@ -62,6 +63,11 @@ def land_labels() -> LandLabels:
         encode_file=lambda feed, reported: label_file(feed_schema(feed, project), reported),
         landing=S3LandingWriter(client=client("s3"), bucket=Settings.from_environment().landing_bucket),
     )
+
+
+@cache
+def described_api() -> Document:
+    return project_document(load_project(Path(__file__).parents[2]))
 
 
 def _decisions() -> Table:

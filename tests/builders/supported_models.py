@@ -14,6 +14,22 @@ from tests.builders.estimators import CLASSIFIERS, OF_TWO_CLASSES, REGRESSORS, T
 EXACT = 1e-12
 """By so much an artifact may differ from its estimator, relative to the largest answer."""
 
+NOT_EXPLAINED = frozenset(
+    {
+        "AdaBoostRegressor",
+        "BaggingClassifier",
+        "CalibratedClassifierCV",
+        "GaussianNB",
+        "MLPClassifier",
+        "MLPRegressor",
+    }
+    | {"StackingClassifier", "VotingClassifier", "CalibratedClassifierCV(method='isotonic') of a forest"}
+    | {"StackingClassifier of boosting and AdaBoost", "Normalizer", "PolynomialFeatures"}
+)
+"""As they are tried here. A vote of forests has explanations, and polynomials of single features have."""
+
+EXPLAINED_TABLE = Path(__file__).parents[2] / "bench/results/explanations.md"
+
 
 def tolerance(name: str) -> float:
     """What is promised of an estimator."""
@@ -70,6 +86,24 @@ function; and of scikit-learn's feature selection whatever has `get_support`.
 
 A transformer, an estimator or a function of your own, also a subclass of one above, takes the second tier: see
 [bring your own estimator](how-to/estimator.md).
+
+## Explanations
+
+`?explain=true` ([http.md](http.md#why)) says what each feature added to a prediction, such that base and
+contributions add up to it: of trees their Shapley values with shares of the training rows, as path-dependent TreeSHAP
+has them ([ADR 34](adr/0034-explanations.md)); of sums a column's weight times its distance from its mean over the
+training rows. What was made of a feature, such as columns of 0 and 1 or a filled and scaled number, is credited to
+it. The scale is log-odds where a logistic function makes the probability, and the probability itself for forests; log
+where an exponential makes the number, else the number.
+
+Of the above these have no explanations as they are tried, since their answer is no sum over features, or a column of
+several features is not linear in them: {", ".join(f"`{name}`" for name in sorted(NOT_EXPLAINED))}.
+Nor has a model of more than two classes, yet, nor a version that was trained before there were any: it says so
+until it is trained again. `evertrain check` says
+of each model whether its predictions can be explained, and in what time. Where trees are many, fewer rows are
+explained at once, so that a function of 1 GB answers in time.
+
+{EXPLAINED_TABLE.read_text(encoding="utf-8").rstrip()}
 
 ## What is not
 

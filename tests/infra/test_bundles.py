@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from evertrain.adapters.training.estimators import load_estimator
-from evertrain.conversion.parity import rows_of
+from evertrain.conversion.rows import rows_of
 from evertrain.domain.project.policies import EndpointPolicy, Tier
 from evertrain.sklearn_tier.reading import read_model
 from evertrain.sklearn_tier.writing import to_artifact

@@ -38,6 +38,7 @@ def test_the_context_names_the_stage_before_the_environment() -> None:
         ("notify", "http://example.com"),
         ("removal", "yes"),
         ("cli_credentials", "true"),
+        ("snap_start", "true"),
         ("large_object_bytes", "1 GiB"),
         ("large_object_bytes", "0"),
         ("batching_window", "301"),

@@ -348,9 +348,12 @@ def test_each_model_of_the_project_has_its_routes(assembly: Assembly) -> None:
         "GET /models/air_time",
         "POST /models/air_time/predict",
         "POST /models/air_time/labels",
+        "GET /models/air_time/openapi.json",
         "GET /models/flights",
         "POST /models/flights/predict",
         "POST /models/flights/labels",
+        "GET /models/flights/openapi.json",
+        "GET /openapi.json",
     }
 
 
@@ -364,11 +367,27 @@ def test_a_deployment_never_moves_the_alias(assembly: Assembly) -> None:
     assert assembly.resources("AWS::Lambda::Version") == []
 
 
+def test_published_versions_start_from_a_snapshot_where_that_is_chosen(
+    synthesise: Synthesise, assembly: Assembly
+) -> None:
+    def of_models(found: Assembly) -> list[tuple[str, object]]:
+        functions = (properties for _, properties in found.resources("AWS::Lambda::Function", "serving"))
+        return [
+            (each["Handler"], each.get("SnapStart")) for each in functions if each["Handler"].startswith("serving.")
+        ]
+
+    unknown = ("serving.handler.unknown_model_handler", None)
+    chosen, by_default = of_models(synthesise(snap_start="1")), of_models(assembly)
+    assert sorted(by_default) == [("serving.handler.lambda_handler", None)] * 2 + [unknown]
+    snapshot = {"ApplyOn": "PublishedVersions"}
+    assert sorted(chosen, key=str) == [unknown] + [("serving.primed.lambda_handler", snapshot)] * 2
+
+
 def test_callers_reach_models_through_the_alias_only(assembly: Assembly) -> None:
     integrations = assembly.resources("AWS::ApiGatewayV2::Integration")
     uris = [json.dumps(properties["IntegrationUri"]) for _, properties in integrations]
     assert len([uri for uri in uris if '":live"' in uri]) == 2
-    others = {"UnknownModel", "ReportLabels"}
+    others = {"UnknownModel", "ReportLabels", "Document"}
     assert len([uri for uri in uris if any(name in uri for name in others)]) == len(uris) - 2
 
 
@@ -462,7 +481,7 @@ def test_the_api_may_call_what_each_of_its_routes_leads_to(assembly: Assembly) -
         name: json.dumps(properties["IntegrationUri"], sort_keys=True)
         for name, properties in assembly.resources("AWS::ApiGatewayV2::Integration", "serving")
     }
-    assert len(called) == 4  # two models, labels, and whatever no route takes
+    assert len(called) == 5  # two models, labels, the document, and whatever no route takes
     assert {name for name, uri in called.items() if uri not in allowed} == set()
     assert len([uri for uri in called.values() if '":live"' in uri]) == 2
 
@@ -475,9 +494,9 @@ def test_a_permission_is_for_the_routes_of_its_own_model(assembly: Assembly) -> 
         if '":live"' in function:
             (model,) = (model for name, model in names.items() if f'"{name}' in function)
             path = properties["SourceArn"]["Fn::Join"][1][-1]
-            assert path in (f"/*/*/models/{model}", f"/*/*/models/{model}/predict")
+            assert path.removeprefix(f"/*/*/models/{model}") in ("", "/predict", "/openapi.json")
             found += 1
-    assert found == 4
+    assert found == 6
 
 
 def test_the_construct_library_warns_of_nothing(assembly: Assembly) -> None:

@@ -29,7 +29,7 @@ class LambdaEndpoint:
     def __init__(self, *, client: "LambdaClient", function_prefix: str, wait_seconds: int = 1) -> None:
         self._client = client
         self._prefix = function_prefix
-        self._waiter_config: Any = {"Delay": wait_seconds, "MaxAttempts": 60}
+        self._waiter_config: Any = {"Delay": wait_seconds, "MaxAttempts": 120}
 
     def publish(self, model: str, *, version: str, artifact_uri: str, artifact_sha256: str) -> str:
         function = self._function(model)
@@ -42,11 +42,12 @@ class LambdaEndpoint:
                 number = self._client.publish_version(
                     FunctionName=function, RevisionId=revision, Description=f"{model} {version}"
                 )["Version"]
-                self._client.get_waiter("published_version_active").wait(
-                    FunctionName=function, Qualifier=number, WaiterConfig=self._waiter_config
-                )
             # Before the first promotion the alias points at $LATEST, which must not answer for a version in rollout.
             self._configure(function, {})
+            # Also for a repeat: with SnapStart a version takes minutes, and who waited may have been cut off.
+            self._client.get_waiter("published_version_active").wait(
+                FunctionName=function, Qualifier=number, WaiterConfig=self._waiter_config
+            )
         return number
 
     def live(self, model: str) -> Live:
@@ -111,7 +112,8 @@ def _runs(configuration: "FunctionConfigurationTypeDef") -> tuple[object, ...]:
     """What it runs, whichever model it is pinned to."""
     variables = configuration.get("Environment", {}).get("Variables", {})
     own = {name: value for name, value in variables.items() if name not in PINNED_VARIABLES}
-    return configuration.get("CodeSha256"), configuration.get("MemorySize"), own
+    start = configuration.get("SnapStart", {}).get("ApplyOn", "None")
+    return configuration.get("CodeSha256"), configuration.get("Handler"), configuration.get("MemorySize"), start, own
 
 
 @contextmanager

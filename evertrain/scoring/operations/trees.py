@@ -28,7 +28,8 @@ def trees(entry: Entry) -> Step:
     """For each output its start plus the leaves of its trees, by `divisor`.
 
     `adds_to`: of each tree, to which output it adds its value; or where its leaves have a value for each output,
-    `leaf_values` has a row for each leaf, and `adds_to` is left out.
+    `leaf_values` has a row for each leaf, and `adds_to` is left out. `leaf_covers`, which explanations need and
+    predictions do not: of each leaf, in the order of nodes, how many training rows it had, or by what they weighed.
     """
     inputs, starts, divisor = entry.inputs(Kind.NUMBER), entry.numbers("starts"), entry.number("divisor")
     entry.require(divisor != 0, "divisor: it is 0")
@@ -46,6 +47,7 @@ def trees(entry: Entry) -> Step:
     )
     width = len(starts)
     parameters: dict[str, Any] = {**nodes, "roots": roots, "starts": starts, "divisor": divisor, "categories": sets}
+    parameters["leaf_covers"] = _read_covers(entry, nodes["feature"])
     if entry.has("leaf_values"):
         leaf_values = entry.array("leaf_values", "d")
         rows = len(leaf_values) // width if width else 0
@@ -143,6 +145,14 @@ def _read_nodes(entry: Entry, width: int, roots: Array) -> dict[str, Array]:
         "a node has a child before it, or one that is not in its tree",
     )
     return {"feature": feature, "threshold": threshold, "left": left, "right": right, "flags": flags}
+
+
+def _read_covers(entry: Entry, feature: Array) -> "Array | None":
+    if not entry.has("leaf_covers"):
+        return None
+    covers = entry.array("leaf_covers", "f", feature.count(LEAF))
+    entry.require(min(covers, default=1.0) > 0, "leaf_covers: one is not above 0")
+    return covers
 
 
 def _read_categories(entry: Entry) -> list[frozenset[float]]:

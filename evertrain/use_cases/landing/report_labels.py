@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
 
+from evertrain.domain.deployment.routes import MAX_LABELS
 from evertrain.domain.errors import EvertrainError, list_names, shorten
 from evertrain.domain.landing.batches import Feed
 from evertrain.domain.landing.feeds import CLOCK_SKEW, EVENT_TIME, MIN_EVENT_TIME, label_feed, prediction_label_feed
@@ -17,8 +18,6 @@ from evertrain.ports.batches import LandingWriter
 from evertrain.ports.clock import Clock
 from evertrain.ports.messages import LabelReportQueue
 from evertrain.scoring.rows import has_zone, is_number, read_time
-
-MAX_LABELS = 1_000
 
 
 class UnknownModel(EvertrainError):

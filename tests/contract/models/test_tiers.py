@@ -13,7 +13,7 @@ from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
 from sklearn.pipeline import make_pipeline
 
 from evertrain.conversion import check_parity
-from evertrain.conversion.parity import rows_of
+from evertrain.conversion.rows import rows_of
 from evertrain.domain.project.metric import Metric, Task
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.project.policies import EndpointPolicy, Tier

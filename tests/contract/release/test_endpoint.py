@@ -18,7 +18,7 @@ from evertrain.adapters.release.endpoint import LambdaEndpoint
 from evertrain.ports.endpoint import Endpoint, EndpointError, Live
 
 
-def _on_lambda() -> Iterator[Endpoint]:
+def _on_lambda(*, snap_start: bool = False) -> Iterator[Endpoint]:
     """One function as the CDK app creates it: without a model, and the alias at `$LATEST`."""
     client = boto3.client("lambda")
     prefix = f"evertrain-contract-{uuid.uuid4().hex[:8]}-"
@@ -32,6 +32,7 @@ def _on_lambda() -> Iterator[Endpoint]:
         Handler="handler.lambda_handler",
         Code={"ZipFile": code.getvalue()},
         Environment={"Variables": {"MODEL_NAME": "trips"}},
+        SnapStart={"ApplyOn": "PublishedVersions" if snap_start else "None"},
     )
     client.get_waiter("function_active_v2").wait(FunctionName=f"{prefix}trips")
     client.create_alias(FunctionName=f"{prefix}trips", Name="live", FunctionVersion="$LATEST")
@@ -39,14 +40,17 @@ def _on_lambda() -> Iterator[Endpoint]:
     client.delete_function(FunctionName=f"{prefix}trips")
 
 
-@pytest.fixture(params=["memory", pytest.param("lambda", marks=pytest.mark.cloud)])
+_CLOUD = pytest.mark.cloud
+
+
+@pytest.fixture(params=["memory", *(pytest.param(name, marks=_CLOUD) for name in ("lambda", "snapshots of lambda"))])
 def endpoint(request: pytest.FixtureRequest) -> Iterator[Endpoint]:
     if request.param == "memory":
         yield InMemoryEndpoint(artifacts=InMemoryArtifactStore(), models=["trips"])
     elif "AWS_ENDPOINT_URL" not in os.environ:
         pytest.skip("AWS_ENDPOINT_URL is not set")
     else:
-        yield from _on_lambda()
+        yield from _on_lambda(snap_start=request.param != "lambda")
 
 
 def publish(endpoint: Endpoint, version: str) -> str:

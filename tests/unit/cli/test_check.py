@@ -94,6 +94,7 @@ def test_a_forest_behind_what_usually_stands_before_it_can_be_served(tmp_path: P
     assert served["parity"] < 1e-12
     assert 1_000 < served["artifact_bytes"] < 200_000
     assert served["microseconds_a_row"] > 0
+    assert (served["explained"], served["explained_as"]) == (True, "probability")
 
 
 def test_xgboost_with_categories_of_its_own_can_be_served_once_its_library_is_named(tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ def _numbers_only() -> Any:
 @given(estimator=pipelines(), seed=st.integers(0, 1_000), is_multiclass=st.booleans())
 def test_any_pipeline_is_served_as_it_predicts(estimator: Any, seed: int, is_multiclass: bool) -> None:
     frame = training_frame(150, seed=seed)
-    fitted(estimator, frame, (lateness if is_multiclass else late)(frame, seed=seed))
+    estimator = fitted(estimator, frame, (lateness if is_multiclass else late)(frame, seed=seed))
     spec = a_model_of_classes() if is_multiclass else a_model()
     flat = FlatModel.from_bytes(to_flat(estimator, spec))
     assert check_parity(estimator, training_frame(100, seed=seed + 1), flat) <= flat.tolerance

@@ -18,7 +18,8 @@ from evertrain.replay.estimators import built_in_estimator
 from evertrain.replay.loop import ReplayedLoop
 from evertrain.replay.result import Recorder
 from reference.commands import commands
-from reference.http import make_doors, refusals
+from reference.doors import make_doors
+from reference.http import refusals
 from reference.pages import pages
 from tests.builders.history import a_history, history_frame
 
@@ -80,9 +81,10 @@ def assert_holds(value: Any, kind: Any) -> None:
         assert isinstance(value, int | float if kind is float else kind)
 
 
-@pytest.mark.parametrize("path", ["serving/handler.py", "lambdas/collect/labels.py"])
-def test_every_status_that_is_refused_with_is_told(path: str) -> None:
-    written = set(re.findall(r"(?:Refusal|error_response|_answer)\((\d{3}),", (ROOT / path).read_text()))
+@pytest.mark.parametrize("pattern", ["serving/*.py", "lambdas/collect/labels.py"])
+def test_every_status_that_is_refused_with_is_told(pattern: str) -> None:
+    source = "".join(path.read_text() for path in sorted(ROOT.glob(pattern)))
+    written = set(re.findall(r"(?:Refusal|error_response|_answer)\(\s*(\d{3}),", source))
     told = {str(status) for status, _, _ in refusals(make_doors())} | {"202"}
     assert len(written) >= 4
     assert written <= told

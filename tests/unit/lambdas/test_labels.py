@@ -16,12 +16,13 @@ from evertrain.adapters.documents import dump
 from evertrain.adapters.landing.label_reports import label_file, read_report
 from evertrain.adapters.landing.rows import LandedRowsReader
 from evertrain.adapters.memory.messages import InMemoryClock
+from evertrain.domain.deployment.routes import MAX_LABELS
 from evertrain.domain.landing.feeds import CLOCK_SKEW, MIN_EVENT_TIME, feed_schema, prediction_label_feed
 from evertrain.domain.landing.label_reports import LabelReport
 from evertrain.domain.project.metric import Metric, Task
 from evertrain.domain.project.model import Project
 from evertrain.use_cases.landing.check_batch import parse_feed
-from evertrain.use_cases.landing.report_labels import MAX_LABELS, InvalidReport, LandLabels, ReportLabels
+from evertrain.use_cases.landing.report_labels import InvalidReport, LandLabels, ReportLabels
 from lambdas.collect import labels
 from lambdas.collect.labels import MAX_BODY_BYTES
 from tests.builders.batches import LABELS

@@ -1,104 +1,30 @@
 """The endpoint's answers and refusals: 4xx with one sentence that names the field, never a trace."""
 
-import base64
+import importlib
 import json
 import math
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
-from hashlib import sha256
-from typing import Any
 
 import boto3
 import pyarrow as pa
 import pytest
-from moto import mock_aws
+from openapi_spec_validator import OpenAPIV31SpecValidator
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from evertrain.adapters.aws import clients
 from evertrain.adapters.landing.prediction_log import decode_message
 from evertrain.conversion import to_flat
 from evertrain.conversion.frame import to_frame
 from evertrain.domain.landing.predictions import AnsweredRequest
 from evertrain.scoring import FlatModel
 from serving import handler, wiring
-from tests.builders.models import a_model, a_model_of_classes
-from tests.builders.training_frames import CARRIERS, late, lateness, training_frame
-
-ROW = {"distance": 740.0, "wind": None, "carrier": "AA", "holiday": False}
-
-
-@pytest.fixture(scope="module")
-def artifact() -> bytes:
-    frame = training_frame()
-    estimator = HistGradientBoostingClassifier(max_iter=5, categorical_features="from_dtype", random_state=0)
-    return to_flat(estimator.fit(frame, late(frame)), a_model())
-
-
-@dataclass
-class Endpoint:
-    """The function behind the HTTP API."""
-
-    def post(
-        self, body: object, *, method: str = "POST", raw: str | bytes | None = None
-    ) -> tuple[int, dict[str, Any]]:
-        text = json.dumps(body) if raw is None else raw
-        encoded = isinstance(text, bytes)
-        event = {
-            "requestContext": {"requestId": "r-1", "timeEpoch": 1_364_774_400_000, "http": {"method": method}},
-            "rawPath": "/models/trips/predict",
-            "body": base64.b64encode(text).decode() if isinstance(text, bytes) else text,
-            "isBase64Encoded": encoded,
-        }
-        answer = handler.lambda_handler(event, None)
-        assert answer["headers"] == {"content-type": "application/json"}
-        return answer["statusCode"], json.loads(answer["body"])
-
-    def refusal(self, body: object, **options: Any) -> tuple[int, str]:
-        status, answer = self.post(body, **options)
-        assert list(answer) == ["error"]
-        assert "Traceback" not in answer["error"]
-        return status, answer["error"]
-
-
-@pytest.fixture
-def endpoint(artifact: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
-    monkeypatch.delenv("AWS_ENDPOINT_URL", raising=False)
-    for name, value in {
-        "AWS_ACCESS_KEY_ID": "test",
-        "AWS_SECRET_ACCESS_KEY": "test",
-        "AWS_DEFAULT_REGION": "us-east-1",
-        "MODEL_NAME": "trips",
-        "MODEL_VERSION": "v1",
-        "MODEL_URI": "s3://artifacts/models/trips/1.json.gz",
-        "MODEL_SHA256": sha256(artifact).hexdigest(),
-        "ARTIFACT_BUCKET": "artifacts",
-        "KNOWN_MODELS": "boats,trips",
-        "LOG_SHARE": "1",
-        "EXPLORE_SHARE": "0",
-        "EVERTRAIN_STAGE": "dev",
-    }.items():
-        monkeypatch.setenv(name, value)
-    forget()
-    with mock_aws():
-        monkeypatch.setenv("PREDICTIONS_QUEUE_URL", boto3.client("sqs").create_queue(QueueName="p")["QueueUrl"])
-        s3 = boto3.client("s3")
-        s3.create_bucket(Bucket="artifacts")
-        s3.put_object(Bucket="artifacts", Key="models/trips/1.json.gz", Body=artifact)
-        yield Endpoint()
-    forget()
-
-
-def forget() -> None:
-    """What a new process would not know."""
-    wiring.served_model.cache_clear()
-    wiring.prediction_log.cache_clear()
-    clients.client.cache_clear()
-    clients.short_timeout_client.cache_clear()
+from tests.builders.models import a_model_of_classes
+from tests.builders.training_frames import CARRIERS, lateness, training_frame
+from tests.unit.serving.conftest import ROW, Endpoint, forget
 
 
 def test_one_row_is_answered(endpoint: Endpoint) -> None:
@@ -157,6 +83,15 @@ def test_of_several_classes_each_one_s_probability_is_answered_and_kept_by_its_n
     assert described["classes"] == ["on time", "late", "very late"]
     assert described["predicts"] == "probability of each class"
     assert handler.lambda_handler({"rows": rows}, None)["predictions"] == answer["predictions"]
+    header, *lines = endpoint.ask({"rows": rows}, headers={"accept": "text/csv"})["body"].splitlines()
+    assert header == "on time,late,very late"
+    assert [list(map(float, line.split(","))) for line in lines] == [
+        list(each.values()) for each in answer["predictions"]
+    ]
+    assert endpoint.refusal(ROW, query={"explain": "true"}) == (
+        400,
+        f"explain: not of version v2: {spec.name} predicts several classes, whose contributions are not told yet",
+    )
 
 
 def test_a_category_that_training_never_saw_is_answered(endpoint: Endpoint) -> None:
@@ -170,6 +105,16 @@ def test_the_schema_is_told(endpoint: Endpoint) -> None:
     assert answer["features"][1] == {"name": "wind", "kind": "numeric", "nullable": True, "example": 1.0}
     assert endpoint.post({feature["name"]: feature["example"] for feature in answer["features"]})[0] == 200
     assert answer["features"][2]["example"] in CARRIERS
+
+
+def test_a_document_for_programs_tells_the_version_that_answers(endpoint: Endpoint) -> None:
+    status, document = endpoint.post(None, method="GET", path="/models/trips/openapi.json")
+    assert status == 200
+    OpenAPIV31SpecValidator(document).validate()
+    assert document["info"]["version"] == "v1"
+    asked = document["paths"]["/models/trips/predict"]["post"]["requestBody"]["content"]["application/json"]
+    assert endpoint.post(asked["example"])[0] == 200
+    assert asked["example"]["carrier"] in CARRIERS
 
 
 @pytest.mark.parametrize(
@@ -365,7 +310,9 @@ def test_an_answer_that_cannot_be_kept_is_given_all_the_same_and_counted(
         ("GET", "/models/planes", 404, "there is no model 'planes'; known models: boats, trips"),
         ("GET", "/models/trips/predict", 405, "GET is not allowed here, POST is"),
         ("DELETE", "/models/trips", 405, "DELETE is not allowed here, GET is"),
-        ("GET", "/", 404, "no such path; ask POST /models/{model}/predict, POST /models/{model}/labels or GET"),
+        ("POST", "/models/trips/openapi.json", 405, "POST is not allowed here, GET is"),
+        ("POST", "/openapi.json", 405, "POST is not allowed here, GET is"),
+        ("GET", "/", 404, "no such path; ask POST /models/{model}/predict, POST /models/{model}/labels, GET"),
         ("GET", "/models/trips/predict/more", 404, "no such path; ask POST /models/{model}/predict"),
     ],
 )
@@ -376,6 +323,21 @@ def test_what_no_model_answers_is_told(
     answer = handler.unknown_model_handler(event, None)
     assert answer["statusCode"] == status
     assert json.loads(answer["body"])["error"].startswith(expected_message)
+    assert ("allow" in answer["headers"]) == (status == 405)
+
+
+def test_a_function_that_is_primed_has_its_model_before_it_is_asked(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "serving.primed", raising=False)
+    primed = importlib.import_module("serving.primed")
+    assert primed.lambda_handler is handler.lambda_handler
+    monkeypatch.setenv("MODEL_URI", "s3://artifacts/models/trips/gone.json.gz")
+    assert endpoint.post(ROW)[0] == 200, "it is in memory"
+    forget()
+    monkeypatch.delitem(sys.modules, "serving.primed")
+    with pytest.raises(Exception, match="gone"):
+        importlib.import_module("serving.primed")
 
 
 def test_the_endpoint_s_code_brings_no_heavy_library() -> None:

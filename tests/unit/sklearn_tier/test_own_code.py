@@ -13,10 +13,11 @@ import pytest
 
 from evertrain.adapters.training.estimators import InvalidEstimator, load_estimator
 from evertrain.conversion import check_parity
-from evertrain.conversion.parity import rows_of
+from evertrain.conversion.rows import rows_of
 from evertrain.domain.project.metric import Metric, Task
 from evertrain.domain.project.policies import EndpointPolicy, Tier
 from evertrain.scoring import InvalidArtifact
+from evertrain.scoring.explanations import NotExplainable, explainer_of
 from evertrain.sklearn_tier.container import MAGIC, pack, unpack
 from evertrain.sklearn_tier.model import SklearnModel
 from evertrain.sklearn_tier.reading import read_model
@@ -250,3 +251,9 @@ read_model(Path({str(tmp_path / "artifact")!r}).read_bytes(), root=Path())
     ran = subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, check=False, capture_output=True, text=True)
     assert 'the artifact is of the tier "sklearn", and there is no' in ran.stderr
     assert 'here; deploy again, with [endpoint] tier = "sklearn" in model.toml' in ran.stderr
+
+
+def test_what_scikit_learn_answers_itself_has_no_contributions(root: Path) -> None:
+    model = read_model(artifact(root), root=root)
+    with pytest.raises(NotExplainable, match="is answered by scikit-learn itself, which tells no contributions"):
+        explainer_of(model)

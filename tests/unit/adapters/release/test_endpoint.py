@@ -56,9 +56,12 @@ class Called:
     def publication(self, number: str, *, revision: str) -> None:
         expected = {"FunctionName": FUNCTION, "RevisionId": revision, "Description": "trips v2"}
         self.stub.add_response("publish_version", {"Version": number}, expected)
-        self.stub.add_response(
-            "get_function_configuration", {"State": "Active"}, {"FunctionName": FUNCTION, "Qualifier": number}
-        )
+
+    def states(self, number: str, *states: str) -> None:
+        """Of a published version, one look after the other."""
+        for state in states:
+            expected = {"FunctionName": FUNCTION, "Qualifier": number}
+            self.stub.add_response("get_function_configuration", {"State": state}, expected)
 
     def invocation(self, answered: bytes, *, qualifier: str = "live") -> None:
         expected = {"FunctionName": FUNCTION, "Qualifier": qualifier, "Payload": b'{"rows": [{"wind": null}]}'}
@@ -91,17 +94,38 @@ def test_publishing_pins_the_artifact_and_leaves_latest_without_a_model(called: 
     called.configuration(PINNED_VARIABLES, revision="r2")
     called.update({}, revision="r2")
     called.configuration({}, revision="r3")
+    called.states("2", "Pending", "Pending", "Active")
     assert publish(called.endpoint) == "2"
+
+
+def test_a_version_that_cannot_start_is_an_endpoint_error(called: Called) -> None:
+    """As with SnapStart, where its model is loaded before it is published."""
+    called.versions(v2=PINNED_VARIABLES)
+    called.configuration({}, revision="r3")
+    called.configuration({}, revision="r3")
+    called.states("2", "Pending", "Failed")
+    with pytest.raises(EndpointError, match="the update did not come to an end"):
+        publish(called.endpoint)
 
 
 def test_publishing_again_answers_the_version_that_is_there(called: Called) -> None:
     called.versions(v1={"MODEL_VERSION": "v1"}, v2=PINNED_VARIABLES)
     called.configuration({}, revision="r3")
     called.configuration({}, revision="r3")
+    called.states("2", "Pending", "Active")
     assert publish(called.endpoint) == "2"
 
 
-@pytest.mark.parametrize("changed", [{"CodeSha256": "new"}, {"MemorySize": 2048}, {"LOG_SHARE": "0.1"}])
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"CodeSha256": "new"},
+        {"MemorySize": 2048},
+        {"Handler": "serving.primed.lambda_handler"},
+        {"SnapStart": {"ApplyOn": "PublishedVersions"}},
+        {"LOG_SHARE": "0.1"},
+    ],
+)
 def test_after_a_deployment_the_same_model_is_published_with_the_new_code(
     called: Called, changed: dict[str, Any]
 ) -> None:
@@ -121,6 +145,7 @@ def test_after_a_deployment_the_same_model_is_published_with_the_new_code(
     called.configuration(PINNED_VARIABLES, revision="r2")
     called.update({}, revision="r2")
     called.configuration({}, revision="r3")
+    called.states("3", "Active")
     assert publish(called.endpoint) == "3"
 
 
@@ -129,6 +154,7 @@ def test_a_repeat_tidies_up_after_a_publication_that_died(called: Called) -> Non
     called.configuration(PINNED_VARIABLES, revision="r2")
     called.update({}, revision="r2")
     called.configuration({}, revision="r3")
+    called.states("2", "Active")
     assert publish(called.endpoint) == "2"
 
 

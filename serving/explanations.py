@@ -1,0 +1,49 @@
+"""`?explain=true`: what each feature adds to each prediction. What cannot be explained is refused in a sentence."""
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from evertrain.domain.errors import shorten
+from serving.media_types import Form, MediaType
+from serving.responses import Refusal
+from serving.wiring import ServedModel
+
+if TYPE_CHECKING:
+    from evertrain.scoring.rows import Row
+
+PARAMETER = "explain"
+
+Explanations = Sequence[Mapping[str, Any]]
+
+
+def is_explanation_wanted(event: Mapping[str, Any], wanted: MediaType) -> bool:
+    """Raises Refusal, also where the answer's form has no place for it."""
+    value = (event.get("queryStringParameters") or {}).get(PARAMETER, "false")
+    if value not in ("true", "false"):
+        raise Refusal(400, f"{PARAMETER}: true or false, not {shorten(value)!r}")
+    if value == "true" and wanted.form is Form.CSV:
+        others = f"{Form.JSON} or {Form.JSON_LINES}"
+        raise Refusal(406, f"accept: explanations do not fit into CSV; ask for {others}")
+    return bool(value == "true")
+
+
+def explanations_of(rows: "Sequence[Row]", served: ServedModel) -> Explanations:
+    """One for each valid row. Raises Refusal."""
+    from evertrain.scoring.explanations import NotExplainable  # noqa: PLC0415  # a cold start is shorter without
+
+    try:
+        explainer = served.explainer
+    except NotExplainable as reason:
+        raise Refusal(400, f"{PARAMETER}: not of version {served.version}: {reason}") from reason
+    if len(rows) > explainer.rows_at_once:
+        allowed = explainer.rows_at_once
+        raise Refusal(413, f"rows: {len(rows)} are too many to be explained at once, {allowed} are allowed")
+    explained = explainer.explain(rows)
+    for index, each in enumerate(explained):
+        if not all(map(math.isfinite, each.contributions.values())):
+            where = f"row {index}: " if len(rows) > 1 else ""
+            raise Refusal(400, f"{where}a contribution is not a finite number; the features' values are too large")
+    return [
+        {"scale": explainer.scale.value, "base": each.base, "contributions": each.contributions} for each in explained
+    ]

@@ -1,0 +1,86 @@
+"""`?explain=true`: what each feature added, in any form that has a place for it; and what it is refused for."""
+
+import json
+import math
+from dataclasses import replace
+from functools import cache
+
+import pytest
+
+from serving import wiring
+from tests.unit.serving.conftest import ROW, Endpoint
+from tests.unit.serving.test_handler import kept
+
+FAR = ROW | {"distance": 2900.0, "wind": 60.0}
+EXPLAIN = {"explain": "true"}
+
+
+def test_base_and_contributions_add_up_to_the_prediction(endpoint: Endpoint) -> None:
+    status, answer = endpoint.post({"rows": [ROW, FAR]}, query=EXPLAIN)
+    assert status == 200
+    assert answer["predictions"] == endpoint.post({"rows": [ROW, FAR]})[1]["predictions"]
+    for explanation, prediction in zip(answer["explanations"], answer["predictions"], strict=True):
+        assert explanation["scale"] == "log-odds"
+        assert list(explanation["contributions"]) == ["distance", "wind", "carrier", "holiday"]
+        total = explanation["base"] + sum(explanation["contributions"].values())
+        assert 1 / (1 + math.exp(-total)) == pytest.approx(prediction)
+    near, far = (each["contributions"]["distance"] for each in answer["explanations"])
+    assert near < 0 < far
+
+
+def test_nothing_is_explained_unasked(endpoint: Endpoint) -> None:
+    served_model = wiring.served_model()
+    for query in (None, {}, {"explain": "false"}):
+        assert "explanations" not in endpoint.post(ROW, query=query)[1]
+    assert "explainer" not in vars(served_model)
+    endpoint.post(ROW, query=EXPLAIN)
+    assert "explainer" in vars(served_model), "made once, and kept"
+
+
+def test_in_json_lines_each_row_has_its_explanation(endpoint: Endpoint) -> None:
+    expected = endpoint.post({"rows": [ROW, FAR]}, query=EXPLAIN)[1]["explanations"]
+    answer = endpoint.ask({"rows": [ROW, FAR]}, query=EXPLAIN, headers={"accept": "application/jsonlines"})
+    assert [json.loads(line)["explanation"] for line in answer["body"].splitlines()] == expected
+
+
+def test_what_is_not_explained_is_refused_and_not_kept(endpoint: Endpoint) -> None:
+    assert endpoint.refusal(ROW, query=EXPLAIN, headers={"accept": "text/csv"}) == (
+        406,
+        "accept: explanations do not fit into CSV; ask for application/json or application/jsonlines",
+    )
+    assert endpoint.refusal({"rows": [ROW] * 101}, query=EXPLAIN) == (
+        413,
+        "rows: 101 are too many to be explained at once, 100 are allowed",
+    )
+    assert endpoint.refusal(ROW, query={"explain": "yes"}) == (400, "explain: true or false, not 'yes'")
+    assert not any(each.rows or each.predictions for each in kept())
+
+
+def test_a_version_from_before_says_so(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    served = wiring.served_model()
+    assert served is not None
+    steps = [replace(step, parameters={**step.parameters, "leaf_covers": None}) for step in served.model.steps]
+    before = wiring.ServedModel(replace(served.model, steps=tuple(steps)), "v0")
+    monkeypatch.setattr(wiring, "served_model", cache(lambda: before))
+    assert endpoint.post(ROW)[0] == 200
+    sentence = "explain: not of version v0: it was trained before predictions could be explained; retrain it"
+    assert endpoint.refusal(ROW, query=EXPLAIN) == (400, sentence)
+
+
+@pytest.mark.parametrize(("rows", "where"), [(1, ""), (2, "row 1: ")])
+def test_contributions_that_are_no_finite_numbers_are_refused(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, rows: int, where: str
+) -> None:
+    """Of a sum that overflows: its logistic is 1 all the same."""
+    served = wiring.served_model()
+    assert served is not None
+    explainer = served.explainer
+    explain = explainer.explain
+
+    def overflow(rows: list[object]) -> list[object]:
+        *others, last = explain(rows)  # type: ignore[arg-type]
+        return [*others, replace(last, contributions=last.contributions | {"wind": math.inf})]  # type: ignore[operator]
+
+    monkeypatch.setattr(explainer, "explain", overflow)
+    sentence = f"{where}a contribution is not a finite number; the features' values are too large"
+    assert endpoint.refusal({"rows": [ROW] * rows}, query=EXPLAIN) == (400, sentence)
