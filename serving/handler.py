@@ -97,7 +97,8 @@ def _respond(event: dict[str, Any]) -> dict[str, Any]:
     given = read_rows(body, sent, served.model.features)
     with _trouble_kept(asked):
         predicted = _predict(given.rows, asked_at=asked_at)
-        explanations = explanations_of(predicted.rows, served) if is_explained else ()
+    # A model that cannot be explained is not unwell for that.
+    explanations = explanations_of(predicted.rows, served) if is_explained else ()
     answered = replace(
         asked,
         model_version=served.version,

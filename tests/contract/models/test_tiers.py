@@ -74,13 +74,13 @@ def test_many_rows_at_once_are_answered_as_one_by_one_also_with_gaps_and_unseen_
     rows = table.to_pylist()
     one_by_one = [model.predict([row])[0] for row in rows[:60]]
     np.testing.assert_allclose(model.predict(rows)[:60], one_by_one, rtol=1e-12)
-    np.testing.assert_allclose(predict_table(model, table), model.predict(rows), rtol=1e-12)
+    np.testing.assert_allclose(predict_table(model, table, classes=()), model.predict(rows), rtol=1e-12)
 
 
 def test_no_rows_have_no_predictions(tier: Tier) -> None:
     model = served(forest(), spec_of(tier))
     assert model.predict([]) == []
-    assert predict_table(model, training_table(3).slice(0, 0)).shape == (0,)
+    assert predict_table(model, training_table(3).slice(0, 0), classes=()).shape == (0,)
 
 
 def test_what_an_example_says_can_be_asked_and_what_does_not_fit_is_named(tier: Tier) -> None:

@@ -90,7 +90,7 @@ def contender(
     plan = replace_rollout(loop, version, name)
     version = replace(
         version,
-        version=f"20990101-0000-{name}",
+        version=f"20000101-0000-{name}",
         status=VersionStatus.REGISTERED,
         plan_uri=plan,
         artifact_uri=stored.uri,
