@@ -205,7 +205,7 @@ def test_a_deployed_model_may_change_to_the_second_tier_with_code_of_its_own(own
     declared = (folder / "model.toml").read_text().replace("# [endpoint]", '[endpoint]\ntier = "sklearn"')
     declared = re.sub(r"(?m)^margin = .*", "margin = 0.5", declared)  # whichever window it is, it may go out
     (folder / "model.toml").write_text(f"{declared}\n[rollout]\nsteps = [1.0]\n")
-    (served,) = own.answer("check")["models"].values()
+    served = own.answer("check")["models"]["loans"]
     assert (served["tier"], served["parity"]) == ("sklearn", 0.0)
     own.run(OTHERWISE["evertrain local up"])
     assert predicted(own)["predictions"] == before["predictions"], "who answered still does"

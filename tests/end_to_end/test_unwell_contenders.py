@@ -37,7 +37,7 @@ from tests.end_to_end.loop import Loop
 pytestmark = pytest.mark.cloud
 
 MODEL = "air_time"
-HALF, STEPS = 0.5, (0.5, 1.0)
+HALF = 0.5
 
 
 @dataclass
@@ -81,13 +81,19 @@ def champion(loop: Loop) -> Iterator[Champion]:
 
 @contextmanager
 def contender(
-    loop: Loop, champion: Champion, name: str, artifact: bytes, row: dict[str, object]
+    loop: Loop,
+    champion: Champion,
+    name: str,
+    artifact: bytes,
+    row: dict[str, object],
+    *,
+    steps: tuple[float, ...] = (HALF, 1.0),
 ) -> Iterator[Contender]:
     """Rolled back at the end, as the state machine does."""
     stage = loop.stage
     version = stage.registry.version(MODEL, champion.version)
     stored = stage.artifacts.put(artifact, prefix=f"models/{MODEL}", suffix=".flat.gz")
-    plan = replace_rollout(loop, version, name)
+    plan = replace_rollout(loop, version, name, steps)
     version = replace(
         version,
         version=f"20000101-0000-{name}",
@@ -111,11 +117,11 @@ def contender(
     assert stage.registry.version(MODEL, version.version).status is VersionStatus.ROLLED_BACK
 
 
-def replace_rollout(loop: Loop, version: ModelVersion, name: str) -> str:
+def replace_rollout(loop: Loop, version: ModelVersion, name: str, steps: tuple[float, ...]) -> str:
     """A plan like the version's, of other steps."""
     runs = loop.stage.runs
     plan = runs.plan(version.plan_uri)
-    spec = replace(plan.spec, rollout=replace(plan.spec.rollout, steps=STEPS, bake=timedelta(minutes=1)))
+    spec = replace(plan.spec, rollout=replace(plan.spec.rollout, steps=steps, bake=timedelta(minutes=1)))
     other = replace(plan, spec=spec, decision_id=f"canary-{name}")
     runs.put_plan(other)
     runs.put_evaluation(other, replace(runs.evaluation(plan), apart={"": 0.1}))
@@ -211,6 +217,16 @@ def test_who_says_the_same_of_everybody_is_taken_back(
         share = answered.count(made.version.version) / len(answered)
         assert abs(share - HALF) < 5 * (HALF * HALF / len(answered)) ** 0.5, "within five standard deviations"
         assert "rows, the champion does not" in made.unwell(shifted)
+
+
+def test_a_shadow_that_is_unwell_answers_nobody(
+    loop: Loop, champion: Champion, spec: ModelSpec, rows: Sequence[Any]
+) -> None:
+    near = rows[0] | {"distance": 1e-3}
+    with contender(loop, champion, "shadow", a_line(spec, 1e308, 0.0), near, steps=(0.0, 1.0)) as made:
+        shifted = made.shift()
+        assert set(ask(loop, rows, 40)) == {champion.version}
+        assert "is unwell as a shadow: it failed in " in made.unwell(shifted)
 
 
 def test_who_is_worse_on_one_group_is_refused_by_the_gate(loop: Loop) -> None:
