@@ -82,7 +82,7 @@ def _group(predictions: np.ndarray[Any, np.dtype[np.float64]]) -> GroupAnswers:
     cells, counts = np.unique(prediction_cells(Task.CLASSIFICATION, predictions), return_counts=True)
     mean = float(predictions.mean())
     return GroupAnswers(
-        requests=len(predictions),
+        squares=len(predictions),
         predictions=Sums(count=len(predictions), mean=mean, spread=float(((predictions - mean) ** 2).sum())),
         cells={int(cell): int(count) for cell, count in zip(cells, counts, strict=True)},
     )
@@ -90,22 +90,19 @@ def _group(predictions: np.ndarray[Any, np.dtype[np.float64]]) -> GroupAnswers:
 
 def taken_back(rng: np.random.Generator, version: Contender, *, per_look: int) -> tuple[int, int] | None:
     """How many requests callers had sent by then, and how many met the contender; None where it was promoted."""
-    policy, new, old, asked, met, look = RolloutPolicy(), AnswerCounts(), AnswerCounts(), 0, 0, 0
+    policy, asked, met, look = RolloutPolicy(), 0, 0, 0
     for share in policy.steps:
-        of_step = [0, 0]
+        new, old = AnswerCounts(), AnswerCounts()
         for _ in range(MAX_LOOKS):
             look, requests = look + 1, int(rng.poisson(per_look))
             to_new = int(rng.binomial(requests, share))
             asked, met = asked + requests, met + to_new
             parts = answered(rng, version, to_new), answered(rng, CHAMPION, requests - to_new)
             new, old = new + parts[0], old + parts[1]
-            of_step = [of_step[0] + parts[0].requests, of_step[1] + parts[1].requests]
             evidence = HealthEvidence(
                 contender=new,
                 champion=old,
                 share=share,
-                contender_requests=of_step[0],
-                requests=sum(of_step),
                 slow_after=policy.slow_after_ms,
                 apart=APART,
                 look=look,

@@ -110,7 +110,7 @@ class RetrainingStateMachine(Construct):
         )
         shift_alias = self._rollout_step(
             RolloutStep.SHIFT_ALIAS,
-            {**_VERSION, **_FUNCTION_VERSION, **_PREVIOUS_FUNCTION_VERSION, **_ROLLOUT},
+            {**_VERSION, **_FUNCTION_VERSION, **_PREVIOUS_FUNCTION_VERSION, **_EXPECTED_CHAMPION, **_ROLLOUT},
             result="$.rollout",
         )
         bake = sfn.Wait(self, "Bake", time=sfn.WaitTime.seconds_path("$.rollout.wait_seconds"))

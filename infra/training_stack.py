@@ -68,7 +68,7 @@ class TrainingStack(StageStack):
             description="Leads a retraining: lease, plan, gate, register, finish",
             memory_mib=512,
             timeout=Duration.minutes(1),
-            environment=data.settings(),
+            environment=data.settings() | options.of_rollout,
         )
         rollout = python_function(
             self,

@@ -37,6 +37,9 @@ from serving.media_types import headers_of, sent_type, wanted_type
 from serving.predictions import prediction_response
 from serving.responses import Refusal, answer, error_response
 
+MAX_PROBABILITIES = 100_000
+"""Of an answer with several classes: each takes some 30 bytes with its class's name, and Lambda answers with 6 MB."""
+
 logger = logging.getLogger(__name__)
 configure_logging()
 
@@ -44,12 +47,14 @@ configure_logging()
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
     """One model's function. Without `requestContext` the question is the rollout's: its errors are raised."""
     if "requestContext" not in event:
-        return _answer_rollout(event.get("rows"))
+        return _answer_rollout(event)
     return _handle_http(event, _respond)
 
 
-def _answer_rollout(rows: object) -> dict[str, Any]:
-    predicted = _predict(rows)
+def _answer_rollout(event: dict[str, Any]) -> dict[str, Any]:
+    """With `asked_at` the rows are a caller's, whose times are points in time."""
+    asked_at = event.get("asked_at")
+    predicted = _predict(event.get("rows"), asked_at=datetime.fromisoformat(asked_at) if asked_at else None)
     return {
         "model_version": _require_model().version,
         "predictions": predicted.predictions,
@@ -91,14 +96,13 @@ def _respond(event: dict[str, Any]) -> dict[str, Any]:
         predictions=(),
         explore_share=wiring.explore_share(),
         function_version=wiring.function_version(),
+        log_share=wiring.log_share(),
     )
     with _trouble_kept(asked):
         served = _require_model()
     given = read_rows(body, sent, served.model.features)
     with _trouble_kept(asked):
         predicted = _predict(given.rows, asked_at=asked_at)
-    # A model that cannot be explained is not unwell for that.
-    explanations = explanations_of(predicted.rows, served) if is_explained else ()
     answered = replace(
         asked,
         model_version=served.version,
@@ -108,6 +112,8 @@ def _respond(event: dict[str, Any]) -> dict[str, Any]:
         milliseconds=predicted.milliseconds,
     )
     _log_prediction(answered)
+    # After it is kept: a model that cannot be explained is not unwell for that.
+    explanations = explanations_of(predicted.rows, served) if is_explained else ()
     return prediction_response(answered, wanted, explanations)
 
 
@@ -147,6 +153,12 @@ def _predict(rows: object, *, asked_at: datetime | None = None) -> _Predicted:
     began = time.perf_counter()
     if isinstance(rows, list) and len(rows) > MAX_ROWS:
         raise Refusal(413, f"rows: {len(rows)} are too many for one request, {MAX_ROWS} are allowed")
+    classes = len(served.model.classes)
+    if isinstance(rows, list) and classes > 2 and len(rows) * classes > MAX_PROBABILITIES:
+        allowed = MAX_PROBABILITIES // classes
+        raise Refusal(
+            413, f"rows: {len(rows)} of {classes} classes are too many for one answer, {allowed} are allowed"
+        )
     try:
         valid = validate_rows(rows, served.model.features, asked_at=asked_at)
     except InvalidRow as invalid:

@@ -59,13 +59,15 @@ def let_a_spoilt_model_in(stage: Stage, spec: ModelSpec, rows: Rows) -> CanarySt
     stage.roll_out.smoke_test(spec.name, spoilt.version, function_version=published.function_version)
     began = monotonic()
     try:
-        step = take_steps.shift(
-            spec.name,
-            spoilt.version,
-            function_version=published.function_version,
-            previous_function_version=published.previous_function_version,
-            step=SHARE_STEP,
-        )
+        for number in range(SHARE_STEP + 1):
+            step = take_steps.shift(
+                spec.name,
+                spoilt.version,
+                function_version=published.function_version,
+                previous_function_version=published.previous_function_version,
+                expected_champion=champion.version,
+                step=number,
+            )
         answers = [stage.api.predict(spec.name, rows[number % len(rows)]) for number in range(REQUESTS)]
         unwell = wait_until(
             lambda: _trouble(take_steps, spoilt, step),

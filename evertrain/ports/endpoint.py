@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from evertrain.domain.errors import EvertrainError
@@ -55,5 +56,8 @@ class Endpoint(Protocol):
     def point_alias(self, model: str, live: Live) -> None:
         """A canary needs a published version beside it: `$LATEST` answers nobody in part."""
 
-    def predict(self, model: str, *, qualifier: str, rows: Sequence[Mapping[str, object]]) -> PredictionResponse:
-        """Asks one function version, or the alias `live`. Raises EndpointError."""
+    def predict(
+        self, model: str, *, qualifier: str, rows: Sequence[Mapping[str, object]], asked_at: datetime | None = None
+    ) -> PredictionResponse:
+        """Asks one function version, or the alias `live`. `asked_at`: of rows as a caller sends them, whose times are
+        points in time; else they are ages. Raises EndpointError."""

@@ -47,6 +47,7 @@ def count_answers(
         durations=Counter(duration_cell(each) for each in durations if isfinite(each)),
         whole=_group(task, predictions, requests),
         groups=dict(_groups(task, predictions, requests, levels)),
+        log_share=answered[-1].log_share if answered else 1.0,
     )
 
 
@@ -93,7 +94,7 @@ def _group(task: Task, predictions: Numbers, requests: Places) -> GroupAnswers:
     mean = float(predictions.mean())
     found, counts = np.unique(cells, return_counts=True)
     return GroupAnswers(
-        requests=len(np.unique(requests)),
+        squares=int((np.unique(requests, return_counts=True)[1] ** 2).sum()),
         predictions=Sums(count=len(predictions), mean=mean, spread=float(((predictions - mean) ** 2).sum())),
         cells={int(cell): int(count) for cell, count in zip(found, counts, strict=True)},
     )

@@ -1,5 +1,6 @@
 """The collector's use cases with their adapters, made on first use."""
 
+import time
 from functools import cache
 from pathlib import Path
 
@@ -42,6 +43,7 @@ def count_answers() -> CountAnswers:
         registry=DynamoDBModelRegistry(table=Table(client=client("dynamodb"), name=settings.registry_table)),
         endpoint=LambdaEndpoint(client=client("lambda"), function_prefix=settings.serving_function_prefix),
         log=DynamoDBAnswerLog(table=Table(client=client("dynamodb"), name=settings.batches_table)),
+        timer=time.monotonic,
     )
 
 

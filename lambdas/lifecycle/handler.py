@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from evertrain.adapters.aws.logs import configure_logging
@@ -31,7 +32,10 @@ def acquire_lease(payload: Payload) -> dict[str, Any]:
     model, decision_id = required_text(payload, "model"), required_text(payload, "decision_id")
     decision = _require_open(model, decision_id)
     wiring.leases().acquire(
-        model, decision_id=decision_id, execution=required_text(payload, "execution"), duration=LEASE_DURATION
+        model,
+        decision_id=decision_id,
+        execution=required_text(payload, "execution"),
+        duration=LEASE_DURATION + _steps_of(model, decision),
     )
     logger.info("lease_acquired model=%s decision=%s", model, decision_id)
     # A version that is only to be rolled out is registered already; it may replace whoever was champion then.
@@ -42,6 +46,15 @@ def acquire_lease(payload: Payload) -> dict[str, Any]:
     }
 
 
+def _steps_of(model: str, decision: Decision) -> timedelta:
+    """How long a version takes that is rolled out as it is; of others that is known when they are planned."""
+    version = decision.evidence.get(ROLLS_OUT)
+    if not version:
+        return timedelta()
+    plan = wiring.runs().plan(wiring.registry().version(model, str(version)).plan_uri)
+    return RolloutPlan.of(plan.spec.rollout, is_alone=False, bake=wiring.bake()).duration
+
+
 def make_plan(payload: Payload) -> dict[str, Any]:
     model, decision_id = required_text(payload, "model"), required_text(payload, "decision_id")
     _require_open(model, decision_id)
@@ -50,7 +63,7 @@ def make_plan(payload: Payload) -> dict[str, Any]:
     # The lease was taken for one wave of containers. What spot capacity lost may take as long again.
     spot = plan.spec.training.spot
     longer = LEASE_DURATION + (count_waves(plan) * (2 if spot else 1) - 1) * TRAINING_TIMEOUT
-    longer += RolloutPlan.of(plan.spec.rollout, is_alone=plan.champion_version is None).duration
+    longer += RolloutPlan.of(plan.spec.rollout, is_alone=plan.champion_version is None, bake=wiring.bake()).duration
     gate_policy = plan.spec.gate
     if gate_policy.approval:
         longer += gate_policy.approval_timeout

@@ -1,6 +1,7 @@
 """What the lifecycle function is made of, each part once and only when first asked for. Importing does no I/O."""
 
 import time
+from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
@@ -50,7 +51,7 @@ def plan_retraining() -> PlanRetraining:
         tables=DynamoDBTableStates(table=batches),
         batches=DynamoDBBatchLog(table=batches),
         label_progress=DynamoDBLabelProgress(table=batches),
-        registry=_registry(),
+        registry=registry(),
         decisions=decisions(),
         runs=runs(),
         clock=_clock(),
@@ -69,7 +70,7 @@ def gate_contender() -> GateContender:
 
 @cache
 def register_version() -> RegisterVersion:
-    return RegisterVersion(runs=runs(), registry=_registry(), clock=_clock())
+    return RegisterVersion(runs=runs(), registry=registry(), clock=_clock())
 
 
 @cache
@@ -77,7 +78,7 @@ def ask_for_approval() -> AskForApproval:
     settings = _settings()
     return AskForApproval(
         runs=runs(),
-        registry=_registry(),
+        registry=registry(),
         decisions=decisions(),
         approvals=DynamoDBApprovals(table=_decisions_table()),
         escalations=SnsEscalationChannel(client=client("sns"), topic_arn=settings.escalation_topic_arn),
@@ -91,10 +92,15 @@ def finish_retraining() -> FinishRetraining:
     return FinishRetraining(
         decisions=decisions(),
         leases=leases(),
-        registry=_registry(),
+        registry=registry(),
         bus=EventBridgeBus(client=client("events"), bus_name=_settings().event_bus_name),
         clock=_clock(),
     )
+
+
+def bake() -> timedelta | None:
+    """Of each step of a rollout in this stage; None where models declare it."""
+    return _settings().bake
 
 
 @cache
@@ -118,7 +124,7 @@ def _decisions_table() -> Table:
 
 
 @cache
-def _registry() -> ModelRegistry:
+def registry() -> ModelRegistry:
     return DynamoDBModelRegistry(table=Table(client=client("dynamodb"), name=_settings().registry_table))
 
 

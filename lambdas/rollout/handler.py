@@ -48,6 +48,7 @@ def shift_alias(payload: Payload) -> dict[str, Any]:
         version,
         function_version=function_version,
         previous_function_version=required_text(payload, "previous_function_version"),
+        expected_champion=payload.get("expected_champion"),  # null for the first model
         step=_step(payload).number,
     )
     logger.info("alias_shifted model=%s function=%s share=%g", model, function_version, step.share)
@@ -70,7 +71,8 @@ def _step(payload: Payload) -> StepUnderWay:
 def promote(payload: Payload) -> dict[str, Any]:
     model, version = required_text(payload, "model"), required_text(payload, "version")
     function_version = required_text(payload, "function_version")
-    expected_champion = payload.get("expected_champion")  # null for the first model
+    expected_champion = payload.get("expected_champion")
+    take_steps().require_under_way(model, version, function_version=function_version)
     roll_out().promote(model, version, function_version=function_version, expected_champion=expected_champion)
     logger.info("promoted model=%s version=%s function=%s", model, version, function_version)
     return {}

@@ -185,11 +185,13 @@ class Retraining:
         return RolloutPlan.of(plan.spec.rollout, is_alone=is_alone).shares
 
     def shift(self, version: str, published: PublishedVersion, *, step: int = 0) -> StepUnderWay:
+        champion = self.registry.champion(MODEL)
         return self.take_steps.shift(
             MODEL,
             version,
             function_version=published.function_version,
             previous_function_version=published.previous_function_version,
+            expected_champion=champion.version if champion else None,
             step=step,
         )
 
@@ -214,7 +216,8 @@ class Retraining:
     def promoted(self, decision_id: str) -> str:
         champion = self.registry.champion(MODEL)
         version, published = self.published(decision_id)
-        self.shift(version, published, step=len(self.shares(version, published)) - 1)
+        for step in range(len(self.shares(version, published))):
+            self.shift(version, published, step=step)
         self.roll_out.promote(
             MODEL,
             version,

@@ -390,8 +390,11 @@ def test_a_rollout_that_fails_goes_back_to_the_champion(loop: Loop) -> None:
     assert published["previous_function_version"] == champion.function_version
     _, error = loop.invoke(rollout, {"step": "smoke_test", **named, "function_version": champion.function_version})
     assert error == "EndpointError"
-    last = {"rollout": {"number": 2, "share": 0, "look": 1, "wait_seconds": 0}}
-    loop.invoke(rollout, {"step": "shift_alias", **named, **published, **last})
+    beside = {"expected_champion": champion.version}
+    for number in range(3):
+        begun = {"rollout": {"number": number, "share": 0, "look": 1, "wait_seconds": 0}}
+        shifted, error = loop.invoke(rollout, {"step": "shift_alias", **named, **published, **beside, **begun})
+        assert not error, shifted
     assert loop.stage.api.predict("air_time", a_row(loop, "air_time"))["model_version"] == fresh.version
     _, error = loop.invoke(rollout, {"step": "rollback", **named, **published})
     assert not error

@@ -47,10 +47,12 @@ class Contender:
     loop: Loop
     version: ModelVersion
     numbers: dict[str, str]
+    champion: str
 
     def shift(self, number: int = 0) -> dict[str, Any]:
         begun = {"number": number, "share": 0, "look": 1, "wait_seconds": 0}
-        shifted, error = self.step("shift_alias", **self.numbers, rollout=begun)
+        beside = {"expected_champion": self.champion}
+        shifted, error = self.step("shift_alias", **self.numbers, **beside, rollout=begun)
         assert not error, shifted
         return dict(shifted)
 
@@ -104,7 +106,7 @@ def contender(
         smoke_test_uri=stage.runs.put_smoke_test(stage.runs.plan(plan), smoke_test(artifact, row)),
     )
     stage.registry.register(version)
-    made = Contender(loop, version, {})
+    made = Contender(loop, version, {}, champion.version)
     made.numbers, error = made.step("publish")
     assert not error, made.numbers
     try:

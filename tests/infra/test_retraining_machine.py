@@ -186,7 +186,15 @@ def test_rounds_go_on_until_the_last_one(states: dict[str, State]) -> None:
         ("SmokeTest", {"step", "model", "version", "function_version"}),
         (
             "ShiftAlias",
-            {"step", "model", "version", "function_version", "previous_function_version", "rollout"},
+            {
+                "step",
+                "model",
+                "version",
+                "function_version",
+                "previous_function_version",
+                "expected_champion",
+                "rollout",
+            },
         ),
         ("HealthCheck", {"step", "model", "version", "rollout"}),
         ("Promote", {"step", "model", "version", "function_version", "expected_champion"}),

@@ -70,6 +70,7 @@ def decode_message(message: str) -> AnsweredRequest:
             function_version=document.get("function_version", ""),
             milliseconds=document.get("milliseconds"),
             trouble=document.get("trouble", ""),
+            log_share=document.get("log_share", 1.0),
         )
     except (binascii.Error, zlib.error, ValueError, KeyError, TypeError) as error:
         raise UnreadableMessage(f"not a message of answered requests: {type(error).__name__}") from error
@@ -89,6 +90,7 @@ def _document(answered: AnsweredRequest) -> bytes:
             "function_version": answered.function_version,
             "milliseconds": answered.milliseconds,
             "trouble": answered.trouble,
+            "log_share": answered.log_share,
         },
         separators=(",", ":"),
     ).encode()

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from evertrain.domain.project.prediction import Answer, by_class
 from evertrain.ports.artifacts import ArtifactStore
@@ -52,7 +53,14 @@ class InMemoryEndpoint:
                 self._pinned(model, function_version)
         self._alias[model] = live
 
-    def predict(self, model: str, *, qualifier: str, rows: Sequence[Mapping[str, object]]) -> PredictionResponse:
+    def predict(
+        self,
+        model: str,
+        *,
+        qualifier: str,
+        rows: Sequence[Mapping[str, object]],
+        asked_at: datetime | None = None,  # noqa: ARG002  # no row is checked here
+    ) -> PredictionResponse:
         if qualifier in self.broken:
             raise EndpointError(f"{model}:{qualifier} is broken")
         pinned = self._pinned(model, self.live(model).function_version if qualifier == "live" else qualifier)

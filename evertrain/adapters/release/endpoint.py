@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError, WaiterError
@@ -69,9 +70,12 @@ class LambdaEndpoint:
                 RoutingConfig={"AdditionalVersionWeights": {live.canary: live.share} if live.canary else {}},
             )
 
-    def predict(self, model: str, *, qualifier: str, rows: Sequence[Mapping[str, object]]) -> PredictionResponse:
+    def predict(
+        self, model: str, *, qualifier: str, rows: Sequence[Mapping[str, object]], asked_at: datetime | None = None
+    ) -> PredictionResponse:
         function = self._function(model)
-        payload = json.dumps({"rows": [dict(row) for row in rows]}).encode()
+        asked = {"rows": [dict(row) for row in rows]} | ({"asked_at": asked_at.isoformat()} if asked_at else {})
+        payload = json.dumps(asked).encode()
         with _translate_errors(f"{function}:{qualifier}"):
             response = self._client.invoke(FunctionName=function, Qualifier=qualifier, Payload=payload)
             return _answer(f"{function}:{qualifier}", response["Payload"].read())

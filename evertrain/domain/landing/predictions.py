@@ -35,6 +35,7 @@ class AnsweredRequest:
     request was a single row. `explore_share`: the share of rows that were to be explored when it was answered.
     `function_version`: by which it was answered; empty where that was not told. `milliseconds`: how long its
     predictions took. `trouble`: `REFUSED` or `FAILED`, and then there are no predictions; else empty.
+    `log_share`: the share of requests that was kept then.
     """
 
     model: str
@@ -48,6 +49,7 @@ class AnsweredRequest:
     function_version: str = ""
     milliseconds: float | None = None
     trouble: str = ""
+    log_share: float = 1.0
 
     @property
     def explored(self) -> tuple[bool, ...]:

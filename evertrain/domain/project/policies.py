@@ -186,6 +186,10 @@ class Tier(StrEnum):
     SKLEARN = "sklearn"
 
 
+ARTIFACT_SUFFIXES = {Tier.FLAT: ".flat.gz", Tier.SKLEARN: ".sklearn"}
+"""What the names of artifacts end with."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EndpointPolicy:
     """`log_share`: the share of requests that is kept with their answers, to be watched and labelled. `explore`: the

@@ -14,15 +14,15 @@ STEP = 1.25
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupAnswers:
     """Of rows, such as all or those in which a column has one level. `cells`: how many by cells of the prediction.
-    `requests`: in how many they came; rows of one request may be much alike."""
+    `squares`: the sum of the squares of how many came in each request: rows of one request may be much alike."""
 
-    requests: int = 0
+    squares: int = 0
     predictions: Sums = field(default_factory=Sums)
     cells: Mapping[int, int] = field(default_factory=dict)
 
     def __add__(self, other: "GroupAnswers") -> "GroupAnswers":
         return GroupAnswers(
-            requests=self.requests + other.requests,
+            squares=self.squares + other.squares,
             predictions=self.predictions + other.predictions,
             cells=_added([self.cells, other.cells]),
         )
@@ -30,6 +30,11 @@ class GroupAnswers:
     @property
     def rows(self) -> int:
         return self.predictions.count
+
+    @property
+    def requests(self) -> float:
+        """As many, of equal size, say as much as those in which the rows came (Kish, Survey Sampling, 1965)."""
+        return self.rows**2 / self.squares if self.squares else 0.0
 
     @property
     def is_constant(self) -> bool:
@@ -41,7 +46,8 @@ class GroupAnswers:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerCounts:
     """`requests`: all of them. `refused`: what was asked was said to be wrong. `failed`: no answer came.
-    `durations`: of the answered ones, by `duration_cell`. `groups`: by name, such as `origin=JFK`."""
+    `durations`: of the answered ones, by `duration_cell`. `groups`: by name, such as `origin=JFK`. `log_share`: which
+    share of all requests these are."""
 
     requests: int = 0
     refused: int = 0
@@ -49,6 +55,7 @@ class AnswerCounts:
     durations: Mapping[int, int] = field(default_factory=dict)
     whole: GroupAnswers = field(default_factory=GroupAnswers)
     groups: Mapping[str, GroupAnswers] = field(default_factory=dict)
+    log_share: float = 1.0
 
     def __add__(self, other: "AnswerCounts") -> "AnswerCounts":
         names = dict.fromkeys([*self.groups, *other.groups])
@@ -60,6 +67,7 @@ class AnswerCounts:
             durations=_added([self.durations, other.durations]),
             whole=self.whole + other.whole,
             groups={name: self.groups.get(name, nothing) + other.groups.get(name, nothing) for name in names},
+            log_share=other.log_share if other.requests else self.log_share,
         )
 
     def slower_than(self, milliseconds: float) -> int:

@@ -33,8 +33,8 @@ BAD_ALONE = 0.1
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthEvidence:
-    """`contender`, `champion`: since the rollout began. `contender_requests`, `requests`: since the step began, of
-    the contender and of both, where the contender is to answer `share` of them. `slow_after`: milliseconds.
+    """`contender`, `champion`: since the step began, in which the contender is to answer `share` of the requests that
+    are kept. `slow_after`: milliseconds.
     `apart`: how far the two models' predictions lie apart on the gate's rows, by group, "" for all rows.
     `look`: which one this is, from 1, of `looks`. `realised`: the losses of both, contender first, on the same rows
     whose labels have come in meanwhile; None where there are none.
@@ -43,8 +43,6 @@ class HealthEvidence:
     contender: AnswerCounts
     champion: AnswerCounts
     share: float
-    contender_requests: int
-    requests: int
     slow_after: float
     look: int
     looks: int
@@ -73,11 +71,15 @@ def _worse_rates(evidence: HealthEvidence, level: float) -> Iterator[str]:
         ("refused", new.refused, old.refused),
         (f"took more than {limit:,.0f} ms for", new.slower_than(limit), old.slower_than(limit)),
     )
+    if (
+        not old.requests
+        and new.failed
+        and binomial_tail(new.requests - new.failed, new.requests, 1 - BAD_ALONE) < level
+    ):
+        yield f"it failed in {new.failed:,} of {new.requests:,} requests, no champion beside it"
     for what, of_new, of_old in compared:
         if _is_worse(of_new, new.requests, of_old, old.requests, level):
-            beside = (
-                f"the champion {of_old:,} of {old.requests:,}" if old.requests else "no champion answered beside it"
-            )
+            beside = f"the champion {of_old:,} of {old.requests:,}"
             yield f"it {what} {of_new:,} of {new.requests:,} requests, {beside}"
 
 
@@ -85,7 +87,7 @@ def _is_worse(bad: int, requests: int, champions_bad: int, champions: int, level
     if not bad:
         return False
     if not champions:
-        return binomial_tail(requests - bad, requests, 1 - BAD_ALONE) < level
+        return False
     if bad / requests <= champions_bad / champions + MARGIN:
         return False
     return fisher_exact(bad, requests, champions_bad, champions) < level
@@ -93,14 +95,13 @@ def _is_worse(bad: int, requests: int, champions_bad: int, champions: int, level
 
 def _missing(evidence: HealthEvidence, level: float) -> Iterator[str]:
     """Requests whose function crashed, or ran out of memory or time, leave no answer."""
-    came, expected = evidence.contender_requests, evidence.share * evidence.requests
-    if (
-        0 < evidence.share < 1
-        and came < expected / 2
-        and binomial_tail(came, evidence.requests, evidence.share) < level
-    ):
+    came, requests = evidence.contender.requests, evidence.contender.requests + evidence.champion.requests
+    expected = evidence.share * requests
+    if not 0 < evidence.share < 1 or came >= expected / 2:
+        return
+    if binomial_tail(came, requests, evidence.share) < level:
         yield (
-            f"it answered {came:,} of {evidence.requests:,} requests, where its share calls for {expected:,.0f}: "
+            f"it answered {came:,} of {requests:,} requests, where its share calls for {expected:,.0f}: "
             "calls of it end without an answer"
         )
 
@@ -138,7 +139,7 @@ def _predictions(
         yield f"{where}it predicts {new.predictions.mean:.4g} for all of {new.rows:,} rows, the champion does not"
     elif apart is not None and new.rows and old.rows:
         distance = kolmogorov_smirnov(new.cells, old.cells)
-        # Requests are drawn, not rows.
+        # Requests are drawn, not rows, and a large one counts for much of a distribution.
         chance = sqrt(-log(level / 2) / 2 * (1 / new.requests + 1 / old.requests))
         if distance > apart + DISTANCE_MARGIN + chance:
             yield (
@@ -148,9 +149,19 @@ def _predictions(
             )
 
 
-def _all_alike(group: GroupAnswers, requests: int) -> float:
+def _all_alike(group: GroupAnswers, requests: float) -> float:
     """How probable it is that so many requests, answered as these were, are all answered alike."""
     return sum((count / group.rows) ** requests for count in group.cells.values()) if group.rows else 1.0
+
+
+def share_of_kept(share: float, *, kept: float, of_champion: float) -> float:
+    """Of the requests that are kept, where of the contender's the share `kept` is, and of the champion's another.
+
+    >>> share_of_kept(0.05, kept=0.1, of_champion=1.0)  # doctest: +ELLIPSIS
+    0.00523...
+    """
+    new, old = share * kept, (1 - share) * of_champion
+    return new / (new + old) if new + old else share
 
 
 def kolmogorov_smirnov(first: Mapping[int, int], second: Mapping[int, int]) -> float:

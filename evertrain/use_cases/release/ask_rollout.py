@@ -49,7 +49,8 @@ class AskRollout:
         if name is None:
             raise NothingToRollOut(f"{model} has no champion yet: `evertrain retrain {model}` trains one")
         status = self.registry.version(model, name).status
-        if status is VersionStatus.ROLLED_BACK:
+        has_answered = any(each.version == name for each in self.registry.history(model))
+        if status is VersionStatus.ROLLED_BACK and has_answered:
             raise NothingToRollOut(
                 f"{name} of {model} was taken back; `evertrain rollback {model} {name}` lets it answer at once"
             )
@@ -69,7 +70,7 @@ class AskRollout:
             ),
         )
         self.decisions.record(recorded, lease=LEASE_DURATION)
-        if status in (VersionStatus.REJECTED, VersionStatus.HELD, VersionStatus.RETIRED):
+        if status not in (VersionStatus.REGISTERED, VersionStatus.CHAMPION):
             self.registry.set_status(model, name, VersionStatus.REGISTERED)
         self.bus.publish([decision_event(recorded)])
         return recorded

@@ -6,7 +6,8 @@ to answer more and more of the requests is in `take_steps`.
 
 from dataclasses import dataclass
 
-from evertrain.domain.project.prediction import largest_difference
+from evertrain.domain.project.policies import ARTIFACT_SUFFIXES, Tier
+from evertrain.domain.project.prediction import Answer, Prediction, largest_difference
 from evertrain.domain.release.registry import AlreadyPromoted, Champion, champion_function_version
 from evertrain.ports.clock import Clock
 from evertrain.ports.endpoint import Endpoint, EndpointError, Live
@@ -14,7 +15,11 @@ from evertrain.ports.registry import ModelRegistry
 from evertrain.ports.runs import RunStore
 
 TOLERANCE = 1e-9
-"""The artifact's sums are computed by the same code in the same order. A larger difference means another model."""
+"""Relative where predictions are larger than 1. The artifact's sums are computed by the same code in the same order:
+a larger difference means another model."""
+
+LIBRARY_TOLERANCE = 1e-6
+"""Where scikit-learn answers: another processor may add in another order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +52,8 @@ class RollOut:
 
     def smoke_test(self, model: str, version: str, *, function_version: str) -> None:
         """The published function, or the alias, against the predictions from training. Raises EndpointError."""
-        expected = self.runs.smoke_test(self.registry.version(model, version).smoke_test_uri)
+        registered = self.registry.version(model, version)
+        expected = self.runs.smoke_test(registered.smoke_test_uri)
         answer = self.endpoint.predict(model, qualifier=function_version, rows=expected.rows)
         target = f"{model}:{function_version}"
         if answer.model_version != version:
@@ -56,8 +62,9 @@ class RollOut:
             raise EndpointError(
                 f"{target} answers {len(answer.predictions)} predictions to {len(expected.predictions)} rows"
             )
-        max_difference = max(map(largest_difference, answer.predictions, expected.predictions), default=0.0)
-        if not max_difference <= TOLERANCE:  # also refuses a NaN
+        differences = map(_relative_difference, answer.predictions, expected.predictions)
+        max_difference, allowed = max(differences, default=0.0), _tolerance(registered.artifact_uri)
+        if not max_difference <= allowed:  # also refuses a NaN
             raise EndpointError(
                 f"{target} predicts {max_difference:.3g} away from what the artifact predicted in training"
             )
@@ -86,6 +93,7 @@ class RollOut:
         champion = self.registry.champion(model)
         is_new = champion is None or champion.function_version != previous_function_version
         if champion is not None and champion.version == version and is_new:
+            self.registry.end_rollout(model, version)
             raise AlreadyPromoted(f"{version} is champion of {model} already and stays it")
         # After a lost race the alias belongs to the winner, not to whom this rollout found at its start.
         restored = champion.function_version if champion else previous_function_version
@@ -93,3 +101,12 @@ class RollOut:
         self.registry.withdraw(model, version)
         self.registry.end_rollout(model, version)
         return restored
+
+
+def _relative_difference(answer: Answer, expected: Prediction) -> float:
+    largest = max(map(abs, expected if isinstance(expected, tuple) else (expected,)))
+    return largest_difference(answer, expected) / max(1.0, largest)
+
+
+def _tolerance(artifact_uri: str) -> float:
+    return LIBRARY_TOLERANCE if artifact_uri.endswith(ARTIFACT_SUFFIXES[Tier.SKLEARN]) else TOLERANCE

@@ -47,7 +47,9 @@ class TakeBack:
         rollout = self.registry.rollout(model)
         under_way = rollout is not None or self.endpoint.live(model) != alone
         if rollout is not None:
-            self.registry.withdraw(model, rollout.version)  # from now on it can't go a step further
+            # From now on it can't go a step further, nor the champion itself with new code.
+            self.registry.withdraw(model, rollout.version)
+            self.registry.end_rollout(model, rollout.version)
         if version == champion.version or (version is None and under_way):
             self.endpoint.point_alias(model, alone)
             return TakenBack(champion=champion, instead_of=None)

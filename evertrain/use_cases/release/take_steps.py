@@ -12,8 +12,8 @@ from evertrain.domain.deployment.steps import LIVE_ALIAS
 from evertrain.domain.monitoring.performance import Sums
 from evertrain.domain.project.policies import RolloutPolicy
 from evertrain.domain.release.answers import counts_of
-from evertrain.domain.release.health import HealthEvidence, what_is_wrong
-from evertrain.domain.release.registry import UNPUBLISHED_VERSION
+from evertrain.domain.release.health import HealthEvidence, share_of_kept, what_is_wrong
+from evertrain.domain.release.registry import UNPUBLISHED_VERSION, champion_function_version
 from evertrain.domain.release.rollout import (
     LOOK_AGAIN,
     NEXT_STEP,
@@ -47,9 +47,18 @@ class TakeSteps:
     bake: timedelta | None = None
 
     def shift(
-        self, model: str, version: str, *, function_version: str, previous_function_version: str, step: int
+        self,
+        model: str,
+        version: str,
+        *,
+        function_version: str,
+        previous_function_version: str,
+        expected_champion: str | None,
+        step: int,
     ) -> StepUnderWay:
-        """To the step of this number, from 0. Raises EndpointError, and RegistryConflict where it may not go on."""
+        """To the step of this number, from 0. Raises EndpointError, RegistryConflict where the version may not go on,
+        and RolloutInterrupted where a person stopped it, or another became champion since it was judged."""
+        self._require_champion(model, version, expected_champion, previous_function_version)
         is_alone = previous_function_version in (UNPUBLISHED_VERSION, function_version)
         plan, now = self._plan(model, version, is_alone=is_alone), self.wall_clock()
         under_way = self.registry.rollout(model)
@@ -63,9 +72,28 @@ class TakeSteps:
             began_at=under_way.began_at if under_way is not None and is_ours else now,
             step_began_at=now,
         )
+        if step and not is_ours:
+            raise RolloutInterrupted(f"{version} of {model}: its rollout was ended, by a person or by another one")
         self.registry.begin_step(rollout)
         self.endpoint.point_alias(model, live_of(rollout))
+        if self.registry.rollout(model) != rollout:  # a person was quicker, and the alias is to be pointed back
+            raise RolloutInterrupted(f"{version} of {model}: its rollout was ended meanwhile")
         return StepUnderWay(number=step, share=rollout.share, look=1, wait_seconds=plan.wait_seconds)
+
+    def _require_champion(self, model: str, version: str, expected: str | None, function_version: str) -> None:
+        champion = self.registry.champion(model)
+        is_now = champion.version if champion else None
+        if is_now != expected or champion_function_version(champion) != function_version:
+            raise RolloutInterrupted(
+                f"{version} of {model} was judged against {expected or 'nobody'}, and now {is_now or 'nobody'} is "
+                f"champion, by function version {champion_function_version(champion)}"
+            )
+
+    def require_under_way(self, model: str, version: str, *, function_version: str) -> None:
+        """Before it is promoted. Raises RolloutInterrupted."""
+        rollout = self.registry.rollout(model)
+        if rollout is None or rollout.function_version != function_version:
+            raise RolloutInterrupted(f"{version} of {model}: its rollout was ended, by a person or by another one")
 
     def look(self, model: str, version: str, step: StepUnderWay) -> StepUnderWay:
         """Where to go from here. Raises ContenderUnwell, RolloutInterrupted, EndpointError."""
@@ -102,15 +130,14 @@ class TakeSteps:
     def _evidence(self, rollout: Rollout) -> HealthEvidence:
         """As of a first and only look."""
         plan = self.runs.plan(self.registry.version(rollout.model, rollout.version).plan_uri)
-        answers = self.answers.answers(rollout.model, since=rollout.began_at)
-        of_step = [each for each in answers if each.first_at >= rollout.step_began_at]
-        new, old = (counts_of(of_step, each).requests for each in (rollout.function_version, rollout.champion))
+        # Of this step only: who answers is drawn at random within a step, and the time of day differs between them.
+        answers = self.answers.answers(rollout.model, since=rollout.step_began_at)
+        new, old = (counts_of(answers, each) for each in (rollout.function_version, rollout.champion))
+        kept = new.log_share if new.requests else plan.spec.endpoint.log_share
         return HealthEvidence(
-            contender=counts_of(answers, rollout.function_version),
-            champion=counts_of(answers, rollout.champion),
-            share=rollout.share,
-            contender_requests=new,
-            requests=new + old,
+            contender=new,
+            champion=old,
+            share=share_of_kept(rollout.share, kept=kept, of_champion=old.log_share),
             slow_after=plan.spec.rollout.slow_after_ms,
             apart=self._apart(rollout, plan),
             look=1,
@@ -135,9 +162,10 @@ class TakeSteps:
     def _apart(self, rollout: Rollout, plan: TrainingPlan) -> Mapping[str, float]:
         """The same model with new code predicts the same."""
         champion = self.registry.champion(rollout.model)
-        if champion is not None and champion.version == rollout.version:
+        if champion is None or champion.version == rollout.version:
             return {"": 0.0}
-        return self.runs.evaluation(plan).apart
+        # Measured beside the champion of then, and of no use beside another.
+        return self.runs.evaluation(plan).apart if plan.champion_version == champion.version else {}
 
 
 def live_of(rollout: Rollout) -> Live:

@@ -9,7 +9,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 
-from evertrain.domain.deciding.decisions import LEASE_DURATION, STARTS_EXECUTION, RecordedDecision, decision_event
+from evertrain.domain.deciding.decisions import (
+    BESIDE,
+    LEASE_DURATION,
+    ROLLS_OUT,
+    STARTS_EXECUTION,
+    RecordedDecision,
+    decision_event,
+)
 from evertrain.domain.events import EventName
 from evertrain.domain.release.registry import ModelVersion, VersionStatus, champion_function_version
 from evertrain.ports.decisions import DecisionLog, Leases
@@ -95,9 +102,14 @@ class ReconcileRetrainings:
         )
 
     def _take_back(self, decision: RecordedDecision) -> ModelVersion | None:
-        """The version that the retraining registered, if any; where it is not promoted yet, it can't be any more."""
+        """The version that the retraining registered or rolled out, if any; where it is not promoted yet, it can't be
+        any more. Of a champion's own new code it is not known whether it came to its end."""
+        evidence = decision.decision.evidence
+        rolled_out = evidence.get(ROLLS_OUT)
+        if rolled_out and rolled_out == evidence.get(BESIDE):
+            return None
         for version in self.registry.versions(decision.model):
-            if version.decision_id == decision.decision_id:
+            if version.version == rolled_out or version.decision_id == decision.decision_id:
                 self.registry.withdraw(version.model, version.version)
                 return self.registry.version(version.model, version.version)
         return None

@@ -20,7 +20,7 @@ from evertrain.conversion.frame import to_frame
 from evertrain.domain.deployment.prefixes import ArtifactPrefix
 from evertrain.domain.landing.feeds import EVENT_TIME
 from evertrain.domain.project.model import ModelSpec
-from evertrain.domain.project.policies import Tier
+from evertrain.domain.project.policies import ARTIFACT_SUFFIXES
 from evertrain.domain.training.candidates import Candidate, Round
 from evertrain.domain.training.evaluation import (
     Contender,
@@ -53,7 +53,6 @@ fewer are enough where what goes out will be fitted and compared once more."""
 
 SMOKE_TEST_ROWS = 8
 
-_SUFFIXES = {Tier.FLAT: ".flat.gz", Tier.SKLEARN: ".sklearn"}
 """Of an artifact's name."""
 
 _ON_ALL_ROWS = Round(number=0, stride=1, candidates=())
@@ -255,7 +254,7 @@ class TrainContender:
             raise ValueError("a candidate that was fitted on some of its rows is no contender")
         spec = plan.spec
         stored = self.artifacts.put(
-            artifact, prefix=f"{ArtifactPrefix.MODELS}/{spec.name}", suffix=_SUFFIXES[spec.endpoint.tier]
+            artifact, prefix=f"{ArtifactPrefix.MODELS}/{spec.name}", suffix=ARTIFACT_SUFFIXES[spec.endpoint.tier]
         )
         contender = Contender(
             candidate=candidate,

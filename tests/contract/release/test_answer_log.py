@@ -11,7 +11,7 @@ from evertrain.domain.release.answers import AnswerCounts, Answers, GroupAnswers
 from evertrain.ports.answers import AnswerLog
 from tests.builders.models import NOW, days
 
-GROUP = GroupAnswers(requests=2, predictions=Sums(count=3, mean=0.5, spread=0.1), cells={-40: 1, 3: 2})
+GROUP = GroupAnswers(squares=5, predictions=Sums(count=3, mean=0.5, spread=0.1), cells={-40: 1, 3: 2})
 ANSWERS = Answers(
     function_version="7",
     first_at=NOW,

@@ -50,6 +50,7 @@ def install(monkeypatch: pytest.MonkeyPatch, *, replay_clock: InMemoryClock | No
         registry=InMemoryModelRegistry(),
         endpoint=InMemoryEndpoint(artifacts=InMemoryArtifactStore(), models=list(models)),
         log=InMemoryAnswerLog(),
+        timer=lambda: 0.0,
     )
     monkeypatch.setattr(handler, "count_answers", lambda: counted)
     return landing

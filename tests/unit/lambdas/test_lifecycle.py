@@ -29,6 +29,7 @@ def loop(monkeypatch: pytest.MonkeyPatch) -> Retraining:
     monkeypatch.setattr(wiring, "plan_retraining", lambda: loop.plan_retraining)
     monkeypatch.setattr(wiring, "next_halving_round", lambda: loop.next_halving_round)
     monkeypatch.setattr(wiring, "runs", lambda: loop.runs)
+    monkeypatch.setattr(wiring, "registry", lambda: loop.registry)
     monkeypatch.setattr(wiring, "gate_contender", lambda: loop.gate_contender)
     monkeypatch.setattr(wiring, "register_version", lambda: loop.register_version)
     monkeypatch.setattr(wiring, "finish_retraining", lambda: loop.finish_retraining)
@@ -193,19 +194,24 @@ def test_an_outcome_that_is_none_is_refused(loop: Retraining) -> None:
 
 
 def test_a_version_that_is_only_rolled_out_is_named_with_whom_it_may_replace(loop: Retraining) -> None:
+    version = loop.promoted("d-0")
     decision = replace(
         a_decision_to_retrain("d-2"),
         decision=Decision(
             action=Action.ROLL_OUT,
             reason=Reason.ASKED_BY_A_PERSON,
             sentence="a person lets version v2 come to answer",
-            evidence={"rolls_out": "v2", "beside": "v1"},
+            evidence={"rolls_out": version, "beside": "v1"},
         ),
     )
     loop.decisions.record(decision)
     payload = {"step": "acquire_lease", "model": MODEL, "decision_id": "d-2", "execution": "e-1"}
     assert handler.lambda_handler(payload, None) == {
-        "version": "v2",
+        "version": version,
         "expected_champion": "v1",
         "sentence": "a person lets version v2 come to answer",
     }
+    # The steps of the rollout are longer than what a retraining has left at its end.
+    holder = loop.leases.holder(MODEL)
+    assert holder is not None
+    assert holder.expires_in == LEASE_DURATION + timedelta(minutes=90)

@@ -4,6 +4,7 @@ import pytest
 
 from evertrain.adapters.aws.sqs_events import InvalidEvent
 from evertrain.domain.release.registry import RegistryConflict
+from evertrain.domain.release.rollout import RolloutInterrupted
 from lambdas.rollout import handler
 from tests.builders.retraining import MODEL, Retraining
 
@@ -48,7 +49,7 @@ def test_a_version_that_was_rolled_back_is_not_promoted_any_more(loop: Retrainin
     handler.lambda_handler({"step": "shift_alias", **named, **function, **restored, **begun}, None)
     assert handler.lambda_handler({"step": "rollback", **named, **restored}, None) == {}
     assert loop.endpoint.live(MODEL).function_version == "$LATEST"
-    with pytest.raises(RegistryConflict):
+    with pytest.raises(RolloutInterrupted):
         handler.lambda_handler({"step": "promote", **named, **function, "expected_champion": None}, None)
     assert loop.registry.champion(MODEL) is None
 

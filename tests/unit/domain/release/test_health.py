@@ -17,6 +17,7 @@ from evertrain.domain.release.health import (
     binomial_tail,
     fisher_exact,
     kolmogorov_smirnov,
+    share_of_kept,
     what_is_wrong,
 )
 from evertrain.statistics.answers import count_answers, predictions_apart
@@ -76,8 +77,6 @@ def evidence(contender: AnswerCounts, champion: AnswerCounts, **changes: object)
         contender=contender,
         champion=champion,
         share=contender.requests / max(1, contender.requests + champion.requests),
-        contender_requests=contender.requests,
-        requests=contender.requests + champion.requests,
         slow_after=1000.0,
         look=1,
         looks=60,
@@ -153,7 +152,8 @@ def test_whose_calls_end_without_an_answer_is_found() -> None:
     assert sentence == (
         "it answered 0 of 300 requests, where its share calls for 15: calls of it end without an answer"
     )
-    assert what_is_wrong(replace(crashing, requests=60)) == (), "of 60, none may have been its own by chance"
+    few = evidence(AnswerCounts(), answers(spread(60)), share=0.05)
+    assert what_is_wrong(few) == (), "of 60, none may have been its own by chance"
     assert what_is_wrong(replace(crashing, share=0.0)) == (), "a shadow answers nobody"
 
 
@@ -175,6 +175,37 @@ def test_who_turns_out_worse_as_labels_come_in_is_found() -> None:
     assert what_is_wrong(replace(well, realised=few)) == ()
     slightly = replace(worse, mean=0.41, count=10**6, spread=10.0**5), replace(same, count=10**6, spread=10.0**5)
     assert what_is_wrong(replace(well, realised=slightly)) == (), "the gate has judged on more than that"
+
+
+def test_where_fewer_of_its_answers_are_kept_fewer_are_expected() -> None:
+    """log_share is of the function that was published with it."""
+    share = share_of_kept(0.05, kept=0.1, of_champion=1.0)
+    assert what_is_wrong(evidence(answers(spread(15)), answers(spread(2850, seed=1)), share=0.05)) != ()
+    assert what_is_wrong(evidence(answers(spread(15)), answers(spread(2850, seed=1)), share=share)) == ()
+
+
+def test_a_large_request_among_small_ones_is_one_witness() -> None:
+    """Two models that are the same: one of them happened to be asked a thousand rows of one kind."""
+    large = replace(
+        AnsweredRequest(
+            model="trips", model_version="v1", prediction_id="large", answered_at=NOW, rows=(), predictions=()
+        ),
+        rows=({"carrier": "AA"},) * 1000,
+        predictions=(0.9,) * 1000,
+        milliseconds=5.0,
+    )
+    counts = count_answers(Task.CLASSIFICATION, [large], columns=["carrier"]) + answers(spread(50))
+    assert counts.whole.requests == pytest.approx(1.1, abs=0.05)
+    assert what_is_wrong(evidence(counts, CHAMPION)) == ()
+
+
+def test_when_nobody_answers_beside_it_only_failing_is_a_reason() -> None:
+    """What callers ask wrongly at that hour says nothing of the contender."""
+    nobody = AnswerCounts()
+    assert what_is_wrong(evidence(answers(spread(50), refused=30), nobody)) == ()
+    assert what_is_wrong(evidence(answers(spread(50), milliseconds=2000.0), nobody)) == ()
+    (sentence,) = what_is_wrong(evidence(answers(spread(20), failed=20), nobody))
+    assert sentence == "it failed in 20 of 40 requests, no champion beside it"
 
 
 def test_a_coarse_tree_is_not_taken_for_a_constant() -> None:

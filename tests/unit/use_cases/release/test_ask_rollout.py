@@ -17,18 +17,19 @@ from tests.builders.registry import a_version, champion_of
 
 
 class Asking:
-    """v1 is champion, v2 was rejected, v3 taken back."""
+    """v1 is champion, v2 was rejected, v3 was champion and taken back, v4 never came to its end."""
 
     def __init__(self) -> None:
         self.registry = InMemoryModelRegistry()
         self.decisions = InMemoryDecisionLog(wall_clock=lambda: 0.0)
         self.bus = InMemoryEventBus()
-        statuses = {"v1": None, "v2": VersionStatus.REJECTED, "v3": VersionStatus.ROLLED_BACK}
+        statuses = {"v1": None, "v2": VersionStatus.REJECTED, "v3": None, "v4": VersionStatus.ROLLED_BACK}
         for name, status in statuses.items():
             self.registry.register(a_version(name))
             if status:
                 self.registry.set_status("trips", name, status)
-        self.registry.promote(champion_of("v1"), expected_champion=None)
+        self.registry.promote(champion_of("v3"), expected_champion=None)
+        self.registry.promote(champion_of("v1"), expected_champion="v3", leaves_as=VersionStatus.ROLLED_BACK)
         numbers = count(1)
         self.ask = AskRollout(
             registry=self.registry,
@@ -67,6 +68,12 @@ def test_one_that_nobody_approved_in_time_may_come_to_answer_after_all() -> None
 def test_one_that_was_taken_back_is_refused_with_the_remedy() -> None:
     with pytest.raises(NothingToRollOut, match="v3 of trips was taken back; `evertrain rollback trips v3`"):
         Asking().ask.run("trips", "v3")
+
+
+def test_one_whose_rollout_never_came_to_its_end_may_try_again() -> None:
+    asking = Asking()
+    asking.ask.run("trips", "v4")
+    assert asking.registry.version("trips", "v4").status is VersionStatus.REGISTERED
 
 
 def test_what_is_not_there_is_refused() -> None:

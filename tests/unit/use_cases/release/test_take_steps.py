@@ -32,6 +32,7 @@ class Canary:
             registry=self.loop.registry,
             endpoint=self.loop.endpoint,
             log=self.loop.answers,
+            timer=lambda: 0.0,
         )
         self.asked = 0
 
@@ -216,3 +217,52 @@ def test_what_answers_already_takes_one_step_beside_nobody() -> None:
     loop.roll_out.promote(MODEL, version, function_version="1", expected_champion=version)
     assert loop.registry.champion(MODEL) == before
     assert loop.registry.rollout(MODEL) is None
+
+
+def test_whom_it_was_judged_against_has_to_be_champion_still() -> None:
+    """A person may have rolled back while it was trained, or waited for approval."""
+    canary = Canary(STEPS)
+    champion = canary.loop.registry.champion(MODEL)
+    assert champion is not None
+    again = replace(champion, version="v0")
+    canary.loop.registry.register(replace(canary.loop.registry.version(MODEL, canary.first), version="v0"))
+    canary.loop.registry.promote(again, expected_champion=canary.first)
+    with pytest.raises(RolloutInterrupted, match=f"was judged against {canary.first}, and now v0 is champion"):
+        canary.loop.take_steps.shift(
+            MODEL,
+            canary.version,
+            function_version=canary.published.function_version,
+            previous_function_version=canary.published.previous_function_version,
+            expected_champion=canary.first,
+            step=0,
+        )
+    assert canary.loop.registry.rollout(MODEL) is None
+
+
+def test_a_rollout_that_a_person_ended_goes_no_further_also_of_the_champion_s_own_code() -> None:
+    loop = Retraining(replace(a_trainable_model(), rollout=STEPS))
+    version = loop.promoted("d-1")
+    loop.endpoint.code = "2"
+    published = loop.roll_out.publish(MODEL, version)
+    loop.shift(version, published)
+    loop.take_steps.require_under_way(MODEL, version, function_version="2")
+    loop.registry.end_rollout(MODEL, version)
+    with pytest.raises(RolloutInterrupted, match="its rollout was ended, by a person or by another one"):
+        loop.shift(version, published, step=1)
+    with pytest.raises(RolloutInterrupted):
+        loop.take_steps.require_under_way(MODEL, version, function_version="2")
+
+
+def test_a_shadow_that_hangs_is_not_asked_for_long() -> None:
+    canary = Canary(replace(STEPS, steps=(0.0, 1.0)))
+    seconds = iter(range(0, 10_000, 6))
+    canary.count = replace(canary.count, timer=lambda: float(next(seconds)))
+    canary.shift(0)
+    canary.ask(40)
+    rollout = canary.loop.registry.rollout(MODEL)
+    assert rollout is not None
+    counted = {
+        each.function_version: each.counts.requests
+        for each in canary.loop.answers.answers(MODEL, since=rollout.began_at)
+    }
+    assert counted == {rollout.champion: 40, rollout.function_version: 2}
