@@ -60,8 +60,9 @@ def test_a_pull_request_is_checked_by_all_that_make_test_has() -> None:
 def test_prod_comes_after_dev_and_dev_after_the_tests() -> None:
     found = workflow("deploy.yml")["jobs"]
     assert [found[name].get("needs") for name in ("check", "dev", "prod")] == [None, "check", "dev"]
-    assert workflow("deploy.yml")["concurrency"]["cancel-in-progress"] is False
     deploys = workflow("deploy-stage.yml")["jobs"]["deploy"]
+    # By stage: one that waits for its reviewer must not keep the others waiting.
+    assert deploys["concurrency"] == {"group": "deploy-${{ inputs.stage }}", "cancel-in-progress": False}
     assert deploys["environment"] == "${{ inputs.stage }}"
 
 

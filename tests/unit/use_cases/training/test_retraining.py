@@ -25,6 +25,7 @@ from evertrain.domain.project.policies import (
     Tier,
 )
 from evertrain.domain.release.registry import AlreadyPromoted, JudgedArtifact, RegistryConflict, VersionStatus
+from evertrain.domain.release.rollout import RolloutInterrupted
 from evertrain.domain.training.candidates import UnknownCandidate
 from evertrain.domain.training.evaluation import Contender, UnusableRows
 from evertrain.domain.training.gate import GateReason
@@ -32,7 +33,7 @@ from evertrain.domain.training.outcomes import classify_failure
 from evertrain.domain.training.plan import TrainingPlan
 from evertrain.domain.training.rounds import NothingToChoose
 from evertrain.domain.training.windows import NotEnoughHistory
-from evertrain.ports.endpoint import EndpointError
+from evertrain.ports.endpoint import EndpointError, Live
 from evertrain.scoring import FlatModel
 from evertrain.statistics.metrics import LoadedMetric
 from evertrain.statistics.reference import Reference
@@ -133,7 +134,8 @@ def test_a_contender_of_the_second_tier_is_judged_against_a_flat_champion_and_ta
     assert evaluation.final.artifact_uri.endswith(".sklearn")
     assert evaluation.final.parity == 0.0
     loop.roll_out.smoke_test(MODEL, version, function_version=published.function_version)
-    loop.shift(version, published, step=len(loop.shares(version, published)) - 1)
+    for step in range(len(loop.shares(version, published))):
+        loop.shift(version, published, step=step)
     loop.roll_out.promote(MODEL, version, function_version=published.function_version, expected_champion=first)
     loop.advance(days(7))
     loop.declare(spec)
@@ -633,7 +635,18 @@ def test_a_lost_race_is_not_promoted_and_the_alias_goes_to_the_winner() -> None:
     loser, loser_published = loop.published("d-1")
     loop.advance(days(1))
     winner = loop.promoted("d-2")
-    loop.shift(loser, loser_published)
+    with pytest.raises(RolloutInterrupted):
+        loop.take_steps.shift(
+            MODEL,
+            loser,
+            function_version=loser_published.function_version,
+            previous_function_version=loser_published.previous_function_version,
+            expected_champion=None,
+            step=0,
+        )
+    loop.endpoint.point_alias(
+        MODEL, Live(function_version=loser_published.function_version)
+    )  # in a race it may be so
     with pytest.raises(RegistryConflict):
         loop.roll_out.promote(MODEL, loser, function_version=loser_published.function_version, expected_champion=None)
     loop.roll_out.rollback(MODEL, loser, previous_function_version=loser_published.previous_function_version)
