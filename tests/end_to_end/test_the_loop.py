@@ -413,7 +413,7 @@ def test_a_lost_race_for_the_champion_is_refused(loop: Loop) -> None:
         "expected_champion": "somebody-else",
     }
     _, error = loop.invoke(loop.function("Rollout"), payload)
-    assert error == "RegistryConflict"
+    assert error == "RolloutInterrupted"
     assert loop.stage.registry.champion("air_time") == champion
 
 

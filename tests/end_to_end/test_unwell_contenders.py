@@ -33,6 +33,7 @@ from evertrain.domain.training.evaluation import Difference, SliceComparison, Sm
 from evertrain.ports.endpoint import Live
 from evertrain.scoring import FlatModel
 from tests.end_to_end.loop import Loop
+from tests.end_to_end.test_the_loop import look_again
 
 pytestmark = pytest.mark.cloud
 
@@ -229,6 +230,19 @@ def test_a_shadow_that_is_unwell_answers_nobody(
         shifted = made.shift()
         assert set(ask(loop, rows, 40)) == {champion.version}
         assert "is unwell as a shadow: it failed in " in made.unwell(shifted)
+
+
+def test_a_rollout_that_was_cut_off_is_mended(
+    loop: Loop, champion: Champion, spec: ModelSpec, rows: Sequence[Any]
+) -> None:
+    """No execution goes on with it: the champion answers alone again, and the contender is not promoted any more."""
+    with contender(loop, champion, "cut-off", a_line(spec, 0.1, 20.0), rows[0]) as made:
+        made.shift()
+        assert loop.stage.registry.rollout(MODEL) is not None
+        look_again(loop)
+        loop.wait(lambda: loop.stage.registry.rollout(MODEL) is None or None, awaited="the rollout's end")
+        assert loop.stage.endpoint.live(MODEL) == Live(function_version=champion.function_version)
+        assert loop.stage.registry.version(MODEL, made.version.version).status is VersionStatus.ROLLED_BACK
 
 
 def test_who_is_worse_on_one_group_is_refused_by_the_gate(loop: Loop) -> None:
