@@ -20,6 +20,7 @@ from evertrain.conversion import to_flat
 from evertrain.domain.deployment.prefixes import ArtifactPrefix
 from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.domain.project.model import ModelSpec
+from evertrain.domain.project.policies import ARTIFACT_SUFFIXES, Tier
 from evertrain.domain.release.registry import ModelVersion, VersionStatus
 from evertrain.domain.release.rollout import ContenderUnwell, StepUnderWay
 from evertrain.domain.training.evaluation import SmokeTest
@@ -100,7 +101,8 @@ def _register(stage: Stage, spec: ModelSpec, champion: ModelVersion, row: dict[s
     """As if it had been trained beside the champion, from the same plan."""
     name = f"{champion.version}-spoilt"
     artifact = spoilt_artifact(spec)
-    stored = stage.artifacts.put(artifact, prefix=f"{ArtifactPrefix.MODELS}/{spec.name}", suffix=".flat.gz")
+    prefix, suffix = f"{ArtifactPrefix.MODELS}/{spec.name}", ARTIFACT_SUFFIXES[Tier.FLAT]
+    stored = stage.artifacts.put(artifact, prefix=prefix, suffix=suffix)
     smoke_test = SmokeTest(rows=(row,), predictions=tuple(FlatModel.from_bytes(artifact).predict([row])))  # type: ignore[arg-type]
     stage.registry.register(
         replace(

@@ -66,29 +66,23 @@ def what_is_wrong(evidence: HealthEvidence) -> tuple[str, ...]:
 
 def _worse_rates(evidence: HealthEvidence, level: float) -> Iterator[str]:
     new, old, limit = evidence.contender, evidence.champion, evidence.slow_after
-    compared = (
+    if not old.requests:
+        # What callers ask wrongly, or much of, at that hour says nothing of the contender.
+        if new.failed and binomial_tail(new.requests - new.failed, new.requests, 1 - BAD_ALONE) < level:
+            yield f"it failed in {new.failed:,} of {new.requests:,} requests, no champion beside it"
+        return
+    for what, of_new, of_old in (
         ("failed in", new.failed, old.failed),
         ("refused", new.refused, old.refused),
         (f"took more than {limit:,.0f} ms for", new.slower_than(limit), old.slower_than(limit)),
-    )
-    if (
-        not old.requests
-        and new.failed
-        and binomial_tail(new.requests - new.failed, new.requests, 1 - BAD_ALONE) < level
     ):
-        yield f"it failed in {new.failed:,} of {new.requests:,} requests, no champion beside it"
-    for what, of_new, of_old in compared:
         if _is_worse(of_new, new.requests, of_old, old.requests, level):
             beside = f"the champion {of_old:,} of {old.requests:,}"
             yield f"it {what} {of_new:,} of {new.requests:,} requests, {beside}"
 
 
 def _is_worse(bad: int, requests: int, champions_bad: int, champions: int, level: float) -> bool:
-    if not bad:
-        return False
-    if not champions:
-        return False
-    if bad / requests <= champions_bad / champions + MARGIN:
+    if not bad or bad / requests <= champions_bad / champions + MARGIN:
         return False
     return fisher_exact(bad, requests, champions_bad, champions) < level
 

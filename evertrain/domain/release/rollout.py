@@ -69,7 +69,6 @@ class Rollout:
     function_version: str
     champion: str
     share: float
-    began_at: datetime
     step_began_at: datetime
 
     @property

@@ -10,7 +10,6 @@ from datetime import datetime, timedelta
 
 from evertrain.domain.deployment.steps import LIVE_ALIAS
 from evertrain.domain.monitoring.performance import Sums
-from evertrain.domain.project.policies import RolloutPolicy
 from evertrain.domain.release.answers import counts_of
 from evertrain.domain.release.health import HealthEvidence, share_of_kept, what_is_wrong
 from evertrain.domain.release.registry import UNPUBLISHED_VERSION, champion_function_version
@@ -60,20 +59,17 @@ class TakeSteps:
         and RolloutInterrupted where a person stopped it, or another became champion since it was judged."""
         self._require_champion(model, version, expected_champion, previous_function_version)
         is_alone = previous_function_version in (UNPUBLISHED_VERSION, function_version)
-        plan, now = self._plan(model, version, is_alone=is_alone), self.wall_clock()
-        under_way = self.registry.rollout(model)
-        is_ours = under_way is not None and under_way.function_version == function_version and step > 0
+        plan = self._steps(self._plan(model, version), is_alone=is_alone)
+        if step:
+            self.require_under_way(model, version, function_version=function_version)
         rollout = Rollout(
             model=model,
             version=version,
             function_version=function_version,
             champion=previous_function_version,
             share=plan.shares[step],
-            began_at=under_way.began_at if under_way is not None and is_ours else now,
-            step_began_at=now,
+            step_began_at=self.wall_clock(),
         )
-        if step and not is_ours:
-            raise RolloutInterrupted(f"{version} of {model}: its rollout was ended, by a person or by another one")
         self.registry.begin_step(rollout)
         self.endpoint.point_alias(model, live_of(rollout))
         if self.registry.rollout(model) != rollout:  # a person was quicker, and the alias is to be pointed back
@@ -90,7 +86,7 @@ class TakeSteps:
             )
 
     def require_under_way(self, model: str, version: str, *, function_version: str) -> None:
-        """Before it is promoted. Raises RolloutInterrupted."""
+        """Before it goes on to the next step, or is promoted. Raises RolloutInterrupted."""
         rollout = self.registry.rollout(model)
         if rollout is None or rollout.function_version != function_version:
             raise RolloutInterrupted(f"{version} of {model}: its rollout was ended, by a person or by another one")
@@ -106,30 +102,30 @@ class TakeSteps:
         # By the way that callers take, where all of them take it.
         target = LIVE_ALIAS if rollout.share == 1 else rollout.function_version
         self.roll_out.smoke_test(model, version, function_version=target)
-        plan = self._plan(model, version, is_alone=rollout.is_alone)
-        evidence = replace(
-            self._evidence(rollout),
-            look=step.number * plan.looks + step.look,
-            looks=len(plan.shares) * plan.looks,
+        plan = self._plan(model, version)
+        steps = self._steps(plan, is_alone=rollout.is_alone)
+        evidence = self._evidence(
+            rollout,
+            plan,
+            look=step.number * steps.looks + step.look,
+            looks=len(steps.shares) * steps.looks,
         )
         if wrong := what_is_wrong(evidence):
             place = "as a shadow" if rollout.is_shadow else f"at {step.share:.0%} of the requests"
             raise ContenderUnwell(f"{version} of {model} is unwell {place}: {'; '.join(wrong)}")
-        if step.look < plan.looks:
+        if step.look < steps.looks:
             return replace(step, look=step.look + 1, next=LOOK_AGAIN)
-        is_last = step.number == len(plan.shares) - 1
+        is_last = step.number == len(steps.shares) - 1
         return replace(step, number=step.number + 1, look=1, next=PROMOTE if is_last else NEXT_STEP)
 
-    def _plan(self, model: str, version: str, *, is_alone: bool) -> RolloutPlan:
-        return RolloutPlan.of(self._policy(model, version), is_alone=is_alone, bake=self.bake)
+    def _plan(self, model: str, version: str) -> TrainingPlan:
+        """As the model was declared when the retraining was planned."""
+        return self.runs.plan(self.registry.version(model, version).plan_uri)
 
-    def _policy(self, model: str, version: str) -> RolloutPolicy:
-        """As it was declared when the retraining was planned."""
-        return self.runs.plan(self.registry.version(model, version).plan_uri).spec.rollout
+    def _steps(self, plan: TrainingPlan, *, is_alone: bool) -> RolloutPlan:
+        return RolloutPlan.of(plan.spec.rollout, is_alone=is_alone, bake=self.bake)
 
-    def _evidence(self, rollout: Rollout) -> HealthEvidence:
-        """As of a first and only look."""
-        plan = self.runs.plan(self.registry.version(rollout.model, rollout.version).plan_uri)
+    def _evidence(self, rollout: Rollout, plan: TrainingPlan, *, look: int, looks: int) -> HealthEvidence:
         # Of this step only: who answers is drawn at random within a step, and the time of day differs between them.
         answers = self.answers.answers(rollout.model, since=rollout.step_began_at)
         new, old = (counts_of(answers, each) for each in (rollout.function_version, rollout.champion))
@@ -140,8 +136,8 @@ class TakeSteps:
             share=share_of_kept(rollout.share, kept=kept, of_champion=old.log_share),
             slow_after=plan.spec.rollout.slow_after_ms,
             apart=self._apart(rollout, plan),
-            look=1,
-            looks=1,
+            look=look,
+            looks=looks,
             realised=self._realised(rollout),
         )
 

@@ -217,7 +217,6 @@ def a_rollout(version: str = "v1", *, share: float = 0.05) -> Rollout:
         function_version="2",
         champion="1",
         share=share,
-        began_at=NOW,
         step_began_at=NOW,
     )
 

@@ -147,7 +147,6 @@ def test_a_canary_is_taken_back_and_can_t_go_a_step_further(release: Release) ->
         function_version="1",
         champion="3",
         share=0.05,
-        began_at=NOW,
         step_began_at=NOW,
     )
     release.registry.begin_step(canary)

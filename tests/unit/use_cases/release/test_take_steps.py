@@ -116,7 +116,7 @@ def test_a_delivery_that_is_counted_twice_counts_once() -> None:
         canary.ask(40)
     rollout = canary.loop.registry.rollout(MODEL)
     assert rollout is not None
-    (one,) = canary.loop.answers.answers(MODEL, since=rollout.began_at)
+    (one,) = canary.loop.answers.answers(MODEL, since=rollout.step_began_at)
     assert one.counts.requests == 40
 
 
@@ -263,6 +263,6 @@ def test_a_shadow_that_hangs_is_not_asked_for_long() -> None:
     assert rollout is not None
     counted = {
         each.function_version: each.counts.requests
-        for each in canary.loop.answers.answers(MODEL, since=rollout.began_at)
+        for each in canary.loop.answers.answers(MODEL, since=rollout.step_began_at)
     }
     assert counted == {rollout.champion: 40, rollout.function_version: 2}
