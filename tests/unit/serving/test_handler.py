@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from datetime import UTC, datetime
 from functools import cache
+from typing import Any
 
 import boto3
 import pyarrow as pa
@@ -20,7 +21,7 @@ from evertrain.adapters.landing.prediction_log import decode_message
 from evertrain.conversion import to_flat
 from evertrain.conversion.frame import to_frame
 from evertrain.domain.landing.predictions import AnsweredRequest
-from evertrain.scoring import FlatModel
+from evertrain.scoring import FlatModel, validate_rows
 from serving import handler, wiring
 from tests.builders.models import a_model_of_classes
 from tests.builders.training_frames import CARRIERS, lateness, training_frame
@@ -214,6 +215,35 @@ def test_an_artifact_that_was_tampered_with_is_not_served(
         {"error": "the prediction failed; its request id is r-1", "request_id": "r-1"},
     )
     assert "ArtifactDigestMismatch" in caplog.text
+
+
+def test_an_answer_that_lambda_would_not_carry_is_refused_before_it_is_made(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    served_model = wiring.served_model()
+    assert served_model is not None
+    many = replace(served_model, model=replace(served_model.model, classes=tuple(f"class {n}" for n in range(22))))
+    monkeypatch.setattr(wiring, "served_model", cache(lambda: many))
+    assert endpoint.refusal({"rows": [ROW] * 5_000}) == (
+        413,
+        "rows: 5000 of 22 classes are too many for one answer, 4545 are allowed",
+    )
+
+
+def test_the_rollout_may_ask_a_caller_s_rows_as_of_when_they_were_asked(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A shadow's: their times are points in time, and no ages."""
+    asked_at: list[datetime | None] = []
+
+    def validated(rows: Any, features: Any, *, asked_at: datetime | None = None, told: Any = asked_at) -> Any:
+        told.append(asked_at)
+        return validate_rows(rows, features, asked_at=asked_at)
+
+    monkeypatch.setattr(handler, "validate_rows", validated)
+    handler.lambda_handler({"rows": [ROW], "asked_at": "2013-04-01T00:00:00+00:00"}, None)
+    handler.lambda_handler({"rows": [ROW]}, None)
+    assert asked_at == [datetime(2013, 4, 1, tzinfo=UTC), None]
 
 
 def test_the_rollout_asks_directly_and_gets_errors_raised(endpoint: Endpoint) -> None:
