@@ -32,14 +32,17 @@ def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[boto3.Session]:
 
 @pytest.fixture
 def table(aws: boto3.Session) -> Table:
-    client: Any = aws.client("dynamodb")
+    return create_table(aws.client("dynamodb"), "table")
+
+
+def create_table(client: Any, name: str) -> Table:
     client.create_table(
-        TableName="table",
+        TableName=name,
         KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in ("pk", "sk")],
         BillingMode="PAY_PER_REQUEST",
     )
-    return Table(client=client, name="table")
+    return Table(client=client, name=name)
 
 
 # --- an embedded cloud: a free port, an empty home, thrown away at the end --------------------------
@@ -83,6 +86,12 @@ def client_of(cloud: EmbeddedCloud, service: str) -> Any:
         aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
         aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
     )
+
+
+@pytest.fixture
+def table_in_cloud(client: Client) -> Table:
+    """For several writers at once: moto's check of a condition and its write are two steps."""
+    return create_table(client("dynamodb"), f"table-{uuid4().hex[:8]}")
 
 
 @pytest.fixture(params=["in a folder", pytest.param("in a bucket", marks=pytest.mark.cloud)])

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 from evertrain.domain.errors import EvertrainError
@@ -118,6 +118,14 @@ class Champion:
     def comparable_from(self) -> datetime:
         """Later rows, after an embargo, tell how good it is: its own artifact, or the judged one in its place."""
         return self.judged_until or self.trained_until
+
+
+def follows_at(predecessor: Champion | None, now: datetime) -> datetime:
+    """`since` of who comes after: later than its predecessor's, also where a replay's clock stands still.
+
+    Of two at one instant nobody could say who answered last.
+    """
+    return max(now, predecessor.since + timedelta(microseconds=1)) if predecessor else now
 
 
 UNPUBLISHED_VERSION = "$LATEST"

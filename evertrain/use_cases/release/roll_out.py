@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from evertrain.domain.project.policies import ARTIFACT_SUFFIXES, Tier
 from evertrain.domain.project.prediction import Answer, Prediction, largest_difference
-from evertrain.domain.release.registry import AlreadyPromoted, Champion, champion_function_version
+from evertrain.domain.release.registry import AlreadyPromoted, Champion, champion_function_version, follows_at
 from evertrain.ports.clock import Clock
 from evertrain.ports.endpoint import Endpoint, EndpointError, Live
 from evertrain.ports.registry import ModelRegistry
@@ -76,7 +76,9 @@ class RollOut:
             model=model,
             version=version,
             # New code does not make the model younger.
-            since=present.since if present and present.version == version else self.clock.now(),
+            since=(
+                present.since if present and present.version == version else follows_at(present, self.clock.now())
+            ),
             artifact_uri=registered.artifact_uri,
             artifact_sha256=registered.artifact_sha256,
             reference_uri=registered.reference_uri,

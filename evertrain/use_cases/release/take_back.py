@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.release.registry import Champion, RegistryConflict, VersionStatus
+from evertrain.domain.release.registry import Champion, RegistryConflict, VersionStatus, follows_at
 from evertrain.ports.clock import Clock
 from evertrain.ports.endpoint import Endpoint, Live
 from evertrain.ports.registry import ModelRegistry
@@ -58,7 +58,7 @@ class TakeBack:
         status = self.registry.version(model, earlier.version).status
         if status is VersionStatus.ROLLED_BACK:  # asked for by name, and taken back itself before
             self.registry.set_status(model, earlier.version, VersionStatus.RETIRED)
-        restored = replace(earlier, since=self.clock.now(), because=because)
+        restored = replace(earlier, since=follows_at(champion, self.clock.now()), because=because)
         try:
             # The champion first: if this ends here, reconciling points the alias at it, and so does a repeat.
             self.registry.promote(restored, expected_champion=champion.version, leaves_as=VersionStatus.ROLLED_BACK)

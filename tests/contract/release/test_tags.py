@@ -2,13 +2,16 @@
 
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from evertrain.adapters.aws.dynamodb import Table
 from evertrain.adapters.release.registry import DynamoDBModelRegistry
 from tests.builders.registry import a_version
 
 
-def test_tags_of_several_at_once_are_all_there(table: Table) -> None:
-    registry = DynamoDBModelRegistry(table=table)
+@pytest.mark.cloud
+def test_tags_of_several_at_once_are_all_there(table_in_cloud: Table) -> None:
+    registry = DynamoDBModelRegistry(table=table_in_cloud)
     registry.register(a_version("v1"))
 
     def tag(person: int) -> None:

@@ -28,7 +28,7 @@ ROW = {"distance": 500.0, "wind": None, "carrier": "AA", "holiday": True}
 
 @dataclass
 class Clock:
-    time: datetime = NOW + days(9)
+    time: datetime
 
     def now(self) -> datetime:
         return self.time
@@ -52,11 +52,11 @@ class Release:
     endpoint: InMemoryEndpoint
     smoke_tests: SmokeTests
 
-    def take_back(self, crashes: CrashInjector | None = None) -> TakeBack:
+    def take_back(self, crashes: CrashInjector | None = None, *, now: datetime = NOW + days(9)) -> TakeBack:
         injector = crashes or CrashInjector()
         registry, endpoint = injector.wrap(self.registry), injector.wrap(self.endpoint)
-        roll_out = RollOut(registry=registry, endpoint=endpoint, runs=self.smoke_tests, clock=Clock())  # type: ignore[arg-type]
-        return TakeBack(registry=registry, endpoint=endpoint, roll_out=roll_out, clock=Clock())
+        roll_out = RollOut(registry=registry, endpoint=endpoint, runs=self.smoke_tests, clock=Clock(now))  # type: ignore[arg-type]
+        return TakeBack(registry=registry, endpoint=endpoint, roll_out=roll_out, clock=Clock(now))
 
     @property
     def answering(self) -> str:
@@ -111,6 +111,13 @@ def test_the_one_before_answers_again(release: Release) -> None:
     champion = release.registry.champion("trips")
     assert champion is not None
     assert (champion.since, champion.because) == (NOW + days(9), "nonsense at night")
+
+
+def test_who_answered_last_is_told_also_where_the_clock_of_a_replay_stands_still(release: Release) -> None:
+    taken_back = release.take_back(now=NOW + days(3)).run("trips")
+    answered = release.registry.champion_at("trips", NOW + days(3.5))
+    assert answered == taken_back.champion
+    assert NOW + days(3) < taken_back.champion.since < NOW + days(3.1)
 
 
 def test_once_more_goes_one_further_back_and_not_to_what_was_taken_back(release: Release) -> None:
