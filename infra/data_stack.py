@@ -39,6 +39,10 @@ class DataStack(StageStack):
         # Copies for whoever looks into a broken feed; the original stays in the landing bucket.
         self.quarantine = self._bucket("Quarantine", expires_after=Duration.days(180))
 
+        # What files of rows were answered, until whoever landed them has read it.
+        self.scores = self._bucket("Scores", expires_after=Duration.days(90))
+        _send_events_to_eventbridge(self.scores)
+
         self.batches = self._table("Batches")
         self.decisions = self._table("Decisions")
         self.registry = self._table("Registry")
@@ -188,6 +192,7 @@ class DataStack(StageStack):
                 Output.FEATURE_STORE_BUCKET: self.feature_store.bucket_name,
                 Output.ARTIFACT_BUCKET: self.artifacts.bucket_name,
                 Output.QUARANTINE_BUCKET: self.quarantine.bucket_name,
+                Output.SCORES_BUCKET: self.scores.bucket_name,
                 Output.BATCHES_TABLE: self.batches.table_name,
                 Output.DECISIONS_TABLE: self.decisions.table_name,
                 Output.REGISTRY_TABLE: self.registry.table_name,

@@ -10,21 +10,21 @@ from aws_cdk import Duration, Size, StackSynthesizer
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_events as events
 from aws_cdk import aws_lambda as lambda_
-from aws_cdk import aws_stepfunctions as sfn
 from constructs import Construct
 
 from evertrain.adapters.monitoring.metrics import LABEL_WATERMARK_AGE, NOT_COMPARED
 from evertrain.domain.deployment.prefixes import BATCH_FILE_PREFIX, TABLES_PREFIX, ArtifactPrefix
 from evertrain.domain.deployment.stacks import Output, StackName
+from evertrain.domain.deployment.steps import LargeBatchStep
 from evertrain.domain.deployment.variables import Variable
 from evertrain.domain.events import ACCEPTED_EVENTS, OBJECT_CREATED, S3_SOURCE, SOURCE, EventName, Tick
+from evertrain.domain.landing.scoring import SCORING
 from evertrain.domain.project.duration import format_duration
 from evertrain.domain.project.model import ModelSpec, Project
 from infra.alarms import call_a_person, call_when_executions_end, model_metric
 from infra.bundles import BuiltBundle, Bundle
 from infra.data_stack import DataStack
 from infra.grants import (
-    acknowledge_wildcard,
     grant,
     grant_delete_objects,
     grant_find_objects,
@@ -32,12 +32,11 @@ from infra.grants import (
     grant_read_objects,
     grant_write_objects,
 )
-from infra.large_batches import LargeBatchStateMachine
 from infra.options import Options
+from infra.partwise import PartSteps, PartwiseStateMachine
 from infra.python_function import python_function
 from infra.sqs_to_lambda import SqsToLambda
 from infra.stage_stack import StageStack
-from infra.state_machines import execution_arn
 
 MONITOR = Bundle(folder="lambdas/monitor", lock="monitor.txt")
 INGEST = Bundle(folder="lambdas/ingest", lock="ingest.txt")
@@ -166,17 +165,26 @@ class MonitoringStack(StageStack):
             alarm_topic=data.escalations,
         )
 
-        # All keys: an object outside every feed has to be quarantined, not overlooked.
+        # All other keys than those of files to be scored: an object outside every feed has to be quarantined, not
+        # overlooked.
         landed.add_event_rule(
             "ObjectLanded",
             pattern=events.EventPattern(
                 source=[S3_SOURCE],
                 detail_type=[OBJECT_CREATED],
-                detail={"bucket": {"name": [data.landing.bucket_name]}},
+                detail={
+                    "bucket": {"name": [data.landing.bucket_name]},
+                    "object": {"key": [{"anything-but": {"prefix": f"{SCORING}/"}}]},
+                },
             ),
         )
-        large = LargeBatchStateMachine(
-            self, "LargeBatches", function=monitor_parts, dead_letter_queue=landed.dead_letter_queue
+        large = PartwiseStateMachine(
+            self,
+            "LargeBatches",
+            function=monitor_parts,
+            steps=PartSteps(split=LargeBatchStep.SPLIT, part=LargeBatchStep.CHECK_PART, finish=LargeBatchStep.FINISH),
+            at_once=50,
+            dead_letter_queue=landed.dead_letter_queue,
         )
         call_when_executions_end(
             self,
@@ -188,8 +196,7 @@ class MonitoringStack(StageStack):
             topic=data.escalations,
         )
         monitor.add_environment(str(Variable.LARGE_BATCHES_ARN), large.state_machine.state_machine_arn)
-        grant(monitor, "states:StartExecution", on=[large.state_machine.state_machine_arn])
-        grant(monitor, "states:DescribeExecution", on=[f"{execution_arn(large.state_machine)}:*"])
+        large.grant_start(monitor)
         accepted.add_event_rule("BatchAccepted", pattern=_events_named(tuple(ACCEPTED_EVENTS.values())), bus=data.bus)
         undecided.add_event_rule("WorthADecision", pattern=_events_named(DECISION_EVENTS), bus=data.bus)
         schedule = undecided.add_schedule(
@@ -201,7 +208,6 @@ class MonitoringStack(StageStack):
 
         self._grant_monitor(monitor, options)
         self._grant_monitor(monitor_parts, options)
-        self._acknowledge_execution_wildcards(large.state_machine, starter=monitor, function=monitor_parts)
         grant_read_objects(monitor_parts, data.artifacts, ArtifactPrefix.PARTS)
         grant_write_objects(monitor_parts, data.artifacts, ArtifactPrefix.PARTS)
         self._grant_ingest(ingest)
@@ -271,24 +277,6 @@ class MonitoringStack(StageStack):
         if options.clock == "replay":
             grant_items(function, data.decisions, "GetItem")  # the replayed present is kept there
         grant(function, "events:PutEvents", on=[data.bus.event_bus_arn])
-
-    def _acknowledge_execution_wildcards(
-        self, machine: sfn.StateMachine, *, starter: lambda_.Function, function: lambda_.Function
-    ) -> None:
-        called, resource = function.node.default_child, machine.node.default_child
-        assert isinstance(called, lambda_.CfnFunction)  # noqa: S101  # of the construct library's own making
-        assert isinstance(resource, sfn.CfnStateMachine)  # noqa: S101  # as above
-        any_version = f"<{self.get_logical_id(called)}.Arn>:*"
-        acknowledge_wildcard(machine, any_version, reason="Any version of the function that the machine calls.")
-        acknowledge_wildcard(machine, "*", reason="Log delivery and traces know no narrower resource.")
-        executions = "arn:<AWS::Partition>:states:<AWS::Region>:<AWS::AccountId>:execution:"
-        name = self.get_logical_id(resource)
-        if starter.role is not None:
-            reason = "Executions are named by what they check."
-            acknowledge_wildcard(starter.role, f"{executions}<{name}.Name>:*", reason=reason)
-        of_map = f'{executions}{{"Fn::Select":[6,{{"Fn::Split":[":",{{"Ref":"{name}"}}]}}]}}'
-        for suffix in (":*", "/*:*"):
-            acknowledge_wildcard(machine, f"{of_map}{suffix}", reason="The parts' executions are named by AWS.")
 
     def _grant_ingest(self, function: lambda_.Function) -> None:
         data = self._data

@@ -36,6 +36,7 @@ from evertrain.toolchain.own_libraries import SKLEARN_LOCK
 from infra.alarms import PERIOD, call_a_person, model_metric
 from infra.bundles import BuiltBundle, Bundle
 from infra.data_stack import DataStack
+from infra.file_scoring import SCORE, FileScoring
 from infra.grants import grant, grant_items, grant_on_serving, grant_read_objects, grant_write_objects
 from infra.live_alias import LiveAliasIntegration
 from infra.options import Options
@@ -109,12 +110,16 @@ class ServingStack(StageStack):
 
         reported = self._label_reports(api, models, collect_bundle)
         self._document(api, collect_bundle)
+        files = FileScoring(
+            self, "Files", options=options, data=data, bundle=build(SCORE), predictions=self._predictions.queue
+        )
         self.add_outputs(
             {
                 Output.PREDICTIONS_QUEUE_URL: self._predictions.queue.queue_url,
                 Output.PREDICTIONS_DEAD_QUEUE_URL: self._predictions.dead_letter_queue.queue_url,
                 Output.REPORTED_LABELS_QUEUE_URL: reported.queue.queue_url,
                 Output.REPORTED_LABELS_DEAD_QUEUE_URL: reported.dead_letter_queue.queue_url,
+                **files.outputs,
                 Output.API_ID: api.api_id,
                 Output.API_URL: api.api_endpoint,
             }

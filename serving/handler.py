@@ -1,4 +1,5 @@
-"""Answers predictions: requests of the HTTP API, and the rollout's direct questions. A refusal is one sentence.
+"""Answers predictions: requests of the HTTP API, and direct questions: the rollout's, and those of who answers files.
+A refusal is one sentence.
 
 POST /models/{model}/predict: one row as an object of features, or many as {"rows": [{...}, ...]}, as CSV or as JSON
 Lines. Answered with {"model", "model_version", "prediction_id", "predictions"}, in the order of the rows, or in the
@@ -23,7 +24,7 @@ from typing import Any
 
 from evertrain.adapters.aws.logs import configure_logging
 from evertrain.adapters.monitoring.metrics import PREDICTIONS_NOT_KEPT, count_metric_line
-from evertrain.domain.deployment.routes import MAX_ROWS, MODEL_DOCUMENT, ROUTES
+from evertrain.domain.deployment.routes import MAX_PROBABILITIES, MAX_ROWS, MODEL_DOCUMENT, ROUTES
 from evertrain.domain.errors import list_names, shorten
 from evertrain.domain.landing.predictions import FAILED, REFUSED, AnsweredRequest, is_sampled
 from evertrain.domain.project.prediction import Answer, Prediction, by_class
@@ -32,23 +33,29 @@ from evertrain.scoring.rows import Row
 from serving import wiring
 from serving.bodies import body_of, read_rows
 from serving.descriptions import describe, document
+from serving.each_row import score_each
 from serving.explanations import explanations_of, is_explanation_wanted
 from serving.media_types import headers_of, sent_type, wanted_type
 from serving.predictions import prediction_response
 from serving.responses import Refusal, answer, error_response
-
-MAX_PROBABILITIES = 100_000
-"""Of an answer with several classes: each takes some 30 bytes with its class's name, and Lambda answers with 6 MB."""
 
 logger = logging.getLogger(__name__)
 configure_logging()
 
 
 def lambda_handler(event: dict[str, Any], context: Any) -> dict[str, Any]:
-    """One model's function. Without `requestContext` the question is the rollout's: its errors are raised."""
+    """One model's function. Without `requestContext` the question is a direct one, and its errors are raised."""
     if "requestContext" not in event:
-        return _answer_rollout(event)
+        return _answer_directly(event)
     return _handle_http(event, _respond)
+
+
+def _answer_directly(event: dict[str, Any]) -> dict[str, Any]:
+    if event.get("describe"):
+        return describe(_require_model())
+    if event.get("each_by_itself"):
+        return score_each(_require_model(), event["rows"])
+    return _answer_rollout(event)
 
 
 def _answer_rollout(event: dict[str, Any]) -> dict[str, Any]:

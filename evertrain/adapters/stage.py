@@ -24,6 +24,7 @@ from evertrain.adapters.aws.event_bus import EventBridgeBus
 from evertrain.adapters.aws.stack_outputs import stage_outputs
 from evertrain.adapters.deciding.decision_log import DynamoDBDecisionLog, DynamoDBLeases
 from evertrain.adapters.landing.batch_log import DynamoDBBatchLog
+from evertrain.adapters.landing.file_scores import FileScores
 from evertrain.adapters.landing.objects import LANDED_AT
 from evertrain.adapters.monitoring.drift_records import S3DriftRecords
 from evertrain.adapters.monitoring.performance_log import DynamoDBPerformanceLog
@@ -335,6 +336,14 @@ class Stage:
         metadata = {} if landed_at is None else {LANDED_AT: landed_at.isoformat()}
         self._client("s3").put_object(Bucket=bucket, Key=key, Body=body, Metadata=metadata)
         return f"s3://{bucket}/{key}"
+
+    @property
+    def file_scores(self) -> FileScores:
+        return FileScores(
+            client=self._client("s3"),
+            landing_bucket=self.output(Output.LANDING_BUCKET),
+            scores_bucket=self.output(Output.SCORES_BUCKET),
+        )
 
     def land_again(self, quarantine: Quarantine) -> None:
         """Copies a quarantined object to where it had landed. What was landed after it stays the later one."""

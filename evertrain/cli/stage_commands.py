@@ -15,6 +15,7 @@ from evertrain.cli.models import find_decision, find_group, find_model
 from evertrain.cli.of_stages import HERE, AsJson, ModelName, ProjectFolder, StageName, print_json, to_json
 from evertrain.cli.operations import redrive
 from evertrain.cli.performance import performance
+from evertrain.cli.score import score
 from evertrain.cli.store import features, labels, training_set
 from evertrain.cli.versions import diff, rollback, rollout, tag, versions
 from evertrain.domain.errors import EvertrainError
@@ -87,6 +88,7 @@ def _land(deployed: Stage, feed: Feed, file: DataFile, *, wait: int, as_json: bo
     return {"batch": to_json(found), "verdicts": [to_json(verdict) for verdict in verdicts]}
 
 
+app.command()(score)
 app.command()(performance)
 app.command()(redrive)
 app.command()(features)

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.prediction import Answer
+from evertrain.scoring import Feature
 
 
 class EndpointError(EvertrainError):
@@ -41,6 +42,33 @@ class Live:
             if self.canary
             else self.function_version
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServedVersion:
+    """What a function version says of its model. `classes`: empty of a regression."""
+
+    model_version: str
+    features: tuple[Feature, ...]
+    classes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoredRows:
+    """`predictions`: None of a row that was refused; why is in `errors`, by the row's place."""
+
+    model_version: str
+    predictions: tuple[Answer | None, ...]
+    errors: Mapping[int, str]
+
+
+class ScoringEndpoint(Protocol):
+    """The prediction endpoint as files are answered by it. Each raises EndpointError."""
+
+    def describe(self, model: str, *, qualifier: str) -> ServedVersion: ...
+
+    def score(self, model: str, *, qualifier: str, rows: Sequence[Mapping[str, object]]) -> ScoredRows:
+        """Each row by itself: one that is wrong leaves the others their predictions. Times are ages."""
 
 
 class Endpoint(Protocol):

@@ -10,9 +10,9 @@ from evertrain.adapters.aws.clocks import make_clock
 from evertrain.adapters.aws.dynamodb import Table
 from evertrain.adapters.aws.event_bus import EventBridgeBus
 from evertrain.adapters.landing.batch_log import DynamoDBBatchLog
-from evertrain.adapters.landing.large_batch_checks import LargeBatchChecks
 from evertrain.adapters.landing.objects import S3LandingZone
 from evertrain.adapters.landing.parts import S3PartStore
+from evertrain.adapters.landing.partwise_executions import PartwiseExecutions
 from evertrain.adapters.landing.quarantine import S3QuarantineStore
 from evertrain.adapters.landing.rows import LandedRowsReader
 from evertrain.adapters.monitoring.drift_records import S3DriftRecords
@@ -80,9 +80,9 @@ def check_large_batch() -> CheckLargeBatch:
 
 
 @cache
-def large_batch_checks() -> LargeBatchChecks:
+def large_batch_checks() -> PartwiseExecutions:
     arn = Settings.from_environment().large_batches_arn
-    return LargeBatchChecks(client=client("stepfunctions"), state_machine_arn=arn)
+    return PartwiseExecutions(client=client("stepfunctions"), state_machine_arn=arn)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,8 +48,8 @@ def test_what_fails_goes_to_the_dead_letters_as_the_event_that_it_was(states: di
 
 
 def test_what_is_known_already_needs_no_part(states: dict[str, Any]) -> None:
-    (choice,) = states["KnownAlready?"]["Choices"]
-    assert choice == {"Variable": "$.split.split_uri", "StringEquals": "", "Next": "Known"}
+    (choice,) = states["NothingToDo?"]["Choices"]
+    assert choice == {"Variable": "$.split.split_uri", "StringEquals": "", "Next": "NothingToDo"}
 
 
 def test_objects_are_large_from_a_gibibyte_on_or_as_chosen(assembly: Assembly) -> None:

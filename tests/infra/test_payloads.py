@@ -8,12 +8,13 @@ from typing import Any
 
 import pytest
 
-from evertrain.domain.deployment.steps import LargeBatchStep, LifecycleStep, RolloutStep, TrainingJob
+from evertrain.domain.deployment.steps import LargeBatchStep, LifecycleStep, RolloutStep, ScoringStep, TrainingJob
 from evertrain.domain.deployment.variables import PINNED_VARIABLES, Variable
 from jobs.train import __main__ as job
 from lambdas.lifecycle import handler as lifecycle
 from lambdas.monitor import large_batches
 from lambdas.rollout import handler as rollout
+from lambdas.score import parts as scoring_parts
 from tests.infra.conftest import Assembly
 
 State = dict[str, Any]
@@ -52,6 +53,7 @@ def fields_asked(step: Callable[..., object]) -> set[str]:
         ("training", lifecycle.STEPS, LifecycleStep),
         ("training", rollout.STEPS, RolloutStep),
         ("monitoring", large_batches.STEPS, LargeBatchStep),
+        ("serving", scoring_parts.STEPS, ScoringStep),
     ],
 )
 def test_every_state_gives_its_step_the_fields_that_it_asks_for(

@@ -107,20 +107,23 @@ def test_committed_labels_are_measured_before_they_ask_for_a_decision(assembly: 
     assert "PerformanceMeasured" in listened["monitoring"]
 
 
-def test_the_landing_bucket_alone_announces_its_objects(assembly: Assembly) -> None:
+def test_what_lands_and_what_answers_it_is_announced(assembly: Assembly) -> None:
     announcing = [
         name
         for name, properties in assembly.resources("AWS::S3::Bucket")
         if properties.get("NotificationConfiguration", {}).get("EventBridgeConfiguration")
     ]
-    assert len(announcing) == 1
-    assert announcing[0].startswith("Landing")
+    assert [name.rstrip("0123456789ABCDEF") for name in sorted(announcing)] == ["Landing", "Scores"]
 
 
-def test_every_landed_key_reaches_the_monitor(assembly: Assembly) -> None:
-    patterns = [properties["EventPattern"] for _, properties in assembly.resources("AWS::Events::Rule", "monitoring")]
-    landed = [pattern for pattern in patterns if pattern["source"] == ["aws.s3"]]
-    assert [pattern["detail"].keys() for pattern in landed] == [{"bucket"}]
+def test_every_landed_key_reaches_the_monitor_or_who_answers_files(assembly: Assembly) -> None:
+    keys = {}
+    for stack in ("monitoring", "serving"):
+        patterns = [properties["EventPattern"] for _, properties in assembly.resources("AWS::Events::Rule", stack)]
+        (landed,) = [pattern["detail"] for pattern in patterns if pattern["source"] == ["aws.s3"]]
+        assert "Landing" in json.dumps(landed["bucket"])
+        keys[stack] = landed["object"]["key"]
+    assert keys == {"monitoring": [{"anything-but": {"prefix": "scoring/"}}], "serving": [{"prefix": "scoring/"}]}
 
 
 def test_data_outlives_its_stack(assembly: Assembly) -> None:
@@ -189,7 +192,7 @@ def test_a_queue_hides_a_message_for_six_times_its_function_s_time(assembly: Ass
 
 def test_messages_of_a_batch_fail_one_by_one(assembly: Assembly) -> None:
     mappings = assembly.resources("AWS::Lambda::EventSourceMapping")
-    assert len(mappings) == 8
+    assert len(mappings) == 9
     assert all(properties["FunctionResponseTypes"] == ["ReportBatchItemFailures"] for _, properties in mappings)
 
 
@@ -202,10 +205,10 @@ def test_a_person_is_called_for_each_of_these(assembly: Assembly) -> None:
         if "Escalations" in json.dumps(properties["AlarmActions"])
     )
     assert calling == {
-        "ApproximateNumberOfMessagesVisible": 9,
+        "ApproximateNumberOfMessagesVisible": 10,
         "ExecutionsFailed": 1,
-        "ExecutionsAborted": 2,
-        "ExecutionsTimedOut": 2,
+        "ExecutionsAborted": 3,
+        "ExecutionsTimedOut": 3,
         "5xx": 1,
         "Latency": 1,
         "Errors": 2,
@@ -324,8 +327,22 @@ def test_whoever_makes_files_of_what_callers_sent_may_land_each_of_them(assembly
         for statement in properties["PolicyDocument"]["Statement"]:
             if "s3:PutObject" in statement["Action"]:
                 landed[name] = set(re.findall(r"/([a-z_]+)/\*", json.dumps(statement["Resource"])))
-    assert sorted(landed.values(), key=len) == [{"predictions"}, {"labels", "prediction_labels"}]
-    assert set().union(*landed.values()) == {kind.value for kind in FeedKind if kind is not FeedKind.FEATURES}
+    collectors = [prefixes for name, prefixes in landed.items() if name.startswith("Collect")]
+    assert sorted(collectors, key=len) == [{"predictions"}, {"labels", "prediction_labels"}]
+    assert set().union(*collectors) == {kind.value for kind in FeedKind if kind is not FeedKind.FEATURES}
+
+
+def test_whoever_answers_files_writes_answers_and_parts_and_lands_nothing(assembly: Assembly) -> None:
+    written = [
+        json.dumps(statement["Resource"])
+        for name, properties in assembly.resources("AWS::IAM::Policy", "serving")
+        if name.startswith("FilesScore")
+        for statement in properties["PolicyDocument"]["Statement"]
+        if "s3:PutObject" in statement["Action"]
+    ]
+    assert len(written) == 2
+    assert not [each for each in written if "Landing" in each]
+    assert sorted(re.findall(r"/([a-z_]+)/\*", "".join(written))) == ["parts", "parts", "scoring", "scoring"]
 
 
 def test_callers_sign_their_requests(assembly: Assembly) -> None:
@@ -427,6 +444,7 @@ def test_the_outputs_are_named_for_those_who_read_them(assembly: Assembly) -> No
             "FeatureStoreBucket",
             "ArtifactBucket",
             "QuarantineBucket",
+            "ScoresBucket",
             "BatchesTable",
             "DecisionsTable",
             "RegistryTable",
@@ -458,6 +476,9 @@ def test_the_outputs_are_named_for_those_who_read_them(assembly: Assembly) -> No
             "ApiUrl",
             "PredictionsQueueUrl",
             "PredictionsDeadQueueUrl",
+            "ToScoreQueueUrl",
+            "ToScoreDeadQueueUrl",
+            "ScoringArn",
             "ReportedLabelsQueueUrl",
             "ReportedLabelsDeadQueueUrl",
         },

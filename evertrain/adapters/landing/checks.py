@@ -80,9 +80,9 @@ class ColumnChecker:
         self._check_duplicates(checked)
         return checked
 
-    def check_one(self, raw: pa.Table, column: Column) -> CheckedColumns:
+    def check_one(self, raw: pa.Table, column: Column, *, first_row: int = 0) -> CheckedColumns:
         """A column by itself, declared by the schema or not."""
-        checked = CheckedColumns(first_row=0)
+        checked = CheckedColumns(first_row=first_row)
         self._check_feature(raw, checked, column)
         return checked
 

@@ -19,7 +19,7 @@ from evertrain.domain.landing.predictions import (
 )
 from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.domain.project.model import ModelSpec
-from evertrain.domain.project.prediction import Answer, probability_columns
+from evertrain.domain.project.prediction import most_probable, probability_columns
 from evertrain.scoring.rows import read_time
 
 
@@ -31,7 +31,7 @@ def prediction_file(spec: ModelSpec, answered: Sequence[AnsweredRequest]) -> byt
         PREDICTION_ID: [name for each in answered for name in each.row_ids],
         EVENT_TIME: [each.answered_at for each in answered for _ in each.rows],
         MODEL_VERSION: [each.model_version for each in answered for _ in each.rows],
-        PREDICTION: [_most_probable(prediction)[1] for each in answered for prediction in each.predictions],
+        PREDICTION: [most_probable(prediction)[1] for each in answered for prediction in each.predictions],
         **_class_columns(spec, answered),
         EXPLORED: [explored for each in answered for explored in each.explored],
         EXPLORE_SHARE: [each.explore_share for each in answered for _ in each.rows],
@@ -53,17 +53,9 @@ def _class_columns(spec: ModelSpec, answered: Sequence[AnsweredRequest]) -> dict
     by_class = [each if isinstance(each, Mapping) else {} for each in predictions]
     columns = zip(spec.label.classes, probability_columns(spec.label.classes), strict=True)
     return {
-        PREDICTED_CLASS: [_most_probable(each)[0] for each in predictions],
+        PREDICTED_CLASS: [most_probable(each)[0] for each in predictions],
         **{column: [each.get(name) for each in by_class] for name, column in columns},
     }
-
-
-def _most_probable(prediction: Answer) -> tuple[str | None, float]:
-    """The class, the first of several that are as probable, and its probability; or a number that has no class."""
-    if not isinstance(prediction, Mapping):
-        return None, float(prediction)
-    name = max(prediction, key=lambda each: prediction[each])
-    return name, float(prediction[name])
 
 
 def _value(value: object, kind: FeatureKind) -> object:

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from evertrain.domain.project.prediction import Answer, by_class
 from evertrain.ports.artifacts import ArtifactStore
-from evertrain.ports.endpoint import EndpointError, Live, PredictionResponse
+from evertrain.ports.endpoint import EndpointError, Live, PredictionResponse, ScoredRows, ServedVersion
 from evertrain.ports.models import ReadModel
-from evertrain.scoring import FlatModel, ServableModel
+from evertrain.scoring import FlatModel, InvalidRow, ServableModel, validate_rows
 
 
 @dataclass(frozen=True)
@@ -61,11 +61,34 @@ class InMemoryEndpoint:
         rows: Sequence[Mapping[str, object]],
         asked_at: datetime | None = None,  # noqa: ARG002  # no row is checked here
     ) -> PredictionResponse:
+        pinned, found = self._model(model, qualifier)
+        return PredictionResponse(model_version=pinned.version, predictions=_answers(found, rows))
+
+    def describe(self, model: str, *, qualifier: str) -> ServedVersion:
+        pinned, found = self._model(model, qualifier)
+        return ServedVersion(
+            model_version=pinned.version, features=tuple(found.features), classes=tuple(found.classes)
+        )
+
+    def score(self, model: str, *, qualifier: str, rows: Sequence[Mapping[str, object]]) -> ScoredRows:
+        pinned, found = self._model(model, qualifier)
+        predictions: list[Answer | None] = []
+        errors = {}
+        for place, row in enumerate(rows):
+            try:
+                predictions += _answers(found, validate_rows([dict(row)], found.features))
+            except InvalidRow as invalid:
+                predictions.append(None)
+                errors[place] = str(invalid)
+        return ScoredRows(model_version=pinned.version, predictions=tuple(predictions), errors=errors)
+
+    def _model(self, model: str, qualifier: str) -> tuple[_Pinned, ServableModel]:
         if qualifier in self.broken:
             raise EndpointError(f"{model}:{qualifier} is broken")
         pinned = self._pinned(model, self.live(model).function_version if qualifier == "live" else qualifier)
-        found = self._read_model(self._artifacts.get(pinned.artifact_uri, expected_sha256=pinned.artifact_sha256))
-        return PredictionResponse(model_version=pinned.version, predictions=_answers(found, rows))
+        return pinned, self._read_model(
+            self._artifacts.get(pinned.artifact_uri, expected_sha256=pinned.artifact_sha256)
+        )
 
     def _of(self, model: str) -> list[_Pinned]:
         if model not in self._published:

@@ -91,6 +91,15 @@ class Settings:
         return self._get(Variable.LARGE_BATCHES_ARN)
 
     @property
+    def scoring_arn(self) -> str:
+        """Of the state machine that answers a file in parts."""
+        return self._get(Variable.SCORING_ARN)
+
+    @property
+    def scores_bucket(self) -> str:
+        return self._get(Variable.SCORES_BUCKET)
+
+    @property
     def serving_function_prefix(self) -> str:
         return self._get(Variable.SERVING_FUNCTION_PREFIX)
 

@@ -10,12 +10,17 @@ from botocore.exceptions import ClientError, WaiterError
 
 from evertrain.domain.deployment.steps import LIVE_ALIAS
 from evertrain.domain.deployment.variables import PINNED_VARIABLES, Variable
+from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.domain.project.prediction import Answer
-from evertrain.ports.endpoint import EndpointError, Live, PredictionResponse
+from evertrain.ports.endpoint import EndpointError, Live, PredictionResponse, ScoredRows, ServedVersion
+from evertrain.scoring import Feature
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
     from mypy_boto3_lambda.type_defs import FunctionConfigurationTypeDef
+
+_MAX_PAYLOAD_LENGTH = 5_000_000
+"""Characters, all of them ASCII. Lambda takes 6 MB."""
 
 _REFUSALS = {
     "ResourceNotFoundException": "there is no such function, version or alias",
@@ -25,7 +30,8 @@ _REFUSALS = {
 
 
 class LambdaEndpoint:
-    """Implements `ports.endpoint.Endpoint`. `wait_seconds` is the pause between two looks at a pending update."""
+    """Implements `Endpoint` and `ScoringEndpoint` of `ports.endpoint`. `wait_seconds` is the pause between two looks
+    at a pending update."""
 
     def __init__(self, *, client: "LambdaClient", function_prefix: str, wait_seconds: int = 1) -> None:
         self._client = client
@@ -73,12 +79,69 @@ class LambdaEndpoint:
     def predict(
         self, model: str, *, qualifier: str, rows: Sequence[Mapping[str, object]], asked_at: datetime | None = None
     ) -> PredictionResponse:
-        function = self._function(model)
         asked = {"rows": [dict(row) for row in rows]} | ({"asked_at": asked_at.isoformat()} if asked_at else {})
-        payload = json.dumps(asked).encode()
-        with _translate_errors(f"{function}:{qualifier}"):
-            response = self._client.invoke(FunctionName=function, Qualifier=qualifier, Payload=payload)
-            return _answer(f"{function}:{qualifier}", response["Payload"].read())
+        return _answer(*self._ask(model, qualifier, asked))
+
+    def describe(self, model: str, *, qualifier: str) -> ServedVersion:
+        target, answered = self._ask(model, qualifier, {"describe": True})
+        try:
+            features = tuple(
+                Feature(
+                    name=each["name"],
+                    kind=FeatureKind(each["kind"]),
+                    nullable=each["nullable"],
+                    example=each["example"],
+                )
+                for each in answered["features"]
+            )
+            return ServedVersion(
+                model_version=answered["model_version"],
+                features=features,
+                classes=tuple(answered.get("classes", ())),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise EndpointError(f"{target} told no features: {_trouble(answered)}") from error
+
+    def score(self, model: str, *, qualifier: str, rows: Sequence[Mapping[str, object]]) -> ScoredRows:
+        asked = {"each_by_itself": True, "rows": [dict(row) for row in rows]}
+        if len(json.dumps(asked)) > _MAX_PAYLOAD_LENGTH and len(rows) > 1:
+            return self._score_in_halves(model, qualifier, rows)
+        target, answered = self._ask(model, qualifier, asked)
+        match answered:
+            case {"model_version": str(version), "predictions": [*predictions], "errors": dict(errors)} if len(
+                predictions
+            ) == len(rows) and all(each is None or _is_answer(each) for each in predictions):
+                return ScoredRows(
+                    model_version=version,
+                    predictions=tuple(None if each is None else _as_answer(each) for each in predictions),
+                    errors={int(place): str(error) for place, error in errors.items()},
+                )
+        raise EndpointError(f"{target} answered other than a prediction for each row: {_trouble(answered)}")
+
+    def _score_in_halves(self, model: str, qualifier: str, rows: Sequence[Mapping[str, object]]) -> ScoredRows:
+        middle = len(rows) // 2
+        first = self.score(model, qualifier=qualifier, rows=rows[:middle])
+        second = self.score(model, qualifier=qualifier, rows=rows[middle:])
+        later = {middle + place: error for place, error in second.errors.items()}
+        return ScoredRows(
+            model_version=first.model_version,
+            predictions=first.predictions + second.predictions,
+            errors={**first.errors, **later},
+        )
+
+    def _ask(self, model: str, qualifier: str, asked: Mapping[str, object]) -> tuple[str, Any]:
+        """Whom was asked, and the answer as JSON."""
+        function = self._function(model)
+        target = f"{function}:{qualifier}"
+        with _translate_errors(target):
+            response = self._client.invoke(
+                FunctionName=function, Qualifier=qualifier, Payload=json.dumps(asked).encode()
+            )
+            body = response["Payload"].read()
+        try:
+            return target, json.loads(body)
+        except ValueError:
+            raise EndpointError(f"{target} answered no JSON, {len(body):,} bytes of something else") from None
 
     def _function(self, model: str) -> str:
         return f"{self._prefix}{model}"
@@ -134,11 +197,7 @@ def _translate_errors(target: str) -> Iterator[None]:
         raise EndpointError(f"{target}: the update did not come to an end: {error}") from error
 
 
-def _answer(target: str, body: bytes) -> PredictionResponse:
-    try:
-        answered = json.loads(body)
-    except ValueError:
-        raise EndpointError(f"{target} answered no JSON, {len(body):,} bytes of something else") from None
+def _answer(target: str, answered: Any) -> PredictionResponse:
     match answered:
         case {"model_version": str(version), "predictions": [*predictions]} if all(map(_is_answer, predictions)):
             took = answered.get("milliseconds")
@@ -147,11 +206,17 @@ def _answer(target: str, body: bytes) -> PredictionResponse:
                 predictions=tuple(map(_as_answer, predictions)),
                 milliseconds=float(took) if isinstance(took, int | float) else None,
             )
-        case {"errorMessage": message}:  # how Lambda answers for a function that raised or timed out
-            raise EndpointError(f"{target} failed: {str(message)[:200]}")
+        case {"errorMessage": _}:
+            raise EndpointError(f"{target} failed: {_trouble(answered)}")
         case {"statusCode": status}:
             raise EndpointError(f"{target} answered other than a prediction: status {status}")
     raise EndpointError(f"{target} answered other than a prediction")
+
+
+def _trouble(answered: Any) -> str:
+    """In words. `errorMessage` is how Lambda answers for a function that raised or timed out."""
+    message = answered.get("errorMessage") if isinstance(answered, dict) else None
+    return str(message)[:200] if message else "another release of the function, perhaps"
 
 
 def _is_answer(value: object) -> bool:

@@ -49,3 +49,6 @@ PREDICTION_ID_HEADER, MODEL_VERSION_HEADER = "x-prediction-id", "x-model-version
 
 MAX_ROWS, MAX_LABELS = 10_000, 1_000
 """In one request."""
+
+MAX_PROBABILITIES = 100_000
+"""Of an answer with several classes: each takes some 30 bytes with its class's name, and Lambda answers with 6 MB."""

@@ -19,6 +19,7 @@ class Output(StrEnum):
     FEATURE_STORE_BUCKET = "FeatureStoreBucket"
     ARTIFACT_BUCKET = "ArtifactBucket"
     QUARANTINE_BUCKET = "QuarantineBucket"
+    SCORES_BUCKET = "ScoresBucket"
     BATCHES_TABLE = "BatchesTable"
     DECISIONS_TABLE = "DecisionsTable"
     REGISTRY_TABLE = "RegistryTable"
@@ -50,6 +51,9 @@ class Output(StrEnum):
     PREDICTIONS_DEAD_QUEUE_URL = "PredictionsDeadQueueUrl"
     REPORTED_LABELS_QUEUE_URL = "ReportedLabelsQueueUrl"
     REPORTED_LABELS_DEAD_QUEUE_URL = "ReportedLabelsDeadQueueUrl"
+    TO_SCORE_QUEUE_URL = "ToScoreQueueUrl"
+    TO_SCORE_DEAD_QUEUE_URL = "ToScoreDeadQueueUrl"
+    SCORING_ARN = "ScoringArn"
     API_ID = "ApiId"
     API_URL = "ApiUrl"
 
@@ -64,6 +68,7 @@ DEAD_LETTERS: Mapping[str, tuple[Output, Output | None]] = {
     "ended": (Output.ENDED_DEAD_QUEUE_URL, Output.ENDED_QUEUE_URL),
     "predictions": (Output.PREDICTIONS_DEAD_QUEUE_URL, Output.PREDICTIONS_QUEUE_URL),
     "reported_labels": (Output.REPORTED_LABELS_DEAD_QUEUE_URL, Output.REPORTED_LABELS_QUEUE_URL),
+    "to_score": (Output.TO_SCORE_DEAD_QUEUE_URL, Output.TO_SCORE_QUEUE_URL),
 }
 """Where messages wait that could not be worked off, by the name that people use, and the queue that each came from.
 None where it was no queue: an event that the state machine did not take."""

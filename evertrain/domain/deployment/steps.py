@@ -34,6 +34,14 @@ class LargeBatchStep(StrEnum):
     FINISH = "finish"
 
 
+class ScoringStep(StrEnum):
+    """`step` of the payload that the function gets that answers large files."""
+
+    SPLIT = "split"
+    SCORE_PART = "score_part"
+    FINISH = "finish"
+
+
 class TrainingJob(StrEnum):
     """What the training container is started for."""
 

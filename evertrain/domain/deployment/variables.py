@@ -18,9 +18,11 @@ class Variable(StrEnum):
     ESCALATION_TOPIC_ARN = "ESCALATION_TOPIC_ARN"
     SERVING_FUNCTION_PREFIX = "SERVING_FUNCTION_PREFIX"
 
-    # Of the monitor.
+    # Of the monitor, and of who answers files.
     LARGE_OBJECT_BYTES = "LARGE_OBJECT_BYTES"
     LARGE_BATCHES_ARN = "LARGE_BATCHES_ARN"
+    SCORING_ARN = "SCORING_ARN"
+    SCORES_BUCKET = "SCORES_BUCKET"
 
     # Of the endpoint: from the CDK app, ...
     MODEL_NAME = "MODEL_NAME"

@@ -36,6 +36,18 @@ def by_class(prediction: Prediction, classes: Sequence[str]) -> Answer:
     return prediction
 
 
+def most_probable(answer: Answer) -> tuple[str | None, float]:
+    """The class, the first of several that are as probable, and its probability; or a number that has no class.
+
+    >>> most_probable({"low": 0.25, "middle": 0.5, "high": 0.25}), most_probable(0.25)
+    (('middle', 0.5), (None, 0.25))
+    """
+    if not isinstance(answer, Mapping):
+        return None, float(answer)
+    name = max(answer, key=lambda each: answer[each])
+    return name, float(answer[name])
+
+
 def largest_difference(answer: Answer, expected: Prediction) -> float:
     """Infinite where they are not of as many classes.
 

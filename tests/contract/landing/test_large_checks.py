@@ -5,7 +5,7 @@ import json
 import boto3
 import pytest
 
-from evertrain.adapters.landing.large_batch_checks import LargeBatchChecks
+from evertrain.adapters.landing.partwise_executions import PartwiseExecutions
 from evertrain.domain.landing.batches import LandedObject
 
 LANDED = LandedObject(bucket="landing", key="features/trips/1.parquet")
@@ -23,7 +23,7 @@ def machine(aws: boto3.Session) -> str:
 
 def test_an_event_starts_one_execution_however_often_it_comes(aws: boto3.Session, machine: str) -> None:
     client = aws.client("stepfunctions")
-    checks = LargeBatchChecks(client=client, state_machine_arn=machine)
+    checks = PartwiseExecutions(client=client, state_machine_arn=machine)
     assert checks.start(LANDED, event_id="e1") == checks.start(LANDED, event_id="e1")
     checks.start(LANDED, event_id="e2")
     executions = client.list_executions(stateMachineArn=machine)["executions"]
@@ -34,7 +34,7 @@ def test_an_event_starts_one_execution_however_often_it_comes(aws: boto3.Session
 
 def test_after_a_failure_the_same_event_starts_another(aws: boto3.Session, machine: str) -> None:
     client = aws.client("stepfunctions")
-    checks = LargeBatchChecks(client=client, state_machine_arn=machine)
+    checks = PartwiseExecutions(client=client, state_machine_arn=machine)
     first = checks.start(LANDED, event_id="e1")
     client.stop_execution(executionArn=f"{machine.replace('stateMachine', 'execution')}:{first}")
     assert checks.start(LANDED, event_id="e1") == f"{first.removesuffix('-1')}-2"

@@ -13,8 +13,11 @@ import pytest
 from botocore.response import StreamingBody
 from botocore.stub import Stubber
 
+from evertrain.adapters.release import endpoint as endpoint_module
 from evertrain.adapters.release.endpoint import LambdaEndpoint
-from evertrain.ports.endpoint import EndpointError, Live, PredictionResponse
+from evertrain.domain.project.feature_group import FeatureKind
+from evertrain.ports.endpoint import EndpointError, Live, PredictionResponse, ScoredRows, ServedVersion
+from evertrain.scoring import Feature
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
@@ -62,6 +65,14 @@ class Called:
         for state in states:
             expected = {"FunctionName": FUNCTION, "Qualifier": number}
             self.stub.add_response("get_function_configuration", {"State": state}, expected)
+
+    def asked(self, asked: dict[str, Any], answered: bytes) -> None:
+        """Of function version 2."""
+        self.stub.add_response(
+            "invoke",
+            {"StatusCode": 200, "Payload": StreamingBody(io.BytesIO(answered), len(answered))},
+            {"FunctionName": FUNCTION, "Qualifier": "2", "Payload": json.dumps(asked).encode()},
+        )
 
     def invocation(self, answered: bytes, *, qualifier: str = "live") -> None:
         expected = {"FunctionName": FUNCTION, "Qualifier": qualifier, "Payload": b'{"rows": [{"wind": null}]}'}
@@ -235,3 +246,55 @@ def test_aliases_are_read_and_moved(called: Called) -> None:
     )
     assert called.endpoint.live("trips").function_version == "$LATEST"
     called.endpoint.point_alias("trips", Live(function_version="2"))
+
+
+def test_a_version_says_which_features_it_wants(called: Called) -> None:
+    feature = {"name": "wind", "kind": "numeric", "nullable": True, "example": 3.5}
+    answer = {"model_version": "v2", "features": [feature], "classes": ["no", "yes"]}
+    called.asked({"describe": True}, json.dumps(answer).encode())
+    assert called.endpoint.describe("trips", qualifier="2") == ServedVersion(
+        model_version="v2",
+        features=(Feature(name="wind", kind=FeatureKind.NUMERIC, nullable=True, example=3.5),),
+        classes=("no", "yes"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("answered", "expected_message"),
+    [
+        (b'{"errorMessage": "trips has no champion yet"}', "told no features: trips has no champion yet"),
+        (b'{"model_version": "v2", "features": [{"name": "wind", "kind": "gusty"}]}', "told no features: another"),
+        (b"[]", "told no features: another release of the function, perhaps"),
+    ],
+)
+def test_what_is_no_description_is_an_endpoint_error(called: Called, answered: bytes, expected_message: str) -> None:
+    called.asked({"describe": True}, answered)
+    with pytest.raises(EndpointError, match=expected_message):
+        called.endpoint.describe("trips", qualifier="2")
+
+
+def test_rows_are_scored_each_by_itself(called: Called) -> None:
+    answer = {"model_version": "v2", "predictions": [0.25, None], "errors": {"1": "wind: missing"}}
+    called.asked({"each_by_itself": True, "rows": [{"wind": 1.0}, {}]}, json.dumps(answer).encode())
+    assert called.endpoint.score("trips", qualifier="2", rows=[{"wind": 1.0}, {}]) == ScoredRows(
+        model_version="v2", predictions=(0.25, None), errors={1: "wind: missing"}
+    )
+
+
+def test_rows_that_are_too_long_for_one_question_are_asked_in_halves(
+    called: Called, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoint_module, "_MAX_PAYLOAD_LENGTH", 75)
+    rows = [{"carrier": name} for name in ("AA", "BB", "CC")]
+    for some in (rows[:1], rows[1:]):
+        answer = {"model_version": "v2", "predictions": [None] * len(some), "errors": {"0": some[0]["carrier"]}}
+        called.asked({"each_by_itself": True, "rows": some}, json.dumps(answer).encode())
+    scored = called.endpoint.score("trips", qualifier="2", rows=rows)
+    assert scored.predictions == (None, None, None)
+    assert scored.errors == {0: "AA", 1: "BB"}
+
+
+def test_an_answer_for_other_than_each_row_is_an_endpoint_error(called: Called) -> None:
+    called.asked({"each_by_itself": True, "rows": [{}]}, b'{"model_version": "v2", "predictions": [], "errors": {}}')
+    with pytest.raises(EndpointError, match="other than a prediction for each row"):
+        called.endpoint.score("trips", qualifier="2", rows=[{}])

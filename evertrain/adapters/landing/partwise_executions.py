@@ -1,4 +1,4 @@
-"""Starts the check of a large object: an execution of the state machine."""
+"""Starts what is done with an object in parts: an execution of a state machine."""
 
 import json
 from hashlib import sha256
@@ -15,7 +15,7 @@ MAX_EXECUTIONS = 9
 _FAILED_STATUSES = ("FAILED", "TIMED_OUT", "ABORTED")
 
 
-class LargeBatchChecks:
+class PartwiseExecutions:
     def __init__(self, *, client: "SFNClient", state_machine_arn: str) -> None:
         self._client = client
         self._arn = state_machine_arn

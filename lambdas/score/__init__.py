@@ -1,0 +1,1 @@
+"""Answers landed files of rows by files of predictions."""
