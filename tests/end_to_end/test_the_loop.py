@@ -61,7 +61,7 @@ def test_every_resource_of_every_stack_really_exists(loop: Loop) -> None:
     assert_every_resource_exists(loop.stage.session, *stacks)
 
 
-@pytest.mark.parametrize(("model", "windows"), [("flights", {"14d", "28d"}), ("air_time", {"28d"})])
+@pytest.mark.parametrize(("model", "windows"), [("flights", {"14d", "56d"}), ("air_time", {"28d"})])
 def test_a_first_model_was_trained_judged_registered_and_promoted(loop: Loop, model: str, windows: set[str]) -> None:
     (version,) = loop.stage.registry.versions(model)
     champion = loop.stage.registry.champion(model)

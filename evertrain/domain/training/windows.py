@@ -58,7 +58,8 @@ def temporal_split(
     """Windows, validation slice and gate slice below a label watermark.
 
     A window that reaches back beyond the oldest row is shortened to it. Windows that become equal in this way are
-    trained once. `comparable_from`: where the training rows end of what stands for the champion. `changed_at`: when
+    trained once, by the rule of the longest: where all else is equal it is preferred, and a refit has rows for it
+    that choosing and judging had taken away. `comparable_from`: where the training rows end of what stands for the champion. `changed_at`: when
     the world changed.
     Soon after that, validation, gate and embargo are shortened, so that half of the rows since then are left to learn
     from.
@@ -87,9 +88,7 @@ def temporal_split(
         starts[MovingWindow.SINCE_CHANGE.value] = max(changed_at, oldest_event_time)
     if MovingWindow.EXPANDING in policy.moving_windows or not starts:
         starts[MovingWindow.EXPANDING.value] = oldest_event_time
-    windows: dict[datetime, Window] = {}
-    for name, start in starts.items():
-        windows.setdefault(start, Window(name=name, rows=Interval(start=start, end=end)))
+    windows = {start: Window(name=name, rows=Interval(start=start, end=end)) for name, start in starts.items()}
     return TemporalSplit(windows=tuple(windows.values()), validation=validation, gate=gate)
 
 
