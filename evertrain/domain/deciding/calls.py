@@ -6,7 +6,7 @@ from evertrain.domain.deciding.loop_state import AnsweredChange
 from evertrain.domain.deciding.situation import drifted_names
 from evertrain.domain.deciding.triggers import DecisionContext
 from evertrain.domain.landing.predictions import PREDICTION
-from evertrain.domain.monitoring.decline import newest_days
+from evertrain.domain.monitoring.decline import THRESHOLD, newest_days
 from evertrain.domain.monitoring.doubts import BATCHES_TO_SETTLE
 from evertrain.domain.monitoring.performance import loss_name, losses_of_group, mean_loss, metric_over_days
 from evertrain.domain.project.duration import format_duration
@@ -98,6 +98,29 @@ def not_mended(context: DecisionContext) -> Decision | None:
     )
 
 
+def below_floor(context: DecisionContext) -> Decision | None:
+    """A champion that no gate would have let in as the first one, and nothing calls for a retraining: it has been so
+    from its first day, and keeps what it promised. A human is told once for each champion; the loop goes on."""
+    floor, performance, metric = context.spec.gate.floor, context.state.performance, context.spec.metric
+    if floor is None or performance is None or context.triggers:
+        return None
+    if Reason.BELOW_FLOOR in context.state.escalated_for:
+        return None
+    days = performance.realised[-max(DAYS_TO_TELL, len(newest_days(performance, rows=ROWS_TO_TELL))) :]
+    found = metric_over_days(metric, days)
+    if found is None or len(days) < DAYS_TO_TELL or sum(day.rows for day in days) < ROWS_TO_TELL:
+        return None
+    low, high = found.interval(z=THRESHOLD)
+    if (high >= floor) if metric.higher_is_better else (low <= floor):
+        return None
+    return _escalate(
+        context,
+        Reason.BELOW_FLOOR,
+        f"{metric} is {found.value:.4g} since {days[0].day:%Y-%m-%d}, and the floor that a first model has to reach "
+        f"is {floor:g}: the champion is worse than that, whatever it promised",
+    )
+
+
 def group_not_mended(context: DecisionContext) -> Decision | None:
     """As `not_mended`, of a group that was worse then and still is, while all rows together are well."""
     answered, performance = _learnt_change(context), context.state.performance
@@ -131,6 +154,7 @@ def _learnt_change(context: DecisionContext) -> AnsweredChange | None:
 
 ANSWERS_BEFORE_ESCALATION = 2
 ROWS_TO_TELL = 300
+DAYS_TO_TELL = 3
 ROWS_OF_A_GROUP_TO_TELL = 100
 
 

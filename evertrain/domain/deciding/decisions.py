@@ -69,6 +69,7 @@ class Reason(StrEnum):
     REQUESTS_DIFFER = "requests_differ"
     LABELS_OVERDUE = "labels_overdue"
     CONTENDERS_REJECTED = "contenders_rejected"
+    BELOW_FLOOR = "below_floor"
     NOT_MENDED = "not_mended"
     GROUP_NOT_MENDED = "group_not_mended"
 

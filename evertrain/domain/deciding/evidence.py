@@ -75,6 +75,7 @@ _SINCE: Mapping[Reason, Callable[[DecisionContext], datetime | None]] = {
     Reason.REQUESTS_DIFFER: lambda context: context.request_drift.onset,
     Reason.LABELS_OVERDUE: lambda context: context.watermark,
     Reason.CONTENDERS_REJECTED: _first_rejection,
+    Reason.BELOW_FLOOR: lambda context: context.state.champion.since if context.state.champion else None,
     Reason.NOT_MENDED: _change_that_was_answered,
     Reason.GROUP_NOT_MENDED: _change_that_was_answered,
 }
@@ -82,7 +83,7 @@ _SINCE: Mapping[Reason, Callable[[DecisionContext], datetime | None]] = {
 
 # --- what, which rows, what was tried -------------------------------------------------------------
 
-_OF_PREDICTIONS = (Reason.CONTENDERS_REJECTED, Reason.NOT_MENDED, Reason.GROUP_NOT_MENDED)
+_OF_PREDICTIONS = (Reason.CONTENDERS_REJECTED, Reason.BELOW_FLOOR, Reason.NOT_MENDED, Reason.GROUP_NOT_MENDED)
 
 
 def _what(context: DecisionContext, reason: Reason) -> Iterator[str]:
@@ -148,6 +149,12 @@ _NEEDED: Mapping[Reason, tuple[str, ...]] = {
     Reason.CONTENDERS_REJECTED: (
         "`evertrain report {model}` shows what the gate saw: too narrow a margin, or a group that became worse",
         "`evertrain retrain {model} --reason …` tries at once what you changed",
+    ),
+    Reason.BELOW_FLOOR: (
+        "`evertrain performance {model}` shows since when, and where; do labels mean what they meant?",
+        "`evertrain retrain {model} --reason …` tries at once with the labels that have come since, and "
+        "`evertrain rollback {model}` has an earlier champion answer",
+        "where this is as good as it gets: a lower `floor` under [gate] of models/{model}/model.toml",
     ),
     Reason.GROUP_NOT_MENDED: (
         "look at that group's rows: does its data come from elsewhere, or does a column mean something else there?",

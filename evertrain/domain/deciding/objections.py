@@ -10,6 +10,7 @@ OBJECTIONS = (
     calls.feed_stale,
     calls.feed_doubtful,
     calls.requests_differ,
+    calls.below_floor,
     calls.not_mended,
     calls.group_not_mended,
     holds.nothing_to_do,

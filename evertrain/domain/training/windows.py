@@ -59,8 +59,8 @@ def temporal_split(
 
     A window that reaches back beyond the oldest row is shortened to it. Windows that become equal in this way are
     trained once, by the rule of the longest: where all else is equal it is preferred, and a refit has rows for it
-    that choosing and judging had taken away. `comparable_from`: where the training rows end of what stands for the champion. `changed_at`: when
-    the world changed.
+    that choosing and judging had taken away. `comparable_from`: where the training rows end of what stands for the
+    champion. `changed_at`: when the world changed.
     Soon after that, validation, gate and embargo are shortened, so that half of the rows since then are left to learn
     from.
     Without a known change, or where it came too late, there is no window since the change. Raises NotEnoughHistory

@@ -166,6 +166,7 @@ class DecideRetraining:
                 (table.ingested_at_max for feed in groups if (table := tables[feed])), default=None
             ),
             Reason.LABELS_OVERDUE: labels.ingested_at_max if labels else None,
+            Reason.BELOW_FLOOR: champion.since if champion else None,
             # Of an earlier change a person may have been told: this one is another matter.
             Reason.NOT_MENDED: answered.answered_at if answered else None,
             Reason.GROUP_NOT_MENDED: answered.answered_at if answered else None,

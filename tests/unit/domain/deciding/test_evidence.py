@@ -22,6 +22,7 @@ CALLS = (
     Reason.REQUESTS_DIFFER,
     Reason.LABELS_OVERDUE,
     Reason.CONTENDERS_REJECTED,
+    Reason.BELOW_FLOOR,
     Reason.NOT_MENDED,
     Reason.GROUP_NOT_MENDED,
 )

@@ -1,5 +1,6 @@
 """The retraining policy: which state leads to which decision."""
 
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -11,6 +12,8 @@ from evertrain.domain.deciding.policy import decide
 from evertrain.domain.events import EventName
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
 from evertrain.domain.project.calendar import parse_quiet_days
+from evertrain.domain.project.metric import Metric
+from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.project.policies import CostPolicy, DriftPolicy, MovingWindow, TriggerPolicy
 from evertrain.domain.store.labels import LabelledDay, LabelProgress
 from evertrain.domain.training.evaluation import Gain
@@ -454,6 +457,48 @@ def test_a_change_that_two_retrainings_did_not_mend_calls_a_person_once_and_stop
     )
     told = replace(state, escalated_for=frozenset({Reason.NOT_MENDED}))
     assert decide(told, SPEC, now=NOW).reason is Reason.NOTHING_TO_DO
+
+
+def with_floor(floor: float | None, metric: Metric = Metric.ROC_AUC_SCORE) -> ModelSpec:
+    return replace(SPEC, metric=metric, gate=replace(SPEC.gate, floor=floor))
+
+
+def test_a_champion_that_keeps_a_promise_below_the_floor_calls_a_person_once_and_stops_nothing() -> None:
+    """Promoted because it was not worse than another bad one: nothing fell since then, and nothing drifts."""
+    state = a_state(performance=a_performance(BAD * 10, promised=0))
+    decision = decide(state, with_floor(0.5), now=NOW)
+    assert (decision.action, decision.reason) == (Action.ESCALATE, Reason.BELOW_FLOOR)
+    assert re.fullmatch(
+        r"roc_auc_score is 0\.[12]\d* since 2013-\d\d-\d\d, and the floor that a first model has to reach is 0\.5: "
+        "the champion is worse than that, whatever it promised",
+        decision.sentence,
+    )
+    told = replace(state, escalated_for=frozenset({Reason.BELOW_FLOOR}))
+    assert decide(told, with_floor(0.5), now=NOW).reason is Reason.NOTHING_TO_DO
+
+
+@pytest.mark.parametrize(("floor", "reason"), [(0.2, Reason.BELOW_FLOOR), (0.5, Reason.NOTHING_TO_DO)])
+def test_of_a_loss_the_floor_is_an_upper_bound(floor: float, reason: Reason) -> None:
+    metric = Metric.BRIER_SCORE_LOSS
+    state = a_state(performance=a_performance(BAD * 10, promised=0, metric=metric))
+    assert decide(state, with_floor(floor, metric), now=NOW).reason is reason
+
+
+@pytest.mark.parametrize(
+    ("quality", "rows", "floor"),
+    [
+        (BAD * 10, 100, None),  # nobody has said what is too bad
+        ([0.0] * 10, 100, 0.5),  # by chance below it
+        (BAD * 2, 200, 0.5),  # too few days
+        (BAD * 10, 20, 0.5),  # too few rows
+        ([*BAD * 5, *GOOD], 100, 0.5),  # it was so, and is no more
+    ],
+)
+def test_no_person_is_called_for_what_is_not_clearly_below_the_floor(
+    quality: list[float], rows: int, floor: float | None
+) -> None:
+    state = a_state(performance=a_performance(quality, promised=0, rows=rows))
+    assert decide(state, with_floor(floor), now=NOW).reason is not Reason.BELOW_FLOOR
 
 
 def test_a_group_that_two_retrainings_did_not_mend_calls_a_person_once_while_the_others_are_well():

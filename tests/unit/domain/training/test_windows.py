@@ -46,7 +46,7 @@ def test_of_fixed_windows_alone_the_longest_rule_stays() -> None:
 def test_a_refit_has_all_rows_of_a_history_that_no_window_is_shorter_than(
     history: float, change: float | None
 ) -> None:
-    """The rows that choosing and judging have taken away come back: no first model learns from fewer than it could."""
+    """What choosing and judging have taken away comes back: no first model learns from fewer rows than it could."""
     watermark = OLDEST + days(history)
     changed_at = None if change is None else OLDEST + days(change)
     split = temporal_split(POLICY, watermark=watermark, oldest_event_time=OLDEST, changed_at=changed_at)
