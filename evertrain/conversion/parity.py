@@ -14,7 +14,7 @@ from evertrain.conversion.rows import rows_of
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.scoring import FlatModel, ServableModel
-from evertrain.scoring.operations.trees import BY_CATEGORY
+from evertrain.scoring.operations.tree_walk import BY_CATEGORY
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from evertrain.conversion.program import Column, Program
-from evertrain.scoring.operations.trees import BY_CATEGORY, LEAF, MISSING_LEFT
+from evertrain.scoring.operations.tree_walk import BY_CATEGORY, LEAF, MISSING_LEFT
 
 Numbers = npt.NDArray[np.float64]
 _LARGEST = float(np.finfo(np.float64).max)

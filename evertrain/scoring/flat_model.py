@@ -84,6 +84,11 @@ class FlatModel:
             predictions.append(of_slots(slots))
         return predictions
 
+    def prepare(self) -> None:
+        """Does at once what is done otherwise when some rows were answered, so that the next are answered faster."""
+        for step in self.steps:
+            step.prepare()
+
     def slots_of(self, row: Row) -> Slots:
         """All that the steps make of a row, its features first."""
         slots: Slots = [row[name] for name in self.feature_names]

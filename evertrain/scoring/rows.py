@@ -17,6 +17,8 @@ _EXPECTED = {
     FeatureKind.BOOLEAN: "true or false",
     FeatureKind.TIMESTAMP: "an ISO 8601 time",
 }
+_LEFT_OUT = object()
+_NUMERIC = FeatureKind.NUMERIC
 
 
 class InvalidRow(EvertrainError):
@@ -69,17 +71,15 @@ def validate_rows(rows: object, features: Sequence[Feature], *, asked_at: dateti
         raise InvalidRow(f"rows: a list of objects, not {_describe(rows)}")
     if not rows:
         raise InvalidRow("rows: the list is empty; at least one row is needed")
-    names = {feature.name for feature in features}
-    for index, row in enumerate(rows):
-        _validate_row(
-            row, features, names, times_are_ages=asked_at is None, where=f"row {index}: " if len(rows) > 1 else ""
-        )
-    nothing = {feature.name: None for feature in features if feature.nullable}
-    rows = [row if len(row) == len(names) else nothing | row for row in rows]
+    are_ages = asked_at is None
+    valid = [
+        _valid_row(row, features, times_are_ages=are_ages, where=f"row {index}: " if len(rows) > 1 else "")
+        for index, row in enumerate(rows)
+    ]
+    if asked_at is None:
+        return valid
     times = [feature.name for feature in features if feature.kind is FeatureKind.TIMESTAMP]
-    if asked_at is None or not times:
-        return rows
-    return [row | {name: _age(row[name], asked_at) for name in times} for row in rows]
+    return [row | {name: _age(row[name], asked_at) for name in times} for row in valid] if times else valid
 
 
 def _age(value: object, asked_at: datetime) -> float | None:
@@ -87,25 +87,27 @@ def _age(value: object, asked_at: datetime) -> float | None:
     return None if time is None else (asked_at - time) / timedelta(days=1)
 
 
-def _validate_row(
-    row: object, features: Sequence[Feature], names: set[str], *, times_are_ages: bool, where: str
-) -> None:
+def _valid_row(row: object, features: Sequence[Feature], *, times_are_ages: bool, where: str) -> dict[str, object]:
     if not isinstance(row, dict):
         raise InvalidRow(f"{where}an object of features, not {_describe(row)}")
+    left_out: dict[str, object] = {}
     for feature in features:
-        if feature.name not in row:
-            if feature.nullable:
-                continue
-            raise InvalidRow(
-                f"{where}{feature.name}: missing; it must be {_EXPECTED[feature.kind]}{_or_null(feature)}"
-            )
-        value = row[feature.name]
-        if not _is_valid(value, feature, times_are_ages=times_are_ages):
-            expected = _EXPECTED[feature.kind] + _or_null(feature)
+        value = row.get(feature.name, _LEFT_OUT)
+        if type(value) is float and feature.kind is _NUMERIC and math.isfinite(value):
+            continue  # As most are; each request waits for this.
+        if value is _LEFT_OUT:
+            if not feature.nullable:
+                expected = _EXPECTED[feature.kind]
+                raise InvalidRow(f"{where}{feature.name}: missing; it must be {expected}")
+            left_out[feature.name] = None
+        elif not _is_valid(value, feature, times_are_ages=times_are_ages):
+            expected = _EXPECTED[feature.kind] + (" or null" if feature.nullable else "")
             raise InvalidRow(f"{where}{feature.name}: must be {expected}, not {_describe(value)}")
-    for name in row:
-        if name not in names:
-            raise InvalidRow(f"{where}{shorten(name)}: this model has no such feature; it has {list_names(names)}")
+    if len(row) + len(left_out) > len(features):
+        names = {feature.name for feature in features}
+        unknown = next(name for name in row if name not in names)
+        raise InvalidRow(f"{where}{shorten(unknown)}: this model has no such feature; it has {list_names(names)}")
+    return left_out | row if left_out else row
 
 
 def _is_valid(value: object, feature: Feature, *, times_are_ages: bool) -> bool:
@@ -118,10 +120,6 @@ def _is_valid(value: object, feature: Feature, *, times_are_ages: bool) -> bool:
     if feature.kind is FeatureKind.TIMESTAMP and not times_are_ages:
         return read_time(value) is not None
     return is_number(value)
-
-
-def _or_null(feature: Feature) -> str:
-    return " or null" if feature.nullable else ""
 
 
 def _describe(value: object) -> str:

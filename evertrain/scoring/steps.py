@@ -29,13 +29,15 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
-    """`run` adds a slot for each of `outputs` to a row's slots. `parameters`: what else reads the step as columns."""
+    """`run` adds a slot for each of `outputs` to a row's slots. `parameters`: what else reads the step as columns.
+    `prepare`: makes what many rows are run faster by; it need not be called."""
 
     operation: str
     inputs: tuple[int, ...]
     outputs: tuple[Kind, ...]
     run: Callable[[Slots], None] = field(repr=False)
     parameters: Mapping[str, Any] = field(repr=False)
+    prepare: Callable[[], None] = field(default=lambda: None, repr=False)
 
 
 class Entry:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from evertrain.scoring.container import Header
-from evertrain.scoring.operations.trees import BY_CATEGORY, LEAF, MISSING_LEFT
+from evertrain.scoring.operations.tree_walk import BY_CATEGORY, LEAF, MISSING_LEFT
 from evertrain.scoring.steps import Array
 
 Entry = dict[str, Any]

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from evertrain.scoring.operations.trees import BY_CATEGORY, LEAF, MISSING_LEFT
+from evertrain.scoring.operations.tree_walk import BY_CATEGORY, LEAF, MISSING_LEFT
 
 Numbers = npt.NDArray[np.float64]
 Rows = npt.NDArray[np.intp]

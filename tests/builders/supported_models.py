@@ -44,7 +44,7 @@ def page() -> str:
 Made by `make reference` from `tests/builders/estimators.py` and `second_tier.py`. There are two tiers.
 
 **flat**: the estimator becomes data in the [flat format](adr/0004-model-format.md), which the endpoint reads with the
-standard library alone. A function of {BUNDLE_MIB[Tier.FLAT]:g} MiB, and some 10 to 300 µs a row. This is the default.
+standard library alone. A function of {BUNDLE_MIB[Tier.FLAT]:g} MiB, and some 5 to 150 µs a row. This is the default.
 
 **sklearn**: the estimator stays what it is, and scikit-learn answers. It takes whatever gives `predict_proba` or
 `predict`, also transformers, estimators and functions of your own, for `tier = "sklearn"` in `[endpoint]` of

@@ -11,7 +11,7 @@ from enum import StrEnum
 from evertrain.domain.errors import EvertrainError, list_names
 from evertrain.domain.project.metric import Task
 from evertrain.scoring.flat_model import FlatModel
-from evertrain.scoring.operations.trees import LEAF
+from evertrain.scoring.operations.tree_walk import LEAF
 from evertrain.scoring.steps import Step
 
 Origin = frozenset[int]

@@ -18,7 +18,7 @@ from operator import add, mul, truediv
 from typing import Any
 
 from evertrain.scoring.explanations.attribution import Forest, NotExplainable
-from evertrain.scoring.operations.trees import BY_CATEGORY, LEAF, MISSING_LEFT
+from evertrain.scoring.operations.tree_walk import BY_CATEGORY, LEAF, MISSING_LEFT
 
 WORK_OF_AN_EDGE = 8
 """In points of quadrature."""

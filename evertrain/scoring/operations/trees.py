@@ -1,27 +1,34 @@
-"""Sums of decision trees over packed nodes.
+"""Sums of decision trees over packed nodes: `tree_walk` says what a node is, and its way down is the definition.
 
-The nodes of all trees are one table, a column each, and a tree is the number of its root:
-
-    feature     i4   the place of what is compared among the step's inputs; LEAF for a leaf
-    threshold   f8   at most this goes left. Of a split by category: which of `categories`. Of a leaf: its value
-    left, right i4   the children's nodes. Of a leaf of several values: left is its row of `leaf_values`
-    flags       u1   MISSING_LEFT: what is missing goes left, else right. BY_CATEGORY: left goes what is in the list
+A process answers its first rows that way, and by then prepares what `quick_scorer` needs, for the rest: they come to
+the same leaves, whose values are added in the same order, so that predictions stay the same to the last bit.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
+from operator import add
 from typing import Any
 
+from evertrain.scoring.operations.quick_scorer import Exits, quick_scorer
+from evertrain.scoring.operations.tree_walk import (
+    BY_CATEGORY,
+    LEAF,
+    MISSING_LEFT,
+    Nodes,
+    Vector,
+    is_depth_first,
+    walk_down,
+)
 from evertrain.scoring.steps import Array, Entry, Kind, Slots, Step, numbers_out
 
-LEAF = -1
-MISSING_LEFT, BY_CATEGORY = 1, 2
 MAX_NODES = 2_000_000
 """Of all trees of a step: half a gigabyte of a forest in scikit-learn."""
 MAX_TREES = 20_000
 """Above, a prediction in Python would take longer than a caller waits."""
-_LISTS_UP_TO = 200_000
-"""Nodes. Lists are read faster than packed arrays, and take three times their memory."""
+WALKED_ROWS = 20
+"""Answered before QuickScorer is prepared, which takes as long as it saves in some hundreds of rows: a cold start is
+the slowest answer anyway."""
 
 
 def trees(entry: Entry) -> Step:
@@ -38,7 +45,8 @@ def trees(entry: Entry) -> Step:
     nodes = _read_nodes(entry, len(inputs), roots)
     sets = _read_categories(entry)
     entry.require(
-        all(
+        max(nodes["flags"], default=0) < BY_CATEGORY
+        or all(
             0 <= threshold < len(sets) and threshold == int(threshold)
             for threshold, flag in zip(nodes["threshold"], nodes["flags"], strict=True)
             if flag & BY_CATEGORY
@@ -54,73 +62,79 @@ def trees(entry: Entry) -> Step:
         leaves = [left for feature, left in zip(nodes["feature"], nodes["left"], strict=True) if feature == LEAF]
         entry.require(all(0 <= leaf < rows for leaf in leaves), "a leaf without values")
         parameters |= {"leaf_values": leaf_values, "adds_to": None}
-        return numbers_out(entry, inputs, width, _vector_leaves(inputs, parameters), **parameters)
-    adds_to = entry.array("adds_to", "i", len(roots))
-    entry.require(all(0 <= output < width for output in adds_to), "adds_to: one is not there")
-    parameters |= {"leaf_values": None, "adds_to": adds_to}
-    return numbers_out(entry, inputs, width, _scalar_leaves(inputs, parameters), **parameters)
+    else:
+        adds_to = entry.array("adds_to", "i", len(roots))
+        entry.require(all(0 <= output < width for output in adds_to), "adds_to: one is not there")
+        parameters |= {"leaf_values": None, "adds_to": adds_to}
+    found = _Leaves(Nodes.of(nodes, categories=sets, roots=roots), parameters["leaf_values"], width)
+    run = _sum_of(found, inputs, parameters)
+    return replace(numbers_out(entry, inputs, width, run, **parameters), prepare=found.prepare)
 
 
-def _scalar_leaves(inputs: Sequence[int], parameters: Mapping[str, Any]) -> Callable[[Slots], None]:
-    feature, threshold, left, right, flags = _columns(parameters)
-    sets, starts, divisor = (parameters[name] for name in ("categories", "starts", "divisor"))
-    pairs = list(zip(parameters["roots"], parameters["adds_to"], strict=True))
+class _Leaves:
+    """To which leaves a row comes."""
+
+    def __init__(self, nodes: Nodes, leaf_values: "Array | None", width: int) -> None:
+        self._nodes, self._walk, self._walked = nodes, walk_down(nodes), 0
+        self._quick: Exits | None = None
+        self._content: Callable[[int], Any] = nodes.threshold.__getitem__
+        if leaf_values is not None:
+            left = nodes.left
+            self._content = lambda node: leaf_values[left[node] * width : (left[node] + 1) * width]
+
+    def of(self, vector: Vector) -> Iterable[Any]:
+        """Of a row's numbers: of each tree, in their order, the leaf's value, or its row of `leaf_values`."""
+        if self._quick is not None:
+            return self._quick(vector)
+        self._walked += 1
+        if self._walked == WALKED_ROWS:
+            self.prepare()
+        return map(self._content, self._walk(vector, self._nodes.roots))
+
+    def prepare(self) -> None:
+        walk, content, scorer = self._walk, self._content, quick_scorer(self._nodes)
+        if scorer is None:
+            return
+        if scorer.are_leaves:
+            self._quick = scorer.telling(content)
+            return
+        if is_depth_first(self._nodes):
+            walk = walk_down(self._nodes, left_is_next=True)
+        exits = scorer.telling(int)
+        self._quick = lambda vector: map(content, walk(vector, exits(vector)))
+
+
+def _sum_of(found: _Leaves, inputs: Sequence[int], parameters: Mapping[str, Any]) -> Callable[[Slots], None]:
+    starts: list[float] = parameters["starts"]
+    adds_to: Array | None = parameters["adds_to"]
+    divisor: float = parameters["divisor"]
+
+    def total_of_values(vector: Vector) -> list[float]:
+        (total,) = starts
+        # Not `sum`, which from Python 3.12 on is more exact than additions one by one.
+        for value in found.of(vector):
+            total += value
+        return [total]
+
+    def totals_of_values(vector: Vector) -> list[float]:
+        totals = starts[:]
+        for value, output in zip(found.of(vector), adds_to or (), strict=True):
+            totals[output] += value
+        return totals
+
+    def totals_of_vectors(vector: Vector) -> list[float]:
+        totals = starts
+        for values in found.of(vector):
+            totals = list(map(add, totals, values))
+        return totals
+
+    totals_of = totals_of_vectors if adds_to is None else total_of_values if len(starts) == 1 else totals_of_values
 
     def run(slots: Slots) -> None:
-        vector = [slots[i] for i in inputs]
-        totals = starts[:]
-        # The way down is written out here and in `_vector_leaves`: a call for each tree would cost a sixth.
-        for root, output in pairs:
-            node = root
-            while (index := feature[node]) >= 0:
-                x, flag = vector[index], flags[node]
-                # NaN is neither above nor at most anything, so it goes where the comparison is not true.
-                if not flag:
-                    node = left[node] if x <= threshold[node] else right[node]
-                elif flag == MISSING_LEFT:
-                    node = right[node] if x > threshold[node] else left[node]
-                elif x != x:  # noqa: PLR0124  # NaN
-                    node = left[node] if flag & MISSING_LEFT else right[node]
-                else:
-                    node = left[node] if x in sets[int(threshold[node])] else right[node]
-            totals[output] += threshold[node]
+        totals = totals_of([slots[i] for i in inputs])
         slots.extend(totals if divisor == 1.0 else [total / divisor for total in totals])
 
     return run
-
-
-def _vector_leaves(inputs: Sequence[int], parameters: Mapping[str, Any]) -> Callable[[Slots], None]:
-    feature, threshold, left, right, flags = _columns(parameters)
-    sets, starts, divisor = (parameters[name] for name in ("categories", "starts", "divisor"))
-    roots, leaf_values, width = parameters["roots"], parameters["leaf_values"], len(starts)
-
-    def run(slots: Slots) -> None:
-        vector = [slots[i] for i in inputs]
-        totals = starts[:]
-        for root in roots:
-            node = root
-            while (index := feature[node]) >= 0:
-                x, flag = vector[index], flags[node]
-                if not flag:
-                    node = left[node] if x <= threshold[node] else right[node]
-                elif flag == MISSING_LEFT:
-                    node = right[node] if x > threshold[node] else left[node]
-                elif x != x:  # noqa: PLR0124  # NaN
-                    node = left[node] if flag & MISSING_LEFT else right[node]
-                else:
-                    node = left[node] if x in sets[int(threshold[node])] else right[node]
-            start = left[node] * width
-            totals = [total + value for total, value in zip(totals, leaf_values[start : start + width], strict=True)]
-        slots.extend(totals if divisor == 1.0 else [total / divisor for total in totals])
-
-    return run
-
-
-def _columns(parameters: Mapping[str, Any]) -> Sequence[Sequence[Any]]:
-    columns = [parameters[name] for name in ("feature", "threshold", "left", "right", "flags")]
-    if len(columns[0]) > _LISTS_UP_TO:
-        return columns
-    return [column.tolist() for column in columns]
 
 
 def _read_nodes(entry: Entry, width: int, roots: Array) -> dict[str, Array]:
@@ -138,9 +152,11 @@ def _read_nodes(entry: Entry, width: int, roots: Array) -> dict[str, Array]:
     entry.require(all(a < b for a, b in zip(roots, ends, strict=True)), "roots: not in order")
     entry.require(
         all(
-            feature[node] == LEAF or (node < left[node] < end and node < right[node] < end)
+            index == LEAF or (node < to_left < end and node < to_right < end)
             for root, end in zip(roots, ends, strict=True)
-            for node in range(root, end)
+            for node, index, to_left, to_right in zip(
+                range(root, end), feature[root:end], left[root:end], right[root:end], strict=True
+            )
         ),
         "a node has a child before it, or one that is not in its tree",
     )

@@ -36,7 +36,7 @@ from evertrain.domain.project.metric import Metric, Task
 from evertrain.domain.project.model import ModelSpec
 from evertrain.scoring import FlatModel
 from evertrain.scoring.container import pack, unpack
-from evertrain.scoring.operations.trees import BY_CATEGORY, LEAF
+from evertrain.scoring.operations.tree_walk import BY_CATEGORY, LEAF
 from evertrain.tables.labelled_rows import LabelledRows
 from tests.builders import estimators
 from tests.builders.models import a_model, a_model_of_classes

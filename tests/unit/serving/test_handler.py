@@ -360,14 +360,28 @@ def test_a_function_that_is_primed_has_its_model_before_it_is_asked(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delitem(sys.modules, "serving.primed", raising=False)
+    prepared: list[str] = []
+
+    def prepare(model: FlatModel) -> None:
+        prepared.append(model.model)
+
+    monkeypatch.setattr(FlatModel, "prepare", prepare)
     primed = importlib.import_module("serving.primed")
     assert primed.lambda_handler is handler.lambda_handler
+    assert prepared == ["trips"]
     monkeypatch.setenv("MODEL_URI", "s3://artifacts/models/trips/gone.json.gz")
     assert endpoint.post(ROW)[0] == 200, "it is in memory"
     forget()
     monkeypatch.delitem(sys.modules, "serving.primed")
     with pytest.raises(Exception, match="gone"):
         importlib.import_module("serving.primed")
+
+
+def test_a_function_without_a_model_is_primed_as_well(endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "serving.primed", raising=False)
+    monkeypatch.setenv("MODEL_URI", "")
+    forget()
+    assert importlib.import_module("serving.primed").lambda_handler is handler.lambda_handler
 
 
 def test_the_endpoint_s_code_brings_no_heavy_library() -> None:
