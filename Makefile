@@ -106,7 +106,7 @@ bench-cloud: setup ## the embedded cloud under load: 32 clients, and a burst of 
 bench-jobs: setup ## memory and time of training containers, beside what their size is estimated from
 	$(BIN)/python -m bench.jobs
 
-bench-serving: setup $(patsubst %,.venv-bench/%/.installed,onnx onnx-convert treelite mlflow) ## a prediction, beside scikit-learn, ONNX Runtime, treelite and MLflow
+bench-serving: setup $(patsubst %,.venv-bench/%/.installed,onnx onnx-convert treelite mlflow bentoml) ## a prediction, beside scikit-learn, ONNX Runtime, treelite, MLflow and BentoML
 	$(BIN)/python -m bench.serving
 
 bench-explanations: setup ## an explained row beside a predicted one, and what explanations add to an artifact

@@ -94,7 +94,7 @@ def _explained(doors: Doors) -> Iterator[str]:
     yield "### Why"
     yield (
         f"With `?explain=true`, `explanations` tell what each feature added, row by row: `base` and `contributions` add up to the prediction on `scale`. That is `log-odds` (their logistic is the "
-        "probability), `log` and `log1p` (their exponential, less 1, is the number), `probability` and `number` as predicted. `base` is what is predicted where nothing is known of a row. "
+        "probability), `log` and `log1p` (their exponential, less 1, is the number), `probability` and `number` as predicted. Of more than two classes both are objects of each one's, on the scale `logit` (the softmax of all classes' is the probabilities) or `probability`. `base` is what is predicted where nothing is known of a row. "
         f"Up to {MAX_EXPLAINED} rows, fewer where trees are many; which models can be explained, and how, is told in [models.md](models.md#explanations). In JSON Lines, each has its `explanation`."
     )
     yield _example(PREDICT, ROW, doors.ask(PREDICT, ROW, query={"explain": "true"}), query="?explain=true")

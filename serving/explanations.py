@@ -10,6 +10,7 @@ from serving.responses import Refusal
 from serving.wiring import ServedModel
 
 if TYPE_CHECKING:
+    from evertrain.scoring.explanations import Explained
     from evertrain.scoring.rows import Row
 
 PARAMETER = "explain"
@@ -41,9 +42,22 @@ def explanations_of(rows: "Sequence[Row]", served: ServedModel) -> Explanations:
         raise Refusal(413, f"rows: {len(rows)} are too many to be explained at once, {allowed} are allowed")
     explained = explainer.explain(rows)
     for index, each in enumerate(explained):
-        if not all(map(math.isfinite, each.contributions.values())):
+        if not all(map(math.isfinite, _contributions(each))):
             where = f"row {index}: " if len(rows) > 1 else ""
             raise Refusal(400, f"{where}a contribution is not a finite number; the features' values are too large")
-    return [
-        {"scale": explainer.scale.value, "base": each.base, "contributions": each.contributions} for each in explained
-    ]
+    return [{"scale": explainer.scale.value} | _as_document(each) for each in explained]
+
+
+def _contributions(explained: "Explained") -> list[float]:
+    of_answers = explained.values() if isinstance(explained, Mapping) else [explained]
+    return [value for each in of_answers for value in each.contributions.values()]
+
+
+def _as_document(explained: "Explained") -> dict[str, Any]:
+    """Of several classes an object of them, as a prediction is."""
+    if not isinstance(explained, Mapping):
+        return {"base": explained.base, "contributions": explained.contributions}
+    return {
+        "base": {name: each.base for name, each in explained.items()},
+        "contributions": {name: each.contributions for name, each in explained.items()},
+    }

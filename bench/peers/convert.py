@@ -1,5 +1,6 @@
-"""From fitted estimators to what a peer loads. Arguments: the peer, the folder with `<model>.joblib`, the target."""
+"""From fitted estimators to what a peer loads. Arguments: the peer, the estimator's file, the target."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,14 @@ def to_mlflow(estimator: Any, features: int, target: Path) -> None:
     )
 
 
-CONVERT = {"onnx": to_onnx, "treelite": to_treelite, "mlflow": to_mlflow}
+def to_bentoml(estimator: Any, _: int, target: Path) -> None:
+    os.environ["BENTOML_HOME"] = str(target)
+    import bentoml  # noqa: PLC0415
+
+    bentoml.sklearn.save_model("served", estimator, signatures={"predict_proba": {"batchable": True}})
+
+
+CONVERT = {"onnxruntime": to_onnx, "treelite": to_treelite, "mlflow": to_mlflow, "bentoml": to_bentoml}
 
 peer, source, target = sys.argv[1], Path(sys.argv[2]), Path(sys.argv[3])
 estimator = joblib.load(source)

@@ -7,7 +7,7 @@ import pandas as pd
 
 from evertrain.conversion.rows import rows_of
 from evertrain.scoring import FlatModel
-from evertrain.scoring.explanations.attribution import NotExplainable, attribution
+from evertrain.scoring.explanations.attribution import NotExplainable, attributions
 
 MAX_ROWS = 10_000
 """As many tell a mean well enough: they are spread evenly over all."""
@@ -16,7 +16,8 @@ MAX_ROWS = 10_000
 def measured_means(flat: FlatModel, frame: pd.DataFrame) -> dict[str, list[Any]]:
     """Of the slots whose means explanations need, as in an artifact's header; none where nothing can be explained."""
     try:
-        slots = [column.slot for column in attribution(flat).columns]
+        of_answers = attributions(flat)
+        slots = list(dict.fromkeys(column.slot for each in of_answers for column in each.columns))
     except NotExplainable:
         slots = []
     if not slots or frame.empty:

@@ -21,11 +21,13 @@ class ModelRegistry(Protocol):
     def models(self) -> Sequence[str]:
         """Every model that ever had a version, whether its folder is still there or not."""
 
-    def set_status(self, model: str, version: str, status: VersionStatus) -> None: ...
+    def admit(self, model: str, version: str, *, goes_back_to: VersionStatus | None = None) -> None:
+        """Registered, it may be promoted again. `goes_back_to`: what it is once more if it is withdrawn instead,
+        whatever `withdraw` asks for. Raises UnknownVersion."""
 
     def withdraw(self, model: str, version: str, *, leaves_as: VersionStatus = VersionStatus.ROLLED_BACK) -> None:
-        """A registered version becomes rolled back, rejected or held, and can't be promoted any more. Any other stays
-        as it is."""
+        """A registered version becomes rolled back, rejected or held, or what it was before it was admitted, and
+        can't be promoted any more. Any other stays as it is."""
 
     def tag(self, model: str, version: str, *, put: Mapping[str, str], remove: Collection[str]) -> ModelVersion:
         """The version with its tags as they are then, whoever else tags it meanwhile. Raises UnknownVersion,
@@ -44,7 +46,7 @@ class ModelRegistry(Protocol):
         goes is from now on.
 
         A repeat succeeds. Raises RegistryConflict when the champion is not the expected one, or the version
-        was withdrawn meanwhile.
+        is not registered: it was withdrawn meanwhile, or answered before and was not admitted again.
         """
 
     def begin_step(self, rollout: Rollout) -> None:

@@ -28,6 +28,9 @@ NOT_EXPLAINED = frozenset(
 )
 """As they are tried here. A vote of forests has explanations, and polynomials of single features have."""
 
+ONLY_OF_TWO_EXPLAINED = frozenset({"CalibratedClassifierCV of boosting, ensemble=False", "SGDClassifier"})
+"""Of more than two classes each is asked for by itself, and the answers are shared out."""
+
 EXPLAINED_TABLE = Path(__file__).parents[2] / "bench/results/explanations.md"
 
 
@@ -98,8 +101,10 @@ where an exponential makes the number, else the number.
 
 Of the above these have no explanations as they are tried, since their answer is no sum over features, or a column of
 several features is not linear in them: {", ".join(f"`{name}`" for name in sorted(NOT_EXPLAINED))}.
-Nor has a model of more than two classes, yet, nor a version that was trained before there were any: it says so
-until it is trained again. `evertrain check` says
+Of more than two classes each has its own base and contributions, on the scale that softmax takes (`logit`) or, of
+forests, as probabilities; {" and ".join(f"`{name}`" for name in sorted(ONLY_OF_TWO_EXPLAINED))} have
+none there, which share out one answer for each class. A version that was trained before there were any says so until
+it is trained again. `evertrain check` says
 of each model whether its predictions can be explained, and in what time. Where trees are many, fewer rows are
 explained at once, so that a function of 1 GB answers in time.
 

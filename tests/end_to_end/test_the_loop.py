@@ -832,7 +832,7 @@ def test_a_champion_is_taken_back_from_the_command_line(loop: Loop) -> None:
     good = registry.champion("flights")
     assert good is not None
     bad = next(version for version in registry.versions("flights") if version.version != good.version)
-    registry.set_status("flights", bad.version, VersionStatus.REGISTERED)
+    registry.admit("flights", bad.version)
     artifact = {"artifact_uri": bad.artifact_uri, "artifact_sha256": bad.artifact_sha256}
     function = endpoint.publish("flights", version=bad.version, **artifact)
     promoted = replace(good, version=bad.version, since=loop.now, function_version=function, **artifact)

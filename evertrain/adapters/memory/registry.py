@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from evertrain.domain.release.registry import (
-    WITHDRAWN,
+    MAY_ANSWER,
     Champion,
     ModelVersion,
     RegistryConflict,
@@ -22,6 +22,7 @@ class InMemoryModelRegistry:
     _versions: dict[tuple[str, str], ModelVersion] = field(default_factory=dict)
     _history: list[Champion] = field(default_factory=list)
     _rollouts: dict[str, Rollout] = field(default_factory=dict)
+    _go_back_to: dict[tuple[str, str], VersionStatus | None] = field(default_factory=dict)
 
     def register(self, version: ModelVersion) -> None:
         earlier = self._versions.setdefault((version.model, version.version), version)
@@ -40,12 +41,13 @@ class InMemoryModelRegistry:
     def models(self) -> Sequence[str]:
         return sorted({model for model, _ in self._versions}, reverse=True)
 
-    def set_status(self, model: str, version: str, status: VersionStatus) -> None:
-        self._versions[model, version] = replace(self.version(model, version), status=status)
+    def admit(self, model: str, version: str, *, goes_back_to: VersionStatus | None = None) -> None:
+        self._set_status(model, version, VersionStatus.REGISTERED)
+        self._go_back_to[model, version] = goes_back_to
 
     def withdraw(self, model: str, version: str, *, leaves_as: VersionStatus = VersionStatus.ROLLED_BACK) -> None:
         if self.version(model, version).status is VersionStatus.REGISTERED:
-            self.set_status(model, version, leaves_as)
+            self._set_status(model, version, self._go_back_to.get((model, version)) or leaves_as)
 
     def tag(self, model: str, version: str, *, put: Mapping[str, str], remove: Collection[str]) -> ModelVersion:
         earlier = self.version(model, version)
@@ -72,16 +74,16 @@ class InMemoryModelRegistry:
         if (present.version if present else None) != expected_champion:
             raise RegistryConflict(f"the champion of {champion.model} is not {expected_champion}")
         status = self.version(champion.model, champion.version).status
-        if status in WITHDRAWN:
+        if status not in MAY_ANSWER:
             raise RegistryConflict(f"{champion.version} of {champion.model} is {status}: it can't be promoted")
-        self.set_status(champion.model, champion.version, VersionStatus.CHAMPION)
+        self._set_status(champion.model, champion.version, VersionStatus.CHAMPION)
         if expected_champion and expected_champion != champion.version:
-            self.set_status(champion.model, expected_champion, leaves_as)
+            self._set_status(champion.model, expected_champion, leaves_as)
         self._history.append(champion)
 
     def begin_step(self, rollout: Rollout) -> None:
         status = self.version(rollout.model, rollout.version).status
-        if status not in (VersionStatus.REGISTERED, VersionStatus.CHAMPION):
+        if status not in MAY_ANSWER:
             raise RegistryConflict(f"{rollout.version} of {rollout.model} is {status}: it can't be rolled out")
         self._rollouts[rollout.model] = rollout
 
@@ -97,3 +99,6 @@ class InMemoryModelRegistry:
 
     def champion_at(self, model: str, moment: datetime) -> Champion | None:
         return next((champion for champion in self.history(model) if champion.since <= moment), None)
+
+    def _set_status(self, model: str, version: str, status: VersionStatus) -> None:
+        self._versions[model, version] = replace(self.version(model, version), status=status)

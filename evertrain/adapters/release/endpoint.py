@@ -12,12 +12,13 @@ from evertrain.domain.deployment.steps import LIVE_ALIAS
 from evertrain.domain.deployment.variables import PINNED_VARIABLES, Variable
 from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.domain.project.prediction import Answer
+from evertrain.domain.release.registry import UNPUBLISHED_VERSION
 from evertrain.ports.endpoint import EndpointError, Live, PredictionResponse, ScoredRows, ServedVersion
 from evertrain.scoring import Feature
 
 if TYPE_CHECKING:
     from mypy_boto3_lambda import LambdaClient
-    from mypy_boto3_lambda.type_defs import FunctionConfigurationTypeDef
+    from mypy_boto3_lambda.type_defs import FunctionConfigurationResponseTypeDef, FunctionConfigurationTypeDef
 
 _MAX_PAYLOAD_LENGTH = 5_000_000
 """Characters, all of them ASCII. Lambda takes 6 MB."""
@@ -149,18 +150,19 @@ class LambdaEndpoint:
     def _find_published(self, function: str, version: str) -> str | None:
         """The newest one of this model version with the code and the variables that `$LATEST` has."""
         pages = self._client.get_paginator("list_versions_by_function").paginate(FunctionName=function)
-        listed = [each for page in pages for each in page["Versions"]]
-        latest = next((each for each in listed if each["Version"] == "$LATEST"), None)
-        for published in reversed(listed):
-            environment = published.get("Environment", {}).get("Variables", {})
-            if published is not latest and environment.get(Variable.MODEL_VERSION) == version:
-                return published["Version"] if latest is None or _runs(published) == _runs(latest) else None
-        return None
+        listed = {each["Version"]: each for page in pages for each in page["Versions"]}
+        latest = listed.pop(UNPUBLISHED_VERSION)
+        numbers = [
+            number for number, each in listed.items() if _variables(each).get(Variable.MODEL_VERSION) == version
+        ]
+        # By the number: in what order Lambda lists them it does not say.
+        newest = max(numbers, key=int, default=None)
+        return newest if newest and _runs(listed[newest]) == _runs(latest) else None
 
     def _configure(self, function: str, pinned: Mapping[str, str]) -> str:
         """Leaves every other variable as CloudFormation has set it; returns the revision after the change."""
         current = self._client.get_function_configuration(FunctionName=function)
-        variables = current.get("Environment", {}).get("Variables", {})
+        variables = _variables(current)
         wanted = {name: value for name, value in variables.items() if name not in PINNED_VARIABLES} | dict(pinned)
         if wanted != variables:
             self._client.update_function_configuration(
@@ -170,17 +172,22 @@ class LambdaEndpoint:
                 FunctionName=function, WaiterConfig=self._waiter_config
             )
         settled = self._client.get_function_configuration(FunctionName=function)
-        if settled.get("Environment", {}).get("Variables", {}) != wanted:
+        if _variables(settled) != wanted:
             raise EndpointError(f"{function}: {_REFUSALS['PreconditionFailedException']}")
         return settled["RevisionId"]
 
 
 def _runs(configuration: "FunctionConfigurationTypeDef") -> tuple[object, ...]:
     """What it runs, whichever model it is pinned to."""
-    variables = configuration.get("Environment", {}).get("Variables", {})
-    own = {name: value for name, value in variables.items() if name not in PINNED_VARIABLES}
+    own = {name: value for name, value in _variables(configuration).items() if name not in PINNED_VARIABLES}
     start = configuration.get("SnapStart", {}).get("ApplyOn", "None")
     return configuration.get("CodeSha256"), configuration.get("Handler"), configuration.get("MemorySize"), start, own
+
+
+def _variables(
+    configuration: "FunctionConfigurationTypeDef | FunctionConfigurationResponseTypeDef",
+) -> Mapping[str, str]:
+    return configuration.get("Environment", {}).get("Variables", {})
 
 
 @contextmanager

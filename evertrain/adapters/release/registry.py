@@ -21,7 +21,7 @@ from evertrain.adapters.aws.item_keys import (
 )
 from evertrain.adapters.documents import dump, load, load_readable
 from evertrain.domain.release.registry import (
-    WITHDRAWN,
+    MAY_ANSWER,
     Champion,
     ModelVersion,
     RegistryConflict,
@@ -35,8 +35,8 @@ from evertrain.domain.release.tags import changed_tags
 _IS_EXPECTED_CHAMPION = "version = :expected AND NOT (version = :version AND function_version = :function_version)"
 """By the second half a repeat leaves no second entry in the history."""
 
-_CAN_BE_CHAMPION = f"{ITEM_PRESENT} AND NOT version_status IN ({', '.join(f':{each}' for each in WITHDRAWN)})"
-
+_MAY_ANSWER = f"version_status IN ({', '.join(f':{each}' for each in MAY_ANSWER)})"
+_ANSWERING = {each.value: text(each.value) for each in MAY_ANSWER}
 
 _TAG_ATTEMPTS = 10
 
@@ -73,14 +73,16 @@ class DynamoDBModelRegistry:
     def models(self) -> Sequence[str]:
         return [item[SORT_KEY]["S"].removeprefix(MODEL) for item in self._table.query(MODELS, MODEL)]
 
-    def set_status(self, model: str, version: str, status: VersionStatus) -> None:
+    def admit(self, model: str, version: str, *, goes_back_to: VersionStatus | None = None) -> None:
         """Raises UnknownVersion."""
+        before = {"before": text(goes_back_to.value)} if goes_back_to else {}
         if not self._table.update(
             model_partition(model),
             f"{VERSION}{version}",
-            "SET version_status = :status",
+            "SET version_status = :registered" + (", goes_back_to = :before" if before else " REMOVE goes_back_to"),
             ITEM_PRESENT,
-            status=text(status.value),
+            registered=text(VersionStatus.REGISTERED.value),
+            **before,
         ):
             raise UnknownVersion(f"{model} has no version {version}")
 
@@ -88,7 +90,7 @@ class DynamoDBModelRegistry:
         self._table.update(
             model_partition(model),
             f"{VERSION}{version}",
-            "SET version_status = :status",
+            "SET version_status = if_not_exists(goes_back_to, :status)",
             "version_status = :registered",
             status=text(leaves_as.value),
             registered=text(VersionStatus.REGISTERED.value),
@@ -139,8 +141,8 @@ class DynamoDBModelRegistry:
                 champion.model,
                 champion.version,
                 VersionStatus.CHAMPION,
-                condition=_CAN_BE_CHAMPION,
-                **{each.value: text(each.value) for each in WITHDRAWN},
+                condition=_MAY_ANSWER,
+                **_ANSWERING,
             ),
         ]
         if expected_champion and expected_champion != champion.version:
@@ -174,9 +176,8 @@ class DynamoDBModelRegistry:
                 model_partition(rollout.model),
                 f"{VERSION}{rollout.version}",
                 "SET version_status = version_status",
-                "version_status IN (:registered, :champion)",
-                registered=text(VersionStatus.REGISTERED.value),
-                champion=text(VersionStatus.CHAMPION.value),
+                _MAY_ANSWER,
+                **_ANSWERING,
             ),
         )
         if refused is not None:

@@ -127,12 +127,16 @@ def answer_schema(model: DocumentedModel, prediction: Schema) -> Schema:
 
 
 def explanation_schema(model: DocumentedModel) -> Schema:
-    number: Schema = {"type": "number"}
+    """Of several classes base and contributions of each."""
+    base: Schema = {"type": "number"}
+    contributions = object_of({feature.name: base for feature in model.features})
+    if model.task is Task.CLASSIFICATION and len(model.classes) > 2:
+        base, contributions = (object_of(dict.fromkeys(model.classes, each)) for each in (base, contributions))
     return object_of(
         {
-            "scale": {"enum": ["number", "probability", "log-odds", "log", "log1p"]},
-            "base": number | {"description": "what is predicted, on this scale, where nothing is known of a row"},
-            "contributions": object_of({feature.name: number for feature in model.features})
+            "scale": {"enum": ["number", "probability", "log-odds", "logit", "log", "log1p"]},
+            "base": base | {"description": "what is predicted, on this scale, where nothing is known of a row"},
+            "contributions": contributions
             | {"description": "what each feature adds; with the base they add up to the prediction on this scale"},
         }
     )

@@ -35,8 +35,8 @@ class VersionStatus(StrEnum):
     ROLLED_BACK = "rolled_back"
 
 
-WITHDRAWN = (VersionStatus.REJECTED, VersionStatus.HELD, VersionStatus.ROLLED_BACK)
-"""Of a version that will not be promoted."""
+MAY_ANSWER = (VersionStatus.REGISTERED, VersionStatus.CHAMPION)
+"""Of a version that may be rolled out and promoted; any other has to be admitted first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

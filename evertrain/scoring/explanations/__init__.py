@@ -2,6 +2,6 @@
 predicted."""
 
 from evertrain.scoring.explanations.attribution import NotExplainable, Scale
-from evertrain.scoring.explanations.explainer import Explainer, Explanation, explainer_of
+from evertrain.scoring.explanations.explainer import Explained, Explainer, Explanation, explainer_of
 
-__all__ = ["Explainer", "Explanation", "NotExplainable", "Scale", "explainer_of"]
+__all__ = ["Explained", "Explainer", "Explanation", "NotExplainable", "Scale", "explainer_of"]

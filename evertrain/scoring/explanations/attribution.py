@@ -1,4 +1,4 @@
-"""A model's answer as a sum over its features: of trees, and of columns that are each made of one feature.
+"""A model's answer, or that of each class, as a sum over its features: of trees, and of columns of one feature each.
 
 Found by going back from the answer: through the link, then through whatever is a weighted sum. What is no such sum
 has no explanation, and is told in a sentence.
@@ -23,11 +23,15 @@ class NotExplainable(EvertrainError):
 
 
 class Scale(StrEnum):
-    """On which contributions add up: that of the answer, or one that a link turns into the answer."""
+    """On which contributions add up: that of the answer, or one that a link turns into the answer.
+
+    `LOGIT`: of a class; the softmax of all classes' are the probabilities.
+    """
 
     NUMBER = "number"
     PROBABILITY = "probability"
     LOG_ODDS = "log-odds"
+    LOGIT = "logit"
     LOG = "log"
     LOG1P = "log1p"
 
@@ -69,23 +73,31 @@ class Attribution:
     forests: tuple[Forest, ...]
 
 
-def attribution(model: FlatModel) -> Attribution:
-    """Raises NotExplainable."""
-    if isinstance(model.answer, tuple):
-        raise NotExplainable(f"{model.model} predicts several classes, whose contributions are not told yet")
+def attributions(model: FlatModel) -> tuple[Attribution, ...]:
+    """Of the answer; of several classes that of each, on one scale. Raises NotExplainable."""
     producers = {
         len(model.features) + offset: (step, output)
         for offset, (step, output) in enumerate(
             (step, output) for step in model.steps for output in range(len(step.outputs))
         )
     }
+    answers = model.answer if isinstance(model.answer, tuple) else (model.answer,)
     origins, holds_trees = _origins(model), _trees_within(model)
+    return tuple(_attribution(answer, model, producers, origins, holds_trees) for answer in answers)
+
+
+Producers = Mapping[int, tuple[Step, int]]
+
+
+def _attribution(
+    answer: int, model: FlatModel, producers: Producers, origins: Sequence[Origin], holds_trees: Sequence[bool]
+) -> Attribution:
     natural = Scale.PROBABILITY if model.task is Task.CLASSIFICATION else Scale.NUMBER
-    scale, constant, weights = natural, 0.0, {model.answer: 1.0}
+    scale, constant, weights = natural, 0.0, {answer: 1.0}
     while True:
         if scale is natural and constant == 0.0 and list(weights.values()) == [1.0]:
             (slot,) = weights
-            scale, weights = _without_link(slot, producers, scale)
+            scale, weights = _without_link(slot, producers, scale, is_one_of_several=len(model.classes) > 2)
         slot = max((each for each in weights if _is_sum(each, producers, origins, holds_trees)), default=-1)
         if slot < 0:
             break
@@ -98,20 +110,22 @@ def attribution(model: FlatModel) -> Attribution:
     )
 
 
-Producers = Mapping[int, tuple[Step, int]]
-
-
 def _operation(slot: int, producers: Producers) -> str:
     return producers[slot][0].operation if slot in producers else ""
 
 
-def _without_link(slot: int, producers: Producers, scale: Scale) -> tuple[Scale, dict[int, float]]:
-    """What the answer is a monotone function of: of two probabilities, the difference of their logarithms."""
+def _without_link(
+    slot: int, producers: Producers, scale: Scale, *, is_one_of_several: bool
+) -> tuple[Scale, dict[int, float]]:
+    """What the answer is a monotone function of: of two probabilities, the difference of their logarithms. Of several
+    classes, what the softmax takes of each."""
     if slot not in producers:
         return scale, {slot: 1.0}
     step, output = producers[slot]
     if step.operation == "function" and step.parameters["name"] in _LINKS:
         return _LINKS[step.parameters["name"]], {step.inputs[output]: 1.0}
+    if step.operation == "softmax" and is_one_of_several:
+        return Scale.LOGIT, {step.inputs[output]: 1.0}
     if step.operation == "softmax" and len(set(step.inputs)) == len(step.inputs) == 2:
         return Scale.LOG_ODDS, {step.inputs[output]: 1.0, step.inputs[1 - output]: -1.0}
     return scale, {slot: 1.0}

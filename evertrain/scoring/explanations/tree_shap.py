@@ -74,6 +74,7 @@ class ExplainedForest:
         self._trees = [
             self._prepared(root, values, covers)
             for root, values in zip(parameters["roots"], _values_by_tree(forest), strict=True)
+            if any(values.values())  # or it adds to other outputs, such as another class
         ]
         starts, divisor = parameters["starts"], parameters["divisor"]
         constant = math.fsum(weight * starts[output] / divisor for output, weight in forest.weights.items())
@@ -197,8 +198,11 @@ def _values_by_tree(forest: Forest) -> list[dict[int, float]]:
     roots, width, divisor = parameters["roots"], len(parameters["starts"]), parameters["divisor"]
     leaf_values, adds_to = parameters["leaf_values"], parameters["adds_to"]
     weights = [forest.weights.get(output, 0.0) / divisor for output in range(width)]
-    found = []
+    found: list[dict[int, float]] = []
     for number, (root, end) in enumerate(zip(roots, [*roots[1:], len(feature)], strict=True)):
+        if leaf_values is None and weights[adds_to[number]] == 0.0:
+            found.append({})
+            continue
         leaves = [node for node in range(root, end) if feature[node] == LEAF]
         if leaf_values is None:
             weight = weights[adds_to[number]]

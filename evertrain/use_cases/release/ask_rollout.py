@@ -19,7 +19,7 @@ from evertrain.domain.deciding.decisions import (
     decision_event,
 )
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.release.registry import VersionStatus
+from evertrain.domain.release.registry import MAY_ANSWER, VersionStatus
 from evertrain.ports.clock import Clock
 from evertrain.ports.decisions import DecisionLog
 from evertrain.ports.messages import EventBus
@@ -70,7 +70,8 @@ class AskRollout:
             ),
         )
         self.decisions.record(recorded, lease=LEASE_DURATION)
-        if status not in (VersionStatus.REGISTERED, VersionStatus.CHAMPION):
-            self.registry.set_status(model, name, VersionStatus.REGISTERED)
+        if status not in MAY_ANSWER:
+            # One that answered well before may be taken back to, also if it fails beside today's champion.
+            self.registry.admit(model, name, goes_back_to=VersionStatus.RETIRED if has_answered else None)
         self.bus.publish([decision_event(recorded)])
         return recorded

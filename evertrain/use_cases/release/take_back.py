@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from evertrain.domain.errors import EvertrainError
-from evertrain.domain.release.registry import Champion, RegistryConflict, VersionStatus, follows_at
+from evertrain.domain.release.registry import MAY_ANSWER, Champion, RegistryConflict, VersionStatus, follows_at
 from evertrain.ports.clock import Clock
 from evertrain.ports.endpoint import Endpoint, Live
 from evertrain.ports.registry import ModelRegistry
@@ -56,14 +56,14 @@ class TakeBack:
         earlier = self._earlier(model, champion, version)
         self.roll_out.smoke_test(model, earlier.version, function_version=earlier.function_version)
         status = self.registry.version(model, earlier.version).status
-        if status is VersionStatus.ROLLED_BACK:  # asked for by name, and taken back itself before
-            self.registry.set_status(model, earlier.version, VersionStatus.RETIRED)
+        if status not in MAY_ANSWER:  # where it is, an earlier call was cut off right here
+            self.registry.admit(model, earlier.version, goes_back_to=status)
         restored = replace(earlier, since=follows_at(champion, self.clock.now()), because=because)
         try:
             # The champion first: if this ends here, reconciling points the alias at it, and so does a repeat.
             self.registry.promote(restored, expected_champion=champion.version, leaves_as=VersionStatus.ROLLED_BACK)
         except RegistryConflict:
-            self.registry.set_status(model, earlier.version, status)
+            self.registry.withdraw(model, earlier.version)
             raise
         self.endpoint.point_alias(model, Live(function_version=restored.function_version))
         return TakenBack(champion=restored, instead_of=champion.version)

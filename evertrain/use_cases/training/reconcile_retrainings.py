@@ -91,7 +91,7 @@ class ReconcileRetrainings:
 
     def _finish(self, decision: RecordedDecision, end: str) -> None:
         version = self._take_back(decision)
-        name = _OUTCOMES[version.status] if version else EventName.RETRAIN_FAILED
+        name = self._outcome(decision, version) if version else EventName.RETRAIN_FAILED
         sentence = shorten_sentence(end if name in _CUT_OFF or version is None else version.gate.sentence)
         self.finish_retraining.run(
             model=decision.model,
@@ -113,6 +113,15 @@ class ReconcileRetrainings:
                 self.registry.withdraw(version.model, version.version)
                 return self.registry.version(version.model, version.version)
         return None
+
+    def _outcome(self, decision: RecordedDecision, version: ModelVersion) -> EventName:
+        """One that answered before is retired whether this rollout came to its end or not: its history tells."""
+        if version.status is VersionStatus.RETIRED and not any(
+            each.version == version.version and each.since >= decision.decided_at
+            for each in self.registry.history(version.model)
+        ):
+            return EventName.ROLLED_BACK
+        return _OUTCOMES[version.status]
 
     def _withdraw_unpromoted(self, model: str) -> None:
         """No retraining runs: what a step registered that came too late will not be promoted any more."""

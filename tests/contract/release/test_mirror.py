@@ -121,6 +121,7 @@ def test_what_changes_is_changed_there_and_nothing_else(
     mirror.set_tag("trips", 1, "theirs", "stays")
     registry.tag("trips", "v1", put={"ticket": "ML-2"}, remove=["note"])
     back = replace(champion_of("v1", since=NOW + days(2)), function_version="9")
+    registry.admit("trips", "v1")
     registry.promote(back, expected_champion="v2", leaves_as=VersionStatus.ROLLED_BACK)
 
     written = mirroring.run("trips")

@@ -30,7 +30,7 @@ def test_a_version_is_kept_as_it_was_registered(registry: ModelRegistry) -> None
 
 def test_registering_again_is_harmless_also_after_the_status_changed(registry: ModelRegistry) -> None:
     registry.register(a_version("v1"))
-    registry.set_status("trips", "v1", VersionStatus.REJECTED)
+    registry.withdraw("trips", "v1", leaves_as=VersionStatus.REJECTED)
     registry.register(replace(a_version("v1"), registered_at=NOW + days(1)))
     assert registry.version("trips", "v1").status is VersionStatus.REJECTED
 
@@ -74,6 +74,7 @@ def test_a_champion_that_is_taken_back_is_left_rolled_back_and_its_predecessor_a
 ) -> None:
     promote_in_turn(registry, "v1", "v2")
     again = replace(champion_of("v1", since=NOW + days(9)), because="nonsense at night")
+    registry.admit("trips", "v1")
     registry.promote(again, expected_champion="v2", leaves_as=VersionStatus.ROLLED_BACK)
     assert registry.champion("trips") == again
     assert [registry.version("trips", name).status for name in ("v1", "v2")] == ["champion", "rolled_back"]
@@ -122,12 +123,52 @@ def test_what_a_person_did_not_want_can_t_be_promoted(registry: ModelRegistry, s
         registry.promote(champion_of("v1"), expected_champion=None)
 
 
-@pytest.mark.parametrize("status", [VersionStatus.REJECTED, VersionStatus.CHAMPION, VersionStatus.RETIRED])
-def test_only_a_registered_version_can_be_withdrawn(registry: ModelRegistry, status: VersionStatus) -> None:
+def test_only_a_registered_version_can_be_withdrawn(registry: ModelRegistry) -> None:
+    promote_in_turn(registry, "v1", "v2")
+    registry.register(a_version("v3"))
+    registry.withdraw("trips", "v3", leaves_as=VersionStatus.REJECTED)
+    for name, status in (("v1", "retired"), ("v2", "champion"), ("v3", "rejected")):
+        registry.withdraw("trips", name)
+        assert registry.version("trips", name).status == status
+
+
+@pytest.mark.parametrize("before", [VersionStatus.RETIRED, VersionStatus.ROLLED_BACK])
+def test_a_version_that_is_admitted_and_withdrawn_is_what_it_was(
+    registry: ModelRegistry, before: VersionStatus
+) -> None:
+    promote_in_turn(registry, "v1")
+    registry.register(a_version("v2"))
+    registry.promote(champion_of("v2", since=NOW + days(1)), expected_champion="v1", leaves_as=before)
+    for leaves_as in (VersionStatus.ROLLED_BACK, VersionStatus.REJECTED):
+        registry.admit("trips", "v1", goes_back_to=before)
+        registry.begin_step(a_rollout())
+        registry.withdraw("trips", "v1", leaves_as=leaves_as)
+        assert registry.version("trips", "v1").status is before
+        with pytest.raises(RegistryConflict, match=f"v1 of trips is {before}: it can't be rolled out"):
+            registry.begin_step(a_rollout())
+        with pytest.raises(RegistryConflict, match=f"v1 of trips is {before}: it can't be promoted"):
+            registry.promote(champion_of("v1", since=NOW + days(9)), expected_champion="v2")
+    assert registry.champion("trips") == champion_of("v2", since=NOW + days(1))
+
+
+def test_what_a_version_goes_back_to_is_as_it_was_last_admitted(registry: ModelRegistry) -> None:
     registry.register(a_version("v1"))
-    registry.set_status("trips", "v1", status)
+    registry.admit("trips", "v1", goes_back_to=VersionStatus.RETIRED)
+    registry.admit("trips", "v1")
     registry.withdraw("trips", "v1")
-    assert registry.version("trips", "v1").status is status
+    assert registry.version("trips", "v1").status is VersionStatus.ROLLED_BACK
+
+
+def test_a_version_that_is_admitted_again_may_be_promoted(registry: ModelRegistry) -> None:
+    promote_in_turn(registry, "v1", "v2")
+    registry.admit("trips", "v1", goes_back_to=VersionStatus.RETIRED)
+    registry.promote(champion_of("v1", since=NOW + days(2)), expected_champion="v2")
+    assert [registry.version("trips", name).status for name in ("v1", "v2")] == ["champion", "retired"]
+
+
+def test_an_unknown_version_cannot_be_admitted(registry: ModelRegistry) -> None:
+    with pytest.raises(UnknownVersion, match="trips has no version v1"):
+        registry.admit("trips", "v1", goes_back_to=VersionStatus.RETIRED)
 
 
 def test_a_repeated_promotion_succeeds_and_leaves_one_entry(registry: ModelRegistry) -> None:
@@ -167,11 +208,6 @@ def test_history_says_who_answered_when(registry: ModelRegistry) -> None:
         champion = registry.champion_at("trips", moment)
         assert champion is not None
         assert champion.version == version
-
-
-def test_the_status_of_an_unknown_version_cannot_be_set(registry: ModelRegistry) -> None:
-    with pytest.raises(UnknownVersion):
-        registry.set_status("trips", "v1", VersionStatus.REJECTED)
 
 
 def test_tags_are_set_changed_and_removed_and_the_rest_stays(registry: ModelRegistry) -> None:
@@ -238,7 +274,7 @@ def test_a_rollout_is_known_while_it_is_under_way(registry: ModelRegistry) -> No
 def test_what_was_taken_back_goes_no_step_further(registry: ModelRegistry, status: VersionStatus) -> None:
     registry.register(a_version("v1"))
     registry.begin_step(a_rollout())
-    registry.set_status("trips", "v1", status)
+    registry.withdraw("trips", "v1", leaves_as=status)
     with pytest.raises(RegistryConflict, match=f"v1 of trips is {status}: it can't be rolled out"):
         registry.begin_step(a_rollout(share=1.0))
     assert registry.rollout("trips") == a_rollout()

@@ -15,10 +15,10 @@ from evertrain.conversion.rows import rows_of
 from evertrain.domain.project.model import ModelSpec
 from evertrain.scoring import FlatModel
 from evertrain.scoring.explanations import Explainer, NotExplainable
-from tests.builders.estimators import CLASSIFIERS, REGRESSORS, TRANSFORMERS, VARIANTS, fitted, plain
-from tests.builders.models import a_model
-from tests.builders.supported_models import NOT_EXPLAINED
-from tests.builders.training_frames import delay, late, training_frame
+from tests.builders.estimators import CLASSIFIERS, OF_TWO_CLASSES, REGRESSORS, TRANSFORMERS, VARIANTS, fitted, plain
+from tests.builders.models import a_model, a_model_of_classes
+from tests.builders.supported_models import NOT_EXPLAINED, ONLY_OF_TWO_EXPLAINED
+from tests.builders.training_frames import delay, late, lateness, training_frame
 from tests.unit.conversion.test_flat import regression
 from tests.unit.scoring.test_explanations import answer_of
 
@@ -30,6 +30,13 @@ FRAME, OTHERS = training_frame(500), training_frame(30, seed=7)
 def test_a_classifier(name: str) -> None:
     estimator = fitted((CLASSIFIERS | VARIANTS | TRANSFORMERS)[name], FRAME, late(FRAME))
     assert_adds_up(estimator, a_model(), is_explained=name not in NOT_EXPLAINED)
+
+
+@pytest.mark.parametrize("name", sorted({*CLASSIFIERS, *VARIANTS, *TRANSFORMERS} - OF_TWO_CLASSES))
+def test_a_classifier_of_three_classes(name: str) -> None:
+    estimator = fitted((CLASSIFIERS | VARIANTS | TRANSFORMERS)[name], FRAME, lateness(FRAME))
+    is_explained = name not in NOT_EXPLAINED | ONLY_OF_TWO_EXPLAINED
+    assert_adds_up(estimator, a_model_of_classes(), is_explained=is_explained)
 
 
 @pytest.mark.parametrize("name", REGRESSORS)
@@ -68,6 +75,28 @@ def test_xgboost_explains_the_same() -> None:
 def test_lightgbm_explains_the_same() -> None:
     estimator = lightgbm.LGBMClassifier(n_estimators=30, min_child_samples=5, verbose=-1).fit(FRAME, late(FRAME))
     np.testing.assert_allclose(explained(estimator), estimator.predict(OTHERS, pred_contrib=True), atol=1e-12)
+
+
+def explained_by_class(estimator: Any) -> npt.NDArray[np.float64]:
+    """Shape (rows, classes, features + 1), the base last: as XGBoost gives them."""
+    flat = FlatModel.from_bytes(to_flat(estimator, a_model_of_classes(), rows=FRAME))
+    found = Explainer(flat).explain(rows_of(OTHERS, flat))
+    return np.array(
+        [[[*each.contributions.values(), each.base] for each in of_classes.values()] for of_classes in found]
+    )
+
+
+def test_xgboost_explains_each_class_the_same() -> None:
+    estimator = xgboost.XGBClassifier(n_estimators=10, max_depth=4, enable_categorical=True, max_cat_to_onehot=1)
+    booster = estimator.fit(FRAME, lateness(FRAME)).get_booster()
+    expected = booster.predict(xgboost.DMatrix(OTHERS, enable_categorical=True), pred_contribs=True)
+    np.testing.assert_allclose(explained_by_class(estimator), expected, atol=1e-5)
+
+
+def test_lightgbm_explains_each_class_the_same() -> None:
+    estimator = lightgbm.LGBMClassifier(n_estimators=10, min_child_samples=5, verbose=-1).fit(FRAME, lateness(FRAME))
+    expected = estimator.predict(OTHERS, pred_contrib=True).reshape(len(OTHERS), 3, -1)
+    np.testing.assert_allclose(explained_by_class(estimator), expected, atol=1e-12)
 
 
 def test_columns_of_a_feature_are_credited_to_it() -> None:

@@ -2,6 +2,7 @@
 
 import math
 from array import array
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any
@@ -11,12 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from evertrain.domain.project.prediction import Prediction
 from evertrain.scoring import FlatModel, InvalidArtifact
 from evertrain.scoring.container import pack
-from evertrain.scoring.explanations import Explainer, Explanation, NotExplainable, Scale
+from evertrain.scoring.explanations import Explained, Explainer, Explanation, NotExplainable, Scale
 from evertrain.scoring.explanations.tree_shap import _quadrature
 
 NAMES = ("a", "b", "c", "d")
+CLASSES = ("x", "y", "z")
 LEAF, MISSING_LEFT, BY_CATEGORY = -1, 1, 2
 COLUMNS = (0, 1, 2, 3, 0, 1)
 """The feature of each column that trees compare: the numbers, then `a` clipped, and whether `b` is missing."""
@@ -58,18 +61,24 @@ class Forest:
             {"operation": "trees", "inputs": [4, 5, 6, 7, 8, 9], "starts": list(self.starts), "divisor": self.divisor}
             | numbers,
         ]
-        if len(self.starts) == 2:
-            steps.append({"operation": "softmax", "inputs": [scores, scores + 1]})
-            answer = scores + 3
+        count = len(self.starts)
+        answer: Any = scores + 1
+        classes: list[str] = []
+        if count > 1:
+            steps.append({"operation": "softmax", "inputs": [*range(scores, scores + count)]})
+            answer = [*range(scores + count, scores + 2 * count)] if count > 2 else scores + 3
+            classes = list(CLASSES) if count > 2 else []
         else:
             steps.append({"operation": "function", "inputs": [scores], "name": link})
-            answer = scores + 1
-        return pack(header(steps, answer=answer), list(columns.values()))
+        return pack(header(steps, answer=answer, classes=classes), list(columns.values()))
 
-    def shapley_values(self, row: dict[str, Any]) -> tuple[float, list[float]]:
-        """By all subsets of features, of the last output less the first of two."""
+    def shapley_values(self, row: dict[str, Any], *, output: int | None = None) -> tuple[float, list[float]]:
+        """By all subsets of features, of one output; else of the last output less the first of two."""
+        signs = [-1.0, 1.0] if len(self.starts) == 2 else [1.0]
+        if output is not None:
+            signs = [float(number == output) for number in range(len(self.starts))]
         worth = {
-            known: self._expected(row, frozenset(known))
+            known: self._expected(row, frozenset(known), signs)
             for size in range(len(NAMES) + 1)
             for known in combinations(range(len(NAMES)), size)
         }
@@ -83,11 +92,10 @@ class Forest:
             values.append(total)
         return worth[()], values
 
-    def _expected(self, row: dict[str, Any], known: frozenset[int]) -> float:
+    def _expected(self, row: dict[str, Any], known: frozenset[int], signs: list[float]) -> float:
         given = [math.nan if row[name] is None else float(row[name]) for name in NAMES]
         clipped = given[0] if math.isnan(given[0]) else max(given[0], 1.5)
         vector = [*given, clipped, float(math.isnan(given[1]))]
-        signs = [-1.0, 1.0] if len(self.starts) == 2 else [1.0]
         total = sum(sign * start for sign, start in zip(signs, self.starts, strict=True))
         for root, output in zip(self.roots, self.adds_to, strict=True):
             total += signs[output] * self._below(root, vector, known)
@@ -117,25 +125,27 @@ class Forest:
         return self._cover(each["left"]) + self._cover(each["right"])
 
 
-def header(steps: list[Any], *, answer: int, task: str = "regression", means: Any = None) -> dict[str, Any]:
+def header(
+    steps: list[Any], *, answer: Any, task: str = "regression", means: Any = None, classes: Sequence[str] = ()
+) -> dict[str, Any]:
     features = [{"name": name, "kind": "numeric", "nullable": True, "example": None} for name in NAMES]
     return {
         "format": "evertrain-flat",
         "version": 2,
         "model": "trips",
-        "task": task,
+        "task": "classification" if classes else task,
         "features": features,
         "steps": steps,
         "answer": answer,
-        "classes": [],
+        "classes": list(classes),
         "tolerance": 1e-9,
     } | ({"means": means} if means else {})
 
 
 @st.composite
-def forests(draw: st.DrawFn) -> Forest:
+def forests(draw: st.DrawFn, starts: Sequence[tuple[float, ...]] = ((0.5,), (0.25, -1.0))) -> Forest:
     """Of any shape: the same feature again on a path, splits by category, what is missing either way."""
-    found = Forest([], [], [], [], starts=draw(st.sampled_from([(0.5,), (0.25, -1.0)])))
+    found = Forest([], [], [], [], starts=draw(st.sampled_from(starts)))
     found.divisor = draw(st.sampled_from([1.0, 4.0]))
     for _ in range(draw(st.integers(1, 3))):
         found.roots.append(len(found.nodes))
@@ -176,9 +186,15 @@ def test_a_forest_s_contributions_are_its_shapley_values(forest: Forest, row: di
     assert answer_of(explanation, explainer.scale) == pytest.approx(model.predict([row])[0], abs=1e-12)
 
 
-def answer_of(explanation: Explanation, scale: Scale) -> float:
+def answer_of(explained: Explained, scale: Scale) -> Prediction:
     """What base and contributions add up to, as the model answers."""
-    total = explanation.base + math.fsum(explanation.contributions.values())
+    if isinstance(explained, Mapping):
+        totals = [each.base + math.fsum(each.contributions.values()) for each in explained.values()]
+        if scale is Scale.LOGIT:
+            totals = [math.exp(each - max(totals)) for each in totals]
+            totals = [each / math.fsum(totals) for each in totals]
+        return tuple(totals)
+    total = explained.base + math.fsum(explained.contributions.values())
     inverse = {Scale.LOG_ODDS: lambda x: 1 / (1 + math.exp(-x)), Scale.LOG: math.exp, Scale.LOG1P: math.expm1}
     return inverse.get(scale, lambda x: x)(total)
 

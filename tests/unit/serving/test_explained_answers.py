@@ -6,8 +6,15 @@ from dataclasses import replace
 from functools import cache
 
 import pytest
+from jsonschema import Draft202012Validator
+from sklearn.ensemble import HistGradientBoostingClassifier
 
+from evertrain.conversion import to_flat
+from evertrain.domain.release.openapi import api_document, declared_model
+from evertrain.scoring import FlatModel
 from serving import wiring
+from tests.builders.models import LATENESS, a_model_of_classes
+from tests.builders.training_frames import lateness, training_frame
 from tests.unit.serving.conftest import ROW, Endpoint
 from tests.unit.serving.test_handler import kept
 
@@ -35,6 +42,28 @@ def test_nothing_is_explained_unasked(endpoint: Endpoint) -> None:
     assert "explainer" not in vars(served_model)
     endpoint.post(ROW, query=EXPLAIN)
     assert "explainer" in vars(served_model), "made once, and kept"
+
+
+def test_of_several_classes_each_has_base_and_contributions(
+    endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    frame, spec = training_frame(), a_model_of_classes()
+    estimator = HistGradientBoostingClassifier(max_iter=5, categorical_features="from_dtype", random_state=0)
+    model = FlatModel.from_bytes(to_flat(estimator.fit(frame, lateness(frame)), spec, rows=frame))
+    monkeypatch.setattr(wiring, "served_model", cache(lambda: wiring.ServedModel(model=model, version="v2")))
+    status, answer = endpoint.post({"rows": [ROW, FAR]}, query=EXPLAIN)
+    assert status == 200
+    for explanation, prediction in zip(answer["explanations"], answer["predictions"], strict=True):
+        assert explanation["scale"] == "logit"
+        assert list(explanation["base"]) == list(explanation["contributions"]) == list(prediction) == list(LATENESS)
+        powers = {
+            name: math.exp(base + sum(explanation["contributions"][name].values()))
+            for name, base in explanation["base"].items()
+        }
+        assert {name: each / sum(powers.values()) for name, each in powers.items()} == pytest.approx(prediction)
+    told = api_document([declared_model(spec)], title="trips", version="v1", about="")
+    schema = {"$ref": f"#/components/schemas/{spec.name}.answer", "components": told["components"]}
+    Draft202012Validator(schema).validate(answer)
 
 
 def test_in_json_lines_each_row_has_its_explanation(endpoint: Endpoint) -> None:

@@ -89,10 +89,6 @@ def test_of_several_classes_each_one_s_probability_is_answered_and_kept_by_its_n
     assert [list(map(float, line.split(","))) for line in lines] == [
         list(each.values()) for each in answer["predictions"]
     ]
-    assert endpoint.refusal(ROW, query={"explain": "true"}) == (
-        400,
-        f"explain: not of version v2: {spec.name} predicts several classes, whose contributions are not told yet",
-    )
 
 
 def test_a_category_that_training_never_saw_is_answered(endpoint: Endpoint) -> None:

@@ -127,6 +127,26 @@ def test_publishing_again_answers_the_version_that_is_there(called: Called) -> N
     assert publish(called.endpoint) == "2"
 
 
+@pytest.mark.parametrize("listed", [("9", "10", "$LATEST"), ("10", "$LATEST", "9")])
+def test_the_newest_one_of_a_version_is_found_in_whatever_order_they_are_listed(
+    called: Called, listed: tuple[str, ...]
+) -> None:
+    """9 and 10 carry the same model, and 10 alone the code that is deployed."""
+    versions = [
+        {
+            "Version": number,
+            "CodeSha256": "old" if number == "9" else "new",
+            "Environment": {"Variables": {} if number == "$LATEST" else PINNED_VARIABLES},
+        }
+        for number in listed
+    ]
+    called.stub.add_response("list_versions_by_function", {"Versions": versions}, {"FunctionName": FUNCTION})
+    called.configuration({}, revision="r3")
+    called.configuration({}, revision="r3")
+    called.states("10", "Active")
+    assert publish(called.endpoint) == "10"
+
+
 @pytest.mark.parametrize(
     "changed",
     [

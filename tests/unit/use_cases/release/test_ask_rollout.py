@@ -27,7 +27,7 @@ class Asking:
         for name, status in statuses.items():
             self.registry.register(a_version(name))
             if status:
-                self.registry.set_status("trips", name, status)
+                self.registry.withdraw("trips", name, leaves_as=status)
         self.registry.promote(champion_of("v3"), expected_champion=None)
         self.registry.promote(champion_of("v1"), expected_champion="v3", leaves_as=VersionStatus.ROLLED_BACK)
         numbers = count(1)
@@ -60,7 +60,8 @@ def test_one_that_the_gate_refused_may_be_let_in() -> None:
 
 def test_one_that_nobody_approved_in_time_may_come_to_answer_after_all() -> None:
     asking = Asking()
-    asking.registry.set_status("trips", "v2", VersionStatus.HELD)
+    asking.registry.admit("trips", "v2")
+    asking.registry.withdraw("trips", "v2", leaves_as=VersionStatus.HELD)
     asking.ask.run("trips", "v2")
     assert asking.registry.version("trips", "v2").status is VersionStatus.REGISTERED
 
