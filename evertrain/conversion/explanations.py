@@ -1,6 +1,7 @@
 """What explanations need besides the steps of a model: means of columns over the training rows."""
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
@@ -12,8 +13,11 @@ from evertrain.scoring.explanations.attribution import NotExplainable, attributi
 MAX_ROWS = 10_000
 """As many tell a mean well enough: they are spread evenly over all."""
 
+NO_MEANS: Mapping[str, list[Any]] = {"slots": [], "values": []}
+"""Of a model that cannot be explained, or not by means."""
 
-def measured_means(flat: FlatModel, frame: pd.DataFrame) -> dict[str, list[Any]]:
+
+def measured_means(flat: FlatModel, frame: pd.DataFrame) -> Mapping[str, list[Any]]:
     """Of the slots whose means explanations need, as in an artifact's header; none where nothing can be explained."""
     try:
         of_answers = attributions(flat)
@@ -21,7 +25,7 @@ def measured_means(flat: FlatModel, frame: pd.DataFrame) -> dict[str, list[Any]]
     except NotExplainable:
         slots = []
     if not slots or frame.empty:
-        return {"slots": [], "values": []}
+        return NO_MEANS
     columns: list[list[float]] = [[] for _ in slots]
     for row in rows_of(frame.iloc[:: -(-len(frame) // MAX_ROWS)], flat):
         values = flat.slots_of(row)

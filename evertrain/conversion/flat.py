@@ -8,7 +8,7 @@ from sklearn.base import is_classifier
 from sklearn.pipeline import Pipeline
 
 from evertrain.conversion.boosting_libraries import library_name
-from evertrain.conversion.explanations import measured_means
+from evertrain.conversion.explanations import NO_MEANS, measured_means
 from evertrain.conversion.fitting import seen_classes
 from evertrain.conversion.models import answer
 from evertrain.conversion.program import Column, Program, UnsupportedEstimator
@@ -49,9 +49,10 @@ def to_flat(estimator: Any, spec: ModelSpec, *, rows: pd.DataFrame | None = None
         "tolerance": _tolerance(estimator),
     }
     _require_size(estimator, program)
-    artifact = pack(header, program.arrays)
     if rows is not None:
-        means = measured_means(FlatModel.from_bytes(artifact), rows)
+        header["means"] = NO_MEANS
+    artifact = pack(header, program.arrays)
+    if rows is not None and (means := measured_means(FlatModel.from_bytes(artifact), rows)) != NO_MEANS:
         artifact = pack(header | {"means": means}, program.arrays)
     if size_of(artifact) > MAX_BYTES:
         raise UnsupportedEstimator(

@@ -107,9 +107,9 @@ class History:
         rows = max((step.end for step in steps), default=0)
         return replace(self, table=self.table.slice(0, rows), known_at=self.known_at[:rows], steps=steps)
 
-    def known_by(self, moment: datetime) -> npt.NDArray[np.bool_]:
-        """Shape (rows,): whether a row's label was known then."""
-        return (self.known_at <= as_datetime64(moment)) & ~np.isnan(self.truth)
+    def known_by(self, moment: datetime, rows: slice = slice(None)) -> npt.NDArray[np.bool_]:
+        """Shape (rows,): whether a row's label was known then. `rows`: which are asked for."""
+        return (self.known_at[rows] <= as_datetime64(moment)) & ~np.isnan(self.truth[rows])
 
 
 def as_datetime64(moment: datetime) -> np.datetime64:

@@ -84,7 +84,7 @@ class ReplayedLoop:
     leases: dict[str, Lease] = field(default_factory=dict)
     _labelled: int = 0
     _references: dict[str, Reference] = field(default_factory=dict)
-    _model: tuple[str, ServableModel] | None = None
+    _model: tuple[bytes, ServableModel] | None = None
 
     def __post_init__(self) -> None:
         self.clock = InMemoryClock(self.history.steps[0].start)
@@ -165,10 +165,7 @@ class ReplayedLoop:
         self.tables.put(feed, state)
 
     def _artifact(self, champion: Champion) -> ServableModel:
-        if self._model is None or self._model[0] != champion.version:
-            data = self.artifacts.get(champion.artifact_uri, expected_sha256=champion.artifact_sha256)
-            self._model = (champion.version, self.read_model(data))
-        return self._model[1]
+        return self.read_model(self.artifacts.get(champion.artifact_uri, expected_sha256=champion.artifact_sha256))
 
     # --- the parts ----------------------------------------------------------------------------------
 
@@ -316,7 +313,10 @@ class ReplayedLoop:
         return self.make_estimator(plan.seed ^ self.seed, candidate.parameters)
 
     def read_model(self, data: bytes) -> ServableModel:
-        return read_model(data, root=self.root)
+        """The last one is kept: it is asked for with every batch."""
+        if self._model is None or self._model[0] != data:
+            self._model = (data, read_model(data, root=self.root))
+        return self._model[1]
 
     def _reference(self, uri: str) -> Reference:
         if uri not in self._references:

@@ -95,7 +95,7 @@ class KnownRows:
     def read_labelled(self, spec: ModelSpec, snapshot: Snapshot, rows: Interval) -> pa.Table:
         found, label = self._within(rows), self.history.spec.label.name
         usable = self.accepted[found]
-        known, truth = usable & self.history.known_by(snapshot.known_at)[found], self.history.truth[found]
+        known, truth = usable & self.history.known_by(snapshot.known_at, found), self.history.truth[found]
         if spec.label.absent is None:
             usable = known
         else:

@@ -2,7 +2,6 @@
 of a week does.
 """
 
-from collections.abc import Iterator
 from datetime import timedelta
 
 import numpy as np
@@ -49,10 +48,9 @@ def batch_blocks(event_times: npt.NDArray[np.datetime64], *, batch_length: timed
     return batch_blocks(event_times) if span // length < MIN_BLOCKS else np.asarray((days - first) // length)
 
 
-def block_masks(blocks: Blocks) -> Iterator[npt.NDArray[np.bool_]]:
-    """For each block with about as many rows as the others, in order of time, which rows are in it: shape (rows,)."""
-    found, counts = np.unique(blocks, return_counts=True)
+def rows_of_blocks(blocks: Blocks) -> list[npt.NDArray[np.intp]]:
+    """For each block with about as many rows as the others, in order of time, the indices of its rows, ascending."""
+    order = np.argsort(blocks, kind="stable")
+    _, starts, counts = np.unique(blocks[order], return_index=True, return_counts=True)
     least = MIN_SHARE_OF_A_BLOCK * np.median(counts) if len(counts) else 0
-    for block, rows in zip(found, counts, strict=True):
-        if rows >= least:
-            yield blocks == block
+    return [rows for rows in np.split(order, starts[1:]) if len(rows) >= max(1, least)]

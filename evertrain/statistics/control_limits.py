@@ -15,7 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from evertrain.statistics.blocks import MIN_BLOCKS
-from evertrain.statistics.distances import Baseline, distances_between, wasserstein_between
+from evertrain.statistics.distances import (
+    Baseline,
+    missing_share,
+    normalised_wasserstein,
+    psi_between,
+    wasserstein_between,
+)
 from evertrain.statistics.layouts import NumericLayout
 from evertrain.statistics.sketch import FeatureSketch
 
@@ -61,12 +67,11 @@ class BlockDistances:
 
     @classmethod
     def from_sketches(cls, baseline: Baseline, days: Sequence[FeatureSketch]) -> Self:
-        distances = [distances_between(baseline, day) for day in days]
         return cls(
-            psi=np.array([each.psi for each in distances]),
-            wasserstein=_or_nan([each.wasserstein_normalised for each in distances]),
+            psi=np.array([psi_between(baseline, day) for day in days]),
+            wasserstein=_or_nan([normalised_wasserstein(baseline, day) for day in days]),
             jumps=_or_nan([_jump_distance(baseline, one, other) for one, other in pairwise(days)]),
-            missing_shares=np.array([each.missing_share for each in distances]),
+            missing_shares=np.array([missing_share(day) for day in days]),
             mode_shares=np.array([baseline.mode_share(day) for day in days]),
         )
 

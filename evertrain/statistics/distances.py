@@ -9,6 +9,7 @@ from evertrain.domain.monitoring.drift import Distances
 from evertrain.statistics import float_cells
 from evertrain.statistics.layouts import Counts, Layout, NumericLayout
 from evertrain.statistics.measures import (
+    Array,
     js_divergence,
     kl_divergence,
     kolmogorov_smirnov,
@@ -76,9 +77,7 @@ def distances_between(baseline: Baseline, current: FeatureSketch) -> MeasuredDis
     """All distances of the current sketch, made in the baseline's layout, from the baseline."""
     layout, after = baseline.layout, current.counts
     binned_before, binned_after = baseline.binned, layout.binned(after)
-    # Cells that are empty on both sides would only add smoothing.
-    used = (binned_before > 0) | (binned_after > 0)
-    expected, found = shares(binned_before[used]), shares(binned_after[used])
+    expected, found = _shares_of_used(binned_before, binned_after)
     distance, mean, ks = (
         _ordered_distances(baseline, layout, after) if isinstance(layout, NumericLayout) else (None, None, None)
     )
@@ -87,10 +86,9 @@ def distances_between(baseline: Baseline, current: FeatureSketch) -> MeasuredDis
         psi=psi(expected, found),
         kl=kl_divergence(expected, found),
         js=js_divergence(expected, found),
-        cells=int(used.sum()),
+        cells=len(expected),
         wasserstein=distance,
-        # A constant reference has no scale of its own.
-        wasserstein_normalised=distance / baseline.deviation if distance is not None and baseline.deviation else None,
+        wasserstein_normalised=_normalised(distance, baseline),
         ks=ks,
         p_value=(
             contingency_p_value(binned_before, binned_after)
@@ -98,19 +96,51 @@ def distances_between(baseline: Baseline, current: FeatureSketch) -> MeasuredDis
             else kolmogorov_smirnov_p_value(ks, reference_rows=baseline.rows, current_rows=rows)
         ),
         mean=mean,
-        missing_share=float(after[0]) / max(1, rows),
+        missing_share=missing_share(current),
         unseen_share=0.0 if isinstance(layout, NumericLayout) else float(binned_after[1]) / max(1, rows),
         out_of_range_share=_out_of_range_share(baseline, after, rows),
     )
+
+
+def psi_between(baseline: Baseline, current: FeatureSketch) -> float:
+    """As one of all distances."""
+    return psi(*_shares_of_used(baseline.binned, baseline.layout.binned(current.counts)))
+
+
+def normalised_wasserstein(baseline: Baseline, current: FeatureSketch) -> float | None:
+    """As one of all distances, in the baseline's standard deviations; None for categories."""
+    if not isinstance(baseline.layout, NumericLayout) or not baseline.has_order:
+        return None
+    return _normalised(wasserstein(*_used_cells(baseline, baseline.layout, current.counts)), baseline)
+
+
+def missing_share(sketch: FeatureSketch) -> float:
+    return float(sketch.counts[0]) / max(1, int(sketch.counts.sum()))
+
+
+def _shares_of_used(before: Counts, after: Counts) -> tuple[Array, Array]:
+    """Of the cells that are not empty on both sides: those would only add smoothing."""
+    used = (before > 0) | (after > 0)
+    return shares(before[used]), shares(after[used])
+
+
+def _normalised(distance: float | None, baseline: Baseline) -> float | None:
+    """A constant reference has no scale of its own."""
+    return distance / baseline.deviation if distance is not None and baseline.deviation else None
+
+
+def _used_cells(baseline: Baseline, layout: NumericLayout, after: Counts) -> tuple[Array, Counts, Counts]:
+    """Where the cells lie that either side has values in, ascending, and both counts of them."""
+    before, after = baseline.ascending, layout.ascending(after)
+    used = np.flatnonzero(before + after)
+    return layout.positions[used], before[used], after[used]
 
 
 def _ordered_distances(
     baseline: Baseline, layout: NumericLayout, after: Counts
 ) -> tuple[float | None, float | None, float | None]:
     """Wasserstein distance, the mean, and the Kolmogorov-Smirnov distance."""
-    before, after = baseline.ascending, layout.ascending(after)
-    used = np.flatnonzero(before + after)
-    places, before, after = layout.positions[used], before[used], after[used]
+    places, before, after = _used_cells(baseline, layout, after)
     ks = None
     if before.any() and after.any() and not layout.is_discrete:
         ks = kolmogorov_smirnov(before, after)

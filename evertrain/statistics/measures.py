@@ -72,9 +72,10 @@ def wasserstein(positions: npt.ArrayLike, reference: npt.ArrayLike, current: npt
     p, q = np.asarray(reference, dtype=np.float64), np.asarray(current, dtype=np.float64)
     if not (finite := np.isfinite(places)).all():
         places, p, q = places[finite], p[finite], q[finite]
-    if not p.any() or not q.any():
+    before, after = p.sum(), q.sum()
+    if not before or not after:
         return None
-    between = np.cumsum(p / p.sum() - q / q.sum())[:-1]
+    between = np.cumsum(p / before - q / after)[:-1]
     with np.errstate(over="ignore"):
         return float(np.abs(between) @ np.diff(places))
 

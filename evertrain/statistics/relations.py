@@ -203,7 +203,8 @@ def _fit_linear_model(covariance: Array, own: npt.NDArray[np.intp], others: npt.
 
 def _variance(residual: Array, covariance: Array) -> float:
     """Variance of the residuals of scores with this covariance, summed over the feature's own scores."""
-    return float(np.einsum("ij,jk,ik->", residual, covariance, residual, optimize=True))
+    # By hand: `einsum` takes longer to find this order than to follow it.
+    return float(np.vdot((covariance.T @ residual.T).T, residual))
 
 
 def _covariance(moments: Moments) -> Array:

@@ -1,6 +1,7 @@
 """Has a batch drifted? Only what is too large for chance, large enough to matter, and unlike any training day."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -39,7 +40,7 @@ def judge(reference: Reference, sketch: Sketch, *, policy: DriftPolicy, earlier:
         raise LayoutMismatch(
             f"the sketch was made for reference {sketch.layout_digest[:8]}, this one is {reference.layout_digest[:8]}"
         )
-    features = _judge_features(reference.features, sketch, policy)
+    features = tuple(each.described() for each in _judge_features(reference.features, sketch, policy))
     relations = _judge_relations(reference.relations, sketch)
     # Each slice is a family of tests of its own, and gets its part of the rate.
     rate = FALSE_DISCOVERY_RATE / max(1, len(reference.slices))
@@ -72,27 +73,55 @@ def _status(
 
 
 def _judge_slice(part: Slice, reference: Reference, sketch: Sketch, policy: DriftPolicy, rate: float) -> SliceDrift:
-    features = _judge_features(reference.features, sketch, policy, rate)
+    judged = _judge_features(reference.features, sketch, policy, rate)
+    features = tuple(each.described() for each in judged if each.drifted)
     return SliceDrift(
-        of=part,
-        rows=sketch.rows,
-        status=_status(sketch.rows, features, (), (), policy),
-        features=tuple(feature for feature in features if feature.drifted),
+        of=part, rows=sketch.rows, status=_status(sketch.rows, features, (), (), policy), features=features
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _JudgedFeature:
+    """`threshold`: of its PSI. `wasserstein_limit`: of its Wasserstein distance, if any."""
+
+    feature: FeatureReference
+    sketch: FeatureSketch
+    measured: MeasuredDistances
+    drifted: bool
+    threshold: float
+    wasserstein_limit: float | None
+
+    def described(self) -> FeatureDrift:
+        return FeatureDrift.from_distances(
+            self.measured,
+            feature=self.feature.name,
+            wasserstein_limit=self.wasserstein_limit,
+            missing_share_reference=self.feature.missing_share,
+            importance=self.feature.importance,
+            threshold=self.threshold,
+            drifted=self.drifted,
+            sentence=_describe(
+                self.feature,
+                self.sketch,
+                self.measured,
+                threshold=self.threshold,
+                wasserstein_limit=self.wasserstein_limit,
+            ),
+        )
 
 
 def _judge_features(
     references: Sequence[FeatureReference], sketch: Sketch, policy: DriftPolicy, rate: float = FALSE_DISCOVERY_RATE
-) -> tuple[FeatureDrift, ...]:
+) -> Sequence[_JudgedFeature]:
     sketches = [sketch.features[feature.name] for feature in references]
     distances = [
         distances_between(feature.baseline, each) for feature, each in zip(references, sketches, strict=True)
     ]
     significant = benjamini_hochberg([each.p_value for each in distances], rate=rate)
-    return tuple(
+    return [
         _judge_feature(feature, each, measured, policy, significant=chosen)
         for feature, each, measured, chosen in zip(references, sketches, distances, significant, strict=True)
-    )
+    ]
 
 
 def _judge_relations(relations: Relations | None, sketch: Sketch) -> tuple[RelationDrift, ...] | None:
@@ -127,21 +156,19 @@ def _judge_feature(
     policy: DriftPolicy,
     *,
     significant: bool,
-) -> FeatureDrift:
+) -> _JudgedFeature:
     if policy.rule is DriftRule.CONVENTIONAL:
         threshold = PSI_THRESHOLD if policy.psi_threshold is None else policy.psi_threshold
         drifted, limit = measured.psi > threshold, None
     else:
         drifted, threshold, limit = _apply_calibrated_rule(feature, sketch, measured, policy, significant=significant)
-    return FeatureDrift.from_distances(
-        measured,
-        feature=feature.name,
-        wasserstein_limit=limit,
-        missing_share_reference=feature.missing_share,
-        importance=feature.importance,
-        threshold=threshold,
+    return _JudgedFeature(
+        feature=feature,
+        sketch=sketch,
+        measured=measured,
         drifted=drifted,
-        sentence=_describe(feature, sketch, measured, threshold=threshold, wasserstein_limit=limit),
+        threshold=threshold,
+        wasserstein_limit=limit,
     )
 
 

@@ -1,15 +1,13 @@
 """Sums of decision trees over columns; `scoring.operations.trees` says what a tree is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from evertrain.scoring.operations.tree_walk import BY_CATEGORY, LEAF, MISSING_LEFT
-
-Numbers = npt.NDArray[np.float64]
-Rows = npt.NDArray[np.intp]
+from evertrain.tables.small_trees import MAX_LEAVES, Nodes, Numbers, Rows, Sets, leaf_of_each_tree, leaves_below
 
 _ROWS_A_NODE = 16
 """With fewer rows than that for each node of a tree, all rows go down a level at a time: numpy's calls cost more than
@@ -26,10 +24,7 @@ def sum_of_trees(step: Mapping[str, Any], vectors: Numbers) -> Numbers:
     roots = np.asarray(step["roots"])
     totals = np.repeat(np.asarray(step["starts"], dtype=np.float64)[:, None], rows, axis=1)
     of_leaves = None if step["leaf_values"] is None else np.asarray(step["leaf_values"]).reshape(-1, len(totals))
-    ends = [*roots[1:].tolist(), len(nodes["feature"])]
-    for number, (root, end) in enumerate(zip(roots.tolist(), ends, strict=True)):
-        find = _leaf_by_node if rows >= _ROWS_A_NODE * (end - root) else _leaf_by_level
-        leaf = find(nodes, step["categories"], vectors, root)
+    for number, leaf in enumerate(_leaf_of_each_tree(nodes, roots, step["categories"], vectors)):
         if of_leaves is None:
             totals[step["adds_to"][number]] += nodes["threshold"][leaf]
         else:
@@ -37,10 +32,21 @@ def sum_of_trees(step: Mapping[str, Any], vectors: Numbers) -> Numbers:
     return np.asarray(totals / step["divisor"])
 
 
-Nodes = Mapping[str, npt.NDArray[Any]]
+def _leaf_of_each_tree(
+    nodes: Nodes, roots: Rows, sets: Sets, vectors: Numbers
+) -> Iterable[npt.NDArray[np.integer[Any]]]:
+    """Of one tree after the other, shape (rows,): the node of each row's leaf."""
+    leaves = leaves_below(nodes, roots)
+    if leaves.count.max(initial=0) <= MAX_LEAVES:
+        yield from leaf_of_each_tree(nodes, roots, sets, leaves, vectors)
+        return
+    ends = [*roots[1:].tolist(), len(nodes["feature"])]
+    for root, end in zip(roots.tolist(), ends, strict=True):
+        find = _leaf_by_node if vectors.shape[1] >= _ROWS_A_NODE * (end - root) else _leaf_by_level
+        yield find(nodes, sets, vectors, root)
 
 
-def _leaf_by_node(nodes: Nodes, sets: Sequence[frozenset[float]], vectors: Numbers, root: int) -> Rows:
+def _leaf_by_node(nodes: Nodes, sets: Sets, vectors: Numbers, root: int) -> Rows:
     """Shape (rows,), the node of each row's leaf. At each node, the rows that came there part."""
     found = np.full(vectors.shape[1], root, dtype=np.intp)
     waiting = [(root, np.arange(vectors.shape[1]))]
@@ -57,12 +63,12 @@ def _leaf_by_node(nodes: Nodes, sets: Sequence[frozenset[float]], vectors: Numbe
     return found
 
 
-def _goes_left(x: Numbers, threshold: float, flags: int, sets: Sequence[frozenset[float]]) -> npt.NDArray[np.bool_]:
+def _goes_left(x: Numbers, threshold: float, flags: int, sets: Sets) -> npt.NDArray[np.bool_]:
     left = are_among(x, sets[int(threshold)]) if flags & BY_CATEGORY else x <= threshold
     return left | np.isnan(x) if flags & MISSING_LEFT else left
 
 
-def _leaf_by_level(nodes: Nodes, sets: Sequence[frozenset[float]], vectors: Numbers, root: int) -> Rows:
+def _leaf_by_level(nodes: Nodes, sets: Sets, vectors: Numbers, root: int) -> Rows:
     """The same. All rows take one step down at a time."""
     at = np.full(vectors.shape[1], root, dtype=np.intp)
     rows = np.arange(vectors.shape[1])

@@ -13,6 +13,7 @@ from statistics import NormalDist
 from evertrain.domain.monitoring.estimates import Estimate
 from evertrain.domain.monitoring.performance import (
     DAY,
+    Confusion,
     DayPerformance,
     Performance,
     Sums,
@@ -188,11 +189,14 @@ def _group_series(losses: Series) -> dict[str, Series]:
     return {name: _series(promised.get(name, ()), parts, rows=MIN_GROUP_ROWS) for name, parts in realised.items()}
 
 
+_NONE, _NOBODY = Sums(), Confusion()
+
+
 def _parts_by_group(parts: Sequence[DayPerformance]) -> dict[str, list[DayPerformance]]:
     found: dict[str, list[DayPerformance]] = {}
     for part in parts:
         for group in part.groups:
-            own = DayPerformance(day=part.day, until=part.until, losses=group.losses, truth=Sums())
+            own = DayPerformance(day=part.day, until=part.until, losses=group.losses, truth=_NONE, confusion=_NOBODY)
             found.setdefault(group.name, []).append(own)
     return found
 

@@ -27,9 +27,9 @@ class Sums:
     spread: float = 0.0
 
     def __add__(self, other: "Sums") -> "Sums":
-        count = self.count + other.count
         if not self.count or not other.count:
             return other if other.count else self
+        count = self.count + other.count
         apart = other.mean - self.mean
         return Sums(
             count=count,

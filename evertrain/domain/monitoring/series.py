@@ -36,7 +36,7 @@ def put_together(days: Sequence[DayPerformance], *, rows: int) -> list[DayPerfor
         waiting.append(day)
         count += day.rows
         if count >= rows:
-            found.append(merge_days(waiting))
+            found.append(day if len(waiting) == 1 else merge_days(waiting))
             waiting, count = [], 0
     return found
 
@@ -45,13 +45,13 @@ def between_stretches(estimates: Sequence[Estimate]) -> float:
     """By how much stretches that follow each other differ beyond what their numbers of rows explain: the variance
     that the mean of n of them has, times n. Where each is like the one before it, as in a spell of bad weather, that
     is more than the variance of a single one."""
-    mean = fmean(one.value for one in estimates)
+    mean = fmean([one.value for one in estimates])
     apart = [one.value - mean for one in estimates]
-    spread = sum(each * each for each in apart) / (len(apart) - 1)
-    between = spread - fmean(one.variance for one in estimates)
+    spread = sum([each * each for each in apart]) / (len(apart) - 1)
+    between = spread - fmean([one.variance for one in estimates])
     if between <= 0:
         return 0.0
-    alike = sum(this * following for this, following in pairwise(apart)) / (len(apart) - 1)
+    alike = sum([this * following for this, following in pairwise(apart)]) / (len(apart) - 1)
     # Of few stretches nobody can say how alike neighbours are: then they are taken for strangers.
     correlation = alike / between * len(apart) / (len(apart) + STRETCHES_TO_BELIEVE)
     correlation = min(MAX_CORRELATION, max(0.0, correlation))
@@ -87,13 +87,23 @@ class Series:
         without the worst of them, which may be a storm."""
         found, length = [], MIN_STRETCHES
         while length <= len(self.realised):
-            z = self.z(length)
-            if z is not None and z > threshold:
-                others = self._z(length, self._without_worst(length))
-                if others is not None and others > threshold / 2:
-                    found.append(length)
+            is_worse = self._is_beyond(threshold, length, self.newest(length))
+            if is_worse and self._is_beyond(threshold / 2, length, self._without_worst(length)):
+                found.append(length)
             length *= 2
         return found
+
+    def _is_beyond(self, threshold: float, length: int, new: Sequence[DayPerformance]) -> bool:
+        """Whether these are worse by more standard errors than the threshold, which is above 0."""
+        before, now = self._measured(self.baseline(length)), self._measured(new)
+        if before is None or now is None:
+            return False
+        # Most are not even if stretches differed by chance alone; how much more they do takes longest to find.
+        least_error = sqrt(now.variance + before.variance)
+        if least_error and (now.value - before.value) / least_error <= threshold:
+            return False
+        z = self._z(length, new)
+        return z is not None and z > threshold
 
     def strongest_length(self) -> int:
         """Since which the evidence is strongest: that dates the change. Of those long ago, one in ten is tried."""
@@ -108,11 +118,14 @@ class Series:
     def _z(self, length: int, new: Sequence[DayPerformance]) -> float | None:
         base = self.baseline(length)
         each = [found for found in self._each[: len(self._each) - length] if found is not None]
-        before, now = (self.measure(parts) if parts else None for parts in (base, new))
+        before, now = self._measured(base), self._measured(new)
         if before is None or now is None or len(each) < MIN_BASELINE_STRETCHES:
             return None
         error = sqrt(now.variance + before.variance + between_stretches(each) * (1 / len(new) + 1 / len(base)))
         return (now.value - before.value) / error if error else None
+
+    def _measured(self, parts: Sequence[DayPerformance]) -> Estimate | None:
+        return self.measure(parts) if parts else None
 
     def _without_worst(self, length: int) -> Sequence[DayPerformance]:
         values = [-inf if found is None else found.value for found in self._each[len(self._each) - length :]]

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from evertrain.domain.landing.predictions import PREDICTED_CLASS, PREDICTION
 from evertrain.domain.project.feature_group import Column, FeatureKind
-from evertrain.statistics.blocks import MIN_BLOCKS, Blocks, block_masks
+from evertrain.statistics.blocks import MIN_BLOCKS, Blocks, rows_of_blocks
 from evertrain.statistics.class_metrics import most_probable
 from evertrain.statistics.control_limits import BlockDistances, family_sigmas
 from evertrain.statistics.distances import Baseline
@@ -93,7 +93,7 @@ class _ReferenceBuilder:
 
     def __init__(self, features: Sequence[Column], blocks: Blocks | None, *, false_alarm_rate: float) -> None:
         self._features = features
-        self._blocks = blocks
+        self._blocks = [] if blocks is None else rows_of_blocks(blocks)
         self._false_alarm_rate = false_alarm_rate
         self._baselines: list[Baseline] = []
         self._days: list[BlockDistances] = []
@@ -101,10 +101,9 @@ class _ReferenceBuilder:
     def add(self, values: Values, feature: Column, layout: Layout) -> None:
         baseline = _build_baseline(values, feature, layout)
         self._baselines.append(baseline)
-        blocks = [] if self._blocks is None else block_masks(self._blocks)
         self._days.append(
             BlockDistances.from_sketches(
-                baseline, [sketch_column(feature.name, layout, values[rows]) for rows in blocks]
+                baseline, [sketch_column(feature.name, layout, values[rows]) for rows in self._blocks]
             )
         )
 
@@ -145,7 +144,7 @@ def _build_relations(baselines: Mapping[str, Baseline], columns: Columns, blocks
         scores=scores.scores, moments=scores.moments(columns, max_rows=MAX_ROWS_FOR_RELATIONS), limits={}
     )
     relations = replace(relations, kurtosis=relations.measure_kurtosis(scores, columns))
-    days = [] if blocks is None else [scores.moments(select_rows(columns, rows)) for rows in block_masks(blocks)]
+    days = [] if blocks is None else [scores.moments(select_rows(columns, rows)) for rows in rows_of_blocks(blocks)]
     if len(days) < MIN_BLOCKS:
         return relations
     return replace(relations, limits=spread_limits(relations, days, false_alarm_rate=RELATION_FALSE_ALARM_RATE))
