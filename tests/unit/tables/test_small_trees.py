@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from evertrain.scoring.operations.trees import BY_CATEGORY, LEAF, MISSING_LEFT
+from evertrain.scoring.operations.tree_walk import BY_CATEGORY, LEAF, MISSING_LEFT
 from evertrain.tables.small_trees import MAX_LEAVES, leaf_of_each_tree, leaves_below
 
 INPUTS = 3
