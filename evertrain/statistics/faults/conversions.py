@@ -16,6 +16,11 @@ class Conversion:
     factor: float
     offset: float = 0.0
 
+    @property
+    def stretches(self) -> bool:
+        """Or shrinks; neither an offset alone nor another sign does."""
+        return abs(self.factor) != 1
+
     def invert(self, values: Array) -> Array:
         with np.errstate(over="ignore"):
             return (values - self.offset) / self.factor

@@ -84,14 +84,25 @@ class ShiftedColumn:
         """Whether inverting the conversion explains where the values lie."""
         if self.is_collapsed:
             return self.overlap(conversion) >= MIN_OVERLAP
-        return self.residual_distance(conversion) <= min(
-            self.limit, MAX_RESIDUAL_DISTANCE, MAX_RESIDUAL_SHARE * self.distance
+        left = self.residual_distance(conversion)
+        if left > min(self.limit, MAX_RESIDUAL_DISTANCE, MAX_RESIDUAL_SHARE * self.distance):
+            return False
+        # A conversion stretches as it moves. Values that moved and are spread as before are another population.
+        found = self.found[0]
+        return not conversion.stretches or self._distance_in_spread(conversion.invert(found)) <= (
+            self._distance_in_spread(found)
         )
 
     def residual_distance(self, conversion: Conversion) -> float:
         """The distance that is left after the conversion is inverted."""
         values, rows = self.found
         return self.distance_of(conversion.invert(values), rows)
+
+    def _distance_in_spread(self, values: Array) -> float:
+        """The distance that is left once both have the same mean. `values`: of the points found."""
+        rows = self.found[1]
+        means = [np.average(each, weights=weights) for each, weights in ((values, rows), self.expected)]
+        return self.distance_of(values - means[0] + means[1], rows)
 
     @property
     def is_collapsed(self) -> bool:

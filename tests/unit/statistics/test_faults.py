@@ -1,6 +1,7 @@
 """A mishap of the feed is told from a change of the world, as far as a batch can tell."""
 
 import numpy as np
+import numpy.typing as npt
 import pytest
 
 from evertrain.domain.landing.batches import COMPARISON_FAULT_CODES, Fault, FaultStanding
@@ -112,6 +113,25 @@ def test_a_unit_that_changed_overnight_is_named() -> None:
     assert "as if converted from °F to °C" in celsius.message
     kilometres = faults(batch | {"distance": batch["distance"] * 1.609344})["distance"]  # type: ignore[operator]
     assert "from miles to kilometres" in kilometres.message
+
+
+@pytest.mark.parametrize("rows", [60, 400])
+def test_values_that_moved_by_as_much_as_a_conversion_would_and_are_spread_as_before_are_the_world_s_doing(
+    rows: int,
+) -> None:
+    """Customers who are twenty years older, from a new campaign: in kilometres their ages would lie further apart."""
+    rng = np.random.default_rng(4)
+    ages = rng.normal(40, 10, (DAYS, rows))
+    reference = build_reference({"age": ages.ravel()}, [_number("age")], blocks=np.repeat(np.arange(DAYS), rows))
+    before = [reference.sketch({"age": ages[-1]})]
+
+    def is_set_aside(values: npt.NDArray[np.float64]) -> bool:
+        return bool(find_faults(reference, reference.sketch({"age": values}), earlier=before))
+
+    older = [rng.normal(40 * 1.55, 10, rows) for _ in range(50)]
+    assert sum(map(is_set_aside, older)) <= 1  # of 50, where it was 44 with 60 rows
+    in_kilometres = [rng.normal(40, 10, rows) * 1.609344 for _ in range(50)]
+    assert sum(map(is_set_aside, in_kilometres)) >= 46
 
 
 def test_without_the_day_before_only_features_that_never_wander_are_looked_at() -> None:
