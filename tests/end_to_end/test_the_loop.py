@@ -852,7 +852,7 @@ def test_a_champion_is_taken_back_from_the_command_line(loop: Loop) -> None:
     differing = json.loads(evertrain("diff", "flights", bad.version, "--json").stdout)
     assert {"what": "tag bug", "first": "ML-17", "second": None} in differing
     assert {"what": "status", "first": "rolled_back", "second": "champion"} in differing
-    answered = evertrain("versions", "flights", "--at", f"{loop.now + timedelta(days=1):%Y-%m-%dT%H:%M}Z").stdout
+    answered = evertrain("versions", "flights", "--at", f"{loop.now + timedelta(minutes=1):%Y-%m-%dT%H:%M}Z").stdout
     assert f"{good.version} answered for flights" in " ".join(answered.split())
     assert "nonsense at night" in answered
     assert "v9 of flights has never answered" in evertrain("rollback", "flights", "v9", status=1).stderr
