@@ -249,7 +249,7 @@ class ColumnChecker:
     def _check_values(self, checked: CheckedColumns, column: Column) -> None:
         values = checked.columns[column.name]
         if column.kind is FeatureKind.TIMESTAMP:
-            self._check_earliest(checked, column.name)
+            self._check_earliest(checked, column.name, stored_as=column.name)
         if not pa.types.is_floating(values.type):
             return
         self._add_fault_where(checked, column.name, "not_finite", pc.invert(pc.is_finite(values)), "are not finite")
@@ -268,14 +268,15 @@ class ColumnChecker:
 
     def _check_event_times(self, checked: CheckedColumns) -> None:
         if EVENT_TIME in checked.columns:
-            self._check_earliest(checked, EVENT_TIME)
+            name = self.schema.event_time_column
+            self._check_earliest(checked, name, stored_as=EVENT_TIME)
             latest = pa.scalar(self.now + CLOCK_SKEW, TIMESTAMP)
             late = pc.greater(checked.columns[EVENT_TIME], latest)
             description = f"are in the future; it is {self.now:%Y-%m-%d %H:%M} UTC"
-            self._add_fault_where(checked, EVENT_TIME, "future_event_time", late, description)
+            self._add_fault_where(checked, name, "future_event_time", late, description)
 
-    def _check_earliest(self, checked: CheckedColumns, name: str) -> None:
-        early = pc.less(checked.columns[name], pa.scalar(MIN_EVENT_TIME, TIMESTAMP))
+    def _check_earliest(self, checked: CheckedColumns, name: str, *, stored_as: str) -> None:
+        early = pc.less(checked.columns[stored_as], pa.scalar(MIN_EVENT_TIME, TIMESTAMP))
         self._add_fault_where(checked, name, "out_of_range", early, f"are before {MIN_EVENT_TIME.year}")
 
     def _add_fault_where(self, checked: CheckedColumns, name: str, code: str, bad: Values, description: str) -> None:

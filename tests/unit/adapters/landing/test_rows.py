@@ -362,7 +362,7 @@ def test_a_row_from_the_future_is_named_but_a_fast_clock_is_borne() -> None:
     assert read(parquet(features_frame(departed_at=times))).count == 20
     code, message = fault(parquet(features_frame(departed_at=[*times[1:], times[-1] + pd.Timedelta(minutes=1)])))
     assert code == "future_event_time"
-    assert message.startswith("event_time: 1 of 20 values are in the future; it is 2013-04-01 00:00 UTC")
+    assert message.startswith("departed_at: 1 of 20 values are in the future; it is 2013-04-01 00:00 UTC")
 
 
 @pytest.mark.parametrize(
@@ -418,8 +418,8 @@ def test_text_that_is_no_utf_8_is_named() -> None:
 @pytest.mark.parametrize(
     ("times", "unit", "code", "expected_message"),
     [
-        (1_500_000_000_000_000_000, "us", "future_event_time", "event_time: 20 of 20 values are in the future"),
-        (-62_135_596_800, "s", "out_of_range", "event_time: 20 of 20 values are before 1900; row 1 is the first"),
+        (1_500_000_000_000_000_000, "us", "future_event_time", "departed_at: 20 of 20 values are in the future"),
+        (-62_135_596_800, "s", "out_of_range", "departed_at: 20 of 20 values are before 1900; row 1 is the first"),
         (10**17, "ms", "wrong_type", "departed_at: must be times that microseconds can count"),
     ],
 )
@@ -592,7 +592,7 @@ def test_a_label_that_names_no_row_is_named(key: list[Any], code: str, expected_
 def test_a_label_from_the_future_is_named() -> None:
     code, message = fault(landed_labels(day=30), feed=LABELS)
     assert code == "future_event_time"
-    assert message.startswith("event_time: 19 of 20 values are in the future; it is 2013-04-01 00:00 UTC")
+    assert message.startswith("departed_at: 19 of 20 values are in the future; it is 2013-04-01 00:00 UTC")
 
 
 def test_zero_is_a_label_with_either_sign() -> None:
