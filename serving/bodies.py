@@ -22,6 +22,8 @@ MISSING_CELLS = ("", "null", "NULL", "NaN")
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "1": True, "false": False, "False": False, "FALSE": False} | {
     "0": False
 }
+_OTHER = re.compile(r"[;\t|]")
+"""Separators of CSV files that land; a body has commas."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -84,6 +86,9 @@ def _csv_rows(text: str, sent: MediaType, features: Sequence[Feature]) -> Iterat
     if len(set(columns)) != len(columns):
         twice = next(name for name in columns if columns.count(name) > 1)
         raise Refusal(400, f"the header names {shorten(twice)!r} twice")
+    if sent.has_header and len(columns) == 1 and columns[0] not in kinds and (other := _OTHER.search(columns[0])):
+        name = "tabs" if other[0] == "\t" else f'"{other[0]}"'
+        raise Refusal(400, f"the header looks separated by {name}; write a comma between cells")
     for index, cells in enumerate(lines):
         if len(cells) != len(columns):
             expected = "its header names" if sent.has_header else "the model has features"
