@@ -134,6 +134,14 @@ def accepted(batch: Batch, verdicts: Sequence[DriftVerdict]) -> None:
     console.print(f"[green]accepted[/] {batch.rows:,} rows of {batch.feed} as batch {batch.batch_id[:12]}")
     for verdict in verdicts:
         console.print(f"  {verdict.model}: {verdict_sentence(verdict)}")
+        for fault in verdict.doubts:
+            console.print(f"  {verdict.model}: [yellow]doubted[/]: {escape(fault.message)}")
+        if verdict.doubts:
+            console.print(
+                f"  its rows are kept out of the training of {verdict.model} until the next batches decide, or you "
+                f"do: `evertrain accept {batch.batch_id[:12]}` says that this is how it is now; `evertrain doubts` "
+                "lists all"
+            )
 
 
 def quarantined(quarantine: Quarantine) -> None:
