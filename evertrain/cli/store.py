@@ -33,9 +33,13 @@ BEGINNING, END = datetime(1900, 1, 1, tzinfo=UTC), datetime(2500, 1, 1, tzinfo=U
 class UnknownFeed(EvertrainError):
     """The store has no table of that name."""
 
+    exit_status = 2
+
 
 class InvalidTime(EvertrainError):
     """Not an ISO 8601 time, or one that is still to come."""
+
+    exit_status = 2
 
 
 class TrainingRowsChanged(EvertrainError):

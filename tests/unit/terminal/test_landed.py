@@ -18,8 +18,8 @@ def told(*faults: object) -> str:
 def test_a_doubted_batch_is_told_with_its_doubts_what_becomes_of_its_rows_and_how_to_decide() -> None:
     assert told(A_DOUBT).endswith(
         "trips: stable trips: doubted: wind: half is missing its rows are kept out of the training of trips until "
-        "the next batches decide, or you do: `evertrain accept 0123456789ab` says that this is how it is now; `evertrain "
-        "doubts` lists all"
+        "the next batches decide, or you do: `evertrain accept 0123456789ab` says that this is how it is now; "
+        "`evertrain doubts` lists all"
     )
 
 
