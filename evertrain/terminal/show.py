@@ -1,7 +1,7 @@
 """The output of the commands for people: tables and sentences, by Rich."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -437,9 +437,19 @@ def new_table(title: str, *columns: str) -> Table:
 def _format_cell(value: object) -> str:
     if value is None:
         return ""
-    if isinstance(value, datetime):
-        return _format_time(value)
+    moment = _written_moment(value) if isinstance(value, str) else value
+    if isinstance(moment, datetime):
+        return _format_time(moment)
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _written_moment(text: str) -> datetime | None:
+    """As evidence has it, in JSON: only what names its zone, and so is no other code of digits."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else None
 
 
 def _format_length(length: timedelta) -> str:
