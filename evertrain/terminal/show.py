@@ -215,8 +215,19 @@ def statuses(found: Sequence[ModelStatus]) -> None:
             table.add_row("last decision", description)
         if status.last_outcome:
             table.add_row("last outcome", f"{status.last_outcome.name}: {status.last_outcome.sentence}")
+        if status.last_outcome_taken_back:
+            table.add_row("taken back", _taken_back(status))
         table.add_row("retraining", _retraining(status))
         console.print(table)
+
+
+def _taken_back(status: ModelStatus) -> str:
+    outcome, champion = status.last_outcome, status.champion
+    if outcome is None or champion is None:
+        return ""
+    why = f": {escape(champion.because)}" if champion.because else ""
+    since = _format_time(champion.since)
+    return f"[red]{outcome.version} was rolled back[/], {champion.version} answers since {since}{why}"
 
 
 def _retraining(status: ModelStatus) -> str:
