@@ -48,6 +48,7 @@ def main() -> int:
     workspace = Workspace.of(Path.cwd())
     app = cdk.App(context=default_context(workspace))
     try:
+        Options.require_known(app.node.get_all_context())
         options = Options.read(app.node.try_get_context, os.environ)
         project = load_project(workspace.project)
         target = Target.from_option(options.bundles)

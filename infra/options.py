@@ -1,12 +1,18 @@
 """What may differ between two deployments: read from the CDK context and the environment, and checked here."""
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields
+from difflib import get_close_matches
 
 from evertrain.domain.deployment.stacks import stage_prefix
 from evertrain.domain.deployment.variables import Variable
 from evertrain.domain.errors import EvertrainError
+
+_PLAIN_NAME = r"[\w-]+"
+"""Feature flags, and what the CDK looked up, have a mark in their names: @aws-cdk/core:…, aws:cdk:…, ami:…."""
+
+_PLAIN_NAMES_OF_CDK = ("acknowledged-issue-numbers", "cli-telemetry")
 
 
 class InvalidOption(EvertrainError):
@@ -81,6 +87,16 @@ class Options:
             mlflow_secret=_secret("mlflow_secret", text("mlflow_secret", "")),
             cli_credentials=_choice("cli_credentials", text("cli_credentials", "0"), ("0", "1")) == "1",
         )
+
+    @classmethod
+    def require_known(cls, keys: Iterable[str]) -> None:
+        """`keys`: of the whole context. Those of the CDK pass. Raises InvalidOption."""
+        known = [field.name for field in fields(cls)]
+        for key in sorted(set(keys) - set(known)):
+            if re.fullmatch(_PLAIN_NAME, key) and key not in _PLAIN_NAMES_OF_CDK:
+                near = get_close_matches(key.lower().replace("-", "_"), known, n=1)
+                remedy = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(known))}"
+                raise InvalidOption(f"{key}: the context has a key that means nothing; {remedy}")
 
     @property
     def of_rollout(self) -> dict[str, str]:

@@ -181,6 +181,7 @@ def refusals(doors: Doors) -> Iterator[tuple[int, str, str]]:
             f"{predict}?explain=true, an old version",
             replace(doors, model=doors.model_before()).ask(PREDICT, ROW, query=EXPLAIN),
         ),
+        (f"{predict}?explan=true", doors.ask(PREDICT, ROW, query={"explan": "true"})),
         (f"{predict}?explain=maybe", doors.ask(PREDICT, ROW, query={"explain": "maybe"})),
         (f"{predict}, no rows", doors.ask(PREDICT, {"rows": []})),
         (f"{predict}, {MAX_ROWS + 1:,} rows", doors.ask(PREDICT, {"rows": [ROW] * (MAX_ROWS + 1)})),

@@ -22,6 +22,8 @@ MISSING_CELLS = ("", "null", "NULL", "NaN")
 _BOOLEANS = {"true": True, "True": True, "TRUE": True, "1": True, "false": False, "False": False, "FALSE": False} | {
     "0": False
 }
+_OTHER = re.compile(r"[;\t|]")
+"""Separators of CSV files that land; a body has commas."""
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -55,6 +57,9 @@ def read_rows(body: bytes, sent: MediaType, features: Sequence[Feature]) -> Aske
         document = _json(body, "the body is not JSON")
         # One row may be sent as it is, many as {"rows": [...]}.
         are_many = isinstance(document, dict) and set(document) == {"rows"}
+        if not are_many and _has_rows(document, features):
+            other = shorten(min(name for name in document if name != "rows"))
+            raise Refusal(400, f"{other}: nothing may stand beside rows; put a feature into each row")
         return Asked(document["rows"] if are_many else [document], are_many)
     try:
         text = body.decode("utf-8-sig")
@@ -62,6 +67,13 @@ def read_rows(body: bytes, sent: MediaType, features: Sequence[Feature]) -> Aske
         raise Refusal(400, f"the body is not UTF-8: {error.reason} at byte {error.start}") from error
     rows = _json_lines(text) if sent.form is Form.JSON_LINES else _csv_rows(text, sent, features)
     return Asked(list(rows), are_many=True)
+
+
+def _has_rows(document: Any, features: Sequence[Feature]) -> bool:
+    """Where no feature is called so."""
+    if not isinstance(document, dict) or not isinstance(document.get("rows"), list):
+        return False
+    return all(feature.name != "rows" for feature in features)
 
 
 def _json_lines(text: str) -> Iterator[Any]:
@@ -84,6 +96,9 @@ def _csv_rows(text: str, sent: MediaType, features: Sequence[Feature]) -> Iterat
     if len(set(columns)) != len(columns):
         twice = next(name for name in columns if columns.count(name) > 1)
         raise Refusal(400, f"the header names {shorten(twice)!r} twice")
+    if sent.has_header and len(columns) == 1 and columns[0] not in kinds and (other := _OTHER.search(columns[0])):
+        name = "tabs" if other[0] == "\t" else f'"{other[0]}"'
+        raise Refusal(400, f"the header looks separated by {name}; write a comma between cells")
     for index, cells in enumerate(lines):
         if len(cells) != len(columns):
             expected = "its header names" if sent.has_header else "the model has features"

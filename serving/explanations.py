@@ -19,8 +19,13 @@ Explanations = Sequence[Mapping[str, Any]]
 
 
 def is_explanation_wanted(event: Mapping[str, Any], wanted: MediaType) -> bool:
-    """Raises Refusal, also where the answer's form has no place for it."""
-    value = (event.get("queryStringParameters") or {}).get(PARAMETER, "false")
+    """Raises Refusal, also where the answer's form has no place for it, and for a parameter that there is not."""
+    given = event.get("queryStringParameters") or {}
+    # A signature may be in the query, too.
+    unknown = [name for name in given if name != PARAMETER and not name.lower().startswith("x-amz-")]
+    if unknown:
+        raise Refusal(400, f"{shorten(min(unknown))}: there is no such parameter; there is {PARAMETER}")
+    value = given.get(PARAMETER, "false")
     if value not in ("true", "false"):
         raise Refusal(400, f"{PARAMETER}: true or false, not {shorten(value)!r}")
     if value == "true" and wanted.form is Form.CSV:

@@ -24,6 +24,8 @@ from evertrain.terminal.drift_table import show_drift
 class InvalidUsage(EvertrainError):
     """The arguments name neither two files nor a model, or both."""
 
+    exit_status = 2
+
 
 def drift(
     before: Annotated[

@@ -15,6 +15,8 @@ from evertrain.use_cases.monitoring.judge_window import JudgeWindow
 class InvalidWindow(EvertrainError):
     """The window is no duration."""
 
+    exit_status = 2
+
 
 def landed_drift(
     model: str, since: str, *, group: str | None, requests: bool, stage: str, project: Path

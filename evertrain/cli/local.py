@@ -21,6 +21,11 @@ STAGE = "local"
 BAKE_SECONDS = 20
 """Of each step of a rollout, unless `-c bake=` says otherwise."""
 
+SHORT_ROLLOUTS = (
+    f"each step of a rollout lasts {BAKE_SECONDS} seconds here, in place of what [rollout] bake declares; "
+    "-c bake=SECONDS chooses"
+)
+
 app = typer.Typer(help="The loop on this machine: an embedded cloud with this folder's models.", no_args_is_help=True)
 
 ProjectFolder = Annotated[Path, typer.Option("--project", help="The folder with models/ and features/.")]
@@ -60,8 +65,11 @@ def up(
     install_environments(workspace)
     cloud = EmbeddedCloud(workspace=workspace)
     console.print(cloud.start(port=port, concurrency=concurrency), soft_wrap=True, markup=False)
-    _deploy(cloud, [f"stage={stage}", *_usual(choices), *choices])
+    usual = _usual(choices)
+    _deploy(cloud, [f"stage={stage}", *usual, *choices])
     console.print(f"stage {stage} is deployed, with {', '.join(models)}", soft_wrap=True)
+    if usual:
+        console.print(SHORT_ROLLOUTS, soft_wrap=True, markup=False)
     if "clock=replay" not in choices:
         _tell_next(project, stage, models)
 

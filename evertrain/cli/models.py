@@ -10,13 +10,19 @@ from evertrain.domain.project.model import ModelSpec, Project
 class UnknownModel(EvertrainError):
     """There is no such folder below models/."""
 
+    exit_status = 2
+
 
 class UnknownGroup(EvertrainError):
     """The model draws no feature from this group."""
 
+    exit_status = 2
+
 
 class UnknownDecisionId(EvertrainError):
     """No decision of the model has this id."""
+
+    exit_status = 2
 
 
 def find_decision(recorded: Sequence[RecordedDecision], model: str, beginning: str) -> RecordedDecision:

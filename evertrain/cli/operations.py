@@ -18,6 +18,8 @@ QUEUES = (*DEAD_LETTERS, *OPTIONAL_DEAD_LETTERS)
 class UnknownQueue(EvertrainError):
     """There is no dead-letter queue of this name."""
 
+    exit_status = 2
+
 
 def check_deployed(project: Project, stage: str) -> StageCheck:
     """Raises StageNotDeployed, StackNotDeployed."""

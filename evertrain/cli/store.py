@@ -13,7 +13,7 @@ from evertrain.adapters.stage import Stage
 from evertrain.cli.models import find_model
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import Feed, FeedKind
-from evertrain.domain.landing.feeds import all_feeds, key_column, label_feeds
+from evertrain.domain.landing.feeds import CLOCK_SKEW, all_feeds, key_column, label_feeds
 from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.model import Project
 from evertrain.domain.store.labels import label_tables
@@ -33,9 +33,13 @@ BEGINNING, END = datetime(1900, 1, 1, tzinfo=UTC), datetime(2500, 1, 1, tzinfo=U
 class UnknownFeed(EvertrainError):
     """The store has no table of that name."""
 
+    exit_status = 2
+
 
 class InvalidTime(EvertrainError):
-    """Not an ISO 8601 time."""
+    """Not an ISO 8601 time, or one that is still to come."""
+
+    exit_status = 2
 
 
 class TrainingRowsChanged(EvertrainError):
@@ -174,11 +178,20 @@ def _find_feed(project: Project, name: str) -> Feed:
 
 
 def parse_time(option: str, value: str | None) -> datetime | None:
+    """Raises InvalidTime."""
     if value is None:
         return None
     time = read_time(value)
     if time is None:
         raise InvalidTime(f"{option} {value}: an ISO 8601 time such as 2013-04-01 or 2013-04-01T06:00Z")
+    return time
+
+
+def parse_past_time(option: str, value: str | None, *, now: datetime) -> datetime | None:
+    """Raises InvalidTime, also for what nobody knows yet; a clock that is a little ahead is borne."""
+    time = parse_time(option, value)
+    if time is not None and time > now + CLOCK_SKEW:
+        raise InvalidTime(f"{option} {value}: is in the future; name a time before {now:%Y-%m-%d %H:%M} UTC")
     return time
 
 

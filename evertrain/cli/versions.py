@@ -9,7 +9,7 @@ from evertrain.adapters.project.files import load_project
 from evertrain.adapters.stage import Stage
 from evertrain.cli.models import find_model
 from evertrain.cli.of_stages import HERE, AsJson, ModelName, ProjectFolder, StageName, print_json
-from evertrain.cli.store import parse_time
+from evertrain.cli.store import parse_past_time
 from evertrain.domain.release.differences import differences
 from evertrain.domain.release.tags import InvalidTag, parse_tags
 from evertrain.terminal.versions_table import (
@@ -31,8 +31,9 @@ def versions(
 ) -> None:
     """List every version of a model with its window, its score and what the gate said; or who answered at a time."""
     find_model(load_project(project), model)
-    registry = Stage.find(stage).registry
-    if moment := parse_time("--at", at):
+    deployed = Stage.find(stage)
+    registry = deployed.registry
+    if moment := parse_past_time("--at", at, now=deployed.now()):
         answered = registry.champion_at(model, moment)
         print_json(answered) if as_json else show_answered(model, moment, answered)
         return

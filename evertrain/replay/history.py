@@ -13,7 +13,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from evertrain.adapters.landing.checks import ColumnChecker, find_repeated, missing_faults, volume_faults
+from evertrain.adapters.landing.checks import (
+    ColumnChecker,
+    count_repeats,
+    describe_repeats,
+    find_repeated,
+    missing_faults,
+    volume_faults,
+)
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.batches import Fault
 from evertrain.domain.landing.feeds import EVENT_TIME, FeedSchema, feed_schema, label_feed, own_group_feed
@@ -182,12 +189,10 @@ def _stored_order(raw: RawRows, spec: ModelSpec, times: pa.ChunkedArray) -> pa.A
 def _require_unique(raw: RawRows, spec: ModelSpec, times: pa.ChunkedArray) -> None:
     key = spec.group.entity_key
     keys = pa.table({key: raw.table[key], EVENT_TIME: times})
-    twice = find_repeated(keys, keys.column_names).num_rows
-    if twice:
-        remedy = "leave out the repeats, or name another --key"
-        raise InvalidHistory(
-            f"{raw.name}: {twice:,} rows have the {key} and {spec.group.event_time} of another; {remedy}"
-        )
+    repeats = count_repeats(find_repeated(keys, keys.column_names))
+    if repeats:
+        description = describe_repeats(repeats, key, spec.group.event_time)
+        raise InvalidHistory(f"{raw.name}: {description}; leave out the repeats, or name another --key")
 
 
 def _labels(raw: RawRows, spec: ModelSpec, project: Project) -> pa.ChunkedArray:

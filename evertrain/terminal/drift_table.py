@@ -5,7 +5,7 @@ from pathlib import Path
 from rich.markup import escape
 from rich.table import Table
 
-from evertrain.domain.monitoring.drift import DriftStatus, Findings
+from evertrain.domain.monitoring.drift import DriftStatus, FeatureDrift, Findings
 from evertrain.reports.drift_page import DriftPage
 from evertrain.terminal.console import console
 
@@ -21,7 +21,7 @@ def show_drift(found: DriftPage, *, html: Path | None) -> None:
     for feature in found.findings.by_importance:
         table.add_row(
             escape(feature.feature),
-            "[red]drifted[/]" if feature.drifted else "[green]stable[/]",
+            _verdict(feature, found.findings),
             f"{feature.psi:.3f}",
             _bar(feature.psi / highest if highest else 0.0),
             f"{feature.threshold:.3f}",
@@ -50,6 +50,12 @@ def show_drift(found: DriftPage, *, html: Path | None) -> None:
         console.print(f"{len(drifted)} of {len(features)} features drifted: {verdict}")
     if html is not None:
         console.print(f"The page with distributions: [bold]{html}[/]", soft_wrap=True)
+
+
+def _verdict(feature: FeatureDrift, found: Findings) -> str:
+    if found.status is DriftStatus.TOO_FEW_ROWS:
+        return "–"
+    return "[red]drifted[/]" if feature.drifted else "[green]stable[/]"
 
 
 def _describe_relations(found: Findings) -> str:

@@ -1,7 +1,7 @@
 """The output of the commands for people: tables and sentences, by Rich."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -134,6 +134,14 @@ def accepted(batch: Batch, verdicts: Sequence[DriftVerdict]) -> None:
     console.print(f"[green]accepted[/] {batch.rows:,} rows of {batch.feed} as batch {batch.batch_id[:12]}")
     for verdict in verdicts:
         console.print(f"  {verdict.model}: {verdict_sentence(verdict)}")
+        for fault in verdict.doubts:
+            console.print(f"  {verdict.model}: [yellow]doubted[/]: {escape(fault.message)}")
+        if verdict.doubts:
+            console.print(
+                f"  its rows are kept out of the training of {verdict.model} until the next batches decide, or you "
+                f"do: `evertrain accept {batch.batch_id[:12]}` says that this is how it is now; `evertrain doubts` "
+                "lists all"
+            )
 
 
 def quarantined(quarantine: Quarantine) -> None:
@@ -207,8 +215,19 @@ def statuses(found: Sequence[ModelStatus]) -> None:
             table.add_row("last decision", description)
         if status.last_outcome:
             table.add_row("last outcome", f"{status.last_outcome.name}: {status.last_outcome.sentence}")
+        if status.last_outcome_taken_back:
+            table.add_row("taken back", _taken_back(status))
         table.add_row("retraining", _retraining(status))
         console.print(table)
+
+
+def _taken_back(status: ModelStatus) -> str:
+    outcome, champion = status.last_outcome, status.champion
+    if outcome is None or champion is None:
+        return ""
+    why = f": {escape(champion.because)}" if champion.because else ""
+    since = _format_time(champion.since)
+    return f"[red]{outcome.version} was rolled back[/], {champion.version} answers since {since}{why}"
 
 
 def _retraining(status: ModelStatus) -> str:
@@ -429,9 +448,19 @@ def new_table(title: str, *columns: str) -> Table:
 def _format_cell(value: object) -> str:
     if value is None:
         return ""
-    if isinstance(value, datetime):
-        return _format_time(value)
+    moment = _written_moment(value) if isinstance(value, str) else value
+    if isinstance(moment, datetime):
+        return _format_time(moment)
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _written_moment(text: str) -> datetime | None:
+    """As evidence has it, in JSON: only what names its zone, and so is no other code of digits."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return moment.astimezone(UTC) if moment.tzinfo else None
 
 
 def _format_length(length: timedelta) -> str:

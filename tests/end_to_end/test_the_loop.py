@@ -533,7 +533,7 @@ def test_a_column_of_zeros_is_the_feed_s_fault_until_a_person_releases_it(loop: 
     batch = loop.wait(lambda: loop.stage.landing_result(FEATURES, body), awaited="the released batch")
     assert isinstance(batch, Batch)
     assert batch.batch_id == quarantine.batch_id
-    told = evertrain("release", quarantine.batch_id[:12], status=1).stderr
+    told = evertrain("release", quarantine.batch_id[:12], status=2).stderr
     assert told.startswith("no batch in quarantine whose id begins with")
 
 
@@ -605,7 +605,7 @@ def test_what_waits_for_a_person_is_told_and_handed_out_again(loop: Loop) -> Non
     assert set(checked["dead_letters"].values()) == {0}
     assert checked["models"] == ["air_time", "flights"]
     assert sum(checked["subscribers"].values()) >= 1  # the stage was deployed with `notify`
-    assert "there is no queue lost" in evertrain("redrive", "lost", status=1).stderr
+    assert "there is no queue lost" in evertrain("redrive", "lost", status=2).stderr
 
 
 # --- the feature store from the command line -----------------------------------------------------
@@ -635,7 +635,7 @@ def test_the_store_tells_what_was_known_at_a_time(loop: Loop) -> None:
         "flight-operations",
         ["air_time", "flights"],
     )
-    wrong = evertrain("features", "boats", status=1)
+    wrong = evertrain("features", "boats", status=2)
     assert "there is no table boats; there are flights, labels/air_time, labels/flights" in wrong.stderr
 
 
@@ -688,7 +688,7 @@ def test_what_predictions_turned_out_to_be_worth_is_measured_as_labels_come_in(l
     assert told["awaited"]["start"] > max(day["start"] for day in told["days"] or [told["promised"]])
     assert 0.4 < told["awaited"]["metric"] < 1
     assert "without labels yet, estimated: roc_auc_score 0." in evertrain("performance", "flights").stdout
-    assert "flights has no version v9" in evertrain("performance", "flights", "v9", status=1).stderr
+    assert "flights has no version v9" in evertrain("performance", "flights", "v9", status=2).stderr
 
 
 def test_a_decision_is_explained_with_its_evidence_and_its_outcome(loop: Loop) -> None:
@@ -699,7 +699,7 @@ def test_a_decision_is_explained_with_its_evidence_and_its_outcome(loop: Loop) -
     assert f"ModelPromoted {first.version}" in told
     answer = json.loads(evertrain("explain", "flights", "--json").stdout)
     assert answer["decision"]["model"] == "flights"
-    assert "flights has no decision zzz" in evertrain("explain", "flights", "zzz", status=1).stderr
+    assert "flights has no decision zzz" in evertrain("explain", "flights", "zzz", status=2).stderr
 
 
 def test_what_the_endpoint_was_asked_is_trained_on_once_its_outcome_is_told(loop: Loop) -> None:
@@ -757,7 +757,7 @@ def test_a_retraining_is_told_on_a_page(loop: Loop, tmp_path: Path) -> None:
     assert page.read_text().count("<circle") == 3  # two windows, and the contender on the gate slice
     evaluation = json.loads(evertrain("report", "flights", "--out", str(page), "--json").stdout)
     assert {each["candidate"]["name"] for each in evaluation["contenders"]} >= {"14d", "28d"}
-    assert "flights has no version v9" in evertrain("report", "flights", "v9", status=1).stderr
+    assert "flights has no version v9" in evertrain("report", "flights", "v9", status=2).stderr
 
 
 def test_a_file_is_landed_and_judged_from_the_command_line(loop: Loop, tmp_path: Path) -> None:
@@ -798,7 +798,7 @@ def test_a_prediction_is_asked_from_the_command_line(loop: Loop) -> None:
 
 
 def test_an_unknown_model_is_told_with_the_known_ones(loop: Loop) -> None:
-    told = evertrain("versions", "trains", status=1).stderr
+    told = evertrain("versions", "trains", status=2).stderr
     assert told == "there is no models/trains/; known models: air_time, flights\n"
 
 
@@ -852,7 +852,7 @@ def test_a_champion_is_taken_back_from_the_command_line(loop: Loop) -> None:
     differing = json.loads(evertrain("diff", "flights", bad.version, "--json").stdout)
     assert {"what": "tag bug", "first": "ML-17", "second": None} in differing
     assert {"what": "status", "first": "rolled_back", "second": "champion"} in differing
-    answered = evertrain("versions", "flights", "--at", f"{loop.now + timedelta(days=1):%Y-%m-%dT%H:%M}Z").stdout
+    answered = evertrain("versions", "flights", "--at", f"{loop.now + timedelta(minutes=1):%Y-%m-%dT%H:%M}Z").stdout
     assert f"{good.version} answered for flights" in " ".join(answered.split())
     assert "nonsense at night" in answered
-    assert "v9 of flights has never answered" in evertrain("rollback", "flights", "v9", status=1).stderr
+    assert "v9 of flights has never answered" in evertrain("rollback", "flights", "v9", status=2).stderr

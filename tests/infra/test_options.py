@@ -1,7 +1,12 @@
 """Context keys and environment variables: their defaults, and what is refused."""
 
+from dataclasses import fields
+from pathlib import Path
+
 import pytest
 
+from evertrain.toolchain.workspace import Workspace
+from infra.app import default_context
 from infra.options import InvalidOption, Options
 
 
@@ -65,3 +70,25 @@ def test_several_are_told_and_the_environment_may_name_them() -> None:
     )
     assert read({"EVERTRAIN_NOTIFY": "a@example.com b@example.com"}).notify == ("a@example.com", "b@example.com")
     assert read().notify == ()
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("snapstart", "did you mean snap_start[?]"),
+        ("snap-start", "did you mean snap_start[?]"),
+        ("Removal", "did you mean removal[?]"),
+        ("deletion_protected", "did you mean deletion_protection[?]"),
+        ("colour", "there are bake, batching_window, bundles, "),
+    ],
+)
+def test_a_key_that_means_nothing_is_refused_with_the_one_that_is_near(key: str, told: str) -> None:
+    with pytest.raises(InvalidOption, match=f"^{key}: the context has a key that means nothing; {told}"):
+        Options.require_known(["stage", key])
+
+
+def test_keys_of_the_cdk_and_all_of_our_own_pass() -> None:
+    ours = [field.name for field in fields(Options)]
+    defaults = default_context(Workspace.of(Path(__file__).parents[2]))
+    found = "availability-zones:account=123456789012:region=eu-central-1"
+    Options.require_known([*ours, *defaults, "aws:cdk:enable-path-metadata", "acknowledged-issue-numbers", found])

@@ -129,6 +129,8 @@ def find_layout(file: BinaryIO, declared: FileFormat) -> TextLayout:
         text, skipped = text[named.end() :], 1
     lines = re.split(r"\r\n|\n|\r", text)
     lines = lines[:-1] if len(lines) > 1 and (is_cut or not lines[-1]) else lines
+    if declared.separator is not None:
+        _require_separated(lines[:LINES], declared.separator)
     separator = declared.separator or (named[1] if named else _separator_of(lines[:LINES]))
     cells = _cells(lines, separator)
     spelling = declared_spelling(declared, points_may_group=separator == ";")
@@ -147,12 +149,23 @@ def _separator_of(lines: Sequence[str]) -> str:
     even = {each: _even_share(lines, each) for each in SEPARATORS}
     certain = [each for each in SEPARATORS if even[each] == 1]
     if len(certain) > 1:
-        names = " and ".join(_NAMES.get(each, f'"{each}"') for each in certain)
+        names = " and ".join(map(_named, certain))
         raise UncertainText(f"its cells may be separated by {names}", key="separator")
     return certain[0] if certain else max(SEPARATORS, key=lambda each: even[each])
 
 
-_NAMES = {"\t": "a tab"}
+def _require_separated(lines: Sequence[str], declared: str) -> None:
+    """Not where no line has the declared separator, and by another one all are even. Raises UncertainText."""
+    if any(len(cells) > 1 for cells in _split(lines, declared)):
+        return
+    for other in SEPARATORS:
+        if _even_share(lines, other) == 1:
+            looks = f"its cells look separated by {_named(other)}, and {_named(declared)} is declared"
+            raise UncertainText(looks, key="separator")
+
+
+def _named(separator: str) -> str:
+    return "a tab" if separator == "\t" else f'"{separator}"'
 
 
 def _even_share(lines: Sequence[str], separator: str) -> float:

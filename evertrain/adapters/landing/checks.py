@@ -249,7 +249,7 @@ class ColumnChecker:
     def _check_values(self, checked: CheckedColumns, column: Column) -> None:
         values = checked.columns[column.name]
         if column.kind is FeatureKind.TIMESTAMP:
-            self._check_earliest(checked, column.name)
+            self._check_earliest(checked, column.name, stored_as=column.name)
         if not pa.types.is_floating(values.type):
             return
         self._add_fault_where(checked, column.name, "not_finite", pc.invert(pc.is_finite(values)), "are not finite")
@@ -268,14 +268,15 @@ class ColumnChecker:
 
     def _check_event_times(self, checked: CheckedColumns) -> None:
         if EVENT_TIME in checked.columns:
-            self._check_earliest(checked, EVENT_TIME)
+            name = self.schema.event_time_column
+            self._check_earliest(checked, name, stored_as=EVENT_TIME)
             latest = pa.scalar(self.now + CLOCK_SKEW, TIMESTAMP)
             late = pc.greater(checked.columns[EVENT_TIME], latest)
             description = f"are in the future; it is {self.now:%Y-%m-%d %H:%M} UTC"
-            self._add_fault_where(checked, EVENT_TIME, "future_event_time", late, description)
+            self._add_fault_where(checked, name, "future_event_time", late, description)
 
-    def _check_earliest(self, checked: CheckedColumns, name: str) -> None:
-        early = pc.less(checked.columns[name], pa.scalar(MIN_EVENT_TIME, TIMESTAMP))
+    def _check_earliest(self, checked: CheckedColumns, name: str, *, stored_as: str) -> None:
+        early = pc.less(checked.columns[stored_as], pa.scalar(MIN_EVENT_TIME, TIMESTAMP))
         self._add_fault_where(checked, name, "out_of_range", early, f"are before {MIN_EVENT_TIME.year}")
 
     def _add_fault_where(self, checked: CheckedColumns, name: str, code: str, bad: Values, description: str) -> None:
@@ -294,7 +295,7 @@ class ColumnChecker:
         if self.schema.label:
             self._check_repeated_labels(checked, keys)
             return
-        fault = duplicate_fault(self.schema.key, twice.num_rows)
+        fault = duplicate_fault(self.schema, count_repeats(twice))
         checked.add_fault(fault.code, fault.column, f"{fault.message}, such as {_find_both(keys, twice, checked)}")
 
     def _check_repeated_labels(self, checked: CheckedColumns, keys: pa.Table) -> None:
@@ -309,20 +310,30 @@ class ColumnChecker:
         different = labelled.group_by(labelled.column_names).aggregate([])
         several = find_repeated(different, keys.column_names)
         if several.num_rows:
-            fault = contradiction_fault(label, several.num_rows)
+            fault = contradiction_fault(label, count_repeats(several))
             both = _find_both(keys, several, checked)
             checked.add_fault(fault.code, fault.column, f"{fault.message}, such as {both}")
         else:
             checked.columns = {name: different[name] for name in different.column_names}
 
 
-def duplicate_fault(key: str, rows: int) -> Fault:
-    return Fault(code="duplicate_rows", column=key, message=f"{key}: {rows} rows are there more than once")
+def duplicate_fault(schema: FeedSchema, repeats: int) -> Fault:
+    description = describe_repeats(repeats, schema.key, schema.event_time_column)
+    return Fault(code="duplicate_rows", column=schema.key, message=f"{schema.key}: {description}")
 
 
-def contradiction_fault(label: str, rows: int) -> Fault:
-    message = f"{label}: {rows} rows are labelled in several ways"
-    return Fault(code="contradicting_labels", column=label, message=message)
+def describe_repeats(repeats: int, key: str, event_time: str) -> str:
+    """`repeats`: rows that are too many, so that 60 rows of one key and time are 59."""
+    count = "1 row repeats" if repeats == 1 else f"{repeats:,} rows repeat"
+    return f"{count} the {key} and {event_time} of an earlier row"
+
+
+def contradiction_fault(label: str, contradictions: int) -> Fault:
+    """`contradictions`: labels that are too many, so that a row with three different ones has two."""
+    count = "1 label contradicts" if contradictions == 1 else f"{contradictions:,} labels contradict"
+    return Fault(
+        code="contradicting_labels", column=label, message=f"{label}: {count} an earlier one of the same row"
+    )
 
 
 def volume_faults(rows: int, schema: FeedSchema) -> Iterator[Fault]:
@@ -343,9 +354,14 @@ def missing_faults(missing: Mapping[str, int], rows: int, schema: FeedSchema) ->
 
 
 def find_repeated(rows: pa.Table, names: list[str]) -> pa.Table:
-    """The values of these columns that are there more than once."""
+    """The values of these columns that are there more than once, and in `count_all` how often each is."""
     counted = rows.group_by(names).aggregate([([], "count_all")])
     return counted.filter(pc.greater(counted["count_all"], 1))
+
+
+def count_repeats(repeated: pa.Table) -> int:
+    """Of what `find_repeated` found: how many rows had been there before."""
+    return int((pc.sum(repeated["count_all"]).as_py() or 0) - repeated.num_rows)
 
 
 def _find_both(keys: pa.Table, repeated: pa.Table, checked: CheckedColumns) -> str:

@@ -218,7 +218,7 @@ class _NormalisedFile:
 def _row_faults(schema: FeedSchema, keys: RowKeys) -> Iterator[Fault]:
     twice = count_duplicate_rows(keys)
     if twice:
-        yield duplicate_fault(schema.key, twice)
+        yield duplicate_fault(schema, twice)
 
 
 def _label_faults(schema: FeedSchema, keys: RowKeys) -> Iterator[Fault]:

@@ -202,7 +202,10 @@ MODEL_KEYS: Mapping[str, Key] = {
         "The share of requests that a contender answers, step by step; a first step of 0 asks it without answering.",
         "steps = [0.0, 0.1, 1.0]",
     ),
-    "rollout.bake": Key("How long each step lasts at least.", 'bake = "6h"'),
+    "rollout.bake": Key(
+        "How long each step lasts at least; in the embedded cloud 20 seconds, unless `-c bake=SECONDS` chooses.",
+        'bake = "6h"',
+    ),
     "rollout.slow_after_ms": Key(
         "An answer that takes longer counts as slow, in milliseconds; cold starts aside.", "slow_after_ms = 200"
     ),

@@ -23,6 +23,8 @@ class AlreadyPromoted(EvertrainError):
 class UnknownVersion(EvertrainError):
     """The registry holds no such version of the model."""
 
+    exit_status = 2
+
 
 class VersionStatus(StrEnum):
     """`held`: it passed the gate, and nobody approved it in time."""

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from evertrain.domain.deciding.decisions import RecordedDecision
+from evertrain.domain.events import EventName
 from evertrain.domain.landing.batches import TableState
 from evertrain.domain.landing.feeds import label_feed, label_feeds, own_group_feed
 from evertrain.domain.monitoring.drift import DriftVerdict
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.release.approvals import Approval
-from evertrain.domain.release.registry import Champion, champion_function_version
+from evertrain.domain.release.registry import Champion, VersionStatus, champion_function_version
 from evertrain.domain.release.rollout import Rollout
 from evertrain.domain.store.labels import LabelProgress, LabelTables, label_watermark
 from evertrain.domain.training.outcomes import Outcome
@@ -27,6 +28,7 @@ from evertrain.ports.registry import ModelRegistry
 class ModelStatus:
     """`live`: what answers, None where no endpoint is deployed. `rollout`: that is under way.
     `verdicts`: those that the trigger looks at, the newest first. `last_decision`: that had something to decide.
+    `last_outcome_taken_back`: whether a version that it promoted was rolled back since then.
     `waits_for_approval`: the contender of the retraining that runs, where a person has to say whether callers get it.
     """
 
@@ -43,6 +45,7 @@ class ModelStatus:
     retraining_running: bool
     consecutive_quarantines: int
     waits_for_approval: Approval | None = None
+    last_outcome_taken_back: bool = False
 
     @property
     def champion_answers(self) -> bool:
@@ -63,6 +66,7 @@ class ReadModelStatus:
 
     def run(self, spec: ModelSpec) -> ModelStatus:
         features, labels = own_group_feed(spec), label_feed(spec)
+        last_outcome = next(iter(self.decisions.outcomes(spec.name, limit=1)), None)
         return ModelStatus(
             model=spec.name,
             title=spec.title,
@@ -73,13 +77,19 @@ class ReadModelStatus:
             labels=self.tables.get(labels),
             verdicts=self.batches.verdicts(spec.name, spec.group.name, limit=spec.triggers.drift.of_last),
             last_decision=next(iter(self.decisions.decisions(spec.name, limit=1)), None),
-            last_outcome=next(iter(self.decisions.outcomes(spec.name, limit=1)), None),
+            last_outcome=last_outcome,
             retraining_running=self.leases.is_held(spec.name),
             consecutive_quarantines=max(
                 self.batches.consecutive_quarantines(feed) for feed in (features, *label_feeds(spec))
             ),
             waits_for_approval=self._waits_for_approval(spec.name),
+            last_outcome_taken_back=last_outcome is not None and self._is_taken_back(last_outcome),
         )
+
+    def _is_taken_back(self, outcome: Outcome) -> bool:
+        if outcome.name is not EventName.MODEL_PROMOTED or not outcome.version:
+            return False
+        return self.registry.version(outcome.model, outcome.version).status is VersionStatus.ROLLED_BACK
 
     def _waits_for_approval(self, model: str) -> Approval | None:
         holder = self.leases.holder(model)

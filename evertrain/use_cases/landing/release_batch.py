@@ -13,6 +13,8 @@ MAX_QUARANTINES = 1_000
 class NotReleasable(EvertrainError):
     """There is no such batch in quarantine, or releasing it would not help."""
 
+    exit_status = 2
+
 
 def require_releasable(quarantine: Quarantine) -> None:
     """Raises NotReleasable where it has a fault that no person can talk away."""

@@ -58,6 +58,11 @@ def _read(row: object, spec: ModelSpec, now: datetime, where: str) -> ReportedLa
     if not isinstance(row, dict):
         raise InvalidReport(where + _describe_expected(spec))
     known = {key, time, label}
+    if PREDICTION_ID in row and PREDICTION_ID not in known and not spec.label.of_predictions:
+        raise InvalidReport(
+            f"{where}{PREDICTION_ID}: labels of {spec.name} name rows; for labels that name predictions declare "
+            f"of_predictions = true below [label] in models/{spec.name}/model.toml, and deploy"
+        )
     if set(row) | optional != known | optional:
         mismatch = _describe_mismatch(set(row), known=known, required=known - optional)
         raise InvalidReport(f"{where}{_describe_expected(spec)}; {mismatch}")

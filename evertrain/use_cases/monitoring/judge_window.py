@@ -91,10 +91,7 @@ class JudgeWindow:
         ]
         kept = [sketch for sketch in found if sketch is not None]
         if not kept:
-            raise EmptyWindow(
-                f"{spec.name}: none of {len(inside)} batches since {since:%Y-%m-%d %H:%M} was compared with champion "
-                f"{champion.version}"
-            )
+            raise EmptyWindow(_describe_empty(spec.name, len(inside), champion, since))
         sketch = merge(kept)
         return WindowDrift(
             reference_version=champion.version,
@@ -104,3 +101,13 @@ class JudgeWindow:
             batches=len(kept),
             skipped_batches=len(inside) - len(kept),
         )
+
+
+def _describe_empty(model: str, batches: int, champion: Champion, since: datetime) -> str:
+    window = f"since {since:%Y-%m-%d %H:%M}"
+    if not batches:
+        return f"{model}: there is no batch {window}; begin earlier with --since, such as --since 30d"
+    return (
+        f"{model}: no batch {window} ({batches:,} landed) was compared with champion {champion.version}, which "
+        f"answers since {champion.since:%Y-%m-%d %H:%M}; ask again when the next one has landed"
+    )

@@ -29,6 +29,8 @@ from evertrain.ports.registry import ModelRegistry
 class NothingToRollOut(EvertrainError):
     """The model has no champion, or the version that is asked for was taken back."""
 
+    exit_status = 2
+
 
 @dataclass(frozen=True, kw_only=True)
 class AskRollout:

@@ -14,6 +14,8 @@ from evertrain.use_cases.release.roll_out import RollOut
 class NothingToTakeBack(EvertrainError):
     """The model has no champion, or the version that is asked for never answered."""
 
+    exit_status = 2
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TakenBack:

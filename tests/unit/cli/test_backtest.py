@@ -75,7 +75,7 @@ WRONG = {
     "a start": (("--start", "soon"), "--start soon: a time is written as 2025-03-01"),
     "a start after the end": (("--start", "2030-01-01"), "--start 2030-01-01 is after the last row of trips.csv"),
     "a label": (("--label", "delay"), "trips.csv has no column delay; it has trip_id"),
-    "a key": (("--key", "carrier"), "rows have the carrier and departed_at of another"),
+    "a key": (("--key", "carrier"), "rows repeat the carrier and departed_at of an earlier row"),
 }
 
 

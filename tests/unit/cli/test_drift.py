@@ -171,9 +171,15 @@ def test_a_batch_without_any_value_is_judged_and_the_next_one_too_nannyml_327(tm
 
 
 def test_eight_rows_are_too_few_to_declare_drift_evidently_509(tmp_path: Path) -> None:
-    result = drift(tmp_path, frame(), frame(8, seed=1, wind=9))
+    page = tmp_path / "drift.html"
+    result = drift(tmp_path, frame(), frame(8, seed=1, wind=9), "--html", str(page))
     assert result.exit_code == 0
     assert "8 rows are too few to say anything about drift" in result.stdout
+    html = page.read_text()
+    for told in (result.stdout, html.partition("<table>")[2].partition("</table>")[0]):
+        assert "–" in told
+        assert "stable" not in told
+    assert '<section id="wind">' in html
 
 
 @pytest.mark.parametrize("rows", [500, 500_000])

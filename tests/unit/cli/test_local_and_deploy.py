@@ -9,6 +9,7 @@ from typer.testing import CliRunner, Result
 from evertrain.cli import extras
 from evertrain.cli.main import app
 from evertrain.cli.program import _app
+from evertrain.toolchain.embedded_cloud import EmbeddedCloud
 from tests.unit.cli.test_doctor import project
 
 __all__ = ["project"]
@@ -39,11 +40,38 @@ def test_a_folder_without_models_is_told_before_anything_is_made(tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_port_that_is_taken_is_told(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def make_servable(project: Path) -> None:
     (project / "models/trips/estimator.py").write_text(
         "from sklearn.linear_model import LogisticRegression\n\n"
         "def make_estimator(*, seed):\n    return LogisticRegression()\n"
     )
+
+
+def test_that_rollouts_are_short_on_the_laptop_is_said_unless_their_length_was_chosen(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_servable(project)
+    calls: list[list[str]] = []
+
+    def run_cdk(workspace: object, arguments: list[str], **kwargs: object) -> int:
+        calls.append(arguments)
+        return 0
+
+    monkeypatch.setattr("evertrain.cli.local.install_environments", lambda workspace: None)
+    monkeypatch.setattr("evertrain.cli.local.run_cdk", run_cdk)
+    monkeypatch.setattr(EmbeddedCloud, "start", lambda self, **settings: "the embedded cloud runs")
+    monkeypatch.setattr(EmbeddedCloud, "environment", lambda self: {})
+    said = "each step of a rollout lasts 20 seconds here, in place of what [rollout] bake declares; -c bake=SECONDS"
+    assert said in run("local", "up", "--project", str(project)).output
+    assert "bake=20" in calls[-1]
+    for chosen in ("bake=60", "clock=replay"):
+        done = run("local", "up", "--project", str(project), "-c", chosen)
+        assert (done.exit_code, "each step" in done.output) == (0, False)
+        assert "bake=20" not in calls[-1]
+
+
+def test_a_port_that_is_taken_is_told(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_servable(project)
     monkeypatch.setattr("evertrain.cli.local.install_environments", lambda workspace: None)
     with socket.socket() as other:
         other.bind(("127.0.0.1", 0))

@@ -232,7 +232,12 @@ def test_a_label_may_name_a_prediction_where_the_model_says_so(reports: Reports)
 @pytest.mark.parametrize(
     ("body", "model", "told"),
     [
-        ({"prediction_id": "p-1", "late": 1}, "trips", "an object with trip_id, departed_at and late, and nothing"),
+        (
+            {"prediction_id": "p-1", "late": 1},
+            "trips",
+            "prediction_id: labels of trips name rows; for labels that name predictions declare of_predictions = "
+            "true below [label] in models/trips/model.toml, and deploy",
+        ),
         ({"prediction_id": "p-1"}, "asked", "and nothing else; or with prediction_id and late"),
         ({"prediction_id": "p-1", "late": 1, "trip_id": "t-1"}, "asked", "or with prediction_id and late"),
         ({"prediction_id": None, "late": 1}, "asked", "prediction_id: must be text"),

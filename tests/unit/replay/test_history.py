@@ -96,11 +96,11 @@ def test_a_spreadsheet_s_csv_is_read_as_any_other(tmp_path: Path) -> None:
 
 
 def repeat(frame: pd.DataFrame) -> pd.DataFrame:
-    return pd.concat([frame, frame.tail(2)])
+    return pd.concat([frame, frame.tail(2), frame.tail(1)])
 
 
 WRONG: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
-    "repeated": (repeat, "2 rows have the trip_id and departed_at of another; leave out the repeats"),
+    "repeated": (repeat, "3 rows repeat the trip_id and departed_at of an earlier row; leave out the repeats"),
     "one class": (lambda rows: rows.assign(late=1), "every late is the same class, so nothing can be learnt"),
     "constant": (lambda rows: rows.assign(late=7.5), "every late is the same value, so nothing can be learnt"),
     "a hundred classes": (

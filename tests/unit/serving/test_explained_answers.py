@@ -44,6 +44,15 @@ def test_nothing_is_explained_unasked(endpoint: Endpoint) -> None:
     assert "explainer" in vars(served_model), "made once, and kept"
 
 
+def test_a_parameter_that_there_is_not_is_refused_by_its_name_but_a_signature_s_are_no_trouble(
+    endpoint: Endpoint,
+) -> None:
+    for query in ({"explan": "true"}, {"explan": "true", **EXPLAIN}):
+        status, sentence = endpoint.refusal(ROW, query=query)
+        assert (status, sentence) == (400, "explan: there is no such parameter; there is explain")
+    assert "explanations" in endpoint.post(ROW, query={"X-Amz-Signature": "0a", **EXPLAIN})[1]
+
+
 def test_of_several_classes_each_has_base_and_contributions(
     endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -122,6 +122,8 @@ def test_what_is_to_be_explored_stands_beside_its_prediction(
         (CSV, "distance,carrier\n740,AA", "holiday: missing; it must be true or false"),
         (CSV, "distance,carrier,holiday,speed\n740,AA,true,1", "speed: this model has no such feature; it has"),
         (CSV, "distance,carrier\n740,AA\n1,B6,2", "row 1: 3 values, and its header names 2"),
+        (CSV, "distance;carrier\n7,40;AA", 'the header looks separated by ";"; write a comma between cells'),
+        (CSV, "distance\tcarrier\n740\tAA", "the header looks separated by tabs; write a comma between cells"),
         (WITHOUT_HEADER, "740,,AA", "row 0: 3 values, and the model has features 4"),
         (CSV, "distance,distance\n1,2", "the header names 'distance' twice"),
         (CSV, "distance,carrier,holiday\n", "rows: the list is empty; at least one row is needed"),

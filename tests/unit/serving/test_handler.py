@@ -134,6 +134,7 @@ def test_a_document_for_programs_tells_the_version_that_answers(endpoint: Endpoi
         ({"rows": [ROW, ROW | {"wind": []}]}, "row 1: wind: must be a number or null, not a list"),
         ({"rows": []}, "rows: the list is empty; at least one row is needed"),
         ({"rows": ROW}, "rows: a list of objects, not an object"),
+        ({"rows": [ROW], "id": 1}, "id: nothing may stand beside rows; put a feature into each row"),
         ({"rows": [ROW, 3]}, "row 1: an object of features, not a number"),
         ([], "an object of features, not a list"),
         (None, "an object of features, not null"),

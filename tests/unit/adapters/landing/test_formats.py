@@ -176,6 +176,17 @@ def test_a_separator_that_is_not_certain_is_declared() -> None:
     assert "carrier: the column is missing" in fault(frame.to_csv(index=False).encode(), named)[1]
 
 
+def test_a_file_that_is_not_separated_as_declared_is_told_once_with_both_separators() -> None:
+    body = trips().to_csv(index=False).encode()
+    for declared, name in ((";", '";"'), ("\t", "a tab")):
+        assert fault(body, FileFormat(separator=declared)) == (
+            "unparsable",
+            f'1.csv: its cells look separated by ",", and {name} is declared; '
+            "declare separator in [format] of features/trips.toml",
+        )
+    assert read(trips().to_csv(index=False, sep=";").encode(), FileFormat(separator=";")).count == 20
+
+
 def test_a_batch_with_a_total_or_a_second_header_names_the_row() -> None:
     frame = european(trips())
     total = pd.concat([frame, frame[:1].assign(trip_id="Summe", departed_at="", distance="1.234.567,89")])

@@ -348,11 +348,13 @@ def test_a_batch_without_rows_is_named() -> None:
     assert fault(csv(features_frame().head(0)), name="1.csv")[0] == "no_rows"
 
 
-def test_rows_that_are_there_twice_are_named_once_each() -> None:
+def test_rows_that_are_there_again_are_counted_without_the_first_of_each() -> None:
     frame = features_frame()
     code, message = fault(parquet(pd.concat([frame, frame.head(3), frame.head(1)])))
     assert code == "duplicate_rows"
-    assert message.startswith("trip_id: 3 rows are there more than once, such as row ")
+    assert message.startswith("trip_id: 4 rows repeat the trip_id and departed_at of an earlier row, such as row ")
+    _, message = fault(parquet(pd.concat([frame, frame.head(1)])))
+    assert message == "trip_id: 1 row repeats the trip_id and departed_at of an earlier row, such as row 1 and row 21"
 
 
 def test_a_row_from_the_future_is_named_but_a_fast_clock_is_borne() -> None:
@@ -360,7 +362,7 @@ def test_a_row_from_the_future_is_named_but_a_fast_clock_is_borne() -> None:
     assert read(parquet(features_frame(departed_at=times))).count == 20
     code, message = fault(parquet(features_frame(departed_at=[*times[1:], times[-1] + pd.Timedelta(minutes=1)])))
     assert code == "future_event_time"
-    assert message.startswith("event_time: 1 of 20 values are in the future; it is 2013-04-01 00:00 UTC")
+    assert message.startswith("departed_at: 1 of 20 values are in the future; it is 2013-04-01 00:00 UTC")
 
 
 @pytest.mark.parametrize(
@@ -416,8 +418,8 @@ def test_text_that_is_no_utf_8_is_named() -> None:
 @pytest.mark.parametrize(
     ("times", "unit", "code", "expected_message"),
     [
-        (1_500_000_000_000_000_000, "us", "future_event_time", "event_time: 20 of 20 values are in the future"),
-        (-62_135_596_800, "s", "out_of_range", "event_time: 20 of 20 values are before 1900; row 1 is the first"),
+        (1_500_000_000_000_000_000, "us", "future_event_time", "departed_at: 20 of 20 values are in the future"),
+        (-62_135_596_800, "s", "out_of_range", "departed_at: 20 of 20 values are before 1900; row 1 is the first"),
         (10**17, "ms", "wrong_type", "departed_at: must be times that microseconds can count"),
     ],
 )
@@ -590,7 +592,7 @@ def test_a_label_that_names_no_row_is_named(key: list[Any], code: str, expected_
 def test_a_label_from_the_future_is_named() -> None:
     code, message = fault(landed_labels(day=30), feed=LABELS)
     assert code == "future_event_time"
-    assert message.startswith("event_time: 19 of 20 values are in the future; it is 2013-04-01 00:00 UTC")
+    assert message.startswith("departed_at: 19 of 20 values are in the future; it is 2013-04-01 00:00 UTC")
 
 
 def test_zero_is_a_label_with_either_sign() -> None:
@@ -611,7 +613,7 @@ def test_the_same_label_again_is_one_label() -> None:
 def test_two_labels_of_a_row_are_named() -> None:
     code, message = fault(again(range(3), late=1.0), feed=LABELS)
     assert code == "contradicting_labels"
-    assert message.startswith("late: 3 rows are labelled in several ways, such as row ")
+    assert message.startswith("late: 3 labels contradict an earlier one of the same row, such as row ")
 
 
 def again(rows: Iterable[int], *, late: float, count: int = 20) -> bytes:
@@ -673,14 +675,17 @@ def test_a_file_of_several_parts_has_the_rows_and_the_sketch_of_the_whole(
 def test_rows_that_are_there_twice_are_found_across_parts() -> None:
     frame = features_frame(rows=100)
     code, message = fault(parquet(pd.concat([frame, frame.head(7)])))
-    assert (code, message) == ("duplicate_rows", "trip_id: 7 rows are there more than once")
+    assert (code, message) == (
+        "duplicate_rows",
+        "trip_id: 7 rows repeat the trip_id and departed_at of an earlier row",
+    )
 
 
 @pytest.mark.usefixtures("in_parts")
 def test_the_same_label_again_is_borne_across_parts_and_another_one_is_named() -> None:
     assert read(again(range(7), late=0.0, count=100), feed=LABELS).count >= 100
     code, message = fault(again(range(7), late=1.0, count=100), feed=LABELS)
-    assert (code, message) == ("contradicting_labels", "late: 7 rows are labelled in several ways")
+    assert (code, message) == ("contradicting_labels", "late: 7 labels contradict an earlier one of the same row")
 
 
 @pytest.mark.usefixtures("in_parts")

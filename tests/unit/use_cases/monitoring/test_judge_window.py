@@ -92,6 +92,16 @@ def test_batches_compared_with_an_earlier_champion_are_left_out_and_counted() ->
     assert (found.batches, found.skipped_batches, found.sketch.rows) == (1, 1, 400)
 
 
+def test_after_a_promotion_it_is_told_that_the_next_batch_is_the_first_that_is_compared() -> None:
+    loop = Loop()
+    for day in (1, 2):
+        loop.batch(days_ago=day, version="v0")
+    loop.promote_champion()
+    told = r"\(2 landed\) was compared with champion v1, which answers since 2013-.*; ask again when the next one has"
+    with pytest.raises(EmptyWindow, match=told):
+        loop.judge(7)
+
+
 def test_too_few_rows_in_a_window_are_told() -> None:
     loop = Loop()
     loop.promote_champion()
@@ -106,7 +116,7 @@ def test_requests_are_judged_in_a_window_of_their_own() -> None:
         loop.requests(days_ago=day, mean=0.9)
     found = loop.judge_requests(8)
     assert (found.findings.status, found.batches, found.sketch.rows) == (DriftStatus.DRIFTED, 2, 300)
-    with pytest.raises(EmptyWindow, match="none of 0 batches"):
+    with pytest.raises(EmptyWindow, match="there is no batch since"):
         loop.judge(8)
 
 
@@ -115,5 +125,5 @@ def test_without_a_champion_or_a_batch_there_is_nothing_to_judge() -> None:
     with pytest.raises(EmptyWindow, match="has no champion yet"):
         loop.judge(7)
     loop.promote_champion()
-    with pytest.raises(EmptyWindow, match="none of 0 batches since"):
+    with pytest.raises(EmptyWindow, match=r"there is no batch since 2013-.*; begin earlier with --since"):
         loop.judge(7)
