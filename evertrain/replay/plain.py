@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from evertrain.conversion.fitting import fit, predicted
+from evertrain.conversion.fitting import estimator_failed, fit, predicted
 from evertrain.conversion.frame import to_frame
 from evertrain.domain.deciding.decisions import Action, Reason
 from evertrain.domain.events import EventName
@@ -109,7 +109,10 @@ class PlainReplay:
         estimator, categories = self._model
         table = self.history.table.slice(step.first, step.end - step.first)
         frame = to_frame(table, self._spec.features, categories=categories)
-        answers = predicted(estimator, frame, self._spec.task, classes=len(self._spec.label.classes))
+        try:
+            answers = predicted(estimator, frame, self._spec.task, classes=len(self._spec.label.classes))
+        except Exception as error:
+            raise estimator_failed("predict", f"{len(frame):,} rows", error) from error
         self.recorder.predicted(step, answers)
 
     def _learn_labels(self, step: Step) -> None:

@@ -1,13 +1,17 @@
 """`evertrain backtest`: from a file to an answer in one command; what can't be used ends it with a sentence."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from evertrain.cli import program
 from tests.builders.history import history_frame
+from tests.builders.projects import a_project_folder
 
 
 @pytest.fixture
@@ -101,3 +105,33 @@ def test_without_a_model_or_an_estimator_it_says_what_to_name(
     assert "name a MODEL below models/, or an --estimator" in capsys.readouterr().err
     assert run(monkeypatch, "--rows", str(rows), "--estimator", "linear") == 2
     assert "--estimator needs --label" in capsys.readouterr().err
+
+
+def test_an_estimator_that_cannot_be_fitted_is_one_sentence_with_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], rows: Path
+) -> None:
+    path = a_project_folder(tmp_path) / "models" / "trips" / "estimator.py"
+    path.write_text(path.read_text(encoding="utf-8").replace('"wind", "load"', '"wint", "load"'), encoding="utf-8")
+    for policy in ("declared", "never"):
+        assert run(monkeypatch, "trips", "--rows", str(rows), "--policy", policy) == 2
+        told = capsys.readouterr().err
+        assert re.fullmatch(
+            r"models/trips/estimator\.py: fit raised ValueError on [\d,]+ rows: .*column.*", told.strip()
+        )
+
+
+def test_an_estimator_that_cannot_answer_is_one_sentence_with_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], rows: Path
+) -> None:
+    path = a_project_folder(tmp_path) / "models" / "trips" / "estimator.py"
+    code = path.read_text(encoding="utf-8").replace('handle_unknown="ignore"', 'categories=[["A", "B"]]')
+    path.write_text(code, encoding="utf-8")
+    frame = history_frame(batches=45)
+    later = frame["departed_at"] > frame["departed_at"].min() + pd.Timedelta(days=40)
+    frame["carrier"] = np.where(later, "C", np.where(frame["load"] > frame["load"].median(), "A", "B"))
+    frame.to_csv(rows, index=False)
+    assert run(monkeypatch, "trips", "--rows", str(rows), "--policy", "never") == 2
+    told = capsys.readouterr().err
+    assert re.match(
+        r"models/trips/estimator\.py: predict raised ValueError on [\d,]+ rows: .*unknown categor", told.strip()
+    )
