@@ -98,6 +98,18 @@ def test_what_cannot_be_used_is_one_sentence_and_nothing_is_written(
     assert sorted(path.name for path in Path().iterdir()) == ["trips.csv"]
 
 
+def test_a_file_with_a_header_alone_among_others_adds_nothing(
+    rows: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = rows.parent / "days"
+    folder.mkdir()
+    frame = history_frame(batches=45)
+    frame.to_csv(folder / "1.csv", index=False)
+    frame.head(0).to_csv(folder / "2.csv", index=False)
+    assert run(monkeypatch, "--rows", str(folder), *ESTIMATOR, "--policy", "never") == 0
+    assert "45 batches of 1d" in capsys.readouterr().out
+
+
 def test_without_a_model_or_an_estimator_it_says_what_to_name(
     rows: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -299,6 +299,9 @@ def test_files_that_are_not_there_or_not_alike_are_told_in_one_sentence(tmp_path
     (tmp_path / "empty").mkdir()
     assert told(tmp_path / "empty") == f"{tmp_path / 'empty'} has no files"
     assert told(tmp_path / "nowhere.csv") == f"{tmp_path / 'nowhere.csv'} cannot be read: No such file or directory"
+    header = tmp_path / "header.csv"
+    orders().head(0).to_csv(header, index=False)
+    assert told(header) == "header.csv has no rows"
     mixed = tmp_path / "mixed"
     excel(mixed / "1.csv", orders())
     orders().to_parquet(mixed / "2.parquet", index=False)
