@@ -129,9 +129,8 @@ class PlainReplay:
             return False
         if self._spec.task is Task.CLASSIFICATION and len(np.unique(truth)) < 2:
             return False
-        needed = min(training.windows, default=0 * training.gate) + training.gate + training.validation
         matured = step.now - self._spec.label.latency - self.history.steps[0].start
-        return matured >= needed + training.embargo
+        return matured >= training.shortest_history
 
     def _train(self, step: Step, reason: Reason) -> None:
         rows = self._known & (self.history.event_times >= self._window_start(step))

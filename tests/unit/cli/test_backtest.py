@@ -98,6 +98,22 @@ def test_what_cannot_be_used_is_one_sentence_and_nothing_is_written(
     assert sorted(path.name for path in Path().iterdir()) == ["trips.csv"]
 
 
+@pytest.mark.parametrize(
+    ("count", "found"), [(20, "here are 20, of 1d"), (1_000, "here are 1,000, of 17d")], ids=["rows", "days"]
+)
+def test_a_history_too_short_for_a_model_says_how_much_one_takes(
+    rows: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], count: int, found: str
+) -> None:
+    history_frame(batches=45).head(count).to_csv(rows, index=False)
+    a_project_folder(rows.parent)
+    assert run(monkeypatch, "trips", "--rows", str(rows), "--batch", "1d", *POLICIES) == 1
+    printed = " ".join(capsys.readouterr().out.split())
+    assert printed == (
+        "Nothing can be compared: no policy came to a model: a first model takes 100 or more labelled rows, of "
+        f"more than 17d; {found}."
+    )
+
+
 def test_a_file_with_a_header_alone_among_others_adds_nothing(
     rows: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
