@@ -124,6 +124,8 @@ def backtest(
     show_backtest(found, prepared.history, left_out=prepared.left_out, written=written)
     if estimator is not None and latency is None and label_time is None:
         console.print("labels count as known at once; with --latency 7d they would come a week later", style="yellow")
+    if not found.scored:
+        raise typer.Exit(1)
 
 
 def _write(path: Path, text: str) -> Path:

@@ -19,7 +19,6 @@ from evertrain.conversion import ParityError, UnsupportedEstimator
 from evertrain.conversion.fitting import weight_parameter
 from evertrain.conversion.rehearsal import (
     ROWS,
-    CannotRehearse,
     Form,
     Rehearsal,
     made_up_predictions,
@@ -30,6 +29,7 @@ from evertrain.domain.project.metric import METRIC_FILE
 from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.domain.project.policies import Tier
 from evertrain.domain.training.candidates import parameter_grid
+from evertrain.domain.training.evaluation import EstimatorFailed
 from evertrain.sklearn_tier.reading import read_model
 from evertrain.sklearn_tier.writing import to_artifact
 from evertrain.statistics.metrics import metric_value
@@ -60,19 +60,33 @@ def check(
 
         checked = check_deployed(loaded, stage)
         print(json.dumps(json.loads(dump(checked)), indent=2)) if as_json else show.stage_check(checked)
+        _require_fitted(served)
         raise typer.Exit(1 if checked.problems else 0)
     if as_json:
         print(json.dumps({"groups": sorted(loaded.groups), "models": _as_document(served)}, indent=2))
     else:
-        show.project(loaded, {name: (proof.rehearsed, proof.told) for name, proof in served.items()})
+        fitted = {name: proof for name, proof in served.items() if not proof.is_failed}
+        show.project(loaded, {name: (proof.rehearsed, proof.told) for name, proof in fitted.items()})
+    _require_fitted(served)
 
 
 @dataclass(frozen=True)
 class Proof:
-    """Of a model: what came of fitting and converting its estimator on made-up rows, or why that is not known."""
+    """Of a model: what came of fitting and converting its estimator on made-up rows, or why that is not known.
+    `is_failed`: since the estimator raised."""
 
     rehearsed: Rehearsal | None
     told: str = ""
+    is_failed: bool = False
+
+
+def _require_fitted(served: Mapping[str, Proof]) -> None:
+    """Raises InvalidEstimator where one could not be fitted: nearly always something to mend."""
+    if failed := [proof.told for proof in served.values() if proof.is_failed]:
+        raise InvalidEstimator(
+            f"{'; '.join(failed)}; mend it, or leave this out by --no-fit, if `evertrain backtest` can fit it on "
+            "rows of your own"
+        )
 
 
 def proven_project(folder: Path, *, fits: bool) -> tuple[Project, dict[str, Proof]]:
@@ -95,11 +109,11 @@ def _proof(project: Path, spec: ModelSpec, *, fits: bool) -> Proof:
                 rehearsed = _rehearsed(estimator, spec, project)
                 if largest.rehearsed is None or rehearsed.size > largest.rehearsed.size:
                     largest = Proof(rehearsed)
-        except CannotRehearse as error:
+        except EstimatorFailed as error:
             untried = f"{path}: {error}"
         except (UnsupportedEstimator, ParityError) as error:
             raise InvalidEstimator(f"{path}: {error}") from error
-    return Proof(None, untried) if untried else largest
+    return Proof(None, untried, is_failed=True) if untried else largest
 
 
 def _require_libraries(project: Path, spec: ModelSpec) -> None:
@@ -131,7 +145,7 @@ def _rehearsed(estimator: Any, spec: ModelSpec, project: Path) -> Rehearsal:
             raise
         try:
             other = by(Tier.SKLEARN)
-        except (UnsupportedEstimator, ParityError, CannotRehearse):
+        except (UnsupportedEstimator, ParityError, EstimatorFailed):
             raise refused from None
         raise UnsupportedEstimator(
             f'{refused}. Or declare tier = "{Tier.SKLEARN}" in [endpoint] of models/{spec.name}/model.toml: '

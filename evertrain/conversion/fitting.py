@@ -1,5 +1,6 @@
 """Fits a scikit-learn estimator, with a weight for each row where rows stand for several."""
 
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
@@ -11,22 +12,44 @@ from sklearn.utils.validation import has_fit_parameter
 from evertrain.conversion.boosting_libraries import library_name
 from evertrain.conversion.program import UnsupportedEstimator
 from evertrain.domain.project.metric import Task
+from evertrain.domain.training.evaluation import EstimatorFailed
 
-__all__ = ["UnsupportedEstimator", "fit", "predicted", "seen_classes", "weight_parameter"]
+__all__ = ["UnsupportedEstimator", "estimator_failed", "fit", "predicted", "seen_classes", "weight_parameter"]
 
 
 def fit(
-    estimator: Any, frame: pd.DataFrame, truth: npt.NDArray[np.float64], weights: npt.NDArray[np.float64] | None
+    estimator: Any,
+    frame: pd.DataFrame,
+    truth: npt.NDArray[np.float64],
+    weights: npt.NDArray[np.float64] | None,
+    *,
+    rows: str = "rows",
 ) -> None:
-    """`truth`, `weights`: shape (rows,). Raises UnsupportedEstimator where it cannot be told that rows weigh more."""
+    """`truth`, `weights`: shape (rows,). `rows`: what an error calls them. Raises UnsupportedEstimator where it
+    cannot be told that rows weigh more, EstimatorFailed where it raises."""
     weighted = {} if weights is None else {weight_parameter(estimator): weights}
-    if library_name(_last_step(estimator)) not in _COUNT_CLASSES:
-        estimator.fit(frame, truth, **weighted)
-        return
-    classes, codes = np.unique(truth, return_inverse=True)
-    estimator.fit(frame, codes.astype(np.float64), **weighted)
-    estimator.fitted_on_classes_ = classes
+    try:
+        if library_name(_last_step(estimator)) not in _COUNT_CLASSES:
+            estimator.fit(frame, truth, **weighted)
+            return
+        classes, codes = np.unique(truth, return_inverse=True)
+        estimator.fit(frame, codes.astype(np.float64), **weighted)
+        estimator.fitted_on_classes_ = classes
+    except Exception as error:
+        raise estimator_failed("fit", f"{len(truth):,} {rows}", error) from error
 
+
+def estimator_failed(method: str, rows: str, error: Exception) -> EstimatorFailed:
+    """
+    >>> str(estimator_failed("fit", "60 rows", KeyError("wind")))
+    "fit raised KeyError on 60 rows: 'wind'"
+    """
+    message = shorten(str(error), width=_MAX_MESSAGE_LENGTH, placeholder=" …")
+    return EstimatorFailed(f"{method} raised {type(error).__name__} on {rows}{f': {message}' if message else ''}")
+
+
+_MAX_MESSAGE_LENGTH = 180
+"""Characters. Libraries go on with advice of several lines."""
 
 _COUNT_CLASSES = ("xgboost.XGBClassifier", "xgboost.XGBRFClassifier")
 """They refuse classes that are not numbered without a gap."""

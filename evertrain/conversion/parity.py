@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from evertrain.conversion.fitting import predicted
+from evertrain.conversion.fitting import estimator_failed, predicted
 from evertrain.conversion.program import UnsupportedEstimator
 from evertrain.conversion.rows import rows_of
 from evertrain.domain.errors import EvertrainError
@@ -118,7 +118,7 @@ def _answer_to(what: str, rows: pd.DataFrame, estimator: Any, model: ServableMod
         return _predicted(estimator, rows, model)
     except Exception as error:
         if isinstance(model, FlatModel):
-            raise
+            raise estimator_failed("predict", f"rows {what}", error) from error
         raise UnsupportedEstimator(
             f"{model.model}: the estimator raises {type(error).__name__} on rows {what}, which a caller may send; "
             "give it an imputer, an encoder that takes unknown categories, or declare the feature otherwise"

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 class EvertrainError(Exception):
     """Root of every error that Evertrain raises on purpose; its text is one sentence for a person.
 
-    `exit_status`: of a command that ends by it; 2 where what it was given can't be used.
+    `exit_status`: of a command that ends by it; 2 where what it was given can't be used. `quotes_rows`: whether it
+    passes on what a library or a user's code says, which may hold a value of a row.
     """
 
     exit_status = 1
+    quotes_rows = False
 
 
 def shorten(text: str, *, limit: int = 40) -> str:

@@ -132,8 +132,6 @@ def read_history(raw: RawRows, spec: ModelSpec, rhythm: Rhythm, *, label_time: s
         raw, [spec.group.entity_key, spec.group.event_time, *spec.feature_names, spec.label.name, label_time]
     )
     times = read_times(raw, schema, spec.group.event_time)
-    if not len(times):
-        raise InvalidHistory(f"{raw.name} has no rows")
     order = _stored_order(raw, spec, times)
     batch = rhythm.batch or usual_batch(as_datetimes(times))
     raw, times = raw.take(order), times.take(order)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
 
-from evertrain.conversion.fitting import fit, predicted
+from evertrain.conversion.fitting import estimator_failed, fit, predicted
 from evertrain.conversion.frame import to_frame
 from evertrain.domain.deciding.decisions import Action, Reason
 from evertrain.domain.events import EventName
@@ -109,7 +109,10 @@ class PlainReplay:
         estimator, categories = self._model
         table = self.history.table.slice(step.first, step.end - step.first)
         frame = to_frame(table, self._spec.features, categories=categories)
-        answers = predicted(estimator, frame, self._spec.task, classes=len(self._spec.label.classes))
+        try:
+            answers = predicted(estimator, frame, self._spec.task, classes=len(self._spec.label.classes))
+        except Exception as error:
+            raise estimator_failed("predict", f"{len(frame):,} rows", error) from error
         self.recorder.predicted(step, answers)
 
     def _learn_labels(self, step: Step) -> None:
@@ -126,9 +129,8 @@ class PlainReplay:
             return False
         if self._spec.task is Task.CLASSIFICATION and len(np.unique(truth)) < 2:
             return False
-        needed = min(training.windows, default=0 * training.gate) + training.gate + training.validation
         matured = step.now - self._spec.label.latency - self.history.steps[0].start
-        return matured >= needed + training.embargo
+        return matured >= training.shortest_history
 
     def _train(self, step: Step, reason: Reason) -> None:
         rows = self._known & (self.history.event_times >= self._window_start(step))

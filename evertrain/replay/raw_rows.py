@@ -44,10 +44,10 @@ class UnreadableRows(EvertrainError):
 
 @dataclass(frozen=True, kw_only=True)
 class RawRows:
-    """`name`: of the file or the folder, as errors call it. `spelling`: how text among the cells is written.
-    `is_text`: all cells are text that is still to be read. `found`: what of the files' format was found, and is not
-    what a reader would take for granted. `kinds_inferred`: what columns hold was guessed. `sha256`: of the files,
-    empty for a table in memory."""
+    """At least one. `name`: of the file or the folder, as errors call it. `spelling`: how text among the cells is
+    written. `is_text`: all cells are text that is still to be read. `found`: what of the files' format was found, and
+    is not what a reader would take for granted. `kinds_inferred`: what columns hold was guessed. `sha256`: of the
+    files, empty for a table in memory."""
 
     name: str
     table: pa.Table
@@ -73,7 +73,10 @@ def read_raw_rows(where: str | PathLike[str], *, infer_kinds: bool, file_format:
     in S3. `infer_kinds`: guess from cells of text what columns hold, where nobody has declared it. `file_format`:
     what of it is declared. Raises UnreadableRows, NoFiles."""
     name, digest = place_name(where), sha256()
-    parts = [_read(file, file_format, digest.update) for file in find_files(where)]
+    read = [_read(file, file_format, digest.update) for file in find_files(where)]
+    parts = [part for part in read if part.table.num_rows]  # of a header alone nothing is read, not even its names
+    if not parts:
+        raise UnreadableRows(f"{name} has no rows")
     _require_alike(name, parts)
     table = _below_each_other(name, [part.table for part in parts])
     _require_unique_names(name, table)
@@ -100,6 +103,8 @@ def read_raw_rows(where: str | PathLike[str], *, infer_kinds: bool, file_format:
 
 def raw_rows_in_memory(name: str, table: pa.Table, *, infer_kinds: bool) -> RawRows:
     """`infer_kinds`: as of `read_raw_rows`. Raises UnreadableRows."""
+    if not table.num_rows:
+        raise UnreadableRows(f"{name} has no rows")
     _require_unique_names(name, table)
     source = MemorySource(table, UNDECLARED)
     rows = _plain(pa.Table.from_batches(source.batches(table.column_names), schema=source.schema))

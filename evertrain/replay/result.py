@@ -12,9 +12,9 @@ from evertrain.domain.deciding.decisions import Action, Reason, RecordedDecision
 from evertrain.domain.events import EventName
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
 from evertrain.domain.project.metric import ModelMetric
-from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.project.policies import CostPolicy
 from evertrain.domain.training.outcomes import Outcome
+from evertrain.replay.first_model import why_too_short
 from evertrain.replay.history import History, Step
 from evertrain.statistics.metrics import metric_value
 
@@ -212,7 +212,7 @@ def compare_policies(history: History, results: Sequence[PolicyResult], *, start
         rows=results[0].rows_by_batch,
         scored=scored,
         results=measured,
-        answer=_answer(measured, history.spec, scored),
+        answer=_answer(measured, history, scored),
     )
 
 
@@ -231,14 +231,11 @@ def _regret(result: PolicyResult, best: Sequence[float | None], batches: Sequenc
     return replace(result, metric_by_batch=lacking).mean_over(batches)
 
 
-def _answer(results: Sequence[PolicyResult], spec: ModelSpec, scored: Sequence[int]) -> str:
+def _answer(results: Sequence[PolicyResult], history: History, scored: Sequence[int]) -> str:
+    spec = history.spec
     by_name, metric = {result.policy: result for result in results}, spec.metric
     if not scored:
-        without = [result for result in results if all(value is None for value in result.metric_by_batch)]
-        names = ", ".join(result.policy for result in without)
-        reason = next((f": {why}" for why in map(_last_failure, without) if why), "")
-        why = f"{names} never had a model{reason}" if without else "no batch could be scored"
-        return f"Nothing can be compared: {why}."
+        return f"Nothing can be compared: {_why_not(results, history)}."
     chosen, never = by_name.get("declared"), by_name.get("never")
     if chosen is None or never is None or len(results) < 2:
         best = max(results, key=lambda each: _signed(each, metric))
@@ -261,10 +258,26 @@ def _answer(results: Sequence[PolicyResult], spec: ModelSpec, scored: Sequence[i
     return sentence + "."
 
 
-def _last_failure(result: PolicyResult) -> str:
-    """Of its retrainings, why; empty if none failed."""
-    failed = (each for each in result.decisions if each.outcome == EventName.RETRAIN_FAILED.value)
-    return next((each.outcome_sentence for each in reversed(tuple(failed))), "")
+def _why_not(results: Sequence[PolicyResult], history: History) -> str:
+    """Why no batch was scored by all of them."""
+    without = [result for result in results if all(value is None for value in result.metric_by_batch)]
+    if not without:
+        return "no batch could be scored"
+    names = ", ".join(f'"{result.policy}"' for result in without)
+    told = "no policy came to a model"
+    if len(without) < len(results):
+        told = f"the polic{'y' if len(without) == 1 else 'ies'} {names} came to no model"
+    failed, others = _unsuccessful(without)
+    reason = next(iter(failed), "") or why_too_short(history) or next(iter(others), "")
+    return f"{told}: {reason}" if reason else told
+
+
+def _unsuccessful(results: Sequence[PolicyResult]) -> tuple[list[str], list[str]]:
+    """What is told of retrainings that failed, and of those that else led to no model; the newest first."""
+    ended = [each for result in results for each in reversed(result.decisions) if each.outcome]
+    failed = [each.outcome_sentence for each in ended if each.outcome == EventName.RETRAIN_FAILED]
+    others = [each.outcome_sentence for each in ended if each.outcome != EventName.MODEL_PROMOTED]
+    return failed, others
 
 
 def _worth(gain: float, result: PolicyResult, cost: CostPolicy, scored: Sequence[int]) -> str:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from evertrain.domain.deployment.steps import LIVE_ALIAS
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.events import EventName
+from evertrain.domain.training.evaluation import EstimatorFailed
 from evertrain.domain.training.outcomes import Outcome, classify_failure
 from evertrain.ports.endpoint import Live
 from evertrain.use_cases.release.register_version import RegisterVersion
@@ -30,11 +31,14 @@ class RunRetraining:
     finish: FinishRetraining
 
     def run(self, model: str, decision_id: str) -> Outcome:
-        """Whatever fails ends as an outcome, as in a stage."""
+        """Whatever fails ends as an outcome, as in a stage; but for an estimator that raises, which is to be mended
+        before a replay can tell anything. Raises EstimatorFailed."""
         try:
             planned = self.plan.run(model, decision_id)
             self._evaluate(planned)
             name, version, sentence = self._release(planned)
+        except EstimatorFailed:
+            raise
         except EvertrainError as error:
             sentence = describe_failure(type(error).__name__, str(error))
             name, version = classify_failure(sentence), ""

@@ -16,13 +16,14 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from evertrain.adapters.documents import InvalidDocument, dump, load
 from evertrain.adapters.project.files import load_project
-from evertrain.adapters.training.estimators import load_estimator
+from evertrain.adapters.training.estimators import estimator_path, load_estimator
 from evertrain.adapters.training.own_metrics import load_own_metric, model_code
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.feature_group import FeatureGroup
 from evertrain.domain.project.file_format import UNDECLARED, FileFormat
 from evertrain.domain.project.metric import Metric, Task
 from evertrain.domain.project.model import ModelSpec
+from evertrain.domain.training.evaluation import EstimatorFailed
 from evertrain.replay.defaults import Columns, infer_model, with_default_policies
 from evertrain.replay.estimators import MakeEstimator, built_in_estimator
 from evertrain.replay.history import History, InvalidHistory, Rhythm, Step, read_history
@@ -64,7 +65,8 @@ class Request:
 @dataclass(frozen=True, kw_only=True)
 class Prepared:
     """`start`: the number of the first step in which anything is decided. `digest`: of all that results depend on,
-    where the rows are a file and the estimator has a name. `root`: of the project."""
+    where the rows are a file and the estimator has a name. `root`: of the project. `estimator_file`: where the
+    estimator is made, if in a file of the project."""
 
     history: History
     make_estimator: MakeEstimator
@@ -72,6 +74,7 @@ class Prepared:
     start: int
     digest: str
     root: Path
+    estimator_file: str
 
 
 def prepare(request: Request) -> Prepared:
@@ -108,6 +111,7 @@ def prepare(request: Request) -> Prepared:
         start=_first_step(history, request.start, raw.name),
         digest=_digest(raw, history, request),
         root=request.project,
+        estimator_file="" if request.estimator else str(estimator_path(Path(), request.model)),
     )
 
 
@@ -183,16 +187,22 @@ def _replay_one(request: Request, policy: str, progress: Any) -> PolicyResult:
 
 
 def _replay(prepared: Prepared, policy: str, seed: int, *, on_step: Callable[[Step], None]) -> PolicyResult:
-    with threadpool_limits(limits=1):  # the policies share the processors
-        return replay(
-            prepared.history,
-            policy,
-            make_estimator=prepared.make_estimator,
-            seed=seed,
-            start=prepared.start,
-            on_step=on_step,
-            root=prepared.root,
-        )
+    """Raises EstimatorFailed."""
+    try:
+        with threadpool_limits(limits=1):  # the policies share the processors
+            return replay(
+                prepared.history,
+                policy,
+                make_estimator=prepared.make_estimator,
+                seed=seed,
+                start=prepared.start,
+                on_step=on_step,
+                root=prepared.root,
+            )
+    except EstimatorFailed as error:
+        if not prepared.estimator_file:
+            raise
+        raise error.in_file(prepared.estimator_file) from error
 
 
 def _report(progress: Any, on_progress: Callable[[str, int], None]) -> None:

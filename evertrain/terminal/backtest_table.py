@@ -15,6 +15,15 @@ _COLUMNS = ("policy", "metric", "retrained", "promoted", "rejected", "held", "pe
 
 def show_backtest(found: Backtest, history: History, *, left_out: Mapping[str, str], written: Sequence[Path]) -> None:
     console.print(f"\n[bold]{found.answer}[/]\n", soft_wrap=True)
+    if found.scored:
+        _show_policies(found, history)
+    for column, reason in left_out.items():
+        console.print(f"[dim]left out: {column}: {reason}[/]", soft_wrap=True)
+    for path in written:
+        console.print(f"written: {path}", soft_wrap=True)
+
+
+def _show_policies(found: Backtest, history: History) -> None:
     table = Table(header_style="dim", title=_title(found, history), title_justify="left", title_style="dim")
     for name in _COLUMNS:
         table.add_column(
@@ -23,17 +32,12 @@ def show_backtest(found: Backtest, history: History, *, left_out: Mapping[str, s
     for result in found.results:
         table.add_row(*_row(result))
     console.print(table)
-    for column, reason in left_out.items():
-        console.print(f"[dim]left out: {column}: {reason}[/]", soft_wrap=True)
-    for path in written:
-        console.print(f"written: {path}", soft_wrap=True)
 
 
 def _title(found: Backtest, history: History) -> str:
     rows = sum(found.rows[number] for number in found.scored)
     of = f"{len(found.scored)} of {len(found.starts)} batches of {format_duration(history.batch)}"
-    since = f" from {found.starts[found.scored[0]]:%Y-%m-%d} on" if found.scored else ""
-    return f"{found.model}: {rows:,} labelled rows in {of}{since}"
+    return f"{found.model}: {rows:,} labelled rows in {of} from {found.starts[found.scored[0]]:%Y-%m-%d} on"
 
 
 def _row(result: PolicyResult) -> list[str]:

@@ -56,7 +56,7 @@ def coloured(word: Action | VersionStatus | DriftStatus) -> str:
 
 
 def project(project: Project, served: Mapping[str, tuple["Rehearsal | None", str]]) -> None:
-    """`served`: of each model what came of converting it, or why that is not known."""
+    """`served`: of each model what came of converting it, or why that is not known; one that is not there failed."""
     table = new_table("Models", "model", "predicts", "metric", "features", "windows")
     for name in sorted(project.models):
         spec = project.models[name]
@@ -74,7 +74,8 @@ def project(project: Project, served: Mapping[str, tuple["Rehearsal | None", str
             console.print(f"[yellow]{name} is not proven to be servable.[/] {escape(told)}")
         else:
             console.print(escape(_served(name, rehearsed)))
-    console.print("Every file is valid, and every estimator can be made.")
+    if served.keys() == project.models.keys():
+        console.print("Every file is valid, and every estimator can be made.")
 
 
 def _served(name: str, rehearsed: "Rehearsal") -> str:

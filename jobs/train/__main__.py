@@ -17,6 +17,7 @@ from evertrain.adapters.aws.logs import configure_logging, describe_error
 from evertrain.domain.deployment.steps import TrainingJob
 from evertrain.domain.deployment.variables import Variable
 from evertrain.domain.errors import EvertrainError
+from evertrain.domain.training.evaluation import EstimatorFailed
 from jobs.train import wiring
 
 logger = logging.getLogger("jobs.train")
@@ -31,7 +32,8 @@ def main(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     try:
         _run(options)
     except Exception as error:
-        if not isinstance(error, EvertrainError):
+        if not isinstance(error, EvertrainError) or isinstance(error, EstimatorFailed):
+            # Where in whose code it was raised.
             logger.exception("job_failed job=%s plan=%s", options.job, options.plan)
         _tell_failure(options.plan, error)
         return 1
@@ -64,6 +66,8 @@ def _tell_failure(plan_uri: str, error: Exception) -> None:
     with suppress(Exception):
         runs = wiring.runs()
         plan = runs.plan(plan_uri)
+        if isinstance(error, EstimatorFailed):
+            error = error.in_file(f"models/{plan.model}/estimator.py")
         sentence = describe_error(error, known_names=plan.spec.feature_names)
         runs.put_failure(plan, sentence)
     print(sentence, file=sys.stderr)

@@ -25,7 +25,7 @@ def describe_error(error: BaseException, *, known_names: Iterable[str] = (), lim
     ("KeyError: 'wind'", "ImportError: No module named 'it'")
     """
     message = " ".join(str(error).split())
-    if not isinstance(error, _QUOTES_NO_ROWS):
+    if getattr(error, "quotes_rows", not isinstance(error, _QUOTES_NO_ROWS)):
         names = set(known_names)
         message = _QUOTED.sub(lambda found: found[0] if found[2] in names else f"{found[1]}…{found[1]}", message)
     return shorten(f"{type(error).__name__}: {message}" if message else type(error).__name__, limit=limit)

@@ -109,6 +109,11 @@ class TrainingPolicy:
     refit: bool = True
     label_weights: bool = True
 
+    @property
+    def shortest_history(self) -> timedelta:
+        """With labels, that a first model is trained and judged on: the shortest window, and all that follows it."""
+        return min(self.windows, default=timedelta(0)) + self.embargo + self.validation + self.gate
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SliceSpec:

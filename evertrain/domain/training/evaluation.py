@@ -17,6 +17,17 @@ class UnusableRows(EvertrainError):
     """The rows of a slice cannot be trained or judged on: too few, or all with the same label."""
 
 
+class EstimatorFailed(EvertrainError):
+    """A user's estimator raised, while it was fitted or asked."""
+
+    exit_status = 2
+    quotes_rows = True
+
+    def in_file(self, path: str) -> "EstimatorFailed":
+        """With the file that makes the estimator, which is what there is to mend."""
+        return EstimatorFailed(f"{path}: {self}")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """A metric with its interval and the number of rows that it rests on."""

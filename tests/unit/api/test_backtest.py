@@ -237,7 +237,14 @@ def test_an_estimator_that_cannot_be_served_is_told_in_the_answer() -> None:
             return np.full((len(rows), 2), 0.5)
 
     found = replayed(FRAME[["trip_id", "departed_at", "wind", "late"]], estimator=Unknown())
-    assert found.answer.startswith("Nothing can be compared: declared never had a model: "), found.answer
+    assert found.answer.startswith('Nothing can be compared: the policy "declared" came to no model: '), found.answer
+
+
+def test_an_estimator_that_cannot_be_fitted_is_one_sentence() -> None:
+    with pytest.raises(
+        EvertrainError, match=r"^fit raised ValueError on [\d,]+ rows: could not convert string to float"
+    ):
+        replayed(FRAME, estimator=LogisticRegression(), workers=2)
 
 
 def test_a_label_of_two_words_is_replayed_as_0_and_1_are() -> None:

@@ -1,13 +1,17 @@
 """`evertrain backtest`: from a file to an answer in one command; what can't be used ends it with a sentence."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from evertrain.cli import program
 from tests.builders.history import history_frame
+from tests.builders.projects import a_project_folder
 
 
 @pytest.fixture
@@ -94,6 +98,34 @@ def test_what_cannot_be_used_is_one_sentence_and_nothing_is_written(
     assert sorted(path.name for path in Path().iterdir()) == ["trips.csv"]
 
 
+@pytest.mark.parametrize(
+    ("count", "found"), [(20, "here are 20, of 1d"), (1_000, "here are 1,000, of 17d")], ids=["rows", "days"]
+)
+def test_a_history_too_short_for_a_model_says_how_much_one_takes(
+    rows: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], count: int, found: str
+) -> None:
+    history_frame(batches=45).head(count).to_csv(rows, index=False)
+    a_project_folder(rows.parent)
+    assert run(monkeypatch, "trips", "--rows", str(rows), "--batch", "1d", *POLICIES) == 1
+    printed = " ".join(capsys.readouterr().out.split())
+    assert printed == (
+        "Nothing can be compared: no policy came to a model: a first model takes 100 or more labelled rows, of "
+        f"more than 17d; {found}."
+    )
+
+
+def test_a_file_with_a_header_alone_among_others_adds_nothing(
+    rows: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = rows.parent / "days"
+    folder.mkdir()
+    frame = history_frame(batches=45)
+    frame.to_csv(folder / "1.csv", index=False)
+    frame.head(0).to_csv(folder / "2.csv", index=False)
+    assert run(monkeypatch, "--rows", str(folder), *ESTIMATOR, "--policy", "never") == 0
+    assert "45 batches of 1d" in capsys.readouterr().out
+
+
 def test_without_a_model_or_an_estimator_it_says_what_to_name(
     rows: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -101,3 +133,33 @@ def test_without_a_model_or_an_estimator_it_says_what_to_name(
     assert "name a MODEL below models/, or an --estimator" in capsys.readouterr().err
     assert run(monkeypatch, "--rows", str(rows), "--estimator", "linear") == 2
     assert "--estimator needs --label" in capsys.readouterr().err
+
+
+def test_an_estimator_that_cannot_be_fitted_is_one_sentence_with_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], rows: Path
+) -> None:
+    path = a_project_folder(tmp_path) / "models" / "trips" / "estimator.py"
+    path.write_text(path.read_text(encoding="utf-8").replace('"wind", "load"', '"wint", "load"'), encoding="utf-8")
+    for policy in ("declared", "never"):
+        assert run(monkeypatch, "trips", "--rows", str(rows), "--policy", policy) == 2
+        told = capsys.readouterr().err
+        assert re.fullmatch(
+            r"models/trips/estimator\.py: fit raised ValueError on [\d,]+ rows: .*column.*", told.strip()
+        )
+
+
+def test_an_estimator_that_cannot_answer_is_one_sentence_with_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], rows: Path
+) -> None:
+    path = a_project_folder(tmp_path) / "models" / "trips" / "estimator.py"
+    code = path.read_text(encoding="utf-8").replace('handle_unknown="ignore"', 'categories=[["A", "B"]]')
+    path.write_text(code, encoding="utf-8")
+    frame = history_frame(batches=45)
+    later = frame["departed_at"] > frame["departed_at"].min() + pd.Timedelta(days=40)
+    frame["carrier"] = np.where(later, "C", np.where(frame["load"] > frame["load"].median(), "A", "B"))
+    frame.to_csv(rows, index=False)
+    assert run(monkeypatch, "trips", "--rows", str(rows), "--policy", "never") == 2
+    told = capsys.readouterr().err
+    assert re.match(
+        r"models/trips/estimator\.py: predict raised ValueError on [\d,]+ rows: .*unknown categor", told.strip()
+    )

@@ -127,16 +127,36 @@ def test_what_cannot_be_served_is_said_with_its_file_and_a_remedy(tmp_path: Path
     assert CliRunner().invoke(app, ["check", "--no-fit", "--project", str(project)]).exit_code == 0
 
 
-def test_an_estimator_that_raises_on_made_up_rows_is_told_and_no_fault(tmp_path: Path) -> None:
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_an_estimator_that_raises_on_made_up_rows_is_something_to_mend(
+    tmp_path: Path, options: tuple[str, ...]
+) -> None:
     code = FOREST.replace('["channel"]', '["chanel"]')
-    answer = CliRunner().invoke(app, ["check", "--project", str(a_project(tmp_path, code, columns=COLUMNS))])
-    assert answer.exit_code == 0
-    told = " ".join(answer.output.split())
-    assert (
-        "trips is not proven to be servable. models/trips/estimator.py: fit raised ValueError on 500 made-up rows"
-        in told
-    )
+    project = a_project(tmp_path, code, columns=COLUMNS)
+    answer = CliRunner().invoke(app, ["check", "--project", str(project), *options])
+    assert answer.exit_code == 1
+    assert "Every file is valid" not in answer.output
+    assert "Late trips" in answer.output or json.loads(answer.output)["models"]["trips"]["not_proven"]
+    told = str(answer.exception)
+    assert told.startswith("models/trips/estimator.py: fit raised ValueError on 500 made-up rows: ")
     assert "chanel" in told
+    assert told.endswith(
+        "; mend it, or leave this out by --no-fit, if `evertrain backtest` can fit it on rows of your own"
+    )
+    assert CliRunner().invoke(app, ["check", "--no-fit", "--project", str(project)]).exit_code == 0
+
+
+def test_what_an_estimator_raises_is_cut_between_words(tmp_path: Path) -> None:
+    code = (
+        "from sklearn.dummy import DummyClassifier\nclass Talkative(DummyClassifier):\n"
+        "    def fit(self, *_):\n        raise ValueError('wordy ' * 99)\n"
+        "def make_estimator(*, seed):\n    return Talkative()\n"
+    )
+    project = a_project(tmp_path, code)
+    path = project / "models" / "trips" / "model.toml"
+    path.write_text(path.read_text(encoding="utf-8").replace("explore = 0.05", ""), encoding="utf-8")
+    told = str(CliRunner().invoke(app, ["check", "--project", str(project)]).exception)
+    assert re.search(r"made-up rows:( wordy){20,40} …; mend it", told)
 
 
 def test_candidates_that_differ_in_a_word_are_all_tried_and_one_that_raises_hides_none(tmp_path: Path) -> None:

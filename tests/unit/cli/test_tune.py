@@ -1,6 +1,7 @@
 """`evertrain tune`: settings are searched on the first part of a history, and written if the rest confirms them."""
 
 import json
+import re
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -81,6 +82,16 @@ def test_what_cannot_be_tuned_ends_with_one_sentence(
     told = capsys.readouterr().err
     assert sentence in " ".join(told.split())
     assert "Traceback" not in told
+
+
+def test_an_estimator_that_cannot_be_fitted_is_one_sentence_with_its_file(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = folder / "models" / "trips" / "estimator.py"
+    path.write_text(path.read_text(encoding="utf-8").replace('["carrier"]', '["carier"]'), encoding="utf-8")
+    assert run(monkeypatch, *ASKED, "--trials", "4") == 2
+    told = capsys.readouterr().err
+    assert re.fullmatch(r"models/trips/estimator\.py: fit raised ValueError on [\d,]+ rows: .*column.*", told.strip())
 
 
 def test_a_file_that_cannot_be_written_is_told_before_anything_is_searched(

@@ -2,7 +2,10 @@
 readings is told with both, and nothing that cannot be judged is called stable."""
 
 import json
+import re
 import tomllib
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -266,6 +269,20 @@ def test_american_numbers_are_declared_by_their_point(tmp_path: Path) -> None:
     assert load_project(tmp_path).groups["orders"].format == FileFormat(decimal=".", dates="month_first")
 
 
+@pytest.mark.parametrize("write", [excel, lambda path, frame: frame.to_parquet(path, index=False)])
+def test_every_format_that_init_offers_can_be_uncommented_beside_what_it_declares(
+    tmp_path: Path, write: Callable[[Path, pd.DataFrame], object]
+) -> None:
+    rows = tmp_path / f"rows.{'csv' if write is excel else 'parquet'}"
+    write(rows, orders())
+    assert run("init", "orders", "--rows", rows, "--project", tmp_path, *NAMED).exit_code == 0
+    path = tmp_path / "features" / "orders.toml"
+    text = re.sub(r"^# (?=\[format\]|\w+ = )", "", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    assert tomllib.loads(text)["format"].keys() == {each.name for each in fields(FileFormat)}
+    path.write_text(text, encoding="utf-8")
+    assert load_project(tmp_path).groups["orders"].format.thousands == "."
+
+
 @pytest.mark.parametrize("command", ["init", "backtest", "tune"])
 def test_files_that_are_not_there_or_not_alike_are_told_in_one_sentence(tmp_path: Path, command: str) -> None:
     def told(rows: Path | str) -> str:
@@ -282,6 +299,9 @@ def test_files_that_are_not_there_or_not_alike_are_told_in_one_sentence(tmp_path
     (tmp_path / "empty").mkdir()
     assert told(tmp_path / "empty") == f"{tmp_path / 'empty'} has no files"
     assert told(tmp_path / "nowhere.csv") == f"{tmp_path / 'nowhere.csv'} cannot be read: No such file or directory"
+    header = tmp_path / "header.csv"
+    orders().head(0).to_csv(header, index=False)
+    assert told(header) == "header.csv has no rows"
     mixed = tmp_path / "mixed"
     excel(mixed / "1.csv", orders())
     orders().to_parquet(mixed / "2.parquet", index=False)

@@ -1,11 +1,13 @@
 """The training container's door: told by environment or by arguments what to do, and how it says that it cannot."""
 
 import logging
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
+from sklearn.linear_model import LogisticRegression
 
 from jobs.train import __main__ as job
 from jobs.train import contender, evaluation, wiring
@@ -101,6 +103,31 @@ def test_whatever_fails_ends_with_its_sentence_and_tells_nothing_of_a_row(
     assert job.main(["contender", "--plan", plan_uri, "--candidate", "14d", "--round", "1"], {}) == 1
     assert capsys.readouterr().err == f"{sentence}\n"
     assert loop.runs.failure("trips", "d-1") == sentence
+
+
+def test_an_estimator_that_cannot_be_fitted_is_told_with_its_file_and_no_value_of_a_row(
+    loop: Retraining,
+    capsys: pytest.CaptureFixture[str],
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Demanding(LogisticRegression):  # type: ignore[misc]
+        def fit(self, *_: object) -> Any:
+            raise ValueError("column 'wind' cannot hold 'Alice Example'")
+
+    monkeypatch.setattr(wiring, "runs", lambda: loop.runs)
+    plan_uri = loop.plan("d-1").plan_uri
+    loop.train_contender = replace(loop.train_contender, make_estimator=lambda *_: Demanding())
+    with caplog.at_level(logging.INFO):
+        assert job.main(["contender", "--plan", plan_uri, "--candidate", "14d", "--round", "1"], {}) == 1
+    told = capsys.readouterr().err
+    assert re.fullmatch(
+        r"EstimatorFailed: models/trips/estimator\.py: fit raised ValueError on [\d,]+ rows: "
+        r"column 'wind' cannot hold '…'\n",
+        told,
+    )
+    assert loop.runs.failure("trips", "d-1") == told.strip()
+    assert caplog.messages[-1].startswith("job_failed"), "with the trace: where in whose code it was raised"
 
 
 def test_a_candidate_that_cannot_be_tried_is_no_failure(loop: Retraining, caplog: pytest.LogCaptureFixture) -> None:
