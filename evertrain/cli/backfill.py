@@ -93,7 +93,8 @@ def _tell_landed(batches: list[PastBatch], set_aside: list[tuple[PastBatch, Quar
     for each in batches:
         counts.setdefault(str(each.feed), []).append(each.rows)
     for feed, rows in counts.items():
-        console.print(f"{feed}: {len(rows):,} batches with {sum(rows):,} rows have landed")
+        count, have = ("1 batch", "has") if len(rows) == 1 else (f"{len(rows):,} batches", "have")
+        console.print(f"{feed}: {count} with {sum(rows):,} rows {have} landed")
     for each, quarantine in set_aside[:5]:
         fault = quarantine.faults[0].message
         console.print(f"[yellow]set aside[/] {each.feed}/{each.name}: {escape(fault)}", soft_wrap=True)

@@ -44,7 +44,7 @@ def landed_drift(
     return DriftPage(
         title=f"{model}: {'requests' if requests else f'features/{named}'} of the last {since}",
         before=f"training rows of {found.reference_version}",
-        after=f"{found.batches} batches of the last {since}{others}",
+        after=f"{found.batches} batch{'' if found.batches == 1 else 'es'} of the last {since}{others}",
         findings=found.findings,
         reference=found.reference,
         sketch=found.sketch,

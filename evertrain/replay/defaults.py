@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from evertrain.adapters.monitoring.column_kinds import is_index, look_like_identifiers
 from evertrain.domain.project.defaults import USUAL_BATCH, default_metric, default_training, default_triggers
 from evertrain.domain.project.feature_group import Column, FeatureGroup, FeatureKind
-from evertrain.domain.project.metric import OF_MORE_CLASSES, Metric, Task, known_metrics
+from evertrain.domain.project.metric import Metric, Task, known_metrics
 from evertrain.domain.project.model import LabelSpec, ModelSpec
 from evertrain.domain.project.policies import GatePolicy
 from evertrain.domain.training.gate import default_margin
@@ -78,7 +78,7 @@ def infer_model(
     label = np.array([0.0, 1.0]) if classes else _numbers(raw, columns.label)
     task = Task.CLASSIFICATION if set(np.unique(label)) <= {0.0, 1.0} else Task.REGRESSION
     is_multiclass = len(classes) > 2
-    if metric is not None and (is_multiclass or metric in OF_MORE_CLASSES):
+    if metric is not None and (is_multiclass or metric.task is Task.CLASSIFICATION):
         _require_metric(metric, columns.label, task, classes)
     spec = ModelSpec(
         name=name,
@@ -171,9 +171,8 @@ def _why_no_category(values: pa.ChunkedArray) -> str:
 
 def _require_metric(metric: Metric, label: str, task: Task, classes: Sequence[str]) -> None:
     if metric not in (known := known_metrics(task, is_multiclass=len(classes) > 2)):
-        raise InvalidHistory(
-            f"metric {metric}: {label} has {max(2, len(classes))} classes; allowed: {', '.join(known)}"
-        )
+        held = f"has {max(2, len(classes))} classes" if task is Task.CLASSIFICATION else "holds numbers, not classes"
+        raise InvalidHistory(f"--metric {metric}: {label} {held}; allowed: {', '.join(known)}")
 
 
 def _numbers(raw: RawRows, name: str) -> Numbers:

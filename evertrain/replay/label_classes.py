@@ -26,7 +26,10 @@ def label_classes(
         return _numbered(values) if may_be_numbers else ()
     counted = pc.value_counts(values.drop_null()).to_pylist()
     counts = {each["values"]: each["counts"] for each in counted if each["values"].strip()}
-    if not 2 <= len(counts) <= MAX_CLASSES:
+    if len(counts) < 2:
+        found = f"holds one text alone, {next(iter(counts))}" if counts else "holds no text"
+        raise InvalidHistory(f"{raw.name}: {name} {found}: nothing can be told apart; name another --label")
+    if len(counts) > MAX_CLASSES:
         raise InvalidHistory(
             f"{raw.name}: {name} is text of {len(counts):,} classes, and a model tells 2 to {MAX_CLASSES} apart: "
             "write one word for those that are alike"

@@ -240,7 +240,8 @@ def _answer(results: Sequence[PolicyResult], history: History, scored: Sequence[
     if chosen is None or never is None or len(results) < 2:
         best = max(results, key=lambda each: _signed(each, metric))
         return (
-            f"The best of these policies is {best.policy}, with {metric} {best.metric:.4g} on {len(scored)} batches."
+            f"The best of these policies is {best.policy}, with {metric} {best.metric:.4g} on {len(scored)} batch"
+            f"{'' if len(scored) == 1 else 'es'}."
         )
     gain = _signed(chosen, metric) - _signed(never, metric)
     verb = "improved" if gain >= 0 else "worsened"

@@ -80,6 +80,10 @@ WRONG = {
     "a start after the end": (("--start", "2030-01-01"), "--start 2030-01-01 is after the last row of trips.csv"),
     "a label": (("--label", "delay"), "trips.csv has no column delay; it has trip_id"),
     "a key": (("--key", "carrier"), "rows repeat the carrier and departed_at of an earlier row"),
+    "a metric": (
+        ("--label", "wind", "--metric", "roc_auc_score"),
+        "--metric roc_auc_score: wind holds numbers, not classes; allowed: mean_absolute_error",
+    ),
 }
 
 

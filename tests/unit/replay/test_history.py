@@ -108,6 +108,11 @@ WRONG: dict[str, tuple[Callable[[pd.DataFrame], pd.DataFrame], str]] = {
         "rows.csv: late is text of 100 classes, and a model tells 2 to 50 apart: write one word for those that are "
         "alike",
     ),
+    "one text": (
+        lambda rows: rows.assign(late="high"),
+        "rows.csv: late holds one text alone, high: nothing can be told",
+    ),
+    "empty texts": (lambda rows: rows.assign(late=" "), "rows.csv: late holds no text: nothing can be told apart"),
     "no label column": (lambda rows: rows.drop(columns="late"), "rows.csv has no column late; it has trip_id"),
     "no label": (lambda rows: rows.assign(late=np.nan), "late is of type null"),
     "no time": (lambda rows: rows.assign(departed_at="soon"), "departed_at: must be an ISO 8601 time; row 1"),

@@ -188,6 +188,7 @@ def test_policies_are_compared_on_the_batches_that_all_have_predicted(tmp_path: 
     results = [replayed(history, "never"), replayed(history, "every_batch", start=45)]
     assert compare_policies(history, results, start=0).scored == tuple(range(46, 60))
     without = compare_policies(history, [results[0], replayed(history, "never", start=59)], start=0)
+    assert compare_policies(history, results[:1], start=59).answer.endswith(" on 1 batch.")
     assert without.answer == 'Nothing can be compared: the policy "never" came to no model.'
 
 
