@@ -8,6 +8,7 @@ import pytest
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from evertrain.conversion import ParityError, check_parity, to_flat
+from evertrain.domain.training.evaluation import EstimatorFailed
 from evertrain.scoring import FlatModel
 from evertrain.scoring.container import pack, unpack
 from tests.builders.models import a_model
@@ -69,5 +70,5 @@ def test_what_an_estimator_refuses_of_unseen_rows_is_not_compared_and_the_rest_i
 def test_what_an_estimator_refuses_of_rows_that_may_come_is_raised(
     frame: pd.DataFrame, fitted: Any, artifact: bytes
 ) -> None:
-    with pytest.raises(ValueError, match="no wind"):
+    with pytest.raises(EstimatorFailed, match="predict raised ValueError on rows without wind: no wind"):
         check_parity(Asked(fitted, refuses_missing=True), frame, FlatModel.from_bytes(artifact))
