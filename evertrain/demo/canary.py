@@ -22,7 +22,7 @@ from evertrain.domain.project.feature_group import FeatureKind
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.project.policies import ARTIFACT_SUFFIXES, Tier
 from evertrain.domain.release.registry import ModelVersion, VersionStatus
-from evertrain.domain.release.rollout import ContenderUnwell, StepUnderWay
+from evertrain.domain.release.rollout import ContenderUnwell, RolloutInterrupted, StepUnderWay
 from evertrain.domain.training.evaluation import SmokeTest
 from evertrain.scoring import FlatModel
 from evertrain.terminal.waiting import wait_until
@@ -48,8 +48,9 @@ class CanaryStory:
 
 
 def let_a_spoilt_model_in(stage: Stage, spec: ModelSpec, rows: Rows) -> CanaryStory | None:
-    """None where an earlier run has shown it: the version stays rolled back. Raises WaitedTooLong where it was not
-    found out."""
+    """None where an earlier run has shown it: the version stays rolled back. None, too, where the stage looked just
+    then for what was cut off: without an execution, so does this look. Raises WaitedTooLong where it was not found
+    out."""
     champion = stage.registry.champion(spec.name)
     if champion is None:
         return None
@@ -75,6 +76,8 @@ def let_a_spoilt_model_in(stage: Stage, spec: ModelSpec, rows: Rows) -> CanarySt
             seconds=120,
             awaited="the collector, and what is wrong with the spoilt model",
         )
+    except RolloutInterrupted:
+        return None
     finally:
         stage.roll_out.rollback(
             spec.name, spoilt.version, previous_function_version=published.previous_function_version
