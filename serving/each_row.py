@@ -9,15 +9,18 @@ from evertrain.scoring.rows import Row
 from serving.wiring import ServedModel
 
 
+NOT_FINITE = "the prediction is not a finite number; the features' values are too large"
+
+
 def score_each(served: ServedModel, rows: list[Any]) -> dict[str, Any]:
     """`rows`: with times as ages. A row that is refused has null for a prediction, and by its place why."""
     valid, errors = _valid_rows(served, rows)
     predictions: list[Answer | None] = [None] * len(rows)
     for place, predicted in zip(valid, served.model.predict(list(valid.values())) if valid else (), strict=True):
-        if _is_finite(predicted):
+        if is_finite(predicted):
             predictions[place] = by_class(predicted, served.model.classes)
         else:
-            errors[place] = "the prediction is not a finite number; the features' values are too large"
+            errors[place] = NOT_FINITE
     return {"model_version": served.version, "predictions": predictions, "errors": errors}
 
 
@@ -36,5 +39,6 @@ def _valid_rows(served: ServedModel, rows: list[Any]) -> tuple[dict[int, Row], d
         return valid, errors
 
 
-def _is_finite(prediction: Prediction) -> bool:
+def is_finite(prediction: Prediction) -> bool:
+    """Numbers that are valid one by one may have no finite sum, and JSON has no word for the rest."""
     return all(map(math.isfinite, prediction if isinstance(prediction, tuple) else (prediction,)))

@@ -14,7 +14,6 @@ GET /models/{model}/openapi.json: the same for programs.
 """
 
 import logging
-import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -33,7 +32,7 @@ from evertrain.scoring.rows import Row
 from serving import wiring
 from serving.bodies import body_of, read_rows
 from serving.descriptions import describe, document
-from serving.each_row import score_each
+from serving.each_row import NOT_FINITE, is_finite, score_each
 from serving.explanations import explanations_of, is_explanation_wanted
 from serving.media_types import headers_of, sent_type, wanted_type
 from serving.predictions import prediction_response
@@ -185,11 +184,10 @@ def _predict(rows: object, *, asked_at: datetime | None = None) -> _Predicted:
 
 
 def _require_finite(predictions: list[Prediction]) -> None:
-    """Numbers that are valid one by one may have no finite sum, and JSON has no word for the rest."""
     for index, prediction in enumerate(predictions):
-        if not all(map(math.isfinite, prediction if isinstance(prediction, tuple) else [prediction])):
+        if not is_finite(prediction):
             where = f"row {index}: " if len(predictions) > 1 else ""
-            raise Refusal(400, f"{where}the prediction is not a finite number; the features' values are too large")
+            raise Refusal(400, f"{where}{NOT_FINITE}")
 
 
 def _describe(path: str) -> dict[str, Any]:

@@ -81,10 +81,10 @@ class LambdaEndpoint:
         self, model: str, *, qualifier: str, rows: Sequence[Mapping[str, object]], asked_at: datetime | None = None
     ) -> PredictionResponse:
         asked = {"rows": [dict(row) for row in rows]} | ({"asked_at": asked_at.isoformat()} if asked_at else {})
-        return _answer(*self._ask(model, qualifier, asked))
+        return _answer(*self._ask(model, qualifier, json.dumps(asked)))
 
     def describe(self, model: str, *, qualifier: str) -> ServedVersion:
-        target, answered = self._ask(model, qualifier, {"describe": True})
+        target, answered = self._ask(model, qualifier, json.dumps({"describe": True}))
         try:
             features = tuple(
                 Feature(
@@ -104,8 +104,8 @@ class LambdaEndpoint:
             raise EndpointError(f"{target} told no features: {_trouble(answered)}") from error
 
     def score(self, model: str, *, qualifier: str, rows: Sequence[Mapping[str, object]]) -> ScoredRows:
-        asked = {"each_by_itself": True, "rows": [dict(row) for row in rows]}
-        if len(json.dumps(asked)) > _MAX_PAYLOAD_LENGTH and len(rows) > 1:
+        asked = json.dumps({"each_by_itself": True, "rows": [dict(row) for row in rows]})
+        if len(asked) > _MAX_PAYLOAD_LENGTH and len(rows) > 1:
             return self._score_in_halves(model, qualifier, rows)
         target, answered = self._ask(model, qualifier, asked)
         match answered:
@@ -130,14 +130,12 @@ class LambdaEndpoint:
             errors={**first.errors, **later},
         )
 
-    def _ask(self, model: str, qualifier: str, asked: Mapping[str, object]) -> tuple[str, Any]:
-        """Whom was asked, and the answer as JSON."""
+    def _ask(self, model: str, qualifier: str, asked: str) -> tuple[str, Any]:
+        """Who was asked, and the answer read from JSON. `asked`: JSON."""
         function = self._function(model)
         target = f"{function}:{qualifier}"
         with _translate_errors(target):
-            response = self._client.invoke(
-                FunctionName=function, Qualifier=qualifier, Payload=json.dumps(asked).encode()
-            )
+            response = self._client.invoke(FunctionName=function, Qualifier=qualifier, Payload=asked.encode())
             body = response["Payload"].read()
         try:
             return target, json.loads(body)
