@@ -8,7 +8,6 @@ from evertrain.scoring import InvalidRow, validate_rows
 from evertrain.scoring.rows import Row
 from serving.wiring import ServedModel
 
-
 NOT_FINITE = "the prediction is not a finite number; the features' values are too large"
 
 

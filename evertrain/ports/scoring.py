@@ -7,7 +7,8 @@ from datetime import datetime
 from typing import BinaryIO, Protocol
 
 from evertrain.domain.landing.predictions import AnsweredRequest
-from evertrain.domain.landing.scoring import AnswerForm, ScoringPlan, ScoringReport
+from evertrain.domain.landing.scoring import ScoringPlan, ScoringReport
+from evertrain.domain.project.file_format import FileForm
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.project.prediction import Answer
 from evertrain.scoring import Feature
@@ -41,7 +42,7 @@ class ScoringFile(Protocol):
     """A landed file, open."""
 
     @property
-    def form(self) -> AnswerForm: ...
+    def form(self) -> FileForm: ...
 
     @property
     def is_compressed(self) -> bool: ...

@@ -25,7 +25,7 @@ from evertrain.adapters.files.text import (
     find_layout,
 )
 from evertrain.domain.landing.batches import Fault
-from evertrain.domain.project.file_format import UNDECLARED, FileFormat
+from evertrain.domain.project.file_format import UNDECLARED, FileForm, FileFormat
 from evertrain.ports.batch_reader import BatchRejected
 from evertrain.tables.written_values import MISSING_CELLS, Spelling, declared_spelling, settle, written_columns
 
@@ -35,13 +35,19 @@ CSV_BLOCK_BYTES = 1 << 24
 
 @dataclass(frozen=True, kw_only=True)
 class RawParts:
-    """Some rows at a time. `is_text`: all cells are text that is still to be read, as of CSV. `spelling`: what is
-    certain of how text among them is written. `found`: encoding and separator, where they are not the usual ones."""
+    """Some rows at a time. `is_compressed`: the file was. `spelling`: what is certain of how text among them is
+    written. `found`: encoding and separator, where they are not the usual ones."""
 
     tables: Iterator[pa.Table]
-    is_text: bool
+    form: FileForm
+    is_compressed: bool
     spelling: Spelling
     found: FileFormat = UNDECLARED
+
+    @property
+    def is_text(self) -> bool:
+        """All cells are text that is still to be read."""
+        return self.form is FileForm.CSV
 
 
 @contextmanager
@@ -59,31 +65,39 @@ def reject_unreadable(name: str, *, declare: str = "") -> Iterator[None]:
 
 def read_parts(body: BinaryIO, name: str, decompressed: BinaryIO, declared: FileFormat) -> RawParts:
     """What is compressed is written to `decompressed`. Raises UncertainText, and what Arrow and gzip raise."""
-    if _begins_with(body, b"\x1f\x8b"):
+    is_compressed = _begins_with(body, b"\x1f\x8b")
+    if is_compressed:
         with gzip.GzipFile(fileobj=body) as compressed:
             shutil.copyfileobj(compressed, decompressed, 1 << 20)
         body = decompressed
     if _begins_with(body, b"PAR1"):
-        return _settled(parquet_parts(body), declared)
+        return _settled(parquet_parts(body), declared, FileForm.PARQUET, is_compressed=is_compressed)
     if _begins_with(body, b"ARROW1"):
-        return _settled(_arrow_parts(body), declared)
+        return _settled(_arrow_parts(body), declared, FileForm.ARROW, is_compressed=is_compressed)
     plain_name = name.removesuffix(".gz").lower()
     if plain_name.endswith(JSON_SUFFIXES):
-        return _settled(_json_parts(body, find_encoding(body, declared)), declared)
+        rows = _json_parts(body, find_encoding(body, declared))
+        return _settled(rows, declared, FileForm.JSON_LINES, is_compressed=is_compressed)
     if plain_name.endswith(TEXT_SUFFIXES):
         layout = find_layout(body, declared)
-        return RawParts(tables=_csv_parts(body, layout), is_text=True, spelling=layout.spelling, found=layout.unusual)
+        return RawParts(
+            tables=_csv_parts(body, layout),
+            form=FileForm.CSV,
+            is_compressed=is_compressed,
+            spelling=layout.spelling,
+            found=layout.unusual,
+        )
     endings = ", ".join((*TEXT_SUFFIXES, *JSON_SUFFIXES))
     raise pa.ArrowInvalid(f"it is no Parquet or Arrow file, and its name does not end in {endings}")
 
 
-def _settled(tables: Iterator[pa.Table], declared: FileFormat) -> RawParts:
+def _settled(tables: Iterator[pa.Table], declared: FileFormat, form: FileForm, *, is_compressed: bool) -> RawParts:
     """By the first rows of the first part."""
     first = next(tables, None)
     spelling = declared_spelling(declared)
     if first is not None:
         spelling = settle(written_columns(first), spelling)
-    return RawParts(tables=_chain(first, tables), is_text=False, spelling=spelling)
+    return RawParts(tables=_chain(first, tables), form=form, is_compressed=is_compressed, spelling=spelling)
 
 
 def _chain(first: pa.Table | None, rest: Iterator[pa.Table]) -> Iterator[pa.Table]:

@@ -19,7 +19,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from evertrain.adapters.files.text import JSON_SUFFIXES, TEXT_SUFFIXES
 from evertrain.adapters.landing.checks import ColumnChecker
 from evertrain.adapters.landing.files import NonClosingFile, RawParts, read_parts, reject_unreadable
 from evertrain.adapters.landing.temporary_files import open_temporary_file
@@ -27,8 +26,9 @@ from evertrain.adapters.store.schema import PLAIN_TIMESTAMP
 from evertrain.domain.landing.batches import Fault
 from evertrain.domain.landing.feeds import FeedSchema
 from evertrain.domain.landing.predictions import PREDICTED_CLASS, PREDICTION, PREDICTION_ID
-from evertrain.domain.landing.scoring import ERROR, AnswerForm, ScoringPlan
+from evertrain.domain.landing.scoring import ERROR, ScoringPlan
 from evertrain.domain.project.feature_group import BatchSize, Column, FeatureKind
+from evertrain.domain.project.file_format import FileForm
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.project.prediction import Answer, most_probable, probability_columns
 from evertrain.ports.batch_reader import BatchRejected
@@ -48,13 +48,19 @@ class OpenScoringFile:
     """Implements `ports.scoring.ScoringFile`."""
 
     name: str
-    form: AnswerForm
-    is_compressed: bool
     raw: RawParts
     spec: ModelSpec
     features: Sequence[Feature]
     landed_at: datetime
     rows_per_part: int
+
+    @property
+    def form(self) -> FileForm:
+        return self.raw.form
+
+    @property
+    def is_compressed(self) -> bool:
+        return self.raw.is_compressed
 
     def parts(self) -> Iterator[tuple[int, bytes]]:
         with _rejected(self.name, self.spec):
@@ -128,12 +134,8 @@ class ArrowScoringFiles:
     ) -> Iterator[OpenScoringFile]:
         with open_temporary_file() as decompressed, _rejected(name, spec):
             raw = read_parts(body, name, decompressed, spec.group.format)
-            body.seek(0)
-            is_compressed = body.read(2) == b"\x1f\x8b"
             yield OpenScoringFile(
                 name=name,
-                form=_form(decompressed if is_compressed else body, name),
-                is_compressed=is_compressed,
                 raw=raw,
                 spec=spec,
                 features=features,
@@ -209,21 +211,6 @@ def _in_parts(tables: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:
             waiting = waiting.slice(rows)
     if waiting is not None and waiting.num_rows:
         yield waiting
-
-
-def _form(body: BinaryIO, name: str) -> AnswerForm:
-    plain_name = name.removesuffix(".gz").lower()
-    body.seek(0)
-    beginning = body.read(6)
-    body.seek(0)
-    if beginning.startswith(b"PAR1"):
-        return AnswerForm.PARQUET
-    if beginning == b"ARROW1":
-        return AnswerForm.ARROW
-    if plain_name.endswith(JSON_SUFFIXES):
-        return AnswerForm.JSON_LINES
-    assert plain_name.endswith(TEXT_SUFFIXES)  # noqa: S101  # or it had not been read
-    return AnswerForm.CSV
 
 
 def _iso(times: Any) -> Any:
@@ -311,9 +298,9 @@ def _text(body: BinaryIO) -> Iterator[TextIO]:
         text.detach()
 
 
-_WRITERS: Mapping[AnswerForm, Callable[[BinaryIO, Iterator[pa.Table]], None]] = {
-    AnswerForm.CSV: _write_csv,
-    AnswerForm.JSON_LINES: _write_json_lines,
-    AnswerForm.PARQUET: _write_parquet,
-    AnswerForm.ARROW: _write_arrow,
+_WRITERS: Mapping[FileForm, Callable[[BinaryIO, Iterator[pa.Table]], None]] = {
+    FileForm.CSV: _write_csv,
+    FileForm.JSON_LINES: _write_json_lines,
+    FileForm.PARQUET: _write_parquet,
+    FileForm.ARROW: _write_arrow,
 }

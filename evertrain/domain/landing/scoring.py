@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
 from evertrain.domain.landing.batches import LandedObject
+from evertrain.domain.project.file_format import FileForm
 
 SCORING = "scoring"
 """The folder of the landing bucket; below it comes the model's name."""
@@ -16,19 +16,10 @@ ERROR = "error"
 """The answer's column with why a row has no prediction."""
 
 
-class AnswerForm(StrEnum):
-    """An answer is of the form in which the rows came."""
-
-    CSV = "csv"
-    JSON_LINES = "json_lines"
-    PARQUET = "parquet"
-    ARROW = "arrow"
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScoringPlan:
     """`scoring_id`: made from which object landed when, and who answers. `landed_at`: the moment as of which rows
-    are predicted that name none. `parts`: the rows of each.
+    are predicted that name none. `form`: of the rows, and so of the answer. `parts`: the rows of each.
 
     All parts are answered by one version, even if the champion changes meanwhile.
     """
@@ -39,7 +30,7 @@ class ScoringPlan:
     function_version: str
     landed: LandedObject
     landed_at: datetime
-    form: AnswerForm
+    form: FileForm
     is_compressed: bool
     parts: tuple[int, ...]
 

@@ -1,7 +1,16 @@
-"""How the text files of a feature group are written, where a reader could not be certain of it."""
+"""What form a file of rows has; how text files of a feature group are written, where no reader could be certain."""
 
 from dataclasses import dataclass, fields
 from enum import StrEnum
+
+
+class FileForm(StrEnum):
+    """What a file of rows is."""
+
+    CSV = "csv"
+    JSON_LINES = "json_lines"
+    PARQUET = "parquet"
+    ARROW = "arrow"
 
 
 class DateOrder(StrEnum):

@@ -10,7 +10,8 @@ import pytest
 from evertrain.adapters.aws.artifacts import S3ArtifactStore
 from evertrain.adapters.landing.scoring_store import S3ScoringStore
 from evertrain.domain.landing.batches import LandedObject
-from evertrain.domain.landing.scoring import AnswerForm, ScoringPlan, ScoringReport
+from evertrain.domain.landing.scoring import ScoringPlan, ScoringReport
+from evertrain.domain.project.file_format import FileForm
 from evertrain.ports.scoring import PartNotScored, ScoringStore
 from tests.builders.models import NOW
 from tests.fakes.scoring import FakeScoringStore
@@ -22,7 +23,7 @@ PLAN = ScoringPlan(
     function_version="3",
     landed=LandedObject(bucket="landing", key="scoring/trips/1.csv"),
     landed_at=NOW,
-    form=AnswerForm.CSV,
+    form=FileForm.CSV,
     is_compressed=False,
     parts=(50_000, 7),
 )
