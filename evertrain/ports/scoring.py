@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import BinaryIO, Protocol
 
+from evertrain.domain.errors import EvertrainError
 from evertrain.domain.landing.predictions import AnsweredRequest
 from evertrain.domain.landing.scoring import ScoringPlan, ScoringReport
 from evertrain.domain.project.file_format import FileForm
@@ -16,7 +17,7 @@ from evertrain.scoring import Feature
 Row = Mapping[str, object]
 
 
-class PartNotScored(Exception):
+class PartNotScored(EvertrainError):
     """A part of a file has no answers yet."""
 
 
