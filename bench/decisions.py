@@ -16,8 +16,8 @@ from typing import Any
 
 from bench.streams import Stream, all_streams
 from evertrain.domain.deciding.decisions import Action, Reason
+from evertrain.replay.comparison import Backtest
 from evertrain.replay.defaults import Columns
-from evertrain.replay.result import Backtest
 from evertrain.replay.run import Request, prepare, run_backtest
 
 RESULTS = Path(__file__).parent / "results"

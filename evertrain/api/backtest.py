@@ -14,13 +14,14 @@ from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.duration import parse_duration
 from evertrain.domain.project.file_format import UNDECLARED, FileFormat
 from evertrain.domain.project.metric import Metric
+from evertrain.replay.comparison import Backtest as Replayed
 from evertrain.replay.defaults import Columns
+from evertrain.replay.differences import Difference
 from evertrain.replay.document import backtest_document
 from evertrain.replay.estimators import MakeEstimator, own_estimator
 from evertrain.replay.page import backtest_page
 from evertrain.replay.policies import POLICIES, require_known
 from evertrain.replay.raw_rows import RawRows, raw_rows_in_memory
-from evertrain.replay.result import Backtest as Replayed
 from evertrain.replay.result import PolicyResult
 from evertrain.replay.run import Request, prepare, run_by_value
 from evertrain.reports.backtest_page import BacktestPage
@@ -74,10 +75,13 @@ class Backtest:
         return backtest_document(self.replayed)
 
     def to_frame(self) -> "pd.DataFrame":
-        """A row for each policy: its metric and regret, what it did how often, and the seconds of its fits."""
+        """A row for each policy: its metric and regret, its gain over never retraining with the ends of a 90 %
+        interval (NaN where that is not known), what it did how often, and the seconds of its fits."""
         import pandas as pd  # noqa: PLC0415  # nothing else here needs it
 
-        return pd.DataFrame([_summary(each) for each in self.replayed.results]).set_index("policy")
+        return pd.DataFrame(
+            [_summary(each, self.replayed.gains.get(each.policy)) for each in self.replayed.results]
+        ).set_index("policy")
 
     def to_html(self) -> str:
         """One page that needs no other file."""
@@ -216,11 +220,15 @@ def _metric(given: str) -> Metric:
         raise InvalidArgument(f"there is no metric {given}; known are {', '.join(Metric)}") from error
 
 
-def _summary(result: PolicyResult) -> dict[str, object]:
+def _summary(result: PolicyResult, gain: Difference | None) -> dict[str, object]:
+    low, high = gain.interval if gain is not None and gain.is_known else (None, None)
     return {
         "policy": result.policy,
         "metric": result.metric,
         "regret": result.regret,
+        "gain": None if gain is None else gain.value,
+        "gain_low": low,
+        "gain_high": high,
         "retrains": result.retrains,
         "promotions": result.promotions,
         "rejections": result.rejections,

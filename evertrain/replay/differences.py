@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import isfinite, sqrt
 
 import numpy as np
 
@@ -24,10 +24,30 @@ class Difference:
     batches: int
 
     @property
+    def half_interval(self) -> float:
+        """Of 90 %: as much to either side."""
+        return NORMAL_90 * self.standard_error
+
+    @property
     def interval(self) -> tuple[float, float]:
-        """Of 90 %."""
-        half = NORMAL_90 * self.standard_error
-        return self.value - half, self.value + half
+        return self.value - self.half_interval, self.value + self.half_interval
+
+    def __str__(self) -> str:
+        """
+        >>> str(Difference(value=0.0652, standard_error=0.012, batches=120))
+        '+0.0652 ± 0.0197'
+        """
+        return f"{self.value:+.3g} ± {self.half_interval:.3g}" if self.is_known else f"{self.value:+.3g}"
+
+    @property
+    def is_known(self) -> bool:
+        """Whether there were enough batches to tell what chance leaves open."""
+        return isfinite(self.standard_error)
+
+    @property
+    def is_beyond_chance(self) -> bool:
+        low, high = self.interval
+        return self.is_known and (low > 0 or high < 0)
 
 
 def difference_between(

@@ -3,7 +3,9 @@
 from typing import Any
 
 from evertrain.domain.deciding.decisions import Reason
-from evertrain.replay.result import Backtest, BatchDecision, PolicyResult
+from evertrain.replay.comparison import Backtest
+from evertrain.replay.differences import Difference
+from evertrain.replay.result import BatchDecision, PolicyResult
 
 
 def backtest_document(found: Backtest) -> dict[str, Any]:
@@ -17,13 +19,14 @@ def backtest_document(found: Backtest) -> dict[str, Any]:
             for start, rows in zip(found.starts, found.rows, strict=True)
         ],
         "scored_batches": list(found.scored),
-        "policies": {result.policy: _policy(result) for result in found.results},
+        "policies": {result.policy: _policy(result, found.gains.get(result.policy)) for result in found.results},
     }
 
 
-def _policy(result: PolicyResult) -> dict[str, Any]:
+def _policy(result: PolicyResult, gain: Difference | None) -> dict[str, Any]:
     return {
         "metric": result.metric,
+        "gain_over_never": None if gain is None else _gain(gain),
         "regret": result.regret,
         "metric_name": result.metric_name,
         "metric_by_batch": list(result.metric_by_batch),
@@ -40,6 +43,11 @@ def _policy(result: PolicyResult) -> dict[str, Any]:
         "fit_seconds": round(result.fit_seconds, 3),
         "seconds": round(result.seconds, 3),
     }
+
+
+def _gain(gain: Difference) -> dict[str, float | None]:
+    low, high = gain.interval if gain.is_known else (None, None)
+    return {"value": gain.value, "low": low, "high": high}
 
 
 def _decision(decision: BatchDecision) -> dict[str, Any]:

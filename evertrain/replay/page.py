@@ -6,9 +6,11 @@ from itertools import groupby
 from evertrain.domain.deciding.decisions import Action, Reason
 from evertrain.domain.events import EventName
 from evertrain.domain.project.metric import Metric, ModelMetric
+from evertrain.replay.comparison import Backtest
+from evertrain.replay.differences import Difference
 from evertrain.replay.history import History
 from evertrain.replay.policies import DECLARED
-from evertrain.replay.result import Backtest, BatchDecision, PolicyResult
+from evertrain.replay.result import BatchDecision, PolicyResult
 from evertrain.reports.backtest_page import BacktestPage, CalendarEntry, PolicyCurve
 from evertrain.reports.metric_plot import Mark, MarkKind
 
@@ -39,7 +41,7 @@ def backtest_page(found: Backtest, history: History) -> BacktestPage:
         starts=found.starts,
         rows=found.rows,
         scored=found.scored,
-        curves=[_curve(each) for each in found.results],
+        curves=[_curve(each, found.gains.get(each.policy)) for each in found.results],
         emphasised=emphasised.policy,
         marks=list(_marks(emphasised)),
         calendar=list(_calendar(emphasised.decisions)),
@@ -52,11 +54,12 @@ def _unit(metric: ModelMetric, *, label: str) -> str:
     return "in nats" if metric is Metric.LOG_LOSS else ""
 
 
-def _curve(result: PolicyResult) -> PolicyCurve:
+def _curve(result: PolicyResult, gain: Difference | None) -> PolicyCurve:
     return PolicyCurve(
         name=result.policy,
         values=result.metric_by_batch,
         metric=result.metric,
+        gain="" if gain is None else str(gain),
         regret=result.regret,
         retrained=result.retrains,
         promoted=result.promotions,

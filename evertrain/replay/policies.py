@@ -11,7 +11,7 @@ from evertrain.replay.loop import ReplayedLoop
 from evertrain.replay.plain import Adwin, EveryBatch, Never, Periodic, PlainReplay, Rule
 from evertrain.replay.result import PolicyResult, Recorder
 
-DECLARED = "declared"
+DECLARED, NEVER = "declared", "never"
 """The model's own, as a stage would follow it."""
 
 PERIOD = 16
@@ -24,7 +24,7 @@ _RULES: dict[str, Callable[[], Rule]] = {
     "periodic": lambda: Periodic(PERIOD),
 }
 
-POLICIES = (DECLARED, "never", "periodic", "every_batch", "adwin")
+POLICIES = (DECLARED, NEVER, "periodic", "every_batch", "adwin")
 """What is compared by default."""
 
 

@@ -24,12 +24,13 @@ from evertrain.domain.project.file_format import UNDECLARED, FileFormat
 from evertrain.domain.project.metric import Metric, Task
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.training.evaluation import EstimatorFailed
+from evertrain.replay.comparison import Backtest, compare_policies
 from evertrain.replay.defaults import Columns, infer_model, with_default_policies
 from evertrain.replay.estimators import MakeEstimator, built_in_estimator
 from evertrain.replay.history import History, InvalidHistory, Rhythm, Step, read_history
 from evertrain.replay.policies import replay
 from evertrain.replay.raw_rows import RawRows, read_raw_rows
-from evertrain.replay.result import Backtest, PolicyResult, compare_policies
+from evertrain.replay.result import PolicyResult
 
 
 class UnknownModel(EvertrainError):

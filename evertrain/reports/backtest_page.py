@@ -21,7 +21,7 @@ MAX_ENTRIES = 2_000
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PolicyCurve:
     """What one policy did. `values`: the metric of each batch, None where there is none. `metric`, `regret`: of the
-    batches that count."""
+    batches that count. `gain`: over never retraining, with its interval; empty where that is not known."""
 
     name: str
     values: Sequence[float | None]
@@ -34,6 +34,7 @@ class PolicyCurve:
     person_called: int
     set_aside: int
     seconds: float
+    gain: str = ""
 
     @property
     def per_hundred_batches(self) -> float:

@@ -6,11 +6,24 @@ from pathlib import Path
 from rich.table import Table
 
 from evertrain.domain.project.duration import format_duration
+from evertrain.replay.comparison import Backtest
+from evertrain.replay.differences import Difference
 from evertrain.replay.history import History
-from evertrain.replay.result import Backtest, PolicyResult
+from evertrain.replay.result import PolicyResult
 from evertrain.terminal.console import console
 
-_COLUMNS = ("policy", "metric", "retrained", "promoted", "rejected", "held", "person called", "set aside", "seconds")
+_COLUMNS = (
+    "policy",
+    "metric",
+    "gain over never",
+    "retrained",
+    "promoted",
+    "rejected",
+    "held",
+    "person called",
+    "set aside",
+    "seconds",
+)
 
 
 def show_backtest(found: Backtest, history: History, *, left_out: Mapping[str, str], written: Sequence[Path]) -> None:
@@ -30,7 +43,7 @@ def _show_policies(found: Backtest, history: History) -> None:
             found.metric_name if name == "metric" else name, justify="left" if name == "policy" else "right"
         )
     for result in found.results:
-        table.add_row(*_row(result))
+        table.add_row(*_row(result, found.gains.get(result.policy)))
     console.print(table)
 
 
@@ -40,10 +53,11 @@ def _title(found: Backtest, history: History) -> str:
     return f"{found.model}: {rows:,} labelled rows in {of} from {found.starts[found.scored[0]]:%Y-%m-%d} on"
 
 
-def _row(result: PolicyResult) -> list[str]:
+def _row(result: PolicyResult, gain: Difference | None) -> list[str]:
     return [
         result.policy,
         "" if result.metric is None else f"{result.metric:.4f}",
+        "" if gain is None else str(gain),
         f"{result.retrains}",
         f"{result.promotions}",
         f"{result.rejections}",

@@ -46,8 +46,9 @@ def test_a_file_is_enough_for_an_answer(
     assert len(found["batches"]) == 45
     assert found["policies"].keys() == {"declared", "never"}
     assert found["policies"]["declared"].keys() == {
-        "metric", "regret", "metric_name", "metric_by_batch", "retrains", "promotions", "rejections", "holds",
-        "escalations", "quarantined", "drifted", "doubted", "decisions", "fits", "fit_seconds", "seconds",
+        "metric", "gain_over_never", "regret", "metric_name", "metric_by_batch", "retrains", "promotions",
+        "rejections", "holds", "escalations", "quarantined", "drifted", "doubted", "decisions",
+        "fits", "fit_seconds", "seconds",
     }  # fmt: skip
     assert found["policies"]["never"]["decisions"][0]["reason"] == "no_champion_yet"
     # A repeat takes what has been replayed: even the seconds are the same.

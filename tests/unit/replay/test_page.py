@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from evertrain.domain.project.metric import Metric
+from evertrain.replay.comparison import compare_policies
 from evertrain.replay.page import backtest_page
-from evertrain.replay.result import BatchDecision, PolicyResult, compare_policies
+from evertrain.replay.policies import DECLARED, NEVER
+from evertrain.replay.result import BatchDecision, PolicyResult
 from evertrain.reports.backtest_page import BacktestPage
 from tests.builders.history import FIRST_DAY, a_history, history_frame
 
@@ -109,6 +111,35 @@ def test_the_declared_policy_is_emphasised_and_the_first_where_it_was_not_replay
 def test_a_metric_is_named_with_its_unit_and_direction(history: Any, metric: Metric, axis: str) -> None:
     spec = replace(history.spec, metric=metric, task=metric.task)
     assert page_of(replace(history, spec=spec), a_result()).metric_axis == axis
+
+
+@pytest.mark.parametrize(
+    ("declared", "said"),
+    [
+        ((0.7,) * 10 + (0.8,) * 10, "improved roc_auc_score by 0.15 ± 0.0274 (0.75 against 0.6) for 1"),
+        ((0.6,) * 20, "improved roc_auc_score by 0 ± 0 (0.6 against 0.6), which may be chance, for 1"),
+        (
+            (0.3,) * 10 + (0.8,) * 10,
+            "worsened roc_auc_score by 0.05 ± 0.137 (0.55 against 0.6), which may be chance,",
+        ),
+        ((None,) * 19 + (0.7,), "improved roc_auc_score by 0.1 (0.7 against 0.6) for 1"),
+    ],
+)
+def test_a_gain_is_told_with_what_chance_leaves_open(history: Any, declared: Any, said: str) -> None:
+    """Runs of two batches are left out in turn; one batch alone says nothing of how others would have been."""
+    decisions = [a_decision(1, "retrain", "no_champion_yet"), a_decision(2, "retrain", "period_elapsed")]
+    results = a_result(DECLARED, *decisions, metric_by_batch=declared), a_result(NEVER, metric_by_batch=(0.6,) * 20)
+    found = compare_policies(history, results, start=0)
+    assert found.answer.startswith(f"Retraining would have {said}"), found.answer
+    page = backtest_page(found, history)
+    assert [curve.gain for curve in page.curves] == [str(found.gains[DECLARED]), ""]
+    assert str(found.gains[DECLARED]) in page.render()
+
+
+def test_without_never_nothing_is_told_of_a_gain_over_it(history: Any) -> None:
+    found = compare_policies(history, [a_result(DECLARED), a_result("periodic")], start=0)
+    assert found.gains == {}
+    assert [curve.gain for curve in backtest_page(found, history).curves] == ["", ""]
 
 
 def test_a_history_of_which_nothing_was_scored_is_a_page(history: Any) -> None:

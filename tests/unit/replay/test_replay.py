@@ -13,11 +13,12 @@ import pytest
 from evertrain.adapters.training.estimators import load_estimator
 from evertrain.domain.project.metric import Task
 from evertrain.domain.project.policies import CostPolicy, EndpointPolicy, Tier
+from evertrain.replay.comparison import compare_policies
 from evertrain.replay.estimators import built_in_estimator
 from evertrain.replay.history import History
 from evertrain.replay.plain import MakeEstimator
 from evertrain.replay.policies import DECLARED, UnknownPolicy, replay, require_known
-from evertrain.replay.result import PolicyResult, compare_policies
+from evertrain.replay.result import PolicyResult
 from tests.builders.history import a_history, history_frame
 from tests.builders.own_code import write_own_code
 
@@ -125,7 +126,7 @@ def test_after_a_change_the_loop_comes_back_and_one_model_for_ever_does_not(tmp_
     declared, never = found.results
     assert declared.metric is not None
     assert never.metric is not None
-    assert f"Retraining would have improved roc_auc_score by {declared.metric - never.metric:.4g}" in found.answer
+    assert f"Retraining would have improved roc_auc_score by {declared.metric - never.metric:.3g} ± " in found.answer
     assert (never.retrains, never.promotions) == (0, 0)
 
     costs = CostPolicy(retraining=40, worth_per_row=0.5)

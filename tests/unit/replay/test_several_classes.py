@@ -13,13 +13,14 @@ import evertrain
 from evertrain.api.tables import path_or_table
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.metric import Metric, Task
+from evertrain.replay.comparison import compare_policies
 from evertrain.replay.defaults import Columns, infer_model, with_default_policies
 from evertrain.replay.estimators import built_in_estimator
 from evertrain.replay.history import History, InvalidHistory, Rhythm, read_history
 from evertrain.replay.label_classes import label_classes
 from evertrain.replay.policies import DECLARED, replay
 from evertrain.replay.raw_rows import RawRows, raw_rows_in_memory
-from evertrain.replay.result import PolicyResult, compare_policies
+from evertrain.replay.result import PolicyResult
 from tests.builders.plants import SPECIES, plants
 
 
