@@ -66,7 +66,7 @@ def running(context: DecisionContext) -> Decision | None:
 
 def cooling_down(context: DecisionContext) -> Decision | None:
     last = context.state.last_retraining_at
-    if Trigger.MANUAL in context.triggers or last is None:
+    if Trigger.MANUAL in context.triggers or last is None or context.decline_is_news:
         return None
     ends = last + context.cooldown
     if context.now >= ends:

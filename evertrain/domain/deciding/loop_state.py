@@ -48,12 +48,12 @@ class LoopState:
     the endpoint, with what it predicted. `outcomes`: of past retrainings. `consecutive_quarantines`: objects of the
     model's feeds that were set aside since the last good one. `rows`, `oldest_event_time`: of the model's own group
     in the feature store, None while there are none. `newest_event_times`: of each of its groups that has rows.
-    `retrained_at`: when `retrain` was decided, of late. `rows_when_champion_trained`: how many rows there were to
-    train on when the champion's training was decided; None where that is not known. `performance`: of
-    the champion, as far as labels have come in. `gains`: of the last contenders over the champions of then.
-    `container_seconds`: of the last retraining. `answered_change`: by the last retraining that trained.
-    `answers_in_vain`: how many of the last retrainings for drift or errors showed no gain. `escalated_for`:
-    reasons of which a human was already told and that have not passed since.
+    `retrained_at`: when `retrain` was decided, of late. `last_learnt_to`: the label watermark when it last was.
+    `rows_when_champion_trained`: how many rows there were to train on when the champion's training was decided; None
+    where that is not known. `performance`: of the champion, as far as labels have come in. `gains`: of the last
+    contenders over the champions of then. `container_seconds`: of the last retraining. `answered_change`: by the
+    last retraining that trained. `answers_in_vain`: how many of the last retrainings for drift or errors showed no
+    gain. `escalated_for`: reasons of which a human was already told and that have not passed since.
     """
 
     champion: Champion | None
@@ -68,6 +68,7 @@ class LoopState:
     retrained_at: Sequence[datetime]
     outcomes: Sequence[Outcome]
     consecutive_quarantines: int
+    last_learnt_to: datetime | None = None
     rows_when_champion_trained: int | None = None
     performance: Performance | None = None
     gains: Sequence[Gain] = ()

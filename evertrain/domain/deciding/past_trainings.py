@@ -11,6 +11,7 @@ from evertrain.domain.deciding.decisions import (
     METRIC_AFTER,
     METRIC_BEFORE,
     TRAINABLE_ROWS,
+    Action,
     Reason,
     RecordedDecision,
 )
@@ -41,6 +42,13 @@ def rows_when_trained(version: ModelVersion | None, acts: Sequence[RecordedDecis
     training = next((each for each in acts if version is not None and each.decision_id == version.decision_id), None)
     rows = None if training is None else training.decision.evidence.get(TRAINABLE_ROWS)
     return None if rows is None else int(rows)
+
+
+def last_learnt_to(acts: Sequence[RecordedDecision]) -> datetime | None:
+    """The label watermark of the last retraining, whatever became of it. `acts`: the newest first."""
+    newest = next((each for each in acts if each.decision.action is Action.RETRAIN), None)
+    learnt_to = None if newest is None else newest.decision.evidence.get(LEARNT_TO)
+    return None if learnt_to is None else datetime.fromisoformat(str(learnt_to))
 
 
 def answers_in_vain(

@@ -19,6 +19,7 @@ from evertrain.domain.monitoring.decline import (
     standard_errors_since,
 )
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
+from evertrain.domain.monitoring.performance import DAY
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.project.policies import DriftPolicy, MovingWindow
 from evertrain.domain.store.labels import label_watermark
@@ -120,6 +121,15 @@ class Situation:
         if performance is None:
             return None
         return find_decline(performance, self.spec.metric, threshold=THRESHOLD * self.caution)
+
+    @property
+    def decline_is_news(self) -> bool:
+        """It began on rows that were unknown to the last retraining, which so cannot have answered it. Not after
+        answers in vain: errors that rise and fall by themselves begin to rise again and again."""
+        decline, learnt_to = self.decline, self.state.last_learnt_to
+        if decline is None or learnt_to is None or self.state.answers_in_vain:
+            return False
+        return decline.since + DAY > learnt_to
 
     @property
     def caution(self) -> float:

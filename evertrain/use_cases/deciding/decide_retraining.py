@@ -20,7 +20,12 @@ from evertrain.domain.deciding.decisions import (
 )
 from evertrain.domain.deciding.evidence import describe_pack
 from evertrain.domain.deciding.loop_state import LoopState
-from evertrain.domain.deciding.past_trainings import answered_change, answers_in_vain, rows_when_trained
+from evertrain.domain.deciding.past_trainings import (
+    answered_change,
+    answers_in_vain,
+    last_learnt_to,
+    rows_when_trained,
+)
 from evertrain.domain.deciding.policy import decide
 from evertrain.domain.events import EventName
 from evertrain.domain.landing.feeds import group_feed, label_feeds, own_group_feed
@@ -192,6 +197,7 @@ class DecideRetraining:
             newest_event_times={feed.name: table.event_time_max for feed in groups if (table := tables[feed])},
             retraining_running=self.leases.is_held(spec.name),
             retrained_at=[entry.decided_at for entry in acts if entry.decision.action is Action.RETRAIN],
+            last_learnt_to=last_learnt_to(acts),
             rows_when_champion_trained=rows_when_trained(version, acts),
             outcomes=outcomes,
             consecutive_quarantines=max(quarantines.values()),

@@ -55,6 +55,7 @@ HISTORIES = st.fixed_dictionaries(
             ),
         ),
         "answers_in_vain": st.integers(0, 2),
+        "last_learnt_to": st.one_of(st.none(), st.integers(3, 400).map(lambda ago: NOW - days(ago))),
         "gains": st.lists(
             st.builds(
                 lambda value, days: Gain(value=value, standard_error=0.005, newer_by=timedelta(days=days)),

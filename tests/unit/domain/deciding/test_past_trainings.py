@@ -9,6 +9,7 @@ from evertrain.domain.deciding.past_trainings import (
     MAX_ANSWERS_IN_VAIN,
     answered_change,
     answers_in_vain,
+    last_learnt_to,
     last_training,
     rows_when_trained,
 )
@@ -79,6 +80,14 @@ def test_the_change_is_that_of_the_last_training_with_what_was_before_the_first_
         metric_before=0.8,
         metric_after=0.5,
     )
+
+
+def test_labels_reach_as_far_as_the_last_retraining_knew_whatever_became_of_it() -> None:
+    call = replace(SECOND, decision=Decision(action=Action.ESCALATE, reason=Reason.NOT_MENDED, sentence=""))
+    assert last_learnt_to([call, SECOND, FIRST]) == NOW - days(23)
+    unknown = replace(SECOND, decision=replace(SECOND.decision, evidence={}))
+    assert last_learnt_to([unknown, FIRST]) is None
+    assert last_learnt_to([]) is None
 
 
 def test_it_is_learnt_once_another_window_wins_or_its_contender_was_refused() -> None:

@@ -369,6 +369,27 @@ def test_the_group_that_carries_it_is_in_the_sentence_and_in_the_evidence():
     assert before < since
 
 
+def test_a_decline_that_the_last_retraining_cannot_have_known_does_not_wait_for_its_cooldown():
+    """A period was over a day before the labels of a change began to come in."""
+    worse = a_performance(GOOD + BAD * 4)
+    just_retrained = a_state(performance=worse, retrained_at=(NOW - days(2),))
+    for reached, decided in (
+        (NOW - days(7), (Action.RETRAIN, Reason.PERFORMANCE_FELL)),
+        (NOW - days(6.5), (Action.RETRAIN, Reason.PERFORMANCE_FELL)),  # within the decline's first day
+        (NOW - days(5), (Action.HOLD, Reason.COOLDOWN)),
+        (None, (Action.HOLD, Reason.COOLDOWN)),
+    ):
+        decision = decide(replace(just_retrained, last_learnt_to=reached), LEARNING_CHANGES, now=NOW)
+        assert (decision.action, decision.reason) == decided, reached
+
+
+def test_after_answers_in_vain_a_new_decline_waits_for_the_cooldown_too():
+    worse = a_performance(GOOD + BAD * 6)
+    state = a_state(performance=worse, retrained_at=(NOW - days(2),), last_learnt_to=NOW - days(10))
+    assert decide(state, LEARNING_CHANGES, now=NOW).action is Action.RETRAIN
+    assert decide(replace(state, answers_in_vain=1), LEARNING_CHANGES, now=NOW).reason is Reason.COOLDOWN
+
+
 def test_a_change_with_few_labelled_rows_waits_for_as_many_as_a_model_and_its_judge_take():
     state = a_state(performance=a_performance(GOOD + BAD * 3))
     decision = decide(state, LEARNING_CHANGES, now=NOW)
