@@ -9,8 +9,10 @@ the two lie together, because nothing changes.
 import argparse
 import json
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +20,17 @@ from bench.streams import Stream, all_streams
 from evertrain.domain.deciding.decisions import Action, Reason
 from evertrain.replay.comparison import Backtest
 from evertrain.replay.defaults import Columns
+from evertrain.replay.differences import Difference, difference_between
+from evertrain.replay.result import PolicyResult
 from evertrain.replay.run import Request, prepare, run_backtest
 
 RESULTS = Path(__file__).parent / "results"
 POLICIES = ("declared", "never", "periodic", "periodic:24", "every_batch", "adwin")
 SCHEDULE = "periodic:24"
 """What costs about as much as the declared policy."""
+
+SCHEDULES = ("never", SCHEDULE, "periodic", "every_batch")
+"""From the cheapest on."""
 
 EVIDENCE = (Reason.FEATURES_DRIFTED, Reason.PREDICTIONS_DRIFTED, Reason.PERFORMANCE_FELL, Reason.CHANGE_HAS_MORE_ROWS)
 """For which a policy retrains because something has changed, rightly or not."""
@@ -54,6 +61,20 @@ def replay(stream: Stream, folder: Path) -> Backtest:
     return run_backtest(request, prepare(request), POLICIES, workers=2, kept_in=kept, on_progress=lambda *_: None)
 
 
+def over_schedules(by_name: Mapping[str, PolicyResult], found: Backtest, stream: Stream) -> Difference:
+    """How much better the declared policy is than a fixed schedule that costs as much: on each batch, between those
+    of the schedules that cost a little less and a little more."""
+    declared = by_name["declared"]
+    pairs = list(pairwise(by_name[name] for name in SCHEDULES))
+    cheaper, dearer = next((pair for pair in pairs if declared.retrains <= pair[1].retrains), pairs[-1])
+    share = (declared.retrains - cheaper.retrains) / max(1, dearer.retrains - cheaper.retrains)
+    between = tuple(
+        None if low is None or high is None else low + share * (high - low)
+        for low, high in zip(cheaper.metric_by_batch, dearer.metric_by_batch, strict=True)
+    )
+    return difference_between(declared, replace(cheaper, metric_by_batch=between), found.scored, stream.metric)
+
+
 def summarise(stream: Stream, found: Backtest) -> dict[str, Any]:
     by_name = {each.policy: each for each in found.results}
     declared, never, every = (by_name[name].metric or 0.0 for name in ("declared", "never", "every_batch"))
@@ -62,6 +83,7 @@ def summarise(stream: Stream, found: Backtest) -> dict[str, Any]:
     smallest = SMALLEST_WAY if stream.metric.higher_is_better else SMALLEST_SHARE * never
     set_aside, doubted = set(by_name["declared"].quarantined), set(by_name["declared"].doubted)
     batches = len(found.scored)
+    ahead = over_schedules(by_name, found, stream)
     return {
         "stream": stream.name,
         "what": stream.what,
@@ -70,6 +92,7 @@ def summarise(stream: Stream, found: Backtest) -> dict[str, Any]:
         "per_100": {name: 100 * each.retrains / max(1, batches) for name, each in by_name.items()},
         "metric_name": stream.metric.value,
         "closure": sign * (declared - never) / way if way >= smallest else None,
+        "over_schedules": {"value": ahead.value, "half_interval": ahead.half_interval, "said": str(ahead)},
         "for_evidence": sum(
             each.action == Action.RETRAIN.value and each.reason in EVIDENCE for each in by_name["declared"].decisions
         ),
@@ -97,7 +120,8 @@ def _line(each: dict[str, Any]) -> str:
         f"{each['caught']} and {each['doubted']} of {each['broken']}; for nothing "
         f"{each['set_aside_for_nothing']} and {each['doubted_for_nothing']}"
     )
-    cells = (f"{each['stream']}: {each['what']}", values, closure, costs, str(each["for_evidence"]), set_aside)
+    ahead = each["over_schedules"]["said"]
+    cells = (f"{each['stream']}: {each['what']}", values, closure, ahead, costs, str(each["for_evidence"]), set_aside)
     return f"| {' | '.join(cells)} |"
 
 
@@ -109,12 +133,14 @@ def write_table(found: Sequence[dict[str, Any]], path: Path) -> None:
         "or the mean absolute error where a number is predicted. `every_batch` learns from all matured rows, so a "
         "policy with better windows may pass it. Closure: the share of the way from `never` to `every_batch`; "
         f"– where that way is shorter than {SMALLEST_WAY:g}, or of an error than {SMALLEST_SHARE:.0%} of it. "
+        "*Over schedules*: how much better the declared policy is than a fixed schedule that costs as much, between "
+        f"those of {', '.join(SCHEDULES)}; ± spans a 90 % interval (runs of batches left out in turn). "
         "*For evidence*: retrainings because of drift or errors. *Set aside and doubted*: broken batches that "
         "were, and others.",
         "",
-        f"| stream | {' | '.join(_COLUMNS)} | closure | retrainings per 100 batches: declared, "
+        f"| stream | {' | '.join(_COLUMNS)} | closure | over schedules | retrainings per 100 batches: declared, "
         f"{SCHEDULE}, periodic, adwin | for evidence | set aside and doubted |",
-        "|" + "---|" * (len(_COLUMNS) + 5),
+        "|" + "---|" * (len(_COLUMNS) + 6),
     ]
     lines += [_line(each) for each in found]
     closures = [each["closure"] for each in found if each["closure"] is not None]
@@ -124,8 +150,22 @@ def write_table(found: Sequence[dict[str, Any]], path: Path) -> None:
         "",
         f"Mean closure {sum(closures) / len(closures):.2f}, and {sum(capped) / len(capped):.2f} with none counted as "
         f"more than 1, at {mean_cost:.1f} retrainings per 100 batches.",
+        "",
+        _standing(found),
     ]
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def _standing(found: Sequence[dict[str, Any]]) -> str:
+    """On how many streams the declared policy is ahead of schedules of its cost, and on how many behind."""
+    ahead = [each["over_schedules"] for each in found]
+    clearly = sum(each["value"] > each["half_interval"] for each in ahead)
+    behind = [each for each in found if each["over_schedules"]["value"] < -each["over_schedules"]["half_interval"]]
+    names = f" ({', '.join(each['stream'] for each in behind)})" if behind else ""
+    return (
+        f"Beside a fixed schedule that costs as much: better beyond chance on {clearly} of {len(ahead)} streams, "
+        f"worse beyond chance on {len(behind)}{names}, and on the others the interval holds 0."
+    )
 
 
 def main() -> None:
