@@ -15,7 +15,18 @@ def show_drift(found: DriftPage, *, html: Path | None) -> None:
         f"{found.after}, {found.sketch.rows:,} rows, against {found.before}, {found.reference.rows:,} rows"
     )
     table = Table(title=title, title_justify="left", header_style="dim", title_style="bold")
-    for column in ("feature", "verdict", "PSI", "", "allowed", "Wasserstein (σ)", "KS", "missing", "p"):
+    for column in (
+        "feature",
+        "verdict",
+        "PSI",
+        "",
+        "allowed",
+        "Wasserstein (σ)",
+        "training days",
+        "KS",
+        "missing",
+        "p",
+    ):
         table.add_column(column)
     highest = max((feature.psi for feature in found.findings.by_importance), default=0.0)
     for feature in found.findings.by_importance:
@@ -26,11 +37,14 @@ def show_drift(found: DriftPage, *, html: Path | None) -> None:
             _bar(feature.psi / highest if highest else 0.0),
             f"{feature.threshold:.3f}",
             "" if feature.wasserstein_normalised is None else f"{feature.wasserstein_normalised:.3f}",
+            "" if feature.wasserstein_limit is None else f"up to {feature.wasserstein_limit:.3f}",
             "" if feature.ks is None else f"{feature.ks:.3f}",
             f"{feature.missing_share_reference:.1%} → {feature.missing_share:.1%}",
             f"{feature.p_value:.2g}" if feature.p_value else "<1e-300",
         )
     console.print(table)
+    if any(_is_within_days(feature) for feature in found.findings.by_importance):
+        console.print(f"  {WITHIN_DAYS}", soft_wrap=True)
     for sentence in found.findings.sentences:
         console.print(f"  {sentence}", markup=False, soft_wrap=True)
     for fault in found.findings.faults:
@@ -56,6 +70,18 @@ def _verdict(feature: FeatureDrift, found: Findings) -> str:
     if found.status is DriftStatus.TOO_FEW_ROWS:
         return "–"
     return "[red]drifted[/]" if feature.drifted else "[green]stable[/]"
+
+
+WITHIN_DAYS = (
+    "A PSI above what is allowed is no drift where the distribution lies no further away than those of training days."
+)
+
+
+def _is_within_days(feature: FeatureDrift) -> bool:
+    """Whether its PSI alone would have been drift."""
+    limit, distance = feature.wasserstein_limit, feature.wasserstein_normalised
+    is_near = limit is not None and distance is not None and distance <= limit
+    return is_near and not feature.drifted and feature.psi > feature.threshold
 
 
 def _describe_relations(found: Findings) -> str:
