@@ -3,7 +3,7 @@
 from evertrain.domain.deciding.decisions import Action, Decision, Reason, Trigger
 from evertrain.domain.deciding.holds import hold
 from evertrain.domain.deciding.loop_state import AnsweredChange
-from evertrain.domain.deciding.situation import drifted_names
+from evertrain.domain.deciding.situation import ROWS_TO_TELL, drifted_names
 from evertrain.domain.deciding.triggers import DecisionContext
 from evertrain.domain.landing.predictions import PREDICTION
 from evertrain.domain.monitoring.decline import THRESHOLD, newest_days
@@ -76,19 +76,15 @@ def requests_differ(context: DecisionContext) -> Decision | None:
 def not_mended(context: DecisionContext) -> Decision | None:
     """A change that has been learnt, and predictions have not come back half-way to what they were: perhaps what told
     rows apart is gone, or a column means something else. A human is told once for each change; the loop goes on."""
-    answered, performance = _learnt_change(context), context.state.performance
-    if answered is None or performance is None or Reason.NOT_MENDED in context.state.escalated_for:
+    answered, found = _learnt_change(context), context.newest_metric
+    if answered is None or found is None or Reason.NOT_MENDED in context.state.escalated_for:
         return None
     if answered.metric_before is None or answered.metric_after is None:
         return None
-    metric = context.spec.metric
-    found = metric_over_days(metric, newest_days(performance, rows=ROWS_TO_TELL))
-    if found is None or sum(day.rows for day in performance.realised) < ROWS_TO_TELL:
+    lost = context.still_lost
+    if lost is None or lost <= max(context.margin, abs(answered.metric_before - answered.metric_after) / 2):
         return None
-    low, high = found.interval()
-    lost = answered.metric_before - high if metric.higher_is_better else low - answered.metric_before
-    if lost <= max(context.margin, abs(answered.metric_before - answered.metric_after) / 2):
-        return None
+    metric, (low, high) = context.spec.metric, found.interval()
     return _escalate(
         context,
         Reason.NOT_MENDED,
@@ -153,7 +149,6 @@ def _learnt_change(context: DecisionContext) -> AnsweredChange | None:
 
 
 ANSWERS_BEFORE_ESCALATION = 2
-ROWS_TO_TELL = 300
 DAYS_TO_TELL = 3
 ROWS_OF_A_GROUP_TO_TELL = 100
 

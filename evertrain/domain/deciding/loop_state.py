@@ -53,7 +53,8 @@ class LoopState:
     where that is not known. `performance`: of the champion, as far as labels have come in. `gains`: of the last
     contenders over the champions of then. `container_seconds`: of the last retraining. `answered_change`: by the
     last retraining that trained. `answers_in_vain`: how many of the last retrainings for drift or errors showed no
-    gain. `escalated_for`: reasons of which a human was already told and that have not passed since.
+    gain. `undecided`: versions of late that may as well have been better than the champion of then. `escalated_for`:
+    reasons of which a human was already told and that have not passed since.
     """
 
     champion: Champion | None
@@ -75,6 +76,7 @@ class LoopState:
     container_seconds: float = 0.0
     answered_change: AnsweredChange | None = None
     answers_in_vain: int = 0
+    undecided: frozenset[str] = frozenset()
     escalated_for: frozenset[Reason] = frozenset()
     requested_by: str = ""
 

@@ -53,10 +53,19 @@ def _retrain(context: DecisionContext) -> Decision:
     )
 
 
+def _cost_of_answered_change(context: DecisionContext) -> dict[str, str | int | float]:
+    """What the errors showed before the first answer, where this is another one to the same change."""
+    answered = context.state.answered_change
+    if answered is None or context.changed_at != answered.changed_at:
+        return {}
+    shown = {METRIC_BEFORE: answered.metric_before, METRIC_AFTER: answered.metric_after}
+    return {name: value for name, value in shown.items() if value is not None}
+
+
 def _performance_evidence(context: DecisionContext) -> dict[str, str | int | float]:
     decline = context.decline
     if decline is None:
-        return {}
+        return _cost_of_answered_change(context)
     found: dict[str, str | int | float] = {
         "loss_before": decline.loss_before,
         "loss_now": decline.loss_now,

@@ -16,13 +16,16 @@ from evertrain.domain.monitoring.decline import (
     Decline,
     find_decline,
     has_baseline,
+    newest_days,
     standard_errors_since,
 )
 from evertrain.domain.monitoring.drift import DriftStatus, DriftVerdict
-from evertrain.domain.monitoring.performance import DAY
+from evertrain.domain.monitoring.estimates import Estimate
+from evertrain.domain.monitoring.performance import DAY, metric_over_days
 from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.project.policies import DriftPolicy, MovingWindow
 from evertrain.domain.store.labels import label_watermark
+from evertrain.domain.training.outcomes import Outcome
 
 COSTLY = 2.5
 """Standard errors by which the mean loss has to have grown for drift to call for a retraining, where it is known: far
@@ -37,6 +40,9 @@ SHARE_OF_A_CHANGE = 2.25
 
 PAYBACK_DAYS = 7
 """Where nobody says what a retraining costs: as much as the gate's margin of the metric for so many days."""
+
+ROWS_TO_TELL = 300
+"""Of the newest days, to say what the champion's predictions are worth now."""
 
 MAX_COOLDOWN_FACTOR = 8
 """After fruitless retrainings the cooldown grows to so many times its length, and no further."""
@@ -189,6 +195,24 @@ class Situation:
             return self.newest_change
         return None if answered is None else answered.changed_at
 
+    @cached_property
+    def newest_metric(self) -> Estimate | None:
+        """The declared metric of the champion on the newest days with labels; None where they have few rows."""
+        performance = self.state.performance
+        if performance is None or sum(day.rows for day in performance.realised) < ROWS_TO_TELL:
+            return None
+        return metric_over_days(self.spec.metric, newest_days(performance, rows=ROWS_TO_TELL))
+
+    @property
+    def still_lost(self) -> float | None:
+        """At least how much worse the champion is than before the change that was answered; negative where it may be
+        better. None where that is not known."""
+        answered, found = self.state.answered_change, self.newest_metric
+        if answered is None or answered.metric_before is None or found is None:
+            return None
+        low, high = found.interval()
+        return answered.metric_before - high if self.spec.metric.higher_is_better else low - answered.metric_before
+
     @property
     def rows_of_a_change(self) -> int:
         """How many a model of the rows since a change takes, and its judge: half of them are learnt from."""
@@ -221,28 +245,39 @@ class Situation:
     @cached_property
     def rejections(self) -> int:
         """Contenders rejected in a row. A promotion begins anew, and so does a change that came later: it is news."""
-        return self._in_a_row(EventName.CONTENDER_REJECTED)
+        return len(self._in_a_row(EventName.CONTENDER_REJECTED))
 
     @cached_property
     def fruitless(self) -> int:
         """Retrainings in a row that trained and left the champion as it was: the contender was rejected, nobody
         approved it, or its rollout was taken back. One that failed tells nothing of the rows; a person is told of it
         by an alarm."""
+        return len(self._fruitless_outcomes)
+
+    @cached_property
+    def _fruitless_outcomes(self) -> Sequence[Outcome]:
         return self._in_a_row(EventName.CONTENDER_REJECTED, EventName.CONTENDER_HELD, EventName.ROLLED_BACK)
 
-    def _in_a_row(self, *names: EventName) -> int:
-        count, changed_at = 0, self.newest_change
+    def _in_a_row(self, *names: EventName) -> Sequence[Outcome]:
+        found, changed_at = [], self.newest_change
         for outcome in self.state.outcomes:
             is_earlier = changed_at is not None and outcome.ended_at < changed_at
             if outcome.name is EventName.MODEL_PROMOTED or is_earlier:
                 break
-            count += outcome.name in names
-        return count
+            if outcome.name in names:
+                found.append(outcome)
+        return found
 
     @cached_property
     def cooldown(self) -> timedelta:
-        """Twice as long after each fruitless retraining in a row: tried less often, but never given up."""
-        factor: int = min(2**self.fruitless, MAX_COOLDOWN_FACTOR)
+        """Twice as long after each fruitless retraining in a row, and after each two contenders that were refused
+        because too few rows could tell: those may as well have been better. Tried less often, but never given up."""
+        untold = sum(
+            each.name is EventName.CONTENDER_REJECTED and each.version in self.state.undecided
+            for each in self._fruitless_outcomes
+        )
+        doublings = self.fruitless - untold / 2
+        factor: float = min(2.0**doublings, MAX_COOLDOWN_FACTOR)
         return self.spec.triggers.cooldown * factor
 
     @cached_property

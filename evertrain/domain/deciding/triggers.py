@@ -29,15 +29,29 @@ def _period_has_passed(situation: Situation) -> bool:
 
 
 def _change_has_more_rows(situation: Situation) -> bool:
-    """The time since a change that was answered has doubled, and does not fill the longest window yet."""
+    """The time since a change that was answered has doubled, and does not fill the longest window yet: while there is
+    more to learn of it, and for as long as the champion is worse than before it."""
     answered, watermark, training = situation.state.answered_change, situation.watermark, situation.spec.training
-    if situation.state.champion is None or answered is None or watermark is None or answered.is_learnt:
+    if situation.state.champion is None or answered is None or watermark is None:
+        return False
+    still_lost = situation.still_lost
+    if answered.is_learnt and (still_lost is None or still_lost <= situation.margin):
         return False
     if MovingWindow.SINCE_CHANGE not in training.moving_windows or situation.newest_change is not None:
         return False
     learnt = answered.learnt_to - answered.changed_at
     longest = max(training.windows, default=4 * (training.validation + training.gate))
     return learnt < longest and watermark - answered.changed_at >= 2 * learnt
+
+
+def _describe_follow_up(situation: Situation) -> str:
+    answered, found = situation.state.answered_change, situation.newest_metric
+    sentence = (
+        f"labels reach twice as far beyond the change of {situation.changed_at:%Y-%m-%d} as at the last training"
+    )
+    if answered is None or not answered.is_learnt or found is None:
+        return sentence
+    return f"{sentence}, and {situation.spec.metric} is {found.value:.4g}, {answered.metric_before:.4g} before it"
 
 
 def _describe_age(situation: Situation) -> str:
@@ -82,9 +96,7 @@ TRIGGER_RULES: Mapping[Trigger, TriggerRule] = {
     Trigger.FOLLOW_UP: TriggerRule(
         applies=_change_has_more_rows,
         reason=Reason.CHANGE_HAS_MORE_ROWS,
-        sentence=lambda situation: (
-            f"labels reach twice as far beyond the change of {situation.changed_at:%Y-%m-%d} as at the last training"
-        ),
+        sentence=_describe_follow_up,
     ),
     Trigger.DRIFT: TriggerRule(
         applies=lambda situation: situation.feature_drift.onset is not None and not situation.drift_is_idle,

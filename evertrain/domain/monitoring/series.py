@@ -83,14 +83,15 @@ class Series:
         return self._z(length, self.newest(length))
 
     def worse_lengths(self, threshold: float) -> list[int]:
-        """Of 3, 6, 12 …, how many of the newest are worse by more than so many standard errors; and by half as many
-        without the worst of them, which may be a storm."""
+        """Of 3, 4, 5, 6, 7, 8, 10 …, how many of the newest are worse by more than so many standard errors; and by
+        half as many without the worst of them, which may be a storm. Each number is larger by a quarter: on whichever
+        day one looks, one of them holds a change and hardly anything else."""
         found, length = [], MIN_STRETCHES
         while length <= len(self.realised):
             is_worse = self._is_beyond(threshold, length, self.newest(length))
             if is_worse and self._is_beyond(threshold / 2, length, self._without_worst(length)):
                 found.append(length)
-            length *= 2
+            length += max(1, length // 4)
         return found
 
     def _is_beyond(self, threshold: float, length: int, new: Sequence[DayPerformance]) -> bool:

@@ -175,6 +175,14 @@ class Gain:
     newer_by: timedelta
     margin: float = 0.0
 
+    @property
+    def may_be_positive(self) -> bool:
+        """Whether the contender may as well have been the better one, by a one-sided interval of 95 %."""
+        return self.value + NORMAL_95 * self.standard_error > 0
+
+
+NORMAL_95 = 1.645
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evaluation:

@@ -33,6 +33,8 @@ class TrainingPlan:
     task_size: TaskSize = field(default_factory=TaskSize)
     batch_lengths: Mapping[str, timedelta] = field(default_factory=dict)
     """By feature group, how much time a batch usually spans, where that is known."""
+    lost: float | None = None
+    """By how much the metric was worse after the change that this retraining answers, where that is known."""
     excluded: tuple[Interval, ...] = ()
     """Event times of doubtful batches: their rows are neither learnt from nor judged on."""
 

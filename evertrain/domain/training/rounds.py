@@ -84,6 +84,19 @@ def is_clearly_better(gain: float, *, standard_error: float) -> bool:
 STANDARD_ERRORS_TO_CHOOSE = 2.0
 
 
+def wins_back(gain: float, *, lost: float, standard_error: float) -> bool:
+    """For the first days after a change, which are too few to tell how days differ. A window since then is chosen
+    where it makes good for half of what the change has cost, beyond what rows differ by: no day does that to a model.
+
+    `lost`: what the metric was better by before the change. `standard_error`: of rows.
+    """
+    return gain >= lost / 2 and is_clearly_better(gain, standard_error=standard_error)
+
+
+DAYS_TO_TELL = 3
+"""With fewer nobody can say how much days differ."""
+
+
 def selection_key(candidate: Candidate, score: Score) -> tuple[float, timedelta, str]:
     """A sort key: the smallest is chosen. The best score comes first; of equal scores, the shortest window."""
     value = -score.value if score.metric.higher_is_better else score.value

@@ -188,6 +188,7 @@ class DecideRetraining:
             answers_in_vain=answers_in_vain(
                 acts, outcomes, is_better=lambda version: self._is_better(spec.name, version, known=trained)
             ),
+            undecided=frozenset(each.version for each in trained if each.gain and each.gain.may_be_positive),
             verdicts=verdicts,
             request_verdicts=requests,
             labels=labels,

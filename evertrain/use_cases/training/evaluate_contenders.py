@@ -10,10 +10,17 @@ import numpy.typing as npt
 
 from evertrain.domain.errors import EvertrainError
 from evertrain.domain.project.model import ModelSpec
+from evertrain.domain.project.policies import MovingWindow
 from evertrain.domain.training.evaluation import Contender, Evaluation, Score, SliceComparison, Trial, UnusableRows
 from evertrain.domain.training.gate import judge_contender, margin_of
 from evertrain.domain.training.plan import TrainingPlan
-from evertrain.domain.training.rounds import best_contender, best_of_longest_window, is_clearly_better
+from evertrain.domain.training.rounds import (
+    DAYS_TO_TELL,
+    best_contender,
+    best_of_longest_window,
+    is_clearly_better,
+    wins_back,
+)
 from evertrain.ports.artifacts import ArtifactStore
 from evertrain.ports.models import ReadModel
 from evertrain.ports.registry import ModelRegistry
@@ -93,10 +100,17 @@ class EvaluateContenders:
         of_longest, of_best = (
             rows.predict_with(self._load(each.artifact_uri, each.artifact_sha256)) for each in (longest, best)
         )
-        paired = compare(self.load_metric(spec), rows.truth, of_longest, of_best, rows.days, weights=rows.weights)
+        metric, gain = self.load_metric(spec), abs(best.validation.value - longest.validation.value)
+        paired = compare(metric, rows.truth, of_longest, of_best, rows.days, weights=rows.weights)
         # A single day cannot tell how days differ, and so not which window is better.
         error = paired.spread.standard_error if paired.days > 1 else float("inf")
-        gain = abs(best.validation.value - longest.validation.value)  # never negative: it is the best
+        if paired.days < DAYS_TO_TELL and plan.lost and best.window.name == MovingWindow.SINCE_CHANGE:
+            each = np.arange(len(rows))
+            by_rows = compare(metric, rows.truth, of_longest, of_best, each, weights=rows.weights).spread
+            if wins_back(gain, lost=plan.lost, standard_error=by_rows.standard_error):
+                days = "a day" if paired.days == 1 else f"{paired.days} days"
+                won = f"wins back {gain:.4g} of the {plan.lost:.4g} that the change has cost"
+                return best, f"{best.candidate} {won}, on a validation slice of {days}"
         measured = f"by {gain:.4g} on the validation slice, with a standard error of {error:.4g}"
         if is_clearly_better(gain, standard_error=error):
             return best, f"{best.candidate} is better than the longest window {longest.candidate} {measured}"

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from statistics import median
 
-from evertrain.domain.deciding.decisions import CHANGED_AT
+from evertrain.domain.deciding.decisions import CHANGED_AT, METRIC_AFTER, METRIC_BEFORE
 from evertrain.domain.landing.batches import Feed, TableState
 from evertrain.domain.landing.feeds import (
     group_feed,
@@ -97,6 +97,7 @@ class PlanRetraining:
             seed=derive_seed(decision_id),
             task_size=spec.task_size or _task_size(spec, states, split),
             batch_lengths=self._batch_lengths(spec, states),
+            lost=self._lost(model, decision_id),
             excluded=self._excluded(spec),
         )
 
@@ -129,9 +130,18 @@ class PlanRetraining:
 
     def _changed_at(self, model: str, decision_id: str) -> datetime | None:
         """When the world changed, as far as this decision knows."""
-        recorded = self.decisions.find(model, decision_id)
-        changed_at = recorded.decision.evidence.get(CHANGED_AT) if recorded is not None else None
+        changed_at = self._evidence(model, decision_id).get(CHANGED_AT)
         return None if changed_at is None else datetime.fromisoformat(str(changed_at))
+
+    def _lost(self, model: str, decision_id: str) -> float | None:
+        evidence = self._evidence(model, decision_id)
+        if METRIC_BEFORE not in evidence or METRIC_AFTER not in evidence:
+            return None
+        return abs(float(evidence[METRIC_BEFORE]) - float(evidence[METRIC_AFTER]))
+
+    def _evidence(self, model: str, decision_id: str) -> Mapping[str, str | int | float]:
+        recorded = self.decisions.find(model, decision_id)
+        return {} if recorded is None else recorded.decision.evidence
 
 
 def _task_size(spec: ModelSpec, states: Mapping[Feed, TableState], split: TemporalSplit) -> TaskSize:

@@ -47,14 +47,20 @@ HISTORIES = st.fixed_dictionaries(
         "answered_change": st.one_of(
             st.none(),
             st.builds(
-                lambda ago, learnt: AnsweredChange(
-                    changed_at=NOW - days(ago + learnt), learnt_to=NOW - days(ago), is_learnt=bool(ago % 2)
+                lambda ago, learnt, before: AnsweredChange(
+                    changed_at=NOW - days(ago + learnt),
+                    learnt_to=NOW - days(ago),
+                    is_learnt=bool(ago % 2),
+                    metric_before=before,
+                    metric_after=None if before is None else before - 0.3,
                 ),
                 st.integers(3, 100),
                 st.integers(1, 100),
+                st.sampled_from([None, 0.7, 0.95]),
             ),
         ),
         "answers_in_vain": st.integers(0, 2),
+        "undecided": st.frozensets(st.sampled_from(["", "v2"])),
         "last_learnt_to": st.one_of(st.none(), st.integers(3, 400).map(lambda ago: NOW - days(ago))),
         "gains": st.lists(
             st.builds(

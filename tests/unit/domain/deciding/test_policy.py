@@ -206,6 +206,20 @@ def test_two_rejected_contenders_in_a_row_call_a_human_once_and_the_loop_goes_on
     assert decide(told, SPEC, now=held.not_before).action is Action.RETRAIN
 
 
+def test_contenders_that_may_as_well_have_been_better_slow_the_loop_half_as_much():
+    """Too few rows could tell: that is no evidence that retraining does not help."""
+    told = frozenset({Reason.CONTENDERS_REJECTED})
+    outcomes = tuple(replace(each, version=f"v{i}") for i, each in enumerate(REJECTED_TWICE))
+    state = a_state(verdicts=OLD_DRIFT, outcomes=outcomes, escalated_for=told)
+    assert decide(state, SPEC, now=NOW).not_before == NOW - days(20) + 4 * days(7)
+    one = decide(replace(state, undecided=frozenset({"v1"})), SPEC, now=NOW - days(1))
+    assert one.not_before == NOW - days(20) + 2**1.5 * days(7)
+    assert decide(replace(state, undecided=frozenset({"v0", "v1"})), SPEC, now=NOW).action is Action.RETRAIN
+    taken_back = tuple(replace(each, name=EventName.ROLLED_BACK) for each in outcomes)
+    held = decide(replace(state, outcomes=taken_back, undecided=frozenset({"v0", "v1"})), SPEC, now=NOW)
+    assert held.not_before == NOW - days(20) + 4 * days(7), "it passed the gate, and callers were worse off"
+
+
 def test_the_cooldown_grows_to_a_cap_and_not_for_ever():
     outcomes = tuple(an_outcome(EventName.CONTENDER_REJECTED, days_ago=8 * (i + 1)) for i in range(20))
     told = a_state(verdicts=OLD_DRIFT, outcomes=outcomes, escalated_for=frozenset({Reason.CONTENDERS_REJECTED}))
@@ -456,6 +470,33 @@ def test_a_change_is_not_learnt_again_before_nor_once_it_is_settled_nor_without_
         (LEARNING_CHANGES, long_ago),
     ):
         assert decide(a_state(answered_change=answered), spec, now=NOW).reason is Reason.NOTHING_TO_DO
+
+
+def test_a_change_that_is_learnt_and_not_mended_is_followed_up_as_rows_double():
+    """No window since the change won any more, or its contender was refused; and the champion is worse than before."""
+    settled = AnsweredChange(
+        changed_at=NOW - days(23),
+        learnt_to=NOW - days(13),
+        is_learnt=True,
+        promoted=1,
+        metric_before=0.95,
+        metric_after=0.5,
+    )
+    well = a_performance(GOOD)  # about .83
+    decision = decide(a_state(answered_change=settled, performance=well), LEARNING_CHANGES, now=NOW)
+    assert (decision.action, decision.reason) == (Action.RETRAIN, Reason.CHANGE_HAS_MORE_ROWS)
+    assert "as at the last training, and roc_auc_score is 0.8" in decision.sentence
+    assert decision.sentence.endswith(", 0.95 before it")
+    assert (decision.evidence["metric_before"], decision.evidence["metric_after"]) == (0.95, 0.5)
+    for answered, performance in (
+        (replace(settled, metric_before=0.84), well),
+        (replace(settled, metric_before=None), well),
+        (replace(settled, learnt_to=NOW - days(12)), well),
+        (settled, a_performance(GOOD[:2])),
+        (settled, None),
+    ):
+        state = a_state(answered_change=answered, performance=performance)
+        assert decide(state, LEARNING_CHANGES, now=NOW).reason is Reason.NOTHING_TO_DO
 
 
 LEARNT = AnsweredChange(

@@ -442,8 +442,8 @@ def test_a_champion_that_has_learnt_from_the_gate_s_rows_is_judged_by_what_it_wa
 # --- windows and parameters that compete ---------------------------------------------------------
 
 
-def searching(search: SearchSpace, *moving: MovingWindow) -> Retraining:
-    spec = a_trainable_model()
+def searching(search: SearchSpace, *moving: MovingWindow, minimum_rows: int = 500) -> Retraining:
+    spec = a_trainable_model(minimum_rows=minimum_rows)
     return Retraining(replace(spec, training=replace(spec.training, search=search, moving_windows=moving)))
 
 
@@ -552,12 +552,41 @@ def test_soon_after_a_change_half_of_the_days_since_then_are_learnt_from() -> No
     assert plan.candidate("since_change").window.rows.start == watermark - days(10)
 
 
-def a_decision_after_a_change(decision_id: str, *, changed_at: datetime) -> RecordedDecision:
+@pytest.mark.parametrize(
+    ("lost", "chosen"),
+    [
+        (0.5, "since_change"),  # .3 is more than half of it
+        (0.8, "expanding"),
+        (None, "expanding"),
+    ],
+)
+def test_on_a_day_or_two_a_window_since_the_change_has_to_win_back_half_of_what_it_cost(
+    lost: float | None, chosen: str
+) -> None:
+    """So few days cannot tell how days differ, and so nothing of smaller gains."""
+    loop = searching(SearchSpace(), MovingWindow.EXPANDING, MovingWindow.SINCE_CHANGE, minimum_rows=100)
+    changed_at = NOW - days(3 + 5)
+    evidence = {} if lost is None else {"metric_before": 0.9, "metric_after": 0.9 - lost}
+    loop.decisions.record(a_decision_after_a_change("d-1", changed_at=changed_at, **evidence))
+    planned = loop.plan("d-1")
+    assert planned.plan.lost == (None if lost is None else pytest.approx(lost))
+    for candidate in planned.plan.candidates:
+        loop.train(planned.plan_uri, candidate.name)
+    longest, since = (loop.contender(planned.plan_uri, name) for name in ("expanding", "since_change"))
+    better = replace(since.validation, value=longest.validation.value + 0.3)
+    loop.runs.put_contender(planned.plan, replace(since, validation=better))
+    evaluation = loop.evaluate(planned.plan_uri)
+    assert evaluation.chosen.window.name == chosen
+    won = "since_change wins back 0.3 of the 0.5 that the change has cost, on a validation slice of a day"
+    assert (won in evaluation.choice) == (lost == 0.5), evaluation.choice
+
+
+def a_decision_after_a_change(decision_id: str, *, changed_at: datetime, **evidence: float) -> RecordedDecision:
     decision = Decision(
         action=Action.RETRAIN,
         reason=Reason.FEATURES_DRIFTED,
         sentence="4 of the last 5 batches drifted",
-        evidence={"changed_at": changed_at.isoformat()},
+        evidence={"changed_at": changed_at.isoformat()} | evidence,
     )
     return RecordedDecision(decision_id=decision_id, model=MODEL, cause="drift:b1", decided_at=NOW, decision=decision)
 
