@@ -86,9 +86,10 @@ STANDARD_ERRORS_TO_CHOOSE = 2.0
 
 def wins_back(gain: float, *, lost: float, standard_error: float) -> bool:
     """For the first days after a change, which are too few to tell how days differ. A window since then is chosen
-    where it makes good for half of what the change has cost, beyond what rows differ by: no day does that to a model.
+    where it makes good for half of what the change has cost, beyond what stretches of these days differ by: no day
+    does that to a model.
 
-    `lost`: what the metric was better by before the change. `standard_error`: of rows.
+    `lost`: what the metric was better by before the change. `standard_error`: of stretches of rows.
     """
     return gain >= lost / 2 and is_clearly_better(gain, standard_error=standard_error)
 

@@ -27,7 +27,7 @@ from evertrain.ports.registry import ModelRegistry
 from evertrain.ports.runs import RunStore
 from evertrain.scoring import FlatModel, ServableModel
 from evertrain.statistics.answers import predictions_apart
-from evertrain.statistics.comparison import Levels, compare, compare_by_guards, compare_slices, score
+from evertrain.statistics.comparison import PARTS_OF_A_DAY, Levels, compare, compare_by_guards, compare_slices, score
 from evertrain.statistics.metrics import Judging, constant_score, metric_value
 from evertrain.tables.labelled_rows import LabelledRows, TrainingRows, describe_other_classes, performance_of
 
@@ -105,9 +105,9 @@ class EvaluateContenders:
         # A single day cannot tell how days differ, and so not which window is better.
         error = paired.spread.standard_error if paired.days > 1 else float("inf")
         if paired.days < DAYS_TO_TELL and plan.lost and best.window.name == MovingWindow.SINCE_CHANGE:
-            each = np.arange(len(rows))
-            by_rows = compare(metric, rows.truth, of_longest, of_best, each, weights=rows.weights).spread
-            if wins_back(gain, lost=plan.lost, standard_error=by_rows.standard_error):
+            parts = np.arange(len(rows)) * PARTS_OF_A_DAY // len(rows)
+            by_parts = compare(metric, rows.truth, of_longest, of_best, parts, weights=rows.weights).spread
+            if wins_back(gain, lost=plan.lost, standard_error=by_parts.standard_error):
                 days = "a day" if paired.days == 1 else f"{paired.days} days"
                 won = f"wins back {gain:.4g} of the {plan.lost:.4g} that the change has cost"
                 return best, f"{best.candidate} {won}, on a validation slice of {days}"

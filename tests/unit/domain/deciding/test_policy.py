@@ -473,7 +473,7 @@ def test_a_change_is_not_learnt_again_before_nor_once_it_is_settled_nor_without_
 
 
 def test_a_change_that_is_learnt_and_not_mended_is_followed_up_as_rows_double():
-    """No window since the change won any more, or its contender was refused; and the champion is worse than before."""
+    """No window since the change won any more, or its contender was refused; and the champion is worse than then."""
     settled = AnsweredChange(
         changed_at=NOW - days(23),
         learnt_to=NOW - days(13),
