@@ -85,6 +85,8 @@ class ReplayedLoop:
     _labelled: int = 0
     _references: dict[str, Reference] = field(default_factory=dict)
     _model: tuple[bytes, ServableModel] | None = None
+    _champion: Champion | None = None
+    _predicted: int = 0
 
     def __post_init__(self) -> None:
         self.clock = InMemoryClock(self.history.steps[0].start)
@@ -93,7 +95,7 @@ class ReplayedLoop:
 
     def step(self, step: Step) -> None:
         self.clock.moment = step.now
-        self._predict(step)
+        self._ask_champion(step)
         has_labels = self._land_labels(step)
         if has_labels:
             self.measure.run(self.spec.name)
@@ -102,13 +104,22 @@ class ReplayedLoop:
         if cause or not has_labels:
             self._decide(step, cause or f"tick:{step.now.isoformat()}")
 
-    def _predict(self, step: Step) -> None:
-        """The batch's rows were predicted as they came, by who was champion then."""
+    def _ask_champion(self, step: Step) -> None:
+        """Rows are predicted as they come, by who is champion then: here all that come to one champion together."""
         champion = self.registry.champion(self.spec.name)
-        if champion is None or step.first == step.end:
+        if champion != self._champion:
+            self._predict_until(step.first)
+            self._champion = champion
+        if step is self.history.steps[-1]:
+            self._predict_until(step.end)
+
+    def _predict_until(self, end: int) -> None:
+        rows, self._predicted = slice(self._predicted, end), end
+        if self._champion is None or rows.start == end:
             return
-        rows = LabelledRows("batch", self.history.table.slice(step.first, step.end - step.first), self.spec)
-        self.recorder.predicted(step, rows.predict_with(self._artifact(champion)))
+        table = self.history.table.slice(rows.start, end - rows.start)
+        model = self._artifact(self._champion)
+        self.recorder.predicted(rows, LabelledRows("batches", table, self.spec).predict_with(model))
 
     def _land_labels(self, step: Step) -> bool:
         """Whether any became known since the step before."""

@@ -3,15 +3,14 @@ window. No gate, no checks."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
 
 from evertrain.conversion.fitting import estimator_failed, fit, predicted
-from evertrain.conversion.frame import to_frame
 from evertrain.domain.deciding.decisions import Action, Reason
 from evertrain.domain.events import EventName
 from evertrain.domain.project.metric import Task
@@ -19,6 +18,7 @@ from evertrain.domain.project.model import ModelSpec
 from evertrain.domain.project.policies import MovingWindow
 from evertrain.domain.training.candidates import parameter_grid
 from evertrain.replay.estimators import MakeEstimator
+from evertrain.replay.frames import HistoryFrames
 from evertrain.replay.history import History, Step, as_datetime64
 from evertrain.replay.result import BatchDecision, Recorder
 from evertrain.statistics.metrics import absolute_errors
@@ -83,13 +83,20 @@ class PlainReplay:
     new_rows: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
     _known: npt.NDArray[np.bool_] = field(init=False)
     _model: tuple[Any, Mapping[str, list[str]]] | None = None
+    _landed: int = 0
+    _predicted: int = 0
 
     def __post_init__(self) -> None:
         self._known = np.zeros(self.history.table.num_rows, dtype=bool)
 
     def step(self, step: Step) -> None:
-        self._predict(step)
+        self._landed = step.end
         self._learn_labels(step)
+        self._act(step)
+        if step is self.history.steps[-1]:
+            self._predict_landed()
+
+    def _act(self, step: Step) -> None:
         if step.number < self.start:
             return
         if self._model is None:
@@ -99,21 +106,26 @@ class PlainReplay:
             self._train(step, Reason.PERIOD_ELAPSED)
 
     def losses(self, rows: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-        """Absolute errors of the predictions that were made of these rows; none of rows without one."""
+        """Absolute errors of the predictions that were made of these rows; none of rows without one.
+        `rows`: ascending."""
+        if len(rows) and rows[-1] >= self._predicted:
+            self._predict_landed()
         errors = absolute_errors(self.history.truth[rows], self.recorder.predictions[rows])
         return errors[~np.isnan(errors)]
 
-    def _predict(self, step: Step) -> None:
-        if self._model is None or step.first == step.end:
+    def _predict_landed(self) -> None:
+        """Rows are predicted by the model that was there when they landed: all of one model's together, since an
+        estimator takes as long for ten rows as for a thousand."""
+        rows, self._predicted = slice(self._predicted, self._landed), self._landed
+        if self._model is None or rows.start == rows.stop:
             return
         estimator, categories = self._model
-        table = self.history.table.slice(step.first, step.end - step.first)
-        frame = to_frame(table, self._spec.features, categories=categories)
+        frame = self._frames.of(np.arange(rows.start, rows.stop), categories=categories)
         try:
             answers = predicted(estimator, frame, self._spec.task, classes=len(self._spec.label.classes))
         except Exception as error:
             raise estimator_failed("predict", f"{len(frame):,} rows", error) from error
-        self.recorder.predicted(step, answers)
+        self.recorder.predicted(rows, answers)
 
     def _learn_labels(self, step: Step) -> None:
         landed = np.arange(len(self._known)) < step.end
@@ -133,8 +145,9 @@ class PlainReplay:
         return matured >= training.shortest_history
 
     def _train(self, step: Step, reason: Reason) -> None:
-        rows = self._known & (self.history.event_times >= self._window_start(step))
-        frame = to_frame(self.history.table.filter(pa.array(rows)), self._spec.features)
+        self._predict_landed()
+        rows = np.flatnonzero(self._known & (self.history.event_times >= self._window_start(step)))
+        frame = self._frames.of(rows)
         parameters = parameter_grid(self._spec.training.search)[0]
         estimator = self.make_estimator(self.seed, parameters)
         started = self.timer()
@@ -159,6 +172,10 @@ class PlainReplay:
         if MovingWindow.EXPANDING in training.moving_windows or not training.windows:
             return as_datetime64(self.history.steps[0].start)
         return as_datetime64(step.now - self._spec.label.latency - max(training.windows))
+
+    @cached_property
+    def _frames(self) -> HistoryFrames:
+        return HistoryFrames(self.history)
 
     @property
     def _spec(self) -> ModelSpec:

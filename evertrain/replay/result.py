@@ -129,8 +129,8 @@ class Recorder:
         rows, columns = self.history.table.num_rows, self.history.spec.prediction_columns
         self.predictions = np.full(rows if columns is None else (rows, columns), np.nan)
 
-    def predicted(self, step: Step, predictions: npt.NDArray[np.float64]) -> None:
-        self.predictions[step.rows] = predictions
+    def predicted(self, rows: slice, predictions: npt.NDArray[np.float64]) -> None:
+        self.predictions[rows] = predictions
 
     def fitted(self, seconds: float) -> None:
         self._fits.append(seconds)
