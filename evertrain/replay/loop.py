@@ -1,7 +1,7 @@
 """The declared policy over a history: the loop's own use cases, on ports in memory and a clock that is set."""
 
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache, partial
 from importlib.metadata import version
 from pathlib import Path
 from time import perf_counter
@@ -31,6 +31,7 @@ from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.domain.release.registry import Champion
 from evertrain.domain.training.candidates import Candidate
 from evertrain.domain.training.plan import TrainingPlan
+from evertrain.ports.models import ReadModel
 from evertrain.replay.estimators import MakeEstimator
 from evertrain.replay.history import History, Step
 from evertrain.replay.result import BatchDecision, Recorder
@@ -54,6 +55,9 @@ from evertrain.use_cases.training.gate_contender import GateContender
 from evertrain.use_cases.training.next_halving_round import NextHalvingRound
 from evertrain.use_cases.training.plan_retraining import PlanRetraining
 from evertrain.use_cases.training.train_contender import TrainContender
+
+MODELS_KEPT = 8
+"""A champion, who stands for it, and a plan's contenders."""
 
 
 @dataclass(kw_only=True)
@@ -84,7 +88,6 @@ class ReplayedLoop:
     leases: dict[str, Lease] = field(default_factory=dict)
     _labelled: int = 0
     _references: dict[str, Reference] = field(default_factory=dict)
-    _model: tuple[bytes, ServableModel] | None = None
     _champion: Champion | None = None
     _predicted: int = 0
 
@@ -323,11 +326,10 @@ class ReplayedLoop:
     def _make_estimator(self, plan: TrainingPlan, candidate: Candidate) -> Any:
         return self.make_estimator(plan.seed ^ self.seed, candidate.parameters)
 
-    def read_model(self, data: bytes) -> ServableModel:
-        """The last one is kept: it is asked for with every batch."""
-        if self._model is None or self._model[0] != data:
-            self._model = (data, read_model(data, root=self.root))
-        return self._model[1]
+    @cached_property
+    def read_model(self) -> ReadModel:
+        """The last ones are kept: they are asked for with every batch, or with every slice of a plan."""
+        return lru_cache(MODELS_KEPT)(partial(read_model, root=self.root))
 
     def _reference(self, uri: str) -> Reference:
         if uri not in self._references:

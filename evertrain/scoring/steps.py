@@ -27,10 +27,10 @@ class Kind(StrEnum):
     NUMBER = "number"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False, kw_only=True)
 class Step:
     """`run` adds a slot for each of `outputs` to a row's slots. `parameters`: what else reads the step as columns.
-    `prepare`: makes what many rows are run faster by; it need not be called."""
+    `prepare`: makes what many rows are run faster by; it need not be called. A step is equal to itself only."""
 
     operation: str
     inputs: tuple[int, ...]

@@ -258,5 +258,5 @@ _OPERATIONS: Mapping[str, Apply] = {
     "by_norm": _by_norm,
     "gaussian": _gaussian,
     "weighted_median": _weighted_median,
-    "trees": lambda step, x: sum_of_trees(step.parameters, x),
+    "trees": lambda step, x: sum_of_trees(step).of(x),
 }

@@ -2,48 +2,80 @@
 
 from collections.abc import Iterable, Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
 
 from evertrain.scoring.operations.tree_walk import BY_CATEGORY, LEAF, MISSING_LEFT
-from evertrain.tables.small_trees import MAX_LEAVES, Nodes, Numbers, Rows, Sets, leaf_of_each_tree, leaves_below
+from evertrain.scoring.steps import Step
+from evertrain.tables.small_trees import (
+    MAX_LEAVES,
+    TREES_AT_A_TIME,
+    Nodes,
+    Numbers,
+    Rows,
+    Sets,
+    SomeTrees,
+    leaves_below,
+    tables_of,
+)
 
 _ROWS_A_NODE = 16
 """With fewer rows than that for each node of a tree, all rows go down a level at a time: numpy's calls cost more than
 what they do for the few rows of a node."""
 
 
-def sum_of_trees(step: Mapping[str, Any], vectors: Numbers) -> Numbers:
-    """Shape (outputs, rows): the start of each output, plus its trees' leaves, by the divisor.
+class SumOfTrees:
+    """What is the same for all rows is made once. `step`: its parameters."""
 
-    `vectors`: shape (inputs, rows). `step`: its parameters.
-    """
-    rows = vectors.shape[1]
-    nodes = {name: np.asarray(step[name]) for name in ("feature", "threshold", "left", "right", "flags")}
-    roots = np.asarray(step["roots"])
-    totals = np.repeat(np.asarray(step["starts"], dtype=np.float64)[:, None], rows, axis=1)
-    of_leaves = None if step["leaf_values"] is None else np.asarray(step["leaf_values"]).reshape(-1, len(totals))
-    for number, leaf in enumerate(_leaf_of_each_tree(nodes, roots, step["categories"], vectors)):
-        if of_leaves is None:
-            totals[step["adds_to"][number]] += nodes["threshold"][leaf]
-        else:
-            totals += of_leaves[nodes["left"][leaf]].T
-    return np.asarray(totals / step["divisor"])
+    def __init__(self, step: Mapping[str, Any]) -> None:
+        self._nodes = {name: np.asarray(step[name]) for name in ("feature", "threshold", "left", "right", "flags")}
+        self._roots, self._sets = np.asarray(step["roots"]), step["categories"]
+        self._starts, self._divisor = np.asarray(step["starts"], dtype=np.float64), step["divisor"]
+        self._adds_to, given = step["adds_to"], step["leaf_values"]
+        self._leaf_values = None if given is None else np.asarray(given).reshape(-1, len(self._starts))
+        self._leaves = leaves_below(self._nodes, self._roots)
+        self._are_small = self._leaves.count.max(initial=0) <= MAX_LEAVES
+        is_kept = self._are_small and len(self._roots) <= TREES_AT_A_TIME
+        self._kept = list(self._tables()) if is_kept else None
+
+    def of(self, vectors: Numbers) -> Numbers:
+        """Shape (outputs, rows): the start of each output, plus its trees' leaves, by the divisor.
+
+        `vectors`: shape (inputs, rows).
+        """
+        totals = np.repeat(self._starts[:, None], vectors.shape[1], axis=1)
+        for number, leaf in enumerate(self._leaf_of_each_tree(vectors)):
+            if self._leaf_values is None:
+                totals[self._adds_to[number]] += self._nodes["threshold"][leaf]
+            else:
+                totals += self._leaf_values[self._nodes["left"][leaf]].T
+        return np.asarray(totals / self._divisor)
+
+    def _tables(self) -> Iterable[SomeTrees]:
+        return tables_of(self._nodes, self._roots, self._sets, self._leaves)
+
+    def _leaf_of_each_tree(self, vectors: Numbers) -> Iterable[npt.NDArray[np.integer[Any]]]:
+        """Of one tree after the other, shape (rows,): the node of each row's leaf."""
+        if self._are_small:
+            for some in self._tables() if self._kept is None else self._kept:
+                yield from some.leaf_of_each(vectors)
+            return
+        ends = [*self._roots[1:].tolist(), len(self._nodes["feature"])]
+        for root, end in zip(self._roots.tolist(), ends, strict=True):
+            find = _leaf_by_node if vectors.shape[1] >= _ROWS_A_NODE * (end - root) else _leaf_by_level
+            yield find(self._nodes, self._sets, vectors, root)
 
 
-def _leaf_of_each_tree(
-    nodes: Nodes, roots: Rows, sets: Sets, vectors: Numbers
-) -> Iterable[npt.NDArray[np.integer[Any]]]:
-    """Of one tree after the other, shape (rows,): the node of each row's leaf."""
-    leaves = leaves_below(nodes, roots)
-    if leaves.count.max(initial=0) <= MAX_LEAVES:
-        yield from leaf_of_each_tree(nodes, roots, sets, leaves, vectors)
-        return
-    ends = [*roots[1:].tolist(), len(nodes["feature"])]
-    for root, end in zip(roots.tolist(), ends, strict=True):
-        find = _leaf_by_node if vectors.shape[1] >= _ROWS_A_NODE * (end - root) else _leaf_by_level
-        yield find(nodes, sets, vectors, root)
+def sum_of_trees(step: Step) -> SumOfTrees:
+    """As long as the step is there, it is read once."""
+    if step not in _READ:
+        _READ[step] = SumOfTrees(step.parameters)
+    return _READ[step]
+
+
+_READ: WeakKeyDictionary[Step, SumOfTrees] = WeakKeyDictionary()
 
 
 def _leaf_by_node(nodes: Nodes, sets: Sets, vectors: Numbers, root: int) -> Rows:

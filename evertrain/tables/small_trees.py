@@ -25,7 +25,7 @@ Sets = Sequence[frozenset[float]]
 
 MAX_LEAVES = 64
 
-_TREES, _ROWS = 128, 2_048
+TREES_AT_A_TIME, _ROWS = 128, 2_048
 """So many at a time: what lies in between fits in the cache."""
 
 
@@ -62,12 +62,18 @@ def leaf_of_each_tree(
 
     `vectors`: shape (inputs, rows).
     """
-    ends = [*roots[_TREES::_TREES].tolist(), len(nodes["feature"])]
-    for start, end in zip(range(0, len(roots), _TREES), ends, strict=True):
-        yield from _SomeTrees(nodes, roots[start : start + _TREES], end, sets, leaves).leaf_of_each(vectors)
+    for some in tables_of(nodes, roots, sets, leaves):
+        yield from some.leaf_of_each(vectors)
 
 
-class _SomeTrees:
+def tables_of(nodes: Nodes, roots: Rows, sets: Sets, leaves: Leaves) -> "Iterator[SomeTrees]":
+    """Of trees, none with more than MAX_LEAVES, TREES_AT_A_TIME after the other: many of them take much memory."""
+    ends = [*roots[TREES_AT_A_TIME::TREES_AT_A_TIME].tolist(), len(nodes["feature"])]
+    for start, end in zip(range(0, len(roots), TREES_AT_A_TIME), ends, strict=True):
+        yield SomeTrees(nodes, roots[start : start + TREES_AT_A_TIME], end, sets, leaves)
+
+
+class SomeTrees:
     """Neighbouring trees as tables of bits."""
 
     def __init__(self, nodes: Nodes, roots: Rows, end: int, sets: Sets, leaves: Leaves) -> None:
