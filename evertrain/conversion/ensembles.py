@@ -124,7 +124,7 @@ def _as_trained(model: Any, columns: Columns, program: Program) -> list[Column]:
     bitsets, rows = model._bin_mapper.make_known_categories_bitsets()
     given = []
     for index, column in enumerate(columns):
-        known = sorted(_codes(bitsets[rows[index]])) if remapped[index] else None
+        known = _codes(bitsets[rows[index]]) if remapped[index] else None
         if known is None or (column.values is not None and column.values <= set(known)):
             given.append(column)
         else:
@@ -146,7 +146,7 @@ def _add_histogram_tree(nodes: Nodes, predictor: Any, output: int) -> None:
         cover=fitted["count"],
         output=output,
         categories=[
-            sorted(_codes(predictor.raw_left_cat_bitsets[node["bitset_idx"]])) if categorical else None
+            _codes(predictor.raw_left_cat_bitsets[node["bitset_idx"]]) if categorical else None
             for node, categorical in zip(fitted, by_category, strict=True)
         ]
         if by_category.any()
@@ -154,12 +154,13 @@ def _add_histogram_tree(nodes: Nodes, predictor: Any, output: int) -> None:
     )
 
 
-def _codes(bitset: Any) -> set[int]:
+def _codes(bitset: Any) -> list[int]:
     """
-    >>> sorted(_codes(np.array([0b101, 0b1], dtype=np.uint32)))
+    >>> _codes(np.array([0b101, 0b1], dtype=np.uint32))
     [0, 2, 32]
     """
-    return {32 * word + bit for word, bits in enumerate(bitset) for bit in range(32) if int(bits) >> bit & 1}
+    octets = np.ascontiguousarray(bitset, dtype="<u4").view(np.uint8)
+    return np.flatnonzero(np.unpackbits(octets, bitorder="little")).tolist()
 
 
 def _ada_boost_scores(model: Any, columns: Columns, program: Program) -> list[Column]:

@@ -6,24 +6,17 @@ Introduction to Statistical Modeling of Extreme Values, 2001, chapter 3), fitted
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 
 from evertrain.statistics.blocks import MIN_BLOCKS
-from evertrain.statistics.distances import (
-    Baseline,
-    missing_share,
-    normalised_wasserstein,
-    psi_between,
-    wasserstein_between,
-)
-from evertrain.statistics.layouts import NumericLayout
-from evertrain.statistics.sketch import FeatureSketch
+from evertrain.statistics.days import DaysOfBaseline
+from evertrain.statistics.distances import Baseline
+from evertrain.statistics.layouts import Counts
 
 Array = npt.NDArray[np.float64]
 MIN_SIGMAS = 3.0
@@ -66,13 +59,18 @@ class BlockDistances:
     mode_shares: Array
 
     @classmethod
-    def from_sketches(cls, baseline: Baseline, days: Sequence[FeatureSketch]) -> Self:
+    def of_days(cls, baseline: Baseline, days: Iterable[Counts]) -> Self:
+        """`days`: the counts of each, in the baseline's layout, of rows that are among its own: they lie in no cell
+        in which it has none."""
+        measured = DaysOfBaseline(baseline)
+        found = [measured.distances(counts) for counts in days]
+        psi, wasserstein, jumps, missing_shares, mode_shares = zip(*found, strict=True) if found else ((),) * 5
         return cls(
-            psi=np.array([psi_between(baseline, day) for day in days]),
-            wasserstein=_or_nan([normalised_wasserstein(baseline, day) for day in days]),
-            jumps=_or_nan([_jump_distance(baseline, one, other) for one, other in pairwise(days)]),
-            missing_shares=np.array([missing_share(day) for day in days]),
-            mode_shares=np.array([baseline.mode_share(day) for day in days]),
+            psi=np.array(psi),
+            wasserstein=_or_nan(wasserstein),
+            jumps=_or_nan(jumps[1:]),
+            missing_shares=np.array(missing_shares),
+            mode_shares=np.array(mode_shares),
         )
 
     @property
@@ -146,11 +144,3 @@ def _standardised(values: Array) -> Array | None:
 
 def _or_nan(values: Sequence[float | None]) -> Array:
     return np.array([np.nan if value is None else value for value in values], dtype=np.float64)
-
-
-def _jump_distance(baseline: Baseline, one: FeatureSketch, other: FeatureSketch) -> float | None:
-    layout, deviation = baseline.layout, baseline.deviation
-    if not isinstance(layout, NumericLayout) or not deviation:
-        return None
-    distance = wasserstein_between(layout, one.counts, other.counts)
-    return None if distance is None else distance / deviation

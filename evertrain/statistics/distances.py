@@ -102,18 +102,6 @@ def distances_between(baseline: Baseline, current: FeatureSketch) -> MeasuredDis
     )
 
 
-def psi_between(baseline: Baseline, current: FeatureSketch) -> float:
-    """As one of all distances."""
-    return psi(*_shares_of_used(baseline.binned, baseline.layout.binned(current.counts)))
-
-
-def normalised_wasserstein(baseline: Baseline, current: FeatureSketch) -> float | None:
-    """As one of all distances, in the baseline's standard deviations; None for categories."""
-    if not isinstance(baseline.layout, NumericLayout) or not baseline.has_order:
-        return None
-    return _normalised(wasserstein(*_used_cells(baseline, baseline.layout, current.counts)), baseline)
-
-
 def missing_share(sketch: FeatureSketch) -> float:
     return float(sketch.counts[0]) / max(1, int(sketch.counts.sum()))
 
@@ -151,13 +139,6 @@ def _ordered_distances(
     with np.errstate(over="ignore"):
         mean = float(places @ after / after.sum()) if after.any() else None
     return wasserstein(places, before, after), mean, ks
-
-
-def wasserstein_between(layout: NumericLayout, one: Counts, other: Counts) -> float | None:
-    """Between two counts of the layout, in the feature's unit; None where either has no finite value."""
-    one, other = layout.ascending(one), layout.ascending(other)
-    used = np.flatnonzero(one + other)
-    return wasserstein(layout.positions[used], one[used], other[used])
 
 
 def _out_of_range_share(baseline: Baseline, after: Counts, rows: int) -> float:

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from evertrain.statistics import float_cells
 
 Counts = npt.NDArray[np.int64]
+Places = npt.NDArray[np.uint16]
 Numbers = npt.NDArray[np.float64]
 
 ATOM_SHARE = 0.05
@@ -91,6 +92,17 @@ class NumericLayout:
         np.subtract.at(cells, self._cells_of_atoms, atoms)
         return np.concatenate([cells, atoms])
 
+    def places(self, values: Numbers) -> Places:
+        """By which of the counts each value is counted, shape (rows,)."""
+        found = np.empty(len(values), dtype=np.uint16)
+        for start in range(0, len(values), float_cells.CHUNK):
+            chunk = values[start : start + float_cells.CHUNK]
+            places = float_cells.cell_of(chunk, self.centre, self.scale)
+            for number, atom in enumerate(self.atoms):
+                places[chunk == atom] = float_cells.CELLS + number
+            found[start : start + float_cells.CHUNK] = places
+        return found
+
     def binned(self, counts: Counts) -> Counts:
         """Missing, the atoms, then the bins between them: what PSI compares, shape (1 + atoms + bins,)."""
         between = np.add.reduceat(counts[: float_cells.CELLS], (float_cells.LOWEST, *self.bins))
@@ -159,8 +171,12 @@ class CategoryLayout:
 
     def count(self, column: Categories) -> Counts:
         """The counts of this column, shape (size,)."""
-        cells = np.array([0, *(self._index.get(level, 1) for level in column.levels)], dtype=np.intp)
-        return np.bincount(cells[column.codes + 1], minlength=self.size).astype(np.int64)
+        return np.bincount(self.places(column), minlength=self.size).astype(np.int64)
+
+    def places(self, column: Categories) -> Places:
+        """By which of the counts each row is counted, shape (rows,)."""
+        places = np.array([0, *(self._index.get(level, 1) for level in column.levels)], dtype=np.uint16)
+        return places[column.codes + 1]
 
     def binned(self, counts: Counts) -> Counts:
         """Missing, unseen, all rare levels as one, then the frequent ones."""

@@ -69,15 +69,22 @@ class Relations:
         """By feature, for those that the others explain. Empty where there are no rows."""
         if not moments.rows:
             return {}
-        covariance = _covariance(moments)
-        moved = covariance - self._covariance
+        moved = _covariance(moments) - self._covariance
         return {
             feature: Residual(
                 feature=feature,
-                spread=max(0.0, _variance(model.residual, covariance)) / model.unexplained,
-                explained=model.explained,
-                partner=self._most_changed_partner(model, moved),
+                spread=spread,
+                explained=self._models[feature].explained,
+                partner=self._most_changed_partner(self._models[feature], moved),
             )
+            for feature, spread in self.spreads(moments).items()
+        }
+
+    def spreads(self, moments: Moments) -> dict[str, float]:
+        """Of the residuals, by feature."""
+        covariance = _covariance(moments)
+        return {
+            feature: max(0.0, _variance(model.residual, covariance)) / model.unexplained
             for feature, model in self._models.items()
             if model.unexplained
         }
@@ -216,10 +223,10 @@ def _covariance(moments: Moments) -> Array:
 
 def spread_limits(relations: Relations, days: Sequence[Moments], *, false_alarm_rate: float) -> dict[str, float]:
     """Control limits of the spread by feature: on this share of new days, some feature exceeds its own."""
-    found = [relations.residuals(day) for day in days]
+    found = [relations.spreads(day) for day in days]
     # Logarithms, since a ratio of variances is as far down at 1/2 as it is up at 2.
     logs = {
-        feature: np.array([math.log(max(day[feature].spread, _MIN_SPREAD_FOR_LOG)) for day in found])
+        feature: np.array([math.log(max(day[feature], _MIN_SPREAD_FOR_LOG)) for day in found])
         for feature in (found[0] if found else {})
     }
     sigmas = family_sigmas(list(logs.values()), false_alarm_rate=false_alarm_rate)

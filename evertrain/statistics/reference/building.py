@@ -20,7 +20,7 @@ from evertrain.statistics.reference.reference import Columns, Reference
 from evertrain.statistics.relations import Relations, spread_limits
 from evertrain.statistics.scores import FeatureScores, feature_scores
 from evertrain.statistics.sketch import ColumnMismatch, sketch_column
-from evertrain.statistics.slicing import frequent_slices, rows_in_slice, select_rows
+from evertrain.statistics.slicing import frequent_slices, rows_in_slice
 
 FEATURE_FALSE_ALARM_RATE, RELATION_FALSE_ALARM_RATE, SLICE_FALSE_ALARM_RATE = 0.03, 0.01, 0.01
 """Share of days like those of training on which any feature, relation or slice lies beyond its control limit."""
@@ -101,11 +101,9 @@ class _ReferenceBuilder:
     def add(self, values: Values, feature: Column, layout: Layout) -> None:
         baseline = _build_baseline(values, feature, layout)
         self._baselines.append(baseline)
-        self._days.append(
-            BlockDistances.from_sketches(
-                baseline, [sketch_column(feature.name, layout, values[rows]) for rows in self._blocks]
-            )
-        )
+        places = layout.places(values)  # type: ignore[arg-type]  # the layout was built of them
+        counts = (np.bincount(places[rows], minlength=layout.size) for rows in self._blocks)
+        self._days.append(BlockDistances.of_days(baseline, counts))
 
     def build(self) -> Reference:
         sigmas = family_sigmas(
@@ -144,7 +142,7 @@ def _build_relations(baselines: Mapping[str, Baseline], columns: Columns, blocks
         scores=scores.scores, moments=scores.moments(columns, max_rows=MAX_ROWS_FOR_RELATIONS), limits={}
     )
     relations = replace(relations, kurtosis=relations.measure_kurtosis(scores, columns))
-    days = [] if blocks is None else [scores.moments(select_rows(columns, rows)) for rows in rows_of_blocks(blocks)]
+    days = [] if blocks is None else scores.moments_of_parts(columns, rows_of_blocks(blocks))
     if len(days) < MIN_BLOCKS:
         return relations
     return replace(relations, limits=spread_limits(relations, days, false_alarm_rate=RELATION_FALSE_ALARM_RATE))
