@@ -1,5 +1,7 @@
 """The declared policy over a history: the loop's own use cases, on ports in memory and a clock that is set."""
 
+from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache, partial
 from importlib.metadata import version
@@ -31,6 +33,7 @@ from evertrain.domain.project.model import ModelSpec, Project
 from evertrain.domain.release.registry import Champion
 from evertrain.domain.training.candidates import Candidate
 from evertrain.domain.training.plan import TrainingPlan
+from evertrain.ports.artifacts import ArtifactNotFound
 from evertrain.ports.models import ReadModel
 from evertrain.replay.estimators import MakeEstimator
 from evertrain.replay.history import History, Step
@@ -162,10 +165,19 @@ class ReplayedLoop:
         outcome = None
         if recorded.decision.action is Action.RETRAIN:
             outcome = self.retrain.run(self.spec.name, recorded.decision_id)
-            plan = self.runs.find_plan(self.spec.name, recorded.decision_id)
-            for contender in self.runs.contenders(plan) if plan else ():
-                self.recorder.fitted(contender.training_seconds)
+            for seconds in self._fit_seconds(recorded.decision_id):
+                self.recorder.fitted(seconds)
         self.recorder.decided(BatchDecision.of(step, recorded, outcome))
+
+    def _fit_seconds(self, decision_id: str) -> Iterator[float]:
+        """Of the contenders, and of the one that was fitted again on all rows."""
+        plan = self.runs.find_plan(self.spec.name, decision_id)
+        if plan is None:
+            return
+        yield from (each.training_seconds for each in self.runs.contenders(plan))
+        with suppress(ArtifactNotFound):  # nothing could be chosen
+            if refit := self.runs.evaluation(plan).refit:
+                yield refit.training_seconds
 
     def _commit(self, feed: Feed, *, rows: int, first: Any, last: Any, step: Step) -> None:
         earlier = self.tables.get(feed)

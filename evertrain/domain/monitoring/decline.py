@@ -13,7 +13,6 @@ from statistics import NormalDist
 from evertrain.domain.monitoring.estimates import Estimate
 from evertrain.domain.monitoring.performance import (
     DAY,
-    Confusion,
     DayPerformance,
     Performance,
     Sums,
@@ -21,6 +20,7 @@ from evertrain.domain.monitoring.performance import (
     mean_loss,
     merge_days,
     realised_metric,
+    total_of,
 )
 from evertrain.domain.monitoring.series import (
     MIN_BASELINE_STRETCHES,
@@ -147,7 +147,7 @@ def _series(promised: Sequence[DayPerformance], realised: Sequence[DayPerformanc
 
 
 def _loss(parts: Sequence[DayPerformance]) -> Estimate | None:
-    losses = sum((part.losses for part in parts), start=Sums())
+    losses = total_of(part.losses for part in parts)
     return mean_loss(losses) if losses.count else None
 
 
@@ -189,14 +189,14 @@ def _group_series(losses: Series) -> dict[str, Series]:
     return {name: _series(promised.get(name, ()), parts, rows=MIN_GROUP_ROWS) for name, parts in realised.items()}
 
 
-_NONE, _NOBODY = Sums(), Confusion()
+_NONE = Sums()
 
 
 def _parts_by_group(parts: Sequence[DayPerformance]) -> dict[str, list[DayPerformance]]:
     found: dict[str, list[DayPerformance]] = {}
     for part in parts:
         for group in part.groups:
-            own = DayPerformance(day=part.day, until=part.until, losses=group.losses, truth=_NONE, confusion=_NOBODY)
+            own = DayPerformance(day=part.day, until=part.until, losses=group.losses, truth=_NONE)
             found.setdefault(group.name, []).append(own)
     return found
 

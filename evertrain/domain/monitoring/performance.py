@@ -69,6 +69,9 @@ class Confusion:
         return self.true_positives + self.false_negatives
 
 
+NOBODY = Confusion()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupLoss:
     """The losses of the rows in which a column has one level, such as `origin` and `JFK`."""
@@ -116,7 +119,7 @@ class DayPerformance:
     losses: Sums
     truth: Sums
     scores: Mapping[int, tuple[int, int]] = field(default_factory=dict)
-    confusion: Confusion = field(default_factory=Confusion)
+    confusion: Confusion = NOBODY
     loss_by_prediction: Mapping[int, Sums] = field(default_factory=dict)
     by_class: ClassCounts | None = None
     groups: tuple[GroupLoss, ...] = ()
@@ -217,10 +220,10 @@ def merge_days(days: Sequence[DayPerformance], *, with_groups: bool = True) -> D
     return DayPerformance(
         day=days[0].day,
         until=days[-1].until,
-        losses=_add(each.losses for each in days),
-        truth=_add(each.truth for each in days),
+        losses=total_of(each.losses for each in days),
+        truth=total_of(each.truth for each in days),
         scores=scores,
-        confusion=sum((each.confusion for each in days), start=Confusion()),
+        confusion=sum((each.confusion for each in days if each.confusion is not NOBODY), start=NOBODY),
         by_class=reduce(add, counts) if (counts := [each.by_class for each in days if each.by_class]) else None,
         groups=tuple(GroupLoss(column=key[0], level=key[1], losses=losses) for key, losses in groups.items()),
     )
@@ -228,7 +231,7 @@ def merge_days(days: Sequence[DayPerformance], *, with_groups: bool = True) -> D
 
 def losses_of_group(days: Sequence[DayPerformance], name: str) -> Sums:
     """`name`: of a `GroupLoss`, such as `origin=JFK`."""
-    return _add(group.losses for day in days for group in day.groups if group.name == name)
+    return total_of(group.losses for day in days for group in day.groups if group.name == name)
 
 
 def mean_loss(losses: Sums) -> Estimate:
@@ -301,8 +304,20 @@ def _metric_of_losses(metric: Metric | PinballLoss, losses: Sums, truth: Sums) -
     return loss
 
 
-def _add(several: Iterable[Sums]) -> Sums:
-    return sum(several, start=Sums())
+def total_of(several: Iterable[Sums]) -> Sums:
+    """As if they were added one after the other, without a value for each sum in between: decisions ask for many."""
+    count, mean, spread = 0, 0.0, 0.0
+    for each in several:
+        if not each.count:
+            continue
+        if not count:
+            count, mean, spread = each.count, each.mean, each.spread
+            continue
+        both, apart = count + each.count, each.mean - mean
+        spread = spread + each.spread + apart * apart * count * each.count / both
+        mean = mean + apart * each.count / both
+        count = both
+    return Sums(count=count, mean=mean, spread=spread)
 
 
 def _average_precision(scores: Mapping[int, tuple[float, float]]) -> Estimate | None:

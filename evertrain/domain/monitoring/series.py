@@ -96,7 +96,7 @@ class Series:
 
     def _is_beyond(self, threshold: float, length: int, new: Sequence[DayPerformance]) -> bool:
         """Whether these are worse by more standard errors than the threshold, which is above 0."""
-        before, now = self._measured(self.baseline(length)), self._measured(new)
+        before, now = self._before(length), self._measured(new)
         if before is None or now is None:
             return False
         # Most are not even if stretches differed by chance alone; how much more they do takes longest to find.
@@ -117,16 +117,28 @@ class Series:
         return max(found, key=lambda length: (found[length], length))
 
     def _z(self, length: int, new: Sequence[DayPerformance]) -> float | None:
-        base = self.baseline(length)
+        base = len(self.baseline(length))
         each = [found for found in self._each[: len(self._each) - length] if found is not None]
-        before, now = self._measured(base), self._measured(new)
+        before, now = self._before(length), self._measured(new)
         if before is None or now is None or len(each) < MIN_BASELINE_STRETCHES:
             return None
-        error = sqrt(now.variance + before.variance + between_stretches(each) * (1 / len(new) + 1 / len(base)))
+        error = sqrt(now.variance + before.variance + between_stretches(each) * (1 / len(new) + 1 / base))
         return (now.value - before.value) / error if error else None
 
     def _measured(self, parts: Sequence[DayPerformance]) -> Estimate | None:
         return self.measure(parts) if parts else None
+
+    def _before(self, length: int) -> Estimate | None:
+        """Of the baseline, which is the same for most lengths."""
+        base = self.baseline(length)
+        if len(base) not in self._of_baselines:
+            self._of_baselines[len(base)] = self._measured(base)
+        return self._of_baselines[len(base)]
+
+    @cached_property
+    def _of_baselines(self) -> dict[int, Estimate | None]:
+        """By how many stretches they have."""
+        return {}
 
     def _without_worst(self, length: int) -> Sequence[DayPerformance]:
         values = [-inf if found is None else found.value for found in self._each[len(self._each) - length :]]
