@@ -2,7 +2,7 @@
 
 import logging
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,41 +75,43 @@ class Compared:
 def _compare(asked: Altered, estimator: Any, model: ServableModel, *, may_raise: bool = False) -> Iterator[Compared]:
     """`may_raise`: what the estimator raises on is left out."""
     for start in range(0, len(asked), ASKED_TOGETHER):
-        answered = _answered(asked[start : start + ASKED_TOGETHER], estimator, model, may_raise=may_raise)
-        if not answered:
-            continue
-        together = pd.concat([rows for _, rows, _ in answered], ignore_index=True)
-        found = _parted(np.asarray(model.predict(rows_of(together, model))), [rows for _, rows, _ in answered])
-        for (what, _, expected), each in zip(answered, found, strict=True):
-            yield Compared(what, expected, float(np.max(np.abs(expected - each), initial=0.0)))
+        some = asked[start : start + ASKED_TOGETHER]
+        together = _together(some)
+        try:
+            answers = _predicted(estimator, together, model)
+        except Exception:
+            logger.info("asked_one_by_one model=%s", model.model)  # which of them it raises on is to be known
+            answered = list(_asked_one_by_one(some, estimator, model, may_raise=may_raise))
+            if not answered:
+                continue
+            some, together = [(what, rows) for what, rows, _ in answered], _together([each[:2] for each in answered])
+            answers = np.concatenate([answer for _, _, answer in answered])
+        given = np.asarray(model.predict(rows_of(together, model)))
+        for (what, _), expected, found in zip(some, _parted(answers, some), _parted(given, some), strict=True):
+            yield Compared(what, expected, float(np.max(np.abs(expected - found), initial=0.0)))
 
 
-def _answered(
+def _asked_one_by_one(
     asked: Altered, estimator: Any, model: ServableModel, *, may_raise: bool
-) -> list[tuple[str, pd.DataFrame, Predictions]]:
-    """With the estimator's answers to each: all by one call, unless it raises. Raises UnsupportedEstimator."""
-    names, parts = [what for what, _ in asked], [rows for _, rows in asked]
-    try:
-        answers = _predicted(estimator, pd.concat(parts, ignore_index=True), model)
-    except Exception:
-        logger.info("asked_one_by_one model=%s", model.model)  # which of them it raises on is to be known
-    else:
-        return list(zip(names, parts, _parted(answers, parts), strict=True))
-    found = []
+) -> Iterator[tuple[str, pd.DataFrame, Predictions]]:
+    """With the estimator's answer to each. Raises UnsupportedEstimator."""
     for what, rows in asked:
         try:
-            found.append((what, rows, _answer_to(what, rows, estimator, model)))
+            yield what, rows, _answer_to(what, rows, estimator, model)
         except UnsupportedEstimator:
             raise
         except Exception:
             if not may_raise:
                 raise
             logger.info("no_answer_to_unseen model=%s rows=%r", model.model, what, exc_info=True)
-    return found
 
 
-def _parted(answers: Predictions, parts: Sequence[pd.DataFrame]) -> list[Predictions]:
-    return np.split(answers, np.cumsum([len(rows) for rows in parts])[:-1])
+def _together(parts: Altered) -> pd.DataFrame:
+    return pd.concat([rows for _, rows in parts], ignore_index=True)
+
+
+def _parted(answers: Predictions, parts: Altered) -> list[Predictions]:
+    return np.split(answers, np.cumsum([len(rows) for _, rows in parts])[:-1])
 
 
 def _answer_to(what: str, rows: pd.DataFrame, estimator: Any, model: ServableModel) -> Predictions:

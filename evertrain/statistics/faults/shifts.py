@@ -184,10 +184,11 @@ def _range(sketch: FeatureSketch) -> tuple[float, float] | None:
 def weighted_points(layout: NumericLayout, sketch: FeatureSketch) -> tuple[Array, Counts]:
     """Weighted points of a sketch. Cells far out are wide, so they are clipped to the lowest and highest value."""
     ascending, places = layout.ascending(sketch.counts), layout.positions
-    used = (ascending > 0) & np.isfinite(places)
+    used = np.flatnonzero(ascending)
+    used = used[np.isfinite(places[used])]
     if sketch.lowest is None or sketch.highest is None:
         return places[used], ascending[used]
-    if used.sum() == 1:
+    if len(used) == 1:
         return np.array([sketch.lowest / 2 + sketch.highest / 2]), ascending[used]
     return np.clip(places[used], sketch.lowest, sketch.highest), ascending[used]
 
