@@ -125,7 +125,11 @@ def newest_days(performance: Performance, *, rows: int = 8 * MIN_ROWS) -> Sequen
 
 
 def _loss_series(performance: Performance) -> Series:
-    return _series(performance.promised, performance.realised, rows=MIN_ROWS)
+    return Series(
+        promised=put_together(performance.promised, rows=MIN_ROWS),
+        realised=put_together(performance.realised, rows=MIN_ROWS),
+        measure=_loss,
+    )
 
 
 def _measure_of(metric: ModelMetric) -> Measure:
@@ -138,12 +142,6 @@ def _measure_of(metric: ModelMetric) -> Measure:
         return None if found is None else Estimate(value=sign * found.value, variance=found.variance)
 
     return measure
-
-
-def _series(promised: Sequence[DayPerformance], realised: Sequence[DayPerformance], *, rows: int) -> Series:
-    return Series(
-        promised=put_together(promised, rows=rows), realised=put_together(realised, rows=rows), measure=_loss
-    )
 
 
 def _loss(parts: Sequence[DayPerformance]) -> Estimate | None:
@@ -185,19 +183,33 @@ def _declining_groups(losses: Series, scores: Series, threshold: float) -> Itera
 
 def _group_series(losses: Series) -> dict[str, Series]:
     """By name, such as `origin=JFK`."""
-    promised, realised = _parts_by_group(losses.promised), _parts_by_group(losses.realised)
-    return {name: _series(promised.get(name, ()), parts, rows=MIN_GROUP_ROWS) for name, parts in realised.items()}
+    promised, realised = _stretches_by_group(losses.promised), _stretches_by_group(losses.realised)
+    return {
+        name: Series(promised=promised.get(name, ()), realised=stretches, measure=_loss)
+        for name, stretches in realised.items()
+    }
 
 
 _NONE = Sums()
 
 
-def _parts_by_group(parts: Sequence[DayPerformance]) -> dict[str, list[DayPerformance]]:
+def _stretches_by_group(parts: Sequence[DayPerformance]) -> dict[str, list[DayPerformance]]:
+    """Of each group, what `put_together` makes of its rows: asked for with each decision, so only what is full is put
+    together."""
     found: dict[str, list[DayPerformance]] = {}
+    waiting: dict[str, list[tuple[DayPerformance, Sums]]] = {}
     for part in parts:
         for group in part.groups:
-            own = DayPerformance(day=part.day, until=part.until, losses=group.losses, truth=_NONE)
-            found.setdefault(group.name, []).append(own)
+            name = group.name
+            own = waiting.setdefault(name, [])
+            own.append((part, group.losses))
+            stretches = found.setdefault(name, [])
+            if sum([losses.count for _, losses in own]) >= MIN_GROUP_ROWS:
+                losses = total_of(losses for _, losses in own)
+                stretches.append(
+                    DayPerformance(day=own[0][0].day, until=own[-1][0].until, losses=losses, truth=_NONE)
+                )
+                own.clear()
     return found
 
 

@@ -180,10 +180,12 @@ class _Group:
 
     def _lookup(self, feature: int, splits: list["_Placed"], categories: Sequence[frozenset[float]]) -> "_Lookup":
         sets = [categories[int(number)] for number, _, _, _ in splits]
-        masks = {
-            code: self._mask([split for split, codes in zip(splits, sets, strict=True) if code not in codes])
-            for code in frozenset[float]().union(*sets)
-        }
+        known = frozenset[float]().union(*sets)
+        out = {code: self._words(0) for code in known}
+        for (_, place, bits, _), codes in zip(splits, sets, strict=True):
+            for code in known - codes:
+                out[code][place] |= bits
+        masks = {code: _as_integer(words) for code, words in out.items()}
         return feature, masks.get, self._mask(splits), self._missing(splits)
 
     def _missing(self, splits: Iterable["_Placed"]) -> int:
