@@ -13,7 +13,7 @@ from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.domain.project.policies import DriftPolicy
 from evertrain.statistics.layouts import Categories
 from evertrain.statistics.reference import Reference, build_reference
-from evertrain.statistics.scores import MAX_SCORES, SAMPLE_ROWS
+from evertrain.statistics.scores import MAX_SCORES, SAMPLE_ROWS, FeatureScores, feature_scores
 from evertrain.statistics.sketch import Sketch, merge
 from evertrain.statistics.verdict import judge
 
@@ -105,6 +105,19 @@ def test_moments_of_parts_add_to_those_of_the_whole_in_any_order(cuts: list[int]
     ]
     order.shuffle(parts)  # type: ignore[attr-defined]
     assert merge(parts).moments == REFERENCE.sketch(whole).moments
+
+
+def test_moments_of_parts_found_together_are_those_of_each_alone() -> None:
+    columns = weather(3 * SAMPLE_ROWS)
+    baselines = {feature.name: feature.baseline for feature in REFERENCE.features}
+    scores = FeatureScores(baselines=baselines, scores=feature_scores(baselines))
+    parts = [np.arange(0, 40), np.arange(40, 2 * SAMPLE_ROWS), np.arange(1, 3 * SAMPLE_ROWS, 2)]
+
+    together = scores.moments_of_parts(columns, parts)
+
+    alone = [scores.moments({name: values[rows] for name, values in columns.items()}) for rows in parts]
+    for found, expected in zip(together, alone, strict=True):
+        np.testing.assert_array_equal(found.products, expected.products)
 
 
 def test_of_a_large_part_some_rows_are_enough() -> None:

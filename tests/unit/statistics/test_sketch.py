@@ -1,6 +1,7 @@
 """Sketches add, stay small, measure what direct computation measures, and are refused where they do not fit."""
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -11,10 +12,20 @@ from scipy import stats
 from evertrain.domain.project.feature_group import Column, FeatureKind
 from evertrain.domain.project.policies import DriftPolicy
 from evertrain.statistics import float_cells
-from evertrain.statistics.distances import distances_between
+from evertrain.statistics.control_limits import BlockDistances
+from evertrain.statistics.distances import Baseline, distances_between
 from evertrain.statistics.layouts import Categories, NumericLayout, build_layout
+from evertrain.statistics.measures import wasserstein
 from evertrain.statistics.reference import Reference, build_reference
-from evertrain.statistics.sketch import ColumnMismatch, InvalidSketch, LayoutMismatch, Sketch, merge
+from evertrain.statistics.sketch import (
+    ColumnMismatch,
+    FeatureSketch,
+    InvalidSketch,
+    LayoutMismatch,
+    Sketch,
+    merge,
+    sketch_column,
+)
 from evertrain.statistics.verdict import judge
 
 NUMBER = Column(name="x", kind=FeatureKind.NUMERIC)
@@ -55,6 +66,42 @@ def columns(request: pytest.FixtureRequest) -> tuple[np.ndarray, np.ndarray]:
 
 
 # --- against direct computation -------------------------------------------------------------------
+
+
+def test_each_value_is_in_the_place_that_counts_it(columns: tuple[np.ndarray, np.ndarray]) -> None:
+    reference, batch = columns
+    layout = build_layout(reference)
+    assert isinstance(layout, NumericLayout)
+    for values in (reference, batch, batch[:0]):
+        counted = np.bincount(layout.places(values), minlength=layout.size)
+        np.testing.assert_array_equal(counted, layout.count(values))
+
+
+def test_days_lie_as_far_apart_as_they_do_by_direct_computation(columns: tuple[np.ndarray, np.ndarray]) -> None:
+    values = columns[0]
+    layout = build_layout(values)
+    finite = values[np.isfinite(values)]
+    baseline = Baseline(
+        layout=layout,
+        sketch=sketch_column("x", layout, values),
+        mean=float(finite.mean()) if len(finite) else None,
+        deviation=float(finite.std()) if len(finite) else None,
+    )
+    days = [layout.count(rows) for rows in np.array_split(values, 6)]
+
+    found = BlockDistances.of_days(baseline, days)
+
+    measured = [distances_between(baseline, FeatureSketch(counts=counts)) for counts in days]
+    np.testing.assert_array_equal(found.psi, [each.psi for each in measured])
+    np.testing.assert_array_equal(found.missing_shares, [each.missing_share for each in measured])
+    from_all = [each.wasserstein_normalised for each in measured]
+    np.testing.assert_array_equal(found.wasserstein, [np.nan if each is None else each for each in from_all])
+    for jump, (before, after) in zip(found.jumps, pairwise(days), strict=True):
+        one, other = (layout.ascending(counts) for counts in (before, after))
+        used = (one > 0) | (other > 0)
+        apart = wasserstein(layout.positions[used], one[used], other[used])
+        is_known = apart is not None and baseline.deviation
+        np.testing.assert_equal(jump, apart / baseline.deviation if is_known else np.nan)
 
 
 def test_every_row_is_in_one_cell_and_the_cells_are_in_order(columns: tuple[np.ndarray, np.ndarray]) -> None:
