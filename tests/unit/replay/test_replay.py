@@ -3,12 +3,15 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.dummy import DummyClassifier
 
 from evertrain.adapters.training.estimators import load_estimator
 from evertrain.domain.project.metric import Task
@@ -16,9 +19,9 @@ from evertrain.domain.project.policies import CostPolicy, EndpointPolicy, Tier
 from evertrain.replay.comparison import compare_policies
 from evertrain.replay.estimators import built_in_estimator
 from evertrain.replay.history import History
-from evertrain.replay.plain import MakeEstimator
+from evertrain.replay.plain import MakeEstimator, Never, Periodic, PlainReplay
 from evertrain.replay.policies import DECLARED, UnknownPolicy, replay, require_known
-from evertrain.replay.result import PolicyResult
+from evertrain.replay.result import PolicyResult, Recorder
 from tests.builders.history import a_history, history_frame
 from tests.builders.own_code import write_own_code
 
@@ -64,6 +67,49 @@ def test_a_model_learns_from_every_row_whose_label_is_known_and_from_no_other(tm
     result = replayed(history, policy, make_estimator=make)
     # At the end of a batch all labels are known but those of it and of the one before.
     assert frames == [60 * (batch + 1 - 2) for batch in retrained_at(result)]
+
+
+def test_every_fit_of_the_loop_counts_also_that_on_all_rows(tmp_path: Path) -> None:
+    made: list[int] = []
+
+    def make(seed: int, parameters: Mapping[str, Any]) -> Any:
+        made.append(seed)
+        return LINEAR(seed, parameters)
+
+    result = replayed(a_history(tmp_path, history_frame(batches=60)), DECLARED, make_estimator=make)
+    assert "ModelPromoted" in [decision.outcome for decision in result.decisions]
+    assert result.fits == len(made)
+
+
+@pytest.mark.parametrize("policy", ["never", "periodic:7"])
+def test_batches_are_predicted_by_the_model_that_was_there_when_they_came(tmp_path: Path, policy: str) -> None:
+    """Each model answers its own number: so who answered a row is seen in what was answered."""
+    history, models = a_history(tmp_path, history_frame(batches=60)), count(1)
+
+    class Constant(DummyClassifier):
+        def fit(self, frame: Any, truth: Any) -> Any:
+            self.number = next(models)
+            return super().fit(frame, truth)
+
+        def predict_proba(self, frame: Any) -> Any:
+            return np.full((len(frame), 2), self.number / 100)
+
+    recorder = Recorder(history=history)
+    one = PlainReplay(
+        history=history,
+        make_estimator=lambda seed, parameters: Constant(),
+        recorder=recorder,
+        rule=Never() if policy == "never" else Periodic(7),
+        seed=0,
+        timer=perf_counter,
+    )
+    for step in history.steps:
+        one.step(step)
+    trained_at = [decision.batch for decision in recorder.decisions]
+    assert trained_at
+    for step in history.steps:
+        model = sum(batch < step.number for batch in trained_at)
+        np.testing.assert_array_equal(recorder.predictions[step.rows], model / 100 if model else np.nan)
 
 
 def test_the_loop_trains_on_accepted_rows_whose_labels_were_known(tmp_path: Path) -> None:
