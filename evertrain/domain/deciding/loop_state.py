@@ -48,7 +48,8 @@ class LoopState:
     the endpoint, with what it predicted. `outcomes`: of past retrainings. `consecutive_quarantines`: objects of the
     model's feeds that were set aside since the last good one. `rows`, `oldest_event_time`: of the model's own group
     in the feature store, None while there are none. `newest_event_times`: of each of its groups that has rows.
-    `retrained_at`: when `retrain` was decided, of late. `last_learnt_to`: the label watermark when it last was.
+    `retrained_at`: when `retrain` was decided, of late. `last_learnt_to`: the label watermark when it last was,
+    None where that answered drift or errors.
     `rows_when_champion_trained`: how many rows there were to train on when the champion's training was decided; None
     where that is not known. `performance`: of the champion, as far as labels have come in. `gains`: of the last
     contenders over the champions of then. `container_seconds`: of the last retraining. `answered_change`: by the

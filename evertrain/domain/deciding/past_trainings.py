@@ -45,9 +45,12 @@ def rows_when_trained(version: ModelVersion | None, acts: Sequence[RecordedDecis
 
 
 def last_learnt_to(acts: Sequence[RecordedDecision]) -> datetime | None:
-    """The label watermark of the last retraining, whatever became of it. `acts`: the newest first."""
+    """The label watermark of the last retraining, whatever became of it; None where it answered drift or errors, or
+    followed an answer up. `acts`: the newest first."""
     newest = next((each for each in acts if each.decision.action is Action.RETRAIN), None)
-    learnt_to = None if newest is None else newest.decision.evidence.get(LEARNT_TO)
+    if newest is None or newest.decision.reason in (*_ANSWERS, Reason.CHANGE_HAS_MORE_ROWS):
+        return None
+    learnt_to = newest.decision.evidence.get(LEARNT_TO)
     return None if learnt_to is None else datetime.fromisoformat(str(learnt_to))
 
 

@@ -130,12 +130,10 @@ class Situation:
 
     @property
     def decline_is_news(self) -> bool:
-        """It began on rows that were unknown to the last retraining, which so cannot have answered it. Not after
-        answers in vain: errors that rise and fall by themselves begin to rise again and again."""
-        decline, learnt_to = self.decline, self.state.last_learnt_to
-        if decline is None or learnt_to is None or self.state.answers_in_vain:
-            return False
-        return decline.since + DAY > learnt_to
+        """The last retraining was due for another reason, and this began on rows that it did not know. After an
+        answer to errors it is no news that they change again: those of the weather do."""
+        learnt_to = self.state.last_learnt_to
+        return self.decline is not None and learnt_to is not None and self.decline.since + DAY > learnt_to
 
     @property
     def caution(self) -> float:

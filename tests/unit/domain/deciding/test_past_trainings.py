@@ -82,12 +82,19 @@ def test_the_change_is_that_of_the_last_training_with_what_was_before_the_first_
     )
 
 
-def test_labels_reach_as_far_as_the_last_retraining_knew_whatever_became_of_it() -> None:
+def test_labels_reach_as_far_as_the_last_retraining_knew() -> None:
+    due = a_retraining("d3", days_ago=10, reason=Reason.PERIOD_ELAPSED)
     call = replace(SECOND, decision=Decision(action=Action.ESCALATE, reason=Reason.NOT_MENDED, sentence=""))
-    assert last_learnt_to([call, SECOND, FIRST]) == NOW - days(23)
-    unknown = replace(SECOND, decision=replace(SECOND.decision, evidence={}))
-    assert last_learnt_to([unknown, FIRST]) is None
+    assert last_learnt_to([call, due, SECOND, FIRST]) == NOW - days(13)
+    assert last_learnt_to([replace(due, decision=replace(due.decision, evidence={})), SECOND]) is None
     assert last_learnt_to([]) is None
+
+
+def test_an_answer_to_errors_knew_that_they_change() -> None:
+    due = a_retraining("d0", days_ago=50, reason=Reason.PERIOD_ELAPSED)
+    drift = a_retraining("d3", days_ago=10, reason=Reason.FEATURES_DRIFTED)
+    for answer in (FIRST, SECOND, drift):
+        assert last_learnt_to([answer, due]) is None
 
 
 def test_it_is_learnt_once_another_window_wins_or_its_contender_was_refused() -> None:

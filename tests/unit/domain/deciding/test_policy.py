@@ -397,13 +397,6 @@ def test_a_decline_that_the_last_retraining_cannot_have_known_does_not_wait_for_
         assert (decision.action, decision.reason) == decided, reached
 
 
-def test_after_answers_in_vain_a_new_decline_waits_for_the_cooldown_too():
-    worse = a_performance(GOOD + BAD * 6)
-    state = a_state(performance=worse, retrained_at=(NOW - days(2),), last_learnt_to=NOW - days(10))
-    assert decide(state, LEARNING_CHANGES, now=NOW).action is Action.RETRAIN
-    assert decide(replace(state, answers_in_vain=1), LEARNING_CHANGES, now=NOW).reason is Reason.COOLDOWN
-
-
 def test_a_change_with_few_labelled_rows_waits_for_as_many_as_a_model_and_its_judge_take():
     state = a_state(performance=a_performance(GOOD + BAD * 3))
     decision = decide(state, LEARNING_CHANGES, now=NOW)
