@@ -221,7 +221,7 @@ def _metric(given: str) -> Metric:
 
 
 def _summary(result: PolicyResult, gain: Difference | None) -> dict[str, object]:
-    low, high = gain.interval if gain is not None and gain.is_known else (None, None)
+    low, high = (None, None) if gain is None else gain.known_interval
     return {
         "policy": result.policy,
         "metric": result.metric,

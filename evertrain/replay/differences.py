@@ -6,13 +6,12 @@ from math import isfinite, sqrt
 
 import numpy as np
 
+from evertrain.domain.monitoring.estimates import NORMAL_95
 from evertrain.domain.project.metric import ModelMetric
 from evertrain.replay.result import PolicyResult
 
 BLOCKS = 10
 """Batches that follow each other have weather and models in common: so many runs of them are left out in turn."""
-
-NORMAL_90 = 1.645
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,11 +25,16 @@ class Difference:
     @property
     def half_interval(self) -> float:
         """Of 90 %: as much to either side."""
-        return NORMAL_90 * self.standard_error
+        return NORMAL_95 * self.standard_error
 
     @property
     def interval(self) -> tuple[float, float]:
         return self.value - self.half_interval, self.value + self.half_interval
+
+    @property
+    def known_interval(self) -> tuple[float, float] | tuple[None, None]:
+        """For a document, which holds no infinite numbers."""
+        return self.interval if self.is_known else (None, None)
 
     def __str__(self) -> str:
         """

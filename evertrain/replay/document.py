@@ -46,7 +46,7 @@ def _policy(result: PolicyResult, gain: Difference | None) -> dict[str, Any]:
 
 
 def _gain(gain: Difference) -> dict[str, float | None]:
-    low, high = gain.interval if gain.is_known else (None, None)
+    low, high = gain.known_interval
     return {"value": gain.value, "low": low, "high": high}
 
 

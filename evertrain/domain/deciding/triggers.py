@@ -34,14 +34,14 @@ def _change_has_more_rows(situation: Situation) -> bool:
     answered, watermark, training = situation.state.answered_change, situation.watermark, situation.spec.training
     if situation.state.champion is None or answered is None or watermark is None:
         return False
-    still_lost = situation.still_lost
-    if answered.is_learnt and (still_lost is None or still_lost <= situation.margin):
-        return False
     if MovingWindow.SINCE_CHANGE not in training.moving_windows or situation.newest_change is not None:
         return False
     learnt = answered.learnt_to - answered.changed_at
     longest = max(training.windows, default=4 * (training.validation + training.gate))
-    return learnt < longest and watermark - answered.changed_at >= 2 * learnt
+    if learnt >= longest or watermark - answered.changed_at < 2 * learnt:
+        return False
+    still_lost = situation.still_lost
+    return not answered.is_learnt or (still_lost is not None and still_lost > situation.margin)
 
 
 def _describe_follow_up(situation: Situation) -> str:

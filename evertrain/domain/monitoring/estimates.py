@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from itertools import accumulate
 from math import sqrt
 
+NORMAL_95 = 1.645
+"""Standard errors: of the one-sided interval of 95 %, and so of the two-sided one of 90 %."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Estimate:
@@ -13,7 +16,7 @@ class Estimate:
     value: float
     variance: float
 
-    def interval(self, *, z: float = 1.645) -> tuple[float, float]:
+    def interval(self, *, z: float = NORMAL_95) -> tuple[float, float]:
         """By default of 90 %."""
         half = z * sqrt(self.variance)
         return self.value - half, self.value + half

@@ -27,15 +27,7 @@ class Sums:
     spread: float = 0.0
 
     def __add__(self, other: "Sums") -> "Sums":
-        if not self.count or not other.count:
-            return other if other.count else self
-        count = self.count + other.count
-        apart = other.mean - self.mean
-        return Sums(
-            count=count,
-            mean=self.mean + apart * other.count / count,
-            spread=self.spread + other.spread + apart * apart * self.count * other.count / count,
-        )
+        return total_of((self, other))
 
     @property
     def variance(self) -> float:
@@ -305,7 +297,7 @@ def _metric_of_losses(metric: Metric | PinballLoss, losses: Sums, truth: Sums) -
 
 
 def total_of(several: Iterable[Sums]) -> Sums:
-    """As if they were added one after the other, without a value for each sum in between: decisions ask for many."""
+    """Without a value for each sum in between: decisions ask for many."""
     count, mean, spread = 0, 0.0, 0.0
     for each in several:
         if not each.count:

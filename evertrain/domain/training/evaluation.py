@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from evertrain.domain.errors import EvertrainError
+from evertrain.domain.monitoring.estimates import NORMAL_95
 from evertrain.domain.monitoring.performance import DayPerformance
 from evertrain.domain.project.interval import Interval
 from evertrain.domain.project.metric import Guard, ModelMetric
@@ -179,9 +180,6 @@ class Gain:
     def may_be_positive(self) -> bool:
         """Whether the contender may as well have been the better one, by a one-sided interval of 95 %."""
         return self.value + NORMAL_95 * self.standard_error > 0
-
-
-NORMAL_95 = 1.645
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -75,13 +75,14 @@ class PlanRetraining:
         )
         complete_to = label_watermark(labels, spec=spec.label, now=now, progress=self.label_progress.progress(model))
         champion = self.registry.champion(model)
+        evidence = self._evidence(model, decision_id)
         # Cut as the policy did that decided on this retraining.
         split = temporal_split(
             spec.training,
             watermark=complete_to,
             oldest_event_time=features.event_time_min,
             comparable_from=champion.comparable_from if champion else None,
-            changed_at=self._changed_at(model, decision_id),
+            changed_at=_changed_at(evidence),
         )
         return TrainingPlan(
             decision_id=decision_id,
@@ -97,7 +98,7 @@ class PlanRetraining:
             seed=derive_seed(decision_id),
             task_size=spec.task_size or _task_size(spec, states, split),
             batch_lengths=self._batch_lengths(spec, states),
-            lost=self._lost(model, decision_id),
+            lost=_lost(evidence),
             excluded=self._excluded(spec),
         )
 
@@ -128,20 +129,21 @@ class PlanRetraining:
             raise NotEnoughHistory(f"nothing has been committed to {feed} yet")
         return state
 
-    def _changed_at(self, model: str, decision_id: str) -> datetime | None:
-        """When the world changed, as far as this decision knows."""
-        changed_at = self._evidence(model, decision_id).get(CHANGED_AT)
-        return None if changed_at is None else datetime.fromisoformat(str(changed_at))
-
-    def _lost(self, model: str, decision_id: str) -> float | None:
-        evidence = self._evidence(model, decision_id)
-        if METRIC_BEFORE not in evidence or METRIC_AFTER not in evidence:
-            return None
-        return abs(float(evidence[METRIC_BEFORE]) - float(evidence[METRIC_AFTER]))
-
     def _evidence(self, model: str, decision_id: str) -> Mapping[str, str | int | float]:
         recorded = self.decisions.find(model, decision_id)
         return {} if recorded is None else recorded.decision.evidence
+
+
+def _changed_at(evidence: Mapping[str, str | int | float]) -> datetime | None:
+    """When the world changed, as far as this decision knows."""
+    changed_at = evidence.get(CHANGED_AT)
+    return None if changed_at is None else datetime.fromisoformat(str(changed_at))
+
+
+def _lost(evidence: Mapping[str, str | int | float]) -> float | None:
+    if METRIC_BEFORE not in evidence or METRIC_AFTER not in evidence:
+        return None
+    return abs(float(evidence[METRIC_BEFORE]) - float(evidence[METRIC_AFTER]))
 
 
 def _task_size(spec: ModelSpec, states: Mapping[Feed, TableState], split: TemporalSplit) -> TaskSize:
